@@ -1,0 +1,48 @@
+"""Batches of windows of similar length: the same from the same seed, whatever the number of workers."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+_POOL = 50  # batches whose windows are sorted together: enough for little padding, few enough to stay random
+
+Rows = NDArray[np.int64]
+
+
+def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Rows]:
+    """The batches of one epoch: numbers of windows, each exactly once; the last drawn batch may be smaller.
+
+    Windows are shuffled, pooled, sorted by length within a pool and cut into batches, which are shuffled again.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    batches = []
+    for begin in range(0, len(order), batch_size * _POOL):
+        pool = order[begin : begin + batch_size * _POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches.extend(pool[at : at + batch_size] for at in range(0, len(pool), batch_size))
+    return [batches[number] for number in random.permutation(len(batches))]
+
+
+def accumulation_steps(batch_size: int, micro_batch: int | None, workers: int) -> int:
+    """Forward passes of each worker in one optimizer step."""
+    a_worker = -(-batch_size // workers)
+    return 1 if micro_batch is None else -(-a_worker // micro_batch)
+
+
+def micro_batches(batch: Rows, rank: int, workers: int, steps: int) -> Iterator[tuple[Rows, bool]]:
+    """The `steps` micro-batches of worker `rank`, and whether each one counts.
+
+    Workers take turns in the batch, so that all get similar lengths. All workers have to take the same number of steps,
+    so one whose share is used up repeats a window that does not count.
+    """
+    share = batch[rank::workers]
+    for part in np.array_split(share, steps):
+        yield (part, True) if len(part) else (batch[:1], False)
+
+
+def by_length(lengths: NDArray[np.int64], batch_size: int) -> list[Rows]:
+    """All windows in batches of similar length, the longest first, for inference."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]

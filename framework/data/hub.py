@@ -1,0 +1,104 @@
+"""Datasets of the Hugging Face hub, by their files."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from framework.config import Section
+from framework.data.local_files import read_files
+from framework.data.row import Readers
+from framework.errors import DataError
+from framework.progress import Progress
+
+_PATTERNS = ["*.parquet", "*.jsonl", "*.json", "README.md"]
+
+
+class Hub(Section):
+    """A dataset of the Hugging Face hub whose files are parquet, JSON lines or SQuAD JSON; never a script."""
+
+    kind: Literal["hub"] = "hub"
+    id: str = Field(min_length=1, description="for example kuznetsoffandrey/sberquad")
+    revision: str = Field(default="main", min_length=1, description="branch, tag or commit")
+    config: str | None = Field(default=None, description="one of the dataset's configurations, where it has several")
+
+    def readers(self, progress: Progress) -> Readers:
+        """A function for each split that reads it; the files are brought into the cache first."""
+        progress.say(f"looking up the dataset {self.id} ({self.revision}) on the Hugging Face hub")
+        files = hub_files(self.id, self.revision, self.config)
+        return {split: partial(read_files, paths) for split, paths in files.items()}
+
+
+def hub_files(id: str, revision: str = "main", config: str | None = None) -> dict[str, list[Path]]:
+    """Bring a dataset's files into the Hugging Face cache and sort them into splits: name -> files in order.
+
+    The newest commit of `revision` is used where the hub can be reached, else the one in the cache. The
+    splits are those that the datasets library finds from the dataset card or the names of the files; no code
+    of the dataset runs.
+
+    Raises:
+        DataError: the dataset cannot be had, or its files are not sorted into splits.
+    """
+    return _splits_of(_snapshot(id, revision), id, revision, config)
+
+
+def _snapshot(id: str, revision: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return Path(snapshot_download(id, repo_type="dataset", revision=revision, allow_patterns=_PATTERNS))
+    except HFValidationError:
+        raise DataError(f"'{id}' is not the id of a dataset; expected owner/name") from None
+    except GatedRepoError:
+        raise DataError(
+            f"the dataset {id} asks for its terms to be accepted: do so on its page, then `hf auth login`"
+        ) from None
+    except RepositoryNotFoundError:
+        raise DataError(f"the hub has no dataset {id}, or it is private (then `hf auth login` first)") from None
+    except RevisionNotFoundError:
+        raise DataError(f"the dataset {id} has no revision '{revision}'") from None
+    except LocalEntryNotFoundError:
+        raise DataError(_not_here(id, revision)) from None
+    except Exception as error:  # whatever its network library raises, which is no part of its interface
+        raise DataError(f"the dataset {id} could not be fetched: {error}. {_how_to_bring(id, revision)}") from None
+
+
+def _splits_of(folder: Path, id: str, revision: str, config: str | None) -> dict[str, list[Path]]:
+    from datasets import load_dataset_builder
+    from datasets.data_files import EmptyDatasetError
+    from datasets.exceptions import DataFilesNotFoundError
+
+    try:
+        # The builder is asked for its plan only; its lock file goes where it can be thrown away.
+        with tempfile.TemporaryDirectory() as scratch:
+            builder = load_dataset_builder(str(folder), name=config, cache_dir=scratch)
+    except (EmptyDatasetError, DataFilesNotFoundError):
+        raise DataError(f"the copy of {id} in {folder} holds no data files. {_how_to_bring(id, revision)}") from None
+    except (ValueError, RuntimeError, OSError) as error:
+        raise DataError(f"the files of the dataset {id} do not form splits: {error}") from None
+    files = builder.config.data_files or {}
+    return {str(split): [Path(name) for name in names] for split, names in files.items()}
+
+
+def _not_here(id: str, revision: str) -> str:
+    missing = f"the dataset {id} ({revision}) is not in the cache and the hub cannot be reached"
+    return f"{missing}. {_how_to_bring(id, revision)}"
+
+
+def _how_to_bring(id: str, revision: str) -> str:
+    from huggingface_hub import constants
+
+    at = "" if revision == "main" else f" --revision {revision}"
+    return (
+        f"On a machine with network run `hf download --repo-type dataset {id}{at}`, then copy its cache to "
+        f"{constants.HF_HUB_CACHE} here, or point HF_HOME at a copy"
+    )

@@ -1,0 +1,72 @@
+"""The recipe's `data` section: where questions come from and which of them train and which measure."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from framework.config import Section
+from framework.data.hub import Hub
+from framework.data.local_files import Files
+from framework.data.splits import parse_slice
+from framework.data.synthetic.section import Synthetic
+from framework.plugins import by_kind
+
+Source = Annotated[Hub | Files | Synthetic, by_kind(Hub, Files, Synthetic)]
+
+
+class Cut(Section):
+    """Cuts one split of the source by paragraph: all questions about a context go to the same side."""
+
+    split: str = Field(default="train", min_length=1, description="the split of the source that is cut")
+    shares: dict[str, float] = Field(description="name -> share of the paragraphs, for example {train: 0.8, dev: 0.2}")
+    seed: int = 0
+
+    @field_validator("shares")
+    @classmethod
+    def _proper_shares(cls, shares: dict[str, float]) -> dict[str, float]:
+        if not shares or not all(share > 0 for share in shares.values()):
+            raise ValueError("every share must be above 0, and there must be at least one")
+        if sum(shares.values()) > 1 + 1e-9:
+            raise ValueError(f"the shares add up to {sum(shares.values()):g}; they may add up to 1 at most")
+        return shares
+
+
+class Data(Section):
+    """Extractive question answering in SQuAD form."""
+
+    source: Source
+    cut: Cut | None = Field(default=None, description="cut one split by paragraph, instead of naming splits")
+    splits: dict[str, str] = Field(
+        default_factory=lambda data: {} if data.get("cut") else {"train": "train", "dev": "validation"},
+        description="name in this recipe -> split of the source or a slice of it, like train[:1000], train[10%:20%]",
+    )
+    unanswerable: bool = Field(
+        default=False,
+        description="whether questions without an answer are part of the task (SQuAD 2.0); "
+        "if not, a question without answers counts as unlabelled",
+    )
+
+    @property
+    def names(self) -> list[str]:
+        """The splits that it makes, by their names in the recipe."""
+        return list(self.cut.shares if self.cut is not None else self.splits)
+
+    @field_validator("splits")
+    @classmethod
+    def _legible_slices(cls, splits: dict[str, str]) -> dict[str, str]:
+        for text in splits.values():
+            parse_slice(text)
+        return splits
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.cut is not None and self.splits:
+            raise ValueError("both cut and splits are given; cut makes the splits itself: leave one of them out")
+        if self.cut is None and not self.splits:
+            raise ValueError("splits is empty; name at least one split, or give cut")
+        if isinstance(self.source, Synthetic) and self.source.unanswerable > 0 and not self.unanswerable:
+            raise ValueError(
+                f"source.unanswerable is {self.source.unanswerable:g} but data.unanswerable is false; "
+                "set data.unanswerable: true"
+            )
+        return self

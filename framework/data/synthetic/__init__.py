@@ -1,0 +1,1 @@
+"""A generator of Russian paragraphs about people, with questions: the project's own text."""

@@ -1,0 +1,61 @@
+"""Which device and which arithmetic this machine offers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from framework.errors import RecipeError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def default_device() -> "torch.device":
+    """The current GPU, or the CPU where there is none."""
+    import torch
+
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if torch.cuda.is_available()
+        else torch.device("cpu")
+    )
+
+
+def resolve_precision(wanted: str) -> str:
+    """`wanted`, with auto made bf16 on a GPU that has it and fp32 elsewhere. Raises RecipeError for fp16 on a CPU."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if wanted == "auto":
+        return "bf16" if gpu and torch.cuda.is_bf16_supported() else "fp32"
+    if wanted == "fp16" and not gpu:
+        raise RecipeError("engine.precision: fp16 needs a GPU and there is none here; use bf16, fp32 or auto")
+    return wanted
+
+
+def resolve_workers(wanted: int | str) -> int:
+    """`wanted`, with auto made the number of GPUs, or 1."""
+    import torch
+
+    return max(1, torch.cuda.device_count()) if wanted == "auto" else int(wanted)
+
+
+def autocast(device: "torch.device", precision: str) -> "torch.autocast":
+    """The context in which a model with float32 weights computes in `precision`."""
+    import torch
+
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)
+
+
+@contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Let torch use `count` CPU threads inside the context; None leaves it as it is."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,45 @@
+"""Errors that a person is meant to read.
+
+Every message says what was found, what was expected and what to do. All of them take one string, so that they
+survive pickling on their way out of a worker process.
+"""
+
+
+class DistilError(Exception):
+    """A failure with a message for people; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UserError(DistilError):
+    """Something that the user can put right: a recipe, data, a model's name, a folder."""
+
+    exit_code = 2
+
+
+class RecipeError(UserError):
+    """A recipe, or an override on the command line, that cannot be read or is not legal."""
+
+
+class DataError(UserError):
+    """Data that is missing or is not extractive question answering in SQuAD form."""
+
+
+class ModelError(UserError):
+    """A model or tokenizer that cannot be found or cannot do what the recipe asks of it."""
+
+
+class OutputError(UserError):
+    """A folder that cannot be written, or that holds something else than was expected."""
+
+
+class StoreError(DistilError):
+    """A stored result that is damaged or incomplete."""
+
+
+class TrainingError(DistilError):
+    """Training that could not go on (a lost worker, a loss that is not finite)."""
+
+
+class TrackingError(DistilError):
+    """A tracking server that did not take what was sent."""

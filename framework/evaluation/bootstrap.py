@@ -1,0 +1,52 @@
+"""How far a mean score could have come out otherwise with other questions of the same kind."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_DRAWS_AT_ONCE = 1 << 21
+
+
+def interval(
+    values: NDArray[np.floating], seed: int = 0, resamples: int = 1000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `values` [n], in their unit (Efron 1979, The Jackknife).
+
+    `resamples` times, n values are drawn with replacement and averaged; the interval holds the middle
+    `level` of these means. The same seed gives the same interval.
+
+    Raises ValueError when there are no values, or when `resamples` or `level` make no sense.
+    """
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"values have shape {values.shape}; expected (n,) with n of at least 1")
+    if resamples < 1 or not 0.0 < level < 1.0:
+        raise ValueError(f"resamples is {resamples} and level {level}; expected at least 1 and inside (0, 1)")
+    generator = np.random.default_rng(seed)
+    rows = max(1, _DRAWS_AT_ONCE // len(values))
+    means = np.empty(resamples)
+    for begin in range(0, resamples, rows):
+        end = min(begin + rows, resamples)
+        drawn = generator.integers(0, len(values), size=(end - begin, len(values)))
+        means[begin:end] = values[drawn].mean(axis=1, dtype=np.float64)
+    outside = (1.0 - level) / 2.0
+    low, high = np.quantile(means, [outside, 1.0 - outside]).tolist()
+    return low, high
+
+
+def paired_difference_interval(
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    seed: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of mean(a) - mean(b), where `a` [n] and `b` [n] score the same questions in the same order.
+
+    Both systems see the same drawn questions (Koehn 2004, Statistical Significance Tests for Machine
+    Translation Evaluation), so what makes a question hard for both does not widen the interval.
+    An interval without 0 says that the systems differ.
+
+    Raises ValueError when the shapes differ, and as `interval` does.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"a has shape {a.shape} and b {b.shape}; expected scores of the same questions")
+    return interval(np.subtract(a, b, dtype=np.float64), seed, resamples, level)

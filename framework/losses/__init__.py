@@ -1,0 +1,34 @@
+"""The losses that a recipe may name. A new one is a file beside these and a line in `Losses`."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from framework.losses.hard_label import HardLabel
+from framework.losses.jsd import JSD
+from framework.losses.kl import KL
+from framework.losses.mse_logits import MSELogits
+from framework.losses.reverse_kl import ReverseKL
+from framework.plugins import by_kind
+
+AnyLoss = Annotated[
+    KL | ReverseKL | JSD | MSELogits | HardLabel, by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel)
+]
+
+
+def _kind_is_name(value: Any) -> Any:
+    """`kl: {weight: 1}` means `kl: {kind: kl, weight: 1}`; a section left empty has all its defaults."""
+    if not isinstance(value, dict):
+        return value
+    sections = {name: {} if section is None else section for name, section in value.items()}
+    return {
+        name: {"kind": name, **section} if isinstance(section, dict) else section
+        for name, section in sections.items()
+    }
+
+
+Losses = Annotated[
+    dict[str, AnyLoss],
+    BeforeValidator(_kind_is_name),
+    Field(min_length=1, description="Terms by name; the name is the kind unless `kind` is given."),
+]

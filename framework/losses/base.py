@@ -1,0 +1,57 @@
+"""What a distillation loss is given and what it returns."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+from pydantic import Field
+
+from framework.config import Section
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Linear(Section):
+    """A weight that moves linearly over the training from `start` to `end`."""
+
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+
+
+Weight = Annotated[
+    float | Linear, Field(description="A constant, or {start, end}: linear over the training.")
+]
+Temperature = Annotated[float, Field(gt=0, description="Divides the logits of teacher and student.")]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one head (the answer's start, say) of a batch should become.
+
+    mask: bool [B, L], the positions that may be chosen (context tokens and the null position);
+    position: int64 [B], the gold position, -1 where there is none;
+    signal: float32 [B, L], the teachers' probabilities at the term's temperature, or None without signals.
+    """
+
+    mask: "Tensor"
+    position: "Tensor"
+    signal: "Tensor | None"
+
+
+class Loss(Protocol):
+    """A loss term. `source` says what it compares the student with; a term without temperature has T = 1."""
+
+    kind: Any
+    weight: float | Linear
+    source: Literal["signal", "labels"]
+    temperature: float
+
+    def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
+        """Loss of each row: logits float32 [B, L] with the masked positions at the lowest finite value → [B]."""
+
+
+def weight_at(weight: float | Linear, progress: float) -> float:
+    """The weight at `progress`, 0 at the first step and 1 at the last."""
+    if isinstance(weight, Linear):
+        return weight.start + (weight.end - weight.start) * progress
+    return weight

@@ -1,0 +1,139 @@
+"""Initial models: pretrained weights, random weights from a configuration, or some layers of a teacher."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import ModelError
+from framework.models.section import ConfigModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.tasks.base import Task
+
+_LAYER = re.compile(r"^(.*?\.(?:layer|layers|h|block)\.)(\d+)(\..*)$")
+
+
+def read_config(folder: Path) -> Any:
+    """The configuration of the model in `folder`. Raises ModelError if transformers does not know it."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # transformers raises whatever its parsers raise
+        raise ModelError(f"no usable config.json in {folder}: {_first_line(error)}") from None
+
+
+def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
+    """The configuration that a recipe spells out. Raises ModelError for an unknown architecture or field."""
+    from transformers import AutoConfig
+
+    try:
+        known = AutoConfig.for_model(source.architecture).to_dict()
+    except ValueError:
+        raise ModelError(
+            f"transformers knows no architecture '{source.architecture}'; expected a model_type such as bert, distilbert, "
+            "roberta or electra"
+        ) from None
+    config_class = type(AutoConfig.for_model(source.architecture))
+    names = {*known, *getattr(config_class, "attribute_map", {})}
+    unknown = sorted(set(source.config) - names)
+    if unknown:
+        from framework.config import nearest_hint
+
+        raise ModelError(
+            f"config of architecture '{source.architecture}': unknown field '{unknown[0]}'; "
+            f"{nearest_hint(unknown[0], sorted(names))}"
+        )
+    given = {"vocab_size", "pad_token_id"} & set(source.config)
+    if given:
+        raise ModelError(f"config: {', '.join(sorted(given))} come from the tokenizer; drop them")
+    try:
+        return AutoConfig.for_model(
+            source.architecture, **source.config, vocab_size=vocab_size, pad_token_id=pad_id
+        )
+    except Exception as error:  # each architecture checks its fields in its own way
+        raise ModelError(f"config of architecture '{source.architecture}': {_first_line(error)}") from None
+
+
+def random_model(task: "Task", config: Any, seed: int) -> Any:
+    """A model with random weights, the same from the same seed. Raises ModelError if the task has no such model."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            return task.model_class().from_config(config, trust_remote_code=False)
+        except Exception as error:
+            raise ModelError(f"cannot build a {config.model_type} model for task {task.kind}: {_first_line(error)}") from None
+
+
+def pretrained_model(task: "Task", folder: Path, seed: int) -> Any:
+    """The model in `folder` in float32; a head that it lacks gets random weights from the seed. Raises ModelError."""
+    import torch
+
+    safe = any(folder.glob("*.safetensors"))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            return task.model_class().from_pretrained(
+                str(folder), trust_remote_code=False, use_safetensors=safe, weights_only=True, dtype=torch.float32
+            )
+        except Exception as error:
+            raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {_first_line(error)}") from None
+
+
+def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
+    """A model like `teacher` with only the given layers of its encoder; the rest is copied whole.
+
+    Raises ModelError for a layer that the teacher does not have, or an architecture without numbered layers.
+    """
+    count = int(teacher.config.num_hidden_layers)
+    wanted = [layer + count if layer < 0 else layer for layer in layers]
+    wrong = [layer for layer, place in zip(layers, wanted, strict=True) if not 0 <= place < count]
+    if wrong:
+        raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
+    config = teacher.config.__class__.from_dict({**teacher.config.to_dict(), _layer_field(teacher.config): len(wanted)})
+    weights: dict[str, Any] = {}
+    for name, tensor in teacher.state_dict().items():
+        match = _LAYER.match(name)
+        if match is None:
+            weights[name] = tensor
+            continue
+        for new, old in enumerate(wanted):
+            if int(match[2]) == old:
+                weights[f"{match[1]}{new}{match[3]}"] = tensor
+    student = task.model_class().from_config(config, trust_remote_code=False)
+    if set(weights) != set(student.state_dict()):
+        raise ModelError(f"cannot tell the layers of a {config.model_type} model apart; use another kind of student")
+    student.load_state_dict(weights)
+    return student
+
+
+def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
+    """Save model (safetensors) and tokenizer together in Hugging Face form."""
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def count_parameters(model: Any) -> int:
+    """Parameters of a model, shared ones once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def planned_parameters(task: "Task", config: Any) -> int:
+    """Parameters of a model of this configuration, without building it."""
+    import torch
+
+    with torch.device("meta"):
+        return count_parameters(task.model_class().from_config(config, trust_remote_code=False))
+
+
+def _layer_field(config: Any) -> str:
+    """The name under which an architecture keeps its number of layers (DistilBERT: n_layers)."""
+    return str(getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers"))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

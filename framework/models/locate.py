@@ -1,0 +1,95 @@
+"""Finding a model's or tokenizer's files: in a folder, in the hub's local cache, or on the hub."""
+
+from pathlib import Path
+
+from framework.digest import digest_of_files
+from framework.errors import ModelError
+from framework.models.section import FolderModel, HubModel
+
+_SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
+
+
+def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
+    """The folder with the model's configuration and tokenizer and, with `weights`, its weights.
+
+    Raises ModelError where they cannot be had, saying what is missing and how to bring it.
+    """
+    if isinstance(source, FolderModel):
+        folder = _local(source.path)
+    else:
+        folder = _from_hub(source.id, source.revision, _SMALL_FILES)
+    if not (folder / "config.json").exists():
+        raise ModelError(f"{_name(source)}: no config.json in {folder}; expected a model saved in Hugging Face form")
+    return _with_weights(source, folder) if weights else folder
+
+
+def locate_tokenizer(id_or_path: str, revision: str | None) -> Path:
+    """The folder with a tokenizer's files. Raises ModelError where they cannot be had."""
+    if Path(id_or_path).is_dir():
+        return _local(id_or_path)
+    return _from_hub(id_or_path, revision or "main", _SMALL_FILES)
+
+
+def identity(source: HubModel | FolderModel) -> dict[str, str]:
+    """What tells this model's weights from all others: hub id and commit, or a digest of the folder's files."""
+    folder = locate(source)
+    if isinstance(source, HubModel):
+        return {"id": source.id, "commit": folder.name}
+    return {"files": digest_of_files(path for path in folder.iterdir() if path.is_file())}
+
+
+def _local(path: str) -> Path:
+    folder = Path(path).expanduser().absolute()
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise ModelError(f"found {found} at {folder}; expected the folder of a model in Hugging Face form")
+    return folder
+
+
+def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
+    """The snapshot's folder, whose name is the commit; files already in the cache are not fetched again."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+    except HFValidationError:
+        raise ModelError(f"'{name}' is neither a folder nor a hub id; expected owner/name or an existing folder") from None
+    except RepositoryNotFoundError:
+        raise ModelError(
+            f"the hub has no model '{name}', or it is private; check the id, or log in with `hf auth login`"
+        ) from None
+    except (LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise ModelError(
+            f"the model '{name}' (revision {revision}) is not in the local cache and the hub cannot be reached "
+            f"({_first_line(error)}); fetch it where there is a network with `hf download {name}` and bring the cache "
+            "folder (HF_HOME) here, or give the model as kind: folder"
+        ) from None
+
+
+def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
+    if isinstance(source, HubModel):
+        folder = _from_hub(source.id, source.revision, [*_SMALL_FILES, "*.safetensors"])
+    if any(folder.glob("*.safetensors")):
+        return folder
+    if source.pickled_weights == "refuse":
+        raise ModelError(
+            f"{_name(source)}: no *.safetensors in {folder}; weights that exist only as a pickle (pytorch_model.bin) are "
+            "read, as tensors and nothing else, where the recipe says `pickled_weights: tensors_only`"
+        )
+    if isinstance(source, HubModel):
+        folder = _from_hub(source.id, source.revision, [*_SMALL_FILES, "pytorch_model*.bin"])
+    if not any(folder.glob("pytorch_model*.bin")):
+        raise ModelError(
+            f"{_name(source)}: neither *.safetensors nor pytorch_model.bin in {folder}; the configuration is there, the "
+            f"weights are not: fetch them where there is a network (`hf download {_name(source)}`)"
+        )
+    return folder
+
+
+def _name(source: HubModel | FolderModel) -> str:
+    return source.id if isinstance(source, HubModel) else source.path
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

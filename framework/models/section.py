@@ -1,0 +1,112 @@
+"""Where a model and its tokenizer come from."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from framework.config import Section
+from framework.plugins import by_kind
+
+
+class HubModel(Section):
+    """A model of the Hugging Face hub, or of its local cache."""
+
+    kind: Literal["hub"] = "hub"
+    id: str = Field(min_length=1)
+    revision: str = "main"
+    pickled_weights: Literal["refuse", "tensors_only"] = Field(
+        default="refuse",
+        description="Whether weights that the hub holds only as pytorch_model.bin are read, as tensors and nothing else.",
+    )
+
+
+class FolderModel(Section):
+    """A model saved in a local folder in Hugging Face form."""
+
+    kind: Literal["folder"] = "folder"
+    path: str = Field(min_length=1)
+    pickled_weights: Literal["refuse", "tensors_only"] = "refuse"
+
+
+class ConfigModel(Section):
+    """A model built from a configuration, with random weights drawn from the seed."""
+
+    kind: Literal["config"] = "config"
+    architecture: str = Field(
+        min_length=1, description="model_type of transformers: bert, distilbert, roberta, ..."
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of that architecture's configuration."
+    )
+
+
+class LayersModel(Section):
+    """A copy of a teacher with only some of its layers (Sanh et al., arXiv 1910.01108)."""
+
+    kind: Literal["layers"] = "layers"
+    teacher: str = Field(description="Name of the teacher whose embeddings, layers and head are copied.")
+    layers: list[int] = Field(
+        min_length=1, description="Numbers of the copied layers, from 0; negative from the end."
+    )
+
+
+ModelSource = Annotated[
+    HubModel | FolderModel | ConfigModel | LayersModel,
+    by_kind(HubModel, FolderModel, ConfigModel, LayersModel),
+]
+
+
+class PretrainedTokenizer(Section):
+    """The tokenizer that lies beside the model, or another one from hub or folder."""
+
+    kind: Literal["pretrained"] = "pretrained"
+    id: str | None = Field(default=None, description="Hub id or folder; default: the model's own.")
+    revision: str | None = Field(default=None, description="Of `id` on the hub; default: main.")
+    lower_case: bool | None = Field(default=None, description="Overrides what the tokenizer's files say.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "PretrainedTokenizer":
+        if self.revision is not None and self.id is None:
+            raise ValueError(
+                "revision belongs to `id`, which is not given: name the tokenizer's id, or drop revision"
+            )
+        return self
+
+
+class TrainedTokenizer(Section):
+    """A tokenizer that the run trains on the contexts and questions that its model is trained on.
+
+    bpe is byte-level byte-pair encoding, unigram is SentencePiece's model (Kudo, arXiv 1804.10959).
+    """
+
+    kind: Literal["wordpiece", "bpe", "unigram"]
+    vocab_size: int = Field(default=8000, ge=64, description="At most so many tokens.")
+    lower_case: bool = False
+    strip_accents: bool = Field(
+        default=False, description="й becomes и and ё becomes е, inside the model only."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainedTokenizer":
+        if self.kind == "bpe" and (self.lower_case or self.strip_accents):
+            raise ValueError("byte-level BPE keeps case and accents; drop lower_case and strip_accents")
+        return self
+
+
+TokenizerSource = Annotated[
+    PretrainedTokenizer | TrainedTokenizer, by_kind(PretrainedTokenizer, TrainedTokenizer)
+]
+
+
+def check_tokenizer_fits(model: Any, tokenizer: Any) -> None:
+    """Refuse combinations in which a tokenizer's settings would be ignored or missing. Raises ValueError."""
+    own = isinstance(tokenizer, PretrainedTokenizer) and tokenizer.id is None
+    if isinstance(model, ConfigModel) and own:
+        raise ValueError(
+            "a model built from a config has no tokenizer of its own: give `tokenizer` a kind (wordpiece, bpe, unigram), "
+            "or kind pretrained with an id"
+        )
+    if isinstance(model, LayersModel) and tokenizer != PretrainedTokenizer():
+        raise ValueError(
+            f"a model copied from teacher '{model.teacher}' keeps that teacher's tokenizer: drop `tokenizer`"
+        )

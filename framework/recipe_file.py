@@ -1,0 +1,134 @@
+"""Reading a recipe from its YAML file, with overrides, and wording what is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from framework.errors import RecipeError
+from framework.recipe import Recipe
+from framework.yaml_loader import StrictLoader, line_of
+
+
+def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """The recipe of the file at `path` with overrides such as ``student.lr=3e-5`` applied.
+
+    Raises RecipeError, naming file, line, place, value and the nearest legal key.
+    """
+    path = Path(path)
+    text = _read(path)
+    try:
+        node = yaml.compose(text, Loader=StrictLoader)
+        values = yaml.load(text, Loader=StrictLoader)  # noqa: S506 - StrictLoader is a SafeLoader
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: not legal YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{path}: expected sections such as `data:` and `student:`, found {_shown(values)}")
+    for override in overrides:
+        _apply(values, override)
+    return _validated(values, lambda place: _where(path, node, place))
+
+
+def recipe_from_values(values: dict[str, Any], origin: str) -> Recipe:
+    """A recipe from plain data, such as `Recipe.resolved` gives. Raises RecipeError."""
+    return _validated(values, lambda place: origin)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of recipes, for editors."""
+    schema = Recipe.model_json_schema()
+    schema["title"] = "distil recipe"
+    return schema
+
+
+def _read(path: Path) -> str:
+    if path.is_dir():
+        raise RecipeError(f"{path} is a folder; expected a recipe, a YAML file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"no recipe at {path}; expected a YAML file{_near_files(path)}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
+
+
+def _near_files(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path("recipes")
+    names = sorted(str(found) for found in folder.glob("**/*.yaml"))[:12]
+    return f"; here are {', '.join(names)}" if names else ""
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    """Set the value at a dotted place, making sections on the way."""
+    place, equals, text = override.partition("=")
+    keys = place.split(".")
+    if not equals or not all(keys):
+        raise RecipeError(f"override '{override}': expected PLACE=VALUE, such as student.lr=3e-5")
+    try:
+        value = yaml.load(text, Loader=StrictLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise RecipeError(
+            f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
+        ) from None
+    section: Any = values
+    for depth, key in enumerate(keys[:-1]):
+        if section.get(key) is None:
+            section[key] = {}
+        section = section[key]
+        if not isinstance(section, dict):
+            found = ".".join(keys[: depth + 1])
+            raise RecipeError(f"override '{override}': {found} is {_shown(section)}, not a section")
+    section[keys[-1]] = value
+
+
+def _validated(values: dict[str, Any], where: Any) -> Recipe:
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        lines = [_worded(details, values, where) for details in error.errors()]
+        raise RecipeError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _worded(details: ErrorDetails, values: dict[str, Any], where: Any) -> str:
+    place = _place(details["loc"], values)
+    if details["type"] == "unknown_key":
+        place = [*place, details["ctx"]["key"]]
+    dotted = ".".join(str(part) for part in place)
+    message = details["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if details["type"] == "missing":
+        return f"{where(place[:-1])}: {dotted} is missing; add it"
+    found = "" if isinstance(details["input"], dict) else f" (found {_shown(details['input'])})"
+    return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
+
+
+def _place(loc: tuple[int | str, ...], values: Any) -> list[str | int]:
+    """The parts of pydantic's location that are keys of the recipe, without the names of union members."""
+    place: list[str | int] = []
+    for number, part in enumerate(loc):
+        if isinstance(values, dict) and part in values:
+            values = values[part]
+        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+            values = values[part]
+        elif number < len(loc) - 1 or not isinstance(values, dict):
+            continue
+        place.append(part)
+    return place
+
+
+def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:
+    line = line_of(node, place)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _shown(value: Any) -> str:
+    text = (
+        repr(value)
+        if not isinstance(value, dict | list)
+        else yaml.safe_dump(value, default_flow_style=True).strip()
+    )
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,79 @@
+"""Running a recipe, from data to results."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from framework.data.load import load_data
+from framework.device import resolve_precision, resolve_workers
+from framework.files import write_atomic
+from framework.progress import SILENT, Progress
+from framework.recipe import Recipe
+from framework.results import Results
+from framework.stages.graph import Graph, build_graph
+from framework.stages.stage import Context
+from framework.store import Store, make_folder
+from framework.training.in_process import train_in_process
+from framework.training.job import Trainer
+
+Watch = Callable[[Path], AbstractContextManager[object]]
+
+
+def prepare(
+    recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT
+) -> tuple[Context, Graph]:
+    """Load the data and lay out the stages of a recipe; nothing is made yet. Raises UserError."""
+    data = load_data(recipe.data, progress)
+    context = Context(
+        recipe=recipe,
+        data=data,
+        store=Store(Path(recipe.output).absolute() / "store"),
+        precision=resolve_precision(recipe.engine.precision),
+        workers=resolve_workers(recipe.engine.workers),
+        train=train,
+        progress=progress,
+    )
+    return context, build_graph(context)
+
+
+def run(
+    recipe: Recipe,
+    train: Trainer = train_in_process,
+    progress: Progress = SILENT,
+    provenance: dict[str, Any] | None = None,
+    watch: Watch = lambda folder: nullcontext(),
+) -> dict[str, Any]:
+    """Run all stages of a recipe that are not done yet, and return its results.
+
+    train: how trainings run (here, or in Ray workers); provenance: noted in the results as it is; watch: a context
+    around the run that may follow its folder, as tracking does.
+    Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
+    """
+    make_folder(recipe.run_folder)
+    context, graph = prepare(recipe, train, progress)
+    results = Results(context, graph, provenance or {})
+    write_atomic(recipe.run_folder / "recipe.yaml", _as_yaml(recipe))
+    results.save()
+    with watch(recipe.run_folder):
+        try:
+            _run_stages(context, graph, results)
+        except BaseException:
+            results.finish("failed")
+            raise
+        results.finish("finished")
+    return results.values
+
+
+def _run_stages(context: Context, graph: Graph, results: Results) -> None:
+    stages = list(graph.stages())
+    for number, (stage, _) in enumerate(stages, start=1):
+        done = context.store.find(stage.kind, stage.inputs)
+        context.progress.say(f"[{number}/{len(stages)}] {stage.title}{': done already' if done else ''}")
+        results.note(graph, stage, done or context.store.produce(stage.kind, stage.inputs, stage.make))
+
+
+def _as_yaml(recipe: Recipe) -> str:
+    return yaml.safe_dump(recipe.resolved(), allow_unicode=True, sort_keys=False)

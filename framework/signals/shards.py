@@ -1,0 +1,146 @@
+"""Signals on disk: Arrow files whose rows are keyed by question, read through memory maps.
+
+A row holds, for start and end, the characters and log-probabilities of the heaviest entries, "no answer here", and the
+tail. Log-probabilities are half precision. Rows with fewer entries are filled up with mass 0.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from framework.data.example import Example
+from framework.errors import StoreError
+from framework.signals.span import Side, SpanSignal, keep_top
+
+FORMAT = 1
+
+
+def row_key(example: Example) -> tuple[int, int]:
+    """The key of an example's row: a digest of its id (64 bits) and one of its context and question (32 bits)."""
+    text = f"{len(example.context)}\0{example.context}\0{example.question}".encode("utf-8", "surrogatepass")
+    identity = hashlib.blake2b(example.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(identity, "little"), int.from_bytes(
+        hashlib.blake2b(text, digest_size=4).digest(), "little"
+    )
+
+
+def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int) -> None:
+    """Write one file, whole or not at all."""
+    longest = max(len(example.context) for example in examples)
+    keys = np.asarray([row_key(example) for example in examples], np.uint64)
+    columns = {"example": pa.array(keys[:, 0]), "content": pa.array(keys[:, 1].astype(np.uint32))}
+    for name, sides in (
+        ("start", [signal.start for signal in signals]),
+        ("end", [signal.end for signal in signals]),
+    ):
+        kept = [keep_top(side, top_k) for side in sides]
+        chars = np.zeros((len(kept), top_k), np.uint16 if longest <= 2**16 else np.uint32)
+        log_mass = np.full((len(kept), top_k), -np.inf, np.float16)
+        for row, side in enumerate(kept):
+            chars[row, : len(side.chars)] = side.chars
+            log_mass[row, : len(side.chars)] = side.log_mass
+        columns[f"{name}_chars"] = pa.FixedSizeListArray.from_arrays(pa.array(chars.ravel()), top_k)
+        columns[f"{name}_log_mass"] = pa.FixedSizeListArray.from_arrays(pa.array(log_mass.ravel()), top_k)
+        columns[f"{name}_null"] = pa.array(np.asarray([side.null for side in kept], np.float16))
+        columns[f"{name}_tail"] = pa.array(np.asarray([side.tail for side in kept], np.float16))
+        columns[f"{name}_tail_size"] = pa.array(
+            np.asarray([side.tail_size for side in kept], np.uint16 if longest <= 2**16 else np.uint32)
+        )
+    table = pa.table(columns)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@dataclass(frozen=True)
+class _SideColumns:
+    chars: NDArray[np.integer]  # [N, k]
+    log_mass: NDArray[np.float16]  # [N, k]
+    null: NDArray[np.float16]  # [N]
+    tail: NDArray[np.float16]  # [N]
+    tail_size: NDArray[np.integer]  # [N]
+
+    def side(self, row: int) -> Side:
+        log_mass = self.log_mass[row].astype(np.float64)
+        real = np.isfinite(log_mass)
+        return Side(
+            self.chars[row][real].astype(np.int64),
+            log_mass[real],
+            float(self.null[row]),
+            float(self.tail[row]),
+            int(self.tail_size[row]),
+        )
+
+
+@dataclass(frozen=True)
+class _Shard:
+    start: _SideColumns
+    end: _SideColumns
+
+
+class SignalReader:
+    """The signals of one teacher, by example."""
+
+    def __init__(self, folder: Path) -> None:
+        """Map all shards in `folder`. Raises StoreError if one is damaged."""
+        self.folder = folder
+        self._shards: list[_Shard] = []
+        self._rows: dict[int, tuple[int, int, int]] = {}
+        for path in sorted(folder.glob("shard-*.arrow")):
+            self._open(path)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def signal(self, example: Example) -> SpanSignal:
+        """The signal about `example`. Raises StoreError if there is none, or if it is about another text."""
+        identity, content = row_key(example)
+        found = self._rows.get(identity)
+        if found is None:
+            raise StoreError(
+                f"no signal about question '{example.id}' in {self.folder}; delete that folder and run again"
+            )
+        expected, shard, row = found
+        if expected != content:
+            raise StoreError(
+                f"the signal about question '{example.id}' in {self.folder} was made for another text; delete that folder "
+                "and run again"
+            )
+        return SpanSignal(self._shards[shard].start.side(row), self._shards[shard].end.side(row))
+
+    def _open(self, path: Path) -> None:
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"{path} is damaged ({error}); delete the folder {path.parent} and run again"
+            ) from None
+
+        def flat(name: str) -> NDArray[np.generic]:
+            column = table.column(name).chunk(0)
+            if isinstance(column, pa.FixedSizeListArray):
+                values: NDArray[np.generic] = column.values.to_numpy().reshape(len(column), -1)
+                return values
+            plain: NDArray[np.generic] = column.to_numpy()
+            return plain
+
+        number = len(self._shards)
+        parts = ("chars", "log_mass", "null", "tail", "tail_size")
+        start, end = (_SideColumns(*(flat(f"{name}_{part}") for part in parts)) for name in ("start", "end"))  # type: ignore[arg-type]
+        self._shards.append(_Shard(start, end))
+        for row, (identity, content) in enumerate(zip(flat("example"), flat("content"), strict=True)):
+            self._rows[int(identity)] = (int(content), number, row)
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Size of all shards in `folder`."""
+    return sum(path.stat().st_size for path in folder.glob("shard-*.arrow"))

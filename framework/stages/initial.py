@@ -1,0 +1,124 @@
+"""Stages that make tokenizers and models before any training."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from framework.digest import digest_of_files
+from framework.models.build import (
+    copy_layers,
+    count_parameters,
+    new_config,
+    pretrained_model,
+    random_model,
+    read_config,
+    save_model,
+)
+from framework.models.locate import identity, locate, locate_tokenizer
+from framework.models.section import (
+    ConfigModel,
+    FolderModel,
+    HubModel,
+    LayersModel,
+    PretrainedTokenizer,
+    TrainedTokenizer,
+)
+from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
+from framework.stages.stage import Context, Stage
+
+
+def tokenizer_stage(context: Context, settings: TrainedTokenizer, split: str) -> Stage:
+    """A tokenizer trained on the contexts and questions of a split."""
+    data = context.data[split]
+
+    def make(folder: Path) -> dict[str, Any]:
+        texts = dict.fromkeys(text for example in data.examples for text in (example.context, example.question))
+        tokenizer = train_tokenizer(settings, texts)
+        tokenizer.save_pretrained(str(folder / "tokenizer"))
+        return {"tokens": len(tokenizer)}
+
+    inputs = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
+    return Stage(f"train a {settings.kind} tokenizer on '{split}'", "tokenizers", inputs, make)
+
+
+def initial_stage(
+    context: Context,
+    name: str,
+    model: HubModel | FolderModel | ConfigModel,
+    settings: PretrainedTokenizer | TrainedTokenizer,
+    tokenizer: Stage | None,
+    seed: int,
+) -> Stage:
+    """A model before training, with its tokenizer: pretrained, or random weights of a configuration."""
+    task = context.recipe.task
+
+    def make(folder: Path) -> dict[str, Any]:
+        loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
+        if isinstance(model, ConfigModel):
+            built = random_model(task, new_config(model, len(loaded), int(loaded.pad_token_id or 0)), seed)
+        else:
+            built = pretrained_model(task, locate(model, weights=True), seed)
+        fit_to_model(loaded, built.config)
+        save_model(built, loaded, folder / "model")
+        return {"parameters": count_parameters(built)}
+
+    inputs = {
+        "task": task.kind,
+        "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
+        "tokenizer": tokenizer.digest if tokenizer is not None else _tokenizer_identity(settings),
+        "seed": seed,
+    }
+    return Stage(f"prepare {name}", "initial", inputs, make)
+
+
+def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage) -> Stage:
+    """A student that is some layers of a teacher's trained model."""
+    task = context.recipe.task
+
+    def make(folder: Path) -> dict[str, Any]:
+        source = teacher.folder(context.store) / "model"
+        student = copy_layers(task, pretrained_model(task, source, seed=0), model.layers)
+        save_model(student, load_tokenizer(source), folder / "model")
+        return {"parameters": count_parameters(student)}
+
+    return Stage(f"prepare {name}", "initial", {"teacher": teacher.digest, "layers": model.layers}, make)
+
+
+def fetch(model: Any, settings: Any) -> None:
+    """Bring a model's files here before anything starts. Raises ModelError for what cannot be had."""
+    if isinstance(model, HubModel | FolderModel):
+        read_config(locate(model, weights=True))
+        if isinstance(settings, PretrainedTokenizer):
+            load_tokenizer(_tokenizer_home(model, settings), settings)
+    elif isinstance(model, ConfigModel):
+        new_config(model, vocab_size=64, pad_id=0)
+        if isinstance(settings, PretrainedTokenizer) and settings.id is not None:
+            load_tokenizer(locate_tokenizer(settings.id, settings.revision), settings)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder that has served its purpose."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:
+    return locate(model) if settings.id is None else locate_tokenizer(settings.id, settings.revision)
+
+
+def _tokenizer_folder(context: Context, model: Any, settings: Any, tokenizer: Stage | None) -> Path:
+    if tokenizer is not None:
+        return tokenizer.folder(context.store) / "tokenizer"
+    return locate_tokenizer(settings.id, settings.revision) if settings.id is not None else locate(model)
+
+
+def _overrides(settings: PretrainedTokenizer | TrainedTokenizer) -> PretrainedTokenizer | None:
+    return settings if isinstance(settings, PretrainedTokenizer) else None
+
+
+def _tokenizer_identity(settings: Any) -> dict[str, Any]:
+    """The files' digest of a tokenizer from elsewhere; the model's own is known by the model."""
+    files = None
+    if settings.id is not None:
+        folder = locate_tokenizer(settings.id, settings.revision)
+        files = digest_of_files(path for path in folder.iterdir() if path.is_file() and path.suffix != ".safetensors")
+    return {"files": files, "lower_case": settings.lower_case}

@@ -1,0 +1,8 @@
+"""The tasks that a recipe may name. A new one is a file beside these and a name in `AnyTask`."""
+
+from typing import Annotated
+
+from framework.plugins import by_kind
+from framework.tasks.extractive_qa import ExtractiveQA
+
+AnyTask = Annotated[ExtractiveQA, by_kind(ExtractiveQA)]

@@ -1,0 +1,81 @@
+"""What a task is to the rest of distil: how text becomes windows, and what a model's logits mean."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.example import Example
+from framework.data.windows import Windows
+from framework.signals.span import SpanSignal
+from framework.training.items import TrainingItems
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Logits = Sequence[NDArray[np.float32]]  # of every window: [H, tokens]
+
+
+class SignalSource(Protocol):
+    """Whatever knows teachers' signals: a store, or an ensemble of stores."""
+
+    def signal(self, example: Example) -> SpanSignal:
+        """The signal about `example`. Raises StoreError if there is none."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model's predictions are worth.
+
+    metrics: names as the official scripts give them, in percent; intervals: 95 % bootstrap interval of the main ones;
+    variants: the same metrics under other normalisations, by its name.
+    """
+
+    examples: int
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    variants: dict[str, dict[str, float]]
+
+
+class Task(Protocol):
+    """A task. Its model gives logits for H heads over the tokens of a window."""
+
+    kind: Any
+
+    def model_class(self) -> Any:
+        """The transformers Auto class of its models."""
+
+    def logits(self, output: Any) -> "Tensor":
+        """Logits [B, H, L] from a model's output."""
+
+    def training_items(
+        self,
+        examples: Sequence[Example],
+        windows: Windows,
+        pad_id: int,
+        signals: SignalSource | None,
+        temperatures: Sequence[float],
+    ) -> tuple[TrainingItems, Mapping[str, float]]:
+        """Windows with gold positions and signals at each temperature, and figures worth reporting."""
+
+    def write_signals(
+        self, examples: Sequence[Example], windows: Windows, logits: Logits
+    ) -> list[SpanSignal]:
+        """A signal for each example."""
+
+    def predict(
+        self, examples: Sequence[Example], windows: Windows, logits: Logits, unanswerable: bool
+    ) -> dict[str, Any]:
+        """Predictions by example id, as plain data."""
+
+    def score(
+        self,
+        examples: Sequence[Example],
+        predictions: Mapping[str, Any],
+        unanswerable: bool,
+        resamples: int,
+        seed: int,
+    ) -> Scores:
+        """Measure predictions against the labelled examples."""

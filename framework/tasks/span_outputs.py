@@ -1,0 +1,110 @@
+"""What a model's start and end logits say: windows for signals and for decoding, predictions, scores."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from framework.data.example import Example
+from framework.data.windows import Windows
+from framework.evaluation.bootstrap import interval
+from framework.evaluation.decode import Prediction, WindowLogits
+from framework.evaluation.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
+from framework.signals.span import TeacherWindow
+from framework.tasks.base import Logits, Scores
+
+
+def teacher_windows(count: int, windows: Windows, logits: Logits) -> Iterator[list[TeacherWindow]]:
+    """The windows of each of `count` examples, for `write_signal`."""
+    bounds = windows.of_examples(count)
+    for example in range(count):
+        yield [_teacher_window(windows, row, logits) for row in range(bounds[example], bounds[example + 1])]
+
+
+def _teacher_window(windows: Windows, row: int, logits: Logits) -> TeacherWindow:
+    tokens = windows.slice_of(row)
+    support = windows.support[tokens]
+    start, end = logits[row].astype(np.float64)
+    null = int(windows.null[row])
+    return TeacherWindow(
+        spans=windows.spans[tokens][support],
+        best=windows.best[tokens][support],
+        start=start[support],
+        end=end[support],
+        null_start=float(start[null]),
+        null_end=float(end[null]),
+    )
+
+
+def window_logits(count: int, windows: Windows, logits: Logits) -> Iterator[list[WindowLogits]]:
+    """The windows of each of `count` examples, for `decode`."""
+    for parts in teacher_windows(count, windows, logits):
+        yield [
+            WindowLogits(part.start, part.end, part.spans, part.null_start, part.null_end, part.best)
+            for part in parts
+        ]
+
+
+def prediction_record(prediction: Prediction, threshold: float) -> dict[str, Any]:
+    """A prediction as plain data, as it stands in predictions.json."""
+    chosen = prediction.answer(threshold)
+    record: dict[str, Any] = {
+        "answer": chosen.text,
+        "start": chosen.start,
+        "end": chosen.end,
+        "score": chosen.score,
+        "n_best": [
+            {
+                "text": span.text,
+                "start": span.start,
+                "end": span.end,
+                "score": span.score,
+                "logit": span.logit,
+            }
+            for span in prediction.n_best
+        ],
+    }
+    if prediction.no_answer_score is not None:
+        record["no_answer_score"] = prediction.no_answer_score
+    return record
+
+
+def score_spans(
+    examples: Sequence[Example],
+    predictions: Mapping[str, Any],
+    unanswerable: bool,
+    threshold: float,
+    resamples: int,
+    seed: int,
+) -> Scores:
+    """EM and F1 of `predictions` over the labelled examples, official and with Russian normalisation."""
+    labelled = [example for example in examples if example.answers is not None]
+    if unanswerable:
+        texts = {key: _best_text(record) for key, record in predictions.items()}
+        doubts = {key: record["no_answer_score"] for key, record in predictions.items()}
+        metrics = squad_v2(labelled, texts, doubts, threshold)
+        scores = per_example_v2(labelled, texts, doubts, threshold)
+        names = ("exact", "f1")
+    else:
+        texts = {key: record["answer"] for key, record in predictions.items()}
+        metrics = squad_v1(labelled, texts)
+        scores = per_example_v1(labelled, texts)
+        names = ("exact_match", "f1")
+    russian = metrics.pop("russian")
+    return Scores(
+        examples=len(labelled),
+        metrics=metrics,
+        intervals={
+            name: _percent(interval(values, seed, resamples))
+            for name, values in zip(names, (scores.em, scores.f1), strict=True)
+        },
+        variants={"russian": russian},
+    )
+
+
+def _best_text(record: Mapping[str, Any]) -> str:
+    return str(record["n_best"][0]["text"]) if record["n_best"] else ""
+
+
+def _percent(bounds: tuple[float, float]) -> tuple[float, float]:
+    return 100 * bounds[0], 100 * bounds[1]

@@ -1,0 +1,8 @@
+"""The kinds of teacher that a recipe may name. A new one is a file beside these and a name in `AnyTeacher`."""
+
+from typing import Annotated
+
+from framework.plugins import by_kind
+from framework.teachers.encoder import Encoder
+
+AnyTeacher = Annotated[Encoder, by_kind(Encoder)]

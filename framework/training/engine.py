@@ -1,0 +1,130 @@
+"""The DeepSpeed engine: process group, configuration, optimizer."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from framework.device import default_device
+from framework.training.section import Engine, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def import_deepspeed() -> Any:
+    """DeepSpeed, told about the device that is here and kept from compiling an operator that nothing here needs.
+
+    Its shared-memory communication would be compiled at the first start on a CPU, which takes long and a compiler.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
+    import deepspeed
+    from deepspeed.utils import logger
+
+    logger.setLevel("WARNING")
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    return deepspeed
+
+
+def join_process_group(rank: int, world_size: int) -> None:
+    """Join the group of all workers; a group that is there already is used as it is.
+
+    A single worker needs no port. Several find each other by MASTER_ADDR and MASTER_PORT.
+    """
+    import torch
+    import torch.distributed as dist
+
+    deepspeed = import_deepspeed()
+    gpu = torch.cuda.is_available()
+    backend = "nccl" if gpu else "gloo"
+    os.environ.setdefault("LOCAL_RANK", "0")
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if not dist.is_initialized():
+        os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(world_size)
+        alone = {"store": dist.HashStore(), "rank": 0, "world_size": 1} if world_size == 1 else {}
+        dist.init_process_group(backend, **alone)
+    if not deepspeed.comm.is_initialized():
+        deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
+
+
+def build_engine(
+    model: "nn.Module",
+    training: Training,
+    engine: Engine,
+    precision: str,
+    accumulation: int,
+    world_size: int,
+    total_steps: int,
+) -> Any:
+    """A DeepSpeed engine over AdamW with linear warm-up and decay.
+
+    The engine sums gradients over `accumulation` micro-batches and averages over workers; the loss that it is given
+    has to be scaled accordingly.
+    """
+    from torch.optim.lr_scheduler import LambdaLR
+
+    deepspeed = import_deepspeed()
+    micro_batch = training.micro_batch or -(-training.batch_size // world_size)
+    config: dict[str, Any] = {
+        "train_micro_batch_size_per_gpu": micro_batch,
+        "gradient_accumulation_steps": accumulation,
+        "gradient_clipping": training.clip,
+        "zero_optimization": {"stage": engine.zero_stage},
+        "bf16": {"enabled": precision == "bf16"},
+        "fp16": {"enabled": precision == "fp16"},
+        "optimizer": {"type": "AdamW", "params": {"lr": training.lr, "torch_adam": True}},
+        "steps_per_print": sys.maxsize,
+        "wall_clock_breakdown": False,
+    }
+    model.to(default_device())
+    result, *_ = deepspeed.initialize(
+        model=model,
+        model_parameters=_parameter_groups(model, training.weight_decay),
+        config=config,
+        lr_scheduler=lambda optimizer: LambdaLR(
+            optimizer, lambda step: rate_factor(step, total_steps, round(training.warmup * total_steps))
+        ),
+        dist_init_required=False,
+    )
+    return result
+
+
+def rate_factor(step: int, total: int, warmup: int) -> float:
+    """The learning rate of optimizer step `step` (from 0), as a share of its peak."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def _parameter_groups(model: "nn.Module", weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; biases and layer norms, which are vectors, do not."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def full_weights(engine: Any) -> dict[str, Any]:
+    """The model's weights in float32 on the CPU, gathered from all workers where ZeRO-3 has scattered them.
+
+    All workers have to call this together; under ZeRO-3 only the first gets the weights.
+    """
+    if engine.zero_optimization_stage() == 3:
+        import deepspeed
+
+        weights: dict[str, Any] = {}
+        for name, parameter in engine.module.named_parameters():
+            with deepspeed.zero.GatheredParameters([parameter]):
+                weights[name] = parameter.detach().float().cpu().clone()
+        for name, buffer in engine.module.named_buffers():
+            weights[name] = buffer.detach().cpu().clone()
+        return weights
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+        for name, tensor in engine.module.state_dict().items()
+    }

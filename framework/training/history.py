@@ -1,0 +1,48 @@
+"""The history of a training on disk: a JSON object a line, kept in step with the checkpoints."""
+
+import json
+import time
+from pathlib import Path
+from typing import IO
+
+from framework.files import write_atomic
+from framework.training.job import Report
+
+
+class History:
+    """Appends reports to a file. A resumed training voids the rows after its checkpoint, and writes them again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def add(self, report: Report) -> None:
+        """Write one row, to be read at once by whoever follows the file."""
+        if report.kind == "resume":
+            self._rewind(report.step)
+            return
+        if self._file is None:
+            self._file = self._path.open("a", encoding="utf-8")
+        row = {"time": time.time(), "step": report.step, "epoch": report.epoch, "kind": report.kind}
+        self._file.write(json.dumps({**row, "metrics": dict(report.metrics)}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _rewind(self, step: int) -> None:
+        self.close()
+        rows = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        kept = [row for row in rows if _step_of(row) <= step]
+        write_atomic(self._path, "".join(row + "\n" for row in kept))
+
+
+def _step_of(row: str) -> float:
+    """The row's step; a row cut short by a kill counts as void."""
+    try:
+        return int(json.loads(row)["step"])
+    except (ValueError, KeyError):
+        return float("inf")

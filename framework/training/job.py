@@ -1,0 +1,63 @@
+"""A training as plain data, so that it can be carried to another process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from framework.losses.base import Loss
+from framework.tasks.base import Task
+from framework.training.items import TrainingItems
+from framework.training.section import Engine, Training
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Train the model in `initial` on `items`; leave the result in `output`/model, checkpoints beside it.
+
+    precision and workers are what engine's `auto` came to; seed decides order and dropout.
+    """
+
+    task: Task
+    initial: Path
+    output: Path
+    items: TrainingItems
+    training: Training
+    engine: Engine
+    losses: Mapping[str, Loss]
+    precision: str
+    workers: int
+    seed: int
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.output / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One row of the training history. kind: resume (rows from `step` on are void), step, or epoch."""
+
+    kind: str
+    step: int
+    epoch: float
+    total_steps: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a finished training was: optimizer steps, windows seen, and seconds over all its attempts."""
+
+    steps: int
+    windows: int
+    seconds: float
+
+    def as_facts(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"steps": self.steps, "windows": self.windows, "seconds": self.seconds}
+
+
+ReportTo = Callable[[Report], None]
+Trainer = Callable[[TrainingJob, ReportTo], TrainingSummary]

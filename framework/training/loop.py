@@ -1,0 +1,110 @@
+"""The training loop."""
+
+import math
+import time
+from typing import Any
+
+from framework.data.batches import accumulation_steps, epoch_batches, micro_batches
+from framework.device import autocast, default_device
+from framework.errors import TrainingError
+from framework.losses.total import HeadTargets, total_loss
+from framework.models.build import pretrained_model
+from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from framework.training.engine import build_engine, full_weights, join_process_group
+from framework.training.items import batch_targets, model_inputs, to_device
+from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from framework.training.meter import Meter
+
+
+def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
+    """Train as one of `world_size` workers that all run this function; the first reports and saves the result.
+
+    Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite.
+    """
+    training, items = job.training, job.items
+    join_process_group(rank, world_size)
+    _seed(job.seed, rank)
+    accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
+    epoch_steps = -(-len(items.windows) // training.batch_size)
+    total_steps = epoch_steps * training.epochs
+    engine = build_engine(
+        pretrained_model(job.task, job.initial, job.seed),
+        training,
+        job.engine,
+        job.precision,
+        accumulation,
+        world_size,
+        total_steps,
+    )
+    meter = Meter(list(job.losses))
+    begin = load_checkpoint(engine, meter, job.checkpoints, rank)
+    step, started = begin.step, time.monotonic()
+    report(Report("resume", step, step / epoch_steps, total_steps))
+    engine.train()
+
+    for epoch in range(step // epoch_steps, training.epochs):
+        batches = epoch_batches(items.windows.lengths, training.batch_size, job.seed, epoch)
+        for batch in batches[step - epoch * epoch_steps :]:
+            lr = engine.get_lr()[0]
+            for rows, counts in micro_batches(batch, rank, world_size, accumulation):
+                inputs = model_inputs(items.windows, rows, items.pad_id)
+                targets = batch_targets(items, rows, counts)
+                loss, terms = _forward(engine, job, inputs, targets, step / total_steps)
+                # DeepSpeed divides by accumulation and workers; the loss is a mean over the batch.
+                engine.backward(loss * (world_size * accumulation / len(batch)))
+                engine.step()
+                meter.add(loss.detach(), terms, rows if counts else rows[:0], items.windows)
+            step += 1
+            at_epoch_end = step % epoch_steps == 0
+            if step % training.log_every == 0 or at_epoch_end:
+                figures = {"lr": lr, **meter.read()}
+                if not math.isfinite(figures["loss"]):
+                    raise TrainingError(
+                        f"the loss is {figures['loss']} at step {step} of {total_steps}; lower the learning rate "
+                        f"({training.lr:g}), lengthen the warm-up ({training.warmup:g}), or train in fp32"
+                    )
+                report(Report("step", step, step / epoch_steps, total_steps, figures))
+            if at_epoch_end:
+                report(Report("epoch", step, step / epoch_steps, total_steps, meter.read_epoch()))
+            if step < total_steps and _checkpoint_due(training.checkpoint_every, step, at_epoch_end):
+                save_checkpoint(engine, meter, job.checkpoints, _position(begin, step, started), rank)
+
+    _save_result(engine, job, rank)
+    seconds = _position(begin, step, started).seconds
+    return TrainingSummary(total_steps, len(items.windows) * training.epochs, seconds)
+
+
+def _forward(
+    engine: Any, job: TrainingJob, inputs: dict[str, Any], targets: HeadTargets, progress: float
+) -> tuple[Any, dict[str, Any]]:
+    device = default_device()
+    # Under bf16 and fp16 DeepSpeed holds the weights themselves in that type.
+    with autocast(device, "fp32"):
+        logits = job.task.logits(engine(**to_device(inputs, device)))
+    return total_loss(job.losses, logits, targets.to(device), progress)
+
+
+def _seed(seed: int, rank: int) -> None:
+    """Random numbers differ between workers, so that each drops out other units."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed + rank)
+    np.random.seed(seed + rank)
+    torch.manual_seed(seed + rank)
+
+
+def _checkpoint_due(every: int | str, step: int, at_epoch_end: bool) -> bool:
+    return at_epoch_end if isinstance(every, str) else step % every == 0
+
+
+def _position(begin: Position, step: int, started: float) -> Position:
+    return Position(step, begin.seconds + time.monotonic() - started)
+
+
+def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:
+    weights = full_weights(engine)
+    if rank == 0:
+        engine.module.save_pretrained(str(job.output / "model"), state_dict=weights)

@@ -1,0 +1,65 @@
+"""Running means of the loss and the speed of training, over all workers."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.windows import Windows
+
+
+class Meter:
+    """Sums losses on the device and brings them over only when they are read."""
+
+    def __init__(self, terms: list[str]) -> None:
+        self._names = ["loss", *(f"loss/{name}" for name in terms)]
+        self._sums: Any = None
+        self._epoch: NDArray[np.float64] = np.zeros(len(self._names) + 1)
+        self._count = 0
+        self._tokens = 0
+        self._since = time.monotonic()
+
+    def add(self, loss: Any, terms: dict[str, Any], rows: NDArray[np.int64], windows: Windows) -> None:
+        """Note a micro-batch: its summed loss, its terms' sums, and the windows that count in it."""
+        import torch
+
+        values = torch.stack([loss.double(), *(term.double() for term in terms.values())])
+        self._sums = values if self._sums is None else self._sums + values
+        self._count += len(rows)
+        self._tokens += int(windows.lengths[rows].sum())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint has to hold so that means come out as if training had never stopped."""
+        return {"sums": self._sums, "epoch": self._epoch, "count": self._count, "tokens": self._tokens}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state."""
+        self._sums, self._epoch = state["sums"], state["epoch"]
+        self._count, self._tokens = state["count"], state["tokens"]
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading, over all workers, and windows and tokens a second. All workers call this."""
+        import torch
+        import torch.distributed as dist
+
+        sums = torch.cat([self._sums, self._sums.new_tensor([self._count, self._tokens])])
+        dist.all_reduce(sums)
+        *losses, count, tokens = sums.cpu().numpy().tolist()
+        self._epoch += np.asarray([*losses, count])
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        self._sums, self._count, self._tokens, self._since = None, 0, 0, time.monotonic()
+        return {
+            **self._means(np.asarray([*losses, count])),
+            "windows_per_second": count / seconds,
+            "tokens_per_second": tokens / seconds,
+        }
+
+    def read_epoch(self) -> dict[str, float]:
+        """Means of all readings since this was last called."""
+        means = self._means(self._epoch)
+        self._epoch = np.zeros_like(self._epoch)
+        return {f"epoch_{name}": value for name, value in means.items()}
+
+    def _means(self, sums: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self._names, (sums[:-1] / max(sums[-1], 1)).tolist(), strict=True))

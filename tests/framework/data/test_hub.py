@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from framework.data.hub import Hub
+from framework.errors import DataError
+from framework.progress import SILENT
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CARD = """---
+configs:
+- config_name: sberquad
+  default: true
+  data_files:
+  - split: train
+    path: sberquad/train-*
+  - split: validation
+    path: sberquad/validation-*
+---
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache, with the hub out of reach."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "hub"
+
+
+def put(
+    cache: Path, id: str, card: str | None = CARD, parts: tuple[str, ...] = ("train-0", "train-1", "validation-0")
+) -> Path:
+    """A dataset in the layout of the hub's cache: names that link to blobs."""
+    folder = cache / f"datasets--{id.replace('/', '--')}"
+    snapshot = folder / "snapshots" / COMMIT
+    for part in (folder / "refs", folder / "blobs", snapshot / "sberquad"):
+        part.mkdir(parents=True)
+    (folder / "refs" / "main").write_text(COMMIT)
+    if card is not None:
+        (snapshot / "README.md").write_text(card)
+    for number, part_name in enumerate(parts):
+        row = {
+            "id": number,
+            "title": "",
+            "context": f"Текст {part_name}",
+            "question": "Что?",
+            "answers": {"text": ["Текст"], "answer_start": [0]},
+        }
+        blob = folder / "blobs" / f"{number:064x}"
+        pq.write_table(pa.Table.from_pylist([row]), blob)
+        (snapshot / "sberquad" / f"{part_name}.parquet").symlink_to(blob)
+    return snapshot
+
+
+def test_a_cached_dataset_is_read_without_the_hub(cache: Path) -> None:
+    put(cache, "somebody/квад".replace("квад", "quad"))
+    before = sorted(cache.rglob("*"))
+    readers = Hub(id="somebody/quad").readers(SILENT)
+    assert list(readers) == ["train", "validation"]
+    assert [row.context for row in readers["train"]()] == ["Текст train-0", "Текст train-1"]
+    assert [row.id for row in readers["validation"]()] == ["2"]
+    assert sorted(cache.rglob("*")) == before
+
+
+def test_a_dataset_without_a_card_is_sorted_by_file_names(cache: Path) -> None:
+    put(cache, "somebody/quad", card=None)
+    assert set(Hub(id="somebody/quad").readers(SILENT)) == {"train", "validation"}
+
+
+def test_a_dataset_that_is_not_here_says_how_to_bring_it(cache: Path) -> None:
+    with pytest.raises(DataError, match="hf download --repo-type dataset no/such`") as caught:
+        Hub(id="no/such").readers(SILENT)
+    assert str(cache) in str(caught.value)
+
+
+def test_a_revision_that_is_not_here(cache: Path) -> None:
+    put(cache, "somebody/quad")
+    with pytest.raises(DataError, match=r"somebody/quad \(v2\).*--revision v2`"):
+        Hub(id="somebody/quad", revision="v2").readers(SILENT)
+
+
+def test_a_copy_without_data_files(cache: Path) -> None:
+    put(cache, "somebody/quad", card=None, parts=())
+    with pytest.raises(DataError, match="somebody/quad.*hf download"):
+        Hub(id="somebody/quad").readers(SILENT)
+
+
+def test_an_unknown_configuration_and_a_bad_id(cache: Path) -> None:
+    put(cache, "somebody/quad")
+    with pytest.raises(DataError, match="sberquad"):
+        Hub(id="somebody/quad", config="other").readers(SILENT)
+    with pytest.raises(DataError, match="expected owner/name"):
+        Hub(id="a/b/c").readers(SILENT)

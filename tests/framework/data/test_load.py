@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.data.example import Answer, Example, fingerprint
+from framework.data.load import load_data, to_example
+from framework.data.row import Row
+from framework.data.section import Data
+from framework.errors import DataError
+
+CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]
+
+
+def row(number: int, **change: Any) -> dict[str, Any]:
+    answers = {"text": ["Кот"], "answer_start": [0]}
+    base = {"id": f"q{number}", "context": CONTEXTS[number // 2], "question": "Кто спит?", "answers": answers}
+    return base | change
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def section(path: Path | dict[str, Path], **settings: Any) -> Data:
+    paths = str(path) if isinstance(path, Path) else {name: str(file) for name, file in path.items()}
+    return Data.model_validate({"source": {"kind": "files", "path": paths}, **settings})
+
+
+class Listener:
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        from framework.progress import SILENT
+
+        self.said: list[str] = []
+        self.task = SILENT.task
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_splits_and_slices(tmp_path: Path) -> None:
+    files = {
+        "train": written(tmp_path / "a.json", [row(i) for i in range(20)]),
+        "test": written(tmp_path / "b.json", [row(i) for i in range(4)]),
+    }
+    splits = {"train": "train[:75%]", "dev": "train[75%:]", "held": "test", "last": "test[-1:]"}
+    data = load_data(section(files, splits=splits))
+    assert {name: len(split.examples) for name, split in data.items()} == {"train": 15, "dev": 5, "held": 4, "last": 1}
+    assert data["dev"].examples[0] == Example("q15", CONTEXTS[7], "Кто спит?", (Answer("Кот", 0),))
+    assert data["held"].digest == fingerprint(data["held"].examples) != data["last"].digest
+
+
+def test_a_cut_shares_no_paragraph(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", [row(i) for i in range(20)])
+    data = load_data(section(path, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
+    contexts = {name: {example.context for example in split.examples} for name, split in data.items()}
+    assert contexts["train"].isdisjoint(contexts["dev"])
+    assert [len(data[name].examples) for name in ("train", "dev")] == [14, 6]
+    shuffled = written(tmp_path / "b.json", [row(i) for i in reversed(range(20))])
+    again = load_data(section(shuffled, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
+    assert {e.id for e in again["dev"].examples} == {e.id for e in data["dev"].examples}
+
+
+def test_what_became_of_every_row_is_counted_and_said(tmp_path: Path) -> None:
+    rows = [
+        row(0),
+        row(1, answers={"text": ["спит"], "answer_start": [0]}),
+        row(2, answers={"text": ["пёс"], "answer_start": [0]}),
+        row(3, answers={"text": ["пёс", "Кот"], "answer_start": [0, 0]}),
+        row(4, answers={"text": [""], "answer_start": [-1]}),
+        row(5, answers=None),
+        row(0),
+    ]
+    listener = Listener()
+    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
+    assert [example.id for example in split.examples] == ["q0", "q1", "q3", "q4", "q5"]
+    assert (split.repaired, split.dropped, split.unlabelled) == (2, 2, 2)
+    assert split.examples[1].answers == (Answer("спит", 12),)
+    assert "train: 5 questions, 2 with repaired answers, 2 dropped" in listener.said
+
+
+def test_unanswerable_questions(tmp_path: Path) -> None:
+    none = {"text": [], "answer_start": []}
+    rows = [
+        row(0, is_impossible=False),
+        row(1, answers=none, is_impossible=True),
+        row(2, answers=none),
+        row(3, answers=None),
+    ]
+    path = written(tmp_path / "a.json", rows)
+    examples = load_data(section(path, splits={"train": "train"}, unanswerable=True))["train"].examples
+    assert [example.answers for example in examples] == [(Answer("Кот", 0),), (), (), None]
+    with pytest.raises(DataError, match=r"row\[1\].*data.unanswerable: true"):
+        load_data(section(path, splits={"train": "train"}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [row(0), row(1, id="q0", question="Где?")],
+            r"row\[1\]: the id 'q0' is taken by another question, at .*row\[0\]",
+        ),
+        ([row(0, context=" \n")], r"row\[0\]: the context is blank"),
+        ([row(0, answers={"text": ["пёс"], "answer_start": [0]})], "not one of its 1 questions"),
+        ([], r"the split 'train' is empty; no row is in train"),
+    ],
+)
+def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))
+
+
+def test_a_contradictory_mark_of_impossibility() -> None:
+    with pytest.raises(DataError, match="and yet has answers"):
+        to_example(Row("here", "q", "Кот.", "Кто?", (("Кот", 0),), impossible=True), unanswerable=True)
+
+
+def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", [row(i) for i in range(4)])
+    with pytest.raises(DataError, match=r"no split 'validation'; it has: train\. .*data\.cut"):
+        load_data(section(path))
+    with pytest.raises(DataError, match=r"'dev' is empty; no row is in train\[4:\]"):
+        load_data(section(path, splits={"dev": "train[4:]"}))
+    with pytest.raises(DataError, match=r"'dev' is empty; its share of 0.1 is less than one paragraph of 'train'"):
+        load_data(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
+
+
+def test_generated_data_loads(tmp_path: Path) -> None:
+    source = {"kind": "synthetic", "examples": {"train": 30, "validation": 10}, "label_noise": 0.5}
+    data = load_data(Data.model_validate({"source": source}))
+    assert [len(split.examples) for split in data.values()] == [30, 10]
+    assert all(split.repaired == split.dropped == split.unlabelled == 0 for split in data.values())

@@ -1,0 +1,57 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from framework.data.section import Data
+
+HUB = {"kind": "hub", "id": "a/b"}
+FILE = {"kind": "files", "path": "a.json"}
+
+
+def test_splits_have_a_default_unless_cut_makes_them() -> None:
+    assert Data.model_validate({"source": HUB}).names == ["train", "dev"]
+    cut = Data.model_validate({"source": FILE, "cut": {"shares": {"fit": 0.5, "check": 0.5}}})
+    assert cut.names == ["fit", "check"]
+    assert cut.splits == {}
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"source": HUB},
+        {"source": FILE, "cut": {"shares": {"train": 1}}},
+        {"source": {"kind": "files", "path": {"train": "a.jsonl"}}, "splits": {"train": "train[:10%]"}},
+        {"source": {"kind": "synthetic", "unanswerable": 0.1}, "unanswerable": True},
+    ],
+)
+def test_a_resolved_section_reads_back_as_itself(section: dict[str, Any]) -> None:
+    data = Data.model_validate(section)
+    assert Data.model_validate(data.model_dump(mode="json")) == data
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"source": {"kind": "hup"}}, "did you mean 'hub'"),
+        ({"source": {"kind": "hub"}}, "Field required"),
+        ({"source": {"kind": "hub", "id": "a", "path": "x"}}, "unknown key 'path'"),
+        ({"source": {"kind": "files", "path": ""}}, "no file is named"),
+        ({"source": {"kind": "files", "path": {}}}, "no file is named"),
+        ({"source": {"kind": "files", "path": {"train": ""}}}, "no file is named"),
+        ({"source": FILE, "cut": {"shares": {"a": 1.0}}, "splits": {"a": "train"}}, "both cut and splits"),
+        ({"source": FILE, "splits": {}}, "splits is empty"),
+        ({"source": FILE, "splits": {"train": "train[5]"}}, "not a split or a slice"),
+        ({"source": FILE, "cut": {"shares": {}}}, "at least one"),
+        ({"source": FILE, "cut": {"shares": {"a": 0.0}}}, "above 0"),
+        ({"source": FILE, "cut": {"shares": {"a": 0.8, "b": 0.3}}}, r"add up to 1\.1"),
+        ({"source": {"kind": "synthetic", "unanswerable": 0.1}}, "data.unanswerable: true"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Data.model_validate(section)
+
+
+def test_thirds_may_add_up_to_one() -> None:
+    Data.model_validate({"source": FILE, "cut": {"shares": {name: 0.1 for name in "abcdefghij"}}})

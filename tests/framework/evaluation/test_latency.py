@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from framework.data.example import Example
+from framework.evaluation.latency import measure_latency
+
+EXAMPLES = [Example(str(i), "контекст", "вопрос?", None) for i in range(3)]
+
+
+def test_every_question_is_timed_once_after_the_warmup() -> None:
+    before = torch.get_num_threads()
+    seen: list[tuple[str, int]] = []
+
+    def answer(example: Example) -> None:
+        seen.append((example.id, torch.get_num_threads()))
+
+    latency = measure_latency(answer, EXAMPLES, warmup=4, threads=before + 1)
+    assert [name for name, _ in seen] == ["0", "1", "2", "0", "0", "1", "2"]
+    assert {threads for _, threads in seen} == {before + 1}
+    assert torch.get_num_threads() == before
+    assert (latency.questions, latency.threads) == (3, before + 1)
+    assert 0.0 < latency.median_ms <= latency.p95_ms
+
+
+def test_threads_are_restored_after_an_error() -> None:
+    before = torch.get_num_threads()
+
+    def answer(example: Example) -> None:
+        raise RuntimeError(f"no answer to {example.id}")
+
+    with pytest.raises(RuntimeError, match="no answer to 0"):
+        measure_latency(answer, EXAMPLES, warmup=0, threads=before + 1)
+    assert torch.get_num_threads() == before
+
+
+def test_needs_a_question() -> None:
+    with pytest.raises(ValueError, match="at least one example"):
+        measure_latency(lambda example: None, [], warmup=1)

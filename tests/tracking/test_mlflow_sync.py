@@ -1,0 +1,235 @@
+import json
+import multiprocessing
+import shutil
+
+import pytest
+
+from framework.errors import OutputError, StoreError, TrackingError
+from framework.tracking_section import Tracking
+from tracking import sender
+from tracking.cursor import Ledger
+from tracking.mlflow_sync import sync
+
+TRACKING = Tracking(log_models=False)
+
+
+def _whole(run):
+    run.add_model("teacher", "teacher", steps=10)
+    run.evaluate("teacher")
+    run.add_model("student", "student", steps=500)
+    run.evaluate("student")
+    run.finish()
+
+
+def test_a_run_arrives_whole(run, seen, tmp_path):
+    _whole(run)
+    report = sync(run.folder, TRACKING, final=True)
+    store = seen()
+    (parent,) = store.parents()
+    assert parent.info.run_id == report.run_id
+    assert (parent.info.run_name, parent.info.status) == ("мини run-1a2b3c4d", "FINISHED")
+    assert parent.info.end_time - parent.info.start_time == 300_000
+    assert parent.data.params["student.lr"] == "3e-05"
+    assert parent.data.params["student.layers"] == "[0, 2]"
+    assert len(parent.data.params["note"]) == 6000
+    assert parent.data.tags["mlflow.source.git.commit"] == "c0ffee"
+    assert parent.data.tags["distil.version.torch"] == "2.13.0"
+    assert parent.data.tags["distil.recipe_digest"] == "1a2b3c4d"
+    assert parent.data.tags["distil.state"] == "finished"
+    assert parent.data.metrics["data/train/repaired"] == 7
+    assert parent.data.metrics["signals/teacher/bytes_per_example"] == 131.5
+    inputs = {(one.dataset.name, one.dataset.digest) for one in parent.inputs.dataset_inputs}
+    assert inputs == {("train", "a" * 16), ("dev", "b" * 16)}
+    predictions = {"predictions/teacher.json", "predictions/student.json"}
+    assert store.files(parent) == {"recipe.yaml", "results.json", "results.md", *predictions}
+    assert json.loads(store.text(parent, "results.json")) == run.results
+
+    children = store.children(parent)
+    assert set(children) == {"teacher", "student"}
+    student = children["student"]
+    assert student.info.status == "FINISHED"
+    assert student.data.params == {"lr": "3e-05", "epochs": "2", "losses.kl.weight": "0.5"}
+    assert student.data.tags["distil.role"] == "student"
+    figures = {"exact_match": 61.25, "exact_match_low": 58.0, "exact_match_high": 64.5, "f1": 70.5}
+    figures |= {"russian/f1": 71.0, "parameters": 412_000, "latency_median_ms": 4.2, "training/steps": 10}
+    assert figures.items() <= student.data.metrics.items()
+    assert store.rows(student, "loss") == [(step, 3 / step) for step in range(1, 501)]
+    assert store.rows(student, "loss/kl") == [(step, 1 / step) for step in range(1, 501)]
+    assert store.rows(student, "epoch/loss") == [(step, 4 / step) for step in range(5, 501, 5)]
+    assert store.client.get_metric_history(student.info.run_id, "loss")[3].timestamp == 1_700_000_001_000
+    assert not any(tmp_path.glob("ml*")), "nothing in the current directory"
+
+
+def test_sending_again_sends_nothing(run, seen):
+    _whole(run)
+    first = sync(run.folder, TRACKING, final=True)
+    before = seen().everything(*seen().parents())
+    second = sync(run.folder, TRACKING, final=True)
+    assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 5)
+    assert (second.metrics, second.params, second.artifacts, second.run_id) == (0, 0, 0, first.run_id)
+    assert seen().everything(*seen().parents()) == before
+
+
+def test_a_run_is_followed_while_it_goes_on_and_when_it_goes_on_after_a_failure(run, seen):
+    sync(run.folder, TRACKING, final=False)
+    (parent,) = seen().parents()
+    assert (parent.info.status, seen().children(parent)) == ("RUNNING", {})
+
+    run.add_model("student", "student", steps=7)
+    sync(run.folder, TRACKING, final=False)
+    child = seen().children(parent)["student"]
+    assert (child.info.status, len(seen().rows(child, "loss"))) == ("RUNNING", 7)
+
+    run.finish("failed")
+    sync(run.folder, TRACKING, final=True)
+    (parent,) = seen().parents()
+    assert (parent.info.status, seen().children(parent)["student"].info.status) == ("FAILED", "FAILED")
+
+    run.results |= {"state": "running", "finished": None}
+    run.save()
+    sync(run.folder, TRACKING, final=False)
+    assert seen().parents()[0].info.status == "RUNNING"
+
+    run.write_history("student", 10)
+    run.evaluate("student")
+    run.finish()
+    sync(run.folder, TRACKING, final=True)
+    (parent,) = seen().parents()
+    child = seen().children(parent)["student"]
+    assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
+    assert [step for step, _ in seen().rows(child, "loss")] == list(range(1, 11))
+    assert parent.data.tags["distil.state"] == "finished"
+
+
+def test_a_history_taken_back_to_a_checkpoint_is_not_sent_twice(run, seen):
+    run.add_model("student", "student", steps=12)
+    for steps in (12, 5, 9, 20):
+        run.write_history("student", steps)
+        sync(run.folder, TRACKING, final=False)
+    child = seen().children(*seen().parents())["student"]
+    assert [step for step, _ in seen().rows(child, "loss")] == list(range(1, 21))
+    assert [step for step, _ in seen().rows(child, "epoch/loss")] == [5, 10, 15, 20]
+
+
+def test_a_model_of_another_digest_is_another_child(run, seen):
+    run.add_model("student", "student", steps=3)
+    sync(run.folder, TRACKING, final=False)
+    run.results["models"][0] |= {"digest": "changed", "settings": {"lr": 1.0}}
+    run.save()
+    sync(run.folder, TRACKING, final=False)
+    children = [one for one in seen()._runs() if "mlflow.parentRunId" in one.data.tags]
+    assert sorted(one.data.params["lr"] for one in children) == ["1.0", "3e-05"]
+
+
+class Crash(BaseException):
+    pass
+
+
+def test_a_crash_after_any_piece_doubles_nothing(run, seen, monkeypatch):
+    monkeypatch.setattr(sender, "METRICS_PER_BATCH", 8)
+    run.add_model("student", "student", steps=6)
+    run.evaluate("student")
+    run.finish()
+    sync(run.folder, TRACKING, final=True)
+    (whole,) = seen().parents()
+    expected = seen().everything(whole)
+
+    save, pieces = Ledger.save, 0
+    done = {whole.info.run_id}
+    while True:
+        copy = run.output / f"crash-{pieces}"
+        shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("tracked.json"))
+        left = pieces
+
+        def crash(ledger):
+            nonlocal left
+            if left == 0:
+                raise Crash
+            left -= 1
+            save(ledger)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "save", crash)
+            try:
+                sync(copy, TRACKING, final=True)
+                break
+            except Crash:
+                pass
+        sync(copy, TRACKING, final=True)
+        (again,) = [one for one in seen().parents() if one.info.run_id not in done]
+        done.add(again.info.run_id)
+        assert seen().everything(again) == expected, f"crash at piece {pieces}"
+        pieces += 1
+    assert pieces > 12
+
+
+def test_two_destinations_each_get_everything(run, seen, tmp_path):
+    _whole(run)
+    other = Tracking(uri=f"sqlite:///{tmp_path}/other/m.db", experiment="второй", log_models=False)
+    sync(run.folder, TRACKING, final=True)
+    sync(run.folder, other, final=True)
+    here, there = seen(), seen(other.uri, "второй")
+    assert here.everything(*here.parents()) == there.everything(*there.parents())
+    assert (tmp_path / "other" / "mlartifacts").is_dir()
+    assert sync(run.folder, other, final=True).metrics == 0
+
+
+def test_a_run_deleted_in_mlflow_is_sent_anew(run, seen):
+    _whole(run)
+    first = sync(run.folder, TRACKING, final=True)
+    seen().client.delete_run(first.run_id)
+    second = sync(run.folder, TRACKING, final=True)
+    assert second.run_id != first.run_id
+    (parent,) = seen().parents()
+    assert set(seen().children(parent)) == {"teacher", "student"}
+
+
+def test_a_deleted_experiment_is_named(run, seen):
+    sync(run.folder, TRACKING, final=False)
+    store = seen()
+    store.client.delete_experiment(store._experiment)
+    with pytest.raises(TrackingError, match=r"experiment 'distil' .* deleted; restore it .* or name another"):
+        sync(run.folder, TRACKING, final=False)
+
+
+def test_a_server_that_is_not_there_is_named(run):
+    with pytest.raises(TrackingError, match=r"tracking at http://127.0.0.1:9 does not answer \(.*refused\)"):
+        sync(run.folder, Tracking(uri="http://127.0.0.1:9"), final=True)
+
+
+def test_a_database_that_cannot_be_opened_is_named(run, tmp_path):
+    (tmp_path / "m.db").write_text("this is no database, and longer than a header of one hundred bytes" * 3)
+    with pytest.raises(TrackingError, match=r"m\.db did not take the run \(file is not a database\)"):
+        sync(run.folder, Tracking(uri=f"sqlite:///{tmp_path}/m.db"), final=True)
+
+
+def test_what_is_wrong_with_the_folder_is_named(run, tmp_path):
+    with pytest.raises(OutputError, match=r"holds no results\.json"):
+        sync(tmp_path, TRACKING, final=True)
+    (run.folder / "tracked.json").write_text("{")
+    with pytest.raises(StoreError, match=r"tracked\.json is damaged .* delete it"):
+        sync(run.folder, TRACKING, final=True)
+    (run.folder / "results.json").write_text("{")
+    with pytest.raises(StoreError, match=r"results\.json is damaged"):
+        sync(run.folder, TRACKING, final=True)
+    (run.folder / "results.json").write_text('{"format": 2}')
+    with pytest.raises(StoreError, match=r"format 2; this version reads format 1"):
+        sync(run.folder, TRACKING, final=True)
+
+
+def _sync_in_a_process(folder):
+    sync(folder, TRACKING, final=True)
+
+
+def test_processes_that_create_the_database_together_all_succeed(run, seen):
+    (run.output / "mlflow.db").unlink()
+    folders = [run.folder, run.output / "other"]
+    shutil.copytree(*folders)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_sync_in_a_process, args=(folder,)) for folder in folders]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(seen().parents()) == 2

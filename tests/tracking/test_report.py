@@ -1,0 +1,47 @@
+from tracking.report import markdown_table, rich_table, short_count, table_rows
+
+
+def test_short_counts():
+    counts = [None, 7, 412_000, 900_000, 9_949_999, 54_000_000, 178_000_000, 1_300_000_000]
+    assert [short_count(count) for count in counts] == ["–", "7", "412K", "0.9M", "9.9M", "54M", "178M", "1.3B"]
+
+
+def test_a_finished_and_an_unfinished_model(run):
+    run.add_model("student", "student")
+    run.evaluate("student")
+    run.add_model("later", "baseline")
+    run.results["models"][1]["parameters"] = None
+    assert table_rows(run.results) == [
+        ("student", "student", "412K", "61.2 [58.0, 64.5]", "70.5 [67.5, 73.0]", "62.0 / 71.0", "4.2 / 6.6"),
+        ("later", "baseline", "–", "–", "–", "–", "–"),
+    ]
+
+
+def test_markdown_states_models_data_and_signals(run):
+    run.add_model("a|b", "student")
+    run.evaluate("a|b")
+    text = markdown_table(run.results)
+    assert "| a\\|b | student | 412K | 61.2 [58.0, 64.5] |" in text
+    assert "State: running. EM and F1 in percent, on 300 questions of `dev`." in text
+    assert "| train | 1,200 | 0 | 7 | 2 |" in text
+    assert "| teacher | 1,200 | 132 | 1.00% |" in text
+    widths = {line.replace("\\|", "").count("|") for line in text.split("##")[0].splitlines() if line.startswith("|")}
+    assert widths == {8}
+    assert text == markdown_table(run.results)
+
+
+def test_a_run_that_has_just_begun_has_an_empty_table(run):
+    run.results |= {"data": None, "signals": [], "models": []}
+    assert markdown_table(run.results).count("\n| ") == 2
+    assert rich_table(run.results).row_count == 0
+
+
+def test_the_terminal_shows_the_same_rows(run):
+    from rich.console import Console
+
+    run.add_model("student", "student")
+    run.evaluate("student")
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(rich_table(run.results))
+    shown = console.export_text()
+    assert all(cell in shown for cell in table_rows(run.results)[0])

@@ -1,0 +1,111 @@
+"""Opening MLflow: quietly, within bounded time, and with errors that people can read."""
+
+import logging
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from filelock import FileLock
+
+from framework.errors import TrackingError
+from tracking.destination import Destination
+
+REQUEST_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+REQUEST_SECONDS = "10"
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own 120 s and 7 retries would hold a run for a quarter of an hour when its server hangs.
+    REQUEST_TIMEOUT: REQUEST_SECONDS,
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+}
+
+
+def configure() -> None:
+    """Set MLflow's environment where the user has not; before MLflow is imported."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def open_client(destination: Destination) -> Any:
+    """An `MlflowClient` for `destination`; creates its database where there is none.
+
+    Nothing global is set, so several destinations can be open in one process.
+    """
+    configure()
+    from mlflow import MlflowClient
+
+    if destination.database is None:
+        return MlflowClient(tracking_uri=destination.uri)
+    destination.database.parent.mkdir(parents=True, exist_ok=True)
+    # Processes that create the tables at the same time all fail.
+    with FileLock(destination.database.with_name(f".{destination.database.name}.lock")):
+        return MlflowClient(tracking_uri=destination.uri)
+
+
+def experiment_id(client: Any, destination: Destination) -> str:
+    """The id of the destination's experiment, created where there is none.
+
+    Raises:
+        TrackingError: the experiment has been deleted.
+    """
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(destination.experiment)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(destination.experiment, destination.artifacts))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(destination.experiment)
+    if experiment.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"experiment '{destination.experiment}' at {destination.shown} has been deleted; "
+            f"restore it (`mlflow experiments restore -x {experiment.experiment_id}`) "
+            "or name another in tracking.experiment"
+        )
+    return str(experiment.experiment_id)
+
+
+@contextmanager
+def readable_errors(destination: Destination) -> Iterator[None]:
+    """Turn what MLflow raises into a `TrackingError` of one line."""
+    configure()
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        cause = _root(error)
+        kind = "does not answer" if _is_unreachable(cause) else "did not take the run"
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        raise TrackingError(f"tracking at {destination.shown} {kind} ({reason[:300]})") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    """The deepest failure of network, disk or database behind `error`; else `error` itself."""
+    from urllib3.exceptions import HTTPError
+
+    root, current = error, error.__cause__ or error.__context__
+    while current is not None:
+        if isinstance(current, OSError | HTTPError | sqlite3.Error):
+            root = current
+        current = current.__cause__ or current.__context__
+    return root
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    from requests import ConnectionError as RequestsConnectionError
+    from requests import Timeout
+    from urllib3.exceptions import HTTPError
+
+    network = (ConnectionError, TimeoutError, socket.gaierror, RequestsConnectionError, Timeout, HTTPError)
+    return isinstance(error, network)

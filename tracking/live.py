@@ -1,0 +1,94 @@
+"""Tracking a run while it goes on, without ever standing in its way."""
+
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from framework.errors import DistilError
+from framework.progress import SILENT, Progress
+from framework.tracking_section import Tracking
+from tracking.mlflow_sync import CURSOR, RESULTS, sync
+from tracking.sender import SyncReport
+
+
+class LiveSync:
+    """Calls `sync` in a thread every few seconds, and once more on leaving the context.
+
+    Nothing that happens in MLflow reaches the run. The first failure is said in one line; afterwards `error`
+    holds what the last synchronisation failed with, or None, and `report` what it sent. Leaving the context
+    waits as long as pieces are getting through, and at most `patience` seconds for the next one.
+    """
+
+    def __init__(
+        self,
+        run_folder: Path,
+        tracking: Tracking,
+        progress: Progress = SILENT,
+        every: float = 5.0,
+        patience: float = 20.0,
+    ) -> None:
+        """Track the run in `run_folder`, `every` so many seconds."""
+        self.report: SyncReport | None = None
+        self.error: Exception | None = None
+        self._folder = run_folder
+        self._tracking = tracking
+        self._progress = progress
+        self._every = every
+        self._patience = patience
+        self._said = False
+        self._leaving = threading.Event()
+        # A daemon, so that the process can end while a server hangs.
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Send what is left, and wait for it as long as it moves."""
+        self._leaving.set()
+        moved, seen = time.monotonic(), self._cursor_time()
+        while self._thread.is_alive() and time.monotonic() - moved < self._patience:
+            self._thread.join(0.1)
+            if (now := self._cursor_time()) != seen:
+                moved, seen = time.monotonic(), now
+        if self._thread.is_alive():
+            self._fail(TimeoutError(f"tracking got nothing through for {self._patience:.0f} seconds"))
+
+    def _work(self) -> None:
+        while not self._leaving.wait(self._every):
+            self._attempt(final=False)
+        self._attempt(final=True)
+
+    def _attempt(self, final: bool) -> None:
+        if not (self._folder / RESULTS).exists():
+            return
+        try:
+            self.report = sync(self._folder, self._tracking, final)
+        except Exception as error:
+            self._fail(error)
+        else:
+            self.error = None
+            if final and self._said:
+                self._progress.say(f"tracking at {self.report.uri} has the whole run now")
+
+    def _fail(self, error: Exception) -> None:
+        self.error = error
+        if not self._said:
+            self._said = True
+            known = isinstance(error, DistilError | TimeoutError)
+            reason = str(error) if known else f"tracking failed ({error!r})"
+            self._progress.say(
+                f"{reason}; the run goes on, results are on disk; send them later with `distil track {self._folder}`"
+            )
+
+    def _cursor_time(self) -> int:
+        try:
+            return (self._folder / CURSOR).stat().st_mtime_ns
+        except OSError:
+            return 0

@@ -1,0 +1,150 @@
+"""Logging a student to MLflow as a model that answers questions wherever it is loaded."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
+from tracking.content import Results
+from tracking.cursor import RunCursor
+from tracking.sender import Sender
+
+UPLOAD_SECONDS = "600"
+EXAMPLE = {"question": "Где родилась Анна?", "context": "Анна родилась в Туле и живёт в Омске."}
+REQUIREMENTS = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "pyyaml",
+    "filelock",
+)
+
+
+def send_model(sender: Sender, cursor: RunCursor, model: Results, output: Path) -> None:
+    """Log the model in `output`/``model["folder"]`` to the cursor's run, once."""
+    if cursor.model_ready:
+        return
+    folder = output / model["folder"]
+    if not folder.is_dir():
+        sender.report.notes.append(f"{model['name']} is not logged as a model: there is no folder {folder}")
+        return
+    logged = _logged_model(sender, cursor, model["name"])
+    with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
+        packed = Path(scratch) / "model"
+        pack(folder, packed, run_id=cursor.run_id, logged=logged)
+        for file in sorted(path for path in packed.rglob("*") if path.is_file()):
+            _upload(sender, logged.model_id, packed, file)
+    _link(sender, cursor)
+    sender.client.finalize_logged_model(logged.model_id, "READY")
+    cursor.model_ready = True
+    sender.report.models += 1
+    sender.ledger.save()
+
+
+def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = None) -> None:
+    """Write the Hugging Face model in `folder` to `target` as a self-contained MLflow pyfunc model.
+
+    It takes the columns question and context (strings) and gives answer (string), score (double), start and
+    end (long; characters of the context). The framework's code goes with it; its requirements are pinned to
+    what is installed here.
+    """
+    import mlflow.pyfunc
+    import pandas as pd  # type: ignore[import-untyped]
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    import framework
+
+    signature = ModelSignature(
+        inputs=Schema([ColSpec("string", "question"), ColSpec("string", "context")]),
+        outputs=Schema(
+            [
+                ColSpec("string", "answer"),
+                ColSpec("double", "score"),
+                ColSpec("long", "start"),
+                ColSpec("long", "end"),
+            ]
+        ),
+    )
+    identity = {} if logged is None else {"model_uuid": logged.model_id, "model_id": logged.model_id}
+    location = None if logged is None else logged.artifact_location
+    mlflow.pyfunc.save_model(
+        path=str(target),
+        mlflow_model=Model(artifact_path=location, run_id=run_id, **identity),
+        python_model=str(Path(__file__).with_name("pyfunc_student.py")),
+        artifacts={"model": str(folder)},
+        code_paths=[str(Path(framework.__file__).parent)],
+        signature=signature,
+        input_example=pd.DataFrame([EXAMPLE]),
+        pip_requirements=requirements(),
+    )
+
+
+def requirements() -> list[str]:
+    """What a logged model needs, as installed here; without local labels (+cpu), which no index knows."""
+    return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS if _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _logged_model(sender: Sender, cursor: RunCursor, name: str) -> Any:
+    """MLflow's entry for the model: the one begun earlier, if an upload was cut short."""
+    if cursor.model_id is not None:
+        return sender.client.get_logged_model(cursor.model_id)
+    logged = sender.client.create_logged_model(
+        sender.experiment_id, name=_model_name(name), source_run_id=cursor.run_id, model_type="extractive-qa"
+    )
+    cursor.model_id = str(logged.model_id)
+    sender.ledger.save()
+    return logged
+
+
+def _model_name(name: str) -> str:
+    # MLflow reserves these characters in a model's name.
+    return name.translate({ord(character): "_" for character in "/:.%\"'"})
+
+
+def _upload(sender: Sender, model_id: str, root: Path, file: Path) -> None:
+    folder = file.relative_to(root).parent.as_posix()
+    # One file at a time, in this thread: a pool would keep the process from ending while a server hangs.
+    with _patient():
+        sender.client.log_model_artifact(model_id, str(file), None if folder == "." else folder)
+    sender.ledger.save()
+
+
+def _link(sender: Sender, cursor: RunCursor) -> None:
+    """Enter the model among its run's outputs, unless it is there."""
+    from mlflow.entities import LoggedModelOutput
+
+    outputs = sender.client.get_run(cursor.run_id).outputs
+    if cursor.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+        sender.client.log_outputs(cursor.run_id, [LoggedModelOutput(cursor.model_id, step=0)])
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    """Allow a request minutes, as the upload of a large file needs; a time set by the user stays.
+
+    The file arrives at the server before it answers, and a server may pass it on to a slower store first.
+    """
+    before = os.environ[REQUEST_TIMEOUT]
+    if before == REQUEST_SECONDS:
+        os.environ[REQUEST_TIMEOUT] = UPLOAD_SECONDS
+    try:
+        yield
+    finally:
+        os.environ[REQUEST_TIMEOUT] = before

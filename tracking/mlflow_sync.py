@@ -1,0 +1,125 @@
+"""Copying a run from its folder to MLflow, by one function that may be called at any time and repeatedly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from framework.errors import OutputError, StoreError, TrackingError
+from framework.files import read_json
+from framework.tracking_section import Tracking
+from tracking import content
+from tracking.client import experiment_id, open_client, readable_errors
+from tracking.content import Results
+from tracking.cursor import Ledger
+from tracking.destination import Destination, destination_of
+from tracking.logged_model import send_model
+from tracking.sender import Sender, SyncReport
+
+RESULTS = "results.json"
+CURSOR = "tracked.json"
+LOCK_SECONDS = 10
+LOGGED_ROLES = ("student", "baseline")
+
+
+def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
+    """Send to MLflow what it has not got yet of the run in `run_folder`.
+
+    `final` also logs the students as models, where `tracking` asks for it.
+
+    Raises:
+        OutputError: there is no run in the folder.
+        UserError: MLFLOW_TRACKING_URI is not something that MLflow can track to.
+        StoreError: the run's files are damaged.
+        TrackingError: MLflow did not take it; what has been sent is noted, and a later call sends the rest.
+    """
+    if not (run_folder / RESULTS).is_file():
+        raise OutputError(
+            f"{run_folder} holds no {RESULTS}; expected the folder of a run, such as runs/quickstart-1a2b3c4d"
+        )
+    destination = destination_of(tracking, run_folder.absolute().parent)
+    with _alone(run_folder), readable_errors(destination):
+        return _send(run_folder, destination, log_models=final and tracking.log_models)
+
+
+@contextmanager
+def _alone(run_folder: Path) -> Iterator[None]:
+    """Keep other processes from sending the same run at the same time."""
+    lock = FileLock(run_folder / ".tracked.lock")
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise TrackingError(f"another process is tracking {run_folder}; wait until it has ended") from None
+    except OSError as error:
+        raise OutputError(
+            f"{run_folder} cannot be written ({error.strerror}), and what has been sent is noted there; "
+            "make it writable, or copy it to a folder that is"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _send(folder: Path, destination: Destination, log_models: bool) -> SyncReport:
+    # The file's time and not the clock's: a figure that is sent twice is the same row in MLflow.
+    written = (folder / RESULTS).stat().st_mtime_ns // 1_000_000
+    results = _read_results(folder)
+    ledger = Ledger(folder / CURSOR, destination.key)
+    client = open_client(destination)
+    report = SyncReport(destination.shown, destination.experiment)
+    sender = Sender(client, experiment_id(client, destination), ledger, report)
+    if ledger.cursor.parent.run_id is not None and not sender.exists(ledger.cursor.parent):
+        ledger.forget()
+
+    parent = _send_run(sender, results, folder, written)
+    for model in results.get("models") or []:
+        _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
+        if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation"):
+            cursor = ledger.cursor.model(model["name"], model.get("digest"))
+            send_model(sender, cursor, model, folder.absolute().parent)
+    status = content.MLFLOW_STATUS[results["state"]]
+    sender.status(ledger.cursor.parent, status, content.milliseconds(results.get("finished")))
+    return report
+
+
+def _send_run(sender: Sender, results: Results, folder: Path, written: int) -> str:
+    cursor = sender.ledger.cursor.parent
+    run_id = sender.create(cursor, results["run"], content.milliseconds(results.get("started")), {})
+    sender.report.run_id = run_id
+    sender.params(cursor, content.run_params(results))
+    sender.tags(cursor, content.run_tags(results))
+    sender.datasets(cursor, content.splits(results), (results.get("data") or {}).get("source") or {})
+    sender.metrics(cursor, content.run_metrics(results), written)
+    for path in ("recipe.yaml", RESULTS, "results.md"):
+        sender.artifact(cursor, folder, path)
+    for model in results.get("models") or []:
+        if model.get("predictions"):
+            sender.artifact(cursor, folder, model["predictions"])
+    return run_id
+
+
+def _send_model_run(sender: Sender, results: Results, model: Results, output: Path, parent: str, written: int) -> None:
+    cursor = sender.ledger.cursor.model(model["name"], model.get("digest"))
+    start = content.milliseconds(results.get("started"))
+    sender.create(cursor, model["name"], start, {content.PARENT_TAG: parent})
+    if model.get("settings") is not None:
+        sender.params(cursor, content.model_params(model))
+    sender.tags(cursor, content.model_tags(model))
+    if model.get("history"):
+        sender.history(cursor, output / model["history"])
+    sender.metrics(cursor, content.model_metrics(model), written)
+    sender.status(cursor, content.model_status(results, model), None)
+
+
+def _read_results(folder: Path) -> Results:
+    try:
+        results: Any = read_json(folder / RESULTS)
+    except ValueError as error:
+        raise StoreError(f"{folder / RESULTS} is damaged ({error}); run the recipe again to write it anew") from None
+    if not isinstance(results, dict) or results.get("format") != 1:
+        found = results.get("format") if isinstance(results, dict) else type(results).__name__
+        raise StoreError(f"{folder / RESULTS} is of format {found}; this version reads format 1")
+    return results

@@ -1,0 +1,190 @@
+"""The pieces that a run is sent in. Each is noted once MLflow has it, and changes nothing if sent twice."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tracking.content import KEY_TAG
+from tracking.cursor import Ledger, RunCursor
+from tracking.history import Line, new_lines
+from tracking.keys import legal_key
+
+METRICS_PER_BATCH = 1000
+PARAMS_PER_BATCH = 100
+CHARACTERS_PER_BATCH = 100_000
+
+
+@dataclass
+class SyncReport:
+    """What one synchronisation sent."""
+
+    uri: str
+    experiment: str
+    run_id: str | None = None
+    params: int = 0
+    metrics: int = 0
+    artifacts: int = 0
+    models: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What could not be sent, and why, one sentence each."""
+
+
+@dataclass
+class Sender:
+    """An open MLflow client with the ledger of what it has sent."""
+
+    client: Any
+    experiment_id: str
+    ledger: Ledger
+    report: SyncReport
+
+    def exists(self, cursor: RunCursor) -> bool:
+        """Whether MLflow still has the cursor's run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self.client.get_run(cursor.run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+        return bool(run.info.lifecycle_stage == "active")
+
+    def create(self, cursor: RunCursor, name: str, start: int | None, tags: Mapping[str, str]) -> str:
+        """The id of the cursor's run, which is created (`start` in milliseconds) where there is none."""
+        if cursor.run_id is None:
+            found = self.client.search_runs([self.experiment_id], f"tags.`{KEY_TAG}` = '{cursor.key}'", max_results=1)
+            if not found:
+                # The key is on disk before the run exists, so a crash between the two leaves no run behind.
+                self.ledger.save()
+                tags = {**tags, KEY_TAG: cursor.key}
+                found = [self.client.create_run(self.experiment_id, start, tags=tags, run_name=name)]
+            cursor.run_id = str(found[0].info.run_id)
+            self.ledger.save()
+        return cursor.run_id
+
+    def params(self, cursor: RunCursor, params: Mapping[str, str]) -> None:
+        """Send parameters, once and for all: MLflow does not let them change."""
+        from mlflow.entities import Param
+
+        if cursor.params:
+            return
+        for batch in _batches(params.items()):
+            self.client.log_batch(cursor.run_id, params=[Param(key, value) for key, value in batch])
+            self.report.params += len(batch)
+        cursor.params = True
+        self.ledger.save()
+
+    def tags(self, cursor: RunCursor, tags: Mapping[str, str]) -> None:
+        """Send the tags that are new or have changed."""
+        from mlflow.entities import RunTag
+
+        changed = {key: value for key, value in tags.items() if cursor.tags.get(key) != value}
+        for batch in _batches(changed.items()):
+            self.client.log_batch(cursor.run_id, tags=[RunTag(key, value) for key, value in batch])
+            cursor.tags.update(batch)
+            self.ledger.save()
+
+    def metrics(self, cursor: RunCursor, metrics: Mapping[str, float], milliseconds: int) -> None:
+        """Send single figures that are new or have changed, at step 0."""
+        from mlflow.entities import Metric
+
+        changed = {key: value for key, value in metrics.items() if cursor.metrics.get(key) != value}
+        if changed:
+            rows = [Metric(key, value, milliseconds, 0) for key, value in changed.items()]
+            for start in range(0, len(rows), METRICS_PER_BATCH):
+                self.client.log_batch(cursor.run_id, metrics=rows[start : start + METRICS_PER_BATCH])
+            cursor.metrics.update(changed)
+            self.report.metrics += len(rows)
+            self.ledger.save()
+
+    def history(self, cursor: RunCursor, path: Path) -> None:
+        """Send the steps and epochs of a history that have not been sent."""
+        from mlflow.entities import Metric
+
+        for lines in _line_batches(new_lines(path, cursor.history)):
+            rows = [
+                Metric(key, value, line.milliseconds, line.step)
+                for line in lines
+                for key, value in line.metrics.items()
+            ]
+            self.client.log_batch(cursor.run_id, metrics=rows)
+            cursor.history.update({line.kind: line.step for line in lines})
+            self.report.metrics += len(rows)
+            self.ledger.save()
+
+    def artifact(self, cursor: RunCursor, root: Path, path: str) -> None:
+        """Send the file `root`/`path` under its path, if its content is new; a missing file is no error."""
+        file = root / path
+        if not file.is_file():
+            return
+        digest = hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+        if cursor.artifacts.get(path) != digest:
+            folder = path.rpartition("/")[0]
+            self.client.log_artifact(cursor.run_id, str(file), folder or None)
+            cursor.artifacts[path] = digest
+            self.report.artifacts += 1
+            self.ledger.save()
+
+    def datasets(self, cursor: RunCursor, splits: Mapping[str, dict[str, Any]], source: Mapping[str, Any]) -> None:
+        """Send the splits as dataset inputs, by name and digest."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        kind = str(source.get("kind", "local"))
+        for name, split in splits.items():
+            key = f"{name}@{split['digest']}"
+            if key not in cursor.inputs:
+                dataset = Dataset(
+                    name=legal_key(name),
+                    digest=split["digest"],
+                    source_type=kind,
+                    source=json.dumps(source, ensure_ascii=False),
+                    profile=json.dumps({k: v for k, v in split.items() if k != "digest"}),
+                )
+                tags = [InputTag("mlflow.data.context", name)]
+                self.client.log_inputs(cursor.run_id, datasets=[DatasetInput(dataset, tags)])
+                cursor.inputs.append(key)
+                self.ledger.save()
+
+    def status(self, cursor: RunCursor, status: str, end: int | None) -> None:
+        """Set the run's status (RUNNING, FINISHED, FAILED); it ended at `end`, in milliseconds."""
+        if cursor.status == status:
+            return
+        if status == "RUNNING":
+            self.client.update_run(cursor.run_id, status=status)
+        else:
+            self.client.set_terminated(cursor.run_id, status, end)
+        cursor.status = status
+        self.ledger.save()
+
+
+def _batches(items: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """At most 100 items each, and a size that servers take in one request."""
+    batch: list[tuple[str, str]] = []
+    size = 0
+    for item in items:
+        length = len(item[0]) + len(item[1])
+        if batch and (len(batch) == PARAMS_PER_BATCH or size + length > CHARACTERS_PER_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length
+    if batch:
+        yield batch
+
+
+def _line_batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Whole lines, with at most 1,000 metrics together where a line has no more by itself."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        if batch and size + len(line.metrics) > METRICS_PER_BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line.metrics)
+    if batch:
+        yield batch
