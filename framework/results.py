@@ -39,6 +39,8 @@ class Results:
             if stage is model.trained:
                 record["training"] = artifact.facts
                 record["reused"] = artifact.reused
+                for signal in self.values["signals"] if stage.inputs["signals"] else []:
+                    signal["moved_mass"] = artifact.facts["moved_mass"]
             elif stage is model.evaluation:
                 self._note_evaluation(record, artifact)
         for name, signals in graph.signals.items():

@@ -90,11 +90,8 @@ def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
     Raises ModelError for a layer that the teacher does not have, or an architecture without numbered layers.
     """
     count = int(teacher.config.num_hidden_layers)
+    config = copy_layers_config(teacher.config, layers)
     wanted = [layer + count if layer < 0 else layer for layer in layers]
-    wrong = [layer for layer, place in zip(layers, wanted, strict=True) if not 0 <= place < count]
-    if wrong:
-        raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
-    config = teacher.config.__class__.from_dict({**teacher.config.to_dict(), _layer_field(teacher.config): len(wanted)})
     weights: dict[str, Any] = {}
     for name, tensor in teacher.state_dict().items():
         match = _LAYER.match(name)
@@ -109,6 +106,15 @@ def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
         raise ModelError(f"cannot tell the layers of a {config.model_type} model apart; use another kind of student")
     student.load_state_dict(weights)
     return student
+
+
+def copy_layers_config(config: Any, layers: list[int]) -> Any:
+    """The configuration of a copy with these layers. Raises ModelError for a layer that there is not."""
+    count = int(config.num_hidden_layers)
+    wrong = [layer for layer in layers if not -count <= layer < count]
+    if wrong:
+        raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
+    return config.__class__.from_dict({**config.to_dict(), _layer_field(config): len(layers)})
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:

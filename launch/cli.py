@@ -1,0 +1,112 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="distil",
+    help="Distil large models into a small one, from one YAML recipe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[PLACE=VALUE]...", help="Overrides, such as student.lr=3e-5.")
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
+Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a saved model.")]
+
+
+@app.command()
+def run(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Run a recipe from data to results. A run that was stopped goes on where it was."""
+    from launch.run import run_recipe
+
+    run_recipe(recipe, overrides or [])
+
+
+@app.command()
+def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Show the stages of a recipe, what is done already, parameters and memory, and do nothing."""
+    from launch.plan import show_plan
+
+    show_plan(recipe, overrides or [])
+
+
+@app.command()
+def evaluate(
+    source: Source,
+    data: Annotated[Path, typer.Option("--data", help="SQuAD JSON, JSON lines or parquet with answers.")],
+    model: ModelName = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a model on a file of questions: EM and F1 with intervals."""
+    from launch.inspect import evaluate_model
+
+    evaluate_model(source, model, data, predictions, as_json)
+
+
+@app.command()
+def answer(
+    source: Source,
+    question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
+    context: Annotated[str | None, typer.Option("--context", "-c", help="The text that holds the answer.")] = None,
+    context_file: Annotated[
+        Path | None, typer.Option("--context-file", help="A file with that text; - for standard input.")
+    ] = None,
+    model: ModelName = None,
+) -> None:
+    """Answer a question about a text: prints score, start, end and answer."""
+    from launch.inspect import answer_question
+
+    answer_question(source, model, question, context, context_file)
+
+
+@app.command()
+def report(
+    run: RunFolder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+) -> None:
+    """Show the results of a run again."""
+    from launch.inspect import show_report
+
+    show_report(run, as_json, markdown)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, with which editors complete and check them."""
+    import json
+
+    from framework.recipe_file import recipe_schema
+
+    print(json.dumps(recipe_schema(), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def track(run: RunFolder) -> None:
+    """Send to MLflow what it has not got yet of a run."""
+    from launch.inspect import track_run
+
+    track_run(run)
+
+
+def main() -> None:
+    """Run the command line: exit code 2 for what the user can put right, 1 for failures, never a traceback."""
+    from launch.guard import guarded
+
+    sys.exit(guarded(lambda: app(prog_name="distil")))
+
+
+if __name__ == "__main__":
+    main()

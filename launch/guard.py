@@ -1,0 +1,69 @@
+"""Turning whatever goes wrong into one message and an exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+FAILURE, USER, INTERRUPTED = 1, 2, 130
+
+
+def guarded(action: Callable[[], object]) -> int:
+    """Run `action` and return an exit code: 2 for what the user can put right, 1 for failures, 130 after ^C.
+
+    With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
+    """
+    from framework.errors import DistilError
+
+    try:
+        action()
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else FAILURE
+    except KeyboardInterrupt:
+        _say("stopped; what is done is kept: run the same command again to go on")
+        return INTERRUPTED
+    except DistilError as error:
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has closed it. Python would complain about that again on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except OSError as error:
+        _say(_os_error(error))
+        return USER if isinstance(error, PermissionError) else FAILURE
+    except MemoryError:
+        _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
+        return FAILURE
+    except Exception as error:
+        if os.environ.get("DISTIL_DEBUG"):
+            raise
+        if "out of memory" in str(error).lower():
+            _say("the GPU is out of memory; set student.micro_batch (or teachers.NAME.fine_tune.micro_batch) lower")
+            return FAILURE
+        _say(
+            f"unexpected failure ({type(error).__name__}): {_first_line(error)}; what is done is kept. Set DISTIL_DEBUG=1 to "
+            "see where it comes from"
+        )
+        return FAILURE
+    return 0
+
+
+def _os_error(error: OSError) -> str:
+    place = f": {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full{place}; what is done is kept: free some space, or set `output` to another disk, and run "
+            "the same command again"
+        )
+    if isinstance(error, PermissionError):
+        return f"no permission{place}; set `output` to a folder that you may write to, or change its rights"
+    return f"{error.strerror or error}{place}; what is done is kept: run the same command again to go on"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+
+
+def _say(message: str) -> None:
+    print(f"distil: {message}", file=sys.stderr)

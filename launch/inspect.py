@@ -1,0 +1,137 @@
+"""Commands that look at a finished run: evaluate, answer, report, track."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from framework.errors import DataError, OutputError
+from framework.files import write_json
+from framework.results import read_results
+from launch.quiet import be_quiet
+
+
+def show_report(run: Path, as_json: bool, markdown: bool) -> None:
+    """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
+    from tracking.report import markdown_table, rich_table
+
+    results = _results(run)
+    if as_json:
+        print(json.dumps(results, ensure_ascii=False, indent=2))
+    elif markdown:
+        print(markdown_table(results), end="")
+    else:
+        from rich.console import Console
+
+        Console(width=None if sys.stdout.isatty() else 120).print(rich_table(results))
+
+
+def track_run(run: Path) -> None:
+    """Send a run to MLflow. Raises OutputError, RecipeError or TrackingError."""
+    be_quiet()
+    from framework.tracking_section import Tracking
+    from tracking.mlflow_sync import sync
+
+    results = _results(run)
+    report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
+    print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
+
+
+def answer_question(
+    source: Path, model: str | None, question: str, context: str | None, context_file: Path | None
+) -> None:
+    """Print the answer in the paper's form. Raises DataError for a text that cannot be had."""
+    text = _context(context, context_file)
+    answer = _answerer(source, model).answer(question, text)
+    shown = {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
+    print(json.dumps(shown, ensure_ascii=False))
+
+
+def evaluate_model(source: Path, model: str | None, data: Path, predictions: Path | None, as_json: bool) -> None:
+    """Measure a model on a file and print EM and F1. Raises DataError for a file that cannot be read."""
+    answerer = _answerer(source, model)
+    from framework.data.load import load_data
+    from framework.data.local_files import Files
+    from framework.data.section import Data
+    from framework.data.windows import cut_windows
+    from framework.inference import all_logits
+    from launch.console import console_progress
+
+    section = Data(
+        source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=answerer.unanswerable
+    )
+    split = load_data(section)["file"]
+    windows = cut_windows(split.examples, answerer.tokenizer, answerer.windows)
+    logits = all_logits(
+        answerer.task,
+        answerer.model,
+        windows,
+        int(answerer.tokenizer.pad_token_id),
+        32,
+        "fp32",
+        console_progress(),
+        "evaluate",
+    )
+    found = answerer.task.predict(split.examples, windows, logits, answerer.unanswerable)
+    if predictions is not None:
+        write_json(predictions, found)
+    scores = answerer.task.score(split.examples, found, answerer.unanswerable, resamples=1000, seed=0)
+    if as_json:
+        print(json.dumps({"examples": scores.examples, **scores.metrics, "intervals": scores.intervals, **scores.variants}))
+        return
+    counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
+    print(f"{data}: {counts}")
+    for name, value in scores.metrics.items():
+        bounds = scores.intervals.get(name)
+        print(f"  {name}: {value:.2f}" + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""))
+    for variant, metrics in scores.variants.items():
+        print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
+
+
+def _results(run: Path) -> dict[str, Any]:
+    try:
+        return read_results(run)
+    except (FileNotFoundError, NotADirectoryError):
+        near = sorted(str(path.parent) for path in Path("runs").glob("*/results.json"))
+        hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
+        raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
+    except ValueError as error:
+        raise OutputError(f"{run / 'results.json'} is damaged ({error}); run the recipe again to write it anew") from None
+
+
+def _answerer(source: Path, model: str | None) -> Any:
+    """The model of a saved folder, or one of a run."""
+    be_quiet()
+    folder = source if (source / "config.json").exists() else _model_folder(source, model)
+    if folder is source and model is not None:
+        raise OutputError(f"--model names a model of a run, and {source} is a saved model: drop --model")
+    from framework.answer import load_answerer
+    from launch.quiet import quiet_transformers
+
+    quiet_transformers()
+    return load_answerer(folder)
+
+
+def _model_folder(run: Path, name: str | None) -> Path:
+    models = {found["name"]: found for found in _results(run)["models"]}
+    chosen = name if name is not None else "student" if "student" in models else next(iter(models))
+    if chosen not in models:
+        raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
+    folder = run.absolute().parent / models[chosen]["folder"]
+    if not (folder / "config.json").exists():
+        raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")
+    return folder
+
+
+def _context(context: str | None, context_file: Path | None) -> str:
+    if (context is None) == (context_file is None):
+        raise DataError("give the text once: --context TEXT, or --context-file FILE (- for standard input)")
+    if context is not None:
+        return context
+    assert context_file is not None
+    try:
+        return sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {context_file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{context_file} is not UTF-8 text (byte {error.start})") from None

@@ -1,0 +1,118 @@
+"""`distil plan`: what a recipe would do, and what it takes."""
+
+from pathlib import Path
+from typing import Any
+
+from framework.models.section import ConfigModel, LayersModel
+from framework.recipe import Recipe
+from framework.stages.graph import Graph, ModelStages
+from framework.stages.stage import Context
+from launch.console import console_progress
+from launch.quiet import be_quiet
+
+_GB = 1e9
+
+
+def show_plan(path: Path, overrides: list[str]) -> None:
+    """Print stages, models and memory of the recipe at `path`; write nothing. Raises UserError."""
+    be_quiet()
+    from framework.recipe_file import load_recipe
+
+    recipe = load_recipe(path, overrides)
+    from rich.console import Console
+    from rich.table import Table
+
+    from framework.run import prepare
+    from launch.quiet import quiet_transformers
+
+    quiet_transformers()
+    context, graph = prepare(recipe, progress=console_progress())
+    console = Console(width=None if Console().is_terminal else 120)
+    console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
+    counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
+    console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)
+
+    stages = Table("", "stage", "digest", "state", title="stages")
+    for number, (stage, _) in enumerate(graph.stages(), start=1):
+        stages.add_row(str(number), stage.title, stage.digest, _state(context, stage))
+    console.print(stages)
+
+    models = Table("model", "role", "parameters", "steps", "training memory", "weights", title="models")
+    for model in graph.models:
+        models.add_row(*_model_row(context, graph, model))
+    console.print(models)
+    if graph.signals:
+        student = recipe.student
+        assert student is not None
+        rows = len(context.data[student.split].examples)
+        size = rows * (recipe.signals.top_k * 8 + 32) / 1e6
+        console.print(f"signals: {rows} questions a teacher, about {size:.1f} MB each", highlight=False)
+
+
+def _state(context: Context, stage: Any) -> str:
+    if context.store.find(stage.kind, stage.inputs) is not None:
+        return "done"
+    folder = stage.folder(context.store)
+    return "begun" if folder.exists() and any(folder.iterdir()) else "to do"
+
+
+def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
+    parameters = _parameters(context, model)
+    at_most = "" if model.tokenizer is None or _is_done(context, model) else "≤ "
+    row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
+    if model.trained is None or model.training is None:
+        return [*row, "–", "–", f"{parameters * 4 / _GB:.2f} GB"]
+    windows = len(context.data[str(model.split)].examples)
+    steps = -(-windows // model.training.batch_size) * model.training.epochs
+    return [*row, f"≥ {steps}", f"{_training_memory(context, parameters) / _GB:.2f} GB", f"{parameters * 4 / _GB:.2f} GB"]
+
+
+def _is_done(context: Context, model: ModelStages) -> bool:
+    return context.store.find(model.initial.kind, model.initial.inputs) is not None
+
+
+def _training_memory(context: Context, parameters: int) -> float:
+    """Bytes a worker for weights, gradients and AdamW's two moments; activations come on top.
+
+    16 bytes a parameter in fp32; 2 + 2 and 12 for the float32 copy and moments in half precision. ZeRO stage 1 shares
+    out the optimizer's part, 2 the gradients, 3 the weights too (Rajbhandari et al., arXiv 1910.02054).
+    """
+    half = context.precision != "fp32"
+    weights, gradients, optimizer = (2, 2, 12) if half else (4, 4, 8)
+    stage, workers = context.recipe.engine.zero_stage, context.workers
+    share = [weights, gradients, optimizer]
+    for part in range(3):
+        if stage >= 3 - part:
+            share[part] = share[part] / workers  # type: ignore[assignment]
+    return float(sum(share)) * parameters
+
+
+def _parameters(context: Context, model: ModelStages) -> int:
+    """Parameters from the configuration alone; a vocabulary still to be learnt counts as large as it may get."""
+    from framework.models.build import copy_layers_config, new_config, planned_parameters, read_config
+    from framework.models.locate import locate
+
+    done = context.store.find(model.initial.kind, model.initial.inputs)
+    if done is not None:
+        return int(done.facts["parameters"])
+    recipe: Recipe = context.recipe
+    section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
+    source = section.model
+    if isinstance(source, ConfigModel):
+        vocabulary = getattr(section.tokenizer, "vocab_size", None) or _tokens(section.tokenizer)
+        return planned_parameters(recipe.task, new_config(source, vocabulary, pad_id=0))
+    if isinstance(source, LayersModel):
+        teacher: Any = recipe.teachers[source.teacher]
+        if isinstance(teacher.model, ConfigModel):
+            config = new_config(teacher.model, getattr(teacher.tokenizer, "vocab_size", 0) or _tokens(teacher.tokenizer), 0)
+        else:
+            config = read_config(locate(teacher.model))
+        return planned_parameters(recipe.task, copy_layers_config(config, source.layers))
+    return planned_parameters(recipe.task, read_config(locate(source)))
+
+
+def _tokens(tokenizer: Any) -> int:
+    from framework.models.locate import locate_tokenizer
+    from framework.models.tokenizers import load_tokenizer
+
+    return len(load_tokenizer(locate_tokenizer(tokenizer.id, tokenizer.revision)))

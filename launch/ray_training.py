@@ -1,0 +1,163 @@
+"""Training in several Ray workers, by Ray Train."""
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.errors import DistilError, TrainingError
+from framework.progress import Progress
+from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+
+
+def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
+    """Run the training in `job.workers` Ray workers; lost ones are replaced, and all resume from the checkpoint.
+
+    Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
+    """
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.util.queue import Queue
+
+    gpu = _gpus() > 0
+    threads = job.engine.threads or max(1, (os.cpu_count() or 1) // job.workers)
+    with _ray(progress):
+        _check_resources(job.workers, gpu)
+        reports = Queue(actor_options={"num_cpus": 0})
+        trainer = TorchTrainer(
+            _work,
+            train_loop_config={"job": ray.put(job), "reports": reports, "threads": threads},
+            scaling_config=ScalingConfig(
+                num_workers=job.workers, use_gpu=gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if gpu else {})}
+            ),
+            run_config=RunConfig(
+                name=f"train-{job.output.name}",
+                storage_path=str(job.output / "ray"),
+                failure_config=FailureConfig(max_failures=job.engine.worker_failures),
+            ),
+        )
+        with _drained(reports, report):
+            try:
+                result = trainer.fit()
+            except Exception as error:
+                raise _worded(error, job) from None
+        summary = result.return_value
+        if not isinstance(summary, TrainingSummary):
+            raise TrainingError(f"the Ray workers ended without a result ({summary!r}); run the same command again to go on")
+        return summary
+
+
+def _work(config: dict[str, Any]) -> TrainingSummary:
+    """What each Ray worker does."""
+    import ray
+    import ray.train
+    import torch
+
+    from framework.training.loop import train
+    from launch.quiet import be_quiet, quiet_transformers
+
+    be_quiet()
+    quiet_transformers()
+    torch.set_num_threads(config["threads"])
+    context = ray.train.get_context()
+    rank = context.get_world_rank()
+    reports = config["reports"]
+
+    def report(row: Report) -> None:
+        if rank == 0:
+            reports.put(row)
+
+    return train(ray.get(config["job"]), rank, context.get_world_size(), report)
+
+
+@contextmanager
+def _ray(progress: Progress) -> Iterator[None]:
+    """A Ray cluster: the one there is, one named by RAY_ADDRESS, or one of our own that ends with the context."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        # The driver's folder must be importable in workers that this machine starts.
+        ray.init(
+            address=address,
+            include_dashboard=False if address is None else None,
+            logging_level="WARNING",
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONWARNINGS": "ignore"}},
+        )
+    except Exception as error:
+        where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
+        raise TrainingError(f"cannot reach {where} ({_first_line(error)}); start it, or unset RAY_ADDRESS") from None
+    progress.say(f"    Ray: {'joined ' + address if address else 'started on this machine'}")
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_resources(workers: int, gpu: bool) -> None:
+    """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
+    import ray
+
+    kind = "GPU" if gpu else "CPU"
+    there = int(ray.cluster_resources().get(kind, 0))
+    if there < workers:
+        raise TrainingError(
+            f"engine.workers is {workers}, but the Ray cluster has {there} {kind}s, one of which each worker needs; lower "
+            "engine.workers, or add nodes"
+        )
+
+
+@contextmanager
+def _drained(reports: Any, report: ReportTo) -> Iterator[None]:
+    """Hand on, in this process, what the workers report."""
+    from ray.util.queue import Empty
+
+    leaving = threading.Event()
+
+    def drain() -> None:
+        while True:
+            try:
+                report(reports.get(timeout=0.5))
+            except (Empty, queue.Empty):
+                if leaving.is_set():
+                    return
+
+    thread = threading.Thread(target=drain, name="reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        thread.join(timeout=30)
+        reports.shutdown()
+
+
+def _worded(error: Exception, job: TrainingJob) -> DistilError:
+    """The error of a worker if distil raised it there, else one that says what Ray said."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        cause: BaseException | None = failure
+        while cause is not None:
+            if isinstance(cause, DistilError):
+                return cause
+            cause = getattr(cause, "cause", None) or cause.__cause__
+    return TrainingError(
+        f"training in {job.workers} Ray workers failed ({_first_line(error)}); what is done is kept: run the same command "
+        f"again to go on. Ray's logs are in {job.output / 'ray'} and /tmp/ray"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()

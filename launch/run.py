@@ -1,0 +1,73 @@
+"""`distil run`: the framework's run, with Ray workers where the recipe wants several, and tracking beside it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from framework.progress import Progress
+from framework.recipe import Recipe
+from launch.console import console_progress
+from launch.quiet import be_quiet
+
+
+def run_recipe(path: Path, overrides: list[str]) -> None:
+    """Run the recipe at `path` and print its table. Raises DistilError."""
+    be_quiet()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is ^C
+    from framework.recipe_file import load_recipe
+
+    recipe = load_recipe(path, overrides)
+    progress = console_progress()
+    progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
+
+    from framework.run import run
+    from launch.quiet import quiet_transformers
+    from launch.training import trainer_for
+    from tracking.provenance import provenance
+    from tracking.report import rich_table
+
+    quiet_transformers()
+    results = run(
+        recipe,
+        train=trainer_for(progress),
+        progress=progress,
+        provenance=provenance(),
+        watch=lambda folder: _tracked(folder, recipe, progress),
+    )
+    from rich.console import Console
+
+    Console(width=None if progress_is_wide() else 120).print(rich_table(results))
+    progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
+    progress.say(f"ask the student: distil answer {_shown(recipe.run_folder)} --context '...' --question '...'")
+
+
+@contextmanager
+def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]:
+    """Track the run while it goes on, and write its table last."""
+    from framework.files import write_atomic
+    from framework.results import read_results
+    from tracking.destination import destination_of
+    from tracking.live import LiveSync
+    from tracking.report import markdown_table
+
+    destination_of(recipe.tracking, folder.parent)  # a URI that cannot be right is refused before anything runs
+    with LiveSync(folder, recipe.tracking, progress):
+        try:
+            yield
+        finally:
+            write_atomic(folder / "results.md", markdown_table(read_results(folder)))
+
+
+def progress_is_wide() -> bool:
+    """Whether the output is a terminal, whose own width then counts."""
+    import sys
+
+    return sys.stdout.isatty()
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
