@@ -113,3 +113,8 @@ def _figures(figures: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.0f}" if value >= 100 else f"{name} {value:.4g}" for name, value in figures.items())
 
 
+
+
+def table_console() -> Console:
+    """Where tables go: as wide as the terminal, or wide enough for every table elsewhere."""
+    return Console(width=None if sys.stdout.isatty() else 140)

@@ -21,9 +21,9 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     elif markdown:
         print(markdown_table(results), end="")
     else:
-        from rich.console import Console
+        from launch.console import table_console
 
-        Console(width=None if sys.stdout.isatty() else 120).print(rich_table(results))
+        table_console().print(rich_table(results))
 
 
 def track_run(run: Path) -> None:
@@ -34,6 +34,8 @@ def track_run(run: Path) -> None:
 
     results = _results(run)
     report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
+    for note in report.notes:
+        print(note)
     print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
 
 

@@ -7,7 +7,7 @@ from framework.models.section import ConfigModel, LayersModel
 from framework.recipe import Recipe
 from framework.stages.graph import Graph, ModelStages
 from framework.stages.stage import Context
-from launch.console import console_progress
+from launch.console import console_progress, table_console
 from launch.quiet import be_quiet
 
 _GB = 1e9
@@ -19,7 +19,6 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
-    from rich.console import Console
     from rich.table import Table
 
     from framework.run import prepare
@@ -27,7 +26,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
 
     quiet_transformers()
     context, graph = prepare(recipe, progress=console_progress())
-    console = Console(width=None if Console().is_terminal else 120)
+    console = table_console()
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
     console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)

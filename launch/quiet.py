@@ -16,6 +16,7 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "PYTHONWARNINGS": "ignore",
 }
 
@@ -29,7 +30,11 @@ def be_quiet() -> None:
 
 def quiet_transformers() -> None:
     """Silence transformers' own bars and messages; imports it."""
+    import torch
     import transformers
 
+    if not torch.cuda.is_available():
+        # transformers imports DeepSpeed as soon as it saves a model, which warns unless it is told.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()

@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from framework.progress import Progress
 from framework.recipe import Recipe
-from launch.console import console_progress
+from launch.console import console_progress, table_console
 from launch.quiet import be_quiet
 
 
@@ -35,11 +35,10 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
         provenance=provenance(),
         watch=lambda folder: _tracked(folder, recipe, progress),
     )
-    from rich.console import Console
-
-    Console(width=None if progress_is_wide() else 120).print(rich_table(results))
+    table_console().print(rich_table(results))
     progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
-    progress.say(f"ask the student: distil answer {_shown(recipe.run_folder)} --context '...' --question '...'")
+    asked = "student" if recipe.student is not None else "teacher"
+    progress.say(f"ask the {asked}: distil answer {_shown(recipe.run_folder)} --context '...' --question '...'")
 
 
 @contextmanager
@@ -56,14 +55,8 @@ def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]
         try:
             yield
         finally:
-            write_atomic(folder / "results.md", markdown_table(read_results(folder)))
-
-
-def progress_is_wide() -> bool:
-    """Whether the output is a terminal, whose own width then counts."""
-    import sys
-
-    return sys.stdout.isatty()
+            with suppress(OSError, ValueError):  # the run's own error, if there is one, says more
+                write_atomic(folder / "results.md", markdown_table(read_results(folder)))
 
 
 def _shown(path: Path) -> str:

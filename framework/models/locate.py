@@ -1,5 +1,6 @@
 """Finding a model's or tokenizer's files: in a folder, in the hub's local cache, or on the hub."""
 
+import errno
 from pathlib import Path
 
 from framework.digest import digest_of_files
@@ -7,6 +8,7 @@ from framework.errors import ModelError
 from framework.models.section import FolderModel, HubModel
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
+_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}  # not the hub's fault
 
 
 def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
@@ -49,22 +51,57 @@ def _local(path: str) -> Path:
 def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
     """The snapshot's folder, whose name is the commit; files already in the cache are not fetched again."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except HFValidationError:
-        raise ModelError(f"'{name}' is neither a folder nor a hub id; expected owner/name or an existing folder") from None
+        raise ModelError(
+            f"'{name}' is neither a folder nor a hub id; expected owner/name or an existing folder"
+        ) from None
+    except GatedRepoError:
+        raise ModelError(
+            f"the model '{name}' asks for its terms to be accepted: do so on its page, then `hf auth login`"
+        ) from None
     except RepositoryNotFoundError:
         raise ModelError(
             f"the hub has no model '{name}', or it is private; check the id, or log in with `hf auth login`"
         ) from None
-    except (LocalEntryNotFoundError, OSError, ValueError) as error:
+    except RevisionNotFoundError:
+        raise ModelError(f"the model '{name}' has no revision '{revision}'; check it on the model's page") from None
+    except LocalEntryNotFoundError:
         raise ModelError(
-            f"the model '{name}' (revision {revision}) is not in the local cache and the hub cannot be reached "
-            f"({_first_line(error)}); fetch it where there is a network with `hf download {name}` and bring the cache "
-            "folder (HF_HOME) here, or give the model as kind: folder"
+            f"the model '{name}' ({revision}) is not in the local cache and {_distance()}. "
+            f"{_how_to_bring(name, revision)}"
         ) from None
+    except Exception as error:  # whatever its network library raises, which is no part of its interface
+        if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE:
+            raise
+        raise ModelError(
+            f"the model '{name}' could not be fetched: {_first_line(error)}. {_how_to_bring(name, revision)}"
+        ) from None
+
+
+def _distance() -> str:
+    from huggingface_hub import constants
+
+    return "HF_HUB_OFFLINE forbids to ask the hub" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
+
+
+def _how_to_bring(name: str, revision: str) -> str:
+    from huggingface_hub import constants
+
+    at = "" if revision == "main" else f" --revision {revision}"
+    return (
+        f"On a machine with network run `hf download {name}{at}`, then copy its cache to {constants.HF_HUB_CACHE} here "
+        "or point HF_HOME at a copy; or give the model as kind: folder"
+    )
 
 
 def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
@@ -74,17 +111,22 @@ def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
         return folder
     if source.pickled_weights == "refuse":
         raise ModelError(
-            f"{_name(source)}: no *.safetensors in {folder}; weights that exist only as a pickle (pytorch_model.bin) are "
-            "read, as tensors and nothing else, where the recipe says `pickled_weights: tensors_only`"
+            f"{_name(source)}: no *.safetensors in {folder}. {_bring_weights(source)}. Weights that exist only as a "
+            "pickle (pytorch_model.bin) are read, as tensors and nothing else, where the recipe says "
+            "`pickled_weights: tensors_only`"
         )
     if isinstance(source, HubModel):
         folder = _from_hub(source.id, source.revision, [*_SMALL_FILES, "pytorch_model*.bin"])
     if not any(folder.glob("pytorch_model*.bin")):
         raise ModelError(
-            f"{_name(source)}: neither *.safetensors nor pytorch_model.bin in {folder}; the configuration is there, the "
-            f"weights are not: fetch them where there is a network (`hf download {_name(source)}`)"
+            f"{_name(source)}: neither *.safetensors nor pytorch_model.bin in {folder}; the configuration is there, "
+            f"the weights are not. {_bring_weights(source)}"
         )
     return folder
+
+
+def _bring_weights(source: HubModel | FolderModel) -> str:
+    return _how_to_bring(source.id, source.revision) if isinstance(source, HubModel) else "Put them there"
 
 
 def _name(source: HubModel | FolderModel) -> str:

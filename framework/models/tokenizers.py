@@ -1,5 +1,6 @@
 """Tokenizers: loaded from files, or trained on the run's own text."""
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from framework.models.build import read_config
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -57,38 +59,10 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
 
 def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTrainedTokenizerFast":
     """A tokenizer of at most `vocab_size` tokens learnt from `texts`, with BERT's special tokens and pair format."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    common: dict[str, Any] = {"special_tokens": _SPECIAL, "vocab_size": settings.vocab_size, "show_progress": False}
-    casing = [normalizers.Lowercase()] if settings.lower_case else []
-    accents = [normalizers.NFD(), normalizers.StripAccents()] if settings.strip_accents else []
-    if settings.kind == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        tokenizer.normalizer = normalizers.BertNormalizer(
-            lowercase=settings.lower_case, strip_accents=settings.strip_accents
-        )
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece()
-        trainer: Any = trainers.WordPieceTrainer(**common)
-    elif settings.kind == "bpe":
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-        tokenizer.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **common)
-    else:
-        tokenizer = Tokenizer(models.Unigram())
-        one_space = normalizers.Replace(Regex(r"\s+"), " ")
-        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), one_space, *casing, *accents])
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-        tokenizer.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(unk_token="[UNK]", **common)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
-    )
+    tokenizer = _TRAINERS[settings.kind](settings, list(texts))
+    tokenizer.post_processor = _pair_format(tokenizer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
@@ -96,6 +70,90 @@ def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTra
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+    )
+
+
+def _train_wordpiece(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    normalizer = normalizers.BertNormalizer(lowercase=settings.lower_case, strip_accents=settings.strip_accents)
+    pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    words = {word for text in texts for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))}
+    # The trainer numbers letters inside words as it meets them, in a random order that decides ties between merges.
+    # Listed as special they have fixed numbers; the vocabulary is then taken over without their being special.
+    inside = sorted({f"##{letter}" for word in words for letter in word[1:]})
+    trained = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    trained.normalizer, trained.pre_tokenizer = normalizer, pre_tokenizer
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=settings.vocab_size, special_tokens=[*_SPECIAL, *inside], show_progress=False
+    )
+    trained.train_from_iterator(texts, trainer)
+    tokenizer = Tokenizer(models.WordPiece(vocab=trained.get_vocab(), unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _train_bpe(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.vocab_size,
+        special_tokens=_SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _train_unigram(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
+    """SentencePiece's own trainer: unlike that of `tokenizers`, it gives the same result every time."""
+    import sentencepiece
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    casing = [normalizers.Lowercase()] if settings.lower_case else []
+    accents = [normalizers.NFD(), normalizers.StripAccents()] if settings.strip_accents else []
+    one_space = normalizers.Replace(Regex(r"\s+"), " ")
+    normalizer = normalizers.Sequence([normalizers.NFKC(), one_space, *casing, *accents])
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(normalizer.normalize_str(text) for text in texts),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=settings.vocab_size - len(_SPECIAL),
+        hard_vocab_limit=False,
+        normalization_rule_name="identity",
+        num_threads=1,
+        bos_id=-1,
+        eos_id=-1,
+        minloglevel=2,
+    )
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    # SentencePiece's own first piece is the unknown one, for which [UNK] stands here.
+    learnt = [(pieces.id_to_piece(number), pieces.get_score(number)) for number in range(1, len(pieces))]
+    vocab = [*((token, 0.0) for token in _SPECIAL), *learnt]
+    tokenizer = Tokenizer(models.Unigram(vocab, unk_id=_SPECIAL.index("[UNK]")))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.add_special_tokens(_SPECIAL)
+    return tokenizer
+
+
+_TRAINERS = {"wordpiece": _train_wordpiece, "bpe": _train_bpe, "unigram": _train_unigram}
+
+
+def _pair_format(tokenizer: "Tokenizer") -> Any:
+    from tokenizers import processors
+
+    return processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
 
 

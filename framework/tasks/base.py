@@ -44,6 +44,9 @@ class Task(Protocol):
 
     kind: Any
 
+    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+        """Its settings as plain data (pydantic gives it)."""
+
     def model_class(self) -> Any:
         """The transformers Auto class of its models."""
 

@@ -59,7 +59,7 @@ class Meter:
         """Means of all readings since this was last called."""
         means = self._means(self._epoch)
         self._epoch = np.zeros_like(self._epoch)
-        return {f"epoch_{name}": value for name, value in means.items()}
+        return means
 
     def _means(self, sums: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self._names, (sums[:-1] / max(sums[-1], 1)).tolist(), strict=True))

@@ -2,7 +2,9 @@ import pytest
 
 from framework.data.load import load_data
 from framework.data.section import Data
+from framework.data.synthetic import paragraph, people
 from framework.data.synthetic.generate import generate
+from framework.data.synthetic.relations import RELATIONS
 from framework.data.synthetic.section import Synthetic
 from framework.errors import DataError
 
@@ -10,7 +12,10 @@ from framework.errors import DataError
 def test_the_same_seed_gives_the_same_data_everywhere() -> None:
     source = {"kind": "synthetic", "examples": {"train": 200, "validation": 50}, "persons": 2, "label_noise": 0.2}
     data = load_data(Data.model_validate({"source": source}))
-    assert {name: split.digest for name, split in data.items()} == {"train": "", "dev": ""}
+    assert {name: split.digest for name, split in data.items()} == {
+        "train": "41341425d828a38a",
+        "dev": "61844bc4ec8926a9",
+    }
 
 
 def test_ids_and_counts() -> None:
@@ -48,17 +53,10 @@ def test_noise_spoils_labels_of_the_training_split_alone() -> None:
         assert row.context.startswith(text, start)
 
 
-def test_too_few_paragraphs_end_with_an_error() -> None:
-    settings = Synthetic(examples={"train": 10}, facts=1, questions_per_paragraph=1, fillers=0)
-    written = {row.context for row in generate(settings)["train"]}
-    assert len(written) == 10
-    from framework.data.synthetic.generate import _new_paragraph
-
-    class Everything(set[str]):
-        def __contains__(self, item: object) -> bool:
-            return True
-
-    from random import Random
-
+def test_too_few_paragraphs_end_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "_GIVEN", [("Анна", "f"), ("Иван", "m")])
+    monkeypatch.setattr(people, "_SURNAMES", ["Титов", "Орлов"])
+    monkeypatch.setattr(paragraph, "RELATIONS", RELATIONS[:1])
+    settings = Synthetic(examples={"train": 1000}, facts=1, questions_per_paragraph=1, fillers=0)
     with pytest.raises(DataError, match="raise facts or ways_to_tell"):
-        _new_paragraph(Random(0), settings, Everything())
+        generate(settings)

@@ -1,0 +1,42 @@
+# Python 3.11 (or 3.12, 3.13) and make are all that a machine needs; the rest is set up in .venv, once.
+
+PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
+READY := .venv/.ready
+SOURCES := framework launch tracking tests
+
+.PHONY: help quickstart test check bench clean
+
+help:
+	@echo "make quickstart   run recipes/quickstart.yaml: teacher, student without and with distillation"
+	@echo "make test         run the tests"
+	@echo "make check        lint, formatting and types"
+	@echo "make bench        run the benchmarks of tests/benchmarks"
+	@echo "make clean        remove .venv and caches; runs are kept"
+
+quickstart: $(READY)
+	.venv/bin/distil run recipes/quickstart.yaml
+
+# The tests' models are too small to share out, and threads that wait for a busy core slow them down.
+test: export OMP_NUM_THREADS ?= 1
+test: $(READY)
+	.venv/bin/pytest
+
+check: $(READY)
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+
+bench: $(READY)
+	@set -e; for script in tests/benchmarks/[a-z]*.py; do echo "$$script"; .venv/bin/python "$$script"; done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "distil needs Python 3.11 to 3.13, and $(PYTHON) is not that; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setting up .venv, which takes a few minutes the first time"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt "$$(grep '^torch==' constraints.txt)" -e '.[dev]'
+	@touch $@

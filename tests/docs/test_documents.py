@@ -1,0 +1,61 @@
+"""What all documents have in common: links that lead somewhere, and commands that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from launch.cli import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = typer.main.get_group(app).commands
+
+documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+
+
+@documents
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+@documents
+def test_commands_and_their_options_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for command, rest in re.findall(r"(?<![\w/-])distil ([a-z]+)((?: [^\s`|]+)*)", code(text)):
+        assert command in COMMANDS, command
+        options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+        for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest):
+            assert option in options | {"--help"}, f"distil {command} {option}"
+
+
+@documents
+def test_recipes_and_make_targets_exist(path: Path) -> None:
+    text = code(path.read_text(encoding="utf-8"))
+    for recipe in re.findall(r"\brecipes/[\w/]+\.yaml", text):
+        assert (ROOT / recipe).is_file(), recipe
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)|`make (\w+)`", text, flags=re.MULTILINE):
+        name = target[0] or target[1]
+        assert re.search(rf"^{name}:", makefile, flags=re.MULTILINE), name
+
+
+def code(text: str) -> str:
+    """The code of a document: blocks and, with their marks, spans."""
+    blocks = re.findall(r"```\w*\n(.*?)```", text, flags=re.DOTALL)
+    spans = re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return "\n".join([*blocks, *spans])
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,89 @@
+"""A whole run in this process, and what it leaves on disk."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framework.recipe_file import recipe_from_values
+from framework.results import read_results
+from framework.run import run
+from tests.tiny import tiny_values
+
+BLOCKED = """
+import json, sys
+class Hidden:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.split(".")[0] in ("ray", "mlflow") else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
+try:
+    import ray
+except ImportError:
+    pass
+else:
+    sys.exit("ray is still there")
+from framework.recipe_file import recipe_from_values
+from framework.run import run
+results = run(recipe_from_values(json.loads(sys.argv[1]), "here"))
+print(json.dumps([model["evaluation"]["f1"] for model in results["models"]]))
+"""
+
+
+def test_the_framework_trains_distils_and_evaluates_without_ray_and_mlflow(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, json.dumps(tiny_values(tmp_path))], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout.splitlines()[-1])) == 3
+
+
+def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
+    results = run(recipe_from_values(tiny_values(tmp_path), "here"))
+    teacher, baseline, student = results["models"]
+    assert [model["role"] for model in results["models"]] == ["teacher", "baseline", "student"]
+    without_losses = [
+        {key: value for key, value in model["settings"].items() if not key.startswith("losses.")}
+        for model in (baseline, student)
+    ]
+    assert without_losses[0] == without_losses[1]
+    assert baseline["training"]["steps"] == student["training"]["steps"]
+    inputs = [json.loads((tmp_path / model["folder"]).parent.joinpath("manifest.json").read_text())["inputs"] for model in (baseline, student)]
+    assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"losses", "signals"}
+    assert read_results(next(tmp_path.glob("tiny-*"))) == results
+    predictions = json.loads((next(tmp_path.glob("tiny-*")) / student["predictions"]).read_text())
+    assert len(predictions) == student["evaluation"]["examples"] == 24
+    assert results["signals"][0]["examples"] == 96
+    assert teacher["evaluation"]["exact_match_interval"][0] <= teacher["evaluation"]["exact_match"]
+
+
+@pytest.mark.parametrize("loss", ["reverse_kl", "jsd", "mse_logits"])
+def test_every_signal_loss_trains(tmp_path: Path, loss: str) -> None:
+    values = tiny_values(
+        tmp_path, losses={loss: {"weight": {"start": 1.0, "end": 0.5}}}, baselines=None, teachers__teacher__fine_tune__epochs=1, student__epochs=1
+    )
+    history = tmp_path / run(recipe_from_values(values, "here"))["models"][-1]["history"]
+    rows = [json.loads(line) for line in history.read_text().splitlines()]
+    assert all(row["metrics"][f"loss/{loss}"] > 0 for row in rows if row["kind"] == "step")
+
+
+def test_a_student_of_a_teachers_layers(tmp_path: Path) -> None:
+    values = tiny_values(
+        tmp_path, student__model={"kind": "layers", "teacher": "teacher", "layers": [1]}, student__tokenizer=None, baselines=None
+    )
+    teacher, student = run(recipe_from_values(values, "here"))["models"]
+    assert student["parameters"] < teacher["parameters"]
+
+
+def test_unanswerable_questions_from_start_to_table(tmp_path: Path) -> None:
+    values = tiny_values(tmp_path, data__unanswerable=True, data__source__unanswerable=0.3)
+    for model in run(recipe_from_values(values, "here"))["models"]:
+        assert {"exact_match", "f1", "HasAns_f1", "NoAns_f1", "best_f1_thresh"} <= set(model["evaluation"])

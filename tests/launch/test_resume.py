@@ -1,0 +1,113 @@
+"""A real run killed in every stage ends with the same figures, to the last bit, as one that was left alone."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.store import Store
+from tests.tiny import figures, tiny_recipe
+
+DISTIL = [sys.executable, "-m", "launch.cli"]
+
+
+def start(recipe: Path) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*DISTIL, "run", str(recipe)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+def finish(recipe: Path) -> tuple[dict[str, Any], str]:
+    process = start(recipe)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    (results,) = recipe.parent.glob("runs/*/results.json")
+    return json.loads(results.read_text()), output
+
+
+def kill_during(recipe: Path, stage: str, ready: Any, how: signal.Signals) -> int:
+    """Start the run and kill it once the stage has begun and `ready` says so."""
+    process = start(recipe)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if stage in line and "done already" not in line:
+            break
+    else:
+        raise AssertionError(f"the run ended without beginning '{stage}'")
+    deadline = time.monotonic() + 60
+    while not ready() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(how)
+    process.stdout.read()
+    return process.wait(timeout=60)
+
+
+def weights(recipe: Path) -> dict[str, str]:
+    """Digest of every weights file and signal shard in the store."""
+    store = recipe.parent / "runs" / "store"
+    files = [*store.glob("*/*/model/model.safetensors"), *store.glob("*/*/shard-*.arrow")]
+    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def history(recipe: Path) -> dict[str, list[Any]]:
+    """Every training's rows, without clock times and speeds."""
+    rows: dict[str, list[Any]] = {}
+    for path in (recipe.parent / "runs" / "store").glob("models/*/history.jsonl"):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            metrics = {key: value for key, value in row["metrics"].items() if not key.endswith("per_second")}
+            rows.setdefault(path.parent.name, []).append((row["step"], row["kind"], metrics))
+    return rows
+
+
+@pytest.mark.timeout(420)
+def test_a_run_killed_in_every_stage_equals_one_left_alone(tmp_path: Path) -> None:
+    whole = tiny_recipe(tmp_path / "whole", tmp_path / "whole" / "runs")
+    expected, _ = finish(whole)
+
+    broken = tiny_recipe(tmp_path / "broken", tmp_path / "broken" / "runs")
+    store = Store(tmp_path / "broken" / "runs" / "store")
+
+    def checkpointed() -> bool:
+        return any(store.root.glob("models/*/checkpoints/latest.json"))
+
+    def any_shard() -> bool:
+        return any(store.root.glob("signals/*/shard-*.arrow"))
+
+    stages = [
+        ("tokenizer on 'train'", lambda: True, signal.SIGKILL),
+        ("train teacher", checkpointed, signal.SIGKILL),
+        ("evaluate teacher", lambda: True, signal.SIGKILL),
+        ("collect signals", any_shard, signal.SIGKILL),
+        ("train student_no_distillation", checkpointed, signal.SIGINT),
+        ("evaluate student_no_distillation", lambda: True, signal.SIGKILL),
+        ("train student", checkpointed, signal.SIGKILL),
+    ]
+    for stage, ready, how in stages:
+        code = kill_during(broken, stage, ready, how)
+        assert code == (-signal.SIGKILL if how == signal.SIGKILL else 130), stage
+
+    found, output = finish(broken)
+    assert output.count("done already") >= 7
+    assert figures(found) == figures(expected)
+    assert weights(broken) == weights(whole)
+    assert history(broken) == history(whole)
+
+
+def test_a_finished_run_repeats_nothing(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, tmp_path / "runs", student=None, losses=None, baselines=None, teachers__teacher__fine_tune__epochs=1)
+    first, _ = finish(recipe)
+    before = weights(recipe)
+    second, output = finish(recipe)
+    assert output.count("done already") == 4
+    assert figures(second) == figures(first)
+    assert weights(recipe) == before
+    assert all(model["reused"] for model in second["models"])

@@ -1,0 +1,230 @@
+"""Every recipe that ships parses, and runs from start to table, offline, on stand-ins for what the hub holds."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from framework.data.hub import Hub
+from framework.data.load import load_data
+from framework.errors import UserError
+from framework.models.tokenizers import load_tokenizer
+from framework.recipe import Recipe
+from framework.recipe_file import load_recipe
+from framework.run import prepare
+from tests.standins import ROWS, SBERQUAD, TEACHER, fill_cache
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "recipes"
+RECIPES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("**/*.yaml"))
+FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
+
+# Recipes that generate their data take minutes at full size; here they run with less of it and fewer epochs.
+SMALLER = {
+    "quickstart.yaml": [
+        "data.source.examples={train: 96, validation: 24}",
+        "data.splits.train=train[:48]",
+        "teachers.teacher.fine_tune.epochs=1",
+        "student.epochs=1",
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the command line that has ended."""
+
+    recipe: Recipe
+    code: int
+    output: str
+    errors: str
+    left_running: list[str]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return dict(json.loads((self.recipe.run_folder / "results.json").read_text()))
+
+    def model(self, name: str) -> dict[str, Any]:
+        return next(model for model in self.results["models"] if model["name"] == name)
+
+
+def distil(name: str, output: Path, home: Path, overrides: list[str] | None = None, **variables: str) -> Run:
+    """`distil run` on a shipped recipe with nothing but `output` and the given overrides changed."""
+    changed = [f"output={output}", *(overrides or [])]
+    recipe = load_recipe(FOLDER / name, changed)
+    ours = ("HF_", "MLFLOW_", "RAY_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    environment |= {"HF_HOME": str(home), "OMP_NUM_THREADS": "1", "RUN_OF_TEST": str(recipe.run_folder), **variables}
+    command = [sys.executable, "-m", "launch.cli", "run", str(FOLDER / name), *changed]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    return Run(recipe, ended.returncode, ended.stdout, ended.stderr, _running(str(recipe.run_folder)))
+
+
+def _running(mark: str) -> list[str]:
+    """Processes, of any parent, that have inherited the environment of a run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("RUN_OF_TEST") == mark:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:  # it has just ended, or is not ours
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face home with all stand-ins."""
+    home = tmp_path_factory.mktemp("hugging-face")
+    fill_cache(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Every recipe, run one after the other into one folder of runs."""
+    output = tmp_path_factory.mktemp("runs")
+    return {name: distil(name, output, home, SMALLER.get(name), HF_HUB_OFFLINE="1") for name in RECIPES}
+
+
+def rows_of(recipe: Recipe) -> list[str]:
+    """The names of the models in a recipe's table."""
+    students = [*(f"student_{name}" for name in recipe.baselines), "student"] if recipe.student else []
+    return [*recipe.teachers, *students]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_parses_and_says_what_it_does(name: str) -> None:
+    path = FOLDER / name
+    assert load_recipe(path).description or path.read_text().startswith("# ")
+    assert f"distil run recipes/{name}" in path.read_text()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_runs_from_start_to_table(name: str, runs: dict[str, Run]) -> None:
+    run = runs[name]
+    assert run.code == 0, run.output + run.errors
+    assert "Traceback" not in run.errors
+    assert run.left_running == []
+    results, expected = run.results, rows_of(run.recipe)
+    assert results["state"] == "finished"
+    assert [model["name"] for model in results["models"]] == expected
+    for model in results["models"]:
+        assert model["evaluation"]["examples"] == results["data"]["splits"][run.recipe.evaluation.split]["examples"]
+        assert model["parameters"] > 0
+        assert model["latency"]["median_ms"] > 0
+        assert 0 <= model["evaluation"]["exact_match"] <= model["evaluation"]["f1"] <= 100
+    table = (run.recipe.run_folder / "results.md").read_text()
+    for row in expected:
+        assert f"| {row} |" in table
+        assert f" {row} " in run.output
+
+
+@pytest.mark.parametrize("name", FROM_HUB)
+def test_all_of_sberquad_is_read(name: str, runs: dict[str, Run]) -> None:
+    splits = runs[name].results["data"]["splits"]
+    assert {split: counts["examples"] for split, counts in splits.items()} == {
+        "train": ROWS["train"],
+        "dev": ROWS["validation"],
+    }
+    assert (splits["train"]["repaired"], splits["train"]["dropped"]) == (1, 0)
+
+
+def test_the_papers_settings(runs: dict[str, Run]) -> None:
+    shared = {"lr": 2e-5, "batch_size": 16, "warmup": 0.1}
+    for name, model, epochs in [
+        ("sberquad/teacher.yaml", "rubert-base", 2),
+        ("sberquad/no_distillation.yaml", "student", 3),
+        ("sberquad/single_teacher.yaml", "student", 2),
+        ("sberquad/single_teacher.yaml", "student_no_distillation", 2),
+    ]:
+        run = runs[name]
+        assert run.recipe.windows.max_length == 384
+        settings = run.model(model)["settings"]
+        assert {**settings, **shared, "epochs": epochs} == settings
+        if model == "student" and run.recipe.teachers:
+            weights = (settings["losses.kl.weight"], settings["losses.hard_label.weight"])
+            assert (*weights, settings["losses.kl.temperature"]) == (0.5, 0.5, 2.0)
+
+
+def test_teacher_and_distillation_share_their_stages(runs: dict[str, Run]) -> None:
+    distilled, alone = runs["sberquad/single_teacher.yaml"], runs["sberquad/teacher.yaml"]
+    assert not distilled.model("rubert-base")["reused"]
+    assert alone.model("rubert-base") == {**distilled.model("rubert-base"), "reused": True}
+    assert alone.output.count("done already") == len(["prepare", "train", "evaluate"])
+
+
+def test_the_papers_baseline_starts_from_the_same_weights(runs: dict[str, Run]) -> None:
+    assert "prepare the student: done already" in runs["sberquad/single_teacher.yaml"].output
+
+
+def test_teacher_and_student_tell_case_apart(runs: dict[str, Run], home: Path) -> None:
+    run = runs["sberquad/single_teacher.yaml"]
+    for name in rows_of(run.recipe):
+        tokenizer = load_tokenizer(Path(run.recipe.output) / run.model(name)["folder"])
+        assert tokenizer.tokenize("Мария") != tokenizer.tokenize("мария")
+    (untold,) = (home / "hub" / f"models--{TEACHER.replace('/', '--')}" / "snapshots").iterdir()
+    assert load_tokenizer(untold).tokenize("Мария") == load_tokenizer(untold).tokenize("мария")
+
+
+def test_sberquads_test_questions_are_unlabelled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_cache(home, monkeypatch)
+    data = load_recipe(FOLDER / "sberquad/no_distillation.yaml").data
+    test = load_data(data.model_copy(update={"splits": {"transfer": "test"}}))["transfer"]
+    assert (len(test.examples), test.unlabelled, test.dropped) == (ROWS["test"], ROWS["test"], 0)
+
+
+@pytest.mark.parametrize("name", FROM_HUB)
+def test_without_hub_and_cache_it_ends_at_once_and_says_what_to_bring(name: str, tmp_path: Path) -> None:
+    check_refusal(distil(name, tmp_path / "runs", tmp_path / "hf", HF_HUB_OFFLINE="1"))
+
+
+def test_a_hub_out_of_reach_is_no_different(tmp_path: Path) -> None:
+    # Port 9 of this machine refuses connections, and no proxy is asked about it.
+    run = distil(
+        FROM_HUB[0], tmp_path / "runs", tmp_path / "hf", HF_ENDPOINT="http://127.0.0.1:9", NO_PROXY="127.0.0.1"
+    )
+    check_refusal(run)
+
+
+def check_refusal(run: Run) -> None:
+    assert run.code == UserError.exit_code
+    (message,) = run.errors.splitlines()
+    assert f"`hf download --repo-type dataset {SBERQUAD}`" in message
+    assert run.left_running == []
+    assert not (Path(run.recipe.output) / "store").exists()
+
+
+@pytest.mark.parametrize("name", FROM_HUB)
+def test_each_missing_repository_is_named(
+    name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(FOLDER / name, [f"output={tmp_path}"])
+    sections = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
+    commands = {f"datasets--{SBERQUAD}": f"`hf download --repo-type dataset {SBERQUAD}`"}
+    commands |= {f"models--{section.model.id}": f"`hf download {section.model.id}`" for section in sections}
+    use_cache(tmp_path, monkeypatch)
+    for missing, command in commands.items():
+        (tmp_path / "hub").mkdir()
+        for repository in (home / "hub").iterdir():
+            if repository.name != missing.replace("/", "--"):
+                (tmp_path / "hub" / repository.name).symlink_to(repository)
+        with pytest.raises(UserError, match=command) as caught:
+            prepare(recipe)
+        assert str(tmp_path / "hub") in str(caught.value)
+        shutil.rmtree(tmp_path / "hub")
+
+
+def use_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process use the cache in `home`, with the hub out of reach."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -1,0 +1,90 @@
+"""A recipe so small that a whole run takes seconds, with every kind of stage in it."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_VALUES: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 3,
+    "data": {
+        "source": {"kind": "synthetic", "examples": {"train": 96, "validation": 24}, "facts": 3, "fillers": 0},
+        "splits": {"train": "train", "dev": "validation"},
+    },
+    "windows": {"max_length": 64, "doc_stride": 16, "max_question": 24},
+    "teachers": {
+        "teacher": {
+            "kind": "encoder",
+            "model": {
+                "kind": "config",
+                "architecture": "bert",
+                "config": {
+                    "hidden_size": 32,
+                    "num_hidden_layers": 2,
+                    "num_attention_heads": 2,
+                    "intermediate_size": 64,
+                },
+            },
+            "tokenizer": {"kind": "wordpiece", "vocab_size": 600},
+            "fine_tune": {"lr": 0.001, "epochs": 2, "batch_size": 16, "checkpoint_every": 2, "log_every": 2},
+        }
+    },
+    "signals": {"shard_size": 16},
+    "student": {
+        "model": {
+            "kind": "config",
+            "architecture": "distilbert",
+            "config": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64},
+        },
+        "tokenizer": {"kind": "wordpiece", "vocab_size": 400, "lower_case": True},
+        "lr": 0.001,
+        "epochs": 2,
+        "batch_size": 16,
+        "checkpoint_every": 2,
+        "log_every": 2,
+    },
+    "losses": {"kl": {"weight": 0.5, "temperature": 2.0}, "hard_label": {"weight": 0.5}},
+    "baselines": ["no_distillation"],
+    "engine": {"workers": 1, "threads": 1, "precision": "fp32"},
+    "evaluation": {"latency_questions": 3},
+}
+
+
+def tiny_values(output: Path, **changes: Any) -> dict[str, Any]:
+    """The recipe as plain data; `changes` are set at dotted places written with two underscores."""
+    values = copy.deepcopy(_VALUES)
+    values["output"] = str(output)
+    for place, value in changes.items():
+        *sections, key = place.split("__")
+        section = values
+        for name in sections:
+            section = section.setdefault(name, {})
+        if value is None:
+            section.pop(key, None)
+        else:
+            section[key] = value
+    return values
+
+
+def tiny_recipe(folder: Path, output: Path, **changes: Any) -> Path:
+    """The recipe as a file in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny_values(output, **changes), allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def figures(results: dict[str, Any]) -> dict[str, Any]:
+    """What a run found, without what differs between two equal runs: times, speeds, latencies."""
+    return {
+        "models": [
+            {key: model[key] for key in ("name", "digest", "parameters", "settings", "evaluation")}
+            for model in results["models"]
+        ],
+        "signals": [
+            {key: signal[key] for key in ("teacher", "digest", "examples", "bytes_per_example", "moved_mass")}
+            for signal in results["signals"]
+        ],
+    }
