@@ -14,11 +14,7 @@ def default_device() -> "torch.device":
     """The current GPU, or the CPU where there is none."""
     import torch
 
-    return (
-        torch.device("cuda", torch.cuda.current_device())
-        if torch.cuda.is_available()
-        else torch.device("cpu")
-    )
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def resolve_precision(wanted: str) -> str:

@@ -27,9 +27,7 @@ def by_kind(*classes: type[BaseModel]) -> WrapValidator:
             )
         kind = value.get("kind")
         if kind is None:
-            raise PydanticCustomError(
-                "kind_missing", "needs a `kind`, one of: {kinds}", {"kinds": ", ".join(kinds)}
-            )
+            raise PydanticCustomError("kind_missing", "needs a `kind`, one of: {kinds}", {"kinds": ", ".join(kinds)})
         if isinstance(kind, str) and ":" in kind:
             return _import(kind).model_validate(value)
         if kind not in kinds:

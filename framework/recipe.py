@@ -25,23 +25,17 @@ from framework.training.section import Engine
 class Recipe(Section):
     """A distil recipe."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="Names the run's folder."
-    )
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="Names the run's folder.")
     description: str = ""
-    seed: int = Field(
-        default=0, ge=0, description="Of weights, order and dropout, where a section names no other."
-    )
-    output: str = Field(
-        default="runs", min_length=1, description="Folder of runs and of everything they share."
-    )
+    seed: int = Field(default=0, ge=0, description="Of weights, order and dropout, where a section names no other.")
+    output: str = Field(default="runs", min_length=1, description="Folder of runs and of everything they share.")
     data: Data
     task: AnyTask = ExtractiveQA()
     windows: WindowSettings = WindowSettings()
     teachers: dict[str, AnyTeacher] = Field(default_factory=dict, description="Teachers by name.")
     signals: Signals = Signals()
     student: Student | None = None
-    losses: Losses = Field(default_factory=lambda: {"hard_label": HardLabel()})
+    losses: Losses = {"hard_label": HardLabel()}
     baselines: list[Literal["no_distillation"]] = Field(
         default_factory=list,
         description="Students trained for comparison: same data, initial weights, order and steps, other losses.",
@@ -89,26 +83,21 @@ class Recipe(Section):
         if self.student is None:
             given = {"losses", "baselines"} & self.model_fields_set
             return [
-                f"`{name}` is for a student, and there is none: add `student`, or drop it"
-                for name in sorted(given)
+                f"`{name}` is for a student, and there is none: add `student`, or drop it" for name in sorted(given)
             ]
         problems = []
         if self.distils and not self.teachers:
             names = [name for name, loss in self.losses.items() if loss.source == "signal"]
             problems.append(f"the losses {names} compare with teachers, and there are none: add `teachers`")
         if self.baselines and not self.distils:
-            problems.append(
-                "`baselines` would repeat the student: no loss compares with a teacher; drop `baselines`"
-            )
+            problems.append("`baselines` would repeat the student: no loss compares with a teacher; drop `baselines`")
         if self.teachers and not self.distils and not isinstance(self.student.model, LayersModel):
             problems.append(
                 "no loss compares the student with the teachers: add one (kl, say) to `losses`, or drop `teachers`"
             )
         if isinstance(self.student.model, LayersModel) and self.student.model.teacher not in self.teachers:
             hint = nearest_hint(self.student.model.teacher, list(self.teachers))
-            problems.append(
-                f"student.model.teacher: no teacher is called '{self.student.model.teacher}'; {hint}"
-            )
+            problems.append(f"student.model.teacher: no teacher is called '{self.student.model.teacher}'; {hint}")
         if len(set(self.baselines)) < len(self.baselines):
             problems.append("`baselines` names one twice")
         return problems
@@ -116,9 +105,7 @@ class Recipe(Section):
     def _split_problems(self) -> list[str]:
         legal = self.data.names
         wanted = {
-            f"teachers.{name}.split": teacher.split
-            for name, teacher in self.teachers.items()
-            if teacher.fine_tune
+            f"teachers.{name}.split": teacher.split for name, teacher in self.teachers.items() if teacher.fine_tune
         }
         if self.student is not None:
             wanted["student.split"] = self.student.split

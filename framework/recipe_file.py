@@ -21,7 +21,7 @@ def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
     text = _read(path)
     try:
         node = yaml.compose(text, Loader=StrictLoader)
-        values = yaml.load(text, Loader=StrictLoader)  # noqa: S506 - StrictLoader is a SafeLoader
+        values = yaml.load(text, Loader=StrictLoader)
     except yaml.YAMLError as error:
         raise RecipeError(f"{path}: not legal YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -69,7 +69,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     if not equals or not all(keys):
         raise RecipeError(f"override '{override}': expected PLACE=VALUE, such as student.lr=3e-5")
     try:
-        value = yaml.load(text, Loader=StrictLoader)  # noqa: S506
+        value = yaml.load(text, Loader=StrictLoader)
     except yaml.YAMLError as error:
         raise RecipeError(
             f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
@@ -110,9 +110,7 @@ def _place(loc: tuple[int | str, ...], values: Any) -> list[str | int]:
     """The parts of pydantic's location that are keys of the recipe, without the names of union members."""
     place: list[str | int] = []
     for number, part in enumerate(loc):
-        if isinstance(values, dict) and part in values:
-            values = values[part]
-        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int) and part < len(values)):
             values = values[part]
         elif number < len(loc) - 1 or not isinstance(values, dict):
             continue
@@ -126,9 +124,5 @@ def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = (
-        repr(value)
-        if not isinstance(value, dict | list)
-        else yaml.safe_dump(value, default_flow_style=True).strip()
-    )
+    text = repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
     return text if len(text) <= 80 else text[:77] + "..."

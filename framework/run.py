@@ -22,9 +22,7 @@ from framework.training.job import Trainer
 Watch = Callable[[Path], AbstractContextManager[object]]
 
 
-def prepare(
-    recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT
-) -> tuple[Context, Graph]:
+def prepare(recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT) -> tuple[Context, Graph]:
     """Load the data and lay out the stages of a recipe; nothing is made yet. Raises UserError."""
     data = load_data(recipe.data, progress)
     context = Context(
@@ -52,8 +50,8 @@ def run(
     around the run that may follow its folder, as tracking does.
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
-    make_folder(recipe.run_folder)
     context, graph = prepare(recipe, train, progress)
+    make_folder(recipe.run_folder)
     results = Results(context, graph, provenance or {})
     write_atomic(recipe.run_folder / "recipe.yaml", _as_yaml(recipe))
     results.save()

@@ -42,9 +42,7 @@ class Store:
         try:
             facts = read_json(manifest)["facts"]
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{manifest} is damaged ({error}); delete the folder {folder} and run again"
-            ) from None
+            raise StoreError(f"{manifest} is damaged ({error}); delete the folder {folder} and run again") from None
         return Artifact(folder, folder.name, facts, reused=True)
 
     def produce(self, kind: str, inputs: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artifact:

@@ -20,7 +20,9 @@ RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[PLACE=VALUE]...", help="Overrides, such as student.lr=3e-5.")
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")
+]
 ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
 Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a saved model.")]
 

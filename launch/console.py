@@ -110,9 +110,9 @@ def console_progress() -> protocol.Progress:
 
 
 def _figures(figures: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.0f}" if value >= 100 else f"{name} {value:.4g}" for name, value in figures.items())
-
-
+    return ", ".join(
+        f"{name} {value:.0f}" if value >= 100 else f"{name} {value:.4g}" for name, value in figures.items()
+    )
 
 
 def table_console() -> Console:

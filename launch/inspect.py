@@ -59,9 +59,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
     from framework.inference import all_logits
     from launch.console import console_progress
 
-    section = Data(
-        source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=answerer.unanswerable
-    )
+    section = Data(source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=answerer.unanswerable)
     split = load_data(section)["file"]
     windows = cut_windows(split.examples, answerer.tokenizer, answerer.windows)
     logits = all_logits(
@@ -79,7 +77,11 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
         write_json(predictions, found)
     scores = answerer.task.score(split.examples, found, answerer.unanswerable, resamples=1000, seed=0)
     if as_json:
-        print(json.dumps({"examples": scores.examples, **scores.metrics, "intervals": scores.intervals, **scores.variants}))
+        print(
+            json.dumps(
+                {"examples": scores.examples, **scores.metrics, "intervals": scores.intervals, **scores.variants}
+            )
+        )
         return
     counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
     print(f"{data}: {counts}")
@@ -98,7 +100,9 @@ def _results(run: Path) -> dict[str, Any]:
         hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
     except ValueError as error:
-        raise OutputError(f"{run / 'results.json'} is damaged ({error}); run the recipe again to write it anew") from None
+        raise OutputError(
+            f"{run / 'results.json'} is damaged ({error}); run the recipe again to write it anew"
+        ) from None
 
 
 def _answerer(source: Path, model: str | None) -> Any:
@@ -119,7 +123,7 @@ def _model_folder(run: Path, name: str | None) -> Path:
     chosen = name if name is not None else "student" if "student" in models else next(iter(models))
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
-    folder = run.absolute().parent / models[chosen]["folder"]
+    folder: Path = run.absolute().parent / models[chosen]["folder"]
     if not (folder / "config.json").exists():
         raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")
     return folder

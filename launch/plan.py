@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from framework.models.section import ConfigModel, LayersModel
-from framework.recipe import Recipe
 from framework.stages.graph import Graph, ModelStages
 from framework.stages.stage import Context
 from launch.console import console_progress, table_console
@@ -63,7 +61,12 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
         return [*row, "–", "–", f"{parameters * 4 / _GB:.2f} GB"]
     windows = len(context.data[str(model.split)].examples)
     steps = -(-windows // model.training.batch_size) * model.training.epochs
-    return [*row, f"≥ {steps}", f"{_training_memory(context, parameters) / _GB:.2f} GB", f"{parameters * 4 / _GB:.2f} GB"]
+    return [
+        *row,
+        f"≥ {steps}",
+        f"{_training_memory(context, parameters) / _GB:.2f} GB",
+        f"{parameters * 4 / _GB:.2f} GB",
+    ]
 
 
 def _is_done(context: Context, model: ModelStages) -> bool:
@@ -76,42 +79,24 @@ def _training_memory(context: Context, parameters: int) -> float:
     16 bytes a parameter in fp32; 2 + 2 and 12 for the float32 copy and moments in half precision. ZeRO stage 1 shares
     out the optimizer's part, 2 the gradients, 3 the weights too (Rajbhandari et al., arXiv 1910.02054).
     """
-    half = context.precision != "fp32"
-    weights, gradients, optimizer = (2, 2, 12) if half else (4, 4, 8)
+    weights, gradients, optimizer = (4.0, 4.0, 8.0) if context.precision == "fp32" else (2.0, 2.0, 12.0)
     stage, workers = context.recipe.engine.zero_stage, context.workers
-    share = [weights, gradients, optimizer]
-    for part in range(3):
-        if stage >= 3 - part:
-            share[part] = share[part] / workers  # type: ignore[assignment]
-    return float(sum(share)) * parameters
+    shares = (
+        weights / (workers if stage >= 3 else 1),
+        gradients / (workers if stage >= 2 else 1),
+        optimizer / (workers if stage >= 1 else 1),
+    )
+    return sum(shares) * parameters
 
 
 def _parameters(context: Context, model: ModelStages) -> int:
     """Parameters from the configuration alone; a vocabulary still to be learnt counts as large as it may get."""
-    from framework.models.build import copy_layers_config, new_config, planned_parameters, read_config
-    from framework.models.locate import locate
+    from framework.models.build import planned_parameters
+    from framework.stages.planned import planned_config
 
     done = context.store.find(model.initial.kind, model.initial.inputs)
     if done is not None:
         return int(done.facts["parameters"])
-    recipe: Recipe = context.recipe
-    section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
-    source = section.model
-    if isinstance(source, ConfigModel):
-        vocabulary = getattr(section.tokenizer, "vocab_size", None) or _tokens(section.tokenizer)
-        return planned_parameters(recipe.task, new_config(source, vocabulary, pad_id=0))
-    if isinstance(source, LayersModel):
-        teacher: Any = recipe.teachers[source.teacher]
-        if isinstance(teacher.model, ConfigModel):
-            config = new_config(teacher.model, getattr(teacher.tokenizer, "vocab_size", 0) or _tokens(teacher.tokenizer), 0)
-        else:
-            config = read_config(locate(teacher.model))
-        return planned_parameters(recipe.task, copy_layers_config(config, source.layers))
-    return planned_parameters(recipe.task, read_config(locate(source)))
-
-
-def _tokens(tokenizer: Any) -> int:
-    from framework.models.locate import locate_tokenizer
-    from framework.models.tokenizers import load_tokenizer
-
-    return len(load_tokenizer(locate_tokenizer(tokenizer.id, tokenizer.revision)))
+    recipe = context.recipe
+    section = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
+    return planned_parameters(recipe.task, planned_config(recipe, section))

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,9 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
                 raise _worded(error, job) from None
         summary = result.return_value
         if not isinstance(summary, TrainingSummary):
-            raise TrainingError(f"the Ray workers ended without a result ({summary!r}); run the same command again to go on")
+            raise TrainingError(
+                f"the Ray workers ended without a result ({summary!r}); run the same command again to go on"
+            )
         return summary
 
 
@@ -82,8 +85,9 @@ def _ray(progress: Progress) -> Iterator[None]:
         yield
         return
     address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_listens(address)
     try:
-        # The driver's folder must be importable in workers that this machine starts.
         ray.init(
             address=address,
             include_dashboard=False if address is None else None,
@@ -99,6 +103,19 @@ def _ray(progress: Progress) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Look whether anything listens at HOST:PORT: Ray would end the whole process. Raises TrainingError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto" and addresses of other forms, about which Ray itself complains properly
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise TrainingError(
+            f"nothing answers at RAY_ADDRESS={address} ({error}); start the Ray cluster there, or unset RAY_ADDRESS"
+        ) from None
 
 
 def _check_resources(workers: int, gpu: bool) -> None:

@@ -17,7 +17,7 @@ def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch:
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
-    batches = []
+    batches: list[Rows] = []
     for begin in range(0, len(order), batch_size * _POOL):
         pool = order[begin : begin + batch_size * _POOL]
         pool = pool[np.argsort(lengths[pool], kind="stable")]

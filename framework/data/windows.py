@@ -34,9 +34,7 @@ class Windows:
     best: NDArray[np.bool_]  # [T]; of all windows, this one shows the token with the most context around it
     null: NDArray[np.int32]  # [N]; place in the window of [CLS], which stands for "no answer here"
     example: NDArray[np.int32]  # [N]; number of the window's example
-    reach: NDArray[
-        np.int32
-    ]  # [N, 2]; characters [lo, hi) of the context that are this window's to answer for
+    reach: NDArray[np.int32]  # [N, 2]; characters [lo, hi) of the context that are this window's to answer for
 
     def __len__(self) -> int:
         return len(self.example)
@@ -83,9 +81,7 @@ def cut_windows(
             typed = "token_type_ids" in encoded
             for number, example in enumerate(chunk):
                 encodings = encoded.encodings[bounds[number] : bounds[number + 1]]
-                parts.extend(
-                    _windows_of(example, begin + number, encodings, null_id, typed, settings.doc_stride)
-                )
+                parts.extend(_windows_of(example, begin + number, encodings, null_id, typed, settings.doc_stride))
             task.advance(len(chunk))
     return _columns(parts)
 
@@ -132,9 +128,7 @@ def _windows_of(
 ) -> list[_Window]:
     """The windows of one example, from the tokenizer's encodings."""
     following, preceding = _text_bounds(example.context)
-    contexts = [
-        np.asarray([sequence == 1 for sequence in encoding.sequence_ids], bool) for encoding in encodings
-    ]
+    contexts = [np.asarray([sequence == 1 for sequence in encoding.sequence_ids], bool) for encoding in encodings]
     best = _best_windows([int(context.sum()) for context in contexts], stride)
     windows = []
     for index, (encoding, in_context) in enumerate(zip(encodings, contexts, strict=True)):
@@ -148,11 +142,7 @@ def _windows_of(
         covered = spans[support]
         reach = (
             0 if index == 0 else int(covered[0, 0]) if len(covered) else 0,
-            len(example.context)
-            if index == len(encodings) - 1
-            else int(covered[-1, 1])
-            if len(covered)
-            else 0,
+            len(example.context) if index == len(encodings) - 1 else int(covered[-1, 1]) if len(covered) else 0,
         )
         windows.append(
             _Window(
@@ -180,9 +170,7 @@ def _text_bounds(context: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return following, preceding
 
 
-def _trimmed(
-    spans: NDArray[np.int32], following: NDArray[np.int32], preceding: NDArray[np.int32]
-) -> NDArray[np.int32]:
+def _trimmed(spans: NDArray[np.int32], following: NDArray[np.int32], preceding: NDArray[np.int32]) -> NDArray[np.int32]:
     """Spans without white space at their ends; one of nothing but white space stays as it is."""
     begin = following[spans[:, 0]]
     end = preceding[np.maximum(spans[:, 1] - 1, 0)] + 1

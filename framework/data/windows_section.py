@@ -8,9 +8,7 @@ from framework.config import Section
 class WindowSettings(Section):
     """Overlapping windows over the context (Devlin et al., arXiv 1810.04805), in tokens."""
 
-    max_length: int = Field(
-        default=384, ge=16, description="Tokens of question, context and special tokens together."
-    )
+    max_length: int = Field(default=384, ge=16, description="Tokens of question, context and special tokens together.")
     doc_stride: int = Field(default=128, ge=0, description="Context tokens that neighbouring windows share.")
     max_question: int = Field(default=64, ge=1, description="Question tokens kept.")
 

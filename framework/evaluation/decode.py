@@ -36,8 +36,7 @@ class WindowLogits:
         found = (self.start_logits.shape, self.end_logits.shape, self.offsets.shape, self.keep.shape)
         if found != ((count,), (count,), (count, 2), (count,)):
             raise ValueError(
-                f"start_logits, end_logits, offsets and keep have shapes {found}; "
-                "expected (C,), (C,), (C, 2) and (C,)"
+                f"start_logits, end_logits, offsets and keep have shapes {found}; expected (C,), (C,), (C, 2) and (C,)"
             )
 
 
@@ -99,9 +98,7 @@ def decode(
     Raises ValueError when `n_best` or `max_answer_length` is below 1.
     """
     if n_best < 1 or max_answer_length < 1:
-        raise ValueError(
-            f"n_best is {n_best} and max_answer_length is {max_answer_length}; expected at least 1 each"
-        )
+        raise ValueError(f"n_best is {n_best} and max_answer_length is {max_answer_length}; expected at least 1 each")
     candidates = [_legal_spans(window, max_answer_length) for window in windows]
     logits = np.concatenate([np.empty(0), *(found for found, _ in candidates)])
     spans = np.concatenate([np.empty((0, 2), dtype=np.int64), *(found for _, found in candidates)])
@@ -120,9 +117,7 @@ def decode(
     )
 
 
-def _legal_spans(
-    window: WindowLogits, max_answer_length: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _legal_spans(window: WindowLogits, max_answer_length: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Every legal span of a window: logits [S] and characters [S, 2]."""
     count = len(window.start_logits)
     if count == 0:

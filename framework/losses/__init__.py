@@ -11,9 +11,7 @@ from framework.losses.mse_logits import MSELogits
 from framework.losses.reverse_kl import ReverseKL
 from framework.plugins import by_kind
 
-AnyLoss = Annotated[
-    KL | ReverseKL | JSD | MSELogits | HardLabel, by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel)
-]
+AnyLoss = Annotated[KL | ReverseKL | JSD | MSELogits | HardLabel, by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel)]
 
 
 def _kind_is_name(value: Any) -> Any:
@@ -22,8 +20,7 @@ def _kind_is_name(value: Any) -> Any:
         return value
     sections = {name: {} if section is None else section for name, section in value.items()}
     return {
-        name: {"kind": name, **section} if isinstance(section, dict) else section
-        for name, section in sections.items()
+        name: {"kind": name, **section} if isinstance(section, dict) else section for name, section in sections.items()
     }
 
 

@@ -18,9 +18,7 @@ class Linear(Section):
     end: float = Field(ge=0)
 
 
-Weight = Annotated[
-    float | Linear, Field(description="A constant, or {start, end}: linear over the training.")
-]
+Weight = Annotated[float | Linear, Field(description="A constant, or {start, end}: linear over the training.")]
 Temperature = Annotated[float, Field(gt=0, description="Divides the logits of teacher and student.")]
 
 
@@ -41,10 +39,24 @@ class Target:
 class Loss(Protocol):
     """A loss term. `source` says what it compares the student with; a term without temperature has T = 1."""
 
-    kind: Any
-    weight: float | Linear
-    source: Literal["signal", "labels"]
-    temperature: float
+    @property
+    def kind(self) -> str:
+        """The name under which recipes know it."""
+
+    @property
+    def weight(self) -> float | Linear:
+        """Its share in the sum."""
+
+    @property
+    def source(self) -> Literal["signal", "labels"]:
+        """What the student is compared with."""
+
+    @property
+    def temperature(self) -> float:
+        """Of the signal that it reads."""
+
+    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+        """Its settings as plain data (pydantic gives it)."""
 
     def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
         """Loss of each row: logits float32 [B, L] with the masked positions at the lowest finite value → [B]."""

@@ -50,9 +50,7 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
     if given:
         raise ModelError(f"config: {', '.join(sorted(given))} come from the tokenizer; drop them")
     try:
-        return AutoConfig.for_model(
-            source.architecture, **source.config, vocab_size=vocab_size, pad_token_id=pad_id
-        )
+        return AutoConfig.for_model(source.architecture, **source.config, vocab_size=vocab_size, pad_token_id=pad_id)
     except Exception as error:  # each architecture checks its fields in its own way
         raise ModelError(f"config of architecture '{source.architecture}': {_first_line(error)}") from None
 
@@ -63,10 +61,16 @@ def random_model(task: "Task", config: Any, seed: int) -> Any:
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        try:
-            return task.model_class().from_config(config, trust_remote_code=False)
-        except Exception as error:
-            raise ModelError(f"cannot build a {config.model_type} model for task {task.kind}: {_first_line(error)}") from None
+        return _from_config(task, config)
+
+
+def _from_config(task: "Task", config: Any) -> Any:
+    try:
+        return task.model_class().from_config(config, trust_remote_code=False)
+    except Exception as error:  # each architecture checks its configuration in its own way
+        raise ModelError(
+            f"cannot build a {config.model_type} model for task {task.kind}: {_first_line(error)}"
+        ) from None
 
 
 def pretrained_model(task: "Task", folder: Path, seed: int) -> Any:
@@ -77,11 +81,23 @@ def pretrained_model(task: "Task", folder: Path, seed: int) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            return task.model_class().from_pretrained(
-                str(folder), trust_remote_code=False, use_safetensors=safe, weights_only=True, dtype=torch.float32
+            model, loading = task.model_class().from_pretrained(
+                str(folder),
+                trust_remote_code=False,
+                use_safetensors=safe,
+                weights_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {_first_line(error)}") from None
+    body = sorted(name for name in loading["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
+    if body:
+        raise ModelError(
+            f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
+            f"{body[0]} are missing; only a task's head may be new"
+        )
+    return model
 
 
 def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
@@ -129,11 +145,11 @@ def count_parameters(model: Any) -> int:
 
 
 def planned_parameters(task: "Task", config: Any) -> int:
-    """Parameters of a model of this configuration, without building it."""
+    """Parameters of a model of this configuration, without memory for them. Raises ModelError if there is no such model."""
     import torch
 
     with torch.device("meta"):
-        return count_parameters(task.model_class().from_config(config, trust_remote_code=False))
+        return count_parameters(_from_config(task, config))
 
 
 def _layer_field(config: Any) -> str:

@@ -32,12 +32,8 @@ class ConfigModel(Section):
     """A model built from a configuration, with random weights drawn from the seed."""
 
     kind: Literal["config"] = "config"
-    architecture: str = Field(
-        min_length=1, description="model_type of transformers: bert, distilbert, roberta, ..."
-    )
-    config: dict[str, Any] = Field(
-        default_factory=dict, description="Fields of that architecture's configuration."
-    )
+    architecture: str = Field(min_length=1, description="model_type of transformers: bert, distilbert, roberta, ...")
+    config: dict[str, Any] = Field(default_factory=dict, description="Fields of that architecture's configuration.")
 
 
 class LayersModel(Section):
@@ -45,9 +41,7 @@ class LayersModel(Section):
 
     kind: Literal["layers"] = "layers"
     teacher: str = Field(description="Name of the teacher whose embeddings, layers and head are copied.")
-    layers: list[int] = Field(
-        min_length=1, description="Numbers of the copied layers, from 0; negative from the end."
-    )
+    layers: list[int] = Field(min_length=1, description="Numbers of the copied layers, from 0; negative from the end.")
 
 
 ModelSource = Annotated[
@@ -67,9 +61,7 @@ class PretrainedTokenizer(Section):
     @model_validator(mode="after")
     def _check(self) -> "PretrainedTokenizer":
         if self.revision is not None and self.id is None:
-            raise ValueError(
-                "revision belongs to `id`, which is not given: name the tokenizer's id, or drop revision"
-            )
+            raise ValueError("revision belongs to `id`, which is not given: name the tokenizer's id, or drop revision")
         return self
 
 
@@ -82,9 +74,7 @@ class TrainedTokenizer(Section):
     kind: Literal["wordpiece", "bpe", "unigram"]
     vocab_size: int = Field(default=8000, ge=64, description="At most so many tokens.")
     lower_case: bool = False
-    strip_accents: bool = Field(
-        default=False, description="й becomes и and ё becomes е, inside the model only."
-    )
+    strip_accents: bool = Field(default=False, description="й becomes и and ё becomes е, inside the model only.")
 
     @model_validator(mode="after")
     def _check(self) -> "TrainedTokenizer":
@@ -93,9 +83,7 @@ class TrainedTokenizer(Section):
         return self
 
 
-TokenizerSource = Annotated[
-    PretrainedTokenizer | TrainedTokenizer, by_kind(PretrainedTokenizer, TrainedTokenizer)
-]
+TokenizerSource = Annotated[PretrainedTokenizer | TrainedTokenizer, by_kind(PretrainedTokenizer, TrainedTokenizer)]
 
 
 def check_tokenizer_fits(model: Any, tokenizer: Any) -> None:

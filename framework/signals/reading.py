@@ -37,11 +37,7 @@ def map_characters(length: int, spans: NDArray[np.int32], reach: tuple[int, int]
         return CharacterMap(start, end, np.zeros(length, bool), 0.0)
     widths = spans[:, 1] - spans[:, 0]
     tokens = np.repeat(np.arange(count), widths)
-    chars = (
-        np.arange(len(tokens))
-        - np.repeat(np.cumsum(widths) - widths, widths)
-        + np.repeat(spans[:, 0], widths)
-    )
+    chars = np.arange(len(tokens)) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(spans[:, 0], widths)
     end[chars] = tokens  # of tokens that share a character the last assignment stays
     start[chars[::-1]] = tokens[::-1]
     covered = np.zeros(length, bool)
@@ -110,7 +106,7 @@ def _read_side(
 
 def dense(window: WindowMass, count: int) -> Floats:
     """Probabilities of the `count` tokens and, last, of "no answer here". [count + 1]"""
-    result = np.bincount(window.places, window.mass, count + 1)
+    result: Floats = np.bincount(window.places, window.mass, count + 1).astype(np.float64)
     if window.tail:
         named = np.zeros(count + 1, bool)
         named[window.places] = True

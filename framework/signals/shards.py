@@ -25,9 +25,7 @@ def row_key(example: Example) -> tuple[int, int]:
     """The key of an example's row: a digest of its id (64 bits) and one of its context and question (32 bits)."""
     text = f"{len(example.context)}\0{example.context}\0{example.question}".encode("utf-8", "surrogatepass")
     identity = hashlib.blake2b(example.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(identity, "little"), int.from_bytes(
-        hashlib.blake2b(text, digest_size=4).digest(), "little"
-    )
+    return int.from_bytes(identity, "little"), int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
 
 
 def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int) -> None:
@@ -121,9 +119,7 @@ class SignalReader:
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
         except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"{path} is damaged ({error}); delete the folder {path.parent} and run again"
-            ) from None
+            raise StoreError(f"{path} is damaged ({error}); delete the folder {path.parent} and run again") from None
 
         def flat(name: str) -> NDArray[np.generic]:
             column = table.column(name).chunk(0)

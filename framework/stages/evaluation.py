@@ -14,7 +14,6 @@ from framework.inference import all_logits
 from framework.models.build import count_parameters, pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
 from framework.stages.stage import Context, Stage
-from framework.stages.training import check_length
 
 _WARM_UP = 5  # questions answered before latency is measured
 
@@ -26,7 +25,6 @@ def evaluation_stage(context: Context, name: str, model: Stage, windows: WindowS
 
     def make(folder: Path) -> dict[str, Any]:
         source = model.folder(context.store) / "model"
-        check_length(source, windows)
         tokenizer = load_model_tokenizer(source)
         loaded = pretrained_model(task, source, seed=0)
         cut = cut_windows(split.examples, tokenizer, windows)

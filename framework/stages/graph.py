@@ -1,13 +1,16 @@
 """All stages of a recipe, in the order in which they run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from framework.data.windows_section import WindowSettings
+from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import fetch, initial_stage, layers_stage, tokenizer_stage
+from framework.stages.planned import check_models
 from framework.stages.signals import signals_stage
 from framework.stages.stage import Context, Stage
 from framework.stages.training import training_stage
@@ -56,9 +59,11 @@ class Graph:
 def build_graph(context: Context) -> Graph:
     """Lay out the stages; nothing runs yet. Raises UserError for models or data that cannot be had."""
     recipe = context.recipe
-    for section in [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]:
+    sections: list[Any] = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
+    for section in sections:
         if not isinstance(section.model, LayersModel):
             fetch(section.model, section.tokenizer)
+    check_models(recipe)
     models = [_teacher(context, name, teacher) for name, teacher in recipe.teachers.items()]
     signals = {}
     if recipe.student is not None:
@@ -80,7 +85,7 @@ def _teacher(context: Context, name: str, teacher: AnyTeacher) -> ModelStages:
     initial = initial_stage(context, name, teacher.model, teacher.tokenizer, tokenizer, seed)
     trained = None
     if training is not None:
-        losses = {"hard_label": HardLabel()}
+        losses: dict[str, Loss] = {"hard_label": HardLabel()}
         trained = training_stage(context, name, initial, training, teacher.split, windows, losses, signals=None)
     return _with_evaluation(
         context, windows, name, "teacher", teacher.split if training else None, training, tokenizer, initial, trained
@@ -97,12 +102,14 @@ def _students(context: Context, teachers: dict[str, ModelStages], signals: dict[
     else:
         initial = initial_stage(context, "the student", student.model, student.tokenizer, tokenizer, seed)
     only = next(iter(signals.values()), None)
-    variants = [("student_no_distillation", "baseline", {"hard_label": HardLabel()}, None) for _ in recipe.baselines]
-    for name, role, losses, source in [*variants, ("student", "student", recipe.losses, only)]:
+    labels: dict[str, Loss] = {"hard_label": HardLabel()}
+    variants: list[tuple[str, str, Mapping[str, Loss], Stage | None]] = [
+        *(("student_no_distillation", "baseline", labels, None) for _ in recipe.baselines),
+        ("student", "student", recipe.losses, only),
+    ]
+    for name, role, losses, source in variants:
         trained = training_stage(context, name, initial, student, student.split, recipe.windows, losses, source)
-        yield _with_evaluation(
-            context, recipe.windows, name, role, student.split, student, tokenizer, initial, trained
-        )
+        yield _with_evaluation(context, recipe.windows, name, role, student.split, student, tokenizer, initial, trained)
 
 
 def _tokenizer(context: Context, settings: object, split: str) -> Stage | None:

@@ -14,7 +14,6 @@ from framework.signals.collect import collect
 from framework.signals.shards import FORMAT
 from framework.signals.span import SpanSignal
 from framework.stages.stage import Context, Stage
-from framework.stages.training import check_length
 
 
 def signals_stage(context: Context, name: str, model: Stage, split: str, windows: WindowSettings) -> Stage:
@@ -25,7 +24,6 @@ def signals_stage(context: Context, name: str, model: Stage, split: str, windows
 
     def make(folder: Path) -> dict[str, Any]:
         source = model.folder(context.store) / "model"
-        check_length(source, windows)
         tokenizer = load_model_tokenizer(source)
         teacher = pretrained_model(task, source, seed=0)
         pad_id = int(tokenizer.pad_token_id)

@@ -8,9 +8,7 @@ from typing import Any
 from framework.answer import save_settings
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.errors import ModelError
 from framework.losses.base import Loss
-from framework.models.build import read_config
 from framework.models.tokenizers import load_model_tokenizer
 from framework.signals.shards import SignalReader
 from framework.stages.stage import Context, Stage
@@ -38,7 +36,6 @@ def training_stage(
     def make(folder: Path) -> dict[str, Any]:
         source = initial.folder(context.store) / "model"
         tokenizer = load_model_tokenizer(source)
-        check_length(source, windows)
         examples = context.data[split].examples
         items, figures = recipe.task.training_items(
             examples,
@@ -79,20 +76,6 @@ def training_stage(
     return Stage(f"train {name}", "models", inputs, make)
 
 
-def check_length(model: Path, windows: WindowSettings) -> None:
-    """Refuse windows longer than the model has positions. Raises ModelError."""
-    config = read_config(model)
-    most = getattr(config, "max_position_embeddings", None)
-    # RoBERTa numbers its positions from the padding token on.
-    if most is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        most -= config.pad_token_id + 1
-    if most is not None and windows.max_length > most:
-        raise ModelError(
-            f"windows.max_length is {windows.max_length}, but the {config.model_type} model in {model} has positions for "
-            f"{most} tokens; lower max_length"
-        )
-
-
 def _train(context: Context, name: str, job: TrainingJob) -> Any:
     """Train with a bar on the screen and the history on disk."""
     history = History(job.output / "history.jsonl")
@@ -112,5 +95,3 @@ def _train(context: Context, name: str, job: TrainingJob) -> Any:
             return context.train(job, report)
         finally:
             history.close()
-
-

@@ -63,9 +63,7 @@ class Task(Protocol):
     ) -> tuple[TrainingItems, Mapping[str, float]]:
         """Windows with gold positions and signals at each temperature, and figures worth reporting."""
 
-    def write_signals(
-        self, examples: Sequence[Example], windows: Windows, logits: Logits
-    ) -> list[SpanSignal]:
+    def write_signals(self, examples: Sequence[Example], windows: Windows, logits: Logits) -> list[SpanSignal]:
         """A signal for each example."""
 
     def predict(

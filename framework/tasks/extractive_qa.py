@@ -53,9 +53,7 @@ class ExtractiveQA(Section):
 
         return span_items(examples, windows, pad_id, signals, temperatures)
 
-    def write_signals(
-        self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits"
-    ) -> "list[SpanSignal]":
+    def write_signals(self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits") -> "list[SpanSignal]":
         """A signal for each example."""
         from framework.signals.span import write_signal
         from framework.tasks.span_outputs import teacher_windows

@@ -46,9 +46,7 @@ def span_items(
     return TrainingItems(windows, positions, read_signals, pad_id), figures
 
 
-def _gold(
-    example: Example, characters: CharacterMap, count: int, token_of: NDArray[np.int32]
-) -> tuple[int, int]:
+def _gold(example: Example, characters: CharacterMap, count: int, token_of: NDArray[np.int32]) -> tuple[int, int]:
     """The gold start and end token: "no answer here" in a window that does not show all of it, -1 if unlabelled."""
     null = int(token_of[count])
     if example.answers is None:

@@ -40,8 +40,7 @@ def window_logits(count: int, windows: Windows, logits: Logits) -> Iterator[list
     """The windows of each of `count` examples, for `decode`."""
     for parts in teacher_windows(count, windows, logits):
         yield [
-            WindowLogits(part.start, part.end, part.spans, part.null_start, part.null_end, part.best)
-            for part in parts
+            WindowLogits(part.start, part.end, part.spans, part.null_start, part.null_end, part.best) for part in parts
         ]
 
 

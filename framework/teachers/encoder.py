@@ -29,16 +29,12 @@ class Encoder(Section):
     @model_validator(mode="after")
     def _check(self) -> "Encoder":
         if isinstance(self.model, LayersModel):
-            raise ValueError(
-                "a teacher cannot be made of another teacher's layers: use kind hub, folder or config"
-            )
+            raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
         check_tokenizer_fits(self.model, self.tokenizer)
         if self.fine_tune is None and self.model.kind == "config":
             raise ValueError(
                 "a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder"
             )
         if self.fine_tune is None and "split" in self.model_fields_set:
-            raise ValueError(
-                "`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`"
-            )
+            raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
         return self

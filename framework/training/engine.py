@@ -20,7 +20,6 @@ def import_deepspeed() -> Any:
 
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
     import deepspeed
     from deepspeed.utils import logger
 
@@ -45,8 +44,12 @@ def join_process_group(rank: int, world_size: int) -> None:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(world_size)
-        alone = {"store": dist.HashStore(), "rank": 0, "world_size": 1} if world_size == 1 else {}
-        dist.init_process_group(backend, **alone)
+        if world_size == 1:
+            from torch._C._distributed_c10d import HashStore
+
+            dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
+        else:
+            dist.init_process_group(backend)
     if not deepspeed.comm.is_initialized():
         deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
 

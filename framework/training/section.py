@@ -16,9 +16,7 @@ class Training(Section):
     micro_batch: int | None = Field(
         default=None, ge=1, description="Windows a forward pass and worker; default: the whole batch in one."
     )
-    warmup: float = Field(
-        default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises from 0."
-    )
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and layer norms.")
     clip: float = Field(default=1.0, ge=0, description="Largest norm of the gradient; 0: no clipping.")
     seed: int | None = Field(default=None, ge=0, description="Default: the recipe's seed.")
@@ -32,9 +30,7 @@ class Training(Section):
                 f"micro_batch {self.micro_batch} is larger than batch_size {self.batch_size}; make it at most that"
             )
         if isinstance(self.checkpoint_every, int) and self.checkpoint_every < 1:
-            raise ValueError(
-                f"checkpoint_every is {self.checkpoint_every}; expected at least 1 step, or 'epoch'"
-            )
+            raise ValueError(f"checkpoint_every is {self.checkpoint_every}; expected at least 1 step, or 'epoch'")
         return self
 
 

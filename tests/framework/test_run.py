@@ -56,7 +56,10 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
     ]
     assert without_losses[0] == without_losses[1]
     assert baseline["training"]["steps"] == student["training"]["steps"]
-    inputs = [json.loads((tmp_path / model["folder"]).parent.joinpath("manifest.json").read_text())["inputs"] for model in (baseline, student)]
+    inputs = [
+        json.loads((tmp_path / model["folder"]).parent.joinpath("manifest.json").read_text())["inputs"]
+        for model in (baseline, student)
+    ]
     assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"losses", "signals"}
     assert read_results(next(tmp_path.glob("tiny-*"))) == results
     predictions = json.loads((next(tmp_path.glob("tiny-*")) / student["predictions"]).read_text())
@@ -68,7 +71,11 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("loss", ["reverse_kl", "jsd", "mse_logits"])
 def test_every_signal_loss_trains(tmp_path: Path, loss: str) -> None:
     values = tiny_values(
-        tmp_path, losses={loss: {"weight": {"start": 1.0, "end": 0.5}}}, baselines=None, teachers__teacher__fine_tune__epochs=1, student__epochs=1
+        tmp_path,
+        losses={loss: {"weight": {"start": 1.0, "end": 0.5}}},
+        baselines=None,
+        teachers__teacher__fine_tune__epochs=1,
+        student__epochs=1,
     )
     history = tmp_path / run(recipe_from_values(values, "here"))["models"][-1]["history"]
     rows = [json.loads(line) for line in history.read_text().splitlines()]
@@ -77,7 +84,10 @@ def test_every_signal_loss_trains(tmp_path: Path, loss: str) -> None:
 
 def test_a_student_of_a_teachers_layers(tmp_path: Path) -> None:
     values = tiny_values(
-        tmp_path, student__model={"kind": "layers", "teacher": "teacher", "layers": [1]}, student__tokenizer=None, baselines=None
+        tmp_path,
+        student__model={"kind": "layers", "teacher": "teacher", "layers": [1]},
+        student__tokenizer=None,
+        baselines=None,
     )
     teacher, student = run(recipe_from_values(values, "here"))["models"]
     assert student["parameters"] < teacher["parameters"]

@@ -103,7 +103,9 @@ def test_a_run_killed_in_every_stage_equals_one_left_alone(tmp_path: Path) -> No
 
 
 def test_a_finished_run_repeats_nothing(tmp_path: Path) -> None:
-    recipe = tiny_recipe(tmp_path, tmp_path / "runs", student=None, losses=None, baselines=None, teachers__teacher__fine_tune__epochs=1)
+    recipe = tiny_recipe(
+        tmp_path, tmp_path / "runs", student=None, losses=None, baselines=None, teachers__teacher__fine_tune__epochs=1
+    )
     first, _ = finish(recipe)
     before = weights(recipe)
     second, output = finish(recipe)

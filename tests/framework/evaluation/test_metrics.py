@@ -39,9 +39,7 @@ def question(name: str, *golds: str) -> Example:
         ("«Мир»", ["Мир"], (0, 0), (0, 0)),
     ],
 )
-def test_one_question(
-    prediction: str, golds: list[str], v1: tuple[float, float], v2: tuple[float, float]
-) -> None:
+def test_one_question(prediction: str, golds: list[str], v1: tuple[float, float], v2: tuple[float, float]) -> None:
     assert score_example(prediction, golds) == pytest.approx(v1, abs=1e-15)
     assert score_example(prediction, golds, variant="squad_v2") == pytest.approx(v2, abs=1e-15)
 
@@ -158,9 +156,9 @@ def test_what_cannot_be_scored_is_refused(score: Callable[[], object], message: 
         score()
 
 
-_TEXT = st.lists(
-    st.sampled_from(["the", "a", "кот", "Кот", "ёж", "еж", "«", "—", "-", ".", "cat"]), max_size=4
-).map(" ".join)
+_TEXT = st.lists(st.sampled_from(["the", "a", "кот", "Кот", "ёж", "еж", "«", "—", "-", ".", "cat"]), max_size=4).map(
+    " ".join
+)
 _VARIANT = st.sampled_from(["squad", "squad_v2"])
 
 

@@ -84,7 +84,7 @@ def test_fp16_needs_a_gpu() -> None:
 @pytest.mark.parametrize("zero_stage", [0, 1, 3])
 def test_a_training_stopped_at_any_step_goes_on_exactly(tmp_path: Path, zero_stage: int) -> None:
     expected = trained(tmp_path / "whole", engine__zero_stage=zero_stage)
-    context, stage = student(tmp_path / "broken", engine__zero_stage=zero_stage)
+    context, _ = student(tmp_path / "broken", engine__zero_stage=zero_stage)
     for stop in (3, 6, 9):
 
         def interrupted(job: TrainingJob, report: Any, stop: int = stop) -> Any:

@@ -13,8 +13,7 @@ def test_both_configurations_load_by_path_and_agree_with_the_functions(
     golds = {"1": ["еж"], "2": ["рыжий кот", "лис"], "3": []}
     doubts = {"1": 0.1, "2": 0.75, "3": 0.9}
     references = [
-        {"id": name, "answers": {"text": gold, "answer_start": [0] * len(gold)}}
-        for name, gold in golds.items()
+        {"id": name, "answers": {"text": gold, "answer_start": [0] * len(gold)}} for name, gold in golds.items()
     ]
     examples = [Example(name, "", "", tuple(Answer(g, 0) for g in gold)) for name, gold in golds.items()]
 

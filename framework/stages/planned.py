@@ -1,0 +1,50 @@
+"""Models as they will be, known from their configurations before anything is made."""
+
+from typing import Any
+
+from framework.data.windows_section import WindowSettings
+from framework.errors import ModelError
+from framework.models.build import copy_layers_config, new_config, planned_parameters, read_config
+from framework.models.locate import locate, locate_tokenizer
+from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
+from framework.models.tokenizers import load_tokenizer
+from framework.recipe import Recipe
+
+
+def planned_config(recipe: Recipe, section: Any) -> Any:
+    """The configuration of a teacher's or student's model; a vocabulary still to be learnt counts as large as it may get.
+
+    Raises ModelError for an architecture, a field, or a layer that there is not.
+    """
+    source = section.model
+    if isinstance(source, LayersModel):
+        return copy_layers_config(planned_config(recipe, recipe.teachers[source.teacher]), source.layers)
+    if not isinstance(source, ConfigModel):
+        return read_config(locate(source))
+    settings = section.tokenizer
+    if isinstance(settings, TrainedTokenizer):
+        return new_config(source, settings.vocab_size, pad_id=0)
+    tokenizer = load_tokenizer(locate_tokenizer(settings.id, settings.revision), settings)
+    return new_config(source, len(tokenizer), int(tokenizer.pad_token_id or 0))
+
+
+def check_models(recipe: Recipe) -> None:
+    """Refuse, before anything runs, models that cannot be built or cannot read the recipe's windows. Raises ModelError."""
+    for name, teacher in recipe.teachers.items():
+        _check(recipe, f"teachers.{name}", teacher, teacher.windows or recipe.windows)
+    if recipe.student is not None:
+        _check(recipe, "student", recipe.student, recipe.windows)
+
+
+def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
+    config = planned_config(recipe, section)
+    planned_parameters(recipe.task, config)
+    most = getattr(config, "max_position_embeddings", None)
+    # RoBERTa and its kin number their positions from the padding token on.
+    if most is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        most -= config.pad_token_id + 1
+    if most is not None and windows.max_length > most:
+        raise ModelError(
+            f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
+            f"{most} tokens; lower max_length"
+        )

@@ -1,0 +1,269 @@
+"""Whatever is wrong, the user gets one clear message, the right exit code, and no traceback."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from launch.cli import app
+from launch.guard import guarded
+from tests.tiny import tiny_values
+
+BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def changed(**changes: Any) -> Callable[[Path], list[str]]:
+    """Run the tiny recipe with places changed."""
+
+    def arguments(folder: Path) -> list[str]:
+        return _recipe(folder, tiny_values(folder / "runs", **changes))
+
+    return arguments
+
+
+def with_file(name: str, content: bytes) -> Callable[[Path], list[str]]:
+    """Run the tiny recipe on a file of questions with this content."""
+
+    def arguments(folder: Path) -> list[str]:
+        (folder / name).write_bytes(content)
+        source = {"kind": "files", "path": str(folder / name)}
+        return _recipe(
+            folder, tiny_values(folder / "runs", data__source=source, data__splits={"train": "train", "dev": "train"})
+        )
+
+    return arguments
+
+
+def text(content: str | bytes) -> Callable[[Path], list[str]]:
+    """Run a recipe with this text."""
+
+    def arguments(folder: Path) -> list[str]:
+        path = folder / "recipe.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return ["run", str(path)]
+
+    return arguments
+
+
+def _recipe(folder: Path, values: dict[str, Any]) -> list[str]:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values, allow_unicode=True))
+    return ["run", str(path)]
+
+
+def _squad(answers: Any) -> bytes:
+    question = {"id": "1", "question": "Где?", "answers": answers}
+    return json.dumps({"data": [{"paragraphs": [{"context": "В Туле.", "qas": [question]}]}]}).encode()
+
+
+def _output_is_a_file(folder: Path) -> list[str]:
+    (folder / "runs").write_text("not a folder")
+    return _recipe(folder, tiny_values(folder / "runs"))
+
+
+def _model_without_weights(folder: Path) -> list[str]:
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text(json.dumps({"model_type": "bert", **BERT}))
+    model = {"kind": "folder", "path": str(folder / "model")}
+    return _recipe(folder, tiny_values(folder / "runs", teachers__teacher__model=model))
+
+
+def _pickled_model(folder: Path) -> list[str]:
+    arguments = _model_without_weights(folder)
+    (folder / "model" / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    return arguments
+
+
+def _damaged_config(folder: Path) -> list[str]:
+    arguments = _model_without_weights(folder)
+    (folder / "model" / "config.json").write_text("{")
+    (folder / "model" / "model.safetensors").write_bytes(b"")
+    return arguments
+
+
+CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
+    "no recipe": (lambda folder: ["run", str(folder / "nothing.yaml")], "no recipe at"),
+    "recipe is a folder": (lambda folder: ["run", str(folder)], "is a folder"),
+    "recipe is not UTF-8": (text(b"name: \xff\xfe"), "not UTF-8"),
+    "recipe is not YAML": (text("name: [unclosed"), "not legal YAML"),
+    "recipe is a list": (text("- name\n- data\n"), "expected sections"),
+    "recipe is empty": (text(""), "expected sections"),
+    "a key twice": (text("name: a\nname: b\n"), "given twice"),
+    "a YAML tag that runs code": (text("name: !!python/object/apply:os.system ['true']\n"), "not legal YAML"),
+    "no data": (text("name: a\n"), "data is missing"),
+    "unknown key": (changed(student__learning_rate=1.0), "unknown key 'learning_rate'"),
+    "misspelt section": (changed(enginee={"workers": 1}), "did you mean 'engine'"),
+    "word for a number": (changed(student__epochs="three"), "student.epochs"),
+    "negative rate": (changed(student__lr=-1.0), "student.lr"),
+    "no epochs": (changed(student__epochs=0), "student.epochs"),
+    "unknown loss": (changed(losses={"kll": {}}), "unknown kind 'kll'"),
+    "unknown source": (changed(data__source={"kind": "web"}), "unknown kind 'web'"),
+    "unknown teacher kind": (changed(teachers__teacher__kind="decoder"), "unknown kind 'decoder'"),
+    "import that fails": (changed(losses={"mine": {"kind": "no.such.module:Loss"}}), "cannot import"),
+    "nothing to do": (changed(teachers=None, student=None, losses=None, baselines=None), "nothing to do"),
+    "signals without a teacher": (changed(teachers=None), "there are none: add `teachers`"),
+    "losses without a student": (changed(student=None, baselines=None), "`losses` is for a student"),
+    "a baseline of nothing": (changed(teachers=None, losses={"hard_label": {}}), "`baselines` would repeat"),
+    "a teacher that nobody reads": (changed(losses={"hard_label": {}}, baselines=None), "drop `teachers`"),
+    "micro-batch above the batch": (changed(student__micro_batch=64), "micro_batch 64"),
+    "stride without room": (changed(windows__doc_stride=60), "doc_stride 60"),
+    "windows longer than the model": (changed(windows__max_length=1000), "positions for 512"),
+    "unknown split": (changed(student__split="trian"), "did you mean 'train'"),
+    "split that the source lacks": (changed(data__splits={"train": "train", "dev": "test"}), "validation"),
+    "idle split": (
+        changed(data__splits={"train": "train", "dev": "validation", "spare": "train[:5]"}),
+        "used by nothing",
+    ),
+    "both cut and splits": (changed(data__cut={"shares": {"train": 0.5, "dev": 0.5}}), "both cut and splits"),
+    "unknown architecture": (changed(student__model__architecture="berd"), "no architecture 'berd'"),
+    "unknown model field": (changed(student__model__config={"dimm": 32}), "unknown field 'dimm'"),
+    "model that cannot be": (changed(student__model__config={"dim": 33, "n_heads": 2}), "cannot build"),
+    "config without tokenizer": (changed(student__tokenizer=None), "has no tokenizer of its own"),
+    "no layer 7": (
+        changed(student__model={"kind": "layers", "teacher": "teacher", "layers": [7]}, student__tokenizer=None),
+        "the teacher's layers are 0 to 1",
+    ),
+    "layers of nobody": (
+        changed(student__model={"kind": "layers", "teacher": "teachr", "layers": [0]}, student__tokenizer=None),
+        "did you mean 'teacher'",
+    ),
+    "fp16 without a GPU": (changed(engine__precision="fp16"), "fp16"),
+    "ZeRO 4": (changed(engine__zero_stage=4), "engine.zero_stage"),
+    "no workers": (changed(engine__workers=0), "workers is 0"),
+    "hub model that is not here": (
+        changed(teachers__teacher__model={"kind": "hub", "id": "nobody/nothing"}, teachers__teacher__tokenizer=None),
+        "hf download nobody/nothing",
+    ),
+    "hub id that is none": (
+        changed(teachers__teacher__model={"kind": "hub", "id": "a b c"}, teachers__teacher__tokenizer=None),
+        "neither a folder nor a hub id",
+    ),
+    "hub data that are not here": (
+        changed(
+            data__source={"kind": "hub", "id": "nobody/questions"}, data__splits={"train": "train", "dev": "train"}
+        ),
+        "nobody/questions",
+    ),
+    "model folder that is not there": (
+        changed(teachers__teacher__model={"kind": "folder", "path": "/no/such"}),
+        "/no/such",
+    ),
+    "model without weights": (_model_without_weights, "no *.safetensors"),
+    "pickled weights": (_pickled_model, "pickled_weights: tensors_only"),
+    "damaged model configuration": (_damaged_config, "config.json"),
+    "file that is not there": (
+        changed(
+            data__source={"kind": "files", "path": "/no/such.json"}, data__splits={"train": "train", "dev": "train"}
+        ),
+        "/no/such.json",
+    ),
+    "truncated JSON": (with_file("q.json", b'{"data": [{"paragraphs": ['), "q.json"),
+    "JSON of another form": (with_file("q.json", b'{"questions": []}'), "q.json"),
+    "not parquet": (with_file("q.parquet", b"PAR1 no"), "q.parquet"),
+    "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
+    "answer of the wrong type": (with_file("q.json", _squad("Туле")), "q.json"),
+    "empty file": (with_file("q.jsonl", b""), "is empty"),
+    "nothing to compare with": (with_file("q.json", _squad([])), "carries an answer"),
+    "tracking to a folder": (changed(tracking__uri="file:/tmp/x"), "tracking.uri"),
+    "tracking without a scheme": (changed(tracking__uri="localhost:5000"), "has no scheme"),
+    "output is a file": (_output_is_a_file, "cannot write into"),
+    "override without a value": (lambda folder: [*changed()(folder), "student.lr"], "expected PLACE=VALUE"),
+    "override into a value": (lambda folder: [*changed()(folder), "seed.deep=1"], "not a section"),
+    "report on nothing": (lambda folder: ["report", str(folder)], "no run at"),
+    "track nothing": (lambda folder: ["track", str(folder)], "no run at"),
+    "answer from nothing": (lambda folder: ["answer", str(folder), "-q", "a", "-c", "b"], "no run at"),
+    "answer without a text": (lambda folder: ["answer", str(folder), "-q", "a"], "give the text once"),
+    "evaluate nothing": (lambda folder: ["evaluate", str(folder), "--data", "x.json"], "no run at"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_users_mistake_gets_one_clear_message(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    arguments, message = CASES[name]
+    code = guarded(lambda: app(arguments(tmp_path), prog_name="distil"))
+    captured = capsys.readouterr()
+    assert message in captured.err, captured.err
+    assert code == 2, captured.err
+    assert "Traceback" not in captured.err + captured.out
+    assert captured.err.startswith("distil: ")
+    assert not list(tmp_path.glob("runs/store/*/*/manifest.json")), "something ran before the mistake was found"
+
+
+def test_commands_and_options_that_do_not_exist() -> None:
+    for arguments in (["rum"], ["run"], ["report", "x", "--yaml"]):
+        assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_a_failure_and_not_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x" * 100_000)
+
+    assert guarded(fill) == 1
+    assert "the disk is full" in capsys.readouterr().err
+
+
+def test_a_folder_without_rights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def forbidden() -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "runs"))
+
+    assert guarded(forbidden) == 2
+    assert "no permission" in capsys.readouterr().err
+
+
+def test_a_port_where_nobody_listens_does_not_stop_a_run(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    values = tiny_values(
+        tmp_path / "runs", student=None, losses=None, baselines=None, teachers__teacher__fine_tune__epochs=1
+    )
+    values["tracking"] = {"uri": f"http://127.0.0.1:{port}"}
+    arguments = _recipe(tmp_path, values)
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", *arguments], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "does not answer" in done.stdout
+    (run,) = (tmp_path / "runs").glob("tiny-*")
+    assert json.loads((run / "results.json").read_text())["state"] == "finished"
+    sent = subprocess.run(
+        [sys.executable, "-m", "launch.cli", "track", str(run)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert sent.returncode == 1
+    assert sent.stderr.startswith("distil: ")
+    assert "Traceback" not in sent.stderr
+
+
+def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
+    values = tiny_values(
+        tmp_path / "runs", engine__workers=2, teachers=None, baselines=None, losses={"hard_label": None}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", *_recipe(tmp_path, values)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
+    )
+    assert done.returncode == 1, done.stderr
+    assert "RAY_ADDRESS=127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr
