@@ -26,8 +26,12 @@ check: $(READY)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
 
+# make bench FILE=questions.json also measures a run on that SQuAD file.
 bench: $(READY)
-	@set -e; for script in tests/benchmarks/[a-z]*.py; do echo "$$script"; .venv/bin/python "$$script"; done
+	.venv/bin/python tests/benchmarks/quickstart_seeds.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
+	.venv/bin/python tests/benchmarks/workers.py
+	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

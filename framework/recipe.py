@@ -35,7 +35,7 @@ class Recipe(Section):
     teachers: dict[str, AnyTeacher] = Field(default_factory=dict, description="Teachers by name.")
     signals: Signals = Signals()
     student: Student | None = None
-    losses: Losses = {"hard_label": HardLabel()}
+    losses: Losses = Field(default={"hard_label": HardLabel()})
     baselines: list[Literal["no_distillation"]] = Field(
         default_factory=list,
         description="Students trained for comparison: same data, initial weights, order and steps, other losses.",

@@ -106,7 +106,7 @@ def _worded(details: ErrorDetails, values: dict[str, Any], where: Any) -> str:
     return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
 
 
-def _place(loc: tuple[int | str, ...], values: Any) -> list[str | int]:
+def _place(loc: tuple[Any, ...], values: Any) -> list[str | int]:
     """The parts of pydantic's location that are keys of the recipe, without the names of union members."""
     place: list[str | int] = []
     for number, part in enumerate(loc):

@@ -1,0 +1,1 @@
+"""Questions and contexts: sources, repair, splits, windows, batches."""

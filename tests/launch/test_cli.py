@@ -1,0 +1,137 @@
+"""The commands, on a real finished run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from typer.testing import CliRunner
+
+from framework.data.load import load_data
+from framework.data.section import Data
+from framework.data.synthetic.section import Synthetic
+from framework.results import read_results
+from launch.cli import app
+from tests.tiny import tiny_recipe
+
+TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
+
+
+def distil(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    return tiny_recipe(folder, folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: Path) -> Path:
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", "run", str(recipe)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for row in ("teacher", "student_no_distillation", "student"):
+        assert row in done.stdout
+    (run,) = recipe.parent.glob("runs/tiny-*")
+    return run
+
+
+def test_plan_lists_stages_and_does_nothing(recipe: Path, tmp_path: Path) -> None:
+    output = distil("plan", str(recipe), f"output={tmp_path / 'elsewhere'}")
+    assert "collect signals of teacher on 'train'" in output
+    assert output.count("to do") == 11
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_plan_knows_what_is_done_and_how_large_models_are(recipe: Path, finished: Path) -> None:
+    output = distil("plan", str(recipe))
+    assert output.count(" done ") == 11
+    (student,) = [model for model in read_results(finished)["models"] if model["name"] == "student"]
+    assert f"{student['parameters'] / 1e6:.2f}M" in output
+    changed = distil("plan", str(recipe), "student.lr=0.002")
+    assert changed.count("to do") == 4
+    assert changed.count(" done ") == 7
+
+
+def test_answer_prints_score_start_end_and_answer(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    for source in (["--context", TEXT], ["--context-file", str(tmp_path / "text.txt")]):
+        answer = json.loads(distil("answer", str(finished), "-q", "Где родилась Евгения?", *source))
+        assert list(answer) == ["score", "start", "end", "answer"]
+        assert TEXT[answer["start"] : answer["end"]] == answer["answer"]
+        assert 0 <= answer["score"] <= 1
+    folder = finished.parent / read_results(finished)["models"][0]["folder"]
+    of_run = distil("answer", str(finished), "--model", "teacher", "-q", "Кто?", "-c", TEXT)
+    assert distil("answer", str(folder), "-q", "Кто?", "-c", TEXT) == of_run
+
+
+def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -> None:
+    source = Synthetic(examples={"train": 96, "validation": 24}, facts=3, fillers=0)
+    examples = load_data(Data(source=source))["dev"].examples
+    rows = [
+        {
+            "id": example.id,
+            "context": example.context,
+            "question": example.question,
+            "answers": {
+                "text": [answer.text for answer in example.answers or ()],
+                "answer_start": [answer.start for answer in example.answers or ()],
+            },
+        }
+        for example in examples
+    ]
+    data = tmp_path / "dev.jsonl"
+    data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    for model in read_results(finished)["models"]:
+        found = json.loads(
+            distil("evaluate", str(finished), "--data", str(data), "--model", model["name"], "--json").splitlines()[-1]
+        )
+        assert found["exact_match"] == model["evaluation"]["exact_match"]
+        assert found["f1"] == pytest.approx(model["evaluation"]["f1"])
+        assert found["intervals"]["f1"] is not None
+
+
+def test_report_repeats_the_table(finished: Path) -> None:
+    assert json.loads(distil("report", str(finished), "--json")) == read_results(finished)
+    assert distil("report", str(finished), "--markdown") == (finished / "results.md").read_text()
+    assert "student_no_distillation" in distil("report", str(finished))
+
+
+def test_schema_describes_recipes() -> None:
+    schema: dict[str, Any] = json.loads(distil("schema"))
+    assert set(schema["required"]) == {"name", "data"}
+    assert schema["properties"]["student"]
+
+
+def test_the_run_is_tracked_in_sqlite_beside_it(finished: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{finished.parent / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("distil")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    names = {run.info.run_name: run for run in runs}
+    assert set(names) == {finished.name, "teacher", "student_no_distillation", "student"}
+    results = read_results(finished)
+    for model in results["models"]:
+        assert names[model["name"]].data.metrics["exact_match"] == pytest.approx(model["evaluation"]["exact_match"])
+    assert "finished" in distil("track", str(finished)) or finished.name in distil("track", str(finished))
+    assert len(client.search_runs([experiment.experiment_id])) == 4
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; sys.argv = ['distil', '--help']\nfrom launch.cli import main\ntry:\n    main()\nfinally:\n    print(sorted({'torch', 'transformers', 'ray', 'mlflow', 'pydantic', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "run" in done.stdout
