@@ -1,0 +1,133 @@
+"""Signals through any pair of tokenizers: mass is conserved, and nothing is asked twice or lost."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.data.example import Answer, Example
+from framework.data.windows import Windows, cut_windows
+from framework.data.windows_section import WindowSettings
+from framework.signals.reading import dense, map_characters, read_window
+from framework.signals.span import SpanSignal, keep_top, write_signal
+from framework.tasks.span_items import span_items
+from framework.tasks.span_outputs import teacher_windows
+from tests.tokenizing import KINDS, contexts, tokenizer
+
+NARROW = WindowSettings(max_length=32, doc_stride=6, max_question=6)
+
+
+def example(context: str, *answers: Answer) -> Example:
+    return Example("1", context, "Где ёж?", answers or None)
+
+
+def cut(context: str, kind: str, windows: WindowSettings = NARROW) -> Windows:
+    return cut_windows([example(context)], tokenizer(kind), windows)
+
+
+def random_logits(windows: Windows, seed: int, scale: float) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [(random.normal(size=(2, length)) * scale).astype(np.float32) for length in windows.lengths]
+
+
+def signal(context: str, kind: str, seed: int = 0, scale: float = 3.0) -> SpanSignal:
+    windows = cut(context, kind)
+    (parts,) = teacher_windows(1, windows, random_logits(windows, seed, scale))
+    return write_signal(parts)
+
+
+@pytest.mark.parametrize(("teacher", "student"), itertools.product(KINDS, KINDS))
+@given(contexts, st.integers(0, 9), st.sampled_from([0.5, 1.0, 2.0, 8.0]), st.sampled_from([1, 3, 1000]))
+@settings(max_examples=15, deadline=None)
+def test_mass_is_conserved_for_any_pair_of_tokenizers(
+    teacher: str, student: str, context: str, seed: int, temperature: float, top_k: int
+) -> None:
+    written = signal(context, teacher, seed)
+    for side in (written.start, written.end):
+        assert np.exp(side.log_mass).sum() + np.exp(side.null) == pytest.approx(1, abs=1e-9)
+        assert ((side.chars >= 0) & (side.chars < len(context))).all()
+    stored = SpanSignal(keep_top(written.start, top_k), keep_top(written.end, top_k))
+    windows = cut(context, student)
+    for row in range(len(windows)):
+        tokens = windows.slice_of(row)
+        spans = windows.spans[tokens][windows.support[tokens]]
+        characters = map_characters(len(context), spans, tuple(windows.reach[row]))
+        for read in read_window(stored, characters, len(spans), temperature):
+            masses = dense(read, len(spans))
+            assert masses.min() >= 0
+            assert masses.sum() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(contexts)
+@settings(max_examples=40, deadline=None)
+def test_every_token_of_the_context_speaks_in_exactly_one_window(kind: str, context: str) -> None:
+    windows = cut(context, kind)
+    whole = cut(context, kind, WindowSettings(max_length=4096, doc_stride=6, max_question=6))
+    assert len(whole) == 1
+    assert (windows.best & ~windows.support).sum() == 0
+    assert windows.best.sum() == whole.support.sum()
+    chosen = sorted(map(tuple, windows.spans[windows.best].tolist()))
+    assert chosen == sorted(map(tuple, whole.spans[whole.support].tolist()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(contexts)
+@settings(max_examples=40, deadline=None)
+def test_spans_lie_in_the_context_and_bear_no_white_space_at_their_ends(kind: str, context: str) -> None:
+    windows = cut(context, kind)
+    for begin, end in windows.spans[windows.support]:
+        piece = context[begin:end]
+        assert piece
+        assert piece.isspace() or piece == piece.strip()
+    assert (windows.input_ids[windows.rows[:-1] + windows.null] == tokenizer(kind).cls_token_id).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("word", ["йод", "Ёлка", "и\u0306од", "е\u0308ж", "чай"])
+def test_letters_with_marks_keep_their_places(kind: str, word: str) -> None:
+    context = f"\ufeffВот {word}, да."
+    windows = cut(context, kind)
+    begin = context.index(word)
+    labelled = Example("1", context, "Что?", (Answer(word, begin),))
+    items, _ = span_items([labelled], windows, 0, None, [])
+    start, end = items.positions[0]
+    assert windows.spans[start][0] <= begin < windows.spans[start][1]
+    assert windows.spans[end][0] < begin + len(word) <= windows.spans[end][1]
+
+
+def test_tokens_that_share_a_letter_share_its_mass_out_as_gold_labels_do() -> None:
+    """Byte-level tokens may split a Cyrillic letter: it starts at the first of them and ends at the last."""
+    spans = np.asarray([[0, 1], [0, 1], [1, 2]], np.int32)
+    characters = map_characters(2, spans, (0, 2))
+    assert characters.start.tolist() == [0, 2]
+    assert characters.end.tolist() == [1, 2]
+
+
+def test_uncovered_characters_go_to_the_nearest_token_and_are_counted() -> None:
+    spans = np.asarray([[1, 2], [5, 6]], np.int32)  # characters: . A . . . B . with a window that ends after B
+    characters = map_characters(8, spans, (0, 7))
+    assert characters.start.tolist() == [0, 0, 0, 1, 1, 1, 1, 2]
+    assert characters.end.tolist() == [0, 0, 0, 0, 1, 1, 1, 2]
+    assert characters.moved.tolist() == [True, False, True, True, True, False, True, False]
+
+
+def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:
+    context = " ".join(f"слово{number}" for number in range(120))
+    windows = cut(context, "wordpiece")
+    assert len(windows) > 3
+    begin = context.index("слово0")
+    labelled = Example("1", context, "Где?", (Answer("слово0", begin),))
+    written = signal(context, "wordpiece")
+    certain = keep_top(written.start, 1)
+    items, _ = span_items([labelled], windows, 0, None, [])
+    assert items.positions[0].tolist() != [windows.null[0]] * 2
+    assert items.positions[-1].tolist() == [windows.null[-1]] * 2
+    last = windows.slice_of(len(windows) - 1)
+    spans = windows.spans[last][windows.support[last]]
+    characters = map_characters(len(context), spans, tuple(windows.reach[-1]))
+    outside = written.start.chars[characters.start[written.start.chars] == len(spans)]
+    assert len(outside) > 0
+    assert certain.tail_size == len(written.start.chars) - 1
