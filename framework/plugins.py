@@ -1,23 +1,38 @@
 """Discriminated unions on `kind` that also take a class of the user's own by import path."""
 
 import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint
 
 
-def by_kind(*classes: type[BaseModel]) -> WrapValidator:
-    """Validator for a field annotated as the union of `classes`.
+@dataclass(frozen=True)
+class ByKind:
+    """Annotation of a field: `choose` makes the section; dumping it keeps all fields of its own class."""
+
+    choose: Callable[[Any], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """pydantic's hook. Dumped as the annotated union, a class of the user's own would lose its fields."""
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, _: self.choose(value), handler(source), serialization=core_schema.simple_ser_schema("any")
+        )
+
+
+def by_kind(*classes: type[BaseModel]) -> ByKind:
+    """Annotation for a field of the union of `classes`.
 
     Picks the class by the value's `kind`. A kind of the form ``package.module:Class`` imports that class: a pydantic
     model with a field ``kind: str`` that satisfies the built-in ones' protocol. Errors list the legal kinds.
     """
     kinds = {kind: cls for cls in classes for kind in get_args(cls.model_fields["kind"].annotation)}
 
-    def choose(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    def choose(value: Any) -> Any:
         if isinstance(value, BaseModel):
             return value
         if not isinstance(value, dict):
@@ -38,14 +53,14 @@ def by_kind(*classes: type[BaseModel]) -> WrapValidator:
             )
         return kinds[kind].model_validate(value)
 
-    return WrapValidator(choose)
+    return ByKind(choose)
 
 
 def _import(path: str) -> type[BaseModel]:
     module, _, name = path.partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a module of the user's may raise anything
         raise PydanticCustomError(
             "kind_import",
             "cannot import '{path}' ({error}); expected package.module:Class, importable where distil runs",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from framework.config import Section, nearest_hint
-from framework.data.section import Data
+from framework.data.section import DEFAULT_SPLITS, Data
 from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of
 from framework.evaluation.section import Evaluation
@@ -81,9 +81,12 @@ class Recipe(Section):
 
     def _student_problems(self) -> list[str]:
         if self.student is None:
-            given = {"losses", "baselines"} & self.model_fields_set
+            # Defaults may be spelled out, as a resolved recipe does.
+            idle = {"baselines": self.baselines, "losses": self.losses != {"hard_label": HardLabel()}}
             return [
-                f"`{name}` is for a student, and there is none: add `student`, or drop it" for name in sorted(given)
+                f"`{name}` is for a student, and there is none: add `student`, or drop it"
+                for name, given in idle.items()
+                if given
             ]
         problems = []
         if self.distils and not self.teachers:
@@ -116,7 +119,7 @@ class Recipe(Section):
             if split not in legal
         ]
         idle = [name for name in legal if name not in wanted.values()]
-        if idle and {"splits", "cut"} & self.data.model_fields_set:
+        if idle and (self.data.cut is not None or self.data.splits != DEFAULT_SPLITS):
             problems.append(f"data: the split(s) {', '.join(idle)} are used by nothing: drop them")
         return problems
 

@@ -76,12 +76,12 @@ def _apply(values: dict[str, Any], override: str) -> None:
         ) from None
     section: Any = values
     for depth, key in enumerate(keys[:-1]):
-        if section.get(key) is None:
-            section[key] = {}
-        section = section[key]
-        if not isinstance(section, dict):
+        inner = {} if section.get(key) is None else section[key]
+        if not isinstance(inner, dict):
             found = ".".join(keys[: depth + 1])
-            raise RecipeError(f"override '{override}': {found} is {_shown(section)}, not a section")
+            raise RecipeError(f"override '{override}': {found} is {_shown(inner)}, not a section")
+        section[key] = dict(inner)  # a copy: by YAML's aliases other places may hold the same section
+        section = section[key]
     section[keys[-1]] = value
 
 
@@ -110,7 +110,9 @@ def _place(loc: tuple[Any, ...], values: Any) -> list[str | int]:
     """The parts of pydantic's location that are keys of the recipe, without the names of union members."""
     place: list[str | int] = []
     for number, part in enumerate(loc):
-        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int) and part < len(values)):
+        if (isinstance(values, dict) and part in values) or (
+            isinstance(values, list) and isinstance(part, int) and part < len(values)
+        ):
             values = values[part]
         elif number < len(loc) - 1 or not isinstance(values, dict):
             continue

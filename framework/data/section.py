@@ -11,6 +11,8 @@ from framework.data.splits import parse_slice
 from framework.data.synthetic.section import Synthetic
 from framework.plugins import by_kind
 
+DEFAULT_SPLITS = {"train": "train", "dev": "validation"}
+
 Source = Annotated[Hub | Files | Synthetic, by_kind(Hub, Files, Synthetic)]
 
 
@@ -37,7 +39,7 @@ class Data(Section):
     source: Source
     cut: Cut | None = Field(default=None, description="cut one split by paragraph, instead of naming splits")
     splits: dict[str, str] = Field(
-        default_factory=lambda data: {} if data.get("cut") else {"train": "train", "dev": "validation"},
+        default_factory=lambda data: {} if data.get("cut") else DEFAULT_SPLITS,
         description="name in this recipe -> split of the source or a slice of it, like train[:1000], train[10%:20%]",
     )
     unanswerable: bool = Field(

@@ -117,7 +117,7 @@ def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
         for new, old in enumerate(wanted):
             if int(match[2]) == old:
                 weights[f"{match[1]}{new}{match[3]}"] = tensor
-    student = task.model_class().from_config(config, trust_remote_code=False)
+    student = _from_config(task, config)
     if set(weights) != set(student.state_dict()):
         raise ModelError(f"cannot tell the layers of a {config.model_type} model apart; use another kind of student")
     student.load_state_dict(weights)
@@ -125,12 +125,20 @@ def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
 
 
 def copy_layers_config(config: Any, layers: list[int]) -> Any:
-    """The configuration of a copy with these layers. Raises ModelError for a layer that there is not."""
+    """The configuration of a copy with these layers. Raises ModelError for a layer, or a configuration, that cannot be."""
     count = int(config.num_hidden_layers)
     wrong = [layer for layer in layers if not -count <= layer < count]
     if wrong:
         raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
-    return config.__class__.from_dict({**config.to_dict(), _layer_field(config): len(layers)})
+    fields = {**config.to_dict(), _layer_field(config): len(layers)}
+    if fields.get("layer_types") is not None:
+        fields["layer_types"] = [fields["layer_types"][layer] for layer in layers]
+    try:
+        return config.__class__.from_dict(fields)
+    except Exception as error:  # each architecture checks its configuration in its own way
+        raise ModelError(
+            f"cannot give a {config.model_type} model {len(layers)} layers ({_first_line(error)}); use another kind of student"
+        ) from None
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:

@@ -58,10 +58,15 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
 
 
 def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTrainedTokenizerFast":
-    """A tokenizer of at most `vocab_size` tokens learnt from `texts`, with BERT's special tokens and pair format."""
+    """A tokenizer of at most `vocab_size` tokens learnt from `texts`, with BERT's special tokens and pair format.
+
+    Raises ModelError if the letters of the texts alone are more than that.
+    """
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = _TRAINERS[settings.kind](settings, list(texts))
+    if tokenizer.get_vocab_size() > settings.vocab_size:
+        raise _too_small(settings, f"needs {tokenizer.get_vocab_size()} tokens")
     tokenizer.post_processor = _pair_format(tokenizer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -120,18 +125,23 @@ def _train_unigram(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
     one_space = normalizers.Replace(Regex(r"\s+"), " ")
     normalizer = normalizers.Sequence([normalizers.NFKC(), one_space, *casing, *accents])
     model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(normalizer.normalize_str(text) for text in texts),
-        model_writer=model,
-        model_type="unigram",
-        vocab_size=settings.vocab_size - len(_SPECIAL),
-        hard_vocab_limit=False,
-        normalization_rule_name="identity",
-        num_threads=1,
-        bos_id=-1,
-        eos_id=-1,
-        minloglevel=2,
-    )
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(normalizer.normalize_str(text) for text in texts),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=settings.vocab_size - len(_SPECIAL),
+            hard_vocab_limit=False,
+            normalization_rule_name="identity",
+            max_sentence_length=2**30,  # by default it leaves out texts of more than 4192 bytes
+            num_threads=1,
+            bos_id=-1,
+            eos_id=-1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        reason = str(error).split("] ")[-1].split(". ")[0]
+        raise _too_small(settings, f"does not train ({reason})") from None
     pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     # SentencePiece's own first piece is the unknown one, for which [UNK] stands here.
     learnt = [(pieces.id_to_piece(number), pieces.get_score(number)) for number in range(1, len(pieces))]
@@ -142,6 +152,13 @@ def _train_unigram(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.add_special_tokens(_SPECIAL)
     return tokenizer
+
+
+def _too_small(settings: TrainedTokenizer, found: str) -> ModelError:
+    return ModelError(
+        f"a {settings.kind} tokenizer with vocab_size {settings.vocab_size} {found}; raise vocab_size above the number of "
+        "different letters in the text (bytes for bpe)"
+    )
 
 
 _TRAINERS = {"wordpiece": _train_wordpiece, "bpe": _train_bpe, "unigram": _train_unigram}

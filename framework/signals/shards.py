@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.errors import StoreError
-from framework.signals.span import Side, SpanSignal, keep_top
+from framework.signals.span import Floats, Side, SpanSignal, keep_top
 
 FORMAT = 1
 
@@ -30,7 +30,7 @@ def row_key(example: Example) -> tuple[int, int]:
 
 def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int) -> None:
     """Write one file, whole or not at all."""
-    longest = max(len(example.context) for example in examples)
+    last = max(len(example.context) for example in examples) - 1
     keys = np.asarray([row_key(example) for example in examples], np.uint64)
     columns = {"example": pa.array(keys[:, 0]), "content": pa.array(keys[:, 1].astype(np.uint32))}
     for name, sides in (
@@ -38,18 +38,18 @@ def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanS
         ("end", [signal.end for signal in signals]),
     ):
         kept = [keep_top(side, top_k) for side in sides]
-        chars = np.zeros((len(kept), top_k), np.uint16 if longest <= 2**16 else np.uint32)
+        chars = np.zeros((len(kept), top_k), _unsigned(last))
         log_mass = np.full((len(kept), top_k), -np.inf, np.float16)
         for row, side in enumerate(kept):
             chars[row, : len(side.chars)] = side.chars
-            log_mass[row, : len(side.chars)] = side.log_mass
+            log_mass[row, : len(side.chars)] = _half(side.log_mass)
         columns[f"{name}_chars"] = pa.FixedSizeListArray.from_arrays(pa.array(chars.ravel()), top_k)
         columns[f"{name}_log_mass"] = pa.FixedSizeListArray.from_arrays(pa.array(log_mass.ravel()), top_k)
-        columns[f"{name}_null"] = pa.array(np.asarray([side.null for side in kept], np.float16))
-        columns[f"{name}_tail"] = pa.array(np.asarray([side.tail for side in kept], np.float16))
-        columns[f"{name}_tail_size"] = pa.array(
-            np.asarray([side.tail_size for side in kept], np.uint16 if longest <= 2**16 else np.uint32)
-        )
+        columns[f"{name}_null"] = pa.array(_half([side.null for side in kept]))
+        columns[f"{name}_tail"] = pa.array(_half([side.tail for side in kept]))
+        # Byte-level tokens may be several times as many as the characters.
+        sizes = [side.tail_size for side in kept]
+        columns[f"{name}_tail_size"] = pa.array(np.asarray(sizes, _unsigned(max(sizes))))
     table = pa.table(columns)
     temporary = path.with_name(f".{path.name}.tmp")
     with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -57,6 +57,16 @@ def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanS
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _unsigned(largest: int) -> type[np.unsignedinteger]:
+    return np.uint16 if largest < 2**16 else np.uint32
+
+
+def _half(values: Floats | list[float]) -> NDArray[np.float16]:
+    """In half precision, whose least value is -65504: what is less likely than that has no mass."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float16)
 
 
 @dataclass(frozen=True)
@@ -116,25 +126,30 @@ class SignalReader:
         return SpanSignal(self._shards[shard].start.side(row), self._shards[shard].end.side(row))
 
     def _open(self, path: Path) -> None:
+        parts = ("chars", "log_mass", "null", "tail", "tail_size")
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
-        except (pa.ArrowInvalid, OSError) as error:
+            keys = zip(_flat(table, "example"), _flat(table, "content"), strict=True)
+            start, end = (
+                _SideColumns(*(_flat(table, f"{name}_{part}") for part in parts))  # type: ignore[arg-type]
+                for name in ("start", "end")
+            )
+        except (pa.ArrowException, ValueError, LookupError, OSError) as error:
             raise StoreError(f"{path} is damaged ({error}); delete the folder {path.parent} and run again") from None
-
-        def flat(name: str) -> NDArray[np.generic]:
-            column = table.column(name).chunk(0)
-            if isinstance(column, pa.FixedSizeListArray):
-                values: NDArray[np.generic] = column.values.to_numpy().reshape(len(column), -1)
-                return values
-            plain: NDArray[np.generic] = column.to_numpy()
-            return plain
-
-        number = len(self._shards)
-        parts = ("chars", "log_mass", "null", "tail", "tail_size")
-        start, end = (_SideColumns(*(flat(f"{name}_{part}") for part in parts)) for name in ("start", "end"))  # type: ignore[arg-type]
+        for row, (identity, content) in enumerate(keys):
+            self._rows[int(identity)] = (int(content), len(self._shards), row)
         self._shards.append(_Shard(start, end))
-        for row, (identity, content) in enumerate(zip(flat("example"), flat("content"), strict=True)):
-            self._rows[int(identity)] = (int(content), number, row)
+
+
+def _flat(table: pa.Table, name: str) -> NDArray[np.generic]:
+    """A column as an array over the mapped file: [N], or [N, k] if its rows are lists."""
+    column = table.column(name).chunk(0)
+    values: NDArray[np.generic]
+    if isinstance(column, pa.FixedSizeListArray):
+        values = column.values.to_numpy().reshape(len(column), -1)
+    else:
+        values = column.to_numpy()
+    return values
 
 
 def bytes_on_disk(folder: Path) -> int:

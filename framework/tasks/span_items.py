@@ -55,7 +55,8 @@ def _gold(example: Example, characters: CharacterMap, count: int, token_of: NDAr
         return null, null
     answer = example.answers[0]
     start = int(characters.start[answer.start])
-    end = int(characters.end[answer.start + len(answer.text) - 1])
+    # An answer of one character that no token covers, halfway between two, would start after its end.
+    end = max(start, int(characters.end[answer.start + len(answer.text) - 1]))
     return (null, null) if count in (start, end) else (int(token_of[start]), int(token_of[end]))
 
 

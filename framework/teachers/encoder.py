@@ -35,6 +35,6 @@ class Encoder(Section):
             raise ValueError(
                 "a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder"
             )
-        if self.fine_tune is None and "split" in self.model_fields_set:
+        if self.fine_tune is None and self.split != "train":
             raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
         return self

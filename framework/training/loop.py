@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from framework.data.batches import accumulation_steps, epoch_batches, micro_batches
-from framework.device import autocast, default_device
+from framework.device import default_device
 from framework.errors import TrainingError
 from framework.losses.total import HeadTargets, total_loss
 from framework.models.build import pretrained_model
@@ -78,9 +78,7 @@ def _forward(
     engine: Any, job: TrainingJob, inputs: dict[str, Any], targets: HeadTargets, progress: float
 ) -> tuple[Any, dict[str, Any]]:
     device = default_device()
-    # Under bf16 and fp16 DeepSpeed holds the weights themselves in that type.
-    with autocast(device, "fp32"):
-        logits = job.task.logits(engine(**to_device(inputs, device)))
+    logits = job.task.logits(engine(**to_device(inputs, device)))
     return total_loss(job.losses, logits, targets.to(device), progress)
 
 

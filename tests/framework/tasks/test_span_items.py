@@ -1,0 +1,240 @@
+"""Training items: gold positions and signals in the tokens of every window, through memory and through the store."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from framework.data.example import Answer, Example
+from framework.data.windows import Windows, cut_windows
+from framework.data.windows_section import WindowSettings
+from framework.losses.kl import KL
+from framework.losses.total import total_loss
+from framework.signals.reading import dense, map_characters, read_window
+from framework.signals.shards import SignalReader, write_shard
+from framework.signals.span import Side, SpanSignal, keep_top, tempered
+from framework.tasks.base import SignalSource
+from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_items import span_items
+from framework.training.items import TrainingItems, batch_targets
+from tests.tokenizing import KINDS, contexts, tokenizer
+
+TASK = ExtractiveQA()
+NARROW = WindowSettings(max_length=24, doc_stride=5, max_question=4)
+WIDE = WindowSettings(max_length=9999)
+kinds = st.sampled_from(list(KINDS))
+
+
+class Held:
+    """Signals in memory."""
+
+    def __init__(self, signals: dict[str, SpanSignal]) -> None:
+        self._signals = signals
+
+    def signal(self, example: Example) -> SpanSignal:
+        return self._signals[example.id]
+
+
+def opinions(examples: list[Example], kind: str, cut: WindowSettings, seed: int, scale: float) -> list[SpanSignal]:
+    windows = cut_windows(examples, tokenizer(kind), cut)
+    random = np.random.default_rng(seed)
+    logits = [(random.normal(size=(2, length)) * scale).astype(np.float32) for length in windows.lengths]
+    return TASK.write_signals(examples, windows, logits)
+
+
+def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
+    return batch_targets(items, np.arange(len(items.windows)), True).signals[temperature]
+
+
+@given(
+    kinds,
+    kinds,
+    st.lists(contexts, min_size=1, max_size=3),
+    st.sampled_from([0.5, 1.0, 3.0]),
+    st.sampled_from([2, 1000]),
+    st.integers(0, 9),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_batch_holds_exactly_what_is_read(
+    teacher: str, student: str, several: list[str], temperature: float, top_k: int, seed: int
+) -> None:
+    """Masses of padded batches: `reading.dense` in each window's places, 0 elsewhere, 1 altogether."""
+    examples = [Example(str(number), context, "Где?", None) for number, context in enumerate(several)]
+    written = {
+        example.id: SpanSignal(keep_top(signal.start, top_k), keep_top(signal.end, top_k))
+        for example, signal in zip(examples, opinions(examples, teacher, NARROW, seed, 3.0), strict=True)
+    }
+    windows = cut_windows(examples, tokenizer(student), NARROW)
+    items, figures = span_items(examples, windows, 0, Held(written), [temperature])
+    assert 0 <= figures["moved_mass"] <= 1
+    assert (items.positions == -1).all()
+    signals = read_rows(items, temperature).numpy()
+    assert signals.shape == (len(windows), 2, windows.lengths.max())
+    assert signals.sum(-1) == pytest.approx(1, abs=1e-5)
+    for row in range(len(windows)):
+        example = examples[windows.example[row]]
+        tokens = windows.slice_of(row)
+        support = np.flatnonzero(windows.support[tokens])
+        reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
+        characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
+        for head, side in enumerate(read_window(written[example.id], characters, len(support), temperature)):
+            expected = np.zeros(windows.lengths.max())
+            expected[np.append(support, windows.null[row])] = dense(side, len(support))
+            assert signals[row, head] == pytest.approx(expected, abs=1e-6)
+
+
+def hinton(
+    teacher: np.ndarray, student: torch.Tensor, windows: Windows, temperature: float
+) -> tuple[float, torch.Tensor]:
+    """T² · ½ [KL of the starts + KL of the ends] over context tokens and null, in float64, and its gradient."""
+    places = np.append(np.flatnonzero(windows.support), windows.null[0])
+    free = student.detach().double().requires_grad_()
+    log_p = torch.log_softmax(torch.tensor(teacher[:, places], dtype=torch.float64) / temperature, -1)
+    log_q = torch.log_softmax(free[0][:, places] / temperature, -1)
+    loss = temperature**2 * 0.5 * (log_p.exp() * (log_p - log_q)).sum()
+    loss.backward()
+    assert free.grad is not None
+    return loss.item(), free.grad
+
+
+@given(kinds, contexts, st.sampled_from([0.5, 1.0, 2.0, 10.0]), st.sampled_from([0.1, 3.0, 100.0]), st.integers(0, 99))
+@settings(max_examples=120, deadline=None)
+def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
+    kind: str, context: str, temperature: float, scale: float, seed: int
+) -> None:
+    example = Example("1", context, "Где?", None)
+    windows = cut_windows([example], tokenizer(kind), WIDE)
+    spans = windows.spans[windows.support]
+    assume(len(spans) > 1)
+    assume((spans[1:, 0] >= spans[:-1, 1]).all())  # tokens that share a letter cannot be told apart afterwards
+    random = np.random.default_rng(seed)
+    teacher = (random.normal(size=(2, len(windows.input_ids))) * scale).astype(np.float32)
+    student = torch.tensor(random.normal(size=(1, *teacher.shape)) * 3, dtype=torch.float32, requires_grad=True)
+    (signal,) = TASK.write_signals([example], windows, [teacher])
+    expected, expected_gradient = hinton(teacher, student, windows, temperature)
+
+    def distil(source: SignalSource) -> tuple[float, torch.Tensor]:
+        items, _ = span_items([example], windows, 0, source, [temperature])
+        loss, _ = total_loss(
+            {"kl": KL(temperature=temperature)}, student, batch_targets(items, np.asarray([0]), True), 0.0
+        )
+        (gradient,) = torch.autograd.grad(loss, student)
+        return loss.item(), gradient.double()
+
+    loss, gradient = distil(Held({"1": signal}))
+    scale_of_error = max(1.0, temperature**2, expected)  # float32 rounds before T² multiplies
+    assert loss == pytest.approx(expected, abs=1e-5 * scale_of_error)
+    assert torch.allclose(gradient, expected_gradient, atol=1e-5 * max(1.0, temperature))
+
+    with TemporaryDirectory() as folder:
+        write_shard(Path(folder) / "shard-00000.arrow", [example], [signal], top_k=len(spans))
+        stored, stored_gradient = distil(SignalReader(Path(folder)))
+    # A logarithm in half precision is right to one part in 2048: at most about 1/2048 · the entropy in mass.
+    assert stored == pytest.approx(expected, abs=0.01 * scale_of_error)
+    assert torch.allclose(stored_gradient, expected_gradient, atol=0.005 * max(1.0, temperature))
+
+
+@given(kinds, contexts, st.sampled_from([0.5, 1.0, 4.0]), st.sampled_from([1.0, 10.0, 1e5]), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_half_precision_costs_no_more_than_its_rounding(
+    kind: str, context: str, temperature: float, scale: float, seed: int
+) -> None:
+    example = Example("1", context, "Где?", None)
+    (signal,) = opinions([example], kind, WIDE, seed, scale)
+    with TemporaryDirectory() as folder:
+        write_shard(Path(folder) / "shard-00000.arrow", [example], [signal], top_k=len(signal.start.chars) or 1)
+        stored = SignalReader(Path(folder)).signal(example)
+    for side, rounded in ((signal.start, stored.start), (signal.end, stored.end)):
+        masses, null, _ = tempered(side, temperature)
+        exact = dict.fromkeys(range(-1, len(context)), 0.0) | {-1: null}
+        for place, mass in zip(side.chars, masses, strict=True):
+            exact[int(place)] += mass
+        masses, null, tail = tempered(rounded, temperature)
+        found = dict.fromkeys(exact, 0.0) | {-1: null}
+        for place, mass in zip(rounded.chars, masses, strict=True):
+            found[int(place)] += mass
+        assert tail == 0
+        # p^(1 + e) with |e| <= 2^-11 is off by at most p · (p^-|e| - 1), and scaling to 1 doubles it.
+        logs = np.append(side.log_mass, side.null)
+        logs = logs[logs > -60_000]
+        bound = 2 * (np.exp(logs / temperature) * np.expm1(-logs * 2**-11 / temperature)).sum()
+        bound /= np.exp(logs / temperature).sum()
+        assert sum(abs(found[place] - exact[place]) for place in exact) <= bound + 1e-6
+
+
+@given(kinds, contexts, st.data())
+@settings(max_examples=150, deadline=None)
+def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: str, data: st.DataObject) -> None:
+    """A teacher that is certain of the answer's first and last character is read as the gold positions."""
+    begin = data.draw(st.integers(0, len(context) - 1))
+    end = data.draw(st.integers(begin + 1, len(context)))
+    answer = context[begin:end]
+    assume(answer == answer.strip() and answer)
+    labelled = Example("1", context, "Где?", (Answer(answer, begin),))
+    windows = cut_windows([labelled], tokenizer(kind), NARROW)
+    certain = [Side(np.asarray([place]), np.zeros(1), -np.inf) for place in (begin, end - 1)]
+    items, _ = span_items([labelled], windows, 0, Held({"1": SpanSignal(*certain)}), [1.0])
+    read = read_rows(items, 1.0).argmax(-1).numpy()
+    for row in range(len(windows)):
+        null = windows.null[row]
+        assert items.positions[row][0] <= items.positions[row][1]
+        if read[row][0] > read[row][1] > null:  # one character that no token covers, halfway between two
+            assert items.positions[row].tolist() == [read[row][0]] * 2
+        elif null in read[row]:
+            assert items.positions[row].tolist() == [null, null]
+        else:
+            assert items.positions[row].tolist() == read[row].tolist()
+            first, last = windows.spans[windows.slice_of(row)][read[row]]
+            if first[0] <= begin < first[1]:
+                # Of tokens that share the letter the first; of those at the other end the last.
+                earlier = windows.spans[windows.slice_of(row)][: read[row][0]]
+                assert not ((earlier[:, 0] <= begin) & (begin < earlier[:, 1])).any()
+            if last[0] < end <= last[1]:
+                later = windows.spans[windows.slice_of(row)][read[row][1] + 1 :]
+                assert not ((later[:, 0] < end) & (end <= later[:, 1])).any()
+
+
+def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_last() -> None:
+    context = "да ЪЩ да"
+    begin = context.index("ЪЩ")
+    labelled = Example("1", context, "?", (Answer("ЪЩ", begin),))
+    windows = cut_windows([labelled], tokenizer("byte-level bpe"), WIDE)
+    items, _ = span_items([labelled], windows, 0, None, [])
+    of_first = np.flatnonzero(windows.support & (windows.spans[:, 0] == begin))
+    of_last = np.flatnonzero(windows.support & (windows.spans[:, 1] == begin + 2))
+    assert len(of_first) > 1
+    assert len(of_last) > 1
+    assert items.positions[0].tolist() == [of_first[0], of_last[-1]]
+
+
+def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() -> None:
+    context = " ".join(f"слово{number}" for number in range(40))
+    begin = context.index("слово39")
+    labelled = Example("1", context, "?", (Answer("слово39", begin),))
+    unanswerable = Example("2", context, "?", ())
+    unlabelled = Example("3", context, "?", None)
+    windows = cut_windows([labelled, unanswerable, unlabelled], tokenizer("wordpiece"), NARROW)
+    certain = SpanSignal(*(Side(np.asarray([at]), np.zeros(1), -np.inf) for at in (begin, len(context) - 1)))
+    items, figures = span_items(
+        [labelled, unanswerable, unlabelled], windows, 0, Held(dict.fromkeys("123", certain)), [2.0]
+    )
+    first, second, third = (np.flatnonzero(windows.example == number) for number in range(3))
+    assert len(first) > 2
+    assert (items.positions[first[:-1]] == windows.null[first[:-1], None]).all()
+    assert (items.positions[first[-1]] != windows.null[first[-1]]).all()
+    assert (items.positions[second] == windows.null[second, None]).all()
+    assert (items.positions[third] == -1).all()
+    signals = read_rows(items, 2.0).numpy()
+    assert signals[first[:-1], :, 0] == pytest.approx(1)
+    assert signals[first[-1], [0, 1], items.positions[first[-1]]] == pytest.approx(1)
+    assert figures["moved_mass"] == 0
+
+
+def test_without_temperatures_no_signal_is_read() -> None:
+    example = Example("1", "Да.", "?", None)
+    items, figures = span_items([example], cut_windows([example], tokenizer("unigram"), WIDE), 0, Held({}), [])
+    assert (dict(items.signals), dict(figures)) == ({}, {})

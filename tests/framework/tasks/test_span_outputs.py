@@ -1,0 +1,87 @@
+"""What logits say once the question and the padding are left out."""
+
+import numpy as np
+import pytest
+
+from framework.data.example import Answer, Example
+from framework.data.windows import cut_windows
+from framework.data.windows_section import WindowSettings
+from framework.evaluation.metrics import squad_v1, squad_v2
+from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_outputs import teacher_windows
+from tests.tokenizing import tokenizer
+
+CONTEXT = "Пётр родился в Воткинске. Йозеф родился в Рорау."
+TASK = ExtractiveQA(n_best=3)
+
+
+def examples(*answers: str) -> list[Example]:
+    return [
+        Example(str(n), CONTEXT, "Где?", (Answer(text, CONTEXT.index(text)),) if text else ())
+        for n, text in enumerate(answers)
+    ]
+
+
+def test_only_the_context_and_null_have_a_say() -> None:
+    several = examples("Воткинске", "Рорау")
+    windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings(max_length=20, doc_stride=4, max_question=4))
+    assert len(windows) > 2
+    random = np.random.default_rng(0)
+    logits = [random.normal(size=(2, length)).astype(np.float32) for length in windows.lengths]
+    found = list(teacher_windows(2, windows, logits))
+    assert [len(parts) for parts in found] == np.diff(windows.of_examples(2)).tolist()
+    row = 0
+    for parts in found:
+        for part in parts:
+            tokens = windows.slice_of(row)
+            support = windows.support[tokens]
+            assert part.spans.tolist() == windows.spans[tokens][support].tolist()
+            assert part.best.tolist() == windows.best[tokens][support].tolist()
+            assert part.start.tolist() == logits[row][0][support].tolist()
+            assert part.end.tolist() == logits[row][1][support].tolist()
+            assert [part.null_start, part.null_end] == logits[row][:, 0].tolist()
+            row += 1
+
+
+@pytest.mark.parametrize("unanswerable", [False, True])
+def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswerable: bool) -> None:
+    several = examples("Воткинске", "Рорау", "" if unanswerable else "Пётр")
+    windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings())
+    logits = [np.zeros((2, length), np.float32) for length in windows.lengths]
+    for row, text in enumerate(["Воткинске", "Воткинске"]):
+        begin = CONTEXT.index(text)
+        spans = windows.spans[windows.slice_of(row)]
+        logits[row][0, np.flatnonzero(windows.support[windows.slice_of(row)] & (spans[:, 0] == begin))[0]] = 9
+        logits[row][1, np.flatnonzero(spans[:, 1] == begin + len(text))[-1]] = 9
+    logits[2][:, 0] = 20
+    predictions = TASK.predict(several, windows, logits, unanswerable)
+    assert [predictions[n]["answer"] for n in "01"] == ["Воткинске"] * 2
+    assert (predictions["2"]["answer"] == "") == unanswerable
+    assert ("no_answer_score" in predictions["0"]) == unanswerable
+    for record in predictions.values():
+        assert 1 <= len(record["n_best"]) <= 3
+        assert all(CONTEXT[best["start"] : best["end"]] == best["text"] for best in record["n_best"])
+
+    scores = TASK.score(several, predictions, unanswerable, resamples=200, seed=0)
+    assert scores.examples == 3
+    main = "exact" if unanswerable else "exact_match"
+    assert scores.metrics[main] == pytest.approx(100 * (2 if unanswerable else 1) / 3)
+    low, high = scores.intervals[main]
+    assert 0 <= low <= scores.metrics[main] <= high <= 100
+    texts = {key: record["answer"] for key, record in predictions.items()}
+    if unanswerable:
+        best = {key: record["n_best"][0]["text"] for key, record in predictions.items()}
+        doubts = {key: record["no_answer_score"] for key, record in predictions.items()}
+        official = squad_v2(several, best, doubts, TASK.null_threshold)
+    else:
+        official = squad_v1(several, texts)
+    assert scores.variants["russian"] == official.pop("russian")
+    assert scores.metrics == official
+
+
+def test_unlabelled_questions_are_predicted_but_not_scored() -> None:
+    several = [*examples("Рорау"), Example("unlabelled", CONTEXT, "Где?", None)]
+    windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings())
+    predictions = TASK.predict(several, windows, [np.zeros((2, n), np.float32) for n in windows.lengths], False)
+    assert set(predictions) == {"0", "unlabelled"}
+    assert TASK.score(several, predictions, False, resamples=10, seed=0).examples == 1

@@ -1,0 +1,133 @@
+"""Sections by kind, and classes of the user's own by import path."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from framework.config import Section
+from framework.errors import RecipeError
+from framework.losses.base import Target, Weight
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values, recipe_schema
+from framework.tasks.extractive_qa import ExtractiveQA
+from framework.teachers.encoder import Encoder
+from tests.tiny import tiny_values
+
+
+class Gentle(Section):
+    """A loss that shares no class with the built-in ones."""
+
+    kind: str
+    weight: Weight = 1.0
+    gentleness: float = 0.5
+    source: ClassVar[Literal["signal"]] = "signal"
+    temperature: ClassVar[float] = 1.0
+
+    def __call__(self, logits: Any, target: Target) -> Any:
+        return logits.sum(-1) * 0
+
+
+class Patient(ExtractiveQA):
+    """A task that adds to a built-in one."""
+
+    kind: str  # type: ignore[assignment]
+    patience: int = 1
+
+
+class Strict(Encoder):
+    """A teacher that adds to a built-in one."""
+
+    kind: str  # type: ignore[assignment]
+    strictness: int = 1
+
+
+class NoSection:
+    kind = "nothing"
+
+
+@pytest.fixture
+def values(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """The tiny recipe with a loss, a task and a teacher from a module `of_the_user`."""
+    import sys
+    import types
+
+    module = types.ModuleType("of_the_user")
+    vars(module).update(Gentle=Gentle, Patient=Patient, Strict=Strict, NoSection=NoSection, number=3)
+    monkeypatch.setitem(sys.modules, "of_the_user", module)
+
+    def make(**changes: Any) -> dict[str, Any]:
+        sections = {
+            "losses__gentle": {"kind": "of_the_user:Gentle", "gentleness": 0.25},
+            "task": {"kind": "of_the_user:Patient", "patience": 4},
+            "teachers__teacher__kind": "of_the_user:Strict",
+            "teachers__teacher__strictness": 7,
+        }
+        return tiny_values(Path("runs"), **{**sections, **changes})
+
+    return make
+
+
+def test_classes_by_import_path_keep_their_fields_when_a_recipe_is_written_down(
+    values: Callable[..., dict[str, Any]],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recipe = recipe_from_values(values(), "here")
+        resolved = recipe.resolved()
+        assert recipe_from_values(resolved, "here") == recipe
+    assert isinstance(recipe.losses["gentle"], Gentle)
+    assert isinstance(recipe.task, Patient)
+    assert isinstance(recipe.teachers["teacher"], Strict)
+    assert resolved["losses"]["gentle"] == {"kind": "of_the_user:Gentle", "weight": 1.0, "gentleness": 0.25}
+    assert (resolved["task"]["kind"], resolved["task"]["patience"]) == ("of_the_user:Patient", 4)
+    teacher = resolved["teachers"]["teacher"]
+    assert (teacher["kind"], teacher["strictness"]) == ("of_the_user:Strict", 7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"losses__gentle__gentleness": 0.75},
+        {"task__patience": 5},
+        {"teachers__teacher__strictness": 8},
+        {"losses__gentle": {"kind": "kl"}},
+    ],
+    ids=str,
+)
+def test_the_digest_depends_on_their_fields(values: Callable[..., dict[str, Any]], change: dict[str, Any]) -> None:
+    assert recipe_from_values(values(**change), "here").digest != recipe_from_values(values(), "here").digest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses__gentle": {"kind": "of_the_user:Gentel"}}, "cannot import 'of_the_user:Gentel'"),
+        ({"losses__gentle": {"kind": "of.nobody:Gentle"}}, "cannot import 'of.nobody:Gentle'"),
+        ({"losses__gentle": {"kind": "of_the_user:"}}, "cannot import 'of_the_user:'"),
+        ({"losses__gentle": {"kind": ":Gentle"}}, "cannot import ':Gentle'"),
+        ({"losses__gentle": {"kind": "of_the_user:NoSection"}}, "is not a pydantic model with a field"),
+        ({"losses__gentle": {"kind": "of_the_user:number"}}, "is not a pydantic model with a field"),
+        ({"losses__gentle__gentelness": 1.0}, "did you mean 'gentleness'"),
+        ({"losses__gentle__gentleness": "much"}, "losses.gentle.gentleness"),
+        ({"task": {}}, "needs a `kind`, one of: extractive_qa"),
+        ({"task": "extractive_qa"}, "expected a section with a `kind`"),
+        ({"student__tokenizer": {"kind": "word_piece"}}, "did you mean 'wordpiece'"),
+        ({"student__tokenizer": {"kind": 3}}, "unknown kind '3'"),
+    ],
+    ids=str,
+)
+def test_what_is_no_such_section_is_refused(
+    values: Callable[..., dict[str, Any]], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message.replace("(", r"\(")):
+        recipe_from_values(values(**change), "here")
+
+
+def test_the_schema_lists_the_built_in_kinds() -> None:
+    schema = recipe_schema()
+    losses = schema["properties"]["losses"]["additionalProperties"]["anyOf"]
+    assert {entry["$ref"].rsplit("/", 1)[1] for entry in losses} == {"KL", "ReverseKL", "JSD", "MSELogits", "HardLabel"}
+    assert Recipe.model_json_schema(mode="serialization")["properties"]

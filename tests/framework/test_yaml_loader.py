@@ -1,0 +1,65 @@
+"""YAML as people expect it."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.yaml_loader import StrictLoader, line_of
+
+
+def load(text: str) -> object:
+    return yaml.load(text, Loader=StrictLoader)
+
+
+@pytest.mark.parametrize("text", ["3e-5", "1E3", "-2.e4", "+.5e+1", "3.0e-5", "0.1", "-7.25"])
+def test_floats_are_those_of_yaml_1_2(text: str) -> None:
+    value = load(f"a: {text}")
+    assert value == {"a": float(text)}
+    assert isinstance(value, dict)
+    assert type(value["a"]) is float
+
+
+@pytest.mark.parametrize("text", ["e5", "3e", "1e-5x", "'3e-5'", "main", "1.2.3", "ruBert-base"])
+def test_words_stay_words(text: str) -> None:
+    assert load(f"a: {text}") == {"a": text.strip("'")}
+
+
+@given(st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.none())))
+def test_what_is_written_is_read(values: dict[str, object]) -> None:
+    assert load(yaml.safe_dump(values)) == values
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2", "a: {b: 1, b: 1}", "- {x: 1, y: 2, x: 3}", "1: a\n1: b"])
+def test_a_key_given_twice_is_an_error(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="given twice"):
+        load(text)
+
+
+@pytest.mark.parametrize("text", ["1.5: a", "? [a]\n: b", "null: a", "? {a: 1}\n: b"])
+def test_a_key_that_is_no_word_is_an_error(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="is not a word"):
+        load(text)
+
+
+def test_a_tag_that_would_run_code_is_an_error() -> None:
+    with pytest.raises(yaml.YAMLError):
+        load("a: !!python/object/apply:os.getcwd []")
+
+
+def test_every_place_has_a_line() -> None:
+    text = "# a comment\na:\n  b: 1\n  c:\n  - x\n  - {d: 2}\ne: {f: {g: 3}}\n"
+    node = yaml.compose(text, Loader=StrictLoader)
+    places: dict[tuple[str | int, ...], int | None] = {
+        ("a",): 2,
+        ("a", "b"): 3,
+        ("a", "c", 0): 5,
+        ("a", "c", 1, "d"): 6,
+        ("e", "f", "g"): 7,
+        ("a", "nothing"): 2,
+        ("a", "c", 9): 4,
+        ("nothing",): None,
+        (): None,
+    }
+    assert {place: line_of(node, list(place)) for place in places} == places
+    assert line_of(None, ["a"]) is None

@@ -1,0 +1,85 @@
+"""Batches as tensors."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.data.windows import Windows
+from framework.training.items import ReadSignals, TrainingItems, batch_targets, model_inputs
+
+PAD = 7
+
+
+def made_up(lengths: list[int], seed: int, typed: bool) -> TrainingItems:
+    """Windows of random tokens of which about half may be chosen; null is the first of each."""
+    random = np.random.default_rng(seed)
+    rows = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    total, count = int(rows[-1]), len(lengths)
+    support = random.random(total) < 0.5
+    support[rows[:-1]] = False
+    windows = Windows(
+        rows=rows,
+        input_ids=random.integers(10, 99, total).astype(np.int32),
+        token_types=random.integers(0, 2, total).astype(np.int8) if typed else None,
+        support=support,
+        spans=np.zeros((total, 2), np.int32),
+        best=support,
+        null=np.zeros(count, np.int32),
+        example=np.arange(count, dtype=np.int32),
+        reach=np.zeros((count, 2), np.int32),
+    )
+    places = np.stack([random.integers(0, length, (2, 5)) for length in lengths]).astype(np.int32)
+    for row, length in enumerate(lengths):
+        legal = np.append(np.flatnonzero(support[rows[row] : rows[row] + length]), 0)
+        places[row] = random.choice(legal, (2, 5))
+    mass = random.random((count, 2, 5)).astype(np.float32)
+    tail = random.random((count, 2)).astype(np.float32)
+    signals = {2.0: ReadSignals(places, mass, tail)}
+    positions = random.integers(-1, 3, (count, 2)).astype(np.int32)
+    return TrainingItems(windows, positions, signals, PAD)
+
+
+lengths = st.lists(st.integers(2, 12), min_size=1, max_size=6)
+
+
+@given(lengths, st.integers(0, 99), st.booleans(), st.data())
+def test_inputs_are_the_windows_padded_to_the_longest(
+    sizes: list[int], seed: int, typed: bool, data: st.DataObject
+) -> None:
+    items = made_up(sizes, seed, typed)
+    rows = np.asarray(data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=4)))
+    inputs = model_inputs(items.windows, rows, PAD)
+    assert set(inputs) == {"input_ids", "attention_mask"} | ({"token_type_ids"} if typed else set())
+    longest = max(sizes[row] for row in rows)
+    for at, row in enumerate(rows):
+        padding = longest - sizes[row]
+        tokens = items.windows.slice_of(row)
+        assert inputs["input_ids"][at].tolist() == items.windows.input_ids[tokens].tolist() + [PAD] * padding
+        assert inputs["attention_mask"][at].tolist() == [1] * sizes[row] + [0] * padding
+        if items.windows.token_types is not None:
+            types = items.windows.token_types[tokens].tolist()
+            assert inputs["token_type_ids"][at].tolist() == types + [0] * padding
+    assert all(tensor.dtype == torch.int64 for tensor in inputs.values())
+
+
+@given(lengths, st.integers(0, 99), st.booleans())
+def test_targets_add_up_repeated_places_and_spread_the_tail(sizes: list[int], seed: int, counts: bool) -> None:
+    items = made_up(sizes, seed, typed=False)
+    rows = np.arange(len(sizes))
+    targets = batch_targets(items, rows, counts)
+    assert targets.weight.tolist() == [float(counts)] * len(sizes)
+    assert targets.position.tolist() == items.positions.tolist()
+    stored = items.signals[2.0]
+    for row, length in enumerate(sizes):
+        support = items.windows.support[items.windows.slice_of(row)]
+        legal = [place for place in range(length) if support[place] or place == 0]
+        assert targets.mask[row].nonzero().flatten().tolist() == legal
+        for head in range(2):
+            expected = np.zeros(max(sizes))
+            np.add.at(expected, stored.places[row, head], stored.mass[row, head])
+            free = [place for place in np.flatnonzero(support) if place not in stored.places[row, head]]
+            expected[free] += stored.tail[row, head] / max(len(free), 1)
+            torch.testing.assert_close(
+                targets.signals[2.0][row, head].double(), torch.from_numpy(expected), atol=1e-5, rtol=1e-5
+            )
