@@ -114,11 +114,11 @@ def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int:
 
 
 def _shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: int) -> list[str]:
-    """The questions without leading white space, cut after `most` tokens."""
+    """The questions without leading white space, cut after `most` tokens; a letter cut in two is left out."""
     questions = [question.lstrip() for question in questions]
     offsets = tokenizer(questions, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     return [
-        question if len(spans) <= most else question[: spans[most - 1][1]]
+        question if len(spans) <= most else question[: min(spans[most - 1][1], spans[most][0])]
         for question, spans in zip(questions, offsets, strict=True)
     ]
 

@@ -19,7 +19,7 @@ class Linear(Section):
 
 
 Weight = Annotated[float | Linear, Field(description="A constant, or {start, end}: linear over the training.")]
-Temperature = Annotated[float, Field(gt=0, description="Divides the logits of teacher and student.")]
+Temperature = Annotated[float, Field(ge=0.01, description="Divides the logits of teacher and student.")]
 
 
 @dataclass(frozen=True)

@@ -64,3 +64,48 @@ def test_the_digest_depends_on_what_decides_results_alone() -> None:
 def test_the_schema_knows_every_section() -> None:
     properties = recipe_schema()["properties"]
     assert {"data", "teachers", "student", "losses", "engine", "evaluation", "tracking"} <= set(properties)
+
+
+def test_an_override_leaves_other_uses_of_an_aliased_section_alone(tmp_path: Path) -> None:
+    values = tiny_values(tmp_path)
+    values["windows"] = values["teachers"]["teacher"]["windows"] = {**values["windows"]}
+    path = tmp_path / "aliased.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert "*id001" in path.read_text()
+    recipe = load_recipe(path, ["windows.max_question=5"])
+    assert recipe.windows.max_question == 5
+    assert recipe.teachers["teacher"].windows is not None
+    assert recipe.teachers["teacher"].windows.max_question == 24
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("student.lr", "expected PLACE=VALUE"),
+        ("=3", "expected PLACE=VALUE"),
+        ("student..lr=3", "expected PLACE=VALUE"),
+        ("student.lr=[1", "the value is not legal YAML"),
+        ("student.lr.deep=1", "student.lr is 0.001, not a section"),
+        ("student.lr=fast", "student.lr: input should be a valid number (found 'fast')"),
+        ("student.lr=", "student.lr: input should be a valid number (found None)"),
+        ("student.epoch=3", "did you mean 'epochs'"),
+        ("studnet.epochs=3", "did you mean 'student'"),
+        ("losses.kl.kind=lk", "unknown kind 'lk'"),
+        ("engine.zero_stage=5", "engine.zero_stage: input should be 0, 1, 2 or 3 (found 5)"),
+        ("data.source.examples.train=many", "data.source.examples.train"),
+        ("windows=3", "windows"),
+    ],
+)
+def test_an_override_that_cannot_be_is_explained(tmp_path: Path, override: str, message: str) -> None:
+    assert message in problem(tiny_recipe(tmp_path, tmp_path), override)
+
+
+def test_the_line_is_that_of_the_key_also_deep_in_lists_and_unions(tmp_path: Path) -> None:
+    path = tiny_recipe(tmp_path, tmp_path, student__model={"kind": "layers", "teacher": "teacher", "layers": [0, "x"]})
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text.strip() == "- x")
+    assert problem(path).startswith(f"{path}:{line}: student.model.layers.1: ")
+
+
+def test_a_recipe_that_is_not_there_names_its_neighbours(tmp_path: Path) -> None:
+    path = tiny_recipe(tmp_path, tmp_path)
+    assert str(path) in problem(tmp_path / "tyni.yaml")

@@ -109,3 +109,38 @@ def test_the_total_is_the_weighted_sum_and_weights_may_move() -> None:
     total, terms = total_loss(losses, student, targets, progress=0.25)
     assert float(total) == pytest.approx(0.3 * float(terms["kl"]) + 0.75 * float(terms["hard_label"]), rel=1e-6)
     assert [weight_at(Linear(start=1.0, end=3.0), at) for at in (0.0, 0.5, 1.0)] == [1.0, 2.0, 3.0]
+
+
+@given(st.integers(0, 100), st.sampled_from([1.0, 2.0]), st.sampled_from([0.1, 0.5, 0.9]))
+def test_divergences_are_their_definitions(seed: int, temperature: float, beta: float) -> None:
+    student, targets = batch(seed)
+    p = targets.signals[temperature].double()
+    masked = student.double().masked_fill(~targets.mask.unsqueeze(1), -torch.inf)
+    q = (masked / temperature).softmax(-1)
+    mixture = beta * p + (1 - beta) * q
+
+    def divergence(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return (one.xlogy(one) - one.xlogy(other)).sum()
+
+    definitions = [
+        (KL(temperature=temperature), divergence(p, q)),
+        (ReverseKL(temperature=temperature, floor=1e-12), divergence(q, p)),
+        (
+            JSD(temperature=temperature, beta=beta),
+            beta * divergence(p, mixture) + (1 - beta) * divergence(q, mixture),
+        ),
+    ]
+    for loss, expected in definitions:
+        found = value(loss, student, targets).item()
+        assert found == pytest.approx(temperature**2 * expected.item() / 2, rel=1e-4, abs=1e-5)
+
+
+@given(st.integers(0, 100))
+def test_squared_errors_are_between_centred_logits_of_legal_positions(seed: int) -> None:
+    student, targets = batch(seed)
+    expected = 0.0
+    for row, legal in enumerate(targets.mask):
+        for head in range(2):
+            s, t = student[row, head, legal], targets.signals[1.0][row, head, legal].clamp_min(1e-6).log()
+            expected += (((s - s.mean()) - (t - t.mean())) ** 2).mean().item() / 2
+    assert value(MSELogits(), student, targets).item() == pytest.approx(expected, rel=1e-4)

@@ -1,14 +1,18 @@
 """Tokenizers trained by a run, and loaded ones told to keep case."""
 
+import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from transformers import BertConfig
 
 from framework.errors import ModelError
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
-from framework.models.tokenizers import load_tokenizer, train_tokenizer
-from tests.tokenizing import KINDS
+from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
+from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
 
@@ -35,6 +39,53 @@ def test_a_mixed_case_vocabulary_is_lower_cased_unless_told_otherwise(tmp_path: 
     assert cased.tokenize("Мама") == ["Мама"]
     cased.save_pretrained(tmp_path / "saved")
     assert load_tokenizer(tmp_path / "saved").tokenize("Мама") == ["Мама"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_process_trains_the_same_tokenizer(kind: str) -> None:
+    code = (
+        "import hashlib, json, sys; from framework.models.section import TrainedTokenizer;"
+        "from framework.models.tokenizers import train_tokenizer; settings, texts = json.loads(sys.argv[1]);"
+        "trained = train_tokenizer(TrainedTokenizer(**settings), texts).backend_tokenizer.to_str();"
+        "print(hashlib.sha256(trained.encode()).hexdigest())"
+    )
+    command = [sys.executable, "-c", code, json.dumps([KINDS[kind], TEXTS])]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    here = train_tokenizer(TrainedTokenizer(**KINDS[kind]), TEXTS).backend_tokenizer.to_str()
+    assert done.stdout.strip() == hashlib.sha256(here.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "unigram"])
+def test_a_vocabulary_too_small_for_the_letters_is_refused(kind: str) -> None:
+    letters = "".join(chr(number) for number in range(0x430, 0x430 + 32)) + "abcdefghijklmnopqrstuvwxyz0123456789"
+    with pytest.raises(ModelError, match=f"a {kind} tokenizer with vocab_size 64 .*; raise vocab_size"):
+        train_tokenizer(TrainedTokenizer(kind=kind, vocab_size=64), [letters])
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "unigram"])
+def test_long_texts_are_learnt_from_too(kind: str) -> None:
+    """The trainer of SentencePiece would leave out what is longer than 4192 bytes."""
+    trained = train_tokenizer(TrainedTokenizer(kind=kind, vocab_size=320), ["дорога домой далека " * 500])
+    assert trained.unk_token_id not in trained("дорога далека")["input_ids"]
+
+
+@pytest.mark.parametrize("kind", ["byte-level bpe", "unigram"])
+def test_case_is_only_set_where_there_is_a_normaliser_for_it(kind: str, tmp_path: Path) -> None:
+    tokenizer(kind).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="`lower_case` could be set; drop that option"):
+        load_tokenizer(tmp_path, PretrainedTokenizer(lower_case=True))
+
+
+def test_a_trained_tokenizer_can_be_told_to_lower_case(tmp_path: Path) -> None:
+    tokenizer("wordpiece").save_pretrained(tmp_path)
+    lowered = load_tokenizer(tmp_path, PretrainedTokenizer(lower_case=True))
+    assert lowered.tokenize("ЧАЙ И МАЙКА") == lowered.tokenize("чай и майка")
+    assert load_tokenizer(tmp_path).tokenize("ЧАЙ") != lowered.tokenize("чай")
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="and the model only 50"):
+        fit_to_model(tokenizer("wordpiece"), BertConfig(vocab_size=50))
 
 
 def test_a_folder_without_tokenizer_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.signals.reading import dense, map_characters, read_window
-from framework.signals.span import SpanSignal, keep_top, write_signal
+from framework.signals.span import Side, SpanSignal, keep_top, write_signal
 from framework.tasks.span_items import span_items
 from framework.tasks.span_outputs import teacher_windows
 from tests.tokenizing import KINDS, contexts, tokenizer
@@ -112,6 +112,19 @@ def test_uncovered_characters_go_to_the_nearest_token_and_are_counted() -> None:
     assert characters.start.tolist() == [0, 0, 0, 1, 1, 1, 1, 2]
     assert characters.end.tolist() == [0, 0, 0, 0, 1, 1, 1, 2]
     assert characters.moved.tolist() == [True, False, True, True, True, False, True, False]
+
+
+def test_a_tail_lies_in_a_window_as_far_as_the_window_shows_the_context() -> None:
+    side = Side(np.asarray([0]), np.log([0.5]), float(np.log(0.1)), float(np.log(0.4)), tail_size=8)
+    spans = np.asarray([[0, 2], [2, 4], [4, 5]], np.int32)
+    characters = map_characters(20, spans, (0, 5))
+    start, end = read_window(SpanSignal(side, side), characters, 3, 1.0)
+    # A quarter of the context is in reach: 0.1 of the tail, for the two tokens that are not named.
+    assert dense(start, 3) == pytest.approx([0.5, 0.05, 0.05, 0.4])
+    assert dense(end, 3) == pytest.approx(dense(start, 3))
+    # Where every token is named the tail has no room.
+    one = map_characters(20, spans[:1], (0, 2))
+    assert dense(read_window(SpanSignal(side, side), one, 1, 1.0)[0], 1) == pytest.approx([0.5, 0.5])
 
 
 def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from framework.data.example import Example
@@ -11,7 +12,7 @@ from framework.progress import SILENT
 from framework.signals.collect import collect
 from framework.signals.section import Signals
 from framework.signals.shards import SignalReader, bytes_on_disk, write_shard
-from framework.signals.span import Side, SpanSignal, keep_top, log_softmax
+from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, tempered
 
 
 def example(number: int, length: int = 50) -> Example:
@@ -95,3 +96,72 @@ def test_a_stopped_collection_goes_on_after_its_last_shard(tmp_path: Path) -> No
     assert figures["examples"] == 10
     for path in (tmp_path / "whole").glob("*.arrow"):
         assert path.read_bytes() == (tmp_path / "broken" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 65_537])
+def test_the_last_character_is_kept_where_its_number_outgrows_16_bits(tmp_path: Path, length: int) -> None:
+    long = example(0, length=length)
+    side = Side(np.asarray([0, length - 1]), np.log([0.25, 0.25]), float(np.log(0.5)))
+    write_shard(tmp_path / "shard-00000.arrow", [long, example(1)], [SpanSignal(side, side), signal(1)], top_k=4)
+    found = SignalReader(tmp_path).signal(long)
+    assert found.start.chars.tolist() == found.end.chars.tolist() == [0, length - 1]
+
+
+def test_a_tail_of_more_tokens_than_characters_is_counted(tmp_path: Path) -> None:
+    """Byte-level tokens of rare letters are several a character."""
+    long, tokens = example(0, length=40_000), 100_000
+    logs = np.full(tokens + 1, -np.log(tokens + 1))
+    side = Side(np.arange(tokens) * 2 // 5, logs[:-1], float(logs[-1]))
+    write_shard(tmp_path / "shard-00000.arrow", [long], [SpanSignal(side, side)], top_k=4)
+    assert SignalReader(tmp_path).signal(long).start.tail_size == tokens - 4
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("low", [-1e3, -1e5, -1e9, -np.inf])
+def test_the_impossible_stays_impossible_at_every_temperature(tmp_path: Path, low: float) -> None:
+    logs = log_softmax(np.asarray([3.0, low, 2.0, low, low]))
+    side = Side(np.arange(4), logs[:-1], float(logs[-1]))
+    for top_k in (1, 3, 4):
+        write_shard(tmp_path / "shard-00000.arrow", [example(0)], [SpanSignal(side, side)], top_k)
+        stored = SignalReader(tmp_path).signal(example(0)).start
+        for temperature in (0.1, 1.0, 10.0):
+            masses, null, tail = tempered(stored, temperature)
+            assert masses.sum() + null + tail == pytest.approx(1, abs=1e-12)
+            assert null == pytest.approx(0, abs=1e-6)
+            if top_k > 1:
+                expected = 1 / (1 + np.exp(-1 / temperature))
+                assert masses[stored.chars == 0] == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_shard_cut_short_anywhere_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "shard-00000.arrow"
+    write_shard(path, [example(0)], [signal(0)], top_k=4)
+    content = path.read_bytes()
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(StoreError, match="is damaged"):
+            SignalReader(tmp_path)
+
+
+@pytest.mark.parametrize("other", [{"question": [1]}, {"example": [1, None]}, {}])
+def test_an_arrow_file_of_another_form_is_damaged(tmp_path: Path, other: dict[str, list[int | None]]) -> None:
+    table = pa.table(other)
+    with pa.OSFile(str(tmp_path / "shard-00000.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(StoreError, match="is damaged"):
+        SignalReader(tmp_path)
+
+
+def test_ids_and_texts_may_hold_anything(tmp_path: Path) -> None:
+    odd = [
+        Example(id, context, "?", None) for id, context in (("", "a"), ("\ud800", "b\udfff"), ("a\0", "c"), ("a", "c"))
+    ]
+    signals = [signal(number, tokens=1, length=1) for number in range(4)]
+    write_shard(tmp_path / "shard-00000.arrow", odd, signals, top_k=1)
+    reader = SignalReader(tmp_path)
+    for one, expected in zip(odd, signals, strict=True):
+        assert reader.signal(one).start.null == pytest.approx(expected.start.null, rel=1e-3)
+    with pytest.raises(StoreError, match="made for another text"):
+        reader.signal(Example("a", "c", "??", None))
+    with pytest.raises(StoreError, match="made for another text"):
+        reader.signal(Example("a", "", "c\0?", None))

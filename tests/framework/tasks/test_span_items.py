@@ -211,6 +211,15 @@ def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_las
     assert items.positions[0].tolist() == [of_first[0], of_last[-1]]
 
 
+def test_an_answer_that_no_token_covers_does_not_end_before_it_starts() -> None:
+    context = "ч\ufeffч"  # the mark is dropped, and the letters are two tokens
+    labelled = Example("1", context, "?", (Answer("\ufeff", 1),))
+    windows = cut_windows([labelled], tokenizer("wordpiece"), WIDE)
+    assert windows.spans[windows.support].tolist() == [[0, 1], [2, 3]]
+    items, _ = span_items([labelled], windows, 0, None, [])
+    assert items.positions[0].tolist() == [np.flatnonzero(windows.support)[1]] * 2
+
+
 def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() -> None:
     context = " ".join(f"слово{number}" for number in range(40))
     begin = context.index("слово39")
