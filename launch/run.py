@@ -1,6 +1,5 @@
 """`distil run`: the framework's run, with Ray workers where the recipe wants several, and tracking beside it."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,17 +7,19 @@ from pathlib import Path
 from framework.progress import Progress
 from framework.recipe import Recipe
 from launch.console import console_progress, table_console
+from launch.interrupt import Interrupt, InterruptibleProgress
 from launch.quiet import be_quiet
 
 
 def run_recipe(path: Path, overrides: list[str]) -> None:
     """Run the recipe at `path` and print its table. Raises DistilError."""
     be_quiet()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is ^C
+    interrupt = Interrupt()
+    interrupt.install()
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
-    progress = console_progress()
+    progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
 
     from framework.run import run
