@@ -5,6 +5,7 @@ there. So the wish to stop is also remembered, and looked at whenever work repor
 """
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,8 +24,8 @@ class Interrupt:
             signal.signal(number, self._remember)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a stop was asked for."""
-        if self._asked:
+        """Raise KeyboardInterrupt if a stop was asked for. Other threads are left to the main one, which ends them."""
+        if self._asked and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
 
     def _remember(self, number: int, frame: object) -> None:
