@@ -7,14 +7,14 @@ from typing import Any
 from framework.data.windows_section import WindowSettings
 from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
-from framework.models.section import LayersModel, TrainedTokenizer
+from framework.models.section import FolderModel, HubModel, LayersModel, TrainedTokenizer
 from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import fetch, initial_stage, layers_stage, tokenizer_stage
 from framework.stages.planned import check_models
 from framework.stages.signals import signals_stage
 from framework.stages.stage import Context, Stage
 from framework.stages.training import training_stage
-from framework.teachers import AnyTeacher
+from framework.teachers.base import Teacher
 from framework.training.section import Training
 
 
@@ -61,7 +61,7 @@ def build_graph(context: Context) -> Graph:
     recipe = context.recipe
     sections: list[Any] = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
     for section in sections:
-        if not isinstance(section.model, LayersModel):
+        if isinstance(section.model, HubModel | FolderModel):
             fetch(section.model, section.tokenizer)
     check_models(recipe)
     models = [_teacher(context, name, teacher) for name, teacher in recipe.teachers.items()]
@@ -75,7 +75,7 @@ def build_graph(context: Context) -> Graph:
     return Graph(models, signals)
 
 
-def _teacher(context: Context, name: str, teacher: AnyTeacher) -> ModelStages:
+def _teacher(context: Context, name: str, teacher: Teacher) -> ModelStages:
     recipe = context.recipe
     windows = teacher.windows or recipe.windows
     training = teacher.fine_tune

@@ -1,6 +1,5 @@
 """Stages that make tokenizers and models before any training."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,21 +83,11 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
     return Stage(f"prepare {name}", "initial", {"teacher": teacher.digest, "layers": model.layers}, make)
 
 
-def fetch(model: Any, settings: Any) -> None:
+def fetch(model: HubModel | FolderModel, settings: PretrainedTokenizer | TrainedTokenizer) -> None:
     """Bring a model's files here before anything starts. Raises ModelError for what cannot be had."""
-    if isinstance(model, HubModel | FolderModel):
-        read_config(locate(model, weights=True))
-        if isinstance(settings, PretrainedTokenizer):
-            load_tokenizer(_tokenizer_home(model, settings), settings)
-    elif isinstance(model, ConfigModel):
-        new_config(model, vocab_size=64, pad_id=0)
-        if isinstance(settings, PretrainedTokenizer) and settings.id is not None:
-            load_tokenizer(locate_tokenizer(settings.id, settings.revision), settings)
-
-
-def discard(folder: Path) -> None:
-    """Remove a folder that has served its purpose."""
-    shutil.rmtree(folder, ignore_errors=True)
+    read_config(locate(model, weights=True))
+    if isinstance(settings, PretrainedTokenizer):
+        load_tokenizer(_tokenizer_home(model, settings), settings)
 
 
 def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:

@@ -1,4 +1,4 @@
-"""What a teacher is to the rest of distil: a name for its weights and something that writes signals."""
+"""What a teacher is to the rest of distil."""
 
 from typing import Any, Protocol
 
@@ -7,7 +7,7 @@ from framework.training.section import Training
 
 
 class Teacher(Protocol):
-    """A recipe's teacher section. `architecture` tells how its model is built, run and read."""
+    """A recipe's teacher section: its model, how that is fine-tuned, if at all, and the windows through which it reads."""
 
     kind: Any
     model: Any
