@@ -4,23 +4,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from framework.data.example import Example
-from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
 from framework.files import read_json, write_json
-from framework.inference import all_logits
-from framework.models.build import pretrained_model
-from framework.models.tokenizers import load_model_tokenizer
-from framework.tasks.base import Task
+from framework.readers.base import Reader, Reading
+from framework.readers.logits import logits_reader
 from framework.tasks.extractive_qa import ExtractiveQA
+from framework.teachers import AnyTeacher
+from framework.teachers.base import Teacher
 
 _SETTINGS = "distil.json"  # beside the weights: how the model was trained to read
 
 
 @dataclass(frozen=True)
 class SpanAnswer:
-    """An answer: ``text == context[start:end]`` (empty for "no answer here"), with its probability."""
+    """An answer: ``text == context[start:end]`` (empty for "no answer here"), with its probability.
+
+    A generator's text that the context does not contain lies at -1:-1.
+    """
 
     text: str
     start: int
@@ -32,11 +36,8 @@ class SpanAnswer:
 class Answerer:
     """A model with all that it needs to answer one question at a time."""
 
-    task: Task
-    model: Any
-    tokenizer: Any
-    windows: WindowSettings
-    unanswerable: bool
+    reader: Reader
+    reading: Reading
 
     def answer(self, question: str, context: str) -> SpanAnswer:
         """The best answer. Raises DataError for a question or context without text."""
@@ -49,14 +50,17 @@ class Answerer:
             if not text.strip():
                 raise DataError(f"the {name} has no text; give a question and a context to find its answer in")
         example = Example("question", context, question, None)
-        windows = cut_windows([example], self.tokenizer, self.windows)
-        logits = all_logits(self.task, self.model, windows, int(self.tokenizer.pad_token_id), len(windows), "fp32")
-        return dict(self.task.predict([example], windows, logits, self.unanswerable)[example.id])
+        return dict(self.reader.predict([example])[example.id])
 
 
-def save_settings(folder: Path, task: Task, windows: WindowSettings, unanswerable: bool) -> None:
-    """Note beside a model how it reads, for `load_answerer`."""
-    settings = {"task": task.model_dump(mode="json"), "windows": windows.model_dump(), "unanswerable": unanswerable}
+def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> None:
+    """Note beside a model how it reads, for `load_answerer`; a teacher's section says how its kind does."""
+    settings = {
+        "task": reading.task.model_dump(mode="json"),
+        "windows": reading.windows.model_dump(),
+        "unanswerable": reading.unanswerable,
+        "teacher": teacher.model_dump(mode="json") if teacher is not None else None,
+    }
     write_json(folder / _SETTINGS, settings)
 
 
@@ -64,11 +68,14 @@ def load_answerer(folder: Path) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings. Raises ModelError."""
     path = folder / _SETTINGS
     settings = read_json(path) if path.exists() else {}
-    task = ExtractiveQA.model_validate(settings.get("task", {}))
-    return Answerer(
-        task=task,
-        model=pretrained_model(task, folder, seed=0),
-        tokenizer=load_model_tokenizer(folder),
+    reading = Reading(
+        task=ExtractiveQA.model_validate(settings.get("task", {})),
         windows=WindowSettings.model_validate(settings.get("windows", {})),
         unanswerable=bool(settings.get("unanswerable", False)),
+        batch_size=32,
+        precision="fp32",
     )
+    if settings.get("teacher") is None:
+        return Answerer(logits_reader(folder, reading), reading)
+    teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
+    return Answerer(teacher.reader(folder, reading), reading)

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from framework.data.batches import by_length
 from framework.data.windows import Windows
 from framework.device import autocast, default_device
+from framework.models.positions import most_tokens
 from framework.progress import SILENT, Progress
 from framework.training.items import model_inputs, to_device
 
 if TYPE_CHECKING:
     from framework.tasks.base import Task
+
+_STEP = 16  # windows are padded to a multiple of so many tokens
 
 
 def all_logits(
@@ -26,7 +29,11 @@ def all_logits(
     progress: Progress = SILENT,
     description: str = "infer",
 ) -> list[NDArray[np.float32]]:
-    """Logits of every window, each float32 [H, tokens of the window], in the windows' order."""
+    """Logits of every window, each float32 [H, tokens of the window], in the windows' order.
+
+    They are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a window
+    is padded depends on the window alone, and on a GPU, where kernels are chosen by shape, batches are filled up.
+    """
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
     with progress.task(description, len(windows), "windows") as work:
         for rows, logits in _batches(task, model, windows, pad_id, batch_size, precision):
@@ -43,7 +50,18 @@ def _batches(
 
     device = default_device()
     model.to(device).eval()
+    padded = padded_lengths(windows.lengths, most_tokens(model.config))
     with torch.inference_mode(), autocast(device, precision):
-        for rows in by_length(windows.lengths, batch_size):
-            output = model(**to_device(model_inputs(windows, rows, pad_id), device))
-            yield rows, task.logits(output).float().cpu().numpy()
+        for length in np.unique(padded)[::-1]:
+            alike = np.flatnonzero(padded == length)
+            for part in by_length(windows.lengths[alike], batch_size):
+                rows = alike[part]
+                asked = rows if device.type == "cpu" else np.resize(rows, batch_size)
+                output = model(**to_device(model_inputs(windows, asked, pad_id, int(length)), device))
+                yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
+
+
+def padded_lengths(lengths: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+    """The lengths to which windows of these lengths are padded, for a model with positions for `most` tokens."""
+    rounded = -(-lengths // _STEP) * _STEP
+    return rounded if most is None else np.maximum(np.minimum(rounded, most), lengths)

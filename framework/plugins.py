@@ -1,4 +1,4 @@
-"""Discriminated unions on `kind` that also take a class of the user's own by import path."""
+"""Unions discriminated by a field, `kind` as a rule, that also take a class of the user's own by import path."""
 
 import importlib
 from collections.abc import Callable
@@ -24,39 +24,44 @@ class ByKind:
         )
 
 
-def by_kind(*classes: type[BaseModel]) -> ByKind:
+def by_kind(*classes: type[BaseModel], field: str = "kind") -> ByKind:
     """Annotation for a field of the union of `classes`.
 
-    Picks the class by the value's `kind`. A kind of the form ``package.module:Class`` imports that class: a pydantic
-    model with a field ``kind: str`` that satisfies the built-in ones' protocol. Errors list the legal kinds.
+    Picks the class by the value's `field`. One of the form ``package.module:Class`` imports that class: a pydantic
+    model with a field ``kind: str`` (or what `field` says) that satisfies the built-in ones' protocol. Errors list what
+    is legal.
     """
-    kinds = {kind: cls for cls in classes for kind in get_args(cls.model_fields["kind"].annotation)}
+    kinds = {kind: cls for cls in classes for kind in get_args(cls.model_fields[field].annotation)}
+    listing = ", ".join(kinds)
 
     def choose(value: Any) -> Any:
         if isinstance(value, BaseModel):
             return value
         if not isinstance(value, dict):
-            listing = ", ".join(kinds)
             raise PydanticCustomError(
-                "section", "expected a section with a `kind`, one of: {kinds}", {"kinds": listing}
+                "section",
+                "expected a section with a `{field}`, one of: {kinds}",
+                {"field": field, "kinds": listing},
             )
-        kind = value.get("kind")
+        kind = value.get(field)
         if kind is None:
-            raise PydanticCustomError("kind_missing", "needs a `kind`, one of: {kinds}", {"kinds": ", ".join(kinds)})
+            raise PydanticCustomError(
+                "kind_missing", "needs a `{field}`, one of: {kinds}", {"field": field, "kinds": listing}
+            )
         if isinstance(kind, str) and ":" in kind:
-            return _import(kind).model_validate(value)
-        if kind not in kinds:
+            return _import(kind, field).model_validate(value)
+        if not isinstance(kind, str) or kind not in kinds:
             raise PydanticCustomError(
                 "kind_unknown",
-                "unknown kind '{kind}'; {hint}",
-                {"kind": str(kind), "hint": nearest_hint(str(kind), list(kinds))},
+                "unknown {field} '{kind}'; {hint}",
+                {"field": field, "kind": str(kind), "hint": nearest_hint(str(kind), list(kinds))},
             )
         return kinds[kind].model_validate(value)
 
     return ByKind(choose)
 
 
-def _import(path: str) -> type[BaseModel]:
+def _import(path: str, field: str) -> type[BaseModel]:
     module, _, name = path.partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
@@ -66,8 +71,10 @@ def _import(path: str) -> type[BaseModel]:
             "cannot import '{path}' ({error}); expected package.module:Class, importable where distil runs",
             {"path": path, "error": str(error)},
         ) from None
-    if not (isinstance(cls, type) and issubclass(cls, BaseModel) and "kind" in cls.model_fields):
+    if not (isinstance(cls, type) and issubclass(cls, BaseModel) and field in cls.model_fields):
         raise PydanticCustomError(
-            "kind_type", "'{path}' is not a pydantic model with a field `kind: str`", {"path": path}
+            "kind_type",
+            "'{path}' is not a pydantic model with a field `{field}: str`",
+            {"path": path, "field": field},
         )
     return cls

@@ -1,12 +1,14 @@
 """What a run found out, on disk: results.json, rewritten after every stage, and the files beside it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from framework.files import read_json, write_atomic, write_json
-from framework.recipe import Recipe
-from framework.stages.graph import Graph, ModelStages
+from framework.stages.graph import Graph
+from framework.stages.models import ModelStages
+from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact
 from framework.training.section import Training
@@ -18,7 +20,10 @@ class Results:
     def __init__(self, context: Context, graph: Graph, provenance: dict[str, Any]) -> None:
         recipe = context.recipe
         self.folder = recipe.run_folder
-        self._root = context.store.root.parent
+        self._graph = graph
+        self._evaluations = {model.name: model.evaluation.digest for model in graph.models}
+        if graph.ensemble is not None:
+            self._evaluations["ensemble"] = graph.ensemble.digest
         self.values: dict[str, Any] = {
             "format": 1,
             "name": recipe.name,
@@ -29,24 +34,21 @@ class Results:
             "recipe": recipe.resolved(),
             "provenance": provenance,
             "data": _data(context),
-            "signals": [],
-            "models": [_model(context, model, self._root) for model in graph.models],
+            "signals": [_signals(found) for found in graph.collections.values()],
+            "models": list(_models(context, graph)),
         }
+        self._models = self.values["models"]
 
-    def note(self, graph: Graph, stage: Stage, artifact: Artifact) -> None:
+    def note(self, stage: Stage, artifact: Artifact) -> None:
         """Take in what a stage has found, and write the file."""
-        for model, record in zip(graph.models, self.values["models"], strict=True):
-            if stage is model.trained:
-                record["training"] = artifact.facts
-                record["reused"] = artifact.reused
-                for signal in self.values["signals"] if stage.inputs["signals"] else []:
-                    signal["moved_mass"] = artifact.facts["moved_mass"]
-            elif stage is model.evaluation:
+        for record in self._models:
+            if stage.digest == record["digest"] and record["role"] != "ensemble":
+                self._note_training(record, artifact)
+            if stage.digest == self._evaluations[record["name"]]:
                 self._note_evaluation(record, artifact)
-        for name, signals in graph.signals.items():
-            if stage is signals:
-                known = {"teacher": name, "digest": stage.digest, **artifact.facts}
-                self.values["signals"].append({**known, "reused": artifact.reused})
+        for signals in self.values["signals"]:
+            if stage.digest == signals["digest"]:
+                signals.update(**artifact.facts, reused=artifact.reused)
         self.save()
 
     def finish(self, state: str) -> None:
@@ -59,15 +61,29 @@ class Results:
         """Write results.json and the resolved recipe."""
         write_json(self.folder / "results.json", self.values)
 
+    def _note_training(self, record: dict[str, Any], artifact: Artifact) -> None:
+        record["reused"] = artifact.reused
+        if record["history"] is None:
+            return
+        record["training"] = artifact.facts
+        (model,) = (model for model in self._graph.models if model.name == record["name"])
+        taught = model.teaching.collections if model.teaching is not None else {}
+        for signals in self.values["signals"]:
+            if any(found.stage.digest == signals["digest"] for found in taught.get(signals["teacher"], [])):
+                signals["moved_mass"] = artifact.facts["moved_mass"][signals["teacher"]]
+
     def _note_evaluation(self, record: dict[str, Any], artifact: Artifact) -> None:
         facts = artifact.facts
         measured = facts["evaluation"]
         intervals = _one_name(measured["intervals"])
         record["parameters"] = facts["parameters"]
         record["latency"] = facts["latency"]
+        if "weights" in facts:
+            record["weights"] = facts["weights"]
         record["evaluation"] = {
             "split": measured["split"],
             "examples": measured["examples"],
+            **({"unlocated": measured["unlocated"]} if "unlocated" in measured else {}),
             **_one_name(measured["metrics"]),
             **{f"{name}_interval": list(bounds) for name, bounds in intervals.items()},
             **{name: _one_name(metrics) for name, metrics in measured["variants"].items()},
@@ -104,17 +120,51 @@ def _data(context: Context) -> dict[str, Any]:
     }
 
 
-def _model(context: Context, model: ModelStages, root: Path) -> dict[str, Any]:
-    weights = model.weights.folder(context.store)
+def _signals(found: Collection) -> dict[str, Any]:
     return {
-        "name": model.name,
-        "role": model.role,
-        "folder": str((weights / "model").relative_to(root)),
-        "history": str((weights / "history.jsonl").relative_to(root)) if model.trained is not None else None,
-        "digest": model.weights.digest,
+        "teacher": found.teacher,
+        "split": found.split,
+        "digest": found.stage.digest,
+        "examples": None,
+        "bytes_per_example": None,
+        "null_mass": None,
+        "moved_mass": None,
+        "reused": True,
+    }
+
+
+def _models(context: Context, graph: Graph) -> Iterator[dict[str, Any]]:
+    """The rows of the table: teachers, the ensemble beside its members, baselines, the student."""
+    teachers = [model for model in graph.models if model.role == "teacher"]
+    yield from (_model(context, model) for model in teachers)
+    if graph.ensemble is not None:
+        ensemble = graph.ensemble.inputs["teaching"]["ensemble"]
+        yield _record("ensemble", "ensemble", graph.ensemble.digest, ensemble)
+    yield from (_model(context, model) for model in graph.models if model.role != "teacher")
+
+
+def _model(context: Context, model: ModelStages) -> dict[str, Any]:
+    root = context.store.root.parent
+    weights = model.weights.folder(context.store)
+    record = _record(model.name, model.role, model.weights.digest, _settings(model))
+    record["folder"] = str((weights / "model").relative_to(root))
+    if model.trained is not None:
+        record["history"] = str((weights / "history.jsonl").relative_to(root))
+    if model.teaching is not None:
+        record["transductive"] = _transductive(context)
+    return record
+
+
+def _record(name: str, role: str, digest: str, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "role": role,
+        "folder": None,
+        "history": None,
+        "digest": digest,
         "reused": True,
         "parameters": None,
-        "settings": _settings(context.recipe, model),
+        "settings": settings,
         "training": None,
         "evaluation": None,
         "latency": None,
@@ -122,7 +172,15 @@ def _model(context: Context, model: ModelStages, root: Path) -> dict[str, Any]:
     }
 
 
-def _settings(recipe: Recipe, model: ModelStages) -> dict[str, Any]:
+def _transductive(context: Context) -> bool:
+    """Whether a student learns from the very questions (not their answers) on which it is measured."""
+    recipe = context.recipe
+    unlabelled = recipe.student.unlabelled if recipe.student is not None else []
+    measured = {(one.context, one.question) for one in context.data[recipe.evaluation.split].examples}
+    return any((one.context, one.question) in measured for name in unlabelled for one in context.data[name].examples)
+
+
+def _settings(model: ModelStages) -> dict[str, Any]:
     """The hyper-parameters of a model's training, flat."""
     if model.training is None or model.trained is None:
         return {}
@@ -131,6 +189,11 @@ def _settings(recipe: Recipe, model: ModelStages) -> dict[str, Any]:
     flat = {"split": model.split, **settings, **inputs["engine"]}
     for name, loss in inputs["losses"].items():
         flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key != "kind"})
+    if model.teaching is not None:
+        flat["teachers"] = ", ".join(model.teaching.collections)
+        if model.teaching.ensemble is not None:
+            ensemble = model.teaching.ensemble.model_dump(mode="json")
+            flat.update({f"ensemble.{key}": value for key, value in ensemble.items()})
     return flat
 
 

@@ -9,10 +9,12 @@ import yaml
 
 from framework.data.load import load_data
 from framework.device import resolve_precision, resolve_workers
+from framework.errors import RecipeError
 from framework.files import write_atomic
 from framework.progress import SILENT, Progress
 from framework.recipe import Recipe
 from framework.results import Results
+from framework.signals.stream import Streamer
 from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context
 from framework.store import Store, make_folder
@@ -22,8 +24,15 @@ from framework.training.job import Trainer
 Watch = Callable[[Path], AbstractContextManager[object]]
 
 
-def prepare(recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT) -> tuple[Context, Graph]:
+def prepare(
+    recipe: Recipe,
+    train: Trainer = train_in_process,
+    stream: Streamer | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Context, Graph]:
     """Load the data and lay out the stages of a recipe; nothing is made yet. Raises UserError."""
+    if recipe.signals.mode == "streamed" and stream is None:
+        raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
     data = load_data(recipe.data, progress)
     context = Context(
         recipe=recipe,
@@ -32,6 +41,7 @@ def prepare(recipe: Recipe, train: Trainer = train_in_process, progress: Progres
         precision=resolve_precision(recipe.engine.precision),
         workers=resolve_workers(recipe.engine.workers),
         train=train,
+        stream=None if recipe.signals.mode == "precomputed" else stream,
         progress=progress,
     )
     return context, build_graph(context)
@@ -40,17 +50,19 @@ def prepare(recipe: Recipe, train: Trainer = train_in_process, progress: Progres
 def run(
     recipe: Recipe,
     train: Trainer = train_in_process,
+    stream: Streamer | None = None,
     progress: Progress = SILENT,
     provenance: dict[str, Any] | None = None,
     watch: Watch = lambda folder: nullcontext(),
 ) -> dict[str, Any]:
     """Run all stages of a recipe that are not done yet, and return its results.
 
-    train: how trainings run (here, or in Ray workers); provenance: noted in the results as it is; watch: a context
+    train: how trainings run (here, or in Ray workers); stream: how teachers are asked while the student is trained, None:
+    they are asked before; provenance: noted in the results as it is; watch: a context
     around the run that may follow its folder, as tracking does.
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
-    context, graph = prepare(recipe, train, progress)
+    context, graph = prepare(recipe, train, stream, progress)
     make_folder(recipe.run_folder)
     results = Results(context, graph, provenance or {})
     write_atomic(recipe.run_folder / "recipe.yaml", _as_yaml(recipe))
@@ -67,10 +79,10 @@ def run(
 
 def _run_stages(context: Context, graph: Graph, results: Results) -> None:
     stages = list(graph.stages())
-    for number, (stage, _) in enumerate(stages, start=1):
+    for number, stage in enumerate(stages, start=1):
         done = context.store.find(stage.kind, stage.inputs)
         context.progress.say(f"[{number}/{len(stages)}] {stage.title}{': done already' if done else ''}")
-        results.note(graph, stage, done or context.store.produce(stage.kind, stage.inputs, stage.make))
+        results.note(stage, done or context.store.produce(stage.kind, stage.inputs, stage.make))
 
 
 def _as_yaml(recipe: Recipe) -> str:

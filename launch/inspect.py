@@ -55,27 +55,15 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
     from framework.data.load import load_data
     from framework.data.local_files import Files
     from framework.data.section import Data
-    from framework.data.windows import cut_windows
-    from framework.inference import all_logits
     from launch.console import console_progress
 
-    section = Data(source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=answerer.unanswerable)
+    unanswerable = answerer.reading.unanswerable
+    section = Data(source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=unanswerable)
     split = load_data(section)["file"]
-    windows = cut_windows(split.examples, answerer.tokenizer, answerer.windows)
-    logits = all_logits(
-        answerer.task,
-        answerer.model,
-        windows,
-        int(answerer.tokenizer.pad_token_id),
-        32,
-        "fp32",
-        console_progress(),
-        "evaluate",
-    )
-    found = answerer.task.predict(split.examples, windows, logits, answerer.unanswerable)
+    found = answerer.reader.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:
         write_json(predictions, found)
-    scores = answerer.task.score(split.examples, found, answerer.unanswerable, resamples=1000, seed=0)
+    scores = answerer.reading.task.score(split.examples, found, unanswerable, resamples=1000, seed=0)
     if as_json:
         print(
             json.dumps(
@@ -123,6 +111,10 @@ def _model_folder(run: Path, name: str | None) -> Path:
     chosen = name if name is not None else "student" if "student" in models else next(iter(models))
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
+    if models[chosen]["folder"] is None:
+        raise OutputError(
+            f"'{chosen}' is an ensemble and answers with all its teachers; ask one of them, or the student"
+        )
     folder: Path = run.absolute().parent / models[chosen]["folder"]
     if not (folder / "config.json").exists():
         raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")

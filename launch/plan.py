@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from framework.stages.graph import Graph, ModelStages
+from framework.stages.graph import Graph
+from framework.stages.models import ModelStages
 from framework.stages.stage import Context
 from launch.console import console_progress, table_console
 from launch.quiet import be_quiet
@@ -23,14 +24,14 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
-    context, graph = prepare(recipe, progress=console_progress())
+    context, graph = prepare(recipe, stream=None, progress=console_progress())
     console = table_console()
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
     console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)
 
     stages = Table("", "stage", "digest", "state", title="stages")
-    for number, (stage, _) in enumerate(graph.stages(), start=1):
+    for number, stage in enumerate(graph.stages(), start=1):
         stages.add_row(str(number), stage.title, stage.digest, _state(context, stage))
     console.print(stages)
 
@@ -38,12 +39,14 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     for model in graph.models:
         models.add_row(*_model_row(context, graph, model))
     console.print(models)
-    if graph.signals:
-        student = recipe.student
-        assert student is not None
-        rows = len(context.data[student.split].examples)
+    for found in graph.collections.values():
+        rows = len(found.teacher_pass.examples)
         size = rows * (recipe.signals.top_k * 8 + 32) / 1e6
-        console.print(f"signals: {rows} questions a teacher, about {size:.1f} MB each", highlight=False)
+        console.print(
+            f"signals of {found.teacher} on '{found.split}': {rows} questions, about {size:.1f} MB",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _state(context: Context, stage: Any) -> str:
@@ -91,12 +94,11 @@ def _training_memory(context: Context, parameters: int) -> float:
 
 def _parameters(context: Context, model: ModelStages) -> int:
     """Parameters from the configuration alone; a vocabulary still to be learnt counts as large as it may get."""
-    from framework.models.build import planned_parameters
-    from framework.stages.planned import planned_config
+    from framework.stages.planned import planned_size
 
     done = context.store.find(model.initial.kind, model.initial.inputs)
     if done is not None:
         return int(done.facts["parameters"])
     recipe = context.recipe
     section = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
-    return planned_parameters(recipe.task, planned_config(recipe, section))
+    return planned_size(recipe, section) if section is not None and section.model is not None else 0

@@ -27,6 +27,10 @@ class Example:
     question: str
     answers: tuple[Answer, ...] | None
 
+    def without_label(self) -> "Example":
+        """The same question, unlabelled."""
+        return Example(self.id, self.context, self.question, None)
+
 
 def fingerprint(examples: Iterable[Example]) -> str:
     """Digest of the examples in their order: ids, texts, answers."""

@@ -1,6 +1,6 @@
 """From the recipe's data section to examples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,7 +43,9 @@ def load_data(section: Data, progress: Progress = SILENT) -> dict[str, Split]:
     Raises:
         DataError: data that cannot be had or read, or that is not in SQuAD form; the message names the place.
     """
-    rows = _cut(section, progress) if section.cut else _slices(section, progress)
+    rows = _cut(section, progress) if section.cut else _slices(section.source, section.splits, progress)
+    for name, extra in section.extra.items():
+        rows |= _slices(extra.source, {name: extra.split}, progress)
     splits = {}
     for name, chosen in rows.items():
         if not chosen:
@@ -61,9 +63,9 @@ def load_data(section: Data, progress: Progress = SILENT) -> dict[str, Split]:
     return splits
 
 
-def _slices(section: Data, progress: Progress) -> dict[str, list[Row]]:
-    wanted = {name: parse_slice(text) for name, text in section.splits.items()}
-    rows = _read(section.source, [part.split for part in wanted.values()], progress)
+def _slices(source: Source, splits: Mapping[str, str], progress: Progress) -> dict[str, list[Row]]:
+    wanted = {name: parse_slice(text) for name, text in splits.items()}
+    rows = _read(source, [part.split for part in wanted.values()], progress)
     return {
         name: [rows[part.split][index] for index in part.rows(len(rows[part.split]))] for name, part in wanted.items()
     }
@@ -145,6 +147,8 @@ def to_example(row: Row, unanswerable: bool) -> tuple[Example | None, bool]:
 
 
 def _emptiness(section: Data, name: str) -> str:
+    if name in section.extra:
+        return f"no row is in {section.extra[name].split}"
     if section.cut:
         return f"its share of {section.cut.shares[name]:g} is less than one paragraph of '{section.cut.split}'"
     return f"no row is in {section.splits[name]}"

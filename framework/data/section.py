@@ -33,6 +33,19 @@ class Cut(Section):
         return shares
 
 
+class Extra(Section):
+    """A split from a source of its own."""
+
+    source: Source
+    split: str = Field(default="train", description="split of that source or a slice of it")
+
+    @field_validator("split")
+    @classmethod
+    def _legible_slice(cls, split: str) -> str:
+        parse_slice(split)
+        return split
+
+
 class Data(Section):
     """Extractive question answering in SQuAD form."""
 
@@ -41,6 +54,10 @@ class Data(Section):
     splits: dict[str, str] = Field(
         default_factory=lambda data: {} if data.get("cut") else DEFAULT_SPLITS,
         description="name in this recipe -> split of the source or a slice of it, like train[:1000], train[10%:20%]",
+    )
+    extra: dict[str, Extra] = Field(
+        default_factory=dict,
+        description="name in this recipe -> one more split, from another source (transfer data, say)",
     )
     unanswerable: bool = Field(
         default=False,
@@ -51,7 +68,7 @@ class Data(Section):
     @property
     def names(self) -> list[str]:
         """The splits that it makes, by their names in the recipe."""
-        return list(self.cut.shares if self.cut is not None else self.splits)
+        return [*(self.cut.shares if self.cut is not None else self.splits), *self.extra]
 
     @field_validator("splits")
     @classmethod
@@ -66,6 +83,9 @@ class Data(Section):
             raise ValueError("both cut and splits are given; cut makes the splits itself: leave one of them out")
         if self.cut is None and not self.splits:
             raise ValueError("splits is empty; name at least one split, or give cut")
+        twice = sorted(set(self.extra) & set(self.cut.shares if self.cut is not None else self.splits))
+        if twice:
+            raise ValueError(f"extra names the split '{twice[0]}', which there is already; give it another name")
         if isinstance(self.source, Synthetic) and self.source.unanswerable > 0 and not self.unanswerable:
             raise ValueError(
                 f"source.unanswerable is {self.source.unanswerable:g} but data.unanswerable is false; "

@@ -102,8 +102,14 @@ def decode(
     candidates = [_legal_spans(window, max_answer_length) for window in windows]
     logits = np.concatenate([np.empty(0), *(found for found, _ in candidates)])
     spans = np.concatenate([np.empty((0, 2), dtype=np.int64), *(found for _, found in candidates)])
+    return best_spans(context, logits, spans, n_best, _null_logit(windows) if null else None)
+
+
+def best_spans(
+    context: str, logits: NDArray[np.float64], spans: NDArray[np.int64], n_best: int, null_logit: float | None
+) -> Prediction:
+    """The `n_best` distinct of some spans (characters [S, 2]) by their logits [S]; scores as `decode` gives them."""
     logits, spans = _best_distinct(logits, spans, n_best)
-    null_logit = _null_logit(windows) if null else None
     scores = _softmax(logits if null_logit is None else np.append(logits, null_logit))
     return Prediction(
         n_best=tuple(

@@ -10,7 +10,7 @@ from framework.models.section import ConfigModel
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.tasks.base import Task
+    from framework.models.kind import ModelKind
 
 _LAYER = re.compile(r"^(.*?\.(?:layer|layers|h|block)\.)(\d+)(\..*)$")
 
@@ -55,7 +55,7 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
         raise ModelError(f"config of architecture '{source.architecture}': {_first_line(error)}") from None
 
 
-def random_model(task: "Task", config: Any, seed: int) -> Any:
+def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
     """A model with random weights, the same from the same seed. Raises ModelError if the task has no such model."""
     import torch
 
@@ -64,7 +64,7 @@ def random_model(task: "Task", config: Any, seed: int) -> Any:
         return _from_config(task, config)
 
 
-def _from_config(task: "Task", config: Any) -> Any:
+def _from_config(task: "ModelKind", config: Any) -> Any:
     try:
         return task.model_class().from_config(config, trust_remote_code=False)
     except Exception as error:  # each architecture checks its configuration in its own way
@@ -73,7 +73,7 @@ def _from_config(task: "Task", config: Any) -> Any:
         ) from None
 
 
-def pretrained_model(task: "Task", folder: Path, seed: int) -> Any:
+def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
     """The model in `folder` in float32; a head that it lacks gets random weights from the seed. Raises ModelError."""
     import torch
 
@@ -100,7 +100,7 @@ def pretrained_model(task: "Task", folder: Path, seed: int) -> Any:
     return model
 
 
-def copy_layers(task: "Task", teacher: Any, layers: list[int]) -> Any:
+def copy_layers(task: "ModelKind", teacher: Any, layers: list[int]) -> Any:
     """A model like `teacher` with only the given layers of its encoder; the rest is copied whole.
 
     Raises ModelError for a layer that the teacher does not have, or an architecture without numbered layers.
@@ -152,7 +152,7 @@ def count_parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def planned_parameters(task: "Task", config: Any) -> int:
+def planned_parameters(task: "ModelKind", config: Any) -> int:
     """Parameters of a model of this configuration, without memory for them. Raises ModelError if there is no such model."""
     import torch
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.signals.span import Floats, Side, SpanSignal, tempered
+from framework.signals.span import Floats, Side, SpanSignal, probabilities
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _move(
 
 @dataclass(frozen=True)
 class WindowMass:
-    """A signal in the tokens of one window, at some temperature. All masses together are 1.
+    """One side of a signal in the tokens of one window. All masses together are 1.
 
     places: int64 [M], tokens of the support, C for "no answer here" (repeated places add up); mass: [M];
     tail: mass to be spread evenly over the tokens of the support that `places` does not name;
@@ -79,28 +79,24 @@ class WindowMass:
     moved: float
 
 
-def read_window(
-    signal: SpanSignal, characters: CharacterMap, count: int, temperature: float
-) -> tuple[WindowMass, WindowMass]:
-    """The start and the end of `signal` in a window of `count` tokens. Temperature applies before re-binning."""
+def read_window(signal: SpanSignal, characters: CharacterMap, count: int) -> tuple[WindowMass, WindowMass]:
+    """The start and the end of `signal`, whose masses sum to 1, in a window of `count` tokens."""
     return (
-        _read_side(signal.start, characters.start, characters, count, temperature),
-        _read_side(signal.end, characters.end, characters, count, temperature),
+        _read_side(signal.start, characters.start, characters, count),
+        _read_side(signal.end, characters.end, characters, count),
     )
 
 
-def _read_side(
-    side: Side, places_of: NDArray[np.int64], characters: CharacterMap, count: int, temperature: float
-) -> WindowMass:
-    masses, null, tail = tempered(side, temperature)
+def _read_side(side: Side, places_of: NDArray[np.int64], characters: CharacterMap, count: int) -> WindowMass:
+    mass, null, tail = probabilities(side)
     places = places_of[side.chars]
     # The tail lies somewhere in the context: within this window in proportion to what the window shows of it.
     inside = tail * characters.share if len(np.unique(places[places < count])) < count else 0.0
     return WindowMass(
         places=np.append(places, count),
-        mass=np.append(masses, null + tail - inside),
+        mass=np.append(mass, null + tail - inside),
         tail=inside,
-        moved=float(masses[characters.moved[side.chars]].sum()),
+        moved=float(mass[characters.moved[side.chars]].sum()),
     )
 
 

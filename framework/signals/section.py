@@ -1,4 +1,6 @@
-"""How teachers' signals are stored."""
+"""How teachers' signals are stored, and when teachers are asked."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,6 +10,17 @@ from framework.config import Section
 class Signals(Section):
     """The store of teachers' signals."""
 
+    mode: Literal["auto", "precomputed", "streamed"] = Field(
+        default="auto",
+        description="precomputed: before the student is trained; streamed: by Ray actors that run ahead of the student in "
+        "its first epoch; auto: streamed where a GPU is left over beside the student's workers, else precomputed.",
+    )
+    ahead: int = Field(default=4, ge=1, description="Batches that streaming teachers run ahead of the student.")
+    held_out: str | None = Field(
+        default=None,
+        description="Labelled split on which teachers' temperatures are calibrated and their F1 is taken for weights; "
+        "default: evaluation.split.",
+    )
     top_k: int = Field(default=16, ge=1, description="Positions kept of the start and of the end distribution.")
     shard_size: int = Field(
         default=1024, ge=1, description="Examples a file; what a stopped collection repeats at most."

@@ -102,30 +102,37 @@ class SignalReader:
         """Map all shards in `folder`. Raises StoreError if one is damaged."""
         self.folder = folder
         self._shards: list[_Shard] = []
-        self._rows: dict[int, tuple[int, int, int]] = {}
+        self._rows: dict[tuple[int, int], tuple[int, int]] = {}
         for path in sorted(folder.glob("shard-*.arrow")):
-            self._open(path)
+            self.open(path)
+
+    def __reduce__(self) -> tuple[type["SignalReader"], tuple[Path]]:
+        """Another process maps the files itself."""
+        return SignalReader, (self.folder,)
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, example: Example) -> bool:
+        return row_key(example) in self._rows
+
+    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+        """See TeacherSignals; everything is there already."""
+
     def signal(self, example: Example) -> SpanSignal:
-        """The signal about `example`. Raises StoreError if there is none, or if it is about another text."""
-        identity, content = row_key(example)
-        found = self._rows.get(identity)
+        """The signal about `example`. Raises StoreError if there is none, or only one about another text."""
+        found = self._rows.get(row_key(example))
         if found is None:
+            identity, _ = row_key(example)
+            made = "was made for another text" if any(key[0] == identity for key in self._rows) else "is missing"
             raise StoreError(
-                f"no signal about question '{example.id}' in {self.folder}; delete that folder and run again"
+                f"the signal about question '{example.id}' in {self.folder} {made}; delete that folder and run again"
             )
-        expected, shard, row = found
-        if expected != content:
-            raise StoreError(
-                f"the signal about question '{example.id}' in {self.folder} was made for another text; delete that folder "
-                "and run again"
-            )
+        shard, row = found
         return SpanSignal(self._shards[shard].start.side(row), self._shards[shard].end.side(row))
 
-    def _open(self, path: Path) -> None:
+    def open(self, path: Path) -> None:
+        """Take in one more shard. Raises StoreError if it is damaged."""
         parts = ("chars", "log_mass", "null", "tail", "tail_size")
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
@@ -137,7 +144,7 @@ class SignalReader:
         except (pa.ArrowException, ValueError, LookupError, OSError) as error:
             raise StoreError(f"{path} is damaged ({error}); delete the folder {path.parent} and run again") from None
         for row, (identity, content) in enumerate(keys):
-            self._rows[int(identity)] = (int(content), len(self._shards), row)
+            self._rows[int(identity), int(content)] = (len(self._shards), row)
         self._shards.append(_Shard(start, end))
 
 

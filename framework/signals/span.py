@@ -95,15 +95,24 @@ def keep_top(side: Side, count: int) -> Side:
     return Side(side.chars[kept], side.log_mass[kept], side.null, tail, side.tail_size + len(left))
 
 
-def tempered(side: Side, temperature: float) -> tuple[Floats, float, float]:
-    """Probabilities at temperature T: those of the entries [M], of "no answer here", and of the whole tail.
+def temper(signal: SpanSignal, temperature: float) -> SpanSignal:
+    """The signal at temperature T.
 
     softmax(z / T) equals softmax(log p / T), so a temperature can be chosen long after the signal was stored. The tail
     is taken as tail_size equal parts: m parts of r / m weigh m^(1 - 1/T) · r^(1/T) before scaling.
     """
+    return SpanSignal(temper_side(signal.start, temperature), temper_side(signal.end, temperature))
+
+
+def temper_side(side: Side, temperature: float) -> Side:
+    """One side of `temper`. Its masses sum to 1, even if half precision has left those of `side` a little off."""
     tail = side.tail / temperature
     if side.tail_size:
         tail += (1 - 1 / temperature) * np.log(side.tail_size)
-    weights = np.concatenate([side.log_mass / temperature, [side.null / temperature, tail]])
-    masses = np.exp(log_softmax(weights))
-    return masses[:-2], float(masses[-2]), float(masses[-1])
+    scaled = log_softmax(np.concatenate([side.log_mass / temperature, [side.null / temperature, tail]]))
+    return Side(side.chars, scaled[:-2], float(scaled[-2]), float(scaled[-1]), side.tail_size)
+
+
+def probabilities(side: Side) -> tuple[Floats, float, float]:
+    """Probabilities of the entries [M], of "no answer here", and of the whole tail."""
+    return np.exp(side.log_mass), float(np.exp(side.null)), float(np.exp(side.tail))

@@ -1,63 +1,109 @@
-"""The stage that measures a model: predictions, EM and F1, latency."""
+"""The stages that measure models and ensembles: predictions, EM and F1, latency."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from framework.answer import Answerer
-from framework.data.windows import cut_windows
+from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
+from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
-from framework.inference import all_logits
-from framework.models.build import count_parameters, pretrained_model
-from framework.models.tokenizers import load_model_tokenizer
+from framework.readers.base import Reader, Reading
 from framework.stages.stage import Context, Stage
+from framework.stages.teaching import Teaching
 
 _WARM_UP = 5  # questions answered before latency is measured
 
+Open = Callable[[Path, Reading], Reader]
 
-def evaluation_stage(context: Context, name: str, model: Stage, windows: WindowSettings) -> Stage:
-    """Measure a model on the recipe's evaluation split."""
+
+def evaluation_stage(
+    context: Context, name: str, model: Stage, windows: WindowSettings, own: dict[str, Any], open_reader: Open
+) -> Stage:
+    """Measure a model on the recipe's evaluation split. own: settings of its kind."""
     recipe, settings = context.recipe, context.recipe.evaluation
-    task, split = recipe.task, context.data[settings.split]
+    reading = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, context.precision)
+    one_by_one = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, "fp32")
 
     def make(folder: Path) -> dict[str, Any]:
         source = model.folder(context.store) / "model"
-        tokenizer = load_model_tokenizer(source)
-        loaded = pretrained_model(task, source, seed=0)
-        cut = cut_windows(split.examples, tokenizer, windows)
-        pad_id = int(tokenizer.pad_token_id)
-        logits = all_logits(
-            task, loaded, cut, pad_id, settings.batch_size, context.precision, context.progress, f"evaluate {name}"
-        )
-        predictions = task.predict(split.examples, cut, logits, recipe.data.unanswerable)
-        scores = task.score(split.examples, predictions, recipe.data.unanswerable, settings.bootstrap, recipe.seed)
+        examples = _examples(context)
+        reader = open_reader(source, reading)
+        predictions = reader.predict(examples, context.progress, f"evaluate {name}")
         write_json(folder / "predictions.json", predictions)
-        answerer = Answerer(task, loaded, tokenizer, windows, recipe.data.unanswerable)
         return {
-            "parameters": count_parameters(loaded),
-            "evaluation": {"split": settings.split, **asdict(scores)},
-            "latency": _latency(context, answerer),
+            "parameters": reader.parameters,
+            "evaluation": _scores(context, predictions),
+            "latency": _latency(context, Answerer(open_reader(source, one_by_one), one_by_one)),
         }
 
+    inputs = {"model": model.digest, "windows": windows.model_dump(), "own": own, **_inputs(context)}
+    return Stage(f"evaluate {name}", "evaluations", inputs, make)
+
+
+def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
+    """Measure an ensemble on the recipe's evaluation split by its signals; its weights there do not see the labels."""
+
+    def make(folder: Path) -> dict[str, Any]:
+        source = teaching.source(context, {}, blind=True)
+        assert isinstance(source, EnsembleSource)
+        examples, task = _examples(context), context.recipe.task
+        with context.progress.task("evaluate ensemble", len(examples)) as bar:
+            signals = []
+            for example in examples:
+                signals.append(source.signals(example, 1.0)[0])
+                bar.advance()
+        predictions = task.predict_from_signals(examples, signals, context.recipe.data.unanswerable)
+        write_json(folder / "predictions.json", predictions)
+        return {
+            "parameters": None,
+            "evaluation": _scores(context, predictions),
+            "latency": None,
+            "weights": weight_figures(source, examples),
+        }
+
+    inputs = {"teaching": teaching.inputs(context), **_inputs(context)}
+    return Stage("evaluate ensemble", "evaluations", inputs, make)
+
+
+def _examples(context: Context) -> Sequence[Example]:
+    return context.data[context.recipe.evaluation.split].examples
+
+
+def _inputs(context: Context) -> dict[str, Any]:
+    """What every evaluation depends on. Raises DataError if nothing can be measured."""
+    recipe, settings = context.recipe, context.recipe.evaluation
+    split = context.data[settings.split]
     if not any(example.answers is not None for example in split.examples):
         raise DataError(
             f"evaluation.split: no question of split '{settings.split}' carries an answer to compare with; choose a "
             "labelled split (or set data.unanswerable, if questions without an answer are meant to have none)"
         )
-    inputs = {
-        "model": model.digest,
-        "task": task.model_dump(mode="json"),
+    return {
+        "task": recipe.task.model_dump(mode="json"),
         "data": split.digest,
         "unanswerable": recipe.data.unanswerable,
-        "windows": windows.model_dump(),
         "evaluation": settings.model_dump(exclude={"split"}),
         "precision": context.precision,
         "seed": recipe.seed,
     }
-    return Stage(f"evaluate {name}", "evaluations", inputs, make)
+
+
+def _scores(context: Context, predictions: dict[str, Any]) -> dict[str, Any]:
+    recipe, settings = context.recipe, context.recipe.evaluation
+    scores = recipe.task.score(
+        _examples(context), predictions, recipe.data.unanswerable, settings.bootstrap, recipe.seed
+    )
+    unlocated = [record.get("start", 0) < 0 for record in predictions.values()]
+    return {
+        "split": settings.split,
+        **asdict(scores),
+        **({"unlocated": sum(unlocated) / len(unlocated)} if any(unlocated) else {}),
+    }
 
 
 def _latency(context: Context, answerer: Answerer) -> dict[str, Any] | None:
@@ -65,6 +111,6 @@ def _latency(context: Context, answerer: Answerer) -> dict[str, Any] | None:
     settings = context.recipe.evaluation
     if not settings.latency_questions:
         return None
-    examples = context.data[settings.split].examples[: settings.latency_questions]
+    examples = _examples(context)[: settings.latency_questions]
     latency = measure_latency(lambda example: answerer.answer(example.question, example.context), examples, _WARM_UP)
     return asdict(latency)

@@ -1,59 +1,65 @@
 """All stages of a recipe, in the order in which they run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.windows_section import WindowSettings
 from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
-from framework.models.section import FolderModel, HubModel, LayersModel, TrainedTokenizer
-from framework.stages.evaluation import evaluation_stage
-from framework.stages.initial import fetch, initial_stage, layers_stage, tokenizer_stage
+from framework.models.section import FolderModel, HubModel
+from framework.stages.evaluation import ensemble_stage
+from framework.stages.held_out import held_out_stage
+from framework.stages.initial import fetch
+from framework.stages.models import ModelStages, student_stages, teacher_stages
 from framework.stages.planned import check_models
-from framework.stages.signals import signals_stage
+from framework.stages.signals import Collection, collection
 from framework.stages.stage import Context, Stage
-from framework.stages.training import training_stage
-from framework.teachers.base import Teacher
-from framework.training.section import Training
-
-
-@dataclass(frozen=True)
-class ModelStages:
-    """The stages of one model of the table. role: teacher, baseline or student."""
-
-    name: str
-    role: str
-    split: str | None
-    training: Training | None
-    tokenizer: Stage | None
-    initial: Stage
-    trained: Stage | None
-    evaluation: Stage
-
-    @property
-    def weights(self) -> Stage:
-        """The stage that leaves the model's final weights."""
-        return self.trained if self.trained is not None else self.initial
+from framework.stages.teaching import Teaching
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The stages of a recipe: models in the order of the table, and each teacher's signals."""
+    """The stages of a recipe.
+
+    models: in the order of the table; collections: every teacher's signals, by teacher and split; held_out: what has to
+    be known of teachers first, by their name; ensemble: its evaluation.
+    """
 
     models: list[ModelStages]
-    signals: dict[str, Stage]
+    collections: dict[tuple[str, str], Collection]
+    held_out: dict[str, Stage]
+    ensemble: Stage | None
+    streams: bool
 
-    def stages(self) -> Iterator[tuple[Stage, ModelStages | None]]:
-        """Every stage once, after those that it depends on, with the model that it belongs to."""
+    def stages(self) -> Iterator[Stage]:
+        """Every stage once, after those that it depends on."""
         seen: set[str] = set()
+        for stage in self._in_order():
+            if stage.digest not in seen:
+                seen.add(stage.digest)
+                yield stage
+
+    def _in_order(self) -> Iterator[Stage]:
+        students = [model for model in self.models if model.role != "teacher"]
         for model in self.models:
-            own = [model.tokenizer, model.initial, model.trained, model.evaluation, self.signals.get(model.name)]
-            for stage in own:
-                # Baseline and student begin with the same weights: that stage comes once.
-                if stage is not None and (stage.digest not in seen or stage is model.evaluation):
-                    seen.add(stage.digest)
-                    yield stage, model
+            if model.role == "teacher":
+                yield from (*model.making, model.evaluation)
+        late = {found.stage.digest for model in students for found in _taught_by(model)} if self.streams else set()
+        yield from (found.stage for found in self.collections.values() if found.stage.digest not in late)
+        yield from self.held_out.values()
+        if self.ensemble is not None:
+            yield self.ensemble
+        for model in students:
+            yield from model.making
+            # What a student streams is complete once it is trained: these find nothing left to do.
+            yield from (found.stage for found in _taught_by(model))
+            yield model.evaluation
+
+
+def _taught_by(model: ModelStages) -> list[Collection]:
+    if model.teaching is None:
+        return []
+    return [found for parts in model.teaching.collections.values() for found in parts]
 
 
 def build_graph(context: Context) -> Graph:
@@ -64,68 +70,61 @@ def build_graph(context: Context) -> Graph:
         if isinstance(section.model, HubModel | FolderModel):
             fetch(section.model, section.tokenizer)
     check_models(recipe)
-    models = [_teacher(context, name, teacher) for name, teacher in recipe.teachers.items()]
-    signals = {}
-    if recipe.student is not None:
-        if recipe.distils:
-            for model in models:
-                windows = recipe.teachers[model.name].windows or recipe.windows
-                signals[model.name] = signals_stage(context, model.name, model.weights, recipe.student.split, windows)
-        models.extend(_students(context, {model.name: model for model in models}, signals))
-    return Graph(models, signals)
-
-
-def _teacher(context: Context, name: str, teacher: Teacher) -> ModelStages:
-    recipe = context.recipe
-    windows = teacher.windows or recipe.windows
-    training = teacher.fine_tune
-    seed = recipe.seed if training is None or training.seed is None else training.seed
-    tokenizer = _tokenizer(context, teacher.tokenizer, teacher.split)
-    assert not isinstance(teacher.model, LayersModel)
-    initial = initial_stage(context, name, teacher.model, teacher.tokenizer, tokenizer, seed)
-    trained = None
-    if training is not None:
-        losses: dict[str, Loss] = {"hard_label": HardLabel()}
-        trained = training_stage(context, name, initial, training, teacher.split, windows, losses, signals=None)
-    return _with_evaluation(
-        context, windows, name, "teacher", teacher.split if training else None, training, tokenizer, initial, trained
+    teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
+    collections = _Collections(context, teachers)
+    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.looked_at}
+    ensemble = None
+    if recipe.ensemble is not None:
+        ensemble = ensemble_stage(context, _teaching(context, collections, held_out, [recipe.evaluation.split], None))
+    students = list(_students(context, teachers, collections, held_out))
+    return Graph(
+        [*teachers.values(), *students], collections.made, held_out, ensemble, streams=context.stream is not None
     )
 
 
-def _students(context: Context, teachers: dict[str, ModelStages], signals: dict[str, Stage]) -> Iterator[ModelStages]:
+class _Collections:
+    """Makes each teacher's collection on each split once."""
+
+    def __init__(self, context: Context, teachers: dict[str, ModelStages]) -> None:
+        self._context, self._teachers = context, teachers
+        self.made: dict[tuple[str, str], Collection] = {}
+
+    def get(self, name: str, split: str) -> Collection:
+        """The signals of a teacher on a split; those of teachers that it is shown come first."""
+        if (name, split) not in self.made:
+            others = self._context.recipe.teachers
+            shown = [other for other in others if not others[other].takes_hints] if others[name].takes_hints else []
+            hints = {other: self.get(other, split) for other in shown}
+            self.made[name, split] = collection(self._context, name, self._teachers[name].askable, split, hints)
+        return self.made[name, split]
+
+
+def _students(
+    context: Context, teachers: dict[str, ModelStages], collections: _Collections, held_out: dict[str, Stage]
+) -> Iterator[ModelStages]:
     recipe, student = context.recipe, context.recipe.student
-    assert student is not None
-    seed = recipe.seed if student.seed is None else student.seed
-    tokenizer = _tokenizer(context, student.tokenizer, student.split)
-    if isinstance(student.model, LayersModel):
-        initial = layers_stage(context, "the student", student.model, teachers[student.model.teacher].weights)
-    else:
-        initial = initial_stage(context, "the student", student.model, student.tokenizer, tokenizer, seed)
-    only = next(iter(signals.values()), None)
+    if student is None:
+        return
+    splits = [student.split, *student.unlabelled]
     labels: dict[str, Loss] = {"hard_label": HardLabel()}
-    variants: list[tuple[str, str, Mapping[str, Loss], Stage | None]] = [
-        *(("student_no_distillation", "baseline", labels, None) for _ in recipe.baselines),
-        ("student", "student", recipe.losses, only),
-    ]
-    for name, role, losses, source in variants:
-        trained = training_stage(context, name, initial, student, student.split, recipe.windows, losses, source)
-        yield _with_evaluation(context, recipe.windows, name, role, student.split, student, tokenizer, initial, trained)
+    for name in recipe.baselines:
+        if name == "no_distillation":
+            yield student_stages(context, "student_no_distillation", "baseline", labels, None, teachers)
+        else:
+            teaching = _teaching(context, collections, held_out, splits, name)
+            yield student_stages(context, f"student_from_{name}", "baseline", recipe.losses, teaching, teachers)
+    taught = _teaching(context, collections, held_out, splits, None) if recipe.distils else None
+    yield student_stages(context, "student", "student", recipe.losses, taught, teachers)
 
 
-def _tokenizer(context: Context, settings: object, split: str) -> Stage | None:
-    return tokenizer_stage(context, settings, split) if isinstance(settings, TrainedTokenizer) else None
-
-
-def _with_evaluation(
-    context: Context,
-    windows: WindowSettings,
-    name: str,
-    role: str,
-    split: str | None,
-    training: Training | None,
-    tokenizer: Stage | None,
-    initial: Stage,
-    trained: Stage | None,
-) -> ModelStages:
-    evaluation = evaluation_stage(context, name, trained if trained is not None else initial, windows)
-    return ModelStages(name, role, split, training, tokenizer, initial, trained, evaluation)
+def _teaching(
+    context: Context, collections: _Collections, held_out: dict[str, Stage], splits: Sequence[str], only: str | None
+) -> Teaching:
+    """Teaching by all teachers of the recipe, or by one of them."""
+    recipe = context.recipe
+    names = list(recipe.teachers) if only is None else [only]
+    return Teaching(
+        {name: [collections.get(name, split) for split in splits] for name in names},
+        {name: stage for name, stage in held_out.items() if name in names},
+        recipe.ensemble if only is None else None,
+    )

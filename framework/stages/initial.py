@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from framework.data.load import Split
 from framework.digest import digest_of_files
 from framework.models.build import (
     copy_layers,
@@ -13,6 +14,7 @@ from framework.models.build import (
     read_config,
     save_model,
 )
+from framework.models.kind import ModelKind
 from framework.models.locate import identity, locate, locate_tokenizer
 from framework.models.section import (
     ConfigModel,
@@ -24,11 +26,11 @@ from framework.models.section import (
 )
 from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
 from framework.stages.stage import Context, Stage
+from framework.teachers.base import Teacher
 
 
-def tokenizer_stage(context: Context, settings: TrainedTokenizer, split: str) -> Stage:
+def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -> Stage:
     """A tokenizer trained on the contexts and questions of a split."""
-    data = context.data[split]
 
     def make(folder: Path) -> dict[str, Any]:
         texts = dict.fromkeys(text for example in data.examples for text in (example.context, example.question))
@@ -37,32 +39,38 @@ def tokenizer_stage(context: Context, settings: TrainedTokenizer, split: str) ->
         return {"tokens": len(tokenizer)}
 
     inputs = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
-    return Stage(f"train a {settings.kind} tokenizer on '{split}'", "tokenizers", inputs, make)
+    return Stage(f"train a {settings.kind} tokenizer of {settings.vocab_size}", "tokenizers", inputs, make)
 
 
 def initial_stage(
-    context: Context,
-    name: str,
-    model: HubModel | FolderModel | ConfigModel,
-    settings: PretrainedTokenizer | TrainedTokenizer,
-    tokenizer: Stage | None,
-    seed: int,
+    context: Context, name: str, section: Any, teacher: Teacher | None, tokenizer: Stage | None, seed: int
 ) -> Stage:
-    """A model before training, with its tokenizer: pretrained, or random weights of a configuration."""
-    task = context.recipe.task
+    """A model before training, with its tokenizer: pretrained, or random weights of a configuration.
+
+    section: the teacher's or the student's; a teacher of the user's own kind may have no model, and leaves nothing.
+    """
+    task, model, settings = context.recipe.task, section.model, section.tokenizer
+    if model is None:
+        return Stage(f"prepare {name}", "initial", {"kind": section.kind}, lambda folder: {"parameters": 0})
+
+    def kind_of(config: Any) -> ModelKind:
+        return task if teacher is None else teacher.model_kind(task, config)
 
     def make(folder: Path) -> dict[str, Any]:
         loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
         if isinstance(model, ConfigModel):
-            built = random_model(task, new_config(model, len(loaded), int(loaded.pad_token_id or 0)), seed)
+            config = new_config(model, len(loaded), int(loaded.pad_token_id or 0))
+            built = random_model(kind_of(config), config, seed)
         else:
-            built = pretrained_model(task, locate(model, weights=True), seed)
+            source = locate(model, weights=True)
+            built = pretrained_model(kind_of(read_config(source)), source, seed)
         fit_to_model(loaded, built.config)
         save_model(built, loaded, folder / "model")
         return {"parameters": count_parameters(built)}
 
     inputs = {
         "task": task.kind,
+        "kind": teacher.kind if teacher is not None else None,
         "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
         "tokenizer": tokenizer.digest if tokenizer is not None else _tokenizer_identity(settings),
         "seed": seed,

@@ -6,6 +6,7 @@ from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.models.build import copy_layers_config, new_config, planned_parameters, read_config
 from framework.models.locate import locate, locate_tokenizer
+from framework.models.positions import most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
@@ -28,21 +29,27 @@ def planned_config(recipe: Recipe, section: Any) -> Any:
     return new_config(source, len(tokenizer), int(tokenizer.pad_token_id or 0))
 
 
+def planned_size(recipe: Recipe, section: Any) -> int:
+    """Parameters of a teacher's or student's model, at most. Raises ModelError as planned_config does."""
+    config = planned_config(recipe, section)
+    return planned_parameters(
+        recipe.task if section is recipe.student else section.model_kind(recipe.task, config), config
+    )
+
+
 def check_models(recipe: Recipe) -> None:
     """Refuse, before anything runs, models that cannot be built or cannot read the recipe's windows. Raises ModelError."""
     for name, teacher in recipe.teachers.items():
-        _check(recipe, f"teachers.{name}", teacher, teacher.windows or recipe.windows)
+        if teacher.model is not None:
+            _check(recipe, f"teachers.{name}", teacher, teacher.windows or recipe.windows)
     if recipe.student is not None:
         _check(recipe, "student", recipe.student, recipe.windows)
 
 
 def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
     config = planned_config(recipe, section)
-    planned_parameters(recipe.task, config)
-    most = getattr(config, "max_position_embeddings", None)
-    # RoBERTa and its kin number their positions from the padding token on.
-    if most is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        most -= config.pad_token_id + 1
+    planned_size(recipe, section)
+    most = most_tokens(config)
     if most is not None and windows.max_length > most:
         raise ModelError(
             f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "

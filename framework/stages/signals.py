@@ -1,47 +1,70 @@
 """The stage that asks a teacher about every question of a split, once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
-from framework.data.windows import cut_windows
-from framework.data.windows_section import WindowSettings
-from framework.inference import all_logits
-from framework.models.build import pretrained_model
-from framework.models.tokenizers import load_model_tokenizer
 from framework.signals.collect import collect
-from framework.signals.shards import FORMAT
+from framework.signals.shards import FORMAT, SignalReader
 from framework.signals.span import SpanSignal
+from framework.signals.teacher_pass import TeacherPass
 from framework.stages.stage import Context, Stage
+from framework.teachers.section import own_settings
 
 
-def signals_stage(context: Context, name: str, model: Stage, split: str, windows: WindowSettings) -> Stage:
-    """Collect the signals of teacher `name` on a split into the store."""
-    task, settings = context.recipe.task, context.recipe.signals
-    examples = context.data[split].examples
-    title = f"collect signals of {name} on '{split}'"
+@dataclass(frozen=True)
+class Collection:
+    """A teacher's signals on a split: the stage that collects them, and the pass of the teacher that it takes."""
 
-    def make(folder: Path) -> dict[str, Any]:
-        source = model.folder(context.store) / "model"
-        tokenizer = load_model_tokenizer(source)
-        teacher = pretrained_model(task, source, seed=0)
-        pad_id = int(tokenizer.pad_token_id)
+    teacher: str
+    split: str
+    stage: Stage
+    teacher_pass: TeacherPass
 
-        def opinions(part: Sequence[Example]) -> list[SpanSignal]:
-            cut = cut_windows(part, tokenizer, windows)
-            logits = all_logits(task, teacher, cut, pad_id, settings.batch_size, context.precision)
-            return task.write_signals(part, cut, logits)
 
-        return collect(folder, examples, opinions, settings, context.progress, title)
-
+def collection(
+    context: Context, name: str, models: Sequence[Stage], split: str, hints: Mapping[str, Collection]
+) -> Collection:
+    """The signals of teacher `name` on a split. models: the trained one, or one a fold; hints: others' signals on it."""
+    recipe = context.recipe
+    teacher, settings = recipe.teachers[name], recipe.signals
+    reading = context.reading(teacher.windows or recipe.windows)
     inputs = {
-        "model": model.digest,
-        "task": task.kind,
+        "models": [model.digest for model in models],
+        "teacher": own_settings(teacher),
+        "task": recipe.task.kind,
         "data": context.data[split].digest,
-        "windows": windows.model_dump(),
-        "signals": settings.model_dump(),
+        "unanswerable": recipe.data.unanswerable,
+        "windows": reading.windows.model_dump(),
+        "hints": {other: found.stage.digest for other, found in hints.items()},
+        "signals": settings.model_dump(include={"top_k", "batch_size"}),
         "precision": context.precision,
         "format": FORMAT,
     }
-    return Stage(title, "signals", inputs, make)
+    title = f"collect signals of {name} on '{split}'"
+    teacher_pass = TeacherPass(
+        name=name,
+        teacher=teacher,
+        reading=reading,
+        models=tuple(model.folder(context.store) / "model" for model in models),
+        examples=context.data[split].examples,
+        folder=context.store.folder("signals", inputs),
+        hints=tuple(found.teacher_pass.folder for found in hints.values()),
+        settings=settings,
+    )
+    return Collection(name, split, Stage(title, "signals", inputs, _maker(context, teacher_pass, title)), teacher_pass)
+
+
+def _maker(context: Context, teacher_pass: TeacherPass, title: str) -> Any:
+    def make(folder: Path) -> dict[str, Any]:
+        ask = teacher_pass.open()
+        shown = [SignalReader(hint) for hint in teacher_pass.hints]
+
+        def opinions(part: Sequence[Example]) -> list[SpanSignal]:
+            return ask(part, [[reader.signal(example) for example in part] for reader in shown])
+
+        return collect(folder, teacher_pass.examples, opinions, teacher_pass.settings, context.progress, title)
+
+    return make

@@ -12,6 +12,10 @@ class Student(Training):
     model: ModelSource
     tokenizer: TokenizerSource = PretrainedTokenizer()
     split: str = Field(default="train", description="Split that the student is trained on.")
+    unlabelled: list[str] = Field(
+        default_factory=list,
+        description="Splits whose questions are added without their answers: only what teachers think of them counts.",
+    )
 
     @model_validator(mode="after")
     def _check_tokenizer(self) -> "Student":

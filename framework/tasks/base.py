@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.data.windows import Windows
+from framework.signals.source import SignalSource, TeacherSignals
 from framework.signals.span import SpanSignal
 from framework.training.items import TrainingItems
 
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Logits = Sequence[NDArray[np.float32]]  # of every window: [H, tokens]
-
-
-class SignalSource(Protocol):
-    """Whatever knows teachers' signals: a store, or an ensemble of stores."""
-
-    def signal(self, example: Example) -> SpanSignal:
-        """The signal about `example`. Raises StoreError if there is none."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +54,20 @@ class Task(Protocol):
         pad_id: int,
         signals: SignalSource | None,
         temperatures: Sequence[float],
-    ) -> tuple[TrainingItems, Mapping[str, float]]:
-        """Windows with gold positions and signals at each temperature, and figures worth reporting."""
+        at_hand: bool,
+    ) -> TrainingItems:
+        """Windows with gold positions and signals at each temperature: read now if all are `at_hand`, else when needed."""
+
+    def moved_mass(self, examples: Sequence[Example], windows: Windows, teacher: TeacherSignals) -> float:
+        """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
 
     def write_signals(self, examples: Sequence[Example], windows: Windows, logits: Logits) -> list[SpanSignal]:
         """A signal for each example."""
+
+    def predict_from_signals(
+        self, examples: Sequence[Example], signals: Sequence[SpanSignal], unanswerable: bool
+    ) -> dict[str, Any]:
+        """Predictions by example id, as `predict` gives them, from what teachers think."""
 
     def predict(
         self, examples: Sequence[Example], windows: Windows, logits: Logits, unanswerable: bool

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from framework.data.example import Example
     from framework.data.windows import Windows
+    from framework.signals.source import SignalSource, TeacherSignals
     from framework.signals.span import SpanSignal
-    from framework.tasks.base import Logits, Scores, SignalSource
+    from framework.tasks.base import Logits, Scores
     from framework.training.items import TrainingItems
 
 
@@ -47,11 +48,18 @@ class ExtractiveQA(Section):
         pad_id: int,
         signals: "SignalSource | None",
         temperatures: Sequence[float],
-    ) -> "tuple[TrainingItems, Mapping[str, float]]":
-        """Windows with gold positions and signals at each temperature, and figures worth reporting."""
+        at_hand: bool,
+    ) -> "TrainingItems":
+        """Windows with gold positions and signals at each temperature: read now if all are `at_hand`, else when needed."""
         from framework.tasks.span_items import span_items
 
-        return span_items(examples, windows, pad_id, signals, temperatures)
+        return span_items(examples, windows, pad_id, signals, temperatures, at_hand)
+
+    def moved_mass(self, examples: "Sequence[Example]", windows: "Windows", teacher: "TeacherSignals") -> float:
+        """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
+        from framework.tasks.span_items import moved_mass
+
+        return moved_mass(examples, windows, teacher)
 
     def write_signals(self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits") -> "list[SpanSignal]":
         """A signal for each example."""
@@ -59,6 +67,21 @@ class ExtractiveQA(Section):
         from framework.tasks.span_outputs import teacher_windows
 
         return [write_signal(found) for found in teacher_windows(len(examples), windows, logits)]
+
+    def predict_from_signals(
+        self, examples: "Sequence[Example]", signals: "Sequence[SpanSignal]", unanswerable: bool
+    ) -> dict[str, Any]:
+        """Predictions by example id, as `predict` gives them, from what teachers think."""
+        from framework.evaluation.signal_decode import decode_signal
+        from framework.tasks.span_outputs import prediction_record
+
+        return {
+            example.id: prediction_record(
+                decode_signal(example.context, signal, self.n_best, self.max_answer_length, null=unanswerable),
+                self.null_threshold,
+            )
+            for example, signal in zip(examples, signals, strict=True)
+        }
 
     def predict(
         self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits", unanswerable: bool

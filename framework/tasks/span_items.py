@@ -1,6 +1,7 @@
 """Training items of extractive question answering: gold tokens and signals in the tokens of every window."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,11 @@ from numpy.typing import NDArray
 from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.signals.reading import CharacterMap, WindowMass, map_characters, read_window
-from framework.tasks.base import SignalSource
-from framework.training.items import ReadSignals, TrainingItems
+from framework.signals.source import SignalSource, TeacherSignals
+from framework.signals.span import SpanSignal, temper
+from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems
+
+_Sides = tuple[WindowMass, WindowMass]
 
 
 def span_items(
@@ -18,36 +22,114 @@ def span_items(
     pad_id: int,
     signals: SignalSource | None,
     temperatures: Sequence[float],
-) -> tuple[TrainingItems, Mapping[str, float]]:
-    """Items of all windows, and `moved_mass`: the share of the teachers' mass (T = 1) that no student token covered."""
+    at_hand: bool,
+) -> TrainingItems:
+    """Items of all windows, with signals at each temperature: read now if they are `at_hand`, else when needed."""
     positions = np.full((len(windows), 2), -1, np.int32)
-    read: dict[float, list[tuple[WindowMass, WindowMass]]] = {temperature: [] for temperature in temperatures}
-    places: list[NDArray[np.int32]] = []
-    moved = []
+    for row, number in enumerate(windows.example):
+        positions[row] = _gold(examples[number], _Window.of(windows, row, examples[number]))
+    if signals is None or not temperatures:
+        return TrainingItems(windows, positions, None, pad_id)
+    coming = SignalsAsTheyCome(examples, windows, signals, tuple(temperatures))
+    return TrainingItems(windows, positions, _read_all(coming) if at_hand else coming, pad_id)
+
+
+def moved_mass(examples: Sequence[Example], windows: Windows, teacher: TeacherSignals) -> float:
+    """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
+    moved = np.zeros(len(windows))
+    for row, number in enumerate(windows.example):
+        window = _Window.of(windows, row, examples[number])
+        sides = read_window(temper(teacher.signal(examples[number]), 1.0), window.characters, window.count)
+        moved[row] = sum(side.moved for side in sides) / 2
+    return float(moved.mean())
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window as signals see it: `token_of` [C + 1] are the places of its support and, last, of "no answer here"."""
+
+    characters: CharacterMap
+    token_of: NDArray[np.int32]
+
+    @property
+    def count(self) -> int:
+        return len(self.token_of) - 1
+
+    @staticmethod
+    def of(windows: Windows, row: int, example: Example) -> "_Window":
+        tokens = windows.slice_of(row)
+        support = np.flatnonzero(windows.support[tokens])
+        reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
+        characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
+        return _Window(characters, np.append(support, windows.null[row]).astype(np.int32))
+
+
+@dataclass(frozen=True)
+class SignalsAsTheyCome:
+    """Signals that are read when a batch asks for them, and kept for the next time."""
+
+    examples: Sequence[Example]
+    windows: Windows
+    source: SignalSource
+    temperatures: tuple[float, ...]
+    _known: dict[int, Mapping[float, list[_Sides]]] = field(default_factory=dict)  # by window; alternatives
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See WindowSignals."""
+        self.source.announce(
+            [
+                [self.examples[self.windows.example[row]] for row in rows if int(row) not in self._known]
+                for rows in batches
+            ]
+        )
+
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+        """See WindowSignals."""
+        read = [self.alternatives(int(row)) for row in rows]
+        places = [self._window(int(row)).token_of for row in rows]
+        return {t: columns([found[t][choice % len(found[t])] for found in read], places) for t in self.temperatures}
+
+    def alternatives(self, row: int) -> Mapping[float, list[_Sides]]:
+        """Every alternative of a window at every temperature."""
+        if row not in self._known:
+            window, example = self._window(row), self.examples[self.windows.example[row]]
+            self._known[row] = {
+                t: [_sides(signal, window) for signal in self.source.signals(example, t)] for t in self.temperatures
+            }
+        return self._known[row]
+
+    def _window(self, row: int) -> _Window:
+        return _Window.of(self.windows, row, self.examples[self.windows.example[row]])
+
+
+def _sides(signal: SpanSignal, window: _Window) -> _Sides:
+    return read_window(signal, window.characters, window.count)
+
+
+def _read_all(coming: SignalsAsTheyCome) -> SignalsAtHand:
+    """All windows' signals as columns."""
+    windows, examples = coming.windows, coming.examples
+    read: dict[float, list[list[_Sides]]] = {t: [] for t in coming.temperatures}
+    places = []
     bounds = windows.of_examples(len(examples))
     for number, example in enumerate(examples):
-        signal = signals.signal(example) if signals is not None and temperatures else None
+        signals = {t: coming.source.signals(example, t) for t in coming.temperatures}
         for row in range(bounds[number], bounds[number + 1]):
-            tokens = windows.slice_of(row)
-            support = np.flatnonzero(windows.support[tokens])
-            reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
-            characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
-            token_of = np.append(support, windows.null[row]).astype(np.int32)
-            positions[row] = _gold(example, characters, len(support), token_of)
-            if signal is None:
-                continue
-            places.append(token_of)
-            for temperature in temperatures:
-                read[temperature].append(read_window(signal, characters, len(support), temperature))
-            native = read_window(signal, characters, len(support), 1.0)
-            moved.append(sum(side.moved for side in native) / 2)
-    read_signals = {temperature: _columns(masses, places) for temperature, masses in read.items() if masses}
-    figures = {"moved_mass": float(np.mean(moved))} if moved else {}
-    return TrainingItems(windows, positions, read_signals, pad_id), figures
+            window = _Window.of(windows, row, example)
+            places.append(window.token_of)
+            for t, alternatives in signals.items():
+                read[t].append([_sides(signal, window) for signal in alternatives])
+    return SignalsAtHand(
+        {
+            t: [columns([found[choice] for found in rows], places) for choice in range(len(rows[0]))]
+            for t, rows in read.items()
+        }
+    )
 
 
-def _gold(example: Example, characters: CharacterMap, count: int, token_of: NDArray[np.int32]) -> tuple[int, int]:
+def _gold(example: Example, window: _Window) -> tuple[int, int]:
     """The gold start and end token: "no answer here" in a window that does not show all of it, -1 if unlabelled."""
+    count, token_of, characters = window.count, window.token_of, window.characters
     null = int(token_of[count])
     if example.answers is None:
         return -1, -1
@@ -60,18 +142,18 @@ def _gold(example: Example, characters: CharacterMap, count: int, token_of: NDAr
     return (null, null) if count in (start, end) else (int(token_of[start]), int(token_of[end]))
 
 
-def _columns(masses: list[tuple[WindowMass, WindowMass]], places: list[NDArray[np.int32]]) -> ReadSignals:
-    """Masses of all windows as columns, filled up to the longest with mass 0 on the null position."""
+def columns(masses: Sequence[_Sides], places: Sequence[NDArray[np.int32]]) -> ReadSignals:
+    """Masses of some windows as columns, filled up to the longest with mass 0 on the null position."""
     width = max(len(side.places) for sides in masses for side in sides)
-    columns = ReadSignals(
+    result = ReadSignals(
         places=np.zeros((len(masses), 2, width), np.int32),
         mass=np.zeros((len(masses), 2, width), np.float32),
         tail=np.zeros((len(masses), 2), np.float32),
     )
     for row, (sides, token_of) in enumerate(zip(masses, places, strict=True)):
-        columns.places[row] = token_of[-1]
+        result.places[row] = token_of[-1]
         for head, side in enumerate(sides):
-            columns.places[row, head, : len(side.places)] = token_of[side.places]
-            columns.mass[row, head, : len(side.places)] = side.mass
-            columns.tail[row, head] = side.tail
-    return columns
+            result.places[row, head, : len(side.places)] = token_of[side.places]
+            result.mass[row, head, : len(side.places)] = side.mass
+            result.tail[row, head] = side.tail
+    return result

@@ -1,17 +1,60 @@
 """What a teacher is to the rest of distil."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from framework.data.windows_section import WindowSettings
-from framework.training.section import Training
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.data.example import Example
+    from framework.data.windows_section import WindowSettings
+    from framework.models.kind import ModelKind
+    from framework.progress import Progress
+    from framework.readers.base import Reader, Reading
+    from framework.tasks.base import Task
+    from framework.teachers.section import Actor
+    from framework.training.objective import Objective
+    from framework.training.section import Training
 
 
 class Teacher(Protocol):
-    """A recipe's teacher section: its model, how that is fine-tuned, if at all, and the windows through which it reads."""
+    """A recipe's teacher section.
+
+    model, tokenizer: where they come from; fine_tune: how the model is trained on `split`, if at all; windows: how it
+    reads (default: as the recipe says); temperature: divides its logits before anything else; crossfit: number of folds
+    for out-of-fold signals; actor: what a Ray actor takes that streams its signals.
+    """
 
     kind: Any
     model: Any
     tokenizer: Any
-    fine_tune: Training | None
+    fine_tune: "Training | None"
     split: str
-    windows: WindowSettings | None
+    windows: "WindowSettings | None"
+    temperature: float | Literal["calibrated"]
+    crossfit: int | None
+    actor: "Actor"
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it is shown the signals of those teachers that take none."""
+
+    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+        """Which models it has; `config` is its model's configuration."""
+
+    def objective(
+        self,
+        reading: "Reading",
+        examples: "Sequence[Example]",
+        tokenizer: "PreTrainedTokenizerFast",
+        seed: int,
+        progress: "Progress",
+    ) -> "Objective":
+        """What it is fine-tuned towards."""
+
+    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+        """The trained model in `folder`. Raises ModelError."""
+
+    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+        """Its settings as plain data (pydantic gives it)."""

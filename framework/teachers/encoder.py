@@ -1,19 +1,26 @@
 """An encoder with a question-answering head, such as BERT (Devlin et al., arXiv 1810.04805)."""
 
-from typing import Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from framework.config import Section
 from framework.data.windows_section import WindowSettings
-from framework.models.section import (
-    LayersModel,
-    ModelSource,
-    PretrainedTokenizer,
-    TokenizerSource,
-    check_tokenizer_fits,
-)
+from framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
+from framework.teachers.section import Actor, Crossfit, TeacherTemperature, check_teacher
 from framework.training.section import Training
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.data.example import Example
+    from framework.models.kind import ModelKind
+    from framework.progress import Progress
+    from framework.readers.base import Reader, Reading
+    from framework.tasks.base import Task
+    from framework.training.objective import Objective
 
 
 class Encoder(Section):
@@ -25,16 +32,40 @@ class Encoder(Section):
     fine_tune: Training | None = Field(default=None, description="Left out: the model is taken as it is.")
     split: str = Field(default="train", description="Split that the teacher is fine-tuned on.")
     windows: WindowSettings | None = Field(default=None, description="Default: the recipe's windows.")
+    temperature: TeacherTemperature = 1.0
+    crossfit: Crossfit = None
+    actor: Actor = Actor()
+    takes_hints: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _check(self) -> "Encoder":
-        if isinstance(self.model, LayersModel):
-            raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
-        check_tokenizer_fits(self.model, self.tokenizer)
-        if self.fine_tune is None and self.model.kind == "config":
-            raise ValueError(
-                "a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder"
-            )
-        if self.fine_tune is None and self.split != "train":
-            raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
+        check_teacher(self)
         return self
+
+    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+        """See Teacher."""
+        return task
+
+    def objective(
+        self,
+        reading: "Reading",
+        examples: "Sequence[Example]",
+        tokenizer: "PreTrainedTokenizerFast",
+        seed: int,
+        progress: "Progress",
+    ) -> "Objective":
+        """See Teacher: the gold answers."""
+        from framework.data.windows import cut_windows
+        from framework.losses.hard_label import HardLabel
+        from framework.training.distillation import Distillation
+
+        windows = cut_windows(examples, tokenizer, reading.windows, progress)
+        pad_id = int(tokenizer.pad_token_id)
+        items = reading.task.training_items(examples, windows, pad_id, None, (), at_hand=True)
+        return Distillation(reading.task, items, {"hard_label": HardLabel()}, seed)
+
+    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+        """See Teacher."""
+        from framework.readers.logits import logits_reader
+
+        return logits_reader(folder, reading)

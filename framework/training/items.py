@@ -1,8 +1,8 @@
 """What a student or teacher is trained on: windows, gold positions, and signals read at each loss's temperature."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,34 @@ class ReadSignals:
     mass: NDArray[np.float32]
     tail: NDArray[np.float32]
 
+    def of(self, rows: NDArray[np.int64]) -> "ReadSignals":
+        """Those of some windows."""
+        return ReadSignals(self.places[rows], self.mass[rows], self.tail[rows])
+
+
+class WindowSignals(Protocol):
+    """Signals of the windows: read beforehand, or as they come in."""
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """Say which windows will be asked for, in this order."""
+
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+        """Those of the windows `rows` by temperature; of A alternatives the one numbered `choice` modulo A."""
+
+
+@dataclass(frozen=True)
+class SignalsAtHand:
+    """Signals read beforehand: for each temperature every alternative, for all windows."""
+
+    columns: Mapping[float, Sequence[ReadSignals]]
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See WindowSignals; nothing has to be fetched."""
+
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+        """See WindowSignals."""
+        return {t: alternatives[choice % len(alternatives)].of(rows) for t, alternatives in self.columns.items()}
+
 
 @dataclass(frozen=True)
 class TrainingItems:
@@ -35,16 +63,19 @@ class TrainingItems:
 
     windows: Windows
     positions: NDArray[np.int32]
-    signals: Mapping[float, ReadSignals]
+    signals: WindowSignals | None
     pad_id: int
 
 
-def model_inputs(windows: Windows, rows: NDArray[np.int64], pad_id: int) -> "dict[str, Tensor]":
-    """The windows `rows` padded to the longest: input_ids, attention_mask and, if any, token_type_ids, int64 [B, L]."""
+def model_inputs(
+    windows: Windows, rows: NDArray[np.int64], pad_id: int, length: int | None = None
+) -> "dict[str, Tensor]":
+    """The windows `rows` padded to `length`, by default the longest's: input_ids, attention_mask and, if any,
+    token_type_ids, int64 [B, L]."""
     import torch
 
     lengths = windows.lengths[rows]
-    inside = np.arange(int(lengths.max())) < lengths[:, None]
+    inside = np.arange(length or int(lengths.max())) < lengths[:, None]
     places = _token_places(windows, rows, inside)
     inputs = {
         "input_ids": np.where(inside, windows.input_ids[places], pad_id),
@@ -55,8 +86,8 @@ def model_inputs(windows: Windows, rows: NDArray[np.int64], pad_id: int) -> "dic
     return {name: torch.from_numpy(values.astype(np.int64)) for name, values in inputs.items()}
 
 
-def batch_targets(items: TrainingItems, rows: NDArray[np.int64], counts: bool) -> "HeadTargets":
-    """The targets of the windows `rows`; with `counts` false they weigh nothing."""
+def batch_targets(items: TrainingItems, rows: NDArray[np.int64], counts: bool, choice: int) -> "HeadTargets":
+    """The targets of the windows `rows`; with `counts` false they weigh nothing. choice: of alternative signals."""
     import torch
 
     from framework.losses.total import HeadTargets
@@ -67,24 +98,25 @@ def batch_targets(items: TrainingItems, rows: NDArray[np.int64], counts: bool) -
     support = torch.from_numpy(windows.support[_token_places(windows, rows, inside)] & inside)
     mask = support.clone()
     mask[torch.arange(len(rows)), torch.from_numpy(windows.null[rows].astype(np.int64))] = True
+    signals = items.signals.read(rows, choice) if items.signals is not None else {}
     return HeadTargets(
         mask=mask,
         position=torch.from_numpy(items.positions[rows].astype(np.int64)),
         weight=torch.full((len(rows),), float(counts)),
-        signals={t: _dense(signals, rows, support) for t, signals in items.signals.items()},
+        signals={temperature: _dense(columns, support) for temperature, columns in signals.items()},
     )
 
 
-def _dense(signals: ReadSignals, rows: NDArray[np.int64], support: "Tensor") -> "Tensor":
+def _dense(signals: ReadSignals, support: "Tensor") -> "Tensor":
     """Probabilities float32 [B, H, L]."""
     import torch
 
-    places = torch.from_numpy(signals.places[rows].astype(np.int64))
+    places = torch.from_numpy(signals.places.astype(np.int64))
     shape = (*places.shape[:2], support.shape[1])
-    result = torch.zeros(shape).scatter_add_(2, places, torch.from_numpy(signals.mass[rows]))
+    result = torch.zeros(shape).scatter_add_(2, places, torch.from_numpy(signals.mass))
     named = torch.zeros(shape, dtype=torch.bool).scatter_(2, places, True)
     free = support.unsqueeze(1) & ~named
-    each = torch.from_numpy(signals.tail[rows]).unsqueeze(-1) / free.sum(-1, keepdim=True).clamp_min(1)
+    each = torch.from_numpy(signals.tail).unsqueeze(-1) / free.sum(-1, keepdim=True).clamp_min(1)
     return result.addcmul_(free, each)
 
 

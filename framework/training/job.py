@@ -5,26 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framework.losses.base import Loss
-from framework.tasks.base import Task
-from framework.training.items import TrainingItems
+from framework.training.objective import Objective
 from framework.training.section import Engine, Training
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Train the model in `initial` on `items`; leave the result in `output`/model, checkpoints beside it.
+    """Train the model in `initial` towards `objective`; leave the result in `output`/model, checkpoints beside it.
 
     precision and workers are what engine's `auto` came to; seed decides order and dropout.
     """
 
-    task: Task
+    objective: Objective
     initial: Path
     output: Path
-    items: TrainingItems
     training: Training
     engine: Engine
-    losses: Mapping[str, Loss]
     precision: str
     workers: int
     seed: int
@@ -48,7 +44,7 @@ class Report:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a finished training was: optimizer steps, windows seen, and seconds over all its attempts."""
+    """What a finished training was: optimizer steps, items (windows, prompts) seen, seconds over all its attempts."""
 
     steps: int
     windows: int

@@ -7,11 +7,8 @@ from typing import Any
 from framework.data.batches import accumulation_steps, epoch_batches, micro_batches
 from framework.device import default_device
 from framework.errors import TrainingError
-from framework.losses.total import HeadTargets, total_loss
-from framework.models.build import pretrained_model
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from framework.training.engine import build_engine, full_weights, join_process_group
-from framework.training.items import batch_targets, model_inputs, to_device
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from framework.training.meter import Meter
 
@@ -21,14 +18,15 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
 
     Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite.
     """
-    training, items = job.training, job.items
+    training, objective = job.training, job.objective
+    lengths = objective.lengths
     join_process_group(rank, world_size)
     _seed(job.seed, rank)
     accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
-    epoch_steps = -(-len(items.windows) // training.batch_size)
+    epoch_steps = -(-len(lengths) // training.batch_size)
     total_steps = epoch_steps * training.epochs
     engine = build_engine(
-        pretrained_model(job.task, job.initial, job.seed),
+        objective.build(job.initial, job.seed),
         training,
         job.engine,
         job.precision,
@@ -36,24 +34,26 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
         world_size,
         total_steps,
     )
-    meter = Meter(list(job.losses))
+    meter = Meter(list(objective.terms))
+    device = default_device()
     begin = load_checkpoint(engine, meter, job.checkpoints, rank)
     step, started = begin.step, time.monotonic()
     report(Report("resume", step, step / epoch_steps, total_steps))
     engine.train()
 
     for epoch in range(step // epoch_steps, training.epochs):
-        batches = epoch_batches(items.windows.lengths, training.batch_size, job.seed, epoch)
-        for batch in batches[step - epoch * epoch_steps :]:
+        batches = epoch_batches(lengths, training.batch_size, job.seed, epoch)[step - epoch * epoch_steps :]
+        parts = [list(micro_batches(batch, rank, world_size, accumulation)) for batch in batches]
+        objective.announce([rows for part in parts for rows, _ in part])
+        for batch, part in zip(batches, parts, strict=True):
             lr = engine.get_lr()[0]
-            for rows, counts in micro_batches(batch, rank, world_size, accumulation):
-                inputs = model_inputs(items.windows, rows, items.pad_id)
-                targets = batch_targets(items, rows, counts)
-                loss, terms = _forward(engine, job, inputs, targets, step / total_steps)
+            for rows, counts in part:
+                values = objective.batch(rows, counts, step).to(device)
+                loss, terms = objective.loss(engine, values, step / total_steps)
                 # DeepSpeed divides by accumulation and workers; the loss is a mean over the batch.
                 engine.backward(loss * (world_size * accumulation / len(batch)))
                 engine.step()
-                meter.add(loss.detach(), terms, rows if counts else rows[:0], items.windows)
+                meter.add(loss.detach(), terms, lengths[rows] if counts else lengths[:0])
             step += 1
             at_epoch_end = step % epoch_steps == 0
             if step % training.log_every == 0 or at_epoch_end:
@@ -71,15 +71,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
 
     _save_result(engine, job, rank)
     seconds = _position(begin, step, started).seconds
-    return TrainingSummary(total_steps, len(items.windows) * training.epochs, seconds)
-
-
-def _forward(
-    engine: Any, job: TrainingJob, inputs: dict[str, Any], targets: HeadTargets, progress: float
-) -> tuple[Any, dict[str, Any]]:
-    device = default_device()
-    logits = job.task.logits(engine(**to_device(inputs, device)))
-    return total_loss(job.losses, logits, targets.to(device), progress)
+    return TrainingSummary(total_steps, len(lengths) * training.epochs, seconds)
 
 
 def _seed(seed: int, rank: int) -> None:
@@ -105,4 +97,4 @@ def _position(begin: Position, step: int, started: float) -> Position:
 def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:
     weights = full_weights(engine)
     if rank == 0:
-        engine.module.save_pretrained(str(job.output / "model"), state_dict=weights)
+        job.objective.save(engine.module, weights, job.output / "model")

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows import Windows
-
 
 class Meter:
     """Sums losses on the device and brings them over only when they are read."""
@@ -20,14 +18,14 @@ class Meter:
         self._tokens = 0
         self._since = time.monotonic()
 
-    def add(self, loss: Any, terms: dict[str, Any], rows: NDArray[np.int64], windows: Windows) -> None:
-        """Note a micro-batch: its summed loss, its terms' sums, and the windows that count in it."""
+    def add(self, loss: Any, terms: dict[str, Any], lengths: NDArray[np.int64]) -> None:
+        """Note a micro-batch: its summed loss, its terms' sums, and the lengths of the items that count in it."""
         import torch
 
         values = torch.stack([loss.double(), *(term.double() for term in terms.values())])
         self._sums = values if self._sums is None else self._sums + values
-        self._count += len(rows)
-        self._tokens += int(windows.lengths[rows].sum())
+        self._count += len(lengths)
+        self._tokens += int(lengths.sum())
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint has to hold so that means come out as if training had never stopped."""

@@ -22,7 +22,7 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.signals.shards import SignalReader, bytes_on_disk, write_shard
-from framework.signals.span import Side, tempered
+from framework.signals.span import Side, probabilities, temper_side
 from launch.quiet import be_quiet, quiet_transformers
 from tracking.report import markdown_table
 
@@ -70,8 +70,8 @@ def main() -> None:
 
 def _divergence(whole: Side, kept: Side, temperature: float) -> float:
     """KL from the whole signal to what reading the stored one gives: the tail spread over the entries left out."""
-    masses, null, _ = tempered(whole, temperature)
-    kept_masses, kept_null, tail = tempered(kept, temperature)
+    masses, null, _ = probabilities(temper_side(whole, temperature))
+    kept_masses, kept_null, tail = probabilities(temper_side(kept, temperature))
     order = np.argsort(-whole.log_mass, kind="stable")
     rest = np.full(len(masses), tail / max(1, kept.tail_size))
     rest[order[: len(kept_masses)]] = kept_masses

@@ -11,7 +11,7 @@ from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.signals.reading import dense, map_characters, read_window
-from framework.signals.span import Side, SpanSignal, keep_top, write_signal
+from framework.signals.span import Side, SpanSignal, keep_top, temper, write_signal
 from framework.tasks.span_items import span_items
 from framework.tasks.span_outputs import teacher_windows
 from tests.tokenizing import KINDS, contexts, tokenizer
@@ -54,7 +54,7 @@ def test_mass_is_conserved_for_any_pair_of_tokenizers(
         tokens = windows.slice_of(row)
         spans = windows.spans[tokens][windows.support[tokens]]
         characters = map_characters(len(context), spans, tuple(windows.reach[row]))
-        for read in read_window(stored, characters, len(spans), temperature):
+        for read in read_window(temper(stored, temperature), characters, len(spans)):
             masses = dense(read, len(spans))
             assert masses.min() >= 0
             assert masses.sum() == pytest.approx(1, abs=1e-9)
@@ -118,13 +118,13 @@ def test_a_tail_lies_in_a_window_as_far_as_the_window_shows_the_context() -> Non
     side = Side(np.asarray([0]), np.log([0.5]), float(np.log(0.1)), float(np.log(0.4)), tail_size=8)
     spans = np.asarray([[0, 2], [2, 4], [4, 5]], np.int32)
     characters = map_characters(20, spans, (0, 5))
-    start, end = read_window(SpanSignal(side, side), characters, 3, 1.0)
+    start, end = read_window(SpanSignal(side, side), characters, 3)
     # A quarter of the context is in reach: 0.1 of the tail, for the two tokens that are not named.
     assert dense(start, 3) == pytest.approx([0.5, 0.05, 0.05, 0.4])
     assert dense(end, 3) == pytest.approx(dense(start, 3))
     # Where every token is named the tail has no room.
     one = map_characters(20, spans[:1], (0, 2))
-    assert dense(read_window(SpanSignal(side, side), one, 1, 1.0)[0], 1) == pytest.approx([0.5, 0.5])
+    assert dense(read_window(SpanSignal(side, side), one, 1)[0], 1) == pytest.approx([0.5, 0.5])
 
 
 def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:

@@ -12,7 +12,7 @@ from framework.progress import SILENT
 from framework.signals.collect import collect
 from framework.signals.section import Signals
 from framework.signals.shards import SignalReader, bytes_on_disk, write_shard
-from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, tempered
+from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, probabilities, temper_side
 
 
 def example(number: int, length: int = 50) -> Example:
@@ -125,7 +125,7 @@ def test_the_impossible_stays_impossible_at_every_temperature(tmp_path: Path, lo
         write_shard(tmp_path / "shard-00000.arrow", [example(0)], [SpanSignal(side, side)], top_k)
         stored = SignalReader(tmp_path).signal(example(0)).start
         for temperature in (0.1, 1.0, 10.0):
-            masses, null, tail = tempered(stored, temperature)
+            masses, null, tail = probabilities(temper_side(stored, temperature))
             assert masses.sum() + null + tail == pytest.approx(1, abs=1e-12)
             assert null == pytest.approx(0, abs=1e-6)
             if top_k > 1:

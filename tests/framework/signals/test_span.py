@@ -12,7 +12,7 @@ from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
 from framework.losses.total import total_loss
-from framework.signals.span import Side, TeacherWindow, keep_top, log_softmax, tempered, write_signal
+from framework.signals.span import Side, TeacherWindow, keep_top, log_softmax, probabilities, temper_side, write_signal
 from framework.tasks.base import SignalSource
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.training.items import batch_targets
@@ -29,7 +29,7 @@ def side_of(values: np.ndarray) -> Side:
 
 @given(logits, temperatures)
 def test_a_temperature_after_storage_is_one_before_it(values: np.ndarray, temperature: float) -> None:
-    masses, null, tail = tempered(side_of(values), temperature)
+    masses, null, tail = probabilities(temper_side(side_of(values), temperature))
     assert np.append(masses, null) == pytest.approx(np.exp(log_softmax(values / temperature)), abs=1e-12)
     assert tail == 0
 
@@ -37,7 +37,7 @@ def test_a_temperature_after_storage_is_one_before_it(values: np.ndarray, temper
 @given(logits, temperatures, st.integers(1, 10))
 def test_the_tail_is_tempered_as_equal_parts(values: np.ndarray, temperature: float, count: int) -> None:
     kept = keep_top(side_of(values), count)
-    masses, null, tail = tempered(kept, temperature)
+    masses, null, tail = probabilities(temper_side(kept, temperature))
     parts = np.full(kept.tail_size, kept.tail - np.log(max(kept.tail_size, 1)))
     spelled_out = np.exp(log_softmax(np.concatenate([kept.log_mass, parts, [kept.null]]) / temperature))
     assert masses == pytest.approx(spelled_out[: len(masses)], abs=1e-9)

@@ -1,0 +1,19 @@
+"""Geometric mean of the teachers' probabilities: the mean of their logits (Yang et al., TextBrewer, arXiv 2002.12620)."""
+
+from typing import ClassVar, Literal
+
+from framework.config import Section
+from framework.ensembles.base import Consultation, Mixing, equal
+from framework.signals.span import Floats
+
+
+class Geometric(Section):
+    """p ∝ exp(Σ_k log p_k / K); for teachers with one tokenizer the softmax of the mean of their logits."""
+
+    rule: Literal["geometric"] = "geometric"
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "geometric"
+
+    def weigh(self, consultation: Consultation) -> Floats:
+        return equal(len(consultation.signals))

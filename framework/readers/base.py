@@ -1,0 +1,41 @@
+"""What a loaded model is to evaluation, to signals and to `distil answer`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from framework.data.example import Example
+from framework.data.windows_section import WindowSettings
+from framework.progress import SILENT, Progress
+from framework.signals.span import SpanSignal
+from framework.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model reads: the task, the windows, whether questions may have no answer, and how it is run.
+
+    batch_size: windows a forward pass; precision: fp32, bf16 or fp16.
+    """
+
+    task: Task
+    windows: WindowSettings
+    unanswerable: bool
+    batch_size: int
+    precision: str
+
+
+class Reader(Protocol):
+    """A loaded model. What it says about a question does not depend on what else it is asked at the same time."""
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model, shared ones once."""
+
+    def predict(
+        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+    ) -> dict[str, Any]:
+        """Predictions by example id, as predictions.json holds them. A text that the context lacks lies at -1:-1."""
+
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        """What the model thinks about each example. hints: other teachers' signals, for each of them [examples]."""

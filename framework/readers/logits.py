@@ -1,0 +1,56 @@
+"""Models that give logits over the tokens of windows: students and encoder teachers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.windows import Windows, cut_windows
+from framework.inference import all_logits
+from framework.models.build import count_parameters, pretrained_model
+from framework.models.tokenizers import load_model_tokenizer
+from framework.progress import SILENT, Progress
+from framework.readers.base import Reading
+from framework.signals.span import SpanSignal
+from framework.tasks.base import Logits
+
+
+@dataclass(frozen=True)
+class LogitsReader:
+    """See Reader."""
+
+    model: Any
+    tokenizer: Any
+    reading: Reading
+
+    @property
+    def parameters(self) -> int:
+        """See Reader."""
+        return count_parameters(self.model)
+
+    def predict(
+        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+    ) -> dict[str, Any]:
+        """See Reader."""
+        windows, logits = self._run(examples, progress, title)
+        return self.reading.task.predict(examples, windows, logits, self.reading.unanswerable)
+
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        """See Reader; hints are of no use to it."""
+        windows, logits = self._run(examples, SILENT, "")
+        return self.reading.task.write_signals(examples, windows, logits)
+
+    def _run(self, examples: Sequence[Example], progress: Progress, title: str) -> tuple[Windows, Logits]:
+        reading = self.reading
+        windows = cut_windows(examples, self.tokenizer, reading.windows)
+        pad_id = int(self.tokenizer.pad_token_id)
+        logits = all_logits(
+            reading.task, self.model, windows, pad_id, reading.batch_size, reading.precision, progress, title
+        )
+        return windows, logits
+
+
+def logits_reader(folder: Path, reading: Reading) -> LogitsReader:
+    """The model in `folder`. Raises ModelError."""
+    return LogitsReader(pretrained_model(reading.task, folder, seed=0), load_model_tokenizer(folder), reading)

@@ -1,0 +1,117 @@
+"""What the sections of a recipe demand of each other. Each check returns problems in words."""
+
+from typing import TYPE_CHECKING
+
+from framework.config import nearest_hint
+from framework.data.section import DEFAULT_SPLITS
+from framework.ensembles.weighted import Weighted
+from framework.losses.hard_label import HardLabel
+from framework.models.section import LayersModel
+from framework.students.section import Student
+
+if TYPE_CHECKING:
+    from framework.recipe import Recipe
+
+_TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
+
+
+def teacher_problems(recipe: "Recipe") -> list[str]:
+    """Names that cannot be, and teachers that nothing needs."""
+    problems = []
+    if not recipe.teachers and recipe.student is None:
+        problems.append("nothing to do: give `teachers`, a `student`, or both")
+    for name in recipe.teachers:
+        if name in _TAKEN or name.startswith("student_from_") or "/" in name or not name.strip():
+            problems.append(f"'{name}' cannot name a teacher: it means something else, or is no file name")
+    return problems
+
+
+def ensemble_problems(recipe: "Recipe") -> list[str]:
+    """An ensemble needs several teachers; several teachers of a student, an ensemble."""
+    names, ensemble = list(recipe.teachers), recipe.ensemble
+    if ensemble is None:
+        if len(names) > 1 and recipe.student is not None and recipe.distils:
+            return [
+                f"{len(names)} teachers ({', '.join(names)}): say how they become one, for example `ensemble: {{rule: mean}}`"
+            ]
+        problems = []
+    elif len(names) < 2:
+        return [f"`ensemble` combines teachers, and there is {len(names) or 'none'}: add teachers, or drop `ensemble`"]
+    else:
+        problems = ensemble.check(names) if isinstance(ensemble, Weighted) else []
+        if ensemble.needs_labels and recipe.student is not None and recipe.student.unlabelled:
+            problems.append(
+                f"student.unlabelled: the rule '{ensemble.rule}' weighs teachers by labels, which these questions lack: drop "
+                "`unlabelled`, or take another rule"
+            )
+    if recipe.signals.held_out is not None and not recipe.looked_at:
+        problems.append(
+            "signals.held_out is for calibrated temperatures and weights by F1, and there are none: drop it"
+        )
+    return problems
+
+
+def student_problems(recipe: "Recipe") -> list[str]:
+    """Losses, baselines and teachers have to belong to each other."""
+    student = recipe.student
+    if student is None:
+        # Defaults may be spelled out, as a resolved recipe does.
+        idle = {"baselines": recipe.baselines, "losses": recipe.losses != {"hard_label": HardLabel()}}
+        return [
+            f"`{name}` is for a student, and there is none: add `student`, or drop it"
+            for name, given in idle.items()
+            if given
+        ]
+    problems = []
+    copied = student.model.teacher if isinstance(student.model, LayersModel) else None
+    if recipe.distils and not recipe.teachers:
+        names = [name for name, loss in recipe.losses.items() if loss.source != "labels"]
+        problems.append(f"the losses {names} compare with teachers, and there are none: add `teachers`")
+    if recipe.teachers and not recipe.distils and copied is None and recipe.ensemble is None:
+        problems.append(
+            "no loss compares the student with the teachers: add one (kl, say) to `losses`, or drop `teachers`"
+        )
+    if copied is not None and copied not in recipe.teachers:
+        hint = nearest_hint(copied, list(recipe.teachers))
+        problems.append(f"student.model.teacher: no teacher is called '{copied}'; {hint}")
+    if student.unlabelled and not recipe.distils:
+        problems.append("student.unlabelled: no loss compares with a teacher, so nothing can be learnt there; drop it")
+    return [*problems, *_baseline_problems(recipe, student)]
+
+
+def _baseline_problems(recipe: "Recipe", student: Student) -> list[str]:
+    if recipe.baselines and not recipe.distils:
+        return ["`baselines` would repeat the student: no loss compares with a teacher; drop `baselines`"]
+    problems = []
+    legal = ["no_distillation", *(recipe.teachers if recipe.ensemble is not None else [])]
+    for name in recipe.baselines:
+        if name in recipe.teachers and recipe.ensemble is None:
+            problems.append(f"baselines: '{name}' is the only teacher: the student is that baseline; drop it")
+        elif name not in legal:
+            problems.append(f"baselines: unknown baseline '{name}'; {nearest_hint(name, legal)}")
+    if len(set(recipe.baselines)) < len(recipe.baselines):
+        problems.append("`baselines` names one twice")
+    if len(set(student.unlabelled)) < len(student.unlabelled) or student.split in student.unlabelled:
+        problems.append("student.unlabelled names a split twice, or the one that the student is trained on anyway")
+    return problems
+
+
+def split_problems(recipe: "Recipe") -> list[str]:
+    """Splits that are wanted have to be there, and those that are given have to be wanted."""
+    legal = recipe.data.names
+    wanted = {f"teachers.{name}.split": teacher.split for name, teacher in recipe.teachers.items() if teacher.fine_tune}
+    if recipe.student is not None:
+        wanted["student.split"] = recipe.student.split
+        wanted |= {f"student.unlabelled[{n}]": name for n, name in enumerate(recipe.student.unlabelled)}
+    wanted["evaluation.split"] = recipe.evaluation.split
+    if recipe.signals.held_out is not None:
+        wanted["signals.held_out"] = recipe.signals.held_out
+    problems = [
+        f"{place}: no split of `data` is called '{split}'; {nearest_hint(split, legal)}"
+        for place, split in wanted.items()
+        if split not in legal
+    ]
+    idle = [name for name in legal if name not in wanted.values()]
+    if idle and (recipe.data.cut is not None or recipe.data.extra or recipe.data.splits != DEFAULT_SPLITS):
+        problems.append(f"data: the split(s) {', '.join(idle)} are used by nothing: drop them")
+    return problems

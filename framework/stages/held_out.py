@@ -1,0 +1,37 @@
+"""The stage that looks at a teacher's signals on held-out labels: its temperature and its F1."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from framework.errors import DataError
+from framework.signals.calibration import calibrate
+from framework.signals.shards import SignalReader
+from framework.stages.signals import Collection
+from framework.stages.stage import Context, Stage
+
+
+def held_out_stage(context: Context, found: Collection) -> Stage:
+    """Calibrate a teacher's temperature and measure its signals. Raises DataError for a split without labels."""
+    recipe, split = context.recipe, context.data[found.split]
+    task, unanswerable = recipe.task, recipe.data.unanswerable
+    labelled = [example for example in split.examples if example.answers is not None]
+    if not labelled:
+        raise DataError(
+            f"signals.held_out: no question of split '{found.split}' carries an answer to compare with; name a labelled split"
+        )
+
+    def make(folder: Path) -> dict[str, Any]:
+        reader = SignalReader(found.teacher_pass.folder)
+        signals = [reader.signal(example) for example in labelled]
+        predictions = task.predict_from_signals(labelled, signals, unanswerable)
+        scores = task.score(labelled, predictions, unanswerable, resamples=100, seed=recipe.seed)
+        return {"f1": scores.metrics["f1"], **asdict(calibrate(labelled, signals))}
+
+    inputs = {
+        "signals": found.stage.digest,
+        "task": task.model_dump(mode="json"),
+        "data": split.digest,
+        "unanswerable": unanswerable,
+    }
+    return Stage(f"look at {found.teacher} on '{found.split}'", "held_out", inputs, make)

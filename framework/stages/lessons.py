@@ -1,0 +1,74 @@
+"""What models are trained on: teachers on labels, students on labels and on what teachers think."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from framework.answer import save_settings
+from framework.data.load import Split
+from framework.data.windows import cut_windows
+from framework.losses.base import Loss
+from framework.stages.stage import Context
+from framework.stages.teaching import Teaching
+from framework.stages.training import Lesson
+from framework.teachers.base import Teacher
+from framework.teachers.section import own_settings
+from framework.training.distillation import Distillation
+from framework.training.objective import Objective
+
+
+def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) -> Lesson:
+    """Labels."""
+    reading = context.reading(teacher.windows or context.recipe.windows)
+
+    @contextmanager
+    def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
+        yield teacher.objective(reading, split.examples, tokenizer, seed, context.progress), {}
+
+    return Lesson(
+        inputs={
+            "data": split.digest,
+            "task": context.recipe.task.kind,
+            "windows": reading.windows.model_dump(),
+            "losses": {},
+            "teacher": own_settings(teacher),
+        },
+        begin=begin,
+        note=lambda folder: save_settings(folder, reading, teacher),
+    )
+
+
+def student_lesson(
+    context: Context, split: Split, losses: Mapping[str, Loss], teaching: Teaching | None, seed: int
+) -> Lesson:
+    """Labels and, with `teaching`, signals."""
+    recipe = context.recipe
+    reading = context.reading(recipe.windows)
+    temperatures = sorted({loss.temperature for loss in losses.values() if loss.source == "signal"})
+
+    @contextmanager
+    def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
+        windows = cut_windows(split.examples, tokenizer, recipe.windows, context.progress)
+        figures: dict[str, Any] = {}
+        if teaching is None:
+            items = recipe.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
+            yield Distillation(recipe.task, items, losses, seed), figures
+            return
+        with teaching.open(context) as (source, at_hand):
+            items = recipe.task.training_items(
+                split.examples, windows, tokenizer.pad_token_id, source, temperatures, at_hand
+            )
+            yield Distillation(recipe.task, items, losses, seed), figures
+        figures.update(teaching.figures(context, split.examples, windows))
+
+    return Lesson(
+        inputs={
+            "data": split.digest,
+            "task": recipe.task.kind,
+            "windows": recipe.windows.model_dump(),
+            "losses": {key: loss.model_dump(mode="json") for key, loss in losses.items()},
+            "teaching": teaching.inputs(context) if teaching is not None else None,
+        },
+        begin=begin,
+        note=lambda folder: save_settings(folder, reading, None),
+    )

@@ -1,0 +1,137 @@
+"""The stages of one model: its tokenizer, its first weights, its training, its evaluation."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framework.data.folds import fold_of
+from framework.data.load import Split
+from framework.errors import DataError
+from framework.losses.base import Loss
+from framework.models.section import LayersModel, TrainedTokenizer
+from framework.readers.logits import logits_reader
+from framework.stages.evaluation import evaluation_stage
+from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage
+from framework.stages.lessons import student_lesson, teacher_lesson
+from framework.stages.stage import Context, Stage
+from framework.stages.teaching import Teaching
+from framework.stages.training import training_stage
+from framework.teachers.base import Teacher
+from framework.teachers.section import own_settings
+from framework.training.section import Training
+
+
+@dataclass(frozen=True)
+class ModelStages:
+    """The stages of one model of the table. role: teacher, baseline or student.
+
+    folds: trainings on all but one fold each, for out-of-fold signals; teaching: by whom a student is taught.
+    """
+
+    name: str
+    role: str
+    split: str | None
+    training: Training | None
+    tokenizer: Stage | None
+    initial: Stage
+    trained: Stage | None
+    folds: tuple[Stage, ...]
+    teaching: Teaching | None
+    evaluation: Stage
+
+    @property
+    def weights(self) -> Stage:
+        """The stage that leaves the model's final weights."""
+        return self.trained if self.trained is not None else self.initial
+
+    @property
+    def askable(self) -> tuple[Stage, ...]:
+        """The stages that leave the models that signals come from."""
+        return self.folds or (self.weights,)
+
+    @property
+    def making(self) -> Iterator[Stage]:
+        """All stages before the evaluation."""
+        return (stage for stage in (self.tokenizer, self.initial, self.trained, *self.folds) if stage is not None)
+
+
+def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages:
+    """A teacher and, with `crossfit`, its folds. Raises DataError for a fold without questions."""
+    recipe, training = context.recipe, teacher.fine_tune
+    seed = recipe.seed if training is None or training.seed is None else training.seed
+    tokenizer = _tokenizer(context, teacher.tokenizer, context.data[teacher.split]) if training is not None else None
+    initial = initial_stage(context, name, teacher, teacher, tokenizer, seed)
+    trained = None
+    folds: tuple[Stage, ...] = ()
+    if training is not None:
+        split = context.data[teacher.split]
+        lesson = teacher_lesson(context, teacher, split, seed)
+        trained = training_stage(context, name, initial, training, seed, lesson)
+        folds = tuple(
+            training_stage(
+                context,
+                f"{name} without fold {number + 1} of {teacher.crossfit}",
+                initial,
+                training,
+                seed,
+                teacher_lesson(context, teacher, part, seed),
+            )
+            for number, part in enumerate(_without_folds(name, split, teacher.crossfit))
+        )
+    weights = trained if trained is not None else initial
+    windows = teacher.windows or recipe.windows
+    evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.reader)
+    split_name = teacher.split if training is not None else None
+    return ModelStages(name, "teacher", split_name, training, tokenizer, initial, trained, folds, None, evaluation)
+
+
+def student_stages(
+    context: Context,
+    name: str,
+    role: str,
+    losses: Mapping[str, Loss],
+    teaching: Teaching | None,
+    teachers: Mapping[str, ModelStages],
+) -> ModelStages:
+    """A student. All students of a recipe begin with the same weights and see the same labelled data."""
+    recipe, student = context.recipe, context.recipe.student
+    assert student is not None
+    seed = recipe.seed if student.seed is None else student.seed
+    tokenizer = _tokenizer(context, student.tokenizer, context.data[student.split])
+    if isinstance(student.model, LayersModel):
+        initial = layers_stage(context, "the student", student.model, teachers[student.model.teacher].weights)
+    else:
+        initial = initial_stage(context, "the student", student, None, tokenizer, seed)
+    # Without a teacher there is nothing to learn from questions without labels.
+    split = student_split(context) if teaching is not None else context.data[student.split]
+    lesson = student_lesson(context, split, losses, teaching, seed)
+    trained = training_stage(context, name, initial, student, seed, lesson)
+    evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
+    return ModelStages(name, role, student.split, student, tokenizer, initial, trained, (), teaching, evaluation)
+
+
+def student_split(context: Context) -> Split:
+    """The student's questions: the labelled ones, and those of `student.unlabelled` without their answers."""
+    student = context.recipe.student
+    assert student is not None
+    labelled = context.data[student.split]
+    if not student.unlabelled:
+        return labelled
+    others = [context.data[name] for name in student.unlabelled]
+    examples = [example.without_label() for other in others for example in other.examples]
+    return Split([*labelled.examples, *examples], labelled.repaired, labelled.dropped)
+
+
+def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split]:
+    for number in range(folds or 0):
+        kept = [example for example in split.examples if fold_of(example, folds or 1) != number]
+        if len(kept) in (0, len(split.examples)):
+            raise DataError(
+                f"teachers.{name}.crossfit is {folds}, but the questions are about too few paragraphs: fold {number + 1} of "
+                f"{folds} has {len(split.examples) - len(kept)} of {len(split.examples)} questions; lower crossfit"
+            )
+        yield Split(kept, 0, 0)
+
+
+def _tokenizer(context: Context, settings: Any, split: Split) -> Stage | None:
+    return tokenizer_stage(context, settings, split) if isinstance(settings, TrainedTokenizer) else None

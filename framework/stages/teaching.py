@@ -1,0 +1,105 @@
+"""By whom a student is taught: its source of signals, from the stages that make them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.windows import Windows
+from framework.ensembles.base import Ensemble
+from framework.ensembles.source import EnsembleSource, weight_figures
+from framework.signals.joined import JoinedSignals
+from framework.signals.shards import SignalReader
+from framework.signals.source import OneTeacher, SignalSource, TeacherSignals
+from framework.stages.signals import Collection
+from framework.stages.stage import Context, Stage
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """collections: of every teacher, one a split; held_out: of those teachers about whom something has to be known first;
+    ensemble: None for a single teacher."""
+
+    collections: Mapping[str, Sequence[Collection]]
+    held_out: Mapping[str, Stage]
+    ensemble: Ensemble | None
+
+    def inputs(self, context: Context) -> dict[str, Any]:
+        """What the source depends on."""
+        return {
+            "teachers": {
+                name: {
+                    "signals": [found.stage.digest for found in parts],
+                    "temperature": context.recipe.teachers[name].temperature,
+                    "held_out": self.held_out[name].digest if name in self.held_out else None,
+                }
+                for name, parts in self.collections.items()
+            },
+            "ensemble": self.ensemble.model_dump(mode="json") if self.ensemble is not None else None,
+        }
+
+    def to_stream(self, context: Context) -> list[Collection]:
+        """Collections that are not complete, where the run streams."""
+        if context.stream is None:
+            return []
+        return [
+            found for parts in self.collections.values() for found in parts if not found.stage.is_done(context.store)
+        ]
+
+    @contextmanager
+    def open(self, context: Context) -> Iterator[tuple[SignalSource, bool]]:
+        """The source, and whether everything it knows is at hand. What is streamed is complete when the context ends."""
+        streamed = self.to_stream(context)
+        if not streamed:
+            yield self.source(context, {}), True
+            return
+        assert context.stream is not None
+        with context.stream([found.teacher_pass for found in streamed]) as streams:
+            yield self.source(context, streams), False
+
+    def source(self, context: Context, streams: Mapping[str, TeacherSignals], blind: bool = False) -> SignalSource:
+        """The source over streams, by folder, and over what is stored. blind: labels may not decide about weights."""
+        teachers = self.teachers(streams)
+        temperatures = {name: self._temperature(context, name) for name in teachers}
+        if self.ensemble is None:
+            (name,) = teachers
+            return OneTeacher(teachers[name], temperatures[name])
+        facts = {name: stage.facts(context.store) for name, stage in self.held_out.items()}
+        f1 = {name: float(found["f1"]) for name, found in facts.items()} if self.ensemble.needs_f1 else {}
+        return EnsembleSource(self.ensemble, teachers, temperatures, f1, blind)
+
+    def teachers(self, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
+        """Every teacher's signals, streamed or stored."""
+        return {
+            name: JoinedSignals(
+                [
+                    (found.teacher_pass.examples, streams.get(str(found.teacher_pass.folder)) or _stored(found))
+                    for found in parts
+                ]
+            )
+            for name, parts in self.collections.items()
+        }
+
+    def figures(self, context: Context, examples: Sequence[Example], windows: Windows) -> dict[str, Any]:
+        """Figures on the stored signals as a student reads them: moved mass, weights, temperatures."""
+        task, source = context.recipe.task, self.source(context, {})
+        facts: dict[str, Any] = {
+            "moved_mass": {
+                name: task.moved_mass(examples, windows, signals) for name, signals in self.teachers({}).items()
+            },
+            "teacher_temperature": {name: self._temperature(context, name) for name in self.collections},
+        }
+        if isinstance(source, EnsembleSource):
+            facts["weights"] = weight_figures(source, examples)
+        return facts
+
+    def _temperature(self, context: Context, name: str) -> float:
+        own = context.recipe.teachers[name].temperature
+        if isinstance(own, float):
+            return own
+        return float(self.held_out[name].facts(context.store)["temperature"])
+
+
+def _stored(found: Collection) -> SignalReader:
+    return SignalReader(found.teacher_pass.folder)

@@ -1,0 +1,62 @@
+"""What the sections of all kinds of teacher have in common."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from framework.config import Section
+from framework.models.section import LayersModel, check_tokenizer_fits
+
+
+class Actor(Section):
+    """What a Ray actor takes that streams a teacher's signals."""
+
+    cpus: float = Field(default=1.0, ge=0, description="CPU cores.")
+    gpus: float = Field(default=0.0, ge=0, description="GPUs; a share, such as 0.5, if several teachers sit on one.")
+
+
+TeacherTemperature = Annotated[
+    float | Literal["calibrated"],
+    Field(
+        description="Divides the teacher's logits; calibrated: the one that makes its probabilities fit the labels of "
+        "signals.held_out best."
+    ),
+]
+Crossfit = Annotated[
+    int | None,
+    Field(
+        ge=2,
+        description="Folds: each question's signal comes from a model that was not fine-tuned on its paragraph. Default: "
+        "from the one model that was fine-tuned on all.",
+    ),
+]
+
+
+def check_teacher(teacher: object) -> None:
+    """Refuse what no kind of teacher can do. Raises ValueError."""
+    model, fine_tune = teacher.model, teacher.fine_tune  # type: ignore[attr-defined]
+    if isinstance(model, LayersModel):
+        raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
+    check_tokenizer_fits(model, teacher.tokenizer)  # type: ignore[attr-defined]
+    temperature = teacher.temperature  # type: ignore[attr-defined]
+    if isinstance(temperature, float) and temperature < 0.01:
+        raise ValueError(f"temperature is {temperature:g}; expected at least 0.01, or 'calibrated'")
+    if fine_tune is not None:
+        return
+    if model.kind == "config":
+        raise ValueError("a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder")
+    if teacher.split != "train":  # type: ignore[attr-defined]
+        raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
+    if teacher.crossfit is not None:  # type: ignore[attr-defined]
+        raise ValueError(
+            "`crossfit` fine-tunes the teacher on folds, and this one is taken as it is: add `fine_tune`, or drop `crossfit`"
+        )
+
+
+_NOT_OWN = {"model", "tokenizer", "fine_tune", "split", "windows", "temperature", "crossfit", "actor"}
+
+
+def own_settings(teacher: object) -> dict[str, Any]:
+    """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads."""
+    values = teacher.model_dump(mode="json")  # type: ignore[attr-defined]
+    return {name: value for name, value in values.items() if name not in _NOT_OWN}

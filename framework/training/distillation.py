@@ -1,0 +1,81 @@
+"""The objective of models that give logits: gold positions and teachers' signals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.losses.base import Loss
+from framework.tasks.base import Task
+from framework.training.items import TrainingItems, batch_targets, model_inputs, to_device
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from framework.losses.total import HeadTargets
+
+
+@dataclass(frozen=True)
+class LogitsBatch:
+    """Inputs [B, L] and targets of B windows."""
+
+    inputs: "dict[str, Tensor]"
+    targets: "HeadTargets"
+
+    def to(self, device: "torch.device") -> "LogitsBatch":
+        """The same batch on `device`."""
+        return LogitsBatch(to_device(self.inputs, device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Train on `items` with `losses`; labels alone, without signals, are the plain case of it. seed: of random choices."""
+
+    task: Task
+    items: TrainingItems
+    losses: Mapping[str, Loss]
+    seed: int
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every window. [N]"""
+        return self.items.windows.lengths
+
+    @property
+    def terms(self) -> Sequence[str]:
+        """See Objective."""
+        return list(self.losses)
+
+    def build(self, initial: Path, seed: int) -> "nn.Module":
+        """See Objective."""
+        from framework.models.build import pretrained_model
+
+        model: nn.Module = pretrained_model(self.task, initial, seed)
+        return model
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See Objective."""
+        if self.items.signals is not None:
+            self.items.signals.announce(batches)
+
+    def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> LogitsBatch:
+        """See Objective. Alternative signals take turns at random, the same for all workers at a step."""
+        choice = int(np.random.default_rng([self.seed, step]).integers(2**31))
+        return LogitsBatch(
+            model_inputs(self.items.windows, rows, self.items.pad_id), batch_targets(self.items, rows, counts, choice)
+        )
+
+    def loss(self, engine: Any, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+        """See Objective."""
+        from framework.losses.total import total_loss
+
+        logits = self.task.logits(engine(**batch.inputs))
+        return total_loss(self.losses, logits, batch.targets, progress)
+
+    def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
+        """See Objective."""
+        module.save_pretrained(str(folder), state_dict=weights)
