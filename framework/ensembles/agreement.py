@@ -1,8 +1,8 @@
 """Weights that fall with a teacher's distance from the others.
 
-That opinions should count the less the further they are from the others is the idea of Carvalho and Larson (A consensual
-linear opinion pool, IJCAI 2013); the distance is the Jensen–Shannon divergence (Lin, Divergence measures based on the
-Shannon entropy, IEEE Transactions on Information Theory, 1991). The exponential is distil's own choice.
+That opinions should count the less the further they are from the others is the idea of Carvalho and Larson (A
+consensual linear opinion pool, IJCAI 2013); the distance is the Jensen–Shannon divergence (Lin, Divergence measures
+based on the Shannon entropy, IEEE Transactions on Information Theory, 1991). The exponential is distil's own choice.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
-"""Weights that fall with a teacher's entropy (Kwon et al., Adaptive knowledge distillation based on entropy, ICASSP 2020).
+"""Weights that fall with a teacher's entropy.
 
-The linear form of the weights is the one in which the authors of CA-MKD (Zhang et al., arXiv 2201.00007) compare with it.
+The idea is that of Kwon et al. (Adaptive knowledge distillation based on entropy, ICASSP 2020). The linear form, one minus
+a teacher's share in all entropies, is the plainest that has it.
 """
 
 from typing import ClassVar, Literal

@@ -1,4 +1,4 @@
-"""Geometric mean of the teachers' probabilities: the mean of their logits (Yang et al., TextBrewer, arXiv 2002.12620)."""
+"""Geometric mean of the teachers' probabilities: mean of logits (Yang et al., TextBrewer, arXiv 2002.12620)."""
 
 from typing import ClassVar, Literal
 

@@ -1,4 +1,7 @@
-"""One random teacher a batch (Fukuda et al., Efficient knowledge distillation from an ensemble of teachers, Interspeech 2017)."""
+"""One random teacher a batch.
+
+The source is Fukuda et al., Efficient knowledge distillation from an ensemble of teachers, Interspeech 2017.
+"""
 
 from typing import ClassVar, Literal
 

@@ -53,8 +53,8 @@ class EnsembleSource:
             return equal(len(self.teachers))
         if self.ensemble.needs_labels and example.answers is None:
             raise DataError(
-                f"the rule '{self.ensemble.rule}' weighs teachers by the gold answer, and question '{example.id}' has no "
-                "label; leave out unlabelled questions, or take another rule"
+                f"the rule '{self.ensemble.rule}' weighs teachers by the gold answer, and question '{example.id}' has "
+                "no label; leave out unlabelled questions, or take another rule"
             )
         weights = self.ensemble.weigh(Consultation(example, list(self.teachers), self._at(example, 1.0), self.f1))
         if weights.shape != (len(self.teachers),) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:

@@ -1,17 +1,24 @@
 """Sections by kind, and classes of the user's own by import path."""
 
+import sys
+import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from framework.config import Section
+from framework.ensembles import AnyEnsemble
+from framework.ensembles.base import Consultation, Mixing
 from framework.errors import RecipeError
 from framework.losses.base import Target, Weight
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
+from framework.signals.span import Floats
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.encoder import Encoder
 from tests.tiny import tiny_values
@@ -28,6 +35,19 @@ class Gentle(Section):
 
     def __call__(self, logits: Any, target: Target) -> Any:
         return logits.sum(-1) * 0
+
+
+class First(Section):
+    """A rule that trusts one teacher, by its number."""
+
+    rule: str
+    trusted: int = 0
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def weigh(self, consultation: Consultation) -> Floats:
+        return np.eye(len(consultation.signals))[self.trusted]
 
 
 class Patient(ExtractiveQA):
@@ -48,15 +68,17 @@ class NoSection:
     kind = "nothing"
 
 
+def offer(monkeypatch: pytest.MonkeyPatch, **contents: Any) -> None:
+    """Make a module `of_the_user` with these contents importable."""
+    module = types.ModuleType("of_the_user")
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, "of_the_user", module)
+
+
 @pytest.fixture
 def values(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """The tiny recipe with a loss, a task and a teacher from a module `of_the_user`."""
-    import sys
-    import types
-
-    module = types.ModuleType("of_the_user")
-    vars(module).update(Gentle=Gentle, Patient=Patient, Strict=Strict, NoSection=NoSection, number=3)
-    monkeypatch.setitem(sys.modules, "of_the_user", module)
+    offer(monkeypatch, Gentle=Gentle, Patient=Patient, Strict=Strict, NoSection=NoSection, number=3)
 
     def make(**changes: Any) -> dict[str, Any]:
         sections = {
@@ -116,6 +138,7 @@ def test_the_digest_depends_on_their_fields(values: Callable[..., dict[str, Any]
         ({"task": "extractive_qa"}, "expected a section with a `kind`"),
         ({"student__tokenizer": {"kind": "word_piece"}}, "did you mean 'wordpiece'"),
         ({"student__tokenizer": {"kind": 3}}, "unknown kind '3'"),
+        ({"student__tokenizer": {"kind": ["bpe"]}}, "unknown kind"),
     ],
     ids=str,
 )
@@ -126,8 +149,32 @@ def test_what_is_no_such_section_is_refused(
         recipe_from_values(values(**change), "here")
 
 
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("mean", "expected a section with a `rule`, one of: mean, geometric"),
+        ({"kind": "mean"}, "needs a `rule`, one of: mean, geometric"),
+        ({"rule": "geometrical"}, "unknown rule 'geometrical'; did you mean 'geometric'"),
+        ({"rule": "of_the_user:Gentle"}, "is not a pydantic model with a field `rule: str`"),
+        ({"rule": "of_the_user:First", "trust": 1}, "did you mean 'trusted'"),
+    ],
+    ids=str,
+)
+def test_a_field_of_another_name_may_tell_the_classes_apart(
+    monkeypatch: pytest.MonkeyPatch, section: Any, message: str
+) -> None:
+    offer(monkeypatch, First=First, Gentle=Gentle)
+    adapter = TypeAdapter(AnyEnsemble)
+    with pytest.raises(ValidationError, match=message):
+        adapter.validate_python(section)
+    own = adapter.validate_python({"rule": "of_the_user:First", "trusted": 1})
+    assert isinstance(own, First)
+    assert adapter.dump_python(own) == {"rule": "of_the_user:First", "trusted": 1}
+
+
 def test_the_schema_lists_the_built_in_kinds() -> None:
     schema = recipe_schema()
     losses = schema["properties"]["losses"]["additionalProperties"]["anyOf"]
-    assert {entry["$ref"].rsplit("/", 1)[1] for entry in losses} == {"KL", "ReverseKL", "JSD", "MSELogits", "HardLabel"}
+    listed = {schema["$defs"][entry["$ref"].rsplit("/", 1)[1]]["properties"]["kind"]["const"] for entry in losses}
+    assert {"kl", "reverse_kl", "jsd", "mse_logits", "hard_label"} <= listed
     assert Recipe.model_json_schema(mode="serialization")["properties"]

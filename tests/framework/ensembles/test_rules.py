@@ -1,0 +1,112 @@
+"""What holds for every rule."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from framework.ensembles import AnyEnsemble
+from framework.ensembles.agreement import Agreement
+from framework.ensembles.base import Ensemble
+from framework.ensembles.confidence import Confidence
+from framework.ensembles.geometric import Geometric
+from framework.ensembles.label_aware import LabelAware
+from framework.ensembles.mean import Mean
+from framework.ensembles.sampled import Sampled
+from framework.ensembles.weighted import Weighted
+from framework.signals.span import SpanSignal, temper
+from tests.framework.ensembles.opinions import EXAMPLE, TEMPERATURES, signals, source_of, vectors
+
+RULES: list[Ensemble] = [
+    Mean(),
+    Geometric(),
+    Weighted(weights={"a": 3.0, "b": 1.0, "c": 0.5}),
+    Weighted(weights="f1", tau=5.0),
+    Confidence(),
+    LabelAware(),
+    Agreement(),
+    Sampled(),
+]
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.rule}{'-f1' if rule.needs_f1 else ''}")
+three = st.tuples(signals, signals, signals).map(lambda said: dict(zip("abc", said, strict=True)))
+own = st.tuples(TEMPERATURES, TEMPERATURES, TEMPERATURES).map(lambda own: dict(zip("abc", own, strict=True)))
+
+
+@every_rule
+@pytest.mark.filterwarnings("error")
+@given(three, own, TEMPERATURES, st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_mass_is_conserved_and_weights_sum_to_1(
+    rule: Ensemble, said: dict[str, SpanSignal], own: dict[str, float], temperature: float, blind: bool
+) -> None:
+    source = source_of(rule, said, temperatures=own, blind=blind)
+    weights = source.weights(EXAMPLE)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1, abs=1e-9)
+    taught = source.signals(EXAMPLE, temperature)
+    assert len(taught) == (3 if rule.mixing == "one_of" and not blind else 1)
+    for signal in taught:
+        assert vectors(signal).sum(-1) == pytest.approx([1, 1], abs=1e-9)
+
+
+@every_rule
+@given(three, own, TEMPERATURES)
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_teachers_plays_no_part(
+    rule: Ensemble, said: dict[str, SpanSignal], own: dict[str, float], temperature: float
+) -> None:
+    turned = {name: said[name] for name in ("c", "a", "b")}
+    source, other = source_of(rule, said, temperatures=own), source_of(rule, turned, temperatures=own)
+    weights, turned_weights = (
+        dict(zip(each.teachers, each.weights(EXAMPLE).tolist(), strict=True)) for each in (source, other)
+    )
+    assert turned_weights == pytest.approx(weights, abs=1e-9)
+    taught, otherwise = (
+        sorted((vectors(signal).tolist() for signal in each.signals(EXAMPLE, temperature)), key=str)
+        for each in (source, other)
+    )
+    for one, two in zip(taught, otherwise, strict=True):
+        assert np.asarray(one) == pytest.approx(np.asarray(two), abs=1e-9)
+
+
+@every_rule
+@given(signals, TEMPERATURES, TEMPERATURES)
+@settings(max_examples=40, deadline=None)
+def test_teachers_that_agree_are_one_teacher(rule: Ensemble, said: SpanSignal, own: float, temperature: float) -> None:
+    names = ("a", "b", "c")
+    source = source_of(rule, dict.fromkeys(names, said), temperatures=dict.fromkeys(names, own))
+    alone = temper(said, own * temperature)
+    for signal in source.signals(EXAMPLE, temperature):
+        assert vectors(signal) == pytest.approx(vectors(alone), abs=1e-9)
+        assert (signal.start.tail_size, signal.end.tail_size) == (alone.start.tail_size, alone.end.tail_size)
+    if not isinstance(rule, Weighted):
+        assert source.weights(EXAMPLE) == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"rule": "meen"}, "unknown rule 'meen'; did you mean 'mean'"),
+        ({"rule": "mean", "tau": 1.0}, "unknown key 'tau'"),
+        ({"rule": "agreement", "tau": 0.0}, "greater than or equal to 0.01"),
+        ({"rule": "weighted"}, "Field required"),
+        ({"rule": "weighted", "weights": "F1"}, "should be 'f1'"),
+        ({"rule": "weighted", "weights": {"a": 0.0}}, "greater than 0"),
+        ({"rule": "weighted", "weights": {"a": float("inf")}}, "finite"),
+        ({"rule": "weighted", "weights": {"a": 1}, "tau": 2.0}, "`tau` belongs to `weights: f1`"),
+    ],
+    ids=str,
+)
+def test_what_is_no_such_rule_is_refused_in_one_message(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as caught:
+        TypeAdapter(AnyEnsemble).validate_python(section)
+    assert caught.value.error_count() == 1
+
+
+@every_rule
+def test_a_rule_that_is_written_down_is_the_same_rule(rule: Ensemble) -> None:
+    adapter = TypeAdapter(AnyEnsemble)
+    assert adapter.validate_python(adapter.dump_python(rule, mode="json")) == rule
