@@ -1,0 +1,113 @@
+"""Teachers of unlike tokenizers on a SQuAD file, from scratch: is any question or any mass lost between them?
+
+    .venv/bin/python tests/benchmarks/real_tokenizers.py FILE.json [--epochs 3]
+
+A WordPiece (uncased), a byte-level BPE and a Unigram teacher, tiny, and a cased WordPiece student. Of each teacher, and of
+their ensemble, every window of the student is checked: the masses that it reads must add up to 1.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.data.windows import cut_windows
+from framework.ensembles.source import EnsembleSource
+from framework.models.tokenizers import load_model_tokenizer
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare, run
+from framework.signals.reading import dense, map_characters, read_window
+from framework.signals.shards import SignalReader
+from framework.signals.source import OneTeacher, SignalSource
+from launch.quiet import be_quiet, quiet_transformers
+from tracking.report import markdown_table
+
+TOKENIZERS = {
+    "wordpiece uncased": {"kind": "wordpiece", "vocab_size": 4000, "lower_case": True},
+    "byte-level bpe": {"kind": "bpe", "vocab_size": 6000},
+    "unigram": {"kind": "unigram", "vocab_size": 5000},
+}
+
+
+def main() -> None:
+    """Run, then count what each teacher's signals lose and move."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=None)
+    arguments = parser.parse_args()
+    be_quiet()
+    quiet_transformers()
+    output = arguments.output or Path(tempfile.mkdtemp(prefix="real-"))
+    recipe = recipe_from_values(_values(arguments.file, arguments.epochs, output), "real_tokenizers")
+    print(markdown_table(run(recipe)))
+    context, graph = prepare(recipe)
+    examples = context.data["train"].examples
+    student = next(model for model in graph.models if model.name == "student")
+    tokenizer = load_model_tokenizer(student.weights.folder(context.store) / "model")
+    windows = cut_windows(examples, tokenizer, recipe.windows)
+    assert student.teaching is not None
+    stored = {name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.teaching.collections.items()}
+    sources: dict[str, SignalSource] = {name: OneTeacher(reader) for name, reader in stored.items()}
+    assert recipe.ensemble is not None
+    sources["ensemble"] = EnsembleSource(recipe.ensemble, stored, dict.fromkeys(stored, 1.0), {})
+    print(f"{len(examples)} questions, {len(windows)} windows of the student\n")
+    print(
+        "| signals | questions present | largest mass lost, T = 1 | T = 2 | moved mass |\n| --- | ---: | ---: | ---: | ---: |"
+    )
+    for name, source in sources.items():
+        present = len(examples) if name == "ensemble" else sum(example in stored[name] for example in examples)
+        lost = {1.0: 0.0, 2.0: 0.0}
+        moved = []
+        for row, number in enumerate(windows.example):
+            tokens = windows.slice_of(row)
+            support = windows.support[tokens]
+            reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
+            characters = map_characters(len(examples[number].context), windows.spans[tokens][support], reach)
+            count = int(support.sum())
+            for temperature in lost:
+                sides = read_window(source.signals(examples[number], temperature)[0], characters, count)
+                lost[temperature] = max(lost[temperature], *(abs(1 - dense(side, count).sum()) for side in sides))
+                if temperature == 1:
+                    moved.append(np.mean([side.moved for side in sides]))
+        print(f"| {name} | {present} | {lost[1.0]:.1e} | {lost[2.0]:.1e} | {np.mean(moved):.3%} |")
+
+
+def _values(file: Path, epochs: int, output: Path) -> dict[str, Any]:
+    def model(width: int, layers: int) -> dict[str, Any]:
+        config = {
+            "hidden_size": width,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 4,
+            "intermediate_size": 4 * width,
+        }
+        return {"kind": "config", "architecture": "bert", "config": config}
+
+    fine_tune = {"lr": 5e-4, "epochs": epochs, "batch_size": 16}
+    return {
+        "name": "real-tokenizers",
+        "output": str(output),
+        "data": {
+            "source": {"kind": "files", "path": str(file)},
+            "cut": {"split": "train", "shares": {"train": 0.8, "dev": 0.2}},
+        },
+        "windows": {"max_length": 384, "doc_stride": 128},
+        "teachers": {
+            name: {"kind": "encoder", "model": model(64, 2), "tokenizer": tokenizer, "fine_tune": fine_tune}
+            for name, tokenizer in TOKENIZERS.items()
+        },
+        "ensemble": {"rule": "mean"},
+        "student": {
+            "model": model(64, 2),
+            "tokenizer": {"kind": "wordpiece", "vocab_size": 3000},
+            **fine_tune,
+        },
+        "losses": {"kl": {"weight": 0.5}, "hard_label": {"weight": 0.5}},
+        "evaluation": {"latency_questions": 0},
+    }
+
+
+if __name__ == "__main__":
+    main()
