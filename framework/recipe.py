@@ -13,6 +13,7 @@ from framework.ensembles import AnyEnsemble
 from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
+from framework.losses.live_checks import live_problems
 from framework.recipe_checks import ensemble_problems, split_problems, student_problems, teacher_problems
 from framework.signals.section import Signals
 from framework.students.section import Student
@@ -49,7 +50,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        problems = [*teacher_problems(self), *ensemble_problems(self), *student_problems(self), *split_problems(self)]
+        checks = (teacher_problems, ensemble_problems, student_problems, live_problems, split_problems)
+        problems = [problem for check in checks for problem in check(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -4,14 +4,20 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from framework.losses.attention_mse import AttentionMSE
 from framework.losses.hard_label import HardLabel
+from framework.losses.hidden_mse import HiddenMSE
 from framework.losses.jsd import JSD
 from framework.losses.kl import KL
+from framework.losses.minilm_relations import MiniLMRelations
 from framework.losses.mse_logits import MSELogits
 from framework.losses.reverse_kl import ReverseKL
 from framework.plugins import by_kind
 
-AnyLoss = Annotated[KL | ReverseKL | JSD | MSELogits | HardLabel, by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel)]
+AnyLoss = Annotated[
+    KL | ReverseKL | JSD | MSELogits | HardLabel | HiddenMSE | AttentionMSE | MiniLMRelations,
+    by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations),
+]
 
 
 def _kind_is_name(value: Any) -> Any:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError
 from framework.models.section import ConfigModel
+from framework.models.special_tokens import tell_special_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from framework.models.kind import ModelKind
 
+_BODY = ("shared.", "encoder.", "decoder.")  # of models such as T5, which keep theirs under no common name
 _LAYER = re.compile(r"^(.*?\.(?:layer|layers|h|block)\.)(\d+)(\..*)$")
 
 
@@ -49,8 +51,11 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
     given = {"vocab_size", "pad_token_id"} & set(source.config)
     if given:
         raise ModelError(f"config: {', '.join(sorted(given))} come from the tokenizer; drop them")
+    # Where an architecture's texts begin and end is a number in its own vocabulary.
+    foreign = {name: None for name in ("bos_token_id", "eos_token_id") if (known.get(name) or 0) >= vocab_size}
+    fields = {**foreign, **source.config, "vocab_size": vocab_size, "pad_token_id": pad_id}
     try:
-        return AutoConfig.for_model(source.architecture, **source.config, vocab_size=vocab_size, pad_token_id=pad_id)
+        return AutoConfig.for_model(source.architecture, **fields)
     except Exception as error:  # each architecture checks its fields in its own way
         raise ModelError(f"config of architecture '{source.architecture}': {_first_line(error)}") from None
 
@@ -91,7 +96,8 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {_first_line(error)}") from None
-    body = sorted(name for name in loading["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
+    prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
+    body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes))
     if body:
         raise ModelError(
             f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
@@ -142,7 +148,9 @@ def copy_layers_config(config: Any, layers: list[int]) -> Any:
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
-    """Save model (safetensors) and tokenizer together in Hugging Face form."""
+    """Save model (safetensors) and tokenizer together in Hugging Face form; a generator is told its special tokens."""
+    if getattr(model, "generation_config", None) is not None:
+        tell_special_tokens(model, tokenizer)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
 

@@ -45,16 +45,30 @@ def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
 
 def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
-    """Let the tokenizer give token types only to models that have them. Raises ModelError if the two do not fit."""
+    """Let the tokenizer give token types only to models that have them, and pad for decoders, whose own may have no token
+    for that. Raises ModelError if the two do not fit."""
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
             f"the tokenizer has {len(tokenizer)} tokens and the model only {config.vocab_size}; use the tokenizer that "
             "the model was trained with"
         )
+    if tokenizer.pad_token_id is None and _decodes(config):
+        tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.pad_token_id is None:
         raise ModelError("the tokenizer has no padding token; use one that has")
     types = ["token_type_ids"] if getattr(config, "type_vocab_size", 0) > 1 else []
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
+
+
+def _decodes(config: Any) -> bool:
+    """Whether this is a decoder-only model, such as GPT-2."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    name = config.model_type
+    return name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and name not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTrainedTokenizerFast":

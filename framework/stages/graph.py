@@ -22,7 +22,8 @@ class Graph:
     """The stages of a recipe.
 
     models: in the order of the table; collections: every teacher's signals, by teacher and split; held_out: what has to
-    be known of teachers first, by their name; ensemble: its evaluation.
+    be known of teachers first, by their name; ensemble: its evaluation; streams: whether students' signals are asked for
+    while they are trained, but for those on the splits `first`, which held_out and ensemble read.
     """
 
     models: list[ModelStages]
@@ -30,6 +31,7 @@ class Graph:
     held_out: dict[str, Stage]
     ensemble: Stage | None
     streams: bool
+    first: frozenset[str]
 
     def stages(self) -> Iterator[Stage]:
         """Every stage once, after those that it depends on."""
@@ -45,6 +47,7 @@ class Graph:
             if model.role == "teacher":
                 yield from (*model.making, model.evaluation)
         late = {found.stage.digest for model in students for found in _taught_by(model)} if self.streams else set()
+        late -= {found.stage.digest for found in self.collections.values() if found.split in self.first}
         yield from (found.stage for found in self.collections.values() if found.stage.digest not in late)
         yield from self.held_out.values()
         if self.ensemble is not None:
@@ -78,7 +81,12 @@ def build_graph(context: Context) -> Graph:
         ensemble = ensemble_stage(context, _teaching(context, collections, held_out, [recipe.evaluation.split], None))
     students = list(_students(context, teachers, collections, held_out))
     return Graph(
-        [*teachers.values(), *students], collections.made, held_out, ensemble, streams=context.stream is not None
+        [*teachers.values(), *students],
+        collections.made,
+        held_out,
+        ensemble,
+        streams=context.stream is not None,
+        first=frozenset([recipe.held_out] * bool(held_out) + [recipe.evaluation.split] * bool(ensemble)),
     )
 
 
@@ -105,7 +113,9 @@ def _students(
     recipe, student = context.recipe, context.recipe.student
     if student is None:
         return
-    splits = [student.split, *student.unlabelled]
+    # Losses that look into a live teacher need no signals.
+    signals = any(loss.source == "signal" for loss in recipe.losses.values())
+    splits = [student.split, *student.unlabelled] if signals else []
     labels: dict[str, Loss] = {"hard_label": HardLabel()}
     for name in recipe.baselines:
         if name == "no_distillation":

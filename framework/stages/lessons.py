@@ -7,13 +7,13 @@ from typing import Any
 from framework.answer import save_settings
 from framework.data.load import Split
 from framework.data.windows import cut_windows
-from framework.losses.base import Loss
-from framework.stages.stage import Context
+from framework.losses.live import Term
+from framework.stages.live import shared_tokenizer, student_objective
+from framework.stages.stage import Context, Stage
 from framework.stages.teaching import Teaching
 from framework.stages.training import Lesson
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
-from framework.training.distillation import Distillation
 from framework.training.objective import Objective
 
 
@@ -39,26 +39,32 @@ def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) 
 
 
 def student_lesson(
-    context: Context, split: Split, losses: Mapping[str, Loss], teaching: Teaching | None, seed: int
+    context: Context,
+    split: Split,
+    losses: Mapping[str, Term],
+    teaching: Teaching | None,
+    live: Mapping[str, Stage],
+    seed: int,
 ) -> Lesson:
-    """Labels and, with `teaching`, signals."""
+    """Labels and, with `teaching`, signals. live: for each loss that looks into a teacher, the stage that leaves it."""
     recipe = context.recipe
     reading = context.reading(recipe.windows)
     temperatures = sorted({loss.temperature for loss in losses.values() if loss.source == "signal"})
 
     @contextmanager
     def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
-        windows = cut_windows(split.examples, tokenizer, recipe.windows, context.progress)
+        shared = shared_tokenizer(context, losses, tokenizer, live)
+        windows = cut_windows(split.examples, shared, recipe.windows, context.progress)
         figures: dict[str, Any] = {}
         if teaching is None:
             items = recipe.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
-            yield Distillation(recipe.task, items, losses, seed), figures
+            yield student_objective(context, losses, live, items, seed), figures
             return
         with teaching.open(context) as (source, at_hand):
             items = recipe.task.training_items(
                 split.examples, windows, tokenizer.pad_token_id, source, temperatures, at_hand
             )
-            yield Distillation(recipe.task, items, losses, seed), figures
+            yield student_objective(context, losses, live, items, seed), figures
         figures.update(teaching.figures(context, split.examples, windows))
 
     return Lesson(
@@ -68,6 +74,7 @@ def student_lesson(
             "windows": recipe.windows.model_dump(),
             "losses": {key: loss.model_dump(mode="json") for key, loss in losses.items()},
             "teaching": teaching.inputs(context) if teaching is not None else None,
+            "live": {name: stage.digest for name, stage in live.items()},
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, None),

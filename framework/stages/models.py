@@ -7,12 +7,13 @@ from typing import Any
 from framework.data.folds import fold_of
 from framework.data.load import Split
 from framework.errors import DataError
-from framework.losses.base import Loss
+from framework.losses.live import Term
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.readers.logits import logits_reader
 from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage
 from framework.stages.lessons import student_lesson, teacher_lesson
+from framework.stages.live import live_stages, taught_losses
 from framework.stages.stage import Context, Stage
 from framework.stages.teaching import Teaching
 from framework.stages.training import training_stage
@@ -89,7 +90,7 @@ def student_stages(
     context: Context,
     name: str,
     role: str,
-    losses: Mapping[str, Loss],
+    losses: Mapping[str, Term],
     teaching: Teaching | None,
     teachers: Mapping[str, ModelStages],
 ) -> ModelStages:
@@ -104,7 +105,9 @@ def student_stages(
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
     # Without a teacher there is nothing to learn from questions without labels.
     split = student_split(context) if teaching is not None else context.data[student.split]
-    lesson = student_lesson(context, split, losses, teaching, seed)
+    losses = taught_losses(recipe, losses, teaching)
+    live = live_stages(recipe, losses, tokenizer, teachers)
+    lesson = student_lesson(context, split, losses, teaching, live, seed)
     trained = training_stage(context, name, initial, student, seed, lesson)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
     return ModelStages(name, role, student.split, student, tokenizer, initial, trained, (), teaching, evaluation)

@@ -18,7 +18,7 @@ from framework.stages.stage import Context, Stage
 
 @dataclass(frozen=True)
 class Teaching:
-    """collections: of every teacher, one a split; held_out: of those teachers about whom something has to be known first;
+    """collections: of every teacher, one a split, none where no loss reads signals; held_out: of those teachers about whom something has to be known first;
     ensemble: None for a single teacher."""
 
     collections: Mapping[str, Sequence[Collection]]
@@ -83,6 +83,8 @@ class Teaching:
 
     def figures(self, context: Context, examples: Sequence[Example], windows: Windows) -> dict[str, Any]:
         """Figures on the stored signals as a student reads them: moved mass, weights, temperatures."""
+        if not any(self.collections.values()):
+            return {}
         task, source = context.recipe.task, self.source(context, {})
         facts: dict[str, Any] = {
             "moved_mass": {

@@ -4,5 +4,6 @@ from typing import Annotated
 
 from framework.plugins import by_kind
 from framework.teachers.encoder import Encoder
+from framework.teachers.generative import Generative
 
-AnyTeacher = Annotated[Encoder, by_kind(Encoder)]
+AnyTeacher = Annotated[Encoder | Generative, by_kind(Encoder, Generative)]

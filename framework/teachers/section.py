@@ -1,11 +1,13 @@
 """What the sections of all kinds of teacher have in common."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from framework.config import Section
-from framework.models.section import LayersModel, check_tokenizer_fits
+from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Actor(Section):
@@ -45,6 +47,10 @@ def check_teacher(teacher: object) -> None:
         return
     if model.kind == "config":
         raise ValueError("a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder")
+    if isinstance(teacher.tokenizer, TrainedTokenizer):  # type: ignore[attr-defined]
+        raise ValueError(
+            "a model that is taken as it is has its own tokenizer: drop `tokenizer`, or add `fine_tune`"
+        )
     if teacher.split != "train":  # type: ignore[attr-defined]
         raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
     if teacher.crossfit is not None:  # type: ignore[attr-defined]
@@ -53,10 +59,29 @@ def check_teacher(teacher: object) -> None:
         )
 
 
-_NOT_OWN = {"model", "tokenizer", "fine_tune", "split", "windows", "temperature", "crossfit", "actor"}
+# What stages ask every kind for, and what that is to a teacher without a model.
+_COMMON: dict[str, Any] = {
+    **dict.fromkeys(("model", "tokenizer", "fine_tune", "windows", "crossfit")),
+    "split": "train",
+    "temperature": 1.0,
+    "actor": Actor(),
+    "takes_hints": False,
+}
+
+
+def without_model(kind: type[_Kind]) -> type[_Kind]:
+    """Class decorator for a teacher of the user's own without a model: it then needs no more than `kind` and `reader`.
+
+    What else stages ask a Teacher for is fixed, unless the class has it. A field of the class is an option of the recipe:
+    ``temperature: TeacherTemperature = 1.0``.
+    """
+    for name, value in _COMMON.items():
+        if name not in kind.model_fields and not hasattr(kind, name):
+            setattr(kind, name, value)
+    return kind
 
 
 def own_settings(teacher: object) -> dict[str, Any]:
     """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads."""
     values = teacher.model_dump(mode="json")  # type: ignore[attr-defined]
-    return {name: value for name, value in values.items() if name not in _NOT_OWN}
+    return {name: value for name, value in values.items() if name not in _COMMON}

@@ -124,8 +124,10 @@ def full_weights(engine: Any) -> dict[str, Any]:
         for name, parameter in engine.module.named_parameters():
             with deepspeed.zero.GatheredParameters([parameter]):
                 weights[name] = parameter.detach().float().cpu().clone()
+        saved = set(engine.module.state_dict())
         for name, buffer in engine.module.named_buffers():
-            weights[name] = buffer.detach().cpu().clone()
+            if name in saved:
+                weights[name] = buffer.detach().cpu().clone()
         return weights
     return {
         name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()

@@ -1,0 +1,127 @@
+"""Where a context contains a text, in spite of differences in writing that do not matter."""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A text in the form in which texts are compared.
+
+    Letters have no case and are compatibility-decomposed, ё is е; white space is one space between two letters or
+    digits and nothing elsewhere (tokenizers put spaces around punctuation); invisible characters are left out, and
+    accents are too where that was asked for.
+    origin: int [n], the character of the text that each of the n characters of `form` comes from.
+    """
+
+    text: str
+    form: str
+    origin: NDArray[np.int64]
+
+
+@lru_cache(maxsize=16)
+def fold(text: str, accents: bool = True) -> Folded:
+    """See Folded. The last few are kept: one context is searched for many texts."""
+    form: list[str] = []
+    origin: list[int] = []
+    space = False
+    for place, character in enumerate(text):
+        for part in unicodedata.normalize("NFKD", character).casefold():
+            if part.isspace():
+                space = True
+            elif not (_invisible(part) or (_accent(part) and not accents) or (part == "\u0308" and form[-1:] == ["е"])):
+                if space and form and _in_word(form[-1]) and _in_word(part):
+                    form.append(" ")
+                    origin.append(place - 1)
+                space = False
+                form.append(part)
+                origin.append(place)
+    return Folded(text, "".join(form), np.asarray(origin, np.int64))
+
+
+def locate(context: str, text: str) -> list[tuple[int, int]]:
+    """All places of the context, as characters [start, end) in order, that hold `text`.
+
+    Punctuation around the text may differ, and belongs to a place where it is there. Places that hold the text as whole
+    words exclude those that hold it inside other words. Accents count, unless there is no place then: some tokenizers
+    know none.
+    """
+    return _places(fold(context), fold(text).form) or _places(fold(context, False), fold(text, False).form)
+
+
+def _places(context: Folded, query: str) -> list[tuple[int, int]]:
+    core = _without_punctuation(query) or query
+    if not core:
+        return []
+    before, _, after = query.partition(core)
+    found = [at for at in _occurrences(context.form, core) if _whole_characters(context, at, at + len(core))]
+    words = [at for at in found if _whole_words(context.form, at, at + len(core))]
+    places = set()
+    for at in words or found:
+        start, end = at, at + len(core)
+        if context.form[:start].endswith(before) and _whole_characters(context, start - len(before), end):
+            start -= len(before)
+        if context.form[end:].startswith(after) and _whole_characters(context, start, end + len(after)):
+            end += len(after)
+        places.add((int(context.origin[start]), _after_accents(context.text, int(context.origin[end - 1]) + 1)))
+    return sorted(places)
+
+
+def _after_accents(text: str, end: int) -> int:
+    """`end`, or further on if accents that the form leaves out belong to the last letter."""
+    while end < len(text) and _accent(text[end]):
+        end += 1
+    return end
+
+
+def _occurrences(form: str, core: str) -> list[int]:
+    places = []
+    at = form.find(core)
+    while at >= 0:
+        places.append(at)
+        at = form.find(core, at + 1)
+    return places
+
+
+def _whole_characters(context: Folded, start: int, end: int) -> bool:
+    """Whether [start, end) cuts no character of the text in two, and no letter from its accent."""
+    origin = context.origin
+    cut_start = start > 0 and origin[start - 1] == origin[start]
+    cut_end = end < len(origin) and (origin[end - 1] == origin[end] or _accent(context.text[origin[end]]))
+    return not (cut_start or cut_end)
+
+
+def _whole_words(form: str, start: int, end: int) -> bool:
+    inside_before = start > 0 and _in_word(form[start - 1]) and _in_word(form[start])
+    inside_after = end < len(form) and _in_word(form[end - 1]) and _in_word(form[end])
+    return not (inside_before or inside_after)
+
+
+def _without_punctuation(form: str) -> str:
+    start, end = 0, len(form)
+    while start < end and _loose(form[start]):
+        start += 1
+    while start < end and _loose(form[end - 1]):
+        end -= 1
+    return form[start:end]
+
+
+def _loose(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character).startswith("P")
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or _accent(character)
+
+
+def _accent(character: str) -> bool:
+    return unicodedata.combining(character) > 0
+
+
+def _invisible(character: str) -> bool:
+    """Formatting and control characters, such as a soft hyphen or a byte-order mark."""
+    return unicodedata.category(character) in ("Cf", "Cc")

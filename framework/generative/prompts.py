@@ -1,0 +1,133 @@
+"""From questions and contexts to prompts, and between answers and their tokens."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.example import Example
+from framework.data.windows_section import WindowSettings
+from framework.errors import RecipeError
+from framework.generative.kind import Generator, generator_of
+from framework.generative.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
+from framework.models.special_tokens import SpecialTokens, special_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is given: tokens [L], and the characters [lo, hi) of the context that they show."""
+
+    ids: Ids
+    reach: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Makes the prompts of one model.
+
+    fixed: tokens of each piece of fixed text, None for a field; before, after: special tokens around the whole;
+    room: tokens for question and context; max_answer: tokens of an answer, its end aside.
+    """
+
+    tokenizer: "PreTrainedTokenizerFast"
+    generator: Generator
+    special: SpecialTokens
+    windows: WindowSettings
+    pieces: list[Piece]
+    fixed: list[Ids | None]
+    before: Ids
+    after: Ids
+    room: int
+    max_answer: int
+
+    def of(self, example: Example) -> list[Prompt]:
+        """The prompts of one example: several overlapping ones where the context is long, at least one."""
+        question = self._field("question", example.question.strip()).ids[: self.windows.max_question]
+        context = self._field("context", example.context)
+        room = self.room - len(question)
+        begins = [0]
+        while begins[-1] + room < len(context.ids):
+            begins.append(begins[-1] + room - self.windows.doc_stride)
+        prompts = []
+        for begin in begins:
+            end = begin + room
+            reach = (
+                0 if begin == 0 else int(context.spans[begin, 0]),
+                len(example.context) if end >= len(context.ids) else int(context.spans[end, 0]),
+            )
+            prompts.append(Prompt(self._join(question, context.ids[begin:end]), reach))
+        return prompts
+
+    def answer(self, text: str) -> Ids:
+        """Tokens of an answer with its end; one of more than `max_answer` tokens is cut there and has no end."""
+        # A decoder goes on with the prompt's text, in which a word follows a space.
+        lead = "" if self.generator.encoder_decoder or not text else " "
+        ids = _encode(self.tokenizer, lead + text).ids
+        return ids[: self.max_answer] if len(ids) > self.max_answer else np.append(ids, np.int32(self.special.end))
+
+    def text(self, ids: Ids) -> str:
+        """The text of an answer's tokens, without white space at its ends."""
+        return str(self.tokenizer.decode(ids.tolist(), skip_special_tokens=True)).strip()
+
+    def _field(self, name: str, text: str) -> "_Encoded":
+        (lead,) = (piece.text for piece in self.pieces if piece.field == name)
+        found = _encode(self.tokenizer, lead + text)
+        return _Encoded(found.ids, found.spans - len(lead))
+
+    def _join(self, question: Ids, context: Ids) -> Ids:
+        fields = {"question": question, "context": context}
+        middle = [
+            fields[piece.field] if piece.field is not None else fixed
+            for piece, fixed in zip(self.pieces, self.fixed, strict=True)
+        ]
+        return np.concatenate([self.before, *middle, self.after])
+
+
+def prompts_for(
+    tokenizer: "PreTrainedTokenizerFast", config: Any, windows: WindowSettings, max_answer: int, template: str | None
+) -> Prompts:
+    """The maker of prompts for a model of this configuration; template: default by the kind of generator.
+
+    `windows.max_length` counts all tokens that a model has positions for: those of the prompt and, of a decoder, those
+    of the answer too. Raises RecipeError if nothing is left for the context, ModelError as special_tokens does.
+    """
+    generator, special = generator_of(config), special_tokens(tokenizer, config)
+    pieces = parse_template(template or (ENCODER_DECODER if generator.encoder_decoder else DECODER_ONLY))
+    fixed = [_encode(tokenizer, piece.text).ids if piece.field is None else None for piece in pieces]
+    before = np.asarray(_begin_of_text(tokenizer), np.int32)
+    after = np.asarray([special.end] if generator.encoder_decoder else [], np.int32)
+    own = sum(len(ids) for ids in fixed if ids is not None) + len(before) + len(after)
+    answer = 0 if generator.encoder_decoder else max_answer + 1
+    room = windows.max_length - own - answer
+    if room - windows.max_question <= windows.doc_stride:
+        raise RecipeError(
+            f"windows.max_length {windows.max_length}, less {own} for the prompt's own text, {windows.max_question} for "
+            f"max_question{f' and {answer} for the answer' if answer else ''}, leaves {room - windows.max_question} "
+            f"tokens of context, no more than doc_stride {windows.doc_stride}; raise max_length, or lower one of these"
+        )
+    return Prompts(tokenizer, generator, special, windows, pieces, fixed, before, after, room, max_answer)
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    ids: Ids
+    spans: NDArray[np.int64]  # [L, 2], characters
+
+
+def _encode(tokenizer: "PreTrainedTokenizerFast", text: str) -> _Encoded:
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    return _Encoded(
+        np.asarray(found["input_ids"], np.int32), np.asarray(found["offset_mapping"], np.int64).reshape(-1, 2)
+    )
+
+
+def _begin_of_text(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+    """The begin-of-text token, if the tokenizer puts one before a text."""
+    begin = tokenizer.bos_token_id
+    return [] if begin is None or tokenizer("a")["input_ids"][:1] != [begin] else [int(begin)]

@@ -1,0 +1,155 @@
+"""The objective of generators: write the first gold answer, then end (teacher forcing)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.example import Example
+from framework.errors import DataError
+from framework.generative.kind import Generator
+from framework.generative.prompts import Ids, Prompt, Prompts
+from framework.generative.tensors import padded
+from framework.models.special_tokens import SpecialTokens
+from framework.progress import SILENT, Progress
+from framework.training.items import to_device
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+_NOT_ASKED = -100
+
+
+@dataclass(frozen=True)
+class GenerationBatch:
+    """Inputs of B items; targets: int64 [B, T], the token to be written at each place of the model's logits, -100 where
+    none is; weight: [B], of each token of an item."""
+
+    inputs: "dict[str, Tensor]"
+    targets: "Tensor"
+    weight: "Tensor"
+
+    def to(self, device: "torch.device") -> "GenerationBatch":
+        """The same batch on `device`."""
+        return GenerationBatch(to_device(self.inputs, device), self.targets.to(device), self.weight.to(device))
+
+
+@dataclass(frozen=True)
+class Generation:
+    """N prompts with their answers. The loss of an item is the mean cross-entropy of its answer's tokens, end included."""
+
+    generator: Generator
+    special: SpecialTokens
+    prompts: Sequence[Ids]
+    answers: Sequence[Ids]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every prompt with its answer. [N]"""
+        pairs = zip(self.prompts, self.answers, strict=True)
+        return np.asarray([len(prompt) + len(answer) for prompt, answer in pairs], np.int64)
+
+    @property
+    def terms(self) -> Sequence[str]:
+        """See Objective."""
+        return ["answer"]
+
+    def build(self, initial: Path, seed: int) -> "nn.Module":
+        """See Objective."""
+        from framework.models.build import pretrained_model
+
+        model: nn.Module = pretrained_model(self.generator, initial, seed)
+        return model
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See Objective; everything is there already."""
+
+    def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> GenerationBatch:
+        """See Objective."""
+        import torch
+
+        prompts = [self.prompts[row] for row in rows]
+        answers = [self.answers[row] for row in rows]
+        make = _seq2seq if self.generator.encoder_decoder else _causal
+        inputs, targets = make(prompts, answers, self.special)
+        weight = torch.tensor([float(counts) / len(answer) for answer in answers])
+        return GenerationBatch(inputs, padded(targets, _NOT_ASKED), weight)
+
+    def loss(self, engine: Any, batch: GenerationBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+        """See Objective."""
+        from torch.nn.functional import cross_entropy
+
+        logits = engine(**batch.inputs, use_cache=False).logits
+        asked = batch.targets != _NOT_ASKED
+        losses = cross_entropy(logits[asked].float(), batch.targets[asked], reduction="none")
+        loss = (losses * batch.weight.unsqueeze(1).expand_as(asked)[asked]).sum()
+        return loss, {"answer": loss.detach()}
+
+    def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
+        """See Objective. A matrix that embeddings and head share is saved once."""
+        shared_once = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
+        module.save_pretrained(
+            str(folder), state_dict={name: tensor for name, tensor in weights.items() if name in shared_once}
+        )
+
+
+def _seq2seq(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "tuple[dict[str, Tensor], list[Ids]]":
+    begun = [np.concatenate([[np.int32(special.start)], answer[:-1]]) for answer in answers]
+    inputs = {
+        "input_ids": padded(prompts, special.pad),
+        "attention_mask": padded([np.ones_like(prompt) for prompt in prompts], 0),
+        "decoder_input_ids": padded(begun, special.pad),
+    }
+    return inputs, answers
+
+
+def _causal(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "tuple[dict[str, Tensor], list[Ids]]":
+    """Each token is to be written at the place before its own."""
+    given = [np.concatenate([prompt, answer[:-1]]) for prompt, answer in zip(prompts, answers, strict=True)]
+    targets = [
+        np.concatenate([np.full(len(prompt) - 1, _NOT_ASKED, np.int32), answer])
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+    inputs = {
+        "input_ids": padded(given, special.pad),
+        "attention_mask": padded([np.ones_like(ids) for ids in given], 0),
+    }
+    return inputs, targets
+
+
+def generation(
+    examples: Sequence[Example], prompts: Prompts, unanswerable: bool, progress: Progress = SILENT
+) -> Generation:
+    """The objective of labelled examples; those without a label are left out.
+
+    A prompt that does not show the whole answer is left out too or, if questions may be `unanswerable`, is answered by
+    nothing. Raises DataError if no prompt is left.
+    """
+    items: list[tuple[Ids, Ids]] = []
+    with progress.task("tokenise", len(examples)) as bar:
+        for example in examples:
+            if example.answers is not None:
+                for prompt in prompts.of(example):
+                    text = _shown(example, prompt)
+                    if text or unanswerable:
+                        items.append((prompt.ids, prompts.answer(text)))
+            bar.advance()
+    if not items:
+        raise DataError(
+            f"not one of {len(examples)} questions has an answer that a prompt shows whole; a teacher is fine-tuned on "
+            "labelled questions (and, where windows.doc_stride is shorter than the answers, on those in one window)"
+        )
+    return Generation(prompts.generator, prompts.special, [ids for ids, _ in items], [answer for _, answer in items])
+
+
+def _shown(example: Example, prompt: Prompt) -> str:
+    """The first gold answer, or nothing if the prompt does not show all of it."""
+    if not example.answers:
+        return ""
+    answer = example.answers[0]
+    low, high = prompt.reach
+    return answer.text if low <= answer.start and answer.start + len(answer.text) <= high else ""

@@ -1,0 +1,43 @@
+"""The tokens with which a generator's texts begin, end and are filled up."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Numbers of tokens. end: ends an answer; start: what the decoder of an encoder-decoder begins with."""
+
+    pad: int
+    end: int
+    start: int
+
+
+def special_tokens(tokenizer: "PreTrainedTokenizerFast", config: Any) -> SpecialTokens:
+    """[SEP] ends a text where there is no end-of-text token, as in BERT's vocabularies. Raises ModelError without both."""
+    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+    if end is None:
+        raise ModelError(
+            "the tokenizer has neither an end-of-text token nor [SEP], one of which has to end an answer; use one that has"
+        )
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    start = getattr(config, "decoder_start_token_id", None)
+    return SpecialTokens(int(pad), int(end), int(pad if start is None else start))
+
+
+def tell_special_tokens(model: Any, tokenizer: "PreTrainedTokenizerFast") -> None:
+    """Note the tokenizer's special tokens in a generator's configurations, so that others generate alike with it."""
+    found = special_tokens(tokenizer, model.config)
+    model.generation_config.pad_token_id = found.pad
+    for settings in (model.config, model.generation_config):
+        settings.bos_token_id = tokenizer.bos_token_id
+        ends = settings.eos_token_id
+        if not (isinstance(ends, list) and found.end in ends):
+            settings.eos_token_id = found.end
+        if model.config.is_encoder_decoder:
+            settings.decoder_start_token_id = found.start

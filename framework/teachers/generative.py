@@ -1,0 +1,112 @@
+"""A model that writes its answers: an encoder-decoder such as T5, or a decoder such as GPT."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from framework.config import Section
+from framework.data.windows_section import WindowSettings
+from framework.generative.template import parse_template
+from framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
+from framework.teachers.section import Actor, Crossfit, TeacherTemperature, check_teacher
+from framework.training.section import Training
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.data.example import Example
+    from framework.models.kind import ModelKind
+    from framework.progress import Progress
+    from framework.readers.base import Reader, Reading
+    from framework.tasks.base import Task
+    from framework.training.objective import Objective
+
+_OF_THE_TOKENIZER = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
+
+
+class Generative(Section):
+    """Any Hugging Face encoder-decoder or decoder, whose configuration tells which of the two it is.
+
+    Its signal is a distribution over answers: what it writes itself and the best spans of the other teachers, each by its
+    probability given the prompt. Answers that the context does not contain count as "no answer here".
+    """
+
+    kind: Literal["generative"] = "generative"
+    model: ModelSource
+    tokenizer: TokenizerSource = PretrainedTokenizer()
+    fine_tune: Training | None = Field(default=None, description="Left out: the model is taken as it is.")
+    split: str = Field(default="train", description="Split that the teacher is fine-tuned on.")
+    windows: WindowSettings | None = Field(
+        default=None,
+        description="Default: the recipe's windows. max_length is that of a prompt and, of a decoder, of its answer too.",
+    )
+    temperature: TeacherTemperature = 1.0
+    crossfit: Crossfit = None
+    actor: Actor = Actor()
+    prompt: str | None = Field(
+        default=None,
+        description="Text with {question} and {context}. Default: 'question: {question} context: {context}' for an "
+        "encoder-decoder; for a decoder the context, 'question: {question}' and 'answer:' on a line each.",
+    )
+    beams: int = Field(default=4, ge=1, description="Beams of the search, whose answers are all candidates.")
+    candidates: int = Field(default=5, ge=1, description="Spans taken from each other teacher as candidates, at most.")
+    length_normalisation: float = Field(
+        default=0.0, ge=0, description="α: candidates weigh log P / length^α, with the length in tokens."
+    )
+    max_answer: int = Field(default=32, ge=1, description="Tokens of the longest answer.")
+    takes_hints: ClassVar[bool] = True
+
+    @field_validator("prompt")
+    @classmethod
+    def _check_prompt(cls, prompt: str | None) -> str | None:
+        if prompt is not None:
+            parse_template(prompt)
+        return prompt
+
+    @model_validator(mode="after")
+    def _check(self) -> "Generative":
+        check_teacher(self)
+        given = [
+            name for name in _OF_THE_TOKENIZER if isinstance(self.model, ConfigModel) and name in self.model.config
+        ]
+        if given:
+            raise ValueError(f"config: {', '.join(given)} come from the tokenizer; drop them")
+        return self
+
+    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+        """See Teacher."""
+        from framework.generative.kind import generator_of
+
+        return generator_of(config)
+
+    def objective(
+        self,
+        reading: "Reading",
+        examples: "Sequence[Example]",
+        tokenizer: "PreTrainedTokenizerFast",
+        seed: int,
+        progress: "Progress",
+    ) -> "Objective":
+        """See Teacher: to write the gold answers."""
+        from framework.generative.prompts import prompts_for
+        from framework.generative.training import generation
+
+        prompts = prompts_for(tokenizer, self._config(tokenizer), reading.windows, self.max_answer, self.prompt)
+        return generation(examples, prompts, reading.unanswerable, progress)
+
+    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+        """See Teacher."""
+        from framework.readers.generative import generative_reader
+
+        return generative_reader(folder, reading, self)
+
+    def _config(self, tokenizer: "PreTrainedTokenizerFast") -> Any:
+        """The configuration of its model."""
+        from framework.models.build import new_config, read_config
+        from framework.models.locate import locate
+
+        if isinstance(self.model, ConfigModel):
+            return new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id))
+        return read_config(locate(self.model))  # type: ignore[arg-type]

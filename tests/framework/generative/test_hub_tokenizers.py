@@ -1,0 +1,92 @@
+"""Tokenizers as they come with T5 and GPT-2: SentencePiece with </s>, and byte-level BPE without a padding token."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import BertConfig, GPT2Tokenizer, T5Tokenizer
+
+from framework.data.example import Example
+from framework.data.windows_section import WindowSettings
+from framework.errors import ModelError
+from framework.generative.prompts import prompts_for
+from framework.models.build import new_config, random_model, save_model
+from framework.models.section import ConfigModel
+from framework.models.tokenizers import fit_to_model, load_model_tokenizer
+from framework.readers.generative import GenerativeReader
+from framework.tasks.extractive_qa import ExtractiveQA
+from framework.teachers.generative import Generative
+from tests.framework.generative.tiny_models import SIZES, reading
+from tests.tokenizing import tokenizer
+
+EXAMPLE = Example("a", "Пётр  родился в Воткинске. ", " Где родился Пётр?", None)
+END = "<|endoftext|>"
+
+
+def sentencepiece() -> Any:
+    special = [(token, 0.0) for token in ("<pad>", "</s>", "<unk>")]
+    words = [("▁question", -3.0), ("▁context", -3.0), ("▁родился", -3.0), ("▁Где", -3.0), ("▁", -2.0)]
+    letters = [(letter, -6.0) for letter in "абвгдеёжзийклмнопрстуфхцчшщъыьэюяВГП:.?"]
+    return T5Tokenizer(vocab=[*special, *words, *letters], extra_ids=0)
+
+
+def byte_level() -> Any:
+    trained = tokenizer("byte-level bpe")
+    letters = [token for token in trained.get_vocab() if len(token) == 1]
+    return GPT2Tokenizer(vocab={token: number for number, token in enumerate([END, *sorted(letters)])}, merges=[])
+
+
+def folder(architecture: str, words: Any, path: Path) -> Path:
+    config = new_config(ConfigModel(architecture=architecture, config=SIZES[architecture]), len(words), 0)
+    teacher = Generative.model_validate({"model": {"kind": "folder", "path": str(path)}})
+    model = random_model(teacher.model_kind(ExtractiveQA(), config), config, 0)
+    fit_to_model(words, config)
+    save_model(model, words, path)
+    return path
+
+
+@pytest.mark.parametrize(("architecture", "make"), [("t5", sentencepiece), ("gpt2", byte_level)])
+def test_prompts_are_what_the_model_is_used_to(architecture: str, make: Any, tmp_path: Path) -> None:
+    words = make()
+    teacher = Generative.model_validate({"model": {"kind": "folder", "path": str(tmp_path)}, "max_answer": 16})
+    path = folder(architecture, words, tmp_path)
+    reader = teacher.reader(path, reading(windows=WindowSettings(max_length=250, doc_stride=16, max_question=64)))
+    assert isinstance(reader, GenerativeReader)
+    whole = {
+        "t5": "question: Где родился Пётр? context: Пётр  родился в Воткинске. ",
+        "gpt2": "Пётр  родился в Воткинске. \nquestion: Где родился Пётр?\nanswer:",
+    }
+    prompts = reader.prompts
+    assert prompts.of(EXAMPLE)[0].ids.tolist() == make()(whole[architecture])["input_ids"]
+    expected = {"t5": make()("Где")["input_ids"], "gpt2": [*make()(" Где")["input_ids"], 0]}
+    assert prompts.answer("Где").tolist() == expected[architecture]
+    assert prompts.special.end == words.eos_token_id
+    assert set(reader.predict([EXAMPLE])) == {"a"}
+
+
+def test_a_decoder_pads_with_its_end_of_text_and_an_encoder_does_not(tmp_path: Path) -> None:
+    loaded = load_model_tokenizer(folder("gpt2", byte_level(), tmp_path))
+    assert loaded.pad_token == END
+    with pytest.raises(ModelError, match="no padding token"):
+        fit_to_model(byte_level(), BertConfig(vocab_size=5000))
+
+
+def test_a_begin_of_text_that_the_tokenizer_puts_first_is_kept() -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    words = byte_level()
+    words.backend_tokenizer.post_processor = TemplateProcessing(single=f"{END} $A", special_tokens=[(END, 0)])
+    config = new_config(ConfigModel(architecture="gpt2"), len(words), 0)
+    (prompt,) = prompts_for(words, config, reading().windows, 4, "{context} {question}").of(
+        Example("a", "да", "нет", None)
+    )
+    assert prompt.ids.tolist() == words("да нет")["input_ids"]
+    assert prompt.ids[0] == 0
+
+
+def test_a_tokenizer_that_cannot_end_a_text_is_refused() -> None:
+    words = byte_level()
+    words.eos_token = None
+    config = new_config(ConfigModel(architecture="gpt2"), len(words), 0)
+    with pytest.raises(ModelError, match="neither an end-of-text token nor"):
+        prompts_for(words, config, reading().windows, 4, None)

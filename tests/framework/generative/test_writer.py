@@ -1,0 +1,74 @@
+"""Scores of answers against the definition, and beam search."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from framework.generative.prompts import Prompts
+from framework.generative.writer import Beams, Writer, writer_for
+from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+
+QUESTIONS = examples(8, persons=1)
+
+
+@pytest.fixture(scope="module", params=list(SIZES))
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Prompts, Writer]:
+    teacher = section(request.param)
+    reader = teacher.reader(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), reading())
+    model, prompts = reader.model.eval(), reader.prompts
+    return model, prompts, writer_for(prompts.generator, model, prompts.special)
+
+
+def naive(model: Any, prompts: Prompts, prompt: Any, answer: Any) -> float:
+    """log P(answer | prompt) by one whole forward pass for this answer alone."""
+    ids, target = (torch.from_numpy(part.astype(np.int64))[None] for part in (prompt, answer))
+    if prompts.generator.encoder_decoder:
+        begun = torch.cat([torch.tensor([[prompts.special.start]]), target[:, :-1]], dim=1)
+        logits = model(input_ids=ids, decoder_input_ids=begun).logits
+    else:
+        logits = model(input_ids=torch.cat([ids, target[:, :-1]], dim=1)).logits[:, ids.shape[1] - 1 :]
+    return float(logits[0].double().log_softmax(-1).gather(1, target[0, :, None]).sum())
+
+
+def test_scores_are_those_of_each_answer_alone(asked: tuple[Any, Prompts, Writer]) -> None:
+    model, prompts, writer = asked
+    (prompt,) = prompts.of(QUESTIONS[0])
+    texts = ["", "Тула", "в городе Тула", "Анна", "очень длинный ответ, которого в тексте нет и быть не может"]
+    answers = [prompts.answer(text) for text in texts]
+    with torch.inference_mode():
+        known = writer.read(prompt.ids)
+        together = writer.log_probs(known, answers)
+        again = writer.log_probs(known, answers)
+        expected = [naive(model, prompts, prompt.ids, answer) for answer in answers]
+        empty = writer.log_probs(known, answers[:1])
+    assert together == pytest.approx(expected, abs=1e-5, rel=1e-5)
+    assert np.array_equal(together, again)
+    assert empty == pytest.approx(expected[:1], abs=1e-5, rel=1e-5)
+
+
+def test_probabilities_of_all_answers_of_one_token_add_up(asked: tuple[Any, Prompts, Writer]) -> None:
+    model, prompts, writer = asked
+    (prompt,) = prompts.of(QUESTIONS[1])
+    with torch.inference_mode():
+        one = [np.asarray([token], np.int32) for token in range(model.config.vocab_size)]
+        total = np.exp(writer.log_probs(writer.read(prompt.ids), one)).sum()
+    assert total == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count: int) -> None:
+    _, prompts, writer = asked
+    (prompt,) = prompts.of(QUESTIONS[2])
+    with torch.inference_mode():
+        known = writer.read(prompt.ids)
+        found = writer.write(known, Beams(count, 3, 0.0))
+        assert [ids.tolist() for ids in writer.write(known, Beams(count, 3, 0.0))] == [ids.tolist() for ids in found]
+        greedy = writer.write(known, Beams(1, 3, 0.0))
+        ended = [np.append(ids, prompts.special.end)[:4].astype(np.int32) for ids in (*found, *greedy)]
+        scores = writer.log_probs(known, ended)
+    assert len({tuple(ids.tolist()) for ids in found}) == count
+    assert all(prompts.special.end not in ids and len(ids) <= 4 for ids in found)
+    assert scores[:count].tolist() == sorted(scores[:count], reverse=True)
+    assert scores[0] >= scores[-1] - 1e-5

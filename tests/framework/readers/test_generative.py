@@ -1,0 +1,163 @@
+"""What generators answer and think."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from framework.data.example import Example
+from framework.data.windows_section import WindowSettings
+from framework.generative.locating import locate
+from framework.generative.writer import writer_for
+from framework.readers.generative import GenerativeReader
+from framework.signals.span import Side, SpanSignal, probabilities
+from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+
+QUESTIONS = examples(12, persons=1)
+
+
+@pytest.fixture(scope="module", params=list(SIZES))
+def architecture(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(section(architecture), tmp_path_factory.mktemp(architecture), QUESTIONS)
+
+
+def opened(architecture: str, folder: Path, kind: dict[str, Any] | None = None, **fields: Any) -> GenerativeReader:
+    reader = section(architecture, **(kind or {})).reader(folder, reading(**fields))
+    assert isinstance(reader, GenerativeReader)
+    return reader
+
+
+def hint(context: str, *spans: str) -> SpanSignal:
+    """A teacher that thinks of these spans alike."""
+    starts = [context.index(span) for span in spans]
+    mass = np.full(len(spans), -np.log(len(spans)))
+    ends = [start + len(span) - 1 for start, span in zip(starts, spans, strict=True)]
+    return SpanSignal(Side(np.asarray(starts), mass, -np.inf), Side(np.asarray(ends), mass, -np.inf))
+
+
+def equal(first: SpanSignal, second: SpanSignal) -> bool:
+    sides = ((first.start, second.start), (first.end, second.end))
+    return all(
+        np.array_equal(a.chars, b.chars) and np.array_equal(a.log_mass, b.log_mass) and a.null == b.null
+        for a, b in sides
+    )
+
+
+def log_p(reader: GenerativeReader, prompt: Any, texts: Sequence[str]) -> Any:
+    """log P(text | prompt) of each text."""
+    writer = writer_for(reader.prompts.generator, reader.model.eval(), reader.prompts.special)
+    with torch.inference_mode():
+        return writer.log_probs(writer.read(prompt), [reader.prompts.answer(text) for text in texts])
+
+
+def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> None:
+    reader = opened(architecture, folder, unanswerable=True)
+    hints = [[hint(example.context, *example.context.split()[:2]) for example in QUESTIONS]]
+    together = reader.signals(QUESTIONS, hints)
+    records = reader.predict(QUESTIONS)
+    for number in (0, 5, 11):
+        (alone,) = opened(architecture, folder, unanswerable=True).signals([QUESTIONS[number]], [[hints[0][number]]])
+        assert equal(alone, together[number])
+        assert reader.predict([QUESTIONS[number]]) == {QUESTIONS[number].id: records[QUESTIONS[number].id]}
+
+
+def test_hints_are_candidates(architecture: str, folder: Path) -> None:
+    reader = opened(architecture, folder)
+    example = QUESTIONS[0]
+    words = example.context.split()
+    (signal,) = reader.signals([example], [[hint(example.context, words[0])], [hint(example.context, words[2])]])
+    for side in (signal.start, signal.end):
+        mass, null, tail = probabilities(side)
+        assert mass.sum() + null + tail == pytest.approx(1, abs=1e-9)
+    for word in (words[0], words[2]):
+        places = locate(example.context, word)
+        assert {start for start, _ in places} <= set(signal.start.chars.tolist())
+        assert {end - 1 for _, end in places} <= set(signal.end.chars.tolist())
+    most = opened(architecture, folder, {"candidates": 1, "beams": 1})
+    assert len(most._hinted(example.context, hint(example.context, words[0], words[2]))) == 1
+
+
+def test_records_have_the_form_of_predictions(architecture: str, folder: Path) -> None:
+    for unanswerable in (False, True):
+        for example, record in zip(
+            QUESTIONS, opened(architecture, folder, unanswerable=unanswerable).predict(QUESTIONS).values(), strict=True
+        ):
+            assert set(record) == {"answer", "start", "end", "score", "n_best"} | (
+                {"no_answer_score"} if unanswerable else set()
+            )
+            logits = [span["logit"] for span in record["n_best"]]
+            assert logits == sorted(logits, reverse=True)
+            for span in record["n_best"]:
+                found = locate(example.context, span["text"])
+                assert (span["start"], span["end"]) == (found[0] if found else (-1, -1))
+                assert not found or example.context[span["start"] : span["end"]] == span["text"]
+            if not unanswerable:
+                assert sum(span["score"] for span in record["n_best"]) == pytest.approx(1)
+                assert record["answer"] == record["n_best"][0]["text"]
+
+
+def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Path) -> None:
+    reader = opened(architecture, folder, unanswerable=True)
+    example = QUESTIONS[3]
+    record = reader.predict([example])[example.id]
+    (prompt,) = reader.prompts.of(example)
+    (empty,) = log_p(reader, prompt.ids, [""])
+    assert record["no_answer_score"] == pytest.approx(empty - record["n_best"][0]["logit"], abs=1e-5)
+    (signal,) = reader.signals([example], [[hint(example.context, example.context.split()[0])]])
+    assert np.exp(signal.start.null) > np.exp(empty) > 0
+
+
+def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path) -> None:
+    context = " ".join(example.context for example in QUESTIONS)
+    example = Example("long", context, "Где родилась Анна?", None)
+    windows = WindowSettings(max_length=100, doc_stride=16, max_question=24)
+    reader = opened(architecture, folder, windows=windows, unanswerable=True)
+    assert len(reader.prompts.of(example)) > 2
+    last = context.rstrip(".").split()[-1]
+    (signal,) = reader.signals([example], [[hint(context, last)]])
+    assert context.rindex(last) in signal.start.chars
+    candidates = reader._candidates(example, [last])
+    scores = np.asarray([log_p(reader, prompt.ids, candidates.texts) for prompt in reader.prompts.of(example)])
+    expected = np.where([bool(text) for text in candidates.texts], scores.max(0), scores.min(0))
+    assert candidates.log_mass == pytest.approx(expected, abs=1e-4)
+
+
+def test_length_normalisation_divides_by_tokens(architecture: str, folder: Path) -> None:
+    plain, normal = (
+        opened(architecture, folder, {"length_normalisation": alpha})._candidates(
+            QUESTIONS[1], ["Тула", "в Туле и Омске"]
+        )
+        for alpha in (0.0, 1.0)
+    )
+    reader = opened(architecture, folder)
+    for text in ("Тула", "в Туле и Омске"):
+        length = len(reader.prompts.answer(text))
+        before, after = (found.log_mass[found.texts.index(text)] for found in (plain, normal))
+        assert after == pytest.approx(before / length)
+
+
+def test_a_model_reads_alike_after_saving_and_loading(architecture: str, folder: Path, tmp_path: Path) -> None:
+    reader = opened(architecture, folder)
+    reader.model.save_pretrained(tmp_path)
+    reader.prompts.tokenizer.save_pretrained(tmp_path)
+    again = opened(architecture, tmp_path)
+    assert again.predict(QUESTIONS[:3]) == reader.predict(QUESTIONS[:3])
+    assert again.parameters == reader.parameters == sum(weight.numel() for weight in reader.model.parameters())
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_other_tokenizers(architecture: str, kind: str, tmp_path: Path) -> None:
+    tokenizer = {"tokenizer": {"kind": kind, "vocab_size": 500}}
+    saved(section(architecture, **tokenizer), tmp_path, QUESTIONS)
+    reader = opened(architecture, tmp_path, tokenizer, precision="bf16")
+    example = QUESTIONS[2]
+    (signal,) = reader.signals([example], [[hint(example.context, example.context.split()[1])]])
+    assert example.context.index(example.context.split()[1]) in signal.start.chars

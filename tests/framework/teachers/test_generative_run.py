@@ -1,0 +1,58 @@
+"""A whole run with an encoder, an encoder-decoder and a decoder as teachers of one student."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.answer import load_answerer
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare, run
+from framework.signals.shards import SignalReader
+from tests.framework.generative.tiny_models import PROMPT, SIZES
+from tests.tiny import tiny_values
+
+
+def generator(architecture: str, tokenizer: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "generative",
+        "model": {"kind": "config", "architecture": architecture, "config": SIZES[architecture]},
+        "tokenizer": {"kind": tokenizer, "vocab_size": 500},
+        "fine_tune": {"lr": 1e-3, "epochs": 1, "batch_size": 16},
+        "windows": {"max_length": 200, "doc_stride": 16, "max_question": 24},
+        "prompt": PROMPT,
+        "beams": 2,
+        "candidates": 2,
+        "max_answer": 8,
+        **fields,
+    }
+
+
+def test_generators_teach_beside_an_encoder(tmp_path: Path) -> None:
+    values = tiny_values(
+        tmp_path,
+        data__source={"kind": "synthetic", "examples": {"train": 32, "validation": 8}, "facts": 2, "fillers": 0},
+        ensemble={"rule": "mean"},
+        baselines=None,
+        evaluation__latency_questions=0,
+    )
+    values["teachers"] |= {"t5": generator("t5", "unigram"), "gpt": generator("gpt2", "bpe", temperature="calibrated")}
+    recipe = recipe_from_values(values, "here")
+    results = run(recipe)
+    assert [model["name"] for model in results["models"]] == ["teacher", "t5", "gpt", "ensemble", "student"]
+    context, graph = prepare(recipe)
+    student = next(model for model in graph.models if model.name == "student")
+    assert student.teaching is not None
+    examples = context.data["train"].examples
+    stored = {name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.teaching.collections.items()}
+    for name in ("t5", "gpt"):
+        signals = [stored[name].signal(example) for example in examples]
+        assert all(len(signal.start.chars) for signal in signals)  # untrained, it knows places from the encoder alone
+        total = [np.exp(side.log_mass).sum() + np.exp(side.null) for one in signals for side in (one.start, one.end)]
+        assert total == pytest.approx(np.ones(len(total)), abs=1e-2)
+    generators = {model.name: model for model in graph.models if model.name in ("t5", "gpt")}
+    for model in generators.values():
+        answerer = load_answerer(model.weights.folder(context.store) / "model")
+        answer = answerer.answer(examples[0].question, examples[0].context)
+        assert answer.start == -1 or examples[0].context[answer.start : answer.end] == answer.text

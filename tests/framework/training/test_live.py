@@ -1,0 +1,281 @@
+"""Training beside a live teacher: what is trained, what is saved, ZeRO, precisions, workers, exact resumption."""
+
+import multiprocessing
+import pickle
+import socket
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from framework.config import Section
+from framework.losses.base import Weight
+from framework.losses.live import States, Wanted
+from framework.recipe_file import recipe_from_values
+from framework.run import run
+from framework.training.in_process import train_in_process
+from framework.training.job import Report, TrainingJob, TrainingSummary
+from framework.training.live import LiveDistillation
+from framework.training.loop import train
+from framework.training.section import Engine
+from tests.tiny import tiny_values
+
+TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
+WITHOUT_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
+NARROW = {
+    "kind": "config",
+    "architecture": "distilbert",
+    "config": {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32, **WITHOUT_DROPOUT},
+}
+COPY: dict[str, Any] = {"student__model": {"kind": "layers", "teacher": "teacher", "layers": [0, 1]}}
+CONFIG: dict[str, Any] = {"student__model": NARROW, "student__tokenizer": TOKENIZER}
+LOSSES: dict[str, Any] = {
+    "kl": {"weight": 0.5},
+    "states": {"kind": "hidden_mse", "layers": {0: -1}},
+    "attention_mse": {"weight": {"start": 1.0, "end": 0.0}},
+    "minilm_relations": {"relation_heads": 4},
+}
+
+
+class _Stop(Exception):
+    pass
+
+
+class LastCosine(Section):
+    """A loss that shares no class with the built-in ones: 1 - cosine between the first tokens' last states."""
+
+    kind: str
+    weight: Weight = 1.0
+    teacher: str | None = None
+    source: ClassVar[Literal["live"]] = "live"
+
+    def wants(self, student: Any, teacher: Any) -> tuple[Wanted, Wanted]:
+        return Wanted(hidden=True), Wanted(hidden=True)
+
+    def new_projection(self, student: Any, teacher: Any) -> torch.nn.Module:
+        return torch.nn.Linear(student.hidden_size, teacher.hidden_size)
+
+    def __call__(self, student: States, teacher: States, mask: torch.Tensor, projection: Any) -> torch.Tensor:
+        own, other = projection(student.hidden[-1][:, 0]), teacher.hidden[-1][:, 0]
+        return 1 - torch.cosine_similarity(own, other, dim=-1)
+
+
+def live_job(output: Path, **changes: Any) -> TrainingJob:
+    """The training of the tiny recipe's student, caught when all before it is done; its teacher is a BERT."""
+    caught: list[TrainingJob] = []
+
+    def catch(job: TrainingJob, report: Any) -> TrainingSummary:
+        if not isinstance(job.objective, LiveDistillation):
+            return train_in_process(job, report)
+        caught.append(job)
+        raise _Stop
+
+    values = tiny_values(
+        output,
+        teachers__teacher__tokenizer=TOKENIZER,
+        teachers__teacher__fine_tune={"epochs": 1},
+        baselines=None,
+        **{"student__tokenizer": None, "losses": LOSSES, **changes},
+    )
+    with pytest.raises(_Stop):
+        run(recipe_from_values(values, "here"), train=catch)
+    return caught[0]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> TrainingJob:
+    return live_job(tmp_path_factory.mktemp("narrow"), **CONFIG)
+
+
+def trained(job: TrainingJob, output: Path) -> tuple[dict[str, list[float]], dict[str, torch.Tensor]]:
+    """Each term's course and the weights after training."""
+    rows: list[Report] = []
+    train_in_process(replace(job, output=output), rows.append)
+    steps = [row.metrics for row in rows if row.kind == "step"]
+    courses = {name: [step[name] for step in steps] for name in steps[0] if name.startswith("loss")}
+    return courses, load_file(output / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def plain(job: TrainingJob, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return trained(job, tmp_path_factory.mktemp("plain"))
+
+
+def a_batch(job: TrainingJob, rows: int = 8) -> Any:
+    return job.objective.batch(np.arange(rows), counts=True, step=0)
+
+
+def test_the_losses_fall_and_the_saved_model_is_the_student_alone(plain: Any, job: TrainingJob) -> None:
+    courses, weights = plain
+    assert set(courses) == {"loss", *(f"loss/{name}" for name in LOSSES)}
+    assert courses["loss/states"][-1] < courses["loss/states"][0]
+    assert set(weights) == set(load_file(job.initial / "model.safetensors"))
+
+
+def test_gradients_reach_the_student_and_the_projection_and_nothing_else(job: TrainingJob) -> None:
+    module = job.objective.build(job.initial, job.seed)
+    names = [name for name, _ in module.named_parameters() if not name.startswith("student.")]
+    assert names == ["projections.0.layers.weight"]
+    objective = replace(job.objective, logits=replace(job.objective.logits, losses={}))
+    loss, terms = objective.loss(module, a_batch(job), progress=0.0)
+    assert list(terms) == ["states", "attention_mse", "minilm_relations"]
+    loss.backward()
+    with_gradient = {name for name, one in module.named_parameters() if one.grad is not None and one.grad.any()}
+    # Logits have no loss here, so that only the head gets none.
+    assert with_gradient == {name for name, _ in module.named_parameters() if "qa_outputs" not in name}
+    (teacher,) = module.teachers
+    assert not teacher.model.training
+    assert all(one.grad is None for one in teacher.model.parameters())
+
+
+def test_the_total_is_the_weighted_sum_of_all_terms(job: TrainingJob) -> None:
+    module = job.objective.build(job.initial, job.seed)
+    loss, terms = job.objective.loss(module, a_batch(job), progress=0.75)
+    weights = {"kl": 0.5, "states": 1.0, "attention_mse": 0.25, "minilm_relations": 1.0}
+    assert loss.item() == pytest.approx(sum(weights[name] * float(term) for name, term in terms.items()), rel=1e-5)
+    idle = job.objective.batch(np.arange(2), counts=False, step=0)
+    assert job.objective.loss(module, idle, progress=0.75)[0].item() == 0
+
+
+def test_the_teacher_reads_each_batch_once_with_the_token_types_that_only_it_has(job: TrainingJob) -> None:
+    module = job.objective.build(job.initial, job.seed)
+    (teacher,) = module.teachers
+    seen: list[Any] = []
+    teacher.model.register_forward_pre_hook(lambda _, __, given: seen.append(given), with_kwargs=True)
+    module.student.register_forward_pre_hook(lambda _, __, given: seen.append(given), with_kwargs=True)
+    batch = a_batch(job)
+    job.objective.loss(module, batch, progress=0.0)
+    assert len(seen) == 2
+    (read,) = (given for given in seen if "token_type_ids" in given)
+    assert read["token_type_ids"].amax(1).tolist() == [1] * 8
+    assert torch.equal(read["input_ids"], batch.inputs["input_ids"])
+
+
+def test_a_copy_of_the_teacher_costs_nothing(tmp_path: Path) -> None:
+    losses = {"hidden_mse": {"embeddings": True, "layers": {0: 0, 1: 1}}, "attention_mse": {}, "minilm_relations": {}}
+    copied = live_job(tmp_path, **COPY, losses=losses)
+    module = copied.objective.build(copied.initial, copied.seed)
+    assert not list(module.projections)
+    loss, _ = copied.objective.loss(module.eval(), a_batch(copied), progress=0.0)
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_new_projections_come_from_the_seed(job: TrainingJob) -> None:
+    def projection(seed: int) -> torch.Tensor:
+        torch.rand(seed)  # whatever has been drawn before
+        return job.objective.build(job.initial, seed).projections[0]["layers"].weight.detach()
+
+    assert torch.equal(projection(3), projection(3))
+    assert not torch.equal(projection(3), projection(4))
+
+
+@pytest.mark.parametrize("stage", [2, 3])
+def test_zero_stages_train_alike(job: TrainingJob, plain: Any, tmp_path: Path, stage: int) -> None:
+    courses, weights = trained(replace(job, engine=Engine(zero_stage=stage, workers=1, threads=1)), tmp_path)
+    for name, course in plain[0].items():
+        assert courses[name] == pytest.approx(course, abs=1e-4), name
+    for name, tensor in plain[1].items():
+        torch.testing.assert_close(weights[name], tensor, atol=1e-3, rtol=0)
+
+
+def test_bf16_trains_with_accumulation(job: TrainingJob, plain: Any, tmp_path: Path) -> None:
+    training = job.training.model_copy(update={"micro_batch": 8})
+    objective = replace(job.objective, precision="bf16")
+    courses, weights = trained(replace(job, precision="bf16", training=training, objective=objective), tmp_path)
+    assert courses["loss/states"] == pytest.approx(plain[0]["loss/states"], rel=0.05)
+    assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float32"}
+
+
+@pytest.mark.parametrize("zero_stage", [0, 3])
+def test_a_training_stopped_at_any_step_goes_on_exactly(job: TrainingJob, tmp_path: Path, zero_stage: int) -> None:
+    wanted = replace(job, engine=Engine(zero_stage=zero_stage, workers=1, threads=1))
+    courses, expected = trained(wanted, tmp_path / "whole")
+    for stop in (3, 7):
+
+        def until(row: Report, stop: int = stop) -> None:
+            if row.kind == "step" and row.step >= stop:
+                raise _Stop
+
+        with pytest.raises(_Stop):
+            train_in_process(replace(wanted, output=tmp_path / "broken"), until)
+    rest, weights = trained(wanted, tmp_path / "broken")
+    for name, course in rest.items():
+        assert 0 < len(course) < len(courses[name])
+        assert course == courses[name][-len(course) :]
+    assert all(torch.equal(weights[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.timeout(200)
+def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    carried = pickle.dumps(replace(job, output=tmp_path, workers=2))
+    assert len(carried) < 200_000, "no model travels with a job"
+    reports = context.Queue()
+    workers = [context.Process(target=_work, args=(carried, rank, port, reports)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    found = reports.get(timeout=180)
+    for worker in workers:
+        worker.join(timeout=60)
+        assert worker.exitcode == 0
+    assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
+
+
+def _work(carried: bytes, rank: int, port: int, reports: Any) -> None:
+    """What each of two workers does."""
+    import os
+
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK=str(rank), OMP_NUM_THREADS="1")
+    torch.set_num_threads(1)
+    rows: list[Report] = []
+    train(pickle.loads(carried), rank, 2, rows.append)
+    if rank == 0:
+        reports.put([row.metrics["loss"] for row in rows if row.kind == "step"])
+
+
+def test_a_loss_of_the_users_own_looks_into_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("of_the_user")
+    vars(module).update(LastCosine=LastCosine)
+    monkeypatch.setitem(sys.modules, "of_the_user", module)
+    losses = {"cosine": {"kind": "of_the_user:LastCosine", "weight": 2.0}}
+    courses, _ = trained(live_job(tmp_path, **CONFIG, losses=losses), tmp_path / "trained")
+    assert courses["loss"] == pytest.approx([2 * value for value in courses["loss/cosine"]])
+    assert courses["loss"][-1] < courses["loss"][0]
+
+
+@pytest.mark.parametrize("student", [COPY, CONFIG], ids=["layers", "config"])
+def test_a_run_with_live_losses_leaves_a_student_that_answers(tmp_path: Path, student: dict[str, Any]) -> None:
+    values = tiny_values(
+        tmp_path,
+        teachers__teacher__tokenizer=TOKENIZER,
+        **{"student__tokenizer": None, **student},
+        losses={"kl": {}, "hidden_mse": {}, "minilm_relations": {"relation_heads": 2}},
+        evaluation__latency_questions=0,
+    )
+    recipe = recipe_from_values(values, "here")
+    results = run(recipe)
+    assert results["state"] == "finished"
+    _, baseline, model = results["models"]
+    assert "hidden_mse" in (tmp_path / model["history"]).read_text()
+    assert "hidden_mse" not in (tmp_path / baseline["history"]).read_text()
+    assert model["evaluation"]["examples"] == 24
+    again = run(recipe)
+    assert all(one["reused"] for one in again["models"])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
