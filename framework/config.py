@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 class Section(BaseModel):
     """A recipe section. Unknown keys are errors that name the nearest legal key; values are not coerced."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,8 +1,6 @@
 """Training in several Ray workers, by Ray Train."""
 
-import os
 import queue
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import Any
 from framework.errors import DistilError, TrainingError
 from framework.progress import Progress
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from launch.ray_cluster import first_line, gpu_count, ray_cluster
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
@@ -19,13 +18,15 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
     """
     import ray
+    import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
 
-    gpu = _gpus() > 0
-    threads = job.engine.threads or max(1, (os.cpu_count() or 1) // job.workers)
-    with _ray(progress):
+    gpu = gpu_count() > 0
+    # Streaming teachers have lowered this process's threads to what they leave of the cores.
+    threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
+    with ray_cluster(progress):
         _check_resources(job.workers, gpu)
         reports = Queue(actor_options={"num_cpus": 0})
         trainer = TorchTrainer(
@@ -76,48 +77,6 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
     return train(ray.get(config["job"]), rank, context.get_world_size(), report)
 
 
-@contextmanager
-def _ray(progress: Progress) -> Iterator[None]:
-    """A Ray cluster: the one there is, one named by RAY_ADDRESS, or one of our own that ends with the context."""
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    address = os.environ.get("RAY_ADDRESS")
-    if address:
-        _check_listens(address)
-    try:
-        ray.init(
-            address=address,
-            include_dashboard=False if address is None else None,
-            logging_level="WARNING",
-            log_to_driver=False,
-            runtime_env={"env_vars": {"PYTHONWARNINGS": "ignore"}},
-        )
-    except Exception as error:
-        where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
-        raise TrainingError(f"cannot reach {where} ({_first_line(error)}); start it, or unset RAY_ADDRESS") from None
-    progress.say(f"    Ray: {'joined ' + address if address else 'started on this machine'}")
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _check_listens(address: str) -> None:
-    """Look whether anything listens at HOST:PORT: Ray would end the whole process. Raises TrainingError."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        return  # "auto" and addresses of other forms, about which Ray itself complains properly
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise TrainingError(
-            f"nothing answers at RAY_ADDRESS={address} ({error}); start the Ray cluster there, or unset RAY_ADDRESS"
-        ) from None
-
-
 def _check_resources(workers: int, gpu: bool) -> None:
     """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
     import ray
@@ -165,16 +124,6 @@ def _worded(error: Exception, job: TrainingJob) -> DistilError:
                 return cause
             cause = getattr(cause, "cause", None) or cause.__cause__
     return TrainingError(
-        f"training in {job.workers} Ray workers failed ({_first_line(error)}); what is done is kept: run the same command "
+        f"training in {job.workers} Ray workers failed ({first_line(error)}); what is done is kept: run the same command "
         f"again to go on. Ray's logs are in {job.output / 'ray'} and /tmp/ray"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()

@@ -24,6 +24,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
 
     from framework.run import run
     from launch.quiet import quiet_transformers
+    from launch.streaming import streamer_for
     from launch.training import trainer_for
     from tracking.provenance import provenance
     from tracking.report import rich_table
@@ -32,6 +33,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     results = run(
         recipe,
         train=trainer_for(progress),
+        stream=streamer_for(recipe, progress),
         progress=progress,
         provenance=provenance(),
         watch=lambda folder: _tracked(folder, recipe, progress),

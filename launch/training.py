@@ -8,7 +8,7 @@ def trainer_for(progress: Progress) -> Trainer:
     """A trainer that looks at each job's number of workers."""
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
-        if job.workers == 1:
+        if job.workers == 1 and not _ray_shares_out_gpus():
             from framework.training.in_process import train_in_process
 
             return train_in_process(job, report)
@@ -17,3 +17,14 @@ def trainer_for(progress: Progress) -> Trainer:
         return train_on_ray(job, report, progress)
 
     return train
+
+
+def _ray_shares_out_gpus() -> bool:
+    """Whether streaming teachers may hold GPUs of this machine: then Ray has to say which one is the worker's."""
+    from launch.ray_cluster import gpu_count
+
+    if gpu_count() == 0:
+        return False
+    import ray
+
+    return bool(ray.is_initialized())

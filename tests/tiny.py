@@ -6,6 +6,12 @@ from typing import Any
 
 import yaml
 
+from framework.recipe_file import recipe_from_values
+from framework.run import run
+from framework.training.in_process import train_in_process
+from framework.training.job import ReportTo, TrainingJob, TrainingSummary
+from framework.training.objective import Objective
+
 _VALUES: dict[str, Any] = {
     "name": "tiny",
     "seed": 3,
@@ -83,8 +89,49 @@ def figures(results: dict[str, Any]) -> dict[str, Any]:
             {key: model[key] for key in ("name", "digest", "parameters", "settings", "evaluation")}
             for model in results["models"]
         ],
-        "signals": [
-            {key: signal[key] for key in ("teacher", "digest", "examples", "bytes_per_example", "moved_mass")}
-            for signal in results["signals"]
-        ],
+        "signals": [{key: value for key, value in signal.items() if key != "reused"} for signal in results["signals"]],
     }
+
+
+def several_values(output: Path, **changes: Any) -> dict[str, Any]:
+    """A recipe with the teachers `a`, `b` and `c`, the smaller the quicker, that become one by their mean."""
+    teacher = copy.deepcopy(_VALUES["teachers"]["teacher"])
+    teacher["model"]["config"] |= {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32}
+    teacher["fine_tune"] = {"lr": 0.003, "epochs": 1, "batch_size": 16}
+    student = {
+        "model": {
+            "kind": "config",
+            "architecture": "distilbert",
+            "config": {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32},
+        },
+        "lr": 0.003,
+        "epochs": 1,
+    }
+    several = {
+        "teachers": {
+            name: {**teacher, "fine_tune": {**teacher["fine_tune"], "seed": seed}} for seed, name in enumerate("abc")
+        },
+        "ensemble": {"rule": "mean"},
+        "data__source__examples": {"train": 48, "validation": 16},
+        "student": {**student, "tokenizer": {"kind": "wordpiece", "vocab_size": 400}, "batch_size": 16},
+        "baselines": None,
+        "evaluation": {"latency_questions": 0, "bootstrap": 100},
+    }
+    return tiny_values(output, **{**several, **changes})
+
+
+def watched_run(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Objective]]:
+    """Run a recipe in this process: its results, and what every model that was trained was trained towards, by digest."""
+    objectives: dict[str, Objective] = {}
+
+    def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        objectives[job.output.name] = job.objective
+        return train_in_process(job, report)
+
+    return run(recipe_from_values(values, "here"), train), objectives
+
+
+def model_of(results: dict[str, Any], name: str) -> dict[str, Any]:
+    """A model's entry in the results."""
+    (model,) = (model for model in results["models"] if model["name"] == name)
+    return dict(model)

@@ -43,7 +43,7 @@ def run_tags(results: Results) -> dict[str, str]:
 def run_metrics(results: Results) -> dict[str, float]:
     """Counts of the data and figures of the signals."""
     data = {f"data/{name}": split for name, split in splits(results).items()}
-    signals = {f"signals/{signal['teacher']}": signal for signal in results.get("signals") or []}
+    signals = {f"signals/{one['teacher']}/{one['split']}": one for one in results.get("signals") or []}
     return numbers({**data, **signals})
 
 
@@ -59,19 +59,19 @@ def model_params(model: Results) -> dict[str, str]:
 
 def model_tags(model: Results) -> dict[str, str]:
     """What a model is, and where it lies."""
-    tags = {f"distil.{name}": model.get(name) for name in ("role", "digest", "folder", "reused")}
+    tags = {f"distil.{name}": model.get(name) for name in ("role", "digest", "folder", "reused", "transductive")}
     return _text(tags)
 
 
 def model_metrics(model: Results) -> dict[str, float]:
-    """The final figures of a model: exact_match, f1, their intervals, parameters, training/*, latency_*."""
+    """The final figures of a model: exact_match, f1, their intervals, parameters, training/*, latency_*, weights/*."""
     evaluation = dict(model.get("evaluation") or {})
     for name in ("exact_match", "f1"):
         low, high = evaluation.pop(f"{name}_interval", None) or (None, None)
         evaluation[f"{name}_low"], evaluation[f"{name}_high"] = low, high
     latency = {f"latency_{name}": value for name, value in (model.get("latency") or {}).items()}
-    size = {"parameters": model.get("parameters"), "training": model.get("training")}
-    return numbers({**size, **latency, **evaluation})
+    others = {name: model.get(name) for name in ("parameters", "training", "weights")}
+    return numbers({**others, **latency, **evaluation})
 
 
 def model_status(results: Results, model: Results) -> str:

@@ -35,7 +35,7 @@ def rich_table(results: dict[str, Any]) -> "Table":
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """The table, the counts of the data and the signals in Markdown; the same results give the same text."""
+    """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
     parts = [f"# {results['run']}", _state(results), _table(COLUMNS, table_rows(results), left=2)]
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
@@ -43,8 +43,14 @@ def markdown_table(results: dict[str, Any]) -> str:
         rows = [(name, *(_count(split.get(count)) for count in counts)) for name, split in splits.items()]
         parts += ["## Data", _table(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
     if results.get("signals"):
-        columns = ("teacher", "examples", "bytes an example", "moved mass")
-        parts += ["## Signals", _table(columns, [_signal(signal) for signal in results["signals"]], left=1)]
+        columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
+        parts += ["## Signals", _table(columns, [_signal(signal) for signal in results["signals"]], left=2)]
+    ensemble = _model_of_role(results, "ensemble")
+    if ensemble.get("weights"):
+        measured = f"weight on `{ensemble['evaluation']['split']}`"
+        rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
+        heading = ("teacher", measured, "weight for the student", "temperature")
+        parts += ["## Ensemble", _table(heading, rows, left=1)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -67,7 +73,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
     latency = model.get("latency") or {}
     return (
         model["name"],
-        model["role"],
+        f"{model['role']}, transductive" if model.get("transductive") else model["role"],
         short_count(model.get("parameters")),
         _with_interval(evaluation, "exact_match"),
         _with_interval(evaluation, "f1"),
@@ -90,13 +96,37 @@ def _pair(first: float | None, second: float | None) -> str:
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
-    size, moved = signal.get("bytes_per_example"), signal.get("moved_mass")
+    size = signal.get("bytes_per_example")
     return (
         signal["teacher"],
+        signal["split"],
         _count(signal.get("examples")),
         NOTHING if size is None else f"{size:.0f}",
-        NOTHING if moved is None else f"{moved:.2%}",
+        _share(signal.get("null_mass")),
+        _share(signal.get("moved_mass")),
     )
+
+
+def _ensemble(weights: dict[str, Any], training: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row a teacher: its weight when the ensemble was measured, and what the student's training noted of it."""
+    taught, temperatures = training.get("weights") or {}, training.get("teacher_temperature") or {}
+    return [
+        (name, _spread(weight), _spread(taught.get(name)), f"{temperatures[name]:.2f}" if taught else NOTHING)
+        for name, weight in weights.items()
+    ]
+
+
+def _spread(figure: dict[str, float] | None) -> str:
+    return NOTHING if figure is None else f"{figure['mean']:.2f} ± {figure['std']:.2f}"
+
+
+def _share(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:.2%}"
+
+
+def _model_of_role(results: dict[str, Any], role: str) -> dict[str, Any]:
+    """The only model of this role; empty if there is none."""
+    return next((model for model in results.get("models") or [] if model["role"] == role), {})
 
 
 def _count(count: int | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from framework.data.example import Example
 from framework.progress import Progress
 from framework.signals.section import Signals
-from framework.signals.shards import SignalReader, bytes_on_disk, row_key, write_shard
+from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
 from framework.signals.span import SpanSignal
 
 Opinions = Callable[[Sequence[Example]], list[SpanSignal]]
@@ -32,6 +32,11 @@ class SignalWriter:
             self._waiting[row_key(example)] = (example, signal)
         while len(self._waiting) >= self._settings.shard_size:
             self._write(self._settings.shard_size)
+
+    def signal(self, example: Example) -> SpanSignal:
+        """The signal about `example` as it is stored, or will be. Raises StoreError if there is none."""
+        waiting = self._waiting.get(row_key(example))
+        return self.stored.signal(example) if waiting is None else as_stored(waiting[1], self._settings.top_k)
 
     def flush(self) -> None:
         """Write what is still waiting."""

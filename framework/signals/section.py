@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from framework.config import Section
 
@@ -26,3 +26,12 @@ class Signals(Section):
         default=1024, ge=1, description="Examples a file; what a stopped collection repeats at most."
     )
     batch_size: int = Field(default=32, ge=1, description="Windows a forward pass of a teacher.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Signals":
+        # The default may be spelled out, as a resolved recipe does.
+        if self.mode == "precomputed" and self.ahead != Signals.model_fields["ahead"].default:
+            raise ValueError(
+                "`ahead` is for teachers that stream, and mode is 'precomputed': drop `ahead`, or change mode"
+            )
+        return self

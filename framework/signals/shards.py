@@ -28,27 +28,38 @@ def row_key(example: Example) -> tuple[int, int]:
     return int.from_bytes(identity, "little"), int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
 
 
+def as_stored(signal: SpanSignal, top_k: int) -> SpanSignal:
+    """The signal as a reader of the store gets it: the heaviest `top_k` entries of each side, in half precision."""
+    return SpanSignal(_stored_side(signal.start, top_k), _stored_side(signal.end, top_k))
+
+
+def _stored_side(side: Side, top_k: int) -> Side:
+    kept = keep_top(side, top_k)
+    null, tail = _half([kept.null, kept.tail])
+    return _whole_side(kept.chars, _half(kept.log_mass), null, tail, kept.tail_size)
+
+
 def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int) -> None:
     """Write one file, whole or not at all."""
+    stored = [as_stored(signal, top_k) for signal in signals]
     last = max(len(example.context) for example in examples) - 1
     keys = np.asarray([row_key(example) for example in examples], np.uint64)
     columns = {"example": pa.array(keys[:, 0]), "content": pa.array(keys[:, 1].astype(np.uint32))}
     for name, sides in (
-        ("start", [signal.start for signal in signals]),
-        ("end", [signal.end for signal in signals]),
+        ("start", [signal.start for signal in stored]),
+        ("end", [signal.end for signal in stored]),
     ):
-        kept = [keep_top(side, top_k) for side in sides]
-        chars = np.zeros((len(kept), top_k), _unsigned(last))
-        log_mass = np.full((len(kept), top_k), -np.inf, np.float16)
-        for row, side in enumerate(kept):
+        chars = np.zeros((len(sides), top_k), _unsigned(last))
+        log_mass = np.full((len(sides), top_k), -np.inf, np.float16)
+        for row, side in enumerate(sides):
             chars[row, : len(side.chars)] = side.chars
             log_mass[row, : len(side.chars)] = _half(side.log_mass)
         columns[f"{name}_chars"] = pa.FixedSizeListArray.from_arrays(pa.array(chars.ravel()), top_k)
         columns[f"{name}_log_mass"] = pa.FixedSizeListArray.from_arrays(pa.array(log_mass.ravel()), top_k)
-        columns[f"{name}_null"] = pa.array(_half([side.null for side in kept]))
-        columns[f"{name}_tail"] = pa.array(_half([side.tail for side in kept]))
+        columns[f"{name}_null"] = pa.array(_half([side.null for side in sides]))
+        columns[f"{name}_tail"] = pa.array(_half([side.tail for side in sides]))
         # Byte-level tokens may be several times as many as the characters.
-        sizes = [side.tail_size for side in kept]
+        sizes = [side.tail_size for side in sides]
         columns[f"{name}_tail_size"] = pa.array(np.asarray(sizes, _unsigned(max(sizes))))
     table = pa.table(columns)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -78,15 +89,17 @@ class _SideColumns:
     tail_size: NDArray[np.integer]  # [N]
 
     def side(self, row: int) -> Side:
-        log_mass = self.log_mass[row].astype(np.float64)
-        real = np.isfinite(log_mass)
-        return Side(
-            self.chars[row][real].astype(np.int64),
-            log_mass[real],
-            float(self.null[row]),
-            float(self.tail[row]),
-            int(self.tail_size[row]),
+        return _whole_side(
+            self.chars[row], self.log_mass[row], self.null[row], self.tail[row], int(self.tail_size[row])
         )
+
+
+def _whole_side(
+    chars: NDArray[np.integer], log_mass: NDArray[np.float16], null: np.float16, tail: np.float16, tail_size: int
+) -> Side:
+    """A side from half precision, without the entries that only fill up or have no mass."""
+    real = np.isfinite(log_mass)
+    return Side(chars[real].astype(np.int64), log_mass[real].astype(np.float64), float(null), float(tail), tail_size)
 
 
 @dataclass(frozen=True)

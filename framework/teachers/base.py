@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Teacher(Protocol):
     """A recipe's teacher section.
 
-    model, tokenizer: where they come from, or None (see `without_model` in section.py); fine_tune: how the model is trained on `split`, if at all; windows: how it
-    reads (default: as the recipe says); temperature: divides its logits before anything else; crossfit: number of folds
-    for out-of-fold signals; actor: what a Ray actor takes that streams its signals.
+    model, tokenizer: where they come from, or None (see `without_model` in section.py); fine_tune: how the model is
+    trained on `split`, if at all; windows: how it reads (default: as the recipe says); temperature: divides its logits
+    before anything else; crossfit: number of folds for out-of-fold signals; actor: what a Ray actor takes that streams
+    its signals.
     """
 
     kind: Any

@@ -1,63 +1,67 @@
-"""The example of docs/extending.md, run as it stands there."""
+"""The examples of docs/extending.md, run as they stand there."""
 
 import importlib
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
+from framework.data.example import Example
+from framework.ensembles.base import Consultation
 from framework.losses.base import Target
 from framework.losses.kl import KL
+from framework.losses.live import States
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.run import run
+from framework.signals.span import Side, SpanSignal, probabilities
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(# (my_\w+)\.py\n.*?)```", TEXT, flags=re.DOTALL)
+YAML = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
 TINY = {
     "kind": "config",
     "architecture": "bert",
     "config": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
 }
-
-
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert found is not None
-    return found[1]
+TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
+EXAMPLE = Example("q", "Anna plays chess. Boris lives in Tver!", "Where does Boris live?", None)
 
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    """A small recipe with the losses of the document, whose class is that of the document."""
-    (tmp_path / "my_losses.py").write_text(block("python"), encoding="utf-8")
+    """A small recipe with the sections of the document, whose classes are those of the document."""
+    for code, module in PYTHON:
+        (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    values = {
+    values: dict[str, Any] = {
         "name": "extended",
         "output": str(tmp_path / "runs"),
         "data": {"source": {"kind": "synthetic", "examples": {"train": 24, "validation": 8}}},
         "windows": {"max_length": 128, "doc_stride": 32, "max_question": 32},
         "teachers": {
-            "teacher": {
-                "kind": "encoder",
-                "model": TINY,
-                "tokenizer": {"kind": "wordpiece", "vocab_size": 400},
-                "fine_tune": {"epochs": 1},
-            }
+            "bert": {"kind": "encoder", "model": TINY, "tokenizer": TOKENIZER, "fine_tune": {"epochs": 1}},
         },
-        "student": {"model": TINY, "tokenizer": {"kind": "wordpiece", "vocab_size": 300}, "epochs": 1},
+        "student": {"model": TINY, "tokenizer": TOKENIZER, "epochs": 1},
         "evaluation": {"latency_questions": 0},
     }
-    return recipe_from_values({**values, **yaml.safe_load(block("yaml"))}, "docs/extending.md")
+    for block in YAML:
+        for name, section in yaml.safe_load(block).items():
+            values[name] = {**values.get(name, {}), **section}
+    return recipe_from_values(values, "docs/extending.md")
 
 
-def test_the_example_is_short() -> None:
-    assert len(block("python").splitlines()) <= 30
+@pytest.mark.parametrize("code", [code for code, _ in PYTHON], ids=[module for _, module in PYTHON])
+def test_the_examples_are_short(code: str) -> None:
+    assert len(code.splitlines()) <= 30
 
 
-def test_the_example_weighs_kl_by_the_teachers_certainty(recipe: Recipe) -> None:
+def test_the_loss_weighs_kl_by_the_teachers_certainty(recipe: Recipe) -> None:
     torch.manual_seed(0)
     mask = torch.tensor([[True, True, True, False], [True, True, True, True]])
     signal = torch.tensor([[0.5, 0.25, 0.25, 0.0], [0.1, 0.1, 0.7, 0.1]])
@@ -74,9 +78,55 @@ def test_the_example_weighs_kl_by_the_teachers_certainty(recipe: Recipe) -> None
     assert logits.grad[0, 3] == 0
 
 
-def test_the_example_trains_a_student(recipe: Recipe) -> None:
+def test_the_live_loss_is_0_where_states_point_the_same_way(recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(2, 3, 8)
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    turned = states.clone()
+    turned[0, 0] *= -1  # one of three tokens: cosine -1
+    turned[1, 2] *= -1  # padding
+    loss: Any = recipe.losses["last_cosine"]
+
+    found = loss(States(layers=1, heads=2, hidden=[2 * states]), States(layers=1, heads=2, hidden=[turned]), mask, None)
+
+    torch.testing.assert_close(found, torch.tensor([2 / 3, 0.0]))
+
+
+def test_the_rule_listens_to_the_most_certain_teacher(recipe: Recipe) -> None:
+    assert recipe.ensemble is not None
+    weights = recipe.ensemble.weigh(
+        Consultation(EXAMPLE, ["a", "b", "c"], [certain(0.5), certain(0.9), certain(0.0)], {})
+    )
+    assert weights.tolist() == [0, 0, 1]  # the third is certain that there is no answer
+
+
+def test_the_teacher_expects_the_answer_among_the_questions_words(recipe: Recipe) -> None:
+    signal = recipe.teachers["overlap"].opinion(EXAMPLE)  # type: ignore[union-attr]
+    for side in (signal.start, signal.end):
+        mass, null, tail = probabilities(side)
+        assert mass.sum() + null + tail == pytest.approx(1)
+        # One word of the question is in the second sentence, none in the first.
+        np.testing.assert_allclose(mass / null, [1] * 3 + [np.exp(2.0)] * 4)
+    words = [EXAMPLE.context[a : b + 1] for a, b in zip(signal.start.chars, signal.end.chars, strict=True)]
+    assert words == ["Anna", "plays", "chess", "Boris", "lives", "in", "Tver"]
+
+
+def test_the_examples_make_an_ensemble_that_trains_a_student(recipe: Recipe) -> None:
     results = run(recipe)
-    student = results["models"][-1]
+    overlap, ensemble, student = (
+        {model["name"]: model for model in results["models"]}[name] for name in ("overlap", "ensemble", "student")
+    )
+    assert overlap["parameters"] == 0
+    assert sum(weight["mean"] for weight in ensemble["weights"].values()) == pytest.approx(1)
     assert student["settings"]["losses.confident_kl.sharpness"] == 2.0
+    assert student["settings"]["teachers"] == "bert, overlap"
     history = (Path(recipe.output) / student["history"]).read_text(encoding="utf-8")
     assert "loss/confident_kl" in history
+    assert "loss/last_cosine" in history
+
+
+def certain(mass: float) -> SpanSignal:
+    """A teacher that gives one character so much mass, and "no answer here" the rest."""
+    with np.errstate(divide="ignore"):
+        side = Side(np.asarray([0]), np.log([mass]), float(np.log(1 - mass)))
+    return SpanSignal(side, side)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from framework.errors import RecipeError
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
 from framework.run import run
-from tests.tiny import tiny_values
+from tests.tiny import several_values, tiny_values
 
 BLOCKED = """
 import json, sys
@@ -51,7 +52,7 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
     teacher, baseline, student = results["models"]
     assert [model["role"] for model in results["models"]] == ["teacher", "baseline", "student"]
     without_losses = [
-        {key: value for key, value in model["settings"].items() if not key.startswith("losses.")}
+        {key: value for key, value in model["settings"].items() if not key.startswith("losses.") and key != "teachers"}
         for model in (baseline, student)
     ]
     assert without_losses[0] == without_losses[1]
@@ -60,12 +61,19 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
         json.loads((tmp_path / model["folder"]).parent.joinpath("manifest.json").read_text())["inputs"]
         for model in (baseline, student)
     ]
-    assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"losses", "signals"}
+    assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"losses", "teaching"}
     assert read_results(next(tmp_path.glob("tiny-*"))) == results
     predictions = json.loads((next(tmp_path.glob("tiny-*")) / student["predictions"]).read_text())
     assert len(predictions) == student["evaluation"]["examples"] == 24
     assert results["signals"][0]["examples"] == 96
     assert teacher["evaluation"]["exact_match_interval"][0] <= teacher["evaluation"]["exact_match"]
+
+
+def test_streaming_takes_ray(tmp_path: Path) -> None:
+    recipe = recipe_from_values(several_values(tmp_path, signals__mode="streamed"), "here")
+    with pytest.raises(RecipeError, match=r"signals\.mode is 'streamed', which takes Ray; use `distil run`, or set it"):
+        run(recipe)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("loss", ["reverse_kl", "jsd", "mse_logits"])

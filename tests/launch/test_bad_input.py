@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from launch.cli import app
 from launch.guard import guarded
-from tests.tiny import tiny_values
+from tests.tiny import several_values, tiny_values
 
 BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 
@@ -25,6 +25,15 @@ def changed(**changes: Any) -> Callable[[Path], list[str]]:
 
     def arguments(folder: Path) -> list[str]:
         return _recipe(folder, tiny_values(folder / "runs", **changes))
+
+    return arguments
+
+
+def several(**changes: Any) -> Callable[[Path], list[str]]:
+    """Run the recipe with several teachers with places changed."""
+
+    def arguments(folder: Path) -> list[str]:
+        return _recipe(folder, several_values(folder / "runs", **changes))
 
     return arguments
 
@@ -172,6 +181,47 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "answer of the wrong type": (with_file("q.json", _squad("Туле")), "q.json"),
     "empty file": (with_file("q.jsonl", b""), "is empty"),
     "nothing to compare with": (with_file("q.json", _squad([])), "carries an answer"),
+    "teachers without a rule": (several(ensemble=None), "say how they become one"),
+    "an ensemble of one": (several(teachers__b=None, teachers__c=None), "`ensemble` combines teachers, and there is 1"),
+    "unknown rule": (several(ensemble={"rule": "geometrical"}), "did you mean 'geometric'"),
+    "a rule that is a word": (several(ensemble="mean"), "expected a section with a `rule`"),
+    "weights for nobody": (
+        several(ensemble={"rule": "weighted", "weights": {"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}}),
+        "no teacher is called 'd'",
+    ),
+    "no weight for a teacher": (
+        several(ensemble={"rule": "weighted", "weights": {"a": 1.0, "b": 1.0}}),
+        "teacher 'c' has none",
+    ),
+    "labels of questions that have none": (
+        several(ensemble={"rule": "label_aware"}, student__unlabelled=["dev"]),
+        "weighs teachers by labels",
+    ),
+    "unlabelled without signals": (
+        several(losses={"hard_label": {}}, student__unlabelled=["dev"]),
+        "student.unlabelled: no loss compares with a teacher",
+    ),
+    "unlabelled split that is not there": (several(student__unlabelled=["deev"]), "did you mean 'dev'"),
+    "held-out labels that nobody reads": (several(signals__held_out="dev"), "signals.held_out is for calibrated"),
+    "folds of a teacher as it is": (
+        several(
+            teachers__a__fine_tune=None,
+            teachers__a__crossfit=2,
+            teachers__a__model={"kind": "folder", "path": "."},
+            teachers__a__tokenizer=None,
+        ),
+        "`crossfit` fine-tunes the teacher on folds",
+    ),
+    "more folds than paragraphs": (several(teachers__a__crossfit=40), "too few paragraphs"),
+    "temperature that is no number": (several(teachers__a__temperature=float("inf")), "finite number"),
+    "rate that is no number": (several(student__lr=float("nan")), "finite number"),
+    "unknown baseline": (several(baselines=["d"]), "unknown baseline 'd'"),
+    "a baseline that is the student": (changed(baselines=["teacher"]), "is the only teacher"),
+    "an extra split of a name that is taken": (
+        several(data__extra={"dev": {"source": {"kind": "synthetic"}}}),
+        "extra names the split 'dev'",
+    ),
+    "batches ahead of nothing": (several(signals={"mode": "precomputed", "ahead": 2}), "`ahead` is for teachers"),
     "tracking to a folder": (changed(tracking__uri="file:/tmp/x"), "tracking.uri"),
     "tracking without a scheme": (changed(tracking__uri="localhost:5000"), "has no scheme"),
     "output is a file": (_output_is_a_file, "cannot write into"),

@@ -83,7 +83,7 @@ def test_a_run_killed_in_every_stage_equals_one_left_alone(tmp_path: Path) -> No
         return any(store.root.glob("signals/*/shard-*.arrow"))
 
     stages = [
-        ("tokenizer on 'train'", lambda: True, signal.SIGKILL),
+        ("tokenizer of 600", lambda: True, signal.SIGKILL),
         ("train teacher", checkpointed, signal.SIGKILL),
         ("evaluate teacher", lambda: True, signal.SIGKILL),
         ("collect signals", any_shard, signal.SIGKILL),

@@ -49,7 +49,8 @@ class RunOnDisk:
                 },
             },
             "signals": [
-                {"teacher": "teacher", "digest": "d", "examples": 1200, "bytes_per_example": 131.5, "moved_mass": 0.01}
+                _signals("teacher", "train", examples=1200, moved_mass=0.01),
+                _signals("teacher", "dev", examples=300),
             ],
             "models": [],
         }
@@ -83,6 +84,26 @@ class RunOnDisk:
         self.write_history(name, steps)
         self.save()
 
+    def add_ensemble(self) -> None:
+        """The teachers `one` and `the other`, their ensemble, and a student whom it has taught."""
+        self.add_model("one", "teacher", steps=5)
+        self.add_model("the other", "teacher", steps=5)
+        self.add_model("ensemble", "ensemble")
+        self.add_model("student", "student", steps=5)
+        for name in ("one", "the other", "ensemble", "student"):
+            self.evaluate(name)
+        *_, ensemble, student = self.results["models"]
+        nothing = dict.fromkeys(("folder", "history", "parameters", "training", "latency"))
+        weights = {"one": {"mean": 0.75, "std": 0.125}, "the other": {"mean": 0.25, "std": 0.125}}
+        ensemble |= {**nothing, "settings": {"rule": "confidence"}, "weights": weights}
+        student["transductive"] = True
+        student["training"] |= {
+            "moved_mass": {"one": 0.01, "the other": 0.02},
+            "teacher_temperature": {"one": 1.5, "the other": 1.0},
+            "weights": {"one": {"mean": 0.5, "std": 0.0}, "the other": {"mean": 0.5, "std": 0.0}},
+        }
+        self.save()
+
     def evaluate(self, name: str) -> None:
         model = next(model for model in self.results["models"] if model["name"] == name)
         model |= {
@@ -107,6 +128,11 @@ class RunOnDisk:
         path = self.output / "store" / "models" / name / "history.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(line) + "\n" for line in history(steps)))
+
+
+def _signals(teacher: str, split: str, examples: int, moved_mass: float | None = None) -> dict[str, Any]:
+    figures = {"examples": examples, "bytes_per_example": 131.5, "null_mass": 0.125, "moved_mass": moved_mass}
+    return {"teacher": teacher, "split": split, "digest": f"{teacher}-{split}", **figures, "reused": False}
 
 
 def history(steps: int) -> list[dict[str, Any]]:

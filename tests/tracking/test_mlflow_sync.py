@@ -37,7 +37,12 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     assert parent.data.tags["distil.recipe_digest"] == "1a2b3c4d"
     assert parent.data.tags["distil.state"] == "finished"
     assert parent.data.metrics["data/train/repaired"] == 7
-    assert parent.data.metrics["signals/teacher/bytes_per_example"] == 131.5
+    figures = {"examples": 1200, "bytes_per_example": 131.5, "null_mass": 0.125, "moved_mass": 0.01}
+    expected = {f"signals/teacher/train/{name}": value for name, value in figures.items()}
+    expected |= {f"signals/teacher/dev/{name}": value for name, value in figures.items() if name != "moved_mass"}
+    expected["signals/teacher/dev/examples"] = 300
+    found = {name: value for name, value in parent.data.metrics.items() if name.startswith("signals/")}
+    assert found == expected
     inputs = {(one.dataset.name, one.dataset.digest) for one in parent.inputs.dataset_inputs}
     assert inputs == {("train", "a" * 16), ("dev", "b" * 16)}
     predictions = {"predictions/teacher.json", "predictions/student.json"}
@@ -58,6 +63,36 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     assert store.rows(student, "epoch/loss") == [(step, 4 / step) for step in range(5, 501, 5)]
     assert store.client.get_metric_history(student.info.run_id, "loss")[3].timestamp == 1_700_000_001_000
     assert not any(tmp_path.glob("ml*")), "nothing in the current directory"
+
+
+def test_an_ensemble_is_a_child_without_a_training_and_a_model(run, seen):
+    run.add_ensemble()
+    for name in ("one", "the other", "student"):
+        folder = run.output / "store" / "models" / name / "model"
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+    run.finish()
+    report = sync(run.folder, Tracking(), final=True)
+    assert (report.models, report.notes) == (1, [])
+    store = seen()
+    (parent,) = store.parents()
+    children = store.children(parent)
+    assert set(children) == {"one", "the other", "ensemble", "student"}
+    ensemble, student = children["ensemble"], children["student"]
+    assert ensemble.info.status == "FINISHED"
+    assert ensemble.data.params == {"rule": "confidence"}
+    weights = {"weights/one/mean": 0.75, "weights/one/std": 0.125, "weights/the other/mean": 0.25}
+    assert (weights | {"f1": 70.5, "exact_match_low": 58.0}).items() <= ensemble.data.metrics.items()
+    assert not {"loss", "parameters", "training/steps", "latency_median_ms"} & set(ensemble.data.metrics)
+    assert not {"distil.folder", "distil.transductive"} & set(ensemble.data.tags)
+    assert not ensemble.outputs.model_outputs
+    taught = {"training/weights/the other/mean": 0.5, "training/weights/one/std": 0.0}
+    taught |= {"training/moved_mass/the other": 0.02, "training/teacher_temperature/one": 1.5}
+    assert taught.items() <= student.data.metrics.items()
+    assert student.data.tags["distil.transductive"] == "true"
+    assert len(student.outputs.model_outputs) == 1
+    assert "predictions/ensemble.json" in store.files(parent)
+    assert sync(run.folder, Tracking(), final=True).metrics == 0
 
 
 def test_sending_again_sends_nothing(run, seen):

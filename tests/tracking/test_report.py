@@ -24,10 +24,31 @@ def test_markdown_states_models_data_and_signals(run):
     assert "| a\\|b | student | 412K | 61.2 [58.0, 64.5] |" in text
     assert "State: running. EM and F1 in percent, on 300 questions of `dev`." in text
     assert "| train | 1,200 | 0 | 7 | 2 |" in text
-    assert "| teacher | 1,200 | 132 | 1.00% |" in text
+    assert "| teacher | split | examples | bytes an example | null mass | moved mass |" in text
+    assert "| teacher | train | 1,200 | 132 | 12.50% | 1.00% |" in text
+    assert "| teacher | dev | 300 | 132 | 12.50% | – |" in text
+    assert "Ensemble" not in text
     widths = {line.replace("\\|", "").count("|") for line in text.split("##")[0].splitlines() if line.startswith("|")}
     assert widths == {8}
     assert text == markdown_table(run.results)
+
+
+def test_an_ensemble_has_a_table_of_its_teachers(run):
+    run.add_ensemble()
+    rows = {row[0]: row for row in table_rows(run.results)}
+    assert rows["ensemble"][1:5] == ("ensemble", "–", "61.2 [58.0, 64.5]", "70.5 [67.5, 73.0]")
+    assert rows["ensemble"][-1] == "–"
+    assert rows["student"][1] == "student, transductive"
+    text = markdown_table(run.results)
+    heading = "| teacher | weight on `dev` | weight for the student | temperature |\n| --- | ---: | ---: | ---: |\n"
+    assert heading + "| one | 0.75 ± 0.12 | 0.50 ± 0.00 | 1.50 |\n| the other | 0.25 ± 0.12 |" in text
+    student = run.results["models"][-1]
+    student["training"] = None
+    assert "| one | 0.75 ± 0.12 | – | – |" in markdown_table(run.results)
+    del run.results["models"][-1]
+    assert "| one | 0.75 ± 0.12 | – | – |" in markdown_table(run.results)
+    del run.results["models"][-1]["weights"]
+    assert "## Ensemble" not in markdown_table(run.results)
 
 
 def test_a_run_that_has_just_begun_has_an_empty_table(run):

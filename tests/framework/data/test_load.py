@@ -54,6 +54,31 @@ def test_splits_and_slices(tmp_path: Path) -> None:
     assert data["held"].digest == fingerprint(data["held"].examples) != data["last"].digest
 
 
+@pytest.mark.parametrize("main", [{"splits": {"train": "train[:4]"}}, {"cut": {"shares": {"train": 0.5}}}])
+def test_extra_splits_come_from_sources_of_their_own(tmp_path: Path, main: dict[str, Any]) -> None:
+    own = written(tmp_path / "a.json", [row(i) for i in range(20)])
+    other = written(tmp_path / "b.json", [row(i, id=f"e{i}", question="А кто?", answers=None) for i in range(6)])
+    source = {"kind": "files", "path": {"all": str(other)}}
+    extra = {"first": {"source": source, "split": "all[:4]"}, "rest": {"source": source, "split": "all[4:]"}}
+    data = load_data(section(own, extra=extra, **main))
+    assert list(data) == ["train", "first", "rest"]
+    assert [example.id for example in data["first"].examples] == ["e0", "e1", "e2", "e3"]
+    assert [example.id for example in data["rest"].examples] == ["e4", "e5"]
+    assert data["rest"].unlabelled == 2
+    assert data["train"].digest == load_data(section(own, **main))["train"].digest
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("test", r"no split 'test'; it has: train"), ("train[9:]", r"'more' is empty; no row is in train\[9:\]")],
+)
+def test_an_extra_split_that_is_not_there_or_empty_is_named(tmp_path: Path, split: str, message: str) -> None:
+    path = written(tmp_path / "a.json", [row(i) for i in range(4)])
+    extra = {"more": {"source": {"kind": "files", "path": str(path)}, "split": split}}
+    with pytest.raises(DataError, match=message):
+        load_data(section(path, splits={"train": "train"}, extra=extra))
+
+
 def test_a_cut_shares_no_paragraph(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", [row(i) for i in range(20)])
     data = load_data(section(path, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))

@@ -14,6 +14,9 @@ def test_splits_have_a_default_unless_cut_makes_them() -> None:
     cut = Data.model_validate({"source": FILE, "cut": {"shares": {"fit": 0.5, "check": 0.5}}})
     assert cut.names == ["fit", "check"]
     assert cut.splits == {}
+    more = Data.model_validate({"source": FILE, "extra": {"transfer": {"source": HUB}}})
+    assert more.names == ["train", "dev", "transfer"]
+    assert more.extra["transfer"].split == "train"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,7 @@ def test_splits_have_a_default_unless_cut_makes_them() -> None:
         {"source": FILE, "cut": {"shares": {"train": 1}}},
         {"source": {"kind": "files", "path": {"train": "a.jsonl"}}, "splits": {"train": "train[:10%]"}},
         {"source": {"kind": "synthetic", "unanswerable": 0.1}, "unanswerable": True},
+        {"source": FILE, "extra": {"more": {"source": HUB, "split": "train[:100]"}}},
     ],
 )
 def test_a_resolved_section_reads_back_as_itself(section: dict[str, Any]) -> None:
@@ -46,6 +50,11 @@ def test_a_resolved_section_reads_back_as_itself(section: dict[str, Any]) -> Non
         ({"source": FILE, "cut": {"shares": {"a": 0.0}}}, "above 0"),
         ({"source": FILE, "cut": {"shares": {"a": 0.8, "b": 0.3}}}, r"add up to 1\.1"),
         ({"source": {"kind": "synthetic", "unanswerable": 0.1}}, "data.unanswerable: true"),
+        ({"source": FILE, "extra": {"dev": {"source": HUB}}}, "extra names the split 'dev', which there is already"),
+        ({"source": FILE, "cut": {"shares": {"a": 1.0}}, "extra": {"a": {"source": HUB}}}, "another name"),
+        ({"source": FILE, "extra": {"b": {"source": HUB, "split": "train[5]"}}}, "not a split or a slice"),
+        ({"source": FILE, "extra": {"b": {"source": {"kind": "hup"}}}}, "did you mean 'hub'"),
+        ({"source": FILE, "extra": {"b": {"split": "train"}}}, "Field required"),
     ],
 )
 def test_what_makes_no_sense_is_refused(section: dict[str, Any], message: str) -> None:

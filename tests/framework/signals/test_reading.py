@@ -92,7 +92,7 @@ def test_letters_with_marks_keep_their_places(kind: str, word: str) -> None:
     windows = cut(context, kind)
     begin = context.index(word)
     labelled = Example("1", context, "Что?", (Answer(word, begin),))
-    items, _ = span_items([labelled], windows, 0, None, [])
+    items = span_items([labelled], windows, 0, None, (), at_hand=True)
     start, end = items.positions[0]
     assert windows.spans[start][0] <= begin < windows.spans[start][1]
     assert windows.spans[end][0] < begin + len(word) <= windows.spans[end][1]
@@ -135,7 +135,7 @@ def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:
     labelled = Example("1", context, "Где?", (Answer("слово0", begin),))
     written = signal(context, "wordpiece")
     certain = keep_top(written.start, 1)
-    items, _ = span_items([labelled], windows, 0, None, [])
+    items = span_items([labelled], windows, 0, None, (), at_hand=True)
     assert items.positions[0].tolist() != [windows.null[0]] * 2
     assert items.positions[-1].tolist() == [windows.null[-1]] * 2
     last = windows.slice_of(len(windows) - 1)

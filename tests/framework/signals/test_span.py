@@ -1,5 +1,7 @@
 """The mathematics of signals against their definitions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,17 @@ from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
 from framework.losses.total import total_loss
-from framework.signals.span import Side, TeacherWindow, keep_top, log_softmax, probabilities, temper_side, write_signal
-from framework.tasks.base import SignalSource
+from framework.signals.source import OneTeacher
+from framework.signals.span import (
+    Side,
+    SpanSignal,
+    TeacherWindow,
+    keep_top,
+    log_softmax,
+    probabilities,
+    temper_side,
+    write_signal,
+)
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.training.items import batch_targets
 from tests.tokenizing import tokenizer
@@ -73,10 +84,13 @@ def test_windows_are_joined_by_the_one_that_shows_a_token_best() -> None:
 
 
 class _One:
-    def __init__(self, signal: object) -> None:
+    def __init__(self, signal: SpanSignal) -> None:
         self._signal = signal
 
-    def signal(self, example: Example) -> object:
+    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+        pass
+
+    def signal(self, example: Example) -> SpanSignal:
         return self._signal
 
 
@@ -98,14 +112,14 @@ def test_with_one_tokenizer_the_loss_is_hintons(seed: int, temperature: float, s
     random = np.random.default_rng(seed)
     teacher = (random.normal(size=(2, len(windows.input_ids))) * scale).astype(np.float32)
     (signal,) = task.write_signals([example], windows, [teacher])
-    source: SignalSource = _One(signal)  # type: ignore[assignment]
-    items, figures = task.training_items([example], windows, 0, source, [temperature])
-    assert figures["moved_mass"] == 0
+    source = OneTeacher(_One(signal))
+    items = task.training_items([example], windows, 0, source, [temperature], at_hand=True)
+    assert task.moved_mass([example], windows, _One(signal)) == 0
 
     student = torch.tensor(
         random.normal(size=(1, 2, teacher.shape[1])) * scale, dtype=torch.float32, requires_grad=True
     )
-    targets = batch_targets(items, np.asarray([0]), True)
+    targets = batch_targets(items, np.asarray([0]), True, choice=0)
     loss, _ = total_loss({"kl": KL(temperature=temperature)}, student, targets, 0.0)
     (gradient,) = torch.autograd.grad(loss, student)
 

@@ -1,5 +1,7 @@
 """Training items: gold positions and signals in the tokens of every window, through memory and through the store."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,10 +18,10 @@ from framework.losses.kl import KL
 from framework.losses.total import total_loss
 from framework.signals.reading import dense, map_characters, read_window
 from framework.signals.shards import SignalReader, write_shard
-from framework.signals.span import Side, SpanSignal, keep_top, tempered
-from framework.tasks.base import SignalSource
+from framework.signals.source import OneTeacher, TeacherSignals
+from framework.signals.span import Side, SpanSignal, keep_top, probabilities, temper, temper_side
 from framework.tasks.extractive_qa import ExtractiveQA
-from framework.tasks.span_items import span_items
+from framework.tasks.span_items import moved_mass, span_items
 from framework.training.items import TrainingItems, batch_targets
 from tests.tokenizing import KINDS, contexts, tokenizer
 
@@ -30,12 +32,18 @@ kinds = st.sampled_from(list(KINDS))
 
 
 class Held:
-    """Signals in memory."""
+    """Signals in memory, and how often each was asked for."""
 
     def __init__(self, signals: dict[str, SpanSignal]) -> None:
         self._signals = signals
+        self.asked: Counter[str] = Counter()
+        self.announced: list[list[str]] = []
+
+    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+        self.announced = [[example.id for example in batch] for batch in batches]
 
     def signal(self, example: Example) -> SpanSignal:
+        self.asked[example.id] += 1
         return self._signals[example.id]
 
 
@@ -46,8 +54,18 @@ def opinions(examples: list[Example], kind: str, cut: WindowSettings, seed: int,
     return TASK.write_signals(examples, windows, logits)
 
 
+def taught(
+    examples: list[Example], windows: Windows, teacher: TeacherSignals, *temperatures: float, at_hand: bool = True
+) -> TrainingItems:
+    return span_items(examples, windows, 0, OneTeacher(teacher), temperatures, at_hand)
+
+
+def labels(examples: list[Example], windows: Windows) -> TrainingItems:
+    return span_items(examples, windows, 0, None, (), at_hand=True)
+
+
 def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
-    return batch_targets(items, np.arange(len(items.windows)), True).signals[temperature]
+    return batch_targets(items, np.arange(len(items.windows)), True, choice=0).signals[temperature]
 
 
 @given(
@@ -69,8 +87,8 @@ def test_a_batch_holds_exactly_what_is_read(
         for example, signal in zip(examples, opinions(examples, teacher, NARROW, seed, 3.0), strict=True)
     }
     windows = cut_windows(examples, tokenizer(student), NARROW)
-    items, figures = span_items(examples, windows, 0, Held(written), [temperature])
-    assert 0 <= figures["moved_mass"] <= 1
+    items = taught(examples, windows, Held(written), temperature)
+    assert 0 <= moved_mass(examples, windows, Held(written)) <= 1
     assert (items.positions == -1).all()
     signals = read_rows(items, temperature).numpy()
     assert signals.shape == (len(windows), 2, windows.lengths.max())
@@ -81,7 +99,7 @@ def test_a_batch_holds_exactly_what_is_read(
         support = np.flatnonzero(windows.support[tokens])
         reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
         characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
-        for head, side in enumerate(read_window(written[example.id], characters, len(support), temperature)):
+        for head, side in enumerate(read_window(temper(written[example.id], temperature), characters, len(support))):
             expected = np.zeros(windows.lengths.max())
             expected[np.append(support, windows.null[row])] = dense(side, len(support))
             assert signals[row, head] == pytest.approx(expected, abs=1e-6)
@@ -117,11 +135,9 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     (signal,) = TASK.write_signals([example], windows, [teacher])
     expected, expected_gradient = hinton(teacher, student, windows, temperature)
 
-    def distil(source: SignalSource) -> tuple[float, torch.Tensor]:
-        items, _ = span_items([example], windows, 0, source, [temperature])
-        loss, _ = total_loss(
-            {"kl": KL(temperature=temperature)}, student, batch_targets(items, np.asarray([0]), True), 0.0
-        )
+    def distil(source: TeacherSignals) -> tuple[float, torch.Tensor]:
+        targets = batch_targets(taught([example], windows, source, temperature), np.asarray([0]), True, choice=0)
+        loss, _ = total_loss({"kl": KL(temperature=temperature)}, student, targets, 0.0)
         (gradient,) = torch.autograd.grad(loss, student)
         return loss.item(), gradient.double()
 
@@ -149,11 +165,11 @@ def test_half_precision_costs_no_more_than_its_rounding(
         write_shard(Path(folder) / "shard-00000.arrow", [example], [signal], top_k=len(signal.start.chars) or 1)
         stored = SignalReader(Path(folder)).signal(example)
     for side, rounded in ((signal.start, stored.start), (signal.end, stored.end)):
-        masses, null, _ = tempered(side, temperature)
+        masses, null, _ = probabilities(temper_side(side, temperature))
         exact = dict.fromkeys(range(-1, len(context)), 0.0) | {-1: null}
         for place, mass in zip(side.chars, masses, strict=True):
             exact[int(place)] += mass
-        masses, null, tail = tempered(rounded, temperature)
+        masses, null, tail = probabilities(temper_side(rounded, temperature))
         found = dict.fromkeys(exact, 0.0) | {-1: null}
         for place, mass in zip(rounded.chars, masses, strict=True):
             found[int(place)] += mass
@@ -177,7 +193,7 @@ def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: st
     labelled = Example("1", context, "Где?", (Answer(answer, begin),))
     windows = cut_windows([labelled], tokenizer(kind), NARROW)
     certain = [Side(np.asarray([place]), np.zeros(1), -np.inf) for place in (begin, end - 1)]
-    items, _ = span_items([labelled], windows, 0, Held({"1": SpanSignal(*certain)}), [1.0])
+    items = taught([labelled], windows, Held({"1": SpanSignal(*certain)}), 1.0)
     read = read_rows(items, 1.0).argmax(-1).numpy()
     for row in range(len(windows)):
         null = windows.null[row]
@@ -203,7 +219,7 @@ def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_las
     begin = context.index("ЪЩ")
     labelled = Example("1", context, "?", (Answer("ЪЩ", begin),))
     windows = cut_windows([labelled], tokenizer("byte-level bpe"), WIDE)
-    items, _ = span_items([labelled], windows, 0, None, [])
+    items = labels([labelled], windows)
     of_first = np.flatnonzero(windows.support & (windows.spans[:, 0] == begin))
     of_last = np.flatnonzero(windows.support & (windows.spans[:, 1] == begin + 2))
     assert len(of_first) > 1
@@ -216,7 +232,7 @@ def test_an_answer_that_no_token_covers_does_not_end_before_it_starts() -> None:
     labelled = Example("1", context, "?", (Answer("\ufeff", 1),))
     windows = cut_windows([labelled], tokenizer("wordpiece"), WIDE)
     assert windows.spans[windows.support].tolist() == [[0, 1], [2, 3]]
-    items, _ = span_items([labelled], windows, 0, None, [])
+    items = labels([labelled], windows)
     assert items.positions[0].tolist() == [np.flatnonzero(windows.support)[1]] * 2
 
 
@@ -228,9 +244,8 @@ def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() 
     unlabelled = Example("3", context, "?", None)
     windows = cut_windows([labelled, unanswerable, unlabelled], tokenizer("wordpiece"), NARROW)
     certain = SpanSignal(*(Side(np.asarray([at]), np.zeros(1), -np.inf) for at in (begin, len(context) - 1)))
-    items, figures = span_items(
-        [labelled, unanswerable, unlabelled], windows, 0, Held(dict.fromkeys("123", certain)), [2.0]
-    )
+    held = Held(dict.fromkeys("123", certain))
+    items = taught([labelled, unanswerable, unlabelled], windows, held, 2.0)
     first, second, third = (np.flatnonzero(windows.example == number) for number in range(3))
     assert len(first) > 2
     assert (items.positions[first[:-1]] == windows.null[first[:-1], None]).all()
@@ -240,10 +255,45 @@ def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() 
     signals = read_rows(items, 2.0).numpy()
     assert signals[first[:-1], :, 0] == pytest.approx(1)
     assert signals[first[-1], [0, 1], items.positions[first[-1]]] == pytest.approx(1)
-    assert figures["moved_mass"] == 0
+    assert moved_mass([labelled, unanswerable, unlabelled], windows, held) == 0
 
 
 def test_without_temperatures_no_signal_is_read() -> None:
     example = Example("1", "Да.", "?", None)
-    items, figures = span_items([example], cut_windows([example], tokenizer("unigram"), WIDE), 0, Held({}), [])
-    assert (dict(items.signals), dict(figures)) == ({}, {})
+    items = taught([example], cut_windows([example], tokenizer("unigram"), WIDE), Held({}))
+    assert items.signals is None
+    assert batch_targets(items, np.asarray([0]), True, choice=0).signals == {}
+
+
+def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once() -> None:
+    examples = [Example(str(number), f"Пётр {number} да Йозеф. " * number, "Где?", None) for number in range(1, 5)]
+    held = {
+        example.id: signal
+        for example, signal in zip(examples, opinions(examples, "unigram", WIDE, 0, 3.0), strict=True)
+    }
+    windows = cut_windows(examples, tokenizer("wordpiece"), NARROW)
+    assert len(windows) > len(examples)
+    whole = taught(examples, windows, Held(held), 1.0, 2.0)
+    source = Held(held)
+    coming = taught(examples, windows, source, 1.0, 2.0, at_hand=False)
+    assert not source.asked
+    batches = [np.asarray([0, 2]), np.asarray([1])]
+    assert coming.signals is not None
+    coming.signals.announce(batches)
+    assert source.announced == [[examples[windows.example[row]].id for row in rows] for rows in batches]
+    for rows in (*batches, np.arange(len(windows))[::-1], *batches):
+        expected, found = (batch_targets(items, rows, True, choice=0).signals for items in (whole, coming))
+        assert all(torch.equal(found[temperature], expected[temperature]) for temperature in (1.0, 2.0))
+    # Once a window and temperature, in however many batches it comes.
+    assert source.asked == {example.id: 2 * int((windows.example == at).sum()) for at, example in enumerate(examples)}
+    coming.signals.announce(batches)
+    assert source.announced == [[], []]
+
+
+def test_moved_mass_is_the_share_on_characters_that_no_token_covers() -> None:
+    context = "ч\ufeffч"  # the mark is dropped
+    example = Example("1", context, "?", None)
+    windows = cut_windows([example], tokenizer("wordpiece"), WIDE)
+    start = Side(np.asarray([0, 1]), np.log([0.7, 0.2]), float(np.log(0.1)))
+    end = Side(np.asarray([2]), np.log([0.9]), float(np.log(0.1)))
+    assert moved_mass([example], windows, Held({"1": SpanSignal(start, end)})) == pytest.approx(0.2 / 2)

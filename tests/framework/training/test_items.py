@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data.windows import Windows
-from framework.training.items import ReadSignals, TrainingItems, batch_targets, model_inputs
+from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems, batch_targets, model_inputs
 
 PAD = 7
 
@@ -35,9 +35,10 @@ def made_up(lengths: list[int], seed: int, typed: bool) -> TrainingItems:
         places[row] = random.choice(legal, (2, 5))
     mass = random.random((count, 2, 5)).astype(np.float32)
     tail = random.random((count, 2)).astype(np.float32)
-    signals = {2.0: ReadSignals(places, mass, tail)}
+    # The second alternative is the first with all masses halved.
+    alternatives = [ReadSignals(places, mass / part, tail / part) for part in (1, 2)]
     positions = random.integers(-1, 3, (count, 2)).astype(np.int32)
-    return TrainingItems(windows, positions, signals, PAD)
+    return TrainingItems(windows, positions, SignalsAtHand({2.0: alternatives}), PAD)
 
 
 lengths = st.lists(st.integers(2, 12), min_size=1, max_size=6)
@@ -63,14 +64,17 @@ def test_inputs_are_the_windows_padded_to_the_longest(
     assert all(tensor.dtype == torch.int64 for tensor in inputs.values())
 
 
-@given(lengths, st.integers(0, 99), st.booleans())
-def test_targets_add_up_repeated_places_and_spread_the_tail(sizes: list[int], seed: int, counts: bool) -> None:
+@given(lengths, st.integers(0, 99), st.booleans(), st.integers(0, 5))
+def test_targets_add_up_repeated_places_and_spread_the_tail(
+    sizes: list[int], seed: int, counts: bool, choice: int
+) -> None:
     items = made_up(sizes, seed, typed=False)
     rows = np.arange(len(sizes))
-    targets = batch_targets(items, rows, counts)
+    targets = batch_targets(items, rows, counts, choice)
     assert targets.weight.tolist() == [float(counts)] * len(sizes)
     assert targets.position.tolist() == items.positions.tolist()
-    stored = items.signals[2.0]
+    assert isinstance(items.signals, SignalsAtHand)
+    stored = items.signals.columns[2.0][choice % 2]
     for row, length in enumerate(sizes):
         support = items.windows.support[items.windows.slice_of(row)]
         legal = [place for place in range(length) if support[place] or place == 0]

@@ -1,0 +1,157 @@
+"""Teachers that run ahead of the student in Ray actors, and store what they say on the way."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import Any
+
+from filelock import FileLock
+
+from framework.errors import TrainingError
+from framework.progress import Progress
+from framework.recipe import Recipe
+from framework.signals.shards import row_key
+from framework.signals.source import TeacherSignals
+from framework.signals.stream import Streamer
+from framework.signals.teacher_pass import TeacherPass
+from launch.ray_cluster import gpu_count, ray_cluster
+from launch.streaming_signals import StreamedSignals, fetched
+from launch.streaming_teacher import StreamingTeacher
+
+_FLUSH_SECONDS = 60  # what a run that failed waits at most for teachers to write what they know
+
+
+def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
+    """What streams the recipe's signals, or None where they are collected before the student is trained.
+
+    `auto` streams where every teacher's actor asks for a share of a GPU and the student's workers leave that many.
+    """
+    from framework.device import resolve_workers
+
+    workers = resolve_workers(recipe.engine.workers)
+    mode = recipe.signals.mode
+    wanted = [teacher.actor.gpus for teacher in recipe.teachers.values()]
+    fits = bool(wanted) and min(wanted) > 0 and sum(wanted) <= gpu_count() - workers
+    if mode == "precomputed" or (mode == "auto" and not fits):
+        return None
+
+    def stream(passes: Sequence[TeacherPass]) -> AbstractContextManager[Mapping[str, TeacherSignals]]:
+        once = {str(teacher_pass.folder): teacher_pass for teacher_pass in passes}
+        return _stream(list(once.values()), workers, progress)
+
+    return stream
+
+
+@contextmanager
+def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> Iterator[Mapping[str, TeacherSignals]]:
+    """See Streamer. Raises TrainingError for what the cluster can never give."""
+    import ray
+
+    from framework.device import cpu_threads
+
+    with ExitStack() as stack:
+        # Always in the same order, so that two runs cannot wait for each other.
+        for teacher_pass in sorted(passes, key=lambda one: one.folder):
+            teacher_pass.folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(teacher_pass.folder.with_suffix(".lock")))
+        stack.enter_context(ray_cluster(progress))
+        _check_room(passes, workers)
+        stack.enter_context(cpu_threads(_threads_left(passes)))
+        progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
+        kept = {str(one.folder): ray.put(one) for one in passes}
+        actors = {str(one.folder): _start(one, kept[str(one.folder)]) for one in passes}
+        try:
+            yield {str(one.folder): _handle(one, actors) for one in passes}
+            _complete(passes, actors, progress)
+        except BaseException:
+            # The error that ended the run says more than one from here.
+            with suppress(Exception):
+                ray.wait(
+                    [actor.flush.remote() for actor in actors.values()], num_returns=len(actors), timeout=_FLUSH_SECONDS
+                )
+            raise
+        finally:
+            for actor in actors.values():
+                ray.kill(actor)
+
+
+def _start(teacher_pass: TeacherPass, kept: Any) -> Any:
+    """The actor of a pass. kept: a reference to the pass, which has to live as long as the actor may be started again."""
+    import ray
+
+    takes = teacher_pass.teacher.actor
+    actor = (
+        ray.remote(StreamingTeacher)
+        .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=-1, max_task_retries=-1)
+        .remote(takes, [kept])  # given outside a list, Ray lets go of what is large after the first start
+    )
+    actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks
+    return actor
+
+
+def _handle(teacher_pass: TeacherPass, actors: Mapping[str, Any]) -> StreamedSignals:
+    """The signals of a pass. The passes that its teacher is shown are about the same split, so numbers are the same."""
+    return StreamedSignals(
+        teacher_pass.name,
+        actors[str(teacher_pass.folder)],
+        [actors.get(str(hint)) for hint in teacher_pass.hints],
+        {row_key(example): number for number, example in enumerate(teacher_pass.examples)},
+        teacher_pass.settings.ahead,
+    )
+
+
+def _complete(passes: Sequence[TeacherPass], actors: Mapping[str, Any], progress: Progress) -> None:
+    """Ask about what the student did not ask for, or what was lost with an actor before it was on disk.
+
+    Teachers that are shown others' signals come last: then these are on disk.
+    """
+    for teacher_pass in sorted(passes, key=lambda one: len(one.hints)):
+        name, actor, size = teacher_pass.name, actors[str(teacher_pass.folder)], teacher_pass.settings.shard_size
+        while left := fetched(actor.flush.remote(), name):
+            with progress.task(f"ask {name} about the rest", len(left)) as bar:
+                for begin in range(0, len(left), size):
+                    part = left[begin : begin + size]
+                    fetched(actor.ask.remote(part, *[None] * len(teacher_pass.hints)), name)
+                    bar.advance(len(part))
+
+
+def _threads_left(passes: Sequence[TeacherPass]) -> int:
+    """CPU threads for the student: the cores without the teachers', at least 1 and not more than before."""
+    import torch
+
+    taken = sum(one.teacher.actor.cpus for one in passes)
+    return max(1, min(torch.get_num_threads(), int((os.cpu_count() or 1) - taken)))
+
+
+def _check_room(passes: Sequence[TeacherPass], workers: int) -> None:
+    """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
+    import ray
+
+    gpu = gpu_count() > 0
+    on_ray = workers if workers > 1 or gpu else 0  # one worker without a GPU trains in this process
+    wanted = {"CPU": float(on_ray), "GPU": float(on_ray if gpu else 0)}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for teacher_pass in passes:
+        takes = {"CPU": teacher_pass.teacher.actor.cpus, "GPU": teacher_pass.teacher.actor.gpus}
+        if not any(all(node.get(kind, 0) >= count for kind, count in takes.items()) for node in nodes):
+            raise TrainingError(
+                f"the actor of teacher '{teacher_pass.name}' takes {_amounts(takes)}, but no node of the Ray cluster has "
+                "that; lower `cpus` or `gpus` of the teacher's `actor`, or add nodes"
+            )
+        wanted = {kind: wanted[kind] + takes[kind] for kind in wanted}
+    there = {kind: sum(node.get(kind, 0) for node in nodes) for kind in wanted}
+    if any(wanted[kind] > there[kind] for kind in wanted):
+        raise TrainingError(
+            f"streaming takes {_amounts(wanted)} for teachers and workers together, but the Ray cluster has "
+            f"{_amounts(there)}; lower engine.workers or `cpus` and `gpus` of the teachers' `actor`, add nodes, or set "
+            "signals.mode to 'precomputed'"
+        )
+
+
+def _described(teacher_pass: TeacherPass) -> str:
+    takes = teacher_pass.teacher.actor
+    return f"{teacher_pass.name} ({_amounts({'CPU': takes.cpus, 'GPU': takes.gpus})}) into {teacher_pass.folder.name}"
+
+
+def _amounts(amounts: Mapping[str, float]) -> str:
+    return " and ".join(f"{count:g} {kind}" for kind, count in amounts.items() if count) or "nothing"

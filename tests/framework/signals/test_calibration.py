@@ -1,0 +1,50 @@
+"""The temperature that fits a teacher to labels."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from framework.data.example import Answer, Example
+from framework.signals.calibration import calibrate
+from framework.signals.span import Side, SpanSignal, log_softmax
+
+WORDS = ["Анна", "была", "вчера", "в", "Туле"]
+CONTEXT = " ".join(WORDS)
+BEGINS = np.cumsum([0, *(len(word) + 1 for word in WORDS[:-1])])
+ENDS = BEGINS + [len(word) - 1 for word in WORDS]
+
+
+def labelled(counts: list[int]) -> list[Example]:
+    """Of every word as many questions whose answer it is as `counts` says; of the last count those without an answer."""
+    answers = [(Answer(word, int(begin)),) for word, begin in zip(WORDS, BEGINS, strict=True)]
+    gold = [answer for answer, count in zip([*answers, ()], counts, strict=True) for _ in range(count)]
+    return [Example(str(number), CONTEXT, "Где?", answer) for number, answer in enumerate(gold)]
+
+
+def opinion(masses: np.ndarray, temperature: float) -> SpanSignal:
+    """A teacher whose logits, divided by `temperature`, would give these probabilities of the words and of no answer."""
+    logs = log_softmax(np.log(masses) * temperature)
+    return SpanSignal(*(Side(chars, logs[:-1], float(logs[-1])) for chars in (BEGINS, ENDS)))
+
+
+@given(st.lists(st.integers(1, 8), min_size=6, max_size=6), st.floats(0.3, 3.0))
+@settings(max_examples=15)
+def test_a_teacher_that_is_too_sure_or_not_sure_enough_is_found_out(counts: list[int], temperature: float) -> None:
+    """Answers occur as often as the teacher's logits at `temperature` say, so that no other one fits better."""
+    assume(max(counts) >= 2 * min(counts))
+    examples = labelled(counts)
+    masses = np.asarray(counts) / sum(counts)
+    signals = [opinion(masses, temperature)] * len(examples)
+    found = calibrate(examples, signals)
+    assert found.temperature == pytest.approx(temperature, rel=0.02)
+    assert found.nll_calibrated == pytest.approx(-(masses * np.log(masses)).sum(), abs=1e-4)
+    assert found.nll == pytest.approx(-(masses * log_softmax(np.log(masses) * temperature)).sum())
+    assert found.nll_calibrated <= found.nll + 1e-4
+
+
+def test_questions_without_a_label_say_nothing() -> None:
+    examples, unlabelled = labelled([8, 1, 1, 1, 2, 3]), Example("u", CONTEXT, "Где?", None)
+    signals = [opinion(np.asarray([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 2.0)] * len(examples)
+    sure = opinion(np.asarray([0.95, 0.01, 0.01, 0.01, 0.01, 0.01]), 3.0)
+    assert calibrate([*examples, unlabelled], [*signals, sure]) == calibrate(examples, signals)

@@ -1,0 +1,100 @@
+"""The order of stages, and what is asked of teachers over many runs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.data.example import Example
+from framework.readers.logits import LogitsReader
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare, run
+from framework.signals.span import SpanSignal
+from framework.stages.graph import Graph
+from tests.tiny import several_values
+
+RULES: list[dict[str, Any]] = [
+    {"rule": "mean"},
+    {"rule": "weighted", "weights": "f1"},
+    {"rule": "label_aware"},
+    {"rule": "sampled"},
+]
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from strings(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def laid_out(output: Path, **changes: Any) -> Graph:
+    return prepare(recipe_from_values(several_values(output, **changes), "here"))[1]
+
+
+def test_every_stage_comes_once_and_after_those_that_it_depends_on(tmp_path: Path) -> None:
+    graph = laid_out(
+        tmp_path,
+        ensemble={"rule": "weighted", "weights": "f1"},
+        teachers__a__temperature="calibrated",
+        teachers__b__crossfit=2,
+        data__extra={"more": {"source": {"kind": "synthetic", "examples": {"train": 8}, "seed": 5}}},
+        student__unlabelled=["more"],
+        baselines=["no_distillation", "b"],
+    )
+    stages = list(graph.stages())
+    place = {stage.digest: at for at, stage in enumerate(stages)}
+    assert len(place) == len(stages)
+    for at, stage in enumerate(stages):
+        before = [place[text] for text in strings(stage.inputs) if text in place]
+        assert all(number < at for number in before), stage.title
+        assert before or stage.kind in ("tokenizers", "initial"), f"{stage.title} depends on nothing"
+    titles = [stage.title for stage in stages]
+    expected = [f"collect signals of {name} on '{split}'" for split in ("dev", "train", "more") for name in "abc"]
+    assert sorted(title for title in titles if title.startswith("collect")) == sorted(expected)
+    assert [title for title in titles if title.startswith("train b")] == [
+        "train b",
+        "train b without fold 1 of 2",
+        "train b without fold 2 of 2",
+    ]
+    assert [title for title in titles if title.startswith("look")] == [f"look at {name} on 'dev'" for name in "abc"]
+    assert titles[-2:] == ["train student", "evaluate student"]
+    assert {"evaluate ensemble", "train student_no_distillation", "train student_from_b"} <= set(titles)
+
+
+def test_nothing_is_looked_at_or_asked_that_nobody_reads(tmp_path: Path) -> None:
+    titles = [stage.title for stage in laid_out(tmp_path, ensemble=None, student=None, losses=None).stages()]
+    assert not any(title.startswith(("collect", "look")) for title in titles)
+    collected = laid_out(tmp_path, losses={"hard_label": {}}).collections
+    assert {split for _, split in collected} == {"dev"}
+
+
+def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three teachers, four rules, ten trials of each."""
+    asked: Counter[str] = Counter()
+    original = LogitsReader.signals
+
+    def counted(
+        reader: LogitsReader, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()
+    ) -> list[SpanSignal]:
+        asked.update(example.id for example in examples)
+        return original(reader, examples, hints)
+
+    monkeypatch.setattr(LogitsReader, "signals", counted)
+    students = set()
+    for rule in RULES:
+        for trial in range(10):
+            values = several_values(tmp_path, ensemble=rule, student__lr=0.001 * (1 + trial))
+            values["data"]["source"]["examples"] = {"train": 16, "validation": 8}
+            results = run(recipe_from_values(values, "here"))
+            students.add(results["models"][-1]["digest"])
+    assert len(students) == 40
+    # The student's split, and the one on which the ensembles are measured.
+    assert len(asked) == 16 + 8
+    assert set(asked.values()) == {3}

@@ -1,0 +1,130 @@
+"""Folds, questions without labels, and students of one teacher of several, in whole runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from framework.data.example import Example
+from framework.data.folds import fold_of
+from framework.data.load import load_data
+from framework.errors import DataError
+from framework.losses.hard_label import HardLabel
+from framework.losses.total import total_loss
+from framework.readers import logits
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare
+from framework.signals.span import SpanSignal
+from framework.teachers.encoder import Encoder
+from framework.training.distillation import Distillation
+from framework.training.items import batch_targets
+from tests.tiny import model_of, several_values, watched_run
+
+TRANSFER = {"source": {"kind": "synthetic", "examples": {"train": 24}, "facts": 3, "fillers": 0, "seed": 5}}
+
+
+def one_teacher(output: Path, **changes: Any) -> dict[str, Any]:
+    return several_values(output, **{"teachers__b": None, "teachers__c": None, "ensemble": None, **changes})
+
+
+def contexts(values: dict[str, Any], split: str) -> set[str]:
+    data = load_data(recipe_from_values(values, "here").data)
+    return {example.context for example in data[split].examples}
+
+
+def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: dict[int, set[str]] = {}
+    asked: dict[str, set[str]] = {}
+    objective, reader = Encoder.objective, logits.logits_reader
+
+    def noted_objective(self: Encoder, reading: Any, examples: Sequence[Example], *rest: Any) -> Any:
+        made = objective(self, reading, examples, *rest)
+        trained_on[id(made)] = {example.context for example in examples}
+        return made
+
+    class NotedReader(logits.LogitsReader):
+        def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+            asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
+            return super().signals(examples, hints)
+
+    def noted_reader(folder: Path, reading: Any) -> logits.LogitsReader:
+        loaded = reader(folder, reading)
+        return NotedReader(loaded.model, loaded.tokenizer, loaded.reading)
+
+    monkeypatch.setattr(Encoder, "objective", noted_objective)
+    monkeypatch.setattr(logits, "logits_reader", noted_reader)
+    values = one_teacher(tmp_path, teachers__a__crossfit=3, data__source__examples={"train": 96, "validation": 16})
+    results, objectives = watched_run(values)
+    whole = contexts(values, "train")
+    folds = {str(tmp_path / "store" / "models" / digest / "model"): made for digest, made in objectives.items()}
+    assert len(asked) == 3
+    for folder, about in asked.items():
+        assert about
+        assert trained_on[id(folds[folder])] == whole - about
+        assert len({fold_of(Example("", context, "", None), 3) for context in about}) == 1
+    assert set.union(*asked.values()) == whole
+    # The teacher that is measured has seen everything.
+    assert trained_on[id(objectives[model_of(results, "a")["digest"]])] == whole
+    assert [signals["examples"] for signals in results["signals"]] == [96]
+
+
+def test_folds_without_a_paragraph_are_refused(tmp_path: Path) -> None:
+    values = one_teacher(tmp_path, teachers__a__crossfit=40)
+    with pytest.raises(DataError, match=r"teachers\.a\.crossfit is 40, .* too few paragraphs: .*; lower crossfit"):
+        prepare(recipe_from_values(values, "here"))
+
+
+def test_unlabelled_questions_teach_by_signals_alone(tmp_path: Path) -> None:
+    plain, _ = watched_run(one_teacher(tmp_path, baselines=["no_distillation"]))
+    values = one_teacher(
+        tmp_path,
+        baselines=["no_distillation"],
+        data__extra={"transfer": TRANSFER},
+        student__unlabelled=["transfer"],
+    )
+    results, objectives = watched_run(values)
+    assert [(signals["split"], signals["examples"]) for signals in results["signals"]] == [
+        ("train", 48),
+        ("transfer", 24),
+    ]
+    student, before = model_of(results, "student"), model_of(plain, "student")
+    weights = [load_file(tmp_path / model["folder"] / "model.safetensors") for model in (student, before)]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    # Labels alone have nothing to say about these questions: the baseline is the one that there was.
+    assert (
+        model_of(results, "student_no_distillation")["digest"] == model_of(plain, "student_no_distillation")["digest"]
+    )
+
+    objective = objectives[student["digest"]]
+    assert isinstance(objective, Distillation)
+    windows = objective.items.windows
+    assert len(windows) == student["training"]["windows"] > before["training"]["windows"]
+    without = np.flatnonzero((objective.items.positions < 0).all(-1))
+    assert set(windows.example[without]) == set(range(48, 72))
+    targets = batch_targets(objective.items, without, True, choice=0)
+    student_logits = torch.randn(len(without), 2, targets.mask.shape[1], requires_grad=True)
+    loss, _ = total_loss({"hard_label": HardLabel()}, student_logits, targets, 0.0)
+    (gradient,) = torch.autograd.grad(loss, student_logits)
+    assert (float(loss.detach()), float(gradient.abs().max())) == (0.0, 0.0)
+    loss, terms = total_loss(objective.losses, student_logits, targets, 0.0)
+    assert terms["hard_label"] == 0
+    assert terms["kl"] > 0
+
+
+def test_a_baseline_has_one_teacher_and_all_else_of_the_student(tmp_path: Path) -> None:
+    results, _ = watched_run(several_values(tmp_path, baselines=["b"]))
+    alone, _ = watched_run(several_values(tmp_path / "alone", teachers__a=None, teachers__c=None, ensemble=None))
+    assert [model["name"] for model in results["models"]] == ["a", "b", "c", "ensemble", "student_from_b", "student"]
+    baseline, expected = model_of(results, "student_from_b"), model_of(alone, "student")
+    assert baseline["role"] == "baseline"
+    assert baseline["evaluation"] == expected["evaluation"]
+    assert list(baseline["training"]["moved_mass"]) == ["b"]
+    assert "weights" not in baseline["training"]
+    weights = [tmp_path / baseline["folder"], tmp_path / "alone" / expected["folder"]]
+    assert len({(folder / "model.safetensors").read_bytes() for folder in weights}) == 1

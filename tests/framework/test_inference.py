@@ -1,0 +1,62 @@
+"""Logits of a window, whatever else is asked at the same time."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.data.example import Example
+from framework.data.windows import cut_windows
+from framework.data.windows_section import WindowSettings
+from framework.inference import all_logits, padded_lengths
+from framework.models.build import new_config, random_model
+from framework.models.section import ConfigModel
+from framework.tasks.extractive_qa import ExtractiveQA
+from tests.tokenizing import tokenizer
+
+TASK = ExtractiveQA()
+MOST = 61  # positions of the models, no multiple of anything that lengths are rounded to
+WINDOWS = WindowSettings(max_length=MOST, doc_stride=20, max_question=8)
+EXAMPLES = [
+    Example(str(number), "Пётр Ильич родился в Воткинске, а чай да майка. " * (1 + number % 4), "Где родился?", None)
+    for number in range(14)
+]
+SIZES = {
+    "bert": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96},
+    "distilbert": {"dim": 48, "n_layers": 2, "n_heads": 2, "hidden_dim": 96},
+}
+
+
+@cache
+def model(architecture: str) -> Any:
+    config = {**SIZES[architecture], "max_position_embeddings": MOST}
+    section = ConfigModel(kind="config", architecture=architecture, config=config)
+    return random_model(TASK, new_config(section, len(tokenizer("wordpiece")), 0), seed=1)
+
+
+def logits(architecture: str, examples: list[Example], batch_size: int) -> dict[str, list[np.ndarray]]:
+    """Of every window of every example, by its id."""
+    windows = cut_windows(examples, tokenizer("wordpiece"), WINDOWS)
+    found = all_logits(TASK, model(architecture), windows, 0, batch_size, "fp32")
+    assert [one.shape for one in found] == [(2, length) for length in windows.lengths]
+    bounds = windows.of_examples(len(examples))
+    return {example.id: found[bounds[at] : bounds[at + 1]] for at, example in enumerate(examples)}
+
+
+@pytest.mark.parametrize("architecture", SIZES)
+def test_logits_are_the_same_to_the_bit_alone_and_together(architecture: str) -> None:
+    alone = {example.id: logits(architecture, [example], 1)[example.id] for example in EXAMPLES}
+    assert {len(found) for found in alone.values()} >= {1, 2}
+    assert max(one.shape[1] for found in alone.values() for one in found) == MOST
+    order = [EXAMPLES[number] for number in np.random.default_rng(0).permutation(len(EXAMPLES))]
+    for examples, batch_size in ((EXAMPLES, 2), (order, 5), (EXAMPLES[::-1], 64), (EXAMPLES[3:6], 3)):
+        for id, found in logits(architecture, examples, batch_size).items():
+            for one, expected in zip(found, alone[id], strict=True):
+                assert one.tobytes() == expected.tobytes()
+
+
+def test_lengths_depend_on_the_window_alone_and_never_outgrow_the_model() -> None:
+    lengths = np.asarray([1, 16, 17, 60, 61])
+    assert padded_lengths(lengths, None).tolist() == [16, 16, 32, 64, 64]
+    assert padded_lengths(lengths, MOST).tolist() == [16, 16, 32, 61, 61]

@@ -1,0 +1,124 @@
+"""Sections that do not fit each other: every problem has its own message."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.errors import RecipeError
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from tests.tiny import several_values, tiny_values
+
+MORE = {"source": {"kind": "synthetic", "examples": {"train": 8}, "seed": 5}}
+WEIGHED = {"rule": "weighted", "weights": {"a": 2.0, "b": 1.0, "c": 1.0}}
+
+
+def recipe(**changes: Any) -> Recipe:
+    return recipe_from_values(several_values(Path("runs"), **changes), "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ensemble": None}, r"3 teachers \(a, b, c\): say how they become one, .*`ensemble: \{rule: mean\}`"),
+        (
+            {"teachers__b": None, "teachers__c": None},
+            r"`ensemble` combines teachers, and there is 1: add teachers, or drop",
+        ),
+        ({"teachers": {}, "losses": {"hard_label": {}}}, "`ensemble` combines teachers, and there is none"),
+        (
+            {"ensemble": WEIGHED | {"weights": {"a": 1.0, "b": 1.0, "d": 1.0}}},
+            r"ensemble\.weights: no teacher is called 'd'; legal here: a, b, c",
+        ),
+        ({"ensemble": WEIGHED | {"weights": {"a": 1.0, "b": 1.0}}}, "teacher 'c' has none: add it"),
+        (
+            {"ensemble": {"rule": "label_aware"}, "student__unlabelled": ["more"], "data__extra": {"more": MORE}},
+            r"student\.unlabelled: the rule 'label_aware' weighs teachers by labels, which these questions lack",
+        ),
+        ({"signals__held_out": "train"}, r"signals\.held_out is for calibrated temperatures and weights by F1"),
+        (
+            {"student__unlabelled": ["more"], "data__extra": {"more": MORE}, "losses": {"hard_label": {}}},
+            r"student\.unlabelled: no loss compares with a teacher, so nothing can be learnt there",
+        ),
+        ({"student__unlabelled": ["dev", "dev"]}, r"student\.unlabelled names a split twice"),
+        ({"student__unlabelled": ["train"]}, r"student\.unlabelled names .* the one that the student is trained on"),
+        ({"student__unlabelled": ["deev"]}, r"student\.unlabelled\[0\]: no split .* 'deev'; did you mean 'dev'"),
+        ({"baselines": ["d"]}, r"unknown baseline 'd'; legal here: no_distillation, a, b, c"),
+        ({"baselines": ["no_distilation"]}, "did you mean 'no_distillation'"),
+        ({"baselines": ["a", "a"]}, "`baselines` names one twice"),
+        (
+            {"baselines": ["a"], "losses": {"hard_label": {}}},
+            "`baselines` would repeat the student: no loss compares with a teacher",
+        ),
+        (
+            {"baselines": ["a"], "teachers__b": None, "teachers__c": None, "ensemble": None},
+            "baselines: 'a' is the only teacher: the student is that baseline",
+        ),
+        ({"student": None}, "`losses` is for a student, and there is none"),
+        ({"student": None, "losses": None, "baselines": ["a"]}, "`baselines` is for a student, and there is none"),
+        ({"data__extra": {"more": MORE}}, r"data: the split\(s\) more are used by nothing: drop them"),
+        (
+            {"signals__held_out": "deev", "teachers__a__temperature": "calibrated"},
+            r"signals\.held_out: no split of `data` is called 'deev'; did you mean 'dev'",
+        ),
+        ({"teachers__a__split": "trian"}, r"teachers\.a\.split: no split .*'trian'; did you mean 'train'"),
+        ({"evaluation__split": "test"}, r"evaluation\.split: no split of `data` is called 'test'"),
+        ({"teachers__a__crossfit": 1}, r"teachers\.a\.crossfit: .*greater than or equal to 2"),
+        (
+            {"teachers__a__model": {"kind": "folder", "path": "x"}, "teachers__a__fine_tune": None}
+            | {"teachers__a__tokenizer": None, "teachers__a__crossfit": 2},
+            "`crossfit` fine-tunes the teacher on folds, and this one is taken as it is",
+        ),
+        ({"teachers__a__temperature": 0.0}, "temperature is 0; expected at least 0.01, or 'calibrated'"),
+        ({"teachers__a__temperature": "calibrate"}, r"teachers\.a\.temperature: input should be 'calibrated'"),
+        ({"teachers__a__temperature": float("inf")}, r"teachers\.a\.temperature: input should be a finite number"),
+        ({"signals__mode": "precomputed", "signals__ahead": 8}, r"signals: `ahead` is for teachers that stream"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(**changes)
+
+
+@pytest.mark.parametrize("name", ["ensemble", "student", "no_distillation", "student_from_a", "a/b", " "])
+def test_names_that_mean_something_else_are_no_teachers(name: str) -> None:
+    values = tiny_values(Path("runs"))
+    values["teachers"] = {name: values["teachers"]["teacher"]}
+    with pytest.raises(RecipeError, match=f"'{name}' cannot name a teacher"):
+        recipe_from_values(values, "here")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"ensemble": None, "losses": None, "student": None},
+        {"ensemble": WEIGHED},
+        {"ensemble": {"rule": "weighted", "weights": "f1"}, "signals__held_out": "train"},
+        {"teachers__c__temperature": "calibrated", "signals__held_out": "train"},
+        {"student__unlabelled": ["dev"]},
+        {"student__unlabelled": ["more"], "data__extra": {"more": MORE}},
+        {"losses": {"hard_label": {}}},
+        {"baselines": ["no_distillation", "a", "b", "c"]},
+        {"ensemble": {"rule": "label_aware"}},
+        {"signals__mode": "streamed", "signals__ahead": 8},
+        {"signals__mode": "precomputed", "signals__ahead": 4},
+    ],
+    ids=str,
+)
+def test_what_fits_together_reads_back_as_itself(changes: dict[str, Any]) -> None:
+    one = recipe(**changes)
+    again = recipe_from_values(one.resolved(), "again")
+    assert again == one
+    assert again.digest == one.digest
+
+
+def test_who_is_looked_at_before_teaching() -> None:
+    assert recipe().looked_at == []
+    assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0).looked_at == ["b"]
+    by_f1 = recipe(ensemble={"rule": "weighted", "weights": "f1"})
+    assert by_f1.looked_at == ["a", "b", "c"]
+    assert by_f1.held_out == "dev"
+    assert recipe(ensemble={"rule": "weighted", "weights": "f1"}, signals__held_out="train").held_out == "train"

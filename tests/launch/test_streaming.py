@@ -1,0 +1,305 @@
+"""Teachers in real Ray actors that run ahead of the student."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from framework.data.example import Example
+from framework.data.load import load_data
+from framework.errors import ModelError, StoreError, TrainingError
+from framework.progress import SILENT
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare, run
+from framework.signals.shards import SignalReader
+from framework.signals.span import SpanSignal
+from framework.signals.stream import Streamer
+from framework.signals.teacher_pass import TeacherPass
+from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from launch.quiet import be_quiet, quiet_transformers
+from launch.streaming import streamer_for
+from launch.training import trainer_for
+from tests.tiny import tiny_values
+from tests.witness import Witness
+
+QUESTIONS = 96
+STUDENT = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
+NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
+
+
+class Stop(Exception):
+    """Ends a run in the middle."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    be_quiet()
+    quiet_transformers()
+    import ray
+
+    ray.init(
+        num_cpus=6,
+        _system_config={"max_direct_call_object_size": 1000},  # so that what is small here travels as large things do
+        include_dashboard=False,
+        logging_level="WARNING",
+        log_to_driver=False,
+        runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with a trained teacher in it."""
+    output = tmp_path_factory.mktemp("taught")
+    run(recipe(output, student=None, losses=None))
+    return output
+
+
+@pytest.fixture(scope="module")
+def precomputed(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    output = copied(taught, tmp_path_factory.mktemp("precomputed"))
+    return output, run(recipe(output, signals__mode="precomputed"))
+
+
+def recipe(output: Path, **changes: Any) -> Recipe:
+    model = {"kind": "config", "architecture": "distilbert", "config": {**STUDENT, **NO_DROPOUT}}
+    common = {
+        "baselines": None,
+        "teachers__teacher__fine_tune__epochs": 1,
+        "student__model": model,
+        "student__micro_batch": 4,
+        "student__log_every": 1,
+        "signals__ahead": 1,
+        "signals__shard_size": 1024,
+    }
+    if "student" in changes:
+        common = {place: value for place, value in common.items() if not place.startswith("student")}
+    return recipe_from_values(tiny_values(output, **{**common, **changes}), "here")
+
+
+def copied(source: Path, target: Path) -> Path:
+    shutil.copytree(source / "store", target / "store")
+    return target
+
+
+def streamed(
+    output: Path, at_step: Callable[[int], None] = lambda step: None, workers: int = 1, **changes: Any
+) -> dict[str, Any]:
+    """A streamed run. workers: the student's; `at_step` is called in this process after each of its steps."""
+    settings = recipe(output, signals__mode="streamed", **changes)
+
+    def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        if "kl" not in job.objective.terms:
+            return trainer_for(SILENT)(job, report)
+
+        def told(row: Report) -> None:
+            report(row)
+            if row.kind == "step":
+                at_step(row.step)
+
+        return trainer_for(SILENT)(replace(job, workers=workers), told)
+
+    return run(settings, train=train, stream=streamer_for(settings, SILENT))
+
+
+def passes(settings: Recipe) -> tuple[list[TeacherPass], Streamer]:
+    stream = streamer_for(settings, SILENT)
+    assert stream is not None
+    _, graph = prepare(settings, stream=stream)
+    return [found.teacher_pass for found in graph.collections.values()], stream
+
+
+def actors() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if "StreamingTeacher" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def signals(output: Path, results: dict[str, Any]) -> list[list[SpanSignal]]:
+    """The stored signals of every teacher about the training questions; no row is missing or doubled."""
+    found = []
+    examples = load_data(recipe(output).data)["train"].examples
+    for record in [one for one in results["signals"] if one["split"] == "train"]:
+        folder = output / "store" / "signals" / record["digest"]
+        reader = SignalReader(folder)
+        assert len(reader) == sum(_rows(path) for path in folder.glob("shard-*.arrow")) == QUESTIONS
+        found.append([reader.signal(example) for example in examples])
+    return found
+
+
+def _rows(path: Path) -> int:
+    import pyarrow as pa
+
+    return int(pa.ipc.open_file(pa.memory_map(str(path))).read_all().num_rows)
+
+
+def assert_same_signals(one: list[SpanSignal], two: list[SpanSignal]) -> None:
+    for left, right in zip(one, two, strict=True):
+        for side, other in ((left.start, right.start), (left.end, right.end)):
+            assert side.chars.tolist() == other.chars.tolist()
+            assert np.array_equal(side.log_mass, other.log_mass)
+            assert (side.null, side.tail, side.tail_size) == (other.null, other.tail, other.tail_size)
+
+
+def losses(output: Path, results: dict[str, Any]) -> list[float]:
+    rows = [json.loads(line) for line in (output / results["models"][-1]["history"]).read_text().splitlines()]
+    return [row["metrics"]["loss"] for row in rows if row["kind"] == "step"]
+
+
+def assert_same_run(one: tuple[Path, dict[str, Any]], two: tuple[Path, dict[str, Any]]) -> None:
+    for left, right in zip(signals(*one), signals(*two), strict=True):
+        assert_same_signals(left, right)
+    assert losses(*one) == losses(*two)
+    for name in ("folder", "predictions"):
+        left, right = (_content(output, results, name) for output, results in (one, two))
+        assert left == right
+
+
+def _content(output: Path, results: dict[str, Any], name: str) -> bytes:
+    student = results["models"][-1]
+    if name == "folder":
+        return (output / student["folder"] / "model.safetensors").read_bytes()
+    return (output / results["run"] / student["predictions"]).read_bytes()
+
+
+def test_streaming_changes_nothing(tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]) -> None:
+    output = copied(taught, tmp_path)
+    assert_same_run(precomputed, (output, streamed(output)))
+
+
+def test_a_killed_teacher_changes_nothing(
+    tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]
+) -> None:
+    output, killed = copied(taught, tmp_path), []
+
+    def kill(step: int) -> None:
+        if step == 2:
+            killed.extend(actor.pid for actor in actors())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    results = streamed(output, kill)
+    assert len(killed) == 1
+    assert_same_run(precomputed, (output, results))
+
+
+def test_a_run_that_failed_goes_on_and_asks_nothing_twice(
+    tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]
+) -> None:
+    output, log = copied(taught, tmp_path), tmp_path / "asked.txt"
+    witness = {"teachers__teacher__kind": "tests.witness:Witness", "teachers__teacher__log": str(log)}
+
+    def stop(step: int) -> None:
+        if step == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        streamed(output, stop, **witness)
+    before = log.read_text().split()
+    assert 0 < len(before) < QUESTIONS
+    deadline = time.monotonic() + 30
+    while actors() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not actors()
+
+    results = streamed(output, **witness)
+    asked = log.read_text().split()
+    assert len(asked) == len(set(asked)) == QUESTIONS
+    assert asked[: len(before)] == before
+    assert losses(output, results) == losses(*precomputed)
+    assert_same_signals(signals(output, results)[0], signals(*precomputed)[0])
+
+
+def test_no_more_is_asked_than_the_batches_ahead(tmp_path: Path, taught: Path) -> None:
+    log = tmp_path / "asked.txt"
+    settings = recipe(copied(taught, tmp_path), signals__mode="streamed", signals__ahead=2)
+    (plain,), stream = passes(settings)
+    noting = {**plain.teacher.model_dump(), "kind": "tests.witness:Witness", "log": str(log)}
+    teacher_pass = replace(plain, teacher=Witness.model_validate(noting))
+    examples = list(teacher_pass.examples)
+    found = []
+
+    def consume() -> None:
+        with stream([teacher_pass]) as streams:
+            teacher = streams[str(teacher_pass.folder)]
+            teacher.announce([examples[10 * number : 10 * number + 10] for number in range(6)])
+            found.append(teacher.signal(examples[3]))
+            with pytest.raises(StoreError, match="was not asked about question 'other'"):
+                teacher.signal(Example("other", "Тула", "Где?", None))
+            found.append(teacher.signal(examples[90]))  # not announced
+            raise Stop
+
+    with pytest.raises(Stop):
+        consume()
+    assert log.read_text().split() == [one.id for one in [*examples[:30], examples[90]]]
+    stored = SignalReader(teacher_pass.folder)
+    assert_same_signals(found, [stored.signal(examples[3]), stored.signal(examples[90])])
+
+
+def test_a_teacher_is_shown_what_another_streams_or_has_stored(tmp_path: Path, taught: Path) -> None:
+    parrot = {**tiny_values(tmp_path)["teachers"]["teacher"], "kind": "tests.witness:Parrot"}
+    both = {"teachers__parrot": parrot, "ensemble": {"rule": "mean"}, "student__epochs": 1}
+    output = copied(taught, tmp_path)
+    results = streamed(output, **both)
+    shown, said = signals(output, results)
+    expected = [SpanSignal(signal.end, signal.start) for signal in shown]
+    assert_same_signals(said, expected)
+
+    (parrot_signals,) = (one for one in results["signals"] if (one["teacher"], one["split"]) == ("parrot", "train"))
+    shutil.rmtree(output / "store" / "signals" / parrot_signals["digest"])
+    shutil.rmtree(output / "store" / "models" / results["models"][-1]["digest"])
+    again = streamed(output, **both)
+    assert losses(output, again) == losses(output, results)
+    assert_same_signals(signals(output, again)[1], expected)
+
+
+def test_two_ray_workers_share_a_streaming_teacher(
+    tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]
+) -> None:
+    output = copied(taught, tmp_path)
+    results = streamed(output, workers=2)
+    assert losses(output, results) == pytest.approx(losses(*precomputed), abs=1e-4)
+    assert_same_signals(signals(output, results)[0], signals(*precomputed)[0])
+
+
+def test_what_the_teacher_raises_reaches_the_run(tmp_path: Path, taught: Path) -> None:
+    with pytest.raises(ModelError, match=r"^this teacher has nothing to say$"):
+        streamed(copied(taught, tmp_path), teachers__teacher__kind="tests.witness:Speechless")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"teachers__teacher__actor": {"cpus": 1000.0}}, "takes 1000 CPU, but no node"),
+        ({"teachers__teacher__actor": {"gpus": 0.5}}, r"takes 1 CPU and 0\.5 GPU, but no node"),
+        ({"engine__workers": 6}, r"takes 7 CPU for teachers and workers together, but the Ray cluster has 6 CPU"),
+    ],
+)
+def test_what_the_cluster_can_never_give_is_refused(
+    tmp_path: Path, taught: Path, changes: dict[str, Any], message: str
+) -> None:
+    teacher_passes, stream = passes(recipe(copied(taught, tmp_path), signals__mode="streamed", **changes))
+    with pytest.raises(TrainingError, match=message), stream(teacher_passes):
+        pass
+
+
+def test_without_a_gpu_to_spare_signals_are_collected_before(tmp_path: Path) -> None:
+    assert streamer_for(recipe(tmp_path), SILENT) is None
+    assert streamer_for(recipe(tmp_path, signals__mode="precomputed"), SILENT) is None

@@ -1,0 +1,80 @@
+"""Encoder teachers that leave a trace, or do what no other does; recipes name them by import path."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.errors import ModelError
+from framework.readers.base import Reader, Reading
+from framework.signals.span import SpanSignal
+from framework.teachers.encoder import Encoder
+
+
+class Witness(Encoder):
+    """Notes the ids that it is asked about in the file `log`."""
+
+    kind: str = ""  # type: ignore[assignment]
+    log: str
+
+    def reader(self, folder: Path, reading: Reading) -> Any:
+        return _Noting(super().reader(folder, reading), Path(self.log))
+
+
+@dataclass(frozen=True)
+class _Noting:
+    reader: Reader
+    log: Path
+
+    @property
+    def parameters(self) -> int:
+        return self.reader.parameters
+
+    def predict(self, *arguments: Any) -> dict[str, Any]:
+        return self.reader.predict(*arguments)
+
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        with self.log.open("a") as file:
+            file.writelines(f"{example.id}\n" for example in examples)
+        return self.reader.signals(examples, hints)
+
+
+class Parrot(Encoder):
+    """Says what the only teacher that it is shown says, the wrong way round."""
+
+    kind: str = ""  # type: ignore[assignment]
+    takes_hints = True
+
+    def reader(self, folder: Path, reading: Reading) -> Any:
+        return _Repeating(super().reader(folder, reading))
+
+
+@dataclass(frozen=True)
+class _Repeating:
+    reader: Reader
+
+    @property
+    def parameters(self) -> int:
+        return self.reader.parameters
+
+    def predict(self, *arguments: Any) -> dict[str, Any]:
+        return self.reader.predict(*arguments)
+
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        (shown,) = hints
+        return [SpanSignal(signal.end, signal.start) for signal in shown]
+
+
+class Speechless(Encoder):
+    """Fails when it is asked for signals."""
+
+    kind: str = ""  # type: ignore[assignment]
+
+    def reader(self, folder: Path, reading: Reading) -> Any:
+        return _Failing(super().reader(folder, reading))
+
+
+class _Failing(_Repeating):
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        raise ModelError("this teacher has nothing to say")
