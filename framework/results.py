@@ -147,7 +147,9 @@ def _model(context: Context, model: ModelStages) -> dict[str, Any]:
     root = context.store.root.parent
     weights = model.weights.folder(context.store)
     record = _record(model.name, model.role, model.weights.digest, _settings(model))
-    record["folder"] = str((weights / "model").relative_to(root))
+    # A teacher of the user's own kind may have no model.
+    if model.role != "teacher" or context.recipe.teachers[model.name].model is not None:
+        record["folder"] = str((weights / "model").relative_to(root))
     if model.trained is not None:
         record["history"] = str((weights / "history.jsonl").relative_to(root))
     if model.teaching is not None:

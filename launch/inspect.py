@@ -112,9 +112,7 @@ def _model_folder(run: Path, name: str | None) -> Path:
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
     if models[chosen]["folder"] is None:
-        raise OutputError(
-            f"'{chosen}' is an ensemble and answers with all its teachers; ask one of them, or the student"
-        )
+        raise OutputError(f"'{chosen}' has no model of its own: ask one of the teachers that have one, or the student")
     folder: Path = run.absolute().parent / models[chosen]["folder"]
     if not (folder / "config.json").exists():
         raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")

@@ -3,17 +3,20 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from filelock import FileLock
 
+from framework.data.example import Example
 from framework.errors import TrainingError
 from framework.progress import Progress
 from framework.recipe import Recipe
-from framework.signals.shards import row_key
+from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
+from framework.store import make_folder
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.streaming_signals import StreamedSignals, fetched
 from launch.streaming_teacher import StreamingTeacher
@@ -52,14 +55,13 @@ def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> 
     with ExitStack() as stack:
         # Always in the same order, so that two runs cannot wait for each other.
         for teacher_pass in sorted(passes, key=lambda one: one.folder):
-            teacher_pass.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(teacher_pass.folder)
             stack.enter_context(FileLock(teacher_pass.folder.with_suffix(".lock")))
         stack.enter_context(ray_cluster(progress))
         _check_room(passes, workers)
         stack.enter_context(cpu_threads(_threads_left(passes)))
         progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
-        kept = {str(one.folder): ray.put(one) for one in passes}
-        actors = {str(one.folder): _start(one, kept[str(one.folder)]) for one in passes}
+        actors = {str(one.folder): _start(one) for one in passes}
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
             _complete(passes, actors, progress)
@@ -75,27 +77,25 @@ def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> 
                 ray.kill(actor)
 
 
-def _start(teacher_pass: TeacherPass, kept: Any) -> Any:
-    """The actor of a pass. kept: a reference to the pass, which has to live as long as the actor may be started again."""
+def _start(teacher_pass: TeacherPass) -> Any:
     import ray
 
     takes = teacher_pass.teacher.actor
     actor = (
         ray.remote(StreamingTeacher)
         .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=-1, max_task_retries=-1)
-        .remote(takes, [kept])  # given outside a list, Ray lets go of what is large after the first start
+        .remote(replace(teacher_pass, examples=()))
     )
-    actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks
+    if _missing(teacher_pass):
+        actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks
     return actor
 
 
 def _handle(teacher_pass: TeacherPass, actors: Mapping[str, Any]) -> StreamedSignals:
-    """The signals of a pass. The passes that its teacher is shown are about the same split, so numbers are the same."""
     return StreamedSignals(
         teacher_pass.name,
         actors[str(teacher_pass.folder)],
         [actors.get(str(hint)) for hint in teacher_pass.hints],
-        {row_key(example): number for number, example in enumerate(teacher_pass.examples)},
         teacher_pass.settings.ahead,
     )
 
@@ -107,12 +107,20 @@ def _complete(passes: Sequence[TeacherPass], actors: Mapping[str, Any], progress
     """
     for teacher_pass in sorted(passes, key=lambda one: len(one.hints)):
         name, actor, size = teacher_pass.name, actors[str(teacher_pass.folder)], teacher_pass.settings.shard_size
-        while left := fetched(actor.flush.remote(), name):
+        fetched(actor.flush.remote(), name)
+        while left := _missing(teacher_pass):
             with progress.task(f"ask {name} about the rest", len(left)) as bar:
                 for begin in range(0, len(left), size):
                     part = left[begin : begin + size]
                     fetched(actor.ask.remote(part, *[None] * len(teacher_pass.hints)), name)
                     bar.advance(len(part))
+            fetched(actor.flush.remote(), name)
+
+
+def _missing(teacher_pass: TeacherPass) -> list[Example]:
+    """The examples about which nothing is on disk."""
+    stored = SignalReader(teacher_pass.folder)
+    return [example for example in teacher_pass.examples if example not in stored]
 
 
 def _threads_left(passes: Sequence[TeacherPass]) -> int:

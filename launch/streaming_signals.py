@@ -1,14 +1,17 @@
 """The student's side of a stream: signals of a teacher that runs ahead in an actor."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from framework.data.example import Example
-from framework.errors import DistilError, StoreError, TrainingError
+from framework.errors import DistilError, TrainingError
 from framework.signals.shards import row_key
 from framework.signals.span import SpanSignal
 from launch.ray_cluster import first_line
+
+_Key = tuple[int, int]
+_Batch = dict[_Key, Example]
 
 
 class StreamedSignals:
@@ -18,68 +21,53 @@ class StreamedSignals:
     again gets them from the actor, which has them on disk.
     """
 
-    def __init__(
-        self,
-        name: str,
-        actor: Any,
-        hints: Sequence[Any | None],
-        numbers: Mapping[tuple[int, int], int],
-        ahead: int,
-    ) -> None:
+    def __init__(self, name: str, actor: Any, hints: Sequence[Any | None], ahead: int) -> None:
         """name: the teacher's; actor: its StreamingTeacher; hints: those that it is shown, None where their signals are
-        on disk; numbers: the examples' numbers in the pass, and in those of the hints, by row key."""
-        self._name, self._actor, self._hints = name, actor, tuple(hints)
-        self._numbers, self._ahead = numbers, ahead
-        self._coming: deque[list[int]] = deque()
-        self._asked: deque[tuple[list[int], Any]] = deque()
-        self._at_hand: dict[int, SpanSignal] = {}
+        on disk."""
+        self._name, self._actor, self._hints, self._ahead = name, actor, tuple(hints), ahead
+        self._coming: deque[_Batch] = deque()
+        self._asked: deque[tuple[_Batch, Any]] = deque()
+        self._at_hand: dict[_Key, SpanSignal] = {}
 
     def announce(self, batches: Sequence[Sequence[Example]]) -> None:
         """See TeacherSignals. What was announced before is forgotten."""
-        numbered = [list(dict.fromkeys(self._number(example) for example in batch)) for batch in batches]
-        self._coming = deque(batch for batch in numbered if batch)
+        self._coming = deque({row_key(example): example for example in batch} for batch in batches if batch)
         self._asked.clear()
         self._run_ahead()
 
     def signal(self, example: Example) -> SpanSignal:
         """See TeacherSignals. Waits for the batch that holds the example; one that was not announced is asked for now.
 
-        Raises StoreError for an example that is not in the pass, and what the teacher raised.
+        Raises what the teacher raised.
         """
-        number = self._number(example)
-        if number not in self._at_hand:
-            if self._is_announced(number):
-                self._at_hand = self._next_with(number)
+        key = row_key(example)
+        if key not in self._at_hand:
+            if self._is_announced(key):
+                self._at_hand = self._next_with(key)
             else:
-                self._at_hand[number] = fetched(self._request([number]), self._name)[0]
-        return self._at_hand[number]
+                self._at_hand[key] = fetched(self._request([example]), self._name)[0]
+        return self._at_hand[key]
 
-    def _is_announced(self, number: int) -> bool:
-        return any(number in batch for batch, _ in self._asked) or any(number in batch for batch in self._coming)
+    def _is_announced(self, key: _Key) -> bool:
+        return any(key in batch for batch, _ in self._asked) or any(key in batch for batch in self._coming)
 
-    def _next_with(self, number: int) -> dict[int, SpanSignal]:
+    def _next_with(self, key: _Key) -> dict[_Key, SpanSignal]:
         """The first announced batch with this example. Those before it have been passed over."""
         while True:
             batch, answer = self._asked.popleft()
             self._run_ahead()
-            if number in batch:
+            if key in batch:
                 return dict(zip(batch, fetched(answer, self._name), strict=True))
 
     def _run_ahead(self) -> None:
         while self._coming and len(self._asked) < self._ahead:
             batch = self._coming.popleft()
-            self._asked.append((batch, self._request(batch)))
+            self._asked.append((batch, self._request(list(batch.values()))))
 
-    def _request(self, numbers: list[int]) -> Any:
+    def _request(self, examples: list[Example]) -> Any:
         # Ray hands the hints on to the teacher once they are there; nobody waits here.
-        hints = [None if hint is None else hint.signals.remote(numbers) for hint in self._hints]
-        return self._actor.signals.remote(numbers, *hints)
-
-    def _number(self, example: Example) -> int:
-        number = self._numbers.get(row_key(example))
-        if number is None:
-            raise StoreError(f"teacher '{self._name}' was not asked about question '{example.id}'")
-        return number
+        hints = [None if hint is None else hint.signals.remote(examples) for hint in self._hints]
+        return self._actor.signals.remote(examples, *hints)
 
 
 def fetched(answer: Any, name: str) -> Any:

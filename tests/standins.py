@@ -17,6 +17,9 @@ from framework.models.tokenizers import train_tokenizer
 
 TEACHER = "ai-forever/ruBert-base"
 STUDENT = "Geotrend/distilbert-base-ru-cased"
+LARGE_TEACHER = "ai-forever/ruBert-large"
+BYTE_TEACHER = "ai-forever/ruRoberta-large"
+WRITERS = ("ai-forever/ruT5-large", "google/mt5-large")
 SBERQUAD = "kuznetsoffandrey/sberquad"
 
 ROWS = {"train": 96, "validation": 32, "test": 16}
@@ -42,21 +45,81 @@ def fill_cache(home: Path) -> None:
     """Put all stand-ins into the cache of a Hugging Face home folder (HF_HOME)."""
     splits = _paragraphs()
     texts = [text for example in splits["train"] for text in (example.context, example.question)]
-    put_teacher(home, texts)
+    put_teacher(home, texts, TEACHER)
+    put_teacher(home, texts, LARGE_TEACHER)
+    put_byte_teacher(home, texts)
+    for number, writer in enumerate(WRITERS):
+        put_writer(home, texts, writer, ("t5", "mt5")[number])
     put_student(home, texts)
     put_sberquad(home, splits)
 
 
-def put_teacher(home: Path, texts: Iterable[str]) -> None:
+def put_teacher(home: Path, texts: Iterable[str], id: str) -> None:
     """BERT with a mixed-case vocabulary, weights as a pickle, and no file that says how its tokenizer treats case."""
     from transformers import BertConfig, BertForMaskedLM
 
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     vocabulary = _vocabulary(texts, 900)
     model = _random(BertForMaskedLM, BertConfig(vocab_size=vocabulary.count("\n"), **sizes))
-    with _Repository(home, "model", TEACHER) as files:
+    with _Repository(home, "model", id) as files:
         files["config.json"] = _config(model)
         files["vocab.txt"] = vocabulary.encode()
+        files["pytorch_model.bin"] = _pickled(model)
+
+
+def put_byte_teacher(home: Path, texts: Iterable[str]) -> None:
+    """RoBERTa with byte-level BPE as vocab.json and merges.txt, without a tokenizer.json, and weights as a pickle."""
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    learnt = json.loads(
+        train_tokenizer(TrainedTokenizer(kind="bpe", vocab_size=700), texts).backend_tokenizer.to_str()
+    )["model"]
+    tokens = [*special, *(token for token in learnt["vocab"] if not token.startswith("["))]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in learnt["merges"]]
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = RobertaConfig(
+        vocab_size=len(tokens), max_position_embeddings=514, type_vocab_size=1, pad_token_id=1, bos_token_id=0, **sizes
+    )
+    model = _random(RobertaForMaskedLM, config)
+    with _Repository(home, "model", BYTE_TEACHER) as files:
+        files["config.json"] = _config(model)
+        files["vocab.json"] = json.dumps({token: number for number, token in enumerate(tokens)}).encode()
+        files["merges.txt"] = "\n".join(["#version: 0.2", *merges]).encode()
+        files["pytorch_model.bin"] = _pickled(model)
+
+
+def put_writer(home: Path, texts: Iterable[str], id: str, architecture: str) -> None:
+    """T5 or mT5 with a SentencePiece model, without a tokenizer.json, and weights as a pickle."""
+    import io
+
+    import sentencepiece
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+    learnt = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=learnt,
+        vocab_size=500,
+        hard_vocab_limit=False,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    config = AutoConfig.for_model(
+        architecture, vocab_size=700, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, decoder_start_token_id=0
+    )
+    model = _random(lambda of: AutoModelForSeq2SeqLM.from_config(of), config)
+    with _Repository(home, "model", id) as files:
+        files["config.json"] = _config(model)
+        files["spiece.model"] = learnt.getvalue()
+        files["special_tokens_map.json"] = json.dumps(
+            {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+        ).encode()
+        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": 0}).encode()
         files["pytorch_model.bin"] = _pickled(model)
 
 

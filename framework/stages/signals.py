@@ -16,12 +16,14 @@ from framework.teachers.section import own_settings
 
 @dataclass(frozen=True)
 class Collection:
-    """A teacher's signals on a split: the stage that collects them, and the pass of the teacher that it takes."""
+    """A teacher's signals on a split: the stage that collects them, the pass of the teacher that it takes, and the
+    collections that the teacher is shown."""
 
     teacher: str
     split: str
     stage: Stage
     teacher_pass: TeacherPass
+    hints: tuple["Collection", ...]
 
 
 def collection(
@@ -54,7 +56,8 @@ def collection(
         hints=tuple(found.teacher_pass.folder for found in hints.values()),
         settings=settings,
     )
-    return Collection(name, split, Stage(title, "signals", inputs, _maker(context, teacher_pass, title)), teacher_pass)
+    stage = Stage(title, "signals", inputs, _maker(context, teacher_pass, title))
+    return Collection(name, split, stage, teacher_pass, tuple(hints.values()))
 
 
 def _maker(context: Context, teacher_pass: TeacherPass, title: str) -> Any:

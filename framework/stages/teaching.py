@@ -40,12 +40,12 @@ class Teaching:
         }
 
     def to_stream(self, context: Context) -> list[Collection]:
-        """Collections that are not complete, where the run streams."""
+        """Collections that are not complete, with those that their teachers are shown, where the run streams."""
         if context.stream is None:
             return []
-        return [
-            found for parts in self.collections.values() for found in parts if not found.stage.is_done(context.store)
-        ]
+        wanted = [found for parts in self.collections.values() for found in parts]
+        every = {one.stage.digest: one for found in wanted for one in (*found.hints, found)}
+        return [found for found in every.values() if not found.stage.is_done(context.store)]
 
     @contextmanager
     def open(self, context: Context) -> Iterator[tuple[SignalSource, bool]]:

@@ -48,9 +48,7 @@ def check_teacher(teacher: object) -> None:
     if model.kind == "config":
         raise ValueError("a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder")
     if isinstance(teacher.tokenizer, TrainedTokenizer):  # type: ignore[attr-defined]
-        raise ValueError(
-            "a model that is taken as it is has its own tokenizer: drop `tokenizer`, or add `fine_tune`"
-        )
+        raise ValueError("a model that is taken as it is has its own tokenizer: drop `tokenizer`, or add `fine_tune`")
     if teacher.split != "train":  # type: ignore[attr-defined]
         raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
     if teacher.crossfit is not None:  # type: ignore[attr-defined]

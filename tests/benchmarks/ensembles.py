@@ -45,7 +45,7 @@ def main() -> None:
 
     print(f"\n{len(seeds)} seeds; mean ± standard error, EM / F1; differences are paired by seed\n")
     print("| teachers | EM | F1 | − the best of a seed, EM | F1 |\n| --- | ---: | ---: | ---: | ---: |")
-    best = [max((found[name] for name in teachers)) for found in seeds]
+    best = [max(found[name] for name in teachers) for found in seeds]
     for name in [*teachers, *(f"ensemble {rule}" for rule in arguments.rules)]:
         _row(name, [found[name] for found in seeds], best)
     print("\n| student of | EM | F1 | − from the best teacher, EM | F1 |\n| --- | ---: | ---: | ---: | ---: |")
@@ -60,13 +60,14 @@ def _seed(seed: int, rules: list[str], output: Path, overrides: list[str]) -> Fi
     places = [f"seed={seed}", f"data.source.seed={seed}", f"output={output}", "evaluation.latency_questions=0"]
     figures: Figures = {}
     for rule in rules:
-        recipe = load_recipe(
-            Path("recipes/quickstart_ensemble.yaml"), [*places, f"ensemble={RULES[rule]}", *overrides]
-        )
+        recipe = load_recipe(Path("recipes/quickstart_ensemble.yaml"), [*places, f"ensemble={RULES[rule]}", *overrides])
         for model in run(recipe)["models"]:
             name = f"{model['name']} {rule}" if model["name"] in ("ensemble", "student") else model["name"]
             figures[name] = (model["evaluation"]["exact_match"], model["evaluation"]["f1"])
-        print(f"seed {seed}, {rule}: " + ", ".join(f"{k} {em:.1f}/{f1:.1f}" for k, (em, f1) in figures.items()), flush=True)
+        print(
+            f"seed {seed}, {rule}: " + ", ".join(f"{k} {em:.1f}/{f1:.1f}" for k, (em, f1) in figures.items()),
+            flush=True,
+        )
     return figures
 
 

@@ -146,7 +146,8 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
     )
     recipe = recipe_from_values(values, "streaming")
     stream = streamer_for(recipe, SILENT)
-    assert stream is not None and recipe.student is not None
+    assert stream is not None
+    assert recipe.student is not None
     context, graph = prepare(recipe, stream=stream)
     for model in graph.models:
         for stage in (model.tokenizer, model.initial):

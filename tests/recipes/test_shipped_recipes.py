@@ -26,14 +26,30 @@ FOLDER = ROOT / "recipes"
 RECIPES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("**/*.yaml"))
 FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
 
-# Recipes that generate their data take minutes at full size; here they run with less of it and fewer epochs.
+# Recipes that generate their data take minutes at full size; here they run with less of it and fewer epochs. Writers that
+# have learnt nothing write on and on.
 SMALLER = {
     "quickstart.yaml": [
         "data.source.examples={train: 96, validation: 24}",
         "data.splits.train=train[:48]",
         "teachers.teacher.fine_tune.epochs=1",
         "student.epochs=1",
-    ]
+    ],
+    "quickstart_ensemble.yaml": [
+        "data.source.examples={train: 144, validation: 36}",
+        "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:12]', dev: 'validation[12:]'}",
+        "teachers.bert-wordpiece.fine_tune.epochs=1",
+        "teachers.roberta-bpe.fine_tune.epochs=1",
+        "teachers.t5-unigram.fine_tune.epochs=1",
+        "teachers.t5-unigram.max_answer=4",
+        "student.epochs=1",
+        "evaluation.latency_questions=2",
+    ],
+    "sberquad/ensemble_generative.yaml": [
+        "teachers.rut5-large.max_answer=4",
+        "teachers.mt5-large.max_answer=4",
+        "evaluation.latency_questions=2",
+    ],
 }
 
 
@@ -96,8 +112,10 @@ def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]
 
 def rows_of(recipe: Recipe) -> list[str]:
     """The names of the models in a recipe's table."""
-    students = [*(f"student_{name}" for name in recipe.baselines), "student"] if recipe.student else []
-    return [*recipe.teachers, *students]
+    ensemble = ["ensemble"] if recipe.ensemble else []
+    prefixes = {True: "student_from_", False: "student_"}
+    baselines = [f"{prefixes[name in recipe.teachers]}{name}" for name in recipe.baselines]
+    return [*recipe.teachers, *ensemble, *([*baselines, "student"] if recipe.student else [])]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -118,8 +136,9 @@ def test_it_runs_from_start_to_table(name: str, runs: dict[str, Run]) -> None:
     assert [model["name"] for model in results["models"]] == expected
     for model in results["models"]:
         assert model["evaluation"]["examples"] == results["data"]["splits"][run.recipe.evaluation.split]["examples"]
-        assert model["parameters"] > 0
-        assert model["latency"]["median_ms"] > 0
+        if model["name"] != "ensemble":
+            assert model["parameters"] > 0
+            assert model["latency"]["median_ms"] > 0
         assert 0 <= model["evaluation"]["exact_match"] <= model["evaluation"]["f1"] <= 100
     table = (run.recipe.run_folder / "results.md").read_text()
     for row in expected:
@@ -130,10 +149,12 @@ def test_it_runs_from_start_to_table(name: str, runs: dict[str, Run]) -> None:
 @pytest.mark.parametrize("name", FROM_HUB)
 def test_all_of_sberquad_is_read(name: str, runs: dict[str, Run]) -> None:
     splits = runs[name].results["data"]["splits"]
-    assert {split: counts["examples"] for split, counts in splits.items()} == {
-        "train": ROWS["train"],
-        "dev": ROWS["validation"],
-    }
+    expected = {"train": ROWS["train"], "dev": ROWS["validation"]}
+    expected |= {"test": ROWS["test"]} if "test" in splits else {}
+    if "held_out" in splits:
+        expected["train"] -= splits["held_out"]["examples"]
+        assert splits["held_out"]["examples"] == 4
+    assert {split: splits[split]["examples"] for split in expected} == expected
     assert (splits["train"]["repaired"], splits["train"]["dropped"]) == (1, 0)
 
 
@@ -155,14 +176,33 @@ def test_the_papers_settings(runs: dict[str, Run]) -> None:
 
 
 def test_teacher_and_distillation_share_their_stages(runs: dict[str, Run]) -> None:
-    distilled, alone = runs["sberquad/single_teacher.yaml"], runs["sberquad/teacher.yaml"]
-    assert not distilled.model("rubert-base")["reused"]
-    assert alone.model("rubert-base") == {**distilled.model("rubert-base"), "reused": True}
+    # The first of them in the order of names is an ensemble's recipe.
+    first, distilled, alone = (
+        runs[f"sberquad/{name}.yaml"] for name in ("ensemble_encoders", "single_teacher", "teacher")
+    )
+    assert not first.model("rubert-base")["reused"]
+    for run in (distilled, alone):
+        assert run.model("rubert-base") == {**first.model("rubert-base"), "reused": True}
     assert alone.output.count("done already") == len(["prepare", "train", "evaluate"])
 
 
+def test_ensembles_ask_no_teacher_again(runs: dict[str, Run]) -> None:
+    together, more = runs["sberquad/ensemble_encoders.yaml"], runs["sberquad/ensemble_transductive.yaml"]
+    for name in together.recipe.teachers:
+        assert more.model(name) == {**together.model(name), "reused": True}
+        assert f"collect signals of {name} on 'train': done already" in more.output
+
+
+def test_the_transductive_student_reads_the_test_questions_too(runs: dict[str, Run]) -> None:
+    together, more = (runs[f"sberquad/ensemble_{name}.yaml"] for name in ("encoders", "transductive"))
+    assert more.results["data"]["splits"]["test"]["questions_unlabelled"] == ROWS["test"]
+    assert more.model("student")["training"]["windows"] > together.model("student")["training"]["windows"]
+    assert not more.model("student")["transductive"]  # it is measured on the validation split
+
+
 def test_the_papers_baseline_starts_from_the_same_weights(runs: dict[str, Run]) -> None:
-    assert "prepare the student: done already" in runs["sberquad/single_teacher.yaml"].output
+    for name in ("single_teacher", "no_distillation"):
+        assert "prepare the student: done already" in runs[f"sberquad/{name}.yaml"].output
 
 
 def test_teacher_and_student_tell_case_apart(runs: dict[str, Run], home: Path) -> None:

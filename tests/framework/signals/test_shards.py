@@ -1,14 +1,18 @@
 """Signals on disk."""
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.data.example import Example
 from framework.errors import StoreError
-from framework.signals.shards import SignalReader, bytes_on_disk, write_shard
+from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, write_shard
 from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, probabilities, temper_side
 
 
@@ -39,6 +43,23 @@ def test_a_round_trip_keeps_the_heaviest_in_half_precision(tmp_path: Path) -> No
             assert side.null == pytest.approx(expected.null, rel=1e-3)
             assert side.tail == pytest.approx(expected.tail, rel=1e-3)
             assert side.tail_size == expected.tail_size
+
+
+@given(
+    seed=st.integers(0, 2**32), tokens=st.integers(1, 40), top_k=st.integers(1, 50), low=st.sampled_from([1, 1e3, 1e6])
+)
+def test_a_signal_is_known_as_stored_before_it_is_stored(seed: int, tokens: int, top_k: int, low: float) -> None:
+    whole = signal(seed, tokens)
+    whole = SpanSignal(replace(whole.start, log_mass=whole.start.log_mass * low), whole.end)
+    with tempfile.TemporaryDirectory() as folder:
+        write_shard(Path(folder) / "shard-00000.arrow", [example(0)], [whole], top_k)
+        found, expected = SignalReader(Path(folder)).signal(example(0)), as_stored(whole, top_k)
+        for side, other in ((found.start, expected.start), (found.end, expected.end)):
+            assert side.chars.tolist() == other.chars.tolist()
+            assert side.log_mass.tolist() == other.log_mass.tolist()
+            assert (side.null, side.tail, side.tail_size) == (other.null, other.tail, other.tail_size)
+            assert side.log_mass.dtype == other.log_mass.dtype
+            assert side.chars.dtype == other.chars.dtype
 
 
 def test_characters_beyond_16_bits_are_kept(tmp_path: Path) -> None:
