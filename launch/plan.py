@@ -22,9 +22,11 @@ def show_plan(path: Path, overrides: list[str]) -> None:
 
     from framework.run import prepare
     from launch.quiet import quiet_transformers
+    from launch.streaming import streamer_for
 
     quiet_transformers()
-    context, graph = prepare(recipe, stream=None, progress=console_progress())
+    progress = console_progress()
+    context, graph = prepare(recipe, stream=streamer_for(recipe, progress), progress=progress)
     console = table_console()
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())

@@ -27,27 +27,31 @@ _FLUSH_SECONDS = 60  # what a run that failed waits at most for teachers to writ
 def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
     """What streams the recipe's signals, or None where they are collected before the student is trained.
 
-    `auto` streams where every teacher's actor asks for a share of a GPU and the student's workers leave that many.
+    `auto` streams where every teacher's actor asks for a share of a GPU and the student's workers leave that many. There is
+    an actor for each teacher and split.
     """
     from framework.device import resolve_workers
 
     workers = resolve_workers(recipe.engine.workers)
     mode = recipe.signals.mode
     wanted = [teacher.actor.gpus for teacher in recipe.teachers.values()]
-    fits = bool(wanted) and min(wanted) > 0 and sum(wanted) <= gpu_count() - workers
+    splits = 1 + len(recipe.student.unlabelled if recipe.student is not None else [])
+    fits = bool(wanted) and min(wanted) > 0 and sum(wanted) * splits <= gpu_count() - workers
     if mode == "precomputed" or (mode == "auto" and not fits):
         return None
 
     def stream(passes: Sequence[TeacherPass]) -> AbstractContextManager[Mapping[str, TeacherSignals]]:
         once = {str(teacher_pass.folder): teacher_pass for teacher_pass in passes}
-        return _stream(list(once.values()), workers, progress)
+        return _stream(list(once.values()), workers, recipe.engine.worker_failures, progress)
 
     return stream
 
 
 @contextmanager
-def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> Iterator[Mapping[str, TeacherSignals]]:
-    """See Streamer. Raises TrainingError for what the cluster can never give."""
+def _stream(
+    passes: Sequence[TeacherPass], workers: int, failures: int, progress: Progress
+) -> Iterator[Mapping[str, TeacherSignals]]:
+    """See Streamer. failures: how often an actor that is lost is started again. Raises TrainingError for what the cluster can never give."""
     import ray
 
     from framework.device import cpu_threads
@@ -61,7 +65,7 @@ def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> 
         _check_room(passes, workers)
         stack.enter_context(cpu_threads(_threads_left(passes)))
         progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
-        actors = {str(one.folder): _start(one) for one in passes}
+        actors = {str(one.folder): _start(one, failures) for one in passes}
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
             _complete(passes, actors, progress)
@@ -77,13 +81,13 @@ def _stream(passes: Sequence[TeacherPass], workers: int, progress: Progress) -> 
                 ray.kill(actor)
 
 
-def _start(teacher_pass: TeacherPass) -> Any:
+def _start(teacher_pass: TeacherPass, failures: int) -> Any:
     import ray
 
     takes = teacher_pass.teacher.actor
     actor = (
         ray.remote(StreamingTeacher)
-        .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=-1, max_task_retries=-1)
+        .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=failures, max_task_retries=-1)
         .remote(replace(teacher_pass, examples=()))
     )
     if _missing(teacher_pass):

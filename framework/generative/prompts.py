@@ -46,6 +46,11 @@ class Prompts:
     room: int
     max_answer: int
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt that there may be."""
+        return self.windows.max_length - _answer_tokens(self.generator, self.max_answer)
+
     def of(self, example: Example) -> list[Prompt]:
         """The prompts of one example: several overlapping ones where the context is long, at least one."""
         question = self._field("question", example.question.strip()).ids[: self.windows.max_question]
@@ -103,7 +108,7 @@ def prompts_for(
     before = np.asarray(_begin_of_text(tokenizer), np.int32)
     after = np.asarray([special.end] if generator.encoder_decoder else [], np.int32)
     own = sum(len(ids) for ids in fixed if ids is not None) + len(before) + len(after)
-    answer = 0 if generator.encoder_decoder else max_answer + 1
+    answer = _answer_tokens(generator, max_answer)
     room = windows.max_length - own - answer
     if room - windows.max_question <= windows.doc_stride:
         raise RecipeError(
@@ -112,6 +117,11 @@ def prompts_for(
             f"tokens of context, no more than doc_stride {windows.doc_stride}; raise max_length, or lower one of these"
         )
     return Prompts(tokenizer, generator, special, windows, pieces, fixed, before, after, room, max_answer)
+
+
+def _answer_tokens(generator: Generator, max_answer: int) -> int:
+    """Tokens of max_length that are kept for the answer."""
+    return 0 if generator.encoder_decoder else max_answer + 1
 
 
 @dataclass(frozen=True)

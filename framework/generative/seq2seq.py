@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from framework.generative.batches import Rows
 from framework.generative.prompts import Ids
-from framework.generative.tensors import padded
-from framework.generative.writer import Beams, summed, without_end
+from framework.generative.tensors import padded, prompt_tensors
+from framework.generative.writer import Beams, summed, written
 from framework.models.special_tokens import SpecialTokens
 from framework.signals.span import Floats
 
@@ -17,40 +18,48 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ReadPrompts:
+    """states: those of the encoder, [B, L, width]; mask: int64 [B, L], 1 where a prompt is."""
+
+    states: "Tensor"
+    mask: "Tensor"
+
+
+@dataclass(frozen=True)
 class Seq2SeqWriter:
-    """See Writer. Known of a prompt are the encoder's states, [1, L, width]."""
+    """See Writer."""
 
     model: Any
     special: SpecialTokens
+    pads: ClassVar[bool] = True
 
-    def read(self, prompt: Ids) -> "Tensor":
+    def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
         """See Writer."""
-        ids = padded([prompt], self.special.pad).to(self.model.device)
-        states: Tensor = self.model.get_encoder()(input_ids=ids, attention_mask=ids.new_ones(ids.shape))[0]
-        return states
+        ids, mask = self._tensors(prompts, length)
+        found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=beams.settings(self.special))
+        return written(found[:, 1:], self.special.end, len(prompts))
 
-    def write(self, known: "Tensor", beams: Beams) -> list[Ids]:
+    def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer."""
-        found = self.model.generate(**_encoded(known, 1), generation_config=beams.settings(self.special))
-        return [without_end(sequence[1:], self.special.end) for sequence in found]
+        ids, mask = self._tensors(prompts, length)
+        return ReadPrompts(self.model.get_encoder()(input_ids=ids, attention_mask=mask)[0], mask)
 
-    def log_probs(self, known: "Tensor", answers: Sequence[Ids]) -> Floats:
+    def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """See Writer."""
-        begun = [np.concatenate([[np.int32(self.special.start)], answer[:-1]]) for answer in answers]
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        device = self.model.device
+        asked = torch.from_numpy(rows).to(device)
+        begun = [np.append(np.int32(self.special.start), answer[:-1]) for answer in answers]
         logits = self.model(
-            **_encoded(known, len(answers)),
-            decoder_input_ids=padded(begun, self.special.pad).to(self.model.device),
+            encoder_outputs=BaseModelOutput(last_hidden_state=known.states[asked]),
+            attention_mask=known.mask[asked],
+            decoder_input_ids=padded(begun, self.special.pad, length).to(device),
             use_cache=False,
         ).logits
-        targets = padded(answers, self.special.pad).to(self.model.device)
-        return summed(logits, targets, [len(answer) for answer in answers])
+        return summed(logits, answers)
 
-
-def _encoded(states: "Tensor", count: int) -> dict[str, Any]:
-    """The inputs that stand for a prompt that has been read, `count` times."""
-    import torch
-    from transformers.modeling_outputs import BaseModelOutput
-
-    repeated = states.expand(count, -1, -1)
-    mask = torch.ones(repeated.shape[:2], dtype=torch.int64, device=states.device)
-    return {"encoder_outputs": BaseModelOutput(last_hidden_state=repeated), "attention_mask": mask}
+    def _tensors(self, prompts: Sequence[Ids], length: int) -> "tuple[Tensor, Tensor]":
+        ids, mask = prompt_tensors(prompts, self.special.pad, length)
+        return ids.to(self.model.device), mask.to(self.model.device)

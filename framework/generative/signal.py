@@ -8,15 +8,20 @@ from numpy.typing import NDArray
 from framework.signals.span import Floats, Side, SpanSignal, log_softmax
 
 
-def answers_signal(places: Sequence[Sequence[tuple[int, int]]], log_mass: Floats) -> SpanSignal:
+def answers_signal(
+    places: Sequence[Sequence[tuple[int, int]]], log_mass: Floats, *, unanswerable: bool
+) -> SpanSignal:
     """The signal of C >= 1 answers. places: where the context has each one, characters [start, end); log_mass: [C].
 
-    The masses are scaled to 1. An answer that the context has several times shares its mass evenly among the places; one
-    that it does not have, the empty one for instance, is "no answer here". Start mass lies on a place's first character
-    and end mass on its last.
+    The masses are scaled to 1. An answer that the context has several times shares its mass evenly among the places. One
+    that it does not have, the empty one for instance, is "no answer here" where questions may be `unanswerable`.
+    Elsewhere it would teach that such a question has no answer: it does not count, unless there is no other. Start mass
+    lies on a place's first character and end mass on its last.
     """
-    scaled = log_softmax(log_mass)
     found = np.asarray([len(alike) for alike in places], np.int64)
+    if not unanswerable and found.any():
+        log_mass = np.where(found > 0, log_mass, -np.inf)
+    scaled = log_softmax(log_mass)
     null = _log_sum(scaled[found == 0])
     spans = np.asarray([place for alike in places for place in alike], np.int64).reshape(-1, 2)
     shares = np.repeat(scaled - np.log(np.maximum(found, 1)), found)

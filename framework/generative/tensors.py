@@ -10,11 +10,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def padded(rows: Sequence[NDArray[np.int32]], fill: int) -> "Tensor":
-    """int64 [B, L], filled up on the right."""
+def padded(rows: Sequence[NDArray[np.int32]], fill: int, length: int | None = None, *, left: bool = False) -> "Tensor":
+    """int64 [B, L], filled up on the right or on the left; L is `length`, or that of the longest row."""
     import torch
 
-    result = np.full((len(rows), max(len(row) for row in rows)), fill, np.int64)
+    length = max(len(row) for row in rows) if length is None else length
+    result = np.full((len(rows), length), fill, np.int64)
     for number, row in enumerate(rows):
-        result[number, : len(row)] = row
+        begin = length - len(row) if left else 0
+        result[number, begin : begin + len(row)] = row
     return torch.from_numpy(result)
+
+
+def prompt_tensors(
+    prompts: Sequence[NDArray[np.int32]], fill: int, length: int, *, left: bool = False
+) -> "tuple[Tensor, Tensor]":
+    """Tokens and attention mask of prompts, each int64 [B, length]."""
+    ones = [np.ones_like(prompt) for prompt in prompts]
+    return padded(prompts, fill, length, left=left), padded(ones, 0, length, left=left)

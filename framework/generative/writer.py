@@ -1,4 +1,4 @@
-"""A model that reads a prompt once, writes answers to it, and says how likely others are."""
+"""A model that writes answers to prompts, and says how likely others are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from framework.generative.batches import Rows
 from framework.generative.kind import Generator
 from framework.generative.prompts import Ids
+from framework.generative.tensors import padded
 from framework.models.special_tokens import SpecialTokens
 from framework.signals.span import Floats
 
@@ -43,16 +45,23 @@ class Beams:
 
 
 class Writer(Protocol):
-    """A generator. `read` gives what it knows after a prompt; the others take that."""
+    """A generator. It is asked about B prompts at a time, which are padded to `length` tokens."""
 
-    def read(self, prompt: Ids) -> Any:
-        """Run the model on a prompt, once for everything that is asked about it."""
+    @property
+    def pads(self) -> bool:
+        """Whether prompts may be padded at all; otherwise all of a batch have `length` tokens."""
 
-    def write(self, known: Any, beams: Beams) -> list[Ids]:
-        """The best answers, without their ends, best first."""
+    def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
+        """The best answers to each prompt, without their ends, best first."""
 
-    def log_probs(self, known: Any, answers: Sequence[Ids]) -> Floats:
-        """log P(answer | prompt), natural logarithms. [answers]"""
+    def read(self, prompts: Sequence[Ids], length: int) -> Any:
+        """What `log_probs` has to know of the prompts, whatever is asked about them."""
+
+    def log_probs(self, known: Any, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
+        """log P(answer | prompt) of pairs, natural logarithms. [pairs]
+
+        rows: the prompt of each pair, its number among those that were read; answers, padded to `length` tokens, too.
+        """
 
 
 def writer_for(generator: Generator, model: Any, special: SpecialTokens) -> Writer:
@@ -63,21 +72,25 @@ def writer_for(generator: Generator, model: Any, special: SpecialTokens) -> Writ
     return Seq2SeqWriter(model, special) if generator.encoder_decoder else CausalWriter(model, special)
 
 
-def without_end(sequence: "Tensor", end: int) -> Ids:
-    """A generated sequence [L] up to its end-of-text token, or all of it where there is none."""
-    ids: Ids = sequence.cpu().numpy().astype(np.int32)
+def written(sequences: "Tensor", end: int, prompts: int) -> list[list[Ids]]:
+    """What was generated, [prompts x beams, L], as answers to each prompt: up to the end-of-text token, if there is one."""
+    answers = [_without_end(ids, end) for ids in sequences.cpu().numpy().astype(np.int32)]
+    count = len(answers) // prompts
+    return [answers[at : at + count] for at in range(0, len(answers), count)]
+
+
+def _without_end(ids: Ids, end: int) -> Ids:
     ends = np.flatnonzero(ids == end)
     return ids[: ends[0]] if len(ends) else ids
 
 
-def summed(logits: "Tensor", answers: "Tensor", lengths: Sequence[int]) -> Floats:
-    """Log-probabilities of whole answers [B, L] by the logits [B, L, V] at their places; `lengths` leaves out padding."""
+def summed(logits: "Tensor", answers: Sequence[Ids]) -> Floats:
+    """Log-probabilities of whole answers by the logits [B, L, V] at their places, of which padding takes the last ones."""
     import torch
 
+    targets = padded(answers, 0, logits.shape[1]).to(logits.device)
+    inside = padded([np.ones_like(answer) for answer in answers], 0, logits.shape[1]).to(logits.device) > 0
     logits = logits.float()
-    each = logits.gather(-1, answers.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
-    inside = torch.arange(answers.shape[1], device=answers.device) < torch.tensor(
-        lengths, device=answers.device
-    ).unsqueeze(1)
+    each = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
     result: Floats = torch.where(inside, each, 0.0).double().sum(-1).cpu().numpy()
     return result

@@ -11,6 +11,7 @@ from framework.data.example import Example
 from framework.device import autocast, default_device
 from framework.evaluation.decode import Prediction, SpanPrediction
 from framework.evaluation.signal_decode import decode_signal
+from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
 from framework.generative.locating import locate
 from framework.generative.prompts import Ids, Prompts, prompts_for
@@ -39,7 +40,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class GenerativeReader:
-    """See Reader. Every question is asked by itself, so that no other can change what is said about it."""
+    """See Reader. `reading.batch_size` counts prompts, or pairs of a prompt and an answer."""
 
     model: Any
     prompts: Prompts
@@ -57,57 +58,68 @@ class GenerativeReader:
         """See Reader. A text that the context has is given as the context writes it, at its first place."""
         # A task of the user's own may know no threshold.
         threshold = float(getattr(self.reading.task, "null_threshold", 0.0))
-        records = {}
-        with progress.task(title, len(examples)) as bar:
-            for example in examples:
-                candidates = self._candidates(example, [])
-                records[example.id] = prediction_record(
-                    _prediction(example.context, candidates, self.reading.unanswerable), threshold
-                )
-                bar.advance()
-        return records
+        found = self._candidates(examples, [[] for _ in examples], progress, title)
+        return {
+            example.id: prediction_record(
+                _prediction(example.context, candidates, self.reading.unanswerable), threshold
+            )
+            for example, candidates in zip(examples, found, strict=True)
+        }
 
     def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """See Reader. The best spans of each hinting teacher are candidates beside the model's own answers."""
-        signals = []
-        for number, example in enumerate(examples):
-            hinted = [text for of_teacher in hints for text in self._hinted(example.context, of_teacher[number])]
-            candidates = self._candidates(example, hinted)
-            signals.append(answers_signal(candidates.places, candidates.log_mass))
-        return signals
+        hinted = [
+            [text for of_teacher in hints for text in self._hinted(example.context, of_teacher[number])]
+            for number, example in enumerate(examples)
+        ]
+        return [
+            answers_signal(candidates.places, candidates.log_mass, unanswerable=self.reading.unanswerable)
+            for candidates in self._candidates(examples, hinted)
+        ]
 
     def _hinted(self, context: str, signal: SpanSignal) -> list[str]:
         settings = self.settings
         found = decode_signal(context, signal, settings.candidates, settings.max_answer, null=False)
         return [span.text for span in found.n_best]
 
-    def _candidates(self, example: Example, hinted: Sequence[str]) -> Candidates:
-        """What the model writes on each prompt, and `hinted`; all scored on all prompts.
-
-        An answer takes its best score, since one prompt suffices to find it; "no answer" takes its least, since an
-        answer in one prompt is an answer.
-        """
+    def _candidates(
+        self,
+        examples: Sequence[Example],
+        hinted: Sequence[Sequence[str]],
+        progress: Progress = SILENT,
+        title: str = "",
+    ) -> list[Candidates]:
+        """What the model writes on each prompt of an example, and `hinted`; all scored on all prompts of the example."""
         import torch
 
-        settings = self.settings
-        device = default_device()
+        settings, device = self.settings, default_device()
         self.model.to(device).eval()
-        writer = writer_for(self.prompts.generator, self.model, self.prompts.special)
-        beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
-        with torch.inference_mode(), autocast(device, self.reading.precision):
-            known = [writer.read(prompt.ids) for prompt in self.prompts.of(example)]
-            written = [self.prompts.text(ids) for one in known for ids in writer.write(one, beams)]
-            answers = self._distinct([*written, *hinted, *([""] if self.reading.unanswerable else [])])
-            parts = self._parts(list(answers.values()))
-            log_p = np.asarray([np.concatenate([writer.log_probs(one, part) for part in parts]) for one in known])
-        texts = list(answers)
-        lengths = np.asarray([len(ids) for ids in answers.values()], np.float64)
-        empty = np.asarray([not text for text in texts])
-        return Candidates(
-            texts,
-            [locate(example.context, text) for text in texts],
-            np.where(empty, log_p.min(0), log_p.max(0)) / lengths**settings.length_normalisation,
+        prompts = [self.prompts.of(example) for example in examples]
+        owners = [number for number, of_example in enumerate(prompts) for _ in of_example]
+        asking = Asking(
+            writer=writer_for(self.prompts.generator, self.model, self.prompts.special),
+            prompts=[prompt.ids for of_example in prompts for prompt in of_example],
+            longest_prompt=self.prompts.longest,
+            longest_answer=settings.max_answer + 1,
+            batch_size=self.reading.batch_size,
+            gpu=device.type != "cpu",
         )
+        beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
+        texts: list[list[str]] = [[] for _ in examples]
+        log_p: list[list[Floats]] = [[] for _ in examples]
+        work = progress.task(title, 2 * len(asking.batches), "batches")
+        with work as bar, torch.inference_mode(), autocast(device, self.reading.precision):
+            for owner, written in zip(owners, asking.written(beams, bar), strict=True):
+                texts[owner] += [self.prompts.text(ids) for ids in written]
+            empty = [""] if self.reading.unanswerable else []
+            answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, hinted, strict=True)]
+            scores = asking.log_probs([list(answers[owner].values()) for owner in owners], bar)
+            for owner, of_prompt in zip(owners, scores, strict=True):
+                log_p[owner].append(of_prompt)
+        return [
+            _scored(example.context, distinct, np.asarray(of_example), settings.length_normalisation)
+            for example, distinct, of_example in zip(examples, answers, log_p, strict=True)
+        ]
 
     def _distinct(self, texts: Sequence[str]) -> dict[str, Ids]:
         """Texts with their tokens; of texts with the same tokens only the first, and the empty one for those without any."""
@@ -118,9 +130,21 @@ class GenerativeReader:
             distinct.setdefault(ids, "" if ids == nothing else text)
         return {text: np.asarray(ids, np.int32) for ids, text in distinct.items()}
 
-    def _parts(self, answers: list[Ids]) -> list[list[Ids]]:
-        size = self.reading.batch_size
-        return [answers[at : at + size] for at in range(0, len(answers), size)]
+
+def _scored(context: str, answers: dict[str, Ids], log_p: Floats, length_normalisation: float) -> Candidates:
+    """Answers, with their tokens, by log_p: [prompts, C].
+
+    An answer takes its best score, since one prompt suffices to find it; "no answer" takes its least, since an answer in
+    one prompt is an answer.
+    """
+    texts = list(answers)
+    lengths = np.asarray([len(ids) for ids in answers.values()], np.float64)
+    empty = np.asarray([not text for text in texts])
+    return Candidates(
+        texts,
+        [locate(context, text) for text in texts],
+        np.where(empty, log_p.min(0), log_p.max(0)) / lengths**length_normalisation,
+    )
 
 
 def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Prediction:

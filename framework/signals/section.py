@@ -13,7 +13,7 @@ class Signals(Section):
     mode: Literal["auto", "precomputed", "streamed"] = Field(
         default="auto",
         description="precomputed: before the student is trained; streamed: by Ray actors that run ahead of the student in "
-        "its first epoch; auto: streamed where a GPU is left over beside the student's workers, else precomputed.",
+        "its first epoch; auto: streamed where teachers' `actor` asks for GPUs that the student leaves, else precomputed.",
     )
     ahead: int = Field(default=4, ge=1, description="Batches that streaming teachers run ahead of the student.")
     held_out: str | None = Field(

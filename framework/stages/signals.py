@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,11 @@ def collection(
 
 def _maker(context: Context, teacher_pass: TeacherPass, title: str) -> Any:
     def make(folder: Path) -> dict[str, Any]:
-        ask = teacher_pass.open()
+        opened = cache(teacher_pass.open)  # only if anything is missing
         shown = [SignalReader(hint) for hint in teacher_pass.hints]
 
         def opinions(part: Sequence[Example]) -> list[SpanSignal]:
-            return ask(part, [[reader.signal(example) for example in part] for reader in shown])
+            return opened()(part, [[reader.signal(example) for example in part] for reader in shown])
 
         return collect(folder, teacher_pass.examples, opinions, teacher_pass.settings, context.progress, title)
 

@@ -51,7 +51,8 @@ class Engine(Section):
     worker_failures: int = Field(
         default=2,
         ge=0,
-        description="Lost Ray workers that a training survives by resuming from its checkpoint.",
+        description="Lost Ray workers that a training survives by resuming from its checkpoint; also how often each streaming "
+        "teacher that is lost is started again.",
     )
 
     @model_validator(mode="after")

@@ -250,6 +250,7 @@ def test_no_more_is_asked_than_the_batches_ahead(tmp_path: Path, taught: Path) -
 def test_a_teacher_is_shown_what_another_streams_or_has_stored(tmp_path: Path, taught: Path) -> None:
     parrot = {**tiny_values(tmp_path)["teachers"]["teacher"], "kind": "tests.witness:Parrot"}
     both = {"teachers__parrot": parrot, "ensemble": {"rule": "mean"}, "student__epochs": 1}
+    both["baselines"] = ["parrot"]  # taught by it alone, which is shown what nobody has asked for yet
     output = copied(taught, tmp_path)
     results = streamed(output, **both)
     shown, said = signals(output, results)

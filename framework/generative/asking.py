@@ -1,0 +1,76 @@
+"""Asking a generator about many prompts, in batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from framework.generative.batches import Rows, filled_up, in_batches, rounded_up
+from framework.generative.prompts import Ids
+from framework.generative.writer import Beams, Writer
+from framework.progress import Task
+from framework.signals.span import Floats
+
+_PROMPT_STEP = 16  # prompts are padded to a multiple of so many tokens
+_ANSWER_STEP = 8  # answers too
+
+
+@dataclass(frozen=True)
+class Asking:
+    """N prompts that are to be asked about. What comes out about one does not depend on the others, nor on `batch_size`
+    (on a GPU: not on the others).
+
+    longest_prompt, longest_answer: tokens, end included, to which padding is limited, as a model's positions are;
+    batch_size: prompts, or pairs of a prompt and an answer, in a forward pass; gpu: whether the model is on one.
+    """
+
+    writer: Writer
+    prompts: Sequence[Ids]
+    longest_prompt: int
+    longest_answer: int
+    batch_size: int
+    gpu: bool
+
+    @property
+    def batches(self) -> list[tuple[Rows, int]]:
+        """Numbers of prompts that are padded to the same length, and that length."""
+        lengths = np.asarray([len(prompt) for prompt in self.prompts], np.int64)
+        padded = rounded_up(lengths, _PROMPT_STEP if self.writer.pads else 1, self.longest_prompt)
+        # Transformers leaves out a mask that hides nothing, and attention is then computed another way.
+        keys = np.stack([padded, padded == lengths], 1)
+        return [(rows, int(padded[rows[0]])) for rows in in_batches(keys, self.batch_size)]
+
+    def written(self, beams: Beams, bar: Task) -> list[list[Ids]]:
+        """The best answers to each prompt, best first. `bar` counts batches."""
+        found: list[list[Ids]] = [[] for _ in self.prompts]
+        for rows, length in self.batches:
+            asked = filled_up(rows, beams.count, self.batch_size, self.gpu)
+            answers = self.writer.write([self.prompts[row] for row in asked], length, beams)
+            for row, of_prompt in zip(rows, answers, strict=False):
+                found[row] = of_prompt
+            bar.advance()
+        return found
+
+    def log_probs(self, answers: Sequence[Sequence[Ids]], bar: Task) -> list[Floats]:
+        """log P(answer | prompt) of the answers given to each prompt. `bar` counts batches."""
+        found = [np.empty(len(of_prompt), np.float64) for of_prompt in answers]
+        for rows, length in self.batches:
+            read = filled_up(rows, length, self.batch_size, self.gpu)
+            known = self.writer.read([self.prompts[row] for row in read], length)
+            pairs = [(place, number) for place, row in enumerate(rows) for number in range(len(answers[row]))]
+            ids = [answers[rows[place]][number] for place, number in pairs]
+            for part, padded in self._pair_batches(ids):
+                asked = filled_up(part, padded, self.batch_size, self.gpu)
+                places = np.asarray([pairs[pair][0] for pair in asked])
+                scores = self.writer.log_probs(known, places, [ids[pair] for pair in asked], padded)
+                for pair, score in zip(part, scores, strict=False):
+                    place, number = pairs[pair]
+                    found[rows[place]][number] = score
+            bar.advance()
+        return found
+
+    def _pair_batches(self, answers: Sequence[Ids]) -> Iterator[tuple[Rows, int]]:
+        lengths = np.asarray([len(answer) for answer in answers], np.int64)
+        padded = rounded_up(lengths, _ANSWER_STEP, self.longest_answer)
+        for rows in in_batches(padded[:, None], self.batch_size):
+            yield rows, int(padded[rows[0]])
