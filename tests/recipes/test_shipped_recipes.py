@@ -103,11 +103,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+class Runs(dict[str, Run]):
+    """Every recipe's run, made when it is first asked for, all into one folder of runs."""
+
+    def __init__(self, output: Path, home: Path) -> None:
+        super().__init__()
+        self._output, self._home = output, home
+
+    def __missing__(self, name: str) -> Run:
+        self[name] = distil(name, self._output, self._home, SMALLER.get(name), HF_HUB_OFFLINE="1")
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """Every recipe, run one after the other into one folder of runs."""
-    output = tmp_path_factory.mktemp("runs")
-    return {name: distil(name, output, home, SMALLER.get(name), HF_HUB_OFFLINE="1") for name in RECIPES}
+def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The runs of this module, in the order of the recipes' names where all tests run."""
+    return Runs(tmp_path_factory.mktemp("runs"), home)
 
 
 def rows_of(recipe: Recipe) -> list[str]:
@@ -126,7 +137,7 @@ def test_it_parses_and_says_what_it_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_it_runs_from_start_to_table(name: str, runs: dict[str, Run]) -> None:
+def test_it_runs_from_start_to_table(name: str, runs: Runs) -> None:
     run = runs[name]
     assert run.code == 0, run.output + run.errors
     assert "Traceback" not in run.errors
@@ -147,7 +158,7 @@ def test_it_runs_from_start_to_table(name: str, runs: dict[str, Run]) -> None:
 
 
 @pytest.mark.parametrize("name", FROM_HUB)
-def test_all_of_sberquad_is_read(name: str, runs: dict[str, Run]) -> None:
+def test_all_of_sberquad_is_read(name: str, runs: Runs) -> None:
     splits = runs[name].results["data"]["splits"]
     expected = {"train": ROWS["train"], "dev": ROWS["validation"]}
     expected |= {"test": ROWS["test"]} if "test" in splits else {}
@@ -158,7 +169,7 @@ def test_all_of_sberquad_is_read(name: str, runs: dict[str, Run]) -> None:
     assert (splits["train"]["repaired"], splits["train"]["dropped"]) == (1, 0)
 
 
-def test_the_papers_settings(runs: dict[str, Run]) -> None:
+def test_the_papers_settings(runs: Runs) -> None:
     shared = {"lr": 2e-5, "batch_size": 16, "warmup": 0.1}
     for name, model, epochs in [
         ("sberquad/teacher.yaml", "rubert-base", 2),
@@ -175,7 +186,7 @@ def test_the_papers_settings(runs: dict[str, Run]) -> None:
             assert (*weights, settings["losses.kl.temperature"]) == (0.5, 0.5, 2.0)
 
 
-def test_teacher_and_distillation_share_their_stages(runs: dict[str, Run]) -> None:
+def test_teacher_and_distillation_share_their_stages(runs: Runs) -> None:
     # The first of them in the order of names is an ensemble's recipe.
     first, distilled, alone = (
         runs[f"sberquad/{name}.yaml"] for name in ("ensemble_encoders", "single_teacher", "teacher")
@@ -186,26 +197,26 @@ def test_teacher_and_distillation_share_their_stages(runs: dict[str, Run]) -> No
     assert alone.output.count("done already") == len(["prepare", "train", "evaluate"])
 
 
-def test_ensembles_ask_no_teacher_again(runs: dict[str, Run]) -> None:
+def test_ensembles_ask_no_teacher_again(runs: Runs) -> None:
     together, more = runs["sberquad/ensemble_encoders.yaml"], runs["sberquad/ensemble_transductive.yaml"]
     for name in together.recipe.teachers:
         assert more.model(name) == {**together.model(name), "reused": True}
         assert f"collect signals of {name} on 'train': done already" in more.output
 
 
-def test_the_transductive_student_reads_the_test_questions_too(runs: dict[str, Run]) -> None:
+def test_the_transductive_student_reads_the_test_questions_too(runs: Runs) -> None:
     together, more = (runs[f"sberquad/ensemble_{name}.yaml"] for name in ("encoders", "transductive"))
     assert more.results["data"]["splits"]["test"]["questions_unlabelled"] == ROWS["test"]
     assert more.model("student")["training"]["windows"] > together.model("student")["training"]["windows"]
     assert not more.model("student")["transductive"]  # it is measured on the validation split
 
 
-def test_the_papers_baseline_starts_from_the_same_weights(runs: dict[str, Run]) -> None:
+def test_the_papers_baseline_starts_from_the_same_weights(runs: Runs) -> None:
     for name in ("single_teacher", "no_distillation"):
         assert "prepare the student: done already" in runs[f"sberquad/{name}.yaml"].output
 
 
-def test_teacher_and_student_tell_case_apart(runs: dict[str, Run], home: Path) -> None:
+def test_teacher_and_student_tell_case_apart(runs: Runs, home: Path) -> None:
     run = runs["sberquad/single_teacher.yaml"]
     for name in rows_of(run.recipe):
         tokenizer = load_tokenizer(Path(run.recipe.output) / run.model(name)["folder"])
