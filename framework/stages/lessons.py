@@ -25,13 +25,14 @@ def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) 
     def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
         yield teacher.objective(reading, split.examples, tokenizer, seed, context.progress), {}
 
+    own = own_settings(teacher)
     return Lesson(
         inputs={
             "data": split.digest,
             "task": context.recipe.task.kind,
             "windows": reading.windows.model_dump(),
             "losses": {},
-            "teacher": own_settings(teacher),
+            "teacher": {name: own[name] for name in ("kind", *teacher.trained_with)},
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, teacher),

@@ -38,6 +38,10 @@ class Teacher(Protocol):
     actor: "Actor"
 
     @property
+    def trained_with(self) -> tuple[str, ...]:
+        """Names of its own settings that decide how it is trained; others may change without training it anew."""
+
+    @property
     def takes_hints(self) -> bool:
         """Whether it is shown the signals of those teachers that take none."""
 

@@ -35,6 +35,7 @@ class Encoder(Section):
     temperature: TeacherTemperature = 1.0
     crossfit: Crossfit = None
     actor: Actor = Actor()
+    trained_with: ClassVar[tuple[str, ...]] = ()
     takes_hints: ClassVar[bool] = False
 
     @model_validator(mode="after")

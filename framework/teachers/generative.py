@@ -56,6 +56,7 @@ class Generative(Section):
         default=0.0, ge=0, description="α: candidates weigh log P / length^α, with the length in tokens."
     )
     max_answer: int = Field(default=32, ge=1, description="Tokens of the longest answer.")
+    trained_with: ClassVar[tuple[str, ...]] = ("prompt", "max_answer")
     takes_hints: ClassVar[bool] = True
 
     @field_validator("prompt")

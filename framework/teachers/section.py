@@ -63,6 +63,7 @@ _COMMON: dict[str, Any] = {
     "split": "train",
     "temperature": 1.0,
     "actor": Actor(),
+    "trained_with": (),
     "takes_hints": False,
 }
 

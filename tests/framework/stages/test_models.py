@@ -128,3 +128,22 @@ def test_a_baseline_has_one_teacher_and_all_else_of_the_student(tmp_path: Path) 
     assert "weights" not in baseline["training"]
     weights = [tmp_path / baseline["folder"], tmp_path / "alone" / expected["folder"]]
     assert len({(folder / "model.safetensors").read_bytes() for folder in weights}) == 1
+
+
+def test_how_a_generator_is_asked_does_not_train_it_anew(tmp_path: Path) -> None:
+    def stages(**settings: Any) -> tuple[str, str]:
+        generator = {
+            "kind": "generative",
+            "model": {"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1, "num_heads": 2}},
+            "tokenizer": {"kind": "wordpiece", "vocab_size": 400},
+            "fine_tune": {"epochs": 1},
+            **settings,
+        }
+        values = several_values(tmp_path, teachers={"writer": generator}, ensemble=None)
+        graph = prepare(recipe_from_values(values, "here"))[1]
+        return graph.models[0].weights.digest, graph.collections["writer", "train"].stage.digest
+
+    trained, asked = stages()
+    assert stages(beams=2)[0] == trained
+    assert stages(beams=2)[1] != asked
+    assert stages(prompt="{context} {question}")[0] != trained
