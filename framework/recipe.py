@@ -41,7 +41,7 @@ class Recipe(Section):
     losses: Losses = Field(default={"hard_label": HardLabel()})
     baselines: list[str] = Field(
         default_factory=list,
-        description="Students trained for comparison, with the same data, initial weights, order and steps: "
+        description="Students trained for comparison, with the same labelled data, initial weights and number of steps: "
         "no_distillation (labels alone), or a teacher's name (that teacher alone instead of the ensemble).",
     )
     engine: Engine = Engine()

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from framework.signals.span import Floats, Side, SpanSignal, log_softmax
 
 
-def answers_signal(
-    places: Sequence[Sequence[tuple[int, int]]], log_mass: Floats, *, unanswerable: bool
-) -> SpanSignal:
+def answers_signal(places: Sequence[Sequence[tuple[int, int]]], log_mass: Floats, *, unanswerable: bool) -> SpanSignal:
     """The signal of C >= 1 answers. places: where the context has each one, characters [start, end); log_mass: [C].
 
     The masses are scaled to 1. An answer that the context has several times shares its mass evenly among the places. One

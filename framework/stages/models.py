@@ -103,14 +103,19 @@ def student_stages(
         initial = layers_stage(context, "the student", student.model, teachers[student.model.teacher].weights)
     else:
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
-    # Without a teacher there is nothing to learn from questions without labels.
-    split = student_split(context) if teaching is not None else context.data[student.split]
+    # Without a teacher there is nothing to learn from questions without labels: more epochs make for as many steps.
+    split, training = context.data[student.split], student
+    if teaching is not None:
+        split = student_split(context)
+    elif student.unlabelled:
+        longer = len(student_split(context).examples) / len(split.examples)
+        training = student.model_copy(update={"epochs": round(student.epochs * longer)})
     losses = taught_losses(recipe, losses, teaching)
     live = live_stages(recipe, losses, tokenizer, teachers)
     lesson = student_lesson(context, split, losses, teaching, live, seed)
-    trained = training_stage(context, name, initial, student, seed, lesson)
+    trained = training_stage(context, name, initial, training, seed, lesson)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
-    return ModelStages(name, role, student.split, student, tokenizer, initial, trained, (), teaching, evaluation)
+    return ModelStages(name, role, student.split, training, tokenizer, initial, trained, (), teaching, evaluation)
 
 
 def student_split(context: Context) -> Split:

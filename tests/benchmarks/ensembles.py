@@ -57,7 +57,13 @@ def main() -> None:
 
 def _seed(seed: int, rules: list[str], output: Path, overrides: list[str]) -> Figures:
     """EM and F1 of everything of one seed."""
-    places = [f"seed={seed}", f"data.source.seed={seed}", f"output={output}", "evaluation.latency_questions=0"]
+    places = [
+        f"seed={seed}",
+        f"data.source.seed={seed}",
+        f"data.extra.more.source.seed={1000 + seed}",
+        f"output={output}",
+        "evaluation.latency_questions=0",
+    ]
     figures: Figures = {}
     for rule in rules:
         recipe = load_recipe(Path("recipes/quickstart_ensemble.yaml"), [*places, f"ensemble={RULES[rule]}", *overrides])

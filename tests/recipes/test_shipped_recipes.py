@@ -38,6 +38,7 @@ SMALLER = {
     "quickstart_ensemble.yaml": [
         "data.source.examples={train: 144, validation: 36}",
         "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:12]', dev: 'validation[12:]'}",
+        "data.extra.more.source.examples={train: 24}",
         "teachers.bert-wordpiece.fine_tune.epochs=1",
         "teachers.roberta-bpe.fine_tune.epochs=1",
         "teachers.t5-unigram.fine_tune.epochs=1",

@@ -147,3 +147,15 @@ def test_how_a_generator_is_asked_does_not_train_it_anew(tmp_path: Path) -> None
     assert stages(beams=2)[0] == trained
     assert stages(beams=2)[1] != asked
     assert stages(prompt="{context} {question}")[0] != trained
+
+
+def test_without_teachers_more_epochs_make_up_for_the_unlabelled_questions(tmp_path: Path) -> None:
+    extra = {"more": {"source": {"kind": "synthetic", "examples": {"train": 96}, "seed": 5}}}
+    values = several_values(
+        tmp_path, data__extra=extra, student__unlabelled=["more"], baselines=["no_distillation"], student__epochs=2
+    )
+    models = {model.name: model for model in prepare(recipe_from_values(values, "here"))[1].models}
+    alone, taught = (models[name].training for name in ("student_no_distillation", "student"))
+    assert alone is not None
+    assert taught is not None
+    assert (48 * alone.epochs, (48 + 96) * taught.epochs) == (288, 288)
