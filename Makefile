@@ -32,7 +32,10 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/quickstart_seeds.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
 	.venv/bin/python tests/benchmarks/workers.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py
+	.venv/bin/python tests/benchmarks/ensembles.py
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
+	$(if $(FILE),.venv/bin/python tests/benchmarks/real_tokenizers.py $(FILE))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -16,7 +16,7 @@ answers = st.lists(st.tuples(places, st.floats(-80, 0)), min_size=1, max_size=8)
 @given(answers)
 def test_masses_are_those_of_the_answers(found: list[tuple[list[tuple[int, int]], float]]) -> None:
     spans, scores = [span for span, _ in found], np.asarray([score for _, score in found])
-    signal = answers_signal(spans, scores)
+    signal = answers_signal(spans, scores, unanswerable=True)
     share = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
     for side, character in ((signal.start, lambda span: span[0]), (signal.end, lambda span: span[1] - 1)):
         mass, null, tail = probabilities(side)
@@ -32,7 +32,7 @@ def test_masses_are_those_of_the_answers(found: list[tuple[list[tuple[int, int]]
 
 
 def test_repeated_places_share_and_the_rest_is_null() -> None:
-    signal = answers_signal([[(0, 4), (10, 14)], [], [(0, 2)]], np.log([0.6, 0.3, 0.1]))
+    signal = answers_signal([[(0, 4), (10, 14)], [], [(0, 2)]], np.log([0.6, 0.3, 0.1]), unanswerable=True)
     mass, null, _ = probabilities(signal.start)
     assert signal.start.chars.tolist() == [0, 10]
     assert mass == pytest.approx([0.4, 0.3])
@@ -40,8 +40,16 @@ def test_repeated_places_share_and_the_rest_is_null() -> None:
     assert signal.end.chars.tolist() == [1, 3, 13]
 
 
-def test_nothing_located_is_all_null() -> None:
-    signal = temper(answers_signal([[], []], np.asarray([-3.0, -4.0])), 2.0)
+def test_what_is_not_located_does_not_count_where_every_question_has_an_answer() -> None:
+    signal = answers_signal([[(0, 4), (10, 14)], [], [(0, 2)]], np.log([0.6, 0.3, 0.1]), unanswerable=False)
+    mass, null, _ = probabilities(signal.start)
+    assert mass == pytest.approx(np.asarray([0.4, 0.3]) / 0.7)
+    assert null == 0
+
+
+@pytest.mark.parametrize("unanswerable", [False, True])
+def test_nothing_located_is_all_null(unanswerable: bool) -> None:
+    signal = temper(answers_signal([[], []], np.asarray([-3.0, -4.0]), unanswerable=unanswerable), 2.0)
     for side in (signal.start, signal.end):
         assert probabilities(side)[1] == pytest.approx(1)
     assert decode_signal("где?", signal, 5, 5, null=True).answer().text == ""

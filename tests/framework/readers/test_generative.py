@@ -1,6 +1,7 @@
 """What generators answer and think."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,22 +52,58 @@ def equal(first: SpanSignal, second: SpanSignal) -> bool:
     )
 
 
+class Bars:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, float, str]] = []
+        self.advanced = 0.0
+
+    @contextmanager
+    def task(self, description: str, total: float, unit: str = "examples") -> Iterator["Bars"]:
+        self.opened.append((description, total, unit))
+        yield self
+
+    def advance(self, count: float = 1, **figures: float) -> None:
+        self.advanced += count
+
+    def say(self, message: str) -> None:
+        raise AssertionError(message)
+
+
 def log_p(reader: GenerativeReader, prompt: Any, texts: Sequence[str]) -> Any:
     """log P(text | prompt) of each text."""
     writer = writer_for(reader.prompts.generator, reader.model.eval(), reader.prompts.special)
+    answers = [reader.prompts.answer(text) for text in texts]
     with torch.inference_mode():
-        return writer.log_probs(writer.read(prompt), [reader.prompts.answer(text) for text in texts])
+        known = writer.read([prompt], len(prompt))
+        return writer.log_probs(known, np.zeros(len(texts), np.int64), answers, max(map(len, answers)))
 
 
 def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> None:
-    reader = opened(architecture, folder, unanswerable=True)
-    hints = [[hint(example.context, *example.context.split()[:2]) for example in QUESTIONS]]
-    together = reader.signals(QUESTIONS, hints)
-    records = reader.predict(QUESTIONS)
-    for number in (0, 5, 11):
-        (alone,) = opened(architecture, folder, unanswerable=True).signals([QUESTIONS[number]], [[hints[0][number]]])
-        assert equal(alone, together[number])
-        assert reader.predict([QUESTIONS[number]]) == {QUESTIONS[number].id: records[QUESTIONS[number].id]}
+    """Not a bit, in any order and with any batch size."""
+    long = " ".join(example.context for example in QUESTIONS)
+    asked = [*QUESTIONS, Example("long", long, "Где родилась Анна?", None), Example("short", "да", "Что?", None)]
+    hints = {example.id: hint(example.context, *example.context.split()[:2]) for example in asked}
+    readers = {
+        size: opened(architecture, folder, {"beams": 3}, unanswerable=True, batch_size=size) for size in (1, 3, 64)
+    }
+    lengths = {len(prompt.ids) for example in asked for prompt in readers[1].prompts.of(example)}
+    assert readers[1].prompts.longest in lengths
+    alone = {example.id: readers[1].signals([example], [[hints[example.id]]])[0] for example in asked}
+    records = {id: record for example in asked for id, record in readers[1].predict([example]).items()}
+    shuffled = [asked[number] for number in np.random.default_rng(0).permutation(len(asked))]
+    for size, part in ((3, shuffled), (64, asked[::-1]), (64, asked[4:7])):
+        signals = readers[size].signals(part, [[hints[example.id] for example in part]])
+        assert all(equal(alone[example.id], signal) for example, signal in zip(part, signals, strict=True))
+        assert readers[size].predict(part) == {example.id: records[example.id] for example in part}
+
+
+def test_progress_counts_batches(architecture: str, folder: Path) -> None:
+    bars = Bars()
+    opened(architecture, folder, batch_size=4).predict(QUESTIONS, bars, "evaluate")
+    assert bars.opened == [("evaluate", bars.advanced, "batches")]
+    assert bars.advanced >= 2 * len(QUESTIONS) / 4
 
 
 def test_hints_are_candidates(architecture: str, folder: Path) -> None:
@@ -104,6 +141,19 @@ def test_records_have_the_form_of_predictions(architecture: str, folder: Path) -
                 assert record["answer"] == record["n_best"][0]["text"]
 
 
+def test_an_answer_that_is_not_there_is_reported_and_not_taught(architecture: str, folder: Path) -> None:
+    example = QUESTIONS[0]
+    word = example.context.split()[0]
+    for unanswerable in (False, True):
+        reader = opened(architecture, folder, unanswerable=unanswerable)
+        assert reader.predict([example])[example.id]["n_best"][0]["start"] == -1
+        (hinted,) = reader.signals([example], [[hint(example.context, word)]])
+        (unhinted,) = reader.signals([example])
+        assert np.isneginf(hinted.start.null) == (not unanswerable)
+        assert unhinted.start.null == pytest.approx(0)
+        assert not len(unhinted.start.chars)
+
+
 def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Path) -> None:
     reader = opened(architecture, folder, unanswerable=True)
     example = QUESTIONS[3]
@@ -124,7 +174,7 @@ def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path)
     last = context.rstrip(".").split()[-1]
     (signal,) = reader.signals([example], [[hint(context, last)]])
     assert context.rindex(last) in signal.start.chars
-    candidates = reader._candidates(example, [last])
+    candidates = reader._candidates([example], [[last]])[0]
     scores = np.asarray([log_p(reader, prompt.ids, candidates.texts) for prompt in reader.prompts.of(example)])
     expected = np.where([bool(text) for text in candidates.texts], scores.max(0), scores.min(0))
     assert candidates.log_mass == pytest.approx(expected, abs=1e-4)
@@ -133,8 +183,8 @@ def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path)
 def test_length_normalisation_divides_by_tokens(architecture: str, folder: Path) -> None:
     plain, normal = (
         opened(architecture, folder, {"length_normalisation": alpha})._candidates(
-            QUESTIONS[1], ["Тула", "в Туле и Омске"]
-        )
+            [QUESTIONS[1]], [["Тула", "в Туле и Омске"]]
+        )[0]
         for alpha in (0.0, 1.0)
     )
     reader = opened(architecture, folder)
