@@ -17,8 +17,7 @@ _ANSWER_STEP = 8  # answers too
 
 @dataclass(frozen=True)
 class Asking:
-    """N prompts that are to be asked about. What comes out about one does not depend on the others, nor on `batch_size`
-    (on a GPU: not on the others).
+    """N prompts that are to be asked about. What comes out about one depends on no other and, on a CPU, not on `batch_size`.
 
     longest_prompt, longest_answer: tokens, end included, to which padding is limited, as a model's positions are;
     batch_size: prompts, or pairs of a prompt and an answer, in a forward pass; gpu: whether the model is on one.

@@ -59,8 +59,7 @@ def collect(
 ) -> dict[str, float]:
     """Write the signals of all examples that are not in `folder` yet; `opinions` runs the teacher on some of them.
 
-    Returns figures on the store; null_mass is the mean probability of "no answer here" (of a generator: the mass of
-    answers that the context does not contain).
+    Returns figures on the store; null_mass is the mean probability of "no answer here".
     """
     writer = SignalWriter(folder, settings)
     missing = [example for example in examples if example not in writer]

@@ -30,7 +30,8 @@ class Generative(Section):
     """Any Hugging Face encoder-decoder or decoder, whose configuration tells which of the two it is.
 
     Its signal is a distribution over answers: what it writes itself and the best spans of the other teachers, each by its
-    probability given the prompt. Answers that the context does not contain count as "no answer here".
+    probability given the prompt. Answers that the context does not contain count as "no answer here" where questions may
+    have none, and not at all elsewhere.
     """
 
     kind: Literal["generative"] = "generative"

@@ -9,7 +9,7 @@ import torch
 from framework.data.example import Example
 from framework.generative.prompts import Prompts
 from framework.generative.writer import Beams, Writer, writer_for
-from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section
 
 QUESTIONS = examples(8, persons=1)
 SHORT = Example("short", "Анна живёт в Туле.", "Где живёт Анна?", None)
@@ -23,17 +23,6 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return model, prompts, writer_for(prompts.generator, model, prompts.special)
 
 
-def naive(model: Any, prompts: Prompts, prompt: Any, answer: Any) -> float:
-    """log P(answer | prompt) by one whole forward pass for this answer alone."""
-    ids, target = (torch.from_numpy(part.astype(np.int64))[None] for part in (prompt, answer))
-    if prompts.generator.encoder_decoder:
-        begun = torch.cat([torch.tensor([[prompts.special.start]]), target[:, :-1]], dim=1)
-        logits = model(input_ids=ids, decoder_input_ids=begun).logits
-    else:
-        logits = model(input_ids=torch.cat([ids, target[:, :-1]], dim=1)).logits[:, ids.shape[1] - 1 :]
-    return float(logits[0].double().log_softmax(-1).gather(1, target[0, :, None]).sum())
-
-
 def test_scores_are_those_of_each_answer_alone(asked: tuple[Any, Prompts, Writer]) -> None:
     model, prompts, writer = asked
     asked_about = [prompts.of(question)[0].ids for question in (QUESTIONS[0], SHORT)]
@@ -45,7 +34,7 @@ def test_scores_are_those_of_each_answer_alone(asked: tuple[Any, Prompts, Writer
         known = writer.read(asked_about, 64)
         together = writer.log_probs(known, rows, of_pairs, 9)
         again = writer.log_probs(known, rows, of_pairs, 9)
-        expected = [naive(model, prompts, asked_about[row], answer) for row, answer in pairs]
+        expected = [log_p_alone(model, prompts, asked_about[row], answer) for row, answer in pairs]
         empty = writer.log_probs(known, rows[:2], of_pairs[:2], 1)
     assert together == pytest.approx(expected, abs=1e-5, rel=1e-5)
     assert np.array_equal(together, again)
@@ -70,21 +59,8 @@ def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count
         several, greedy = writer.write(both, 64, Beams(count, 3, 0.0)), writer.write(both, 64, Beams(1, 3, 0.0))
         for prompt, found, first in zip(both, several, greedy, strict=True):
             ended = [np.append(ids, prompts.special.end)[:4].astype(np.int32) for ids in (*found, *first)]
-            scores = [naive(model, prompts, prompt, answer) for answer in ended]
+            scores = [log_p_alone(model, prompts, prompt, answer) for answer in ended]
             assert len({tuple(ids.tolist()) for ids in found}) == count
             assert all(prompts.special.end not in ids and len(ids) <= 4 for ids in found)
             assert scores[:count] == pytest.approx(sorted(scores[:count], reverse=True), abs=1e-5)
             assert scores[0] >= scores[-1] - 1e-5
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_padding_changes_no_answer(asked: tuple[Any, Prompts, Writer], count: int) -> None:
-    _, prompts, writer = asked
-    both = [prompts.of(question)[0].ids for question in (QUESTIONS[2], SHORT)]
-    beams = Beams(count, 4, 0.0)
-    with torch.inference_mode():
-        alone = [writer.write([prompt], len(prompt), beams)[0] for prompt in both]
-        together = writer.write(both, 64, beams)
-    assert [[ids.tolist() for ids in found] for found in together] == [
-        [ids.tolist() for ids in found] for found in alone
-    ]

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
+from framework.generative.prompts import Prompts
 from framework.models.build import new_config, random_model, save_model
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizers import fit_to_model, train_tokenizer
@@ -59,3 +63,14 @@ def reading(**fields: Any) -> Reading:
         "precision": "fp32",
     }
     return Reading(**{**values, **fields})
+
+
+def log_p_alone(model: Any, prompts: Prompts, prompt: Any, answer: Any) -> float:
+    """log P(answer | prompt) by one whole forward pass for this answer alone."""
+    ids, target = (torch.from_numpy(part.astype(np.int64))[None] for part in (prompt, answer))
+    if prompts.generator.encoder_decoder:
+        begun = torch.cat([torch.tensor([[prompts.special.start]]), target[:, :-1]], dim=1)
+        logits = model(input_ids=ids, decoder_input_ids=begun).logits
+    else:
+        logits = model(input_ids=torch.cat([ids, target[:, :-1]], dim=1)).logits[:, ids.shape[1] - 1 :]
+    return float(logits[0].double().log_softmax(-1).gather(1, target[0, :, None]).sum())

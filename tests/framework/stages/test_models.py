@@ -134,7 +134,11 @@ def test_how_a_generator_is_asked_does_not_train_it_anew(tmp_path: Path) -> None
     def stages(**settings: Any) -> tuple[str, str]:
         generator = {
             "kind": "generative",
-            "model": {"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1, "num_heads": 2}},
+            "model": {
+                "kind": "config",
+                "architecture": "t5",
+                "config": {"d_model": 16, "num_layers": 1, "num_heads": 2},
+            },
             "tokenizer": {"kind": "wordpiece", "vocab_size": 400},
             "fine_tune": {"epochs": 1},
             **settings,

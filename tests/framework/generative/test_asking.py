@@ -1,0 +1,66 @@
+"""Many prompts of different lengths, asked about in batches."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from framework.generative.asking import Asking
+from framework.generative.prompts import Prompts
+from framework.generative.writer import Beams, Writer, writer_for
+from framework.progress import SILENT
+from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section
+
+QUESTIONS = examples(9, persons=1)
+# Bloom takes no positions: it counts them from the first token on.
+MODELS = {
+    **{name: {"kind": "config", "architecture": name, "config": SIZES[name]} for name in SIZES},
+    "bloom": {"kind": "config", "architecture": "bloom", "config": {"hidden_size": 32, "n_layer": 2, "n_head": 2}},
+}
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Prompts, Asking]:
+    teacher = section("t5", model=MODELS[request.param])
+    reader = teacher.reader(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), reading())
+    model, prompts = reader.model.eval(), reader.prompts
+    writer: Writer = writer_for(prompts.generator, model, prompts.special)
+    ids = [prompt.ids for question in QUESTIONS for prompt in prompts.of(question)]
+    return model, prompts, Asking(writer, ids, prompts.longest, 9, batch_size=4, gpu=False)
+
+
+def test_batches_hold_prompts_of_one_padded_length(asked: tuple[Any, Prompts, Asking]) -> None:
+    model, prompts, asking = asked
+    assert sorted(row for rows, _ in asking.batches for row in rows) == list(range(len(asking.prompts)))
+    for rows, length in asking.batches:
+        lengths = [len(asking.prompts[row]) for row in rows]
+        if model.config.model_type == "bloom":
+            assert set(lengths) == {length}
+        else:
+            assert all(length - 16 < own <= length for own in lengths)
+            assert length % 16 == 0 or length == prompts.longest
+            assert len({own == length for own in lengths}) == 1
+
+
+def test_scores_are_those_of_each_answer_alone(asked: tuple[Any, Prompts, Asking]) -> None:
+    model, prompts, asking = asked
+    texts = ["", "Тула", "Анна Петрова", "очень длинный ответ, которого в тексте нет и быть не может"]
+    answers = [[prompts.answer(text) for text in texts[: 1 + row % 4]] for row in range(len(asking.prompts))]
+    with torch.inference_mode(), SILENT.task("", 0) as bar:
+        found = asking.log_probs(answers, bar)
+        for prompt, of_prompt, scores in zip(asking.prompts, answers, found, strict=True):
+            expected = [log_p_alone(model, prompts, prompt, answer) for answer in of_prompt]
+            assert scores == pytest.approx(expected, abs=1e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_answers_are_those_to_each_prompt_alone(asked: tuple[Any, Prompts, Asking], count: int) -> None:
+    _, _, asking = asked
+    beams = Beams(count, 4, 0.0)
+    with torch.inference_mode(), SILENT.task("", 0) as bar:
+        together = asking.written(beams, bar)
+        alone = [asking.writer.write([prompt], len(prompt), beams)[0] for prompt in asking.prompts]
+    assert np.unique([len(found) for found in together]).tolist() == [count]
+    for found, expected in zip(together, alone, strict=True):
+        assert [ids.tolist() for ids in found] == [ids.tolist() for ids in expected]
