@@ -74,8 +74,9 @@ class Recipe(Section):
 
     @property
     def digest(self) -> str:
-        """Digest of what decides the results: all but where they are put and where they are reported."""
-        return digest_of(self.model_dump(mode="json", exclude={"output", "tracking", "description"}))
+        """Digest of what decides the results: all but where they are put, how they are reported and what is watched."""
+        left_out: Any = {"output": True, "tracking": True, "description": True, "evaluation": {"during_training"}}
+        return digest_of(self.model_dump(mode="json", exclude=left_out))
 
     @property
     def run_folder(self) -> Path:
