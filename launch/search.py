@@ -54,7 +54,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     quiet_transformers()
     check_models_of_trials(recipe)
     log = SearchLog(recipe, provenance())
-    with _logged(log, progress):
+    with _logged(log, recipe, progress):
         run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
         _free_gpu()
         log.start_clock()
@@ -63,14 +63,19 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
 
 
 @contextmanager
-def _logged(log: SearchLog, progress: Progress) -> Iterator[None]:
-    """Note how the search ends."""
-    try:
-        yield
-    except BaseException:
-        log.finish("failed")
-        raise
-    log.finish("finished")
+def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
+    """Track the search while it goes on, and note how it ends."""
+    from tracking.destination import destination_of
+    from tracking.live import LiveSync
+
+    destination_of(recipe.tracking, log.folder.parent)  # a URI that cannot be right is refused before anything runs
+    with LiveSync(log.folder, recipe.tracking, progress):
+        try:
+            yield
+        except BaseException:
+            log.finish("failed")
+            raise
+        log.finish("finished")
 
 
 def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> None:
