@@ -47,8 +47,9 @@ def start(*arguments: str | Path) -> "subprocess.Popen[str]":
 
 
 def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == code, output
+    assert process.stdout is not None
+    output = process.stdout.read()
+    assert process.wait(timeout=60) == code, output
     return output
 
 
