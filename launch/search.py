@@ -1,5 +1,6 @@
 """`distil search`: trials of a recipe's student, scheduled by Ray Tune; and going on with one that was stopped."""
 
+import json
 import logging
 import os
 import shutil
@@ -8,10 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from framework.errors import OutputError, RecipeError, TrainingError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from framework.search.log import SearchLog
+from framework.store import make_folder
 from launch.console import console_progress, table_console
 from launch.interrupt import Interrupt, InterruptibleProgress
 from launch.quiet import be_quiet
@@ -53,13 +57,29 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
 
     quiet_transformers()
     check_models_of_trials(recipe)
-    log = SearchLog(recipe, provenance())
-    with _logged(log, recipe, progress):
-        run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
-        _free_gpu()
-        log.start_clock()
-        _run_trials(log, progress, interrupt)
+    with _alone(recipe.run_folder):
+        log = SearchLog(recipe, provenance())
+        with _logged(log, recipe, progress):
+            run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
+            _free_gpu()
+            log.start_clock()
+            _run_trials(log, progress, interrupt)
     _show(log, progress)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from going on with the same search at the same time. Raises OutputError."""
+    make_folder(folder)
+    lock = FileLock(folder / ".search.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(f"another process is at this search, {folder}; wait until it has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -185,6 +205,9 @@ def _show(log: SearchLog, progress: Progress) -> None:
         raise TrainingError(
             f"no trial of {log.folder} was finished; the table says why: give the search more time, or change its space"
         )
+    if log.values["front"] is not None:
+        numbers = ", ".join(map(str, log.values["front"]))
+        progress.say(f"front of {metric} and latency: trial(s) {numbers}")
     best = log.trials[log.values["best"]]
     progress.say(
         f"best: trial {best['number']}, {metric} {best['metrics'][metric]:.2f}, {shown_values(best['values'])}"
@@ -200,7 +223,7 @@ def resume(run: Path) -> None:
     from framework.search.log import SEARCH
     from launch.run import run_recipe
 
-    overrides = [f"output={run.absolute().parent}"]
+    overrides = [f"output={json.dumps(str(run.absolute().parent))}"]
     if (run / SEARCH).exists():
         search_recipe(recipe, overrides)
     else:

@@ -26,6 +26,7 @@ def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, work
 
     from framework.errors import DistilError
     from framework.recipe_file import recipe_from_values
+    from framework.search.recipes import varied
     from framework.search.trial import run_trial
     from launch.search_group import trainer_group
 
@@ -52,8 +53,9 @@ def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, work
                 raise
             tune.report({REASON: "out of memory: lower student.batch_size or micro_batch, or the model's size"})
             return
-    last = outcome["epochs"][-1]["epoch"] if outcome["epochs"] else 1
-    tune.report({EPOCH: last, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
+    student = varied(recipe, given["values"]).student
+    assert student is not None
+    tune.report({EPOCH: student.epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from framework.search.recipes import most_epochs
 from framework.search.section import ASHA, Median
 from framework.search.study import study_of
 from launch.interrupt import Interrupt
+from launch.ray_cluster import first_line
 from launch.search_table import SearchTable
 from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
 
@@ -67,9 +68,10 @@ class Trials:
             self._log.prune(number)
         self._leave(number)
 
-    def lose(self, number: int) -> None:
-        """A trial's process was lost, more often than the recipe allows."""
-        self._log.lose(number, "its process was lost or failed; the search tries it again when it goes on")
+    def lose(self, number: int, error: BaseException | None) -> None:
+        """A trial's process was lost, or failed in a way that is not its values' fault, more often than allowed."""
+        found = f" ({type(error).__name__}: {first_line(error)})" if error is not None else ""
+        self._log.lose(number, f"its process was lost or failed{found}; the search tries it again when it goes on")
         self._leave(number)
 
     def _leave(self, number: int) -> None:
@@ -126,7 +128,14 @@ class Listener(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """See Callback."""
-        self._trials.lose(trial.config["number"])
+        self._trials.lose(trial.config["number"], _cause(trial.get_error()))
+
+
+def _cause(error: BaseException | None) -> BaseException | None:
+    """What a trial raised, without what Ray has put around it."""
+    while error is not None and isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
+        error = inner
+    return error
 
 
 @dataclass(frozen=True)

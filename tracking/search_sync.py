@@ -24,10 +24,11 @@ _STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lo
 def send_search(sender: Sender, folder: Path, written: int, final: bool, log_models: bool) -> None:
     """Send what MLflow has not got yet of the search in `folder`. Raises StoreError for a damaged file.
 
-    written: time of its file, in milliseconds; final: whether to draw the plots; log_models: whether to log the best
-    trial's student as a model.
+    written: time of its file, in milliseconds; final: whether a search that is finished gets its pictures and, with
+    log_models, its best student is logged as a model. One that was stopped gets them when it is.
     """
     values = read_search(folder)
+    final = final and values["state"] == "finished"
     search = Search.model_validate(values["recipe"]["search"])
     cursor = sender.ledger.cursor.parent
     parent = sender.create(cursor, values["run"], content.milliseconds(values["started"]), {})
@@ -35,7 +36,7 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     sender.params(cursor, flatten(values["recipe"]))
     runs = {trial["number"]: _send_trial(sender, values, trial, parent, written) for trial in values["trials"]}
     best = values["trials"][values["best"]] if values["best"] is not None else None
-    if best is not None and log_models:
+    if best is not None and final and log_models:
         model = {"name": f"{values['name']}-trial-{best['number']}", "folder": best["seeds"][0]["folder"]}
         send_model(sender, runs[best["number"]], model, folder.absolute().parent)
     sender.tags(cursor, {**content.run_tags(values), **_best_tags(best, runs)})

@@ -1,67 +1,18 @@
 """Real searches: one that is left alone, and one that is killed in every way and ends the same."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import yaml
 
-from tests.tiny import model_of, tiny_values
+from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, start, wait_for
+from tests.tiny import model_of
 
-DISTIL = [sys.executable, "-m", "launch.cli"]
-SPACE = {
-    "student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2},
-    "losses": {"kind": "choice", "values": [{"kl": {}}, {"kl": {}, "hard_label": {}}]},
-}
-SEARCH = {
-    "space": SPACE,
-    "searcher": {"kind": "tpe", "startup": 2},
-    "scheduler": {"kind": "asha"},
-    "trials": 4,
-    "concurrent": 1,
-}
 ENDED = ("finished", "pruned", "failed")
-
-
-def recipe_file(folder: Path, name: str = "found", **changes: Any) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    values = tiny_values(folder / "runs", name=name, student__epochs=5, **{"search": SEARCH, **changes})
-    values["student"]["checkpoint_every"] = "epoch"
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    return path
-
-
-def start(*arguments: str | Path) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [*DISTIL, *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
-    )
-
-
-def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    assert process.stdout is not None
-    output = process.stdout.read()
-    assert process.wait(timeout=60) == code, output
-    return output
-
-
-def wait_for(process: "subprocess.Popen[str]", trial: int, epoch: str) -> None:
-    """Read until the table says that a trial has come to an epoch."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if line.split()[:3] == [str(trial), "running", epoch]:
-            return
-    raise AssertionError("".join(seen))
 
 
 def kill_trial(process: "subprocess.Popen[str]") -> None:
@@ -71,11 +22,6 @@ def kill_trial(process: "subprocess.Popen[str]") -> None:
     assert found, children
     for child in found:
         child.kill()
-
-
-def search_of(recipe: Path) -> tuple[Path, dict[str, Any]]:
-    (path,) = recipe.parent.glob("runs/found-*/search.json")
-    return path.parent, json.loads(path.read_text())
 
 
 def figures(search: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ SPACE = {
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """A search that was stopped after a real trial and three invented ones."""
+    """A search whose time was over after a real trial and during the last of three invented ones."""
     values = tiny_values(
         tmp_path_factory.mktemp("searched"),
         teachers=None,
@@ -47,7 +47,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     log.finish_trial(1, {name: worse[name] for name in ("epochs", "metrics", "seeds")})
     log.epoch(2, {"epoch": 1, "exact_match": 1.0, "f1": 2.0})
     log.prune(2)
-    log.finish("failed")
+    log.finish("finished")
     return recipe
 
 
@@ -93,7 +93,7 @@ def test_a_search_is_a_run_with_a_run_a_trial(searched: Recipe, folder: Path, tm
     assert tags["distil.best_run"] == runs["trial-0"].info.run_id
     assert (folder.parent / tags["distil.best_folder"] / "model.safetensors").is_file()
     assert parent.data.metrics["best/f1"] == runs["trial-0"].data.metrics["f1"]
-    assert parent.info.status == "FAILED"
+    assert parent.info.status == "FINISHED"
     files = {file.path for file in client.list_artifacts(report.run_id)}
     assert {"search.json", "recipe.yaml", "best.yaml", "plots"} <= files
     plots = {file.path for file in client.list_artifacts(report.run_id, "plots")}
@@ -114,6 +114,10 @@ def test_sending_again_sends_nothing_and_what_goes_on_is_sent(searched: Recipe, 
     assert (again.params, again.metrics, again.artifacts) == (0, 0, 0)
 
     log = SearchLog(searched, {})
+    log.begin(3)
+    log.finish("failed")
+    stopped = sync(folder, tracking.model_copy(update={"log_models": True}), final=True)
+    assert (stopped.models, stopped.artifacts) == (0, 1)  # no pictures and no model before it is finished
     log.begin(3)
     log.fail(3, "the loss is nan")
     log.finish("finished")
