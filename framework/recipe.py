@@ -15,6 +15,8 @@ from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
 from framework.recipe_checks import ensemble_problems, split_problems, student_problems, teacher_problems
+from framework.search.problems import search_problems
+from framework.search.section import Search
 from framework.signals.section import Signals
 from framework.students.section import Student
 from framework.tasks import AnyTask
@@ -47,11 +49,14 @@ class Recipe(Section):
     engine: Engine = Engine()
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
+    search: Search | None = Field(default=None, description="What `distil search` varies.")
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
         checks = (teacher_problems, ensemble_problems, student_problems, live_problems, split_problems)
         problems = [problem for check in checks for problem in check(self)]
+        # A value is only blamed for what is wrong with it once nothing else is.
+        problems = problems or search_problems(self)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -74,8 +79,16 @@ class Recipe(Section):
 
     @property
     def digest(self) -> str:
-        """Digest of what decides the results: all but where they are put and where they are reported."""
-        return digest_of(self.model_dump(mode="json", exclude={"output", "tracking", "description"}))
+        """Digest of what decides the results: all but where they are put, how they are reported and what is watched, nor
+        how long a search may last and what it may take."""
+        left_out: Any = {
+            "output": True,
+            "tracking": True,
+            "description": True,
+            "evaluation": {"during_training"},
+            "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
+        }
+        return digest_of(self.model_dump(mode="json", exclude=left_out))
 
     @property
     def run_folder(self) -> Path:

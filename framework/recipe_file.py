@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from framework.errors import RecipeError
+from framework.places import NoPlace, set_at
 from framework.recipe import Recipe
 from framework.yaml_loader import StrictLoader, line_of
 
@@ -63,10 +64,9 @@ def _near_files(path: Path) -> str:
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
-    """Set the value at a dotted place, making sections on the way."""
+    """Set the value at a dotted place."""
     place, equals, text = override.partition("=")
-    keys = place.split(".")
-    if not equals or not all(keys):
+    if not equals or not all(place.split(".")):
         raise RecipeError(f"override '{override}': expected PLACE=VALUE, such as student.lr=3e-5")
     try:
         value = yaml.load(text, Loader=StrictLoader)
@@ -74,15 +74,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise RecipeError(
             f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
         ) from None
-    section: Any = values
-    for depth, key in enumerate(keys[:-1]):
-        inner = {} if section.get(key) is None else section[key]
-        if not isinstance(inner, dict):
-            found = ".".join(keys[: depth + 1])
-            raise RecipeError(f"override '{override}': {found} is {_shown(inner)}, not a section")
-        section[key] = dict(inner)  # a copy: by YAML's aliases other places may hold the same section
-        section = section[key]
-    section[keys[-1]] = value
+    try:
+        set_at(values, place, value)
+    except NoPlace as error:
+        raise RecipeError(f"override '{override}': {error.at} is {_shown(error.found)}, not a section") from None
 
 
 def _validated(values: dict[str, Any], where: Any) -> Recipe:

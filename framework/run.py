@@ -16,8 +16,8 @@ from framework.recipe import Recipe
 from framework.results import Results
 from framework.signals.stream import Streamer
 from framework.stages.graph import Graph, build_graph
-from framework.stages.stage import Context
-from framework.store import Store, make_folder
+from framework.stages.stage import Context, Stage
+from framework.store import Artifact, Store, make_folder
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
 
@@ -65,7 +65,7 @@ def run(
     context, graph = prepare(recipe, train, stream, progress)
     make_folder(recipe.run_folder)
     results = Results(context, graph, provenance or {})
-    write_atomic(recipe.run_folder / "recipe.yaml", _as_yaml(recipe))
+    write_atomic(recipe.run_folder / "recipe.yaml", as_yaml(recipe))
     results.save()
     with watch(recipe.run_folder):
         try:
@@ -77,13 +77,31 @@ def run(
     return results.values
 
 
+def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT) -> None:
+    """Run all stages of a recipe that belong to no student: teachers and their signals. Raises as `run` does."""
+    context, graph = prepare(recipe, train, progress=progress)
+    stages = list(graph.shared())
+    for number, stage in enumerate(stages, start=1):
+        _make(context, stage, f"{number}/{len(stages)}")
+
+
+def produce(context: Context, stage: Stage) -> Artifact:
+    """The result of a stage: the finished one, or else made now."""
+    return context.store.produce(stage.kind, stage.inputs, stage.make)
+
+
+def _make(context: Context, stage: Stage, place: str) -> Artifact:
+    done = context.store.find(stage.kind, stage.inputs)
+    context.progress.say(f"[{place}] {stage.title}{': done already' if done else ''}")
+    return done or produce(context, stage)
+
+
 def _run_stages(context: Context, graph: Graph, results: Results) -> None:
     stages = list(graph.stages())
     for number, stage in enumerate(stages, start=1):
-        done = context.store.find(stage.kind, stage.inputs)
-        context.progress.say(f"[{number}/{len(stages)}] {stage.title}{': done already' if done else ''}")
-        results.note(stage, done or context.store.produce(stage.kind, stage.inputs, stage.make))
+        results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
 
 
-def _as_yaml(recipe: Recipe) -> str:
+def as_yaml(recipe: Recipe) -> str:
+    """The recipe with all defaults filled in, as a file holds it."""
     return yaml.safe_dump(recipe.resolved(), allow_unicode=True, sort_keys=False)

@@ -36,6 +36,34 @@ def run(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def search(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Search for the best values at some places of a recipe, as its section `search` says, or go on with it."""
+    from launch.search import search_recipe
+
+    search_recipe(recipe, overrides or [])
+
+
+@app.command()
+def best(
+    run: RunFolder,
+    to: Annotated[Path | None, typer.Option("--to", help="Copy the student into this new folder.")] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="Another trial than the best.")] = None,
+) -> None:
+    """Print the recipe of a search's best trial."""
+    from launch.best import show_best
+
+    show_best(run, to, trial)
+
+
+@app.command()
+def resume(run: RunFolder) -> None:
+    """Go on with a run or a search that was stopped."""
+    from launch.search import resume as resume_run
+
+    resume_run(run)
+
+
+@app.command()
 def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Show the stages of a recipe, what is done already, parameters and memory, and do nothing."""
     from launch.plan import show_plan

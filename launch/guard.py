@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 FAILURE, USER, INTERRUPTED = 1, 2, 130
+_STOPPED = "stopped; what is done is kept: run the same command again to go on"
 
 
 def guarded(action: Callable[[], object]) -> int:
@@ -18,9 +19,11 @@ def guarded(action: Callable[[], object]) -> int:
     try:
         action()
     except SystemExit as error:
+        if error.code == INTERRUPTED:  # typer makes this of a KeyboardInterrupt
+            _say(_STOPPED)
         return error.code if isinstance(error.code, int) else 0 if error.code is None else FAILURE
     except KeyboardInterrupt:
-        _say("stopped; what is done is kept: run the same command again to go on")
+        _say(_STOPPED)
         return INTERRUPTED
     except DistilError as error:
         _say(str(error))

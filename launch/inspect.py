@@ -8,6 +8,7 @@ from typing import Any
 from framework.errors import DataError, OutputError
 from framework.files import write_json
 from framework.results import read_results
+from framework.search.log import SEARCH, read_search
 from launch.quiet import be_quiet
 
 
@@ -32,7 +33,7 @@ def track_run(run: Path) -> None:
     from framework.tracking_section import Tracking
     from tracking.mlflow_sync import sync
 
-    results = _results(run)
+    results = read_search(run) if (run / SEARCH).is_file() else _results(run)
     report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
     for note in report.notes:
         print(note)

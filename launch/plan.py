@@ -32,6 +32,9 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
     console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)
 
+    if recipe.search is not None:
+        console.print(f"search over {', '.join(recipe.search.space)}; below, the recipe without it", soft_wrap=True)
+
     stages = Table("", "stage", "digest", "state", title="stages")
     for number, stage in enumerate(graph.stages(), start=1):
         stages.add_row(str(number), stage.title, stage.digest, _state(context, stage))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from framework.errors import RecipeError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from launch.console import console_progress, table_console
@@ -19,6 +20,11 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
+    if recipe.search is not None:
+        raise RecipeError(
+            f"{path} has a section `search`: use `distil search {path}`, or `distil run {path} search=null` to run the "
+            "recipe as it is without it"
+        )
     progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
 

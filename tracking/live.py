@@ -9,7 +9,7 @@ from typing import Self
 from framework.errors import DistilError
 from framework.progress import SILENT, Progress
 from framework.tracking_section import Tracking
-from tracking.mlflow_sync import CURSOR, RESULTS, sync
+from tracking.mlflow_sync import CURSOR, results_file, sync
 from tracking.sender import SyncReport
 
 
@@ -66,7 +66,7 @@ class LiveSync:
         self._attempt(final=True)
 
     def _attempt(self, final: bool) -> None:
-        if not (self._folder / RESULTS).exists():
+        if results_file(self._folder) is None:
             return
         try:
             self.report = sync(self._folder, self._tracking, final)

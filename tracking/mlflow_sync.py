@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from framework.errors import OutputError, StoreError, TrackingError
 from framework.files import read_json
+from framework.search.log import SEARCH
 from framework.tracking_section import Tracking
 from tracking import content
 from tracking.client import experiment_id, open_client, readable_errors
@@ -16,6 +17,7 @@ from tracking.content import Results
 from tracking.cursor import Ledger
 from tracking.destination import Destination, destination_of
 from tracking.logged_model import send_model
+from tracking.search_sync import send_search
 from tracking.sender import Sender, SyncReport
 
 RESULTS = "results.json"
@@ -35,13 +37,18 @@ def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
         StoreError: the run's files are damaged.
         TrackingError: MLflow did not take it; what has been sent is noted, and a later call sends the rest.
     """
-    if not (run_folder / RESULTS).is_file():
+    if results_file(run_folder) is None:
         raise OutputError(
             f"{run_folder} holds no {RESULTS}; expected the folder of a run, such as runs/quickstart-1a2b3c4d"
         )
     destination = destination_of(tracking, run_folder.absolute().parent)
     with _alone(run_folder), readable_errors(destination):
-        return _send(run_folder, destination, log_models=final and tracking.log_models)
+        return _send(run_folder, destination, final, log_models=final and tracking.log_models)
+
+
+def results_file(run_folder: Path) -> Path | None:
+    """The file that holds what a run, or a search, has found out; None where there is none."""
+    return next((path for name in (SEARCH, RESULTS) if (path := run_folder / name).is_file()), None)
 
 
 @contextmanager
@@ -63,26 +70,35 @@ def _alone(run_folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _send(folder: Path, destination: Destination, log_models: bool) -> SyncReport:
+def _send(folder: Path, destination: Destination, final: bool, log_models: bool) -> SyncReport:
+    found = results_file(folder)
+    assert found is not None
     # The file's time and not the clock's: a figure that is sent twice is the same row in MLflow.
-    written = (folder / RESULTS).stat().st_mtime_ns // 1_000_000
-    results = _read_results(folder)
+    written = found.stat().st_mtime_ns // 1_000_000
+    results = _read_results(folder) if found.name == RESULTS else {}
     ledger = Ledger(folder / CURSOR, destination.key)
     client = open_client(destination)
     report = SyncReport(destination.shown, destination.experiment)
     sender = Sender(client, experiment_id(client, destination), ledger, report)
     if ledger.cursor.parent.run_id is not None and not sender.exists(ledger.cursor.parent):
         ledger.forget()
+    if found.name == SEARCH:
+        send_search(sender, folder, written, final, log_models)
+    else:
+        _send_results(sender, results, folder, written, log_models)
+    return report
 
+
+def _send_results(sender: Sender, results: Results, folder: Path, written: int, log_models: bool) -> None:
+    cursors = sender.ledger.cursor
     parent = _send_run(sender, results, folder, written)
     for model in results.get("models") or []:
         _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
         if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation"):
-            cursor = ledger.cursor.model(model["name"], model.get("digest"))
+            cursor = cursors.model(model["name"], model.get("digest"))
             send_model(sender, cursor, model, folder.absolute().parent)
     status = content.MLFLOW_STATUS[results["state"]]
-    sender.status(ledger.cursor.parent, status, content.milliseconds(results.get("finished")))
-    return report
+    sender.status(cursors.parent, status, content.milliseconds(results.get("finished")))
 
 
 def _send_run(sender: Sender, results: Results, folder: Path, written: int) -> str:

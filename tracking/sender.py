@@ -103,16 +103,22 @@ class Sender:
 
     def history(self, cursor: RunCursor, path: Path) -> None:
         """Send the steps and epochs of a history that have not been sent."""
+        self.lines(cursor, new_lines(path, cursor.history))
+
+    def lines(self, cursor: RunCursor, lines: Iterable[Line]) -> None:
+        """Send those lines of a history, in its order, that come after the last one sent of their kind."""
         from mlflow.entities import Metric
 
-        for lines in _line_batches(new_lines(path, cursor.history)):
+        reached = dict(cursor.history)
+        new = (line for line in lines if line.step > reached.get(line.kind, -1))
+        for batch in _line_batches(new):
             rows = [
                 Metric(key, value, line.milliseconds, line.step)
-                for line in lines
+                for line in batch
                 for key, value in line.metrics.items()
             ]
             self.client.log_batch(cursor.run_id, metrics=rows)
-            cursor.history.update({line.kind: line.step for line in lines})
+            cursor.history.update({line.kind: line.step for line in batch})
             self.report.metrics += len(rows)
             self.ledger.save()
 

@@ -226,3 +226,9 @@ def _check_complete(ids: list[str], given: Mapping[str, object], what: str) -> N
             f"{len(missing)} of {len(ids)} questions have no {what}, the first being '{missing[0]}'; "
             f"SQuAD 2.0 needs one {what} for every question (an empty text is a prediction)"
         )
+
+
+def main_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """`exact_match` and `f1` of what either official script gives; SQuAD 2.0's calls the former `exact`."""
+    exact = metrics["exact"] if "exact" in metrics else metrics["exact_match"]
+    return {"exact_match": exact, "f1": metrics["f1"]}

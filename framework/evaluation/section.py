@@ -12,3 +12,6 @@ class Evaluation(Section):
     batch_size: int = Field(default=32, ge=1, description="Windows a forward pass.")
     bootstrap: int = Field(default=1000, ge=100, description="Resamples of the confidence interval.")
     latency_questions: int = Field(default=100, ge=0, description="Questions timed one by one; 0: none.")
+    during_training: bool = Field(
+        default=False, description="Whether students are also measured after every epoch of their training."
+    )

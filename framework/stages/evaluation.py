@@ -87,7 +87,7 @@ def _inputs(context: Context) -> dict[str, Any]:
         "task": recipe.task.model_dump(mode="json"),
         "data": split.digest,
         "unanswerable": recipe.data.unanswerable,
-        "evaluation": settings.model_dump(exclude={"split"}),
+        "evaluation": settings.model_dump(exclude={"split", "during_training"}),
         "precision": context.precision,
         "seed": recipe.seed,
     }

@@ -1,6 +1,6 @@
 """All stages of a recipe, in the order in which they run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,28 +35,42 @@ class Graph:
 
     def stages(self) -> Iterator[Stage]:
         """Every stage once, after those that it depends on."""
-        seen: set[str] = set()
-        for stage in self._in_order():
-            if stage.digest not in seen:
-                seen.add(stage.digest)
-                yield stage
+        yield from _once([*self._before_students(), *self._of_students()])
 
-    def _in_order(self) -> Iterator[Stage]:
-        students = [model for model in self.models if model.role != "teacher"]
+    def shared(self) -> Iterator[Stage]:
+        """Every stage that belongs to no student, once, after those that it depends on."""
+        yield from _once(self._before_students())
+
+    def _students(self) -> list[ModelStages]:
+        return [model for model in self.models if model.role != "teacher"]
+
+    def _before_students(self) -> Iterator[Stage]:
         for model in self.models:
             if model.role == "teacher":
                 yield from (*model.making, model.evaluation)
-        late = {found.stage.digest for model in students for found in _taught_by(model)} if self.streams else set()
+        late = (
+            {found.stage.digest for model in self._students() for found in _taught_by(model)} if self.streams else set()
+        )
         late -= {found.stage.digest for found in self.collections.values() if found.split in self.first}
         yield from (found.stage for found in self.collections.values() if found.stage.digest not in late)
         yield from self.held_out.values()
         if self.ensemble is not None:
             yield self.ensemble
-        for model in students:
+
+    def _of_students(self) -> Iterator[Stage]:
+        for model in self._students():
             yield from model.making
             # What a student streams is complete once it is trained: these find nothing left to do.
             yield from (found.stage for found in _taught_by(model))
             yield model.evaluation
+
+
+def _once(stages: Iterable[Stage]) -> Iterator[Stage]:
+    seen: set[str] = set()
+    for stage in stages:
+        if stage.digest not in seen:
+            seen.add(stage.digest)
+            yield stage
 
 
 def _taught_by(model: ModelStages) -> list[Collection]:

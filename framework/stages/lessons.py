@@ -8,6 +8,7 @@ from framework.answer import save_settings
 from framework.data.load import Split
 from framework.data.windows import cut_windows
 from framework.losses.live import Term
+from framework.readers.base import Reading
 from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage
 from framework.stages.teaching import Teaching
@@ -15,6 +16,7 @@ from framework.stages.training import Lesson
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.training.objective import Objective
+from framework.training.validation import Validation
 
 
 def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) -> Lesson:
@@ -79,4 +81,18 @@ def student_lesson(
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, None),
+        validation=lambda tokenizer: _validation(context, tokenizer),
+    )
+
+
+def _validation(context: Context, tokenizer: Any) -> Validation | None:
+    recipe, settings = context.recipe, context.recipe.evaluation
+    if not settings.during_training:
+        return None
+    examples = context.data[settings.split].examples
+    return Validation(
+        examples,
+        cut_windows(examples, tokenizer, recipe.windows),
+        int(tokenizer.pad_token_id),
+        Reading(recipe.task, recipe.windows, recipe.data.unanswerable, settings.batch_size, context.precision),
     )

@@ -13,6 +13,7 @@ from framework.training.history import History
 from framework.training.job import Report, TrainingJob
 from framework.training.objective import Objective
 from framework.training.section import Training
+from framework.training.validation import Validation
 
 _SILENT_SETTINGS = {"log_every", "checkpoint_every", "seed"}  # they do not change what comes out
 
@@ -22,12 +23,14 @@ class Lesson:
     """What a model is trained on and towards.
 
     inputs: what it depends on; begin: a context, given the model's tokenizer, in which training has to happen, with the
-    objective and a dict for figures, complete once the context has ended; note: writes beside a model how it reads.
+    objective and a dict for figures, complete once the context has ended; note: writes beside a model how it reads;
+    validation: given the tokenizer, what the model is measured on after every epoch.
     """
 
     inputs: Mapping[str, Any]
     begin: Callable[[Any], AbstractContextManager[tuple[Objective, dict[str, Any]]]]
     note: Callable[[Path], None]
+    validation: Callable[[Any], Validation | None] = lambda tokenizer: None
 
 
 def training_stage(context: Context, name: str, initial: Stage, training: Training, seed: int, lesson: Lesson) -> Stage:
@@ -47,6 +50,7 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
                 precision=context.precision,
                 workers=context.workers,
                 seed=seed,
+                validation=lesson.validation(tokenizer),
             )
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))

@@ -1,15 +1,13 @@
 """Checkpoints from which training goes on exactly where it was."""
 
-import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from framework.files import read_json, write_json
 from framework.training.meter import Meter
+from framework.training.random_state import random_state, set_random_state
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ def save_checkpoint(engine: Any, meter: Meter, folder: Path, position: Position,
 
     tag = f"step-{position.step}"
     engine.save_checkpoint(str(folder), tag=tag, save_latest=False)
-    torch.save({"random": _random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
+    torch.save({"random": random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
     dist.barrier()
     if rank == 0:
         write_json(folder / "latest.json", {"tag": tag, "step": position.step, "seconds": position.seconds})
@@ -51,23 +49,6 @@ def load_checkpoint(engine: Any, meter: Meter, folder: Path, rank: int) -> Posit
     engine.load_checkpoint(str(folder), tag=found["tag"])
     # Written by this very training, so that a pickle is safe; random states are more than tensors.
     state = torch.load(folder / found["tag"] / f"worker-{rank}.pt", weights_only=False)
-    _set_random_state(state["random"])
+    set_random_state(state["random"])
     meter.resume(state["meter"])
     return Position(int(found["step"]), float(found["seconds"]))
-
-
-def _random_state() -> dict[str, Any]:
-    import torch
-
-    gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state(), "cuda": gpu}
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    import torch
-
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"])

@@ -36,13 +36,17 @@ class History:
     def _rewind(self, step: int) -> None:
         self.close()
         rows = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        kept = [row for row in rows if _step_of(row) <= step]
+        kept = [row for row in rows if _stays(row, step)]
         write_atomic(self._path, "".join(row + "\n" for row in kept))
 
 
-def _step_of(row: str) -> float:
-    """The row's step; a row cut short by a kill counts as void."""
+def _stays(row: str, step: int) -> bool:
+    """Whether a row is older than a checkpoint of `step`; one cut short by a kill is void.
+
+    A training that goes on from the end of an epoch measures the model there once more.
+    """
     try:
-        return int(json.loads(row)["step"])
+        values = json.loads(row)
+        return bool(int(values["step"]) < step + (values["kind"] != "evaluation"))
     except (ValueError, KeyError):
-        return float("inf")
+        return False

@@ -7,13 +7,15 @@ from typing import Any
 
 from framework.training.objective import Objective
 from framework.training.section import Engine, Training
+from framework.training.validation import Validation
 
 
 @dataclass(frozen=True)
 class TrainingJob:
     """Train the model in `initial` towards `objective`; leave the result in `output`/model, checkpoints beside it.
 
-    precision and workers are what engine's `auto` came to; seed decides order and dropout.
+    precision and workers are what engine's `auto` came to; seed decides order and dropout; validation: measures the
+    model after every epoch, None: nobody does.
     """
 
     objective: Objective
@@ -24,6 +26,7 @@ class TrainingJob:
     precision: str
     workers: int
     seed: int
+    validation: Validation | None = None
 
     @property
     def checkpoints(self) -> Path:
@@ -33,7 +36,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Report:
-    """One row of the training history. kind: resume (rows from `step` on are void), step, or epoch."""
+    """One row of the training history. kind: resume (rows from `step` on are void), step, epoch, or evaluation."""
 
     kind: str
     step: int

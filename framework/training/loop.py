@@ -39,6 +39,8 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
     begin = load_checkpoint(engine, meter, job.checkpoints, rank)
     step, started = begin.step, time.monotonic()
     report(Report("resume", step, step / epoch_steps, total_steps))
+    if step and step % epoch_steps == 0:
+        _validate(engine, job, rank, step, epoch_steps, total_steps, report)
     engine.train()
 
     for epoch in range(step // epoch_steps, training.epochs):
@@ -68,6 +70,9 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
                 report(Report("epoch", step, step / epoch_steps, total_steps, meter.read_epoch()))
             if step < total_steps and _checkpoint_due(training.checkpoint_every, step, at_epoch_end):
                 save_checkpoint(engine, meter, job.checkpoints, _position(begin, step, started), rank)
+            if at_epoch_end:
+                # After the checkpoint, which stays for later if whoever hears of the figures ends the training.
+                _validate(engine, job, rank, step, epoch_steps, total_steps, report)
 
     _save_result(engine, job, rank)
     seconds = _position(begin, step, started).seconds
@@ -92,6 +97,15 @@ def _checkpoint_due(every: int | str, step: int, at_epoch_end: bool) -> bool:
 
 def _position(begin: Position, step: int, started: float) -> Position:
     return Position(step, begin.seconds + time.monotonic() - started)
+
+
+def _validate(
+    engine: Any, job: TrainingJob, rank: int, step: int, epoch_steps: int, total_steps: int, report: ReportTo
+) -> None:
+    if job.validation is None:
+        return
+    figures = job.validation.measure(job.objective, engine, job.output / "measured", rank)
+    report(Report("evaluation", step, step / epoch_steps, total_steps, figures))
 
 
 def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:

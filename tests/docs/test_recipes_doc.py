@@ -1,4 +1,4 @@
-"""docs/recipes.md against the schema: every option with its default. Its examples, and README's, are legal recipes."""
+"""docs/recipes.md against the schema: every option with its default. Its examples, README's and search.md's are legal recipes."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,10 @@ TABLES = {
     for names, table in re.findall(r"<!-- schema: ([\w, ]+) -->\n\n((?:\|.*\n)+)", TEXT)
     for name in names.split(", ")
 }
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT + (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "search.md"]
+EXAMPLES = re.findall(
+    r"```yaml\n(.*?)```", TEXT + "".join(path.read_text(encoding="utf-8") for path in PAGES), flags=re.DOTALL
+)
 
 # What the examples, which show one section each, leave out.
 TINY = {"kind": "config", "architecture": "bert", "config": {"hidden_size": 32, "num_attention_heads": 2}}

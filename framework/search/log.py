@@ -1,0 +1,158 @@
+"""What a search has found out, on disk: search.json, rewritten after every event, and recipe.yaml and best.yaml beside it."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from framework.errors import StoreError
+from framework.files import read_json, write_atomic, write_json
+from framework.recipe import Recipe
+from framework.run import as_yaml
+from framework.search.recipes import varied
+from framework.search.study import ENDED, best_of, front_of
+from framework.store import make_folder
+
+SEARCH = "search.json"
+
+
+class SearchLog:
+    """The trials of a search. docs/search.md describes the file."""
+
+    def __init__(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
+        """Begin the search of a recipe, or go on with it. Raises StoreError for a damaged file, OutputError."""
+        assert recipe.search is not None
+        self.recipe, self.search = recipe, recipe.search
+        self.folder = recipe.run_folder
+        make_folder(self.folder)
+        before = read_search(self.folder) if (self.folder / SEARCH).exists() else {}
+        self.trials: list[dict[str, Any]] = before.get("trials", [])
+        self._seconds = float(before.get("seconds", 0.0))
+        self._clock: float | None = None
+        self.values: dict[str, Any] = {
+            "format": 1,
+            "name": recipe.name,
+            "run": self.folder.name,
+            "state": "running",
+            "started": _now(),
+            "finished": None,
+            "seconds": self._seconds,
+            "recipe": recipe.resolved(),
+            "provenance": provenance,
+            "best": None,
+            "front": None,
+            "trials": self.trials,
+        }
+        write_atomic(self.folder / "recipe.yaml", as_yaml(recipe))
+        self.save()
+
+    @property
+    def unfinished(self) -> list[int]:
+        """The numbers of trials that were begun and have not ended."""
+        return [trial["number"] for trial in self.trials if trial["state"] not in ENDED]
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on trials, over all attempts."""
+        return self._seconds + (time.monotonic() - self._clock if self._clock is not None else 0.0)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the search's minutes are over."""
+        return self.search.minutes is not None and self.seconds >= 60 * self.search.minutes
+
+    def start_clock(self) -> None:
+        """Trials begin now."""
+        self._clock = time.monotonic()
+
+    def add(self, parameters: dict[str, Any], values: dict[str, Any]) -> None:
+        """A new trial is about to begin; its number is the next."""
+        self.trials.append(
+            {
+                "number": len(self.trials),
+                "state": "waiting",
+                "reason": None,
+                "parameters": parameters,
+                "values": values,
+                "started": None,
+                "ended": None,
+                "epochs": [],
+                "metrics": None,
+                "seeds": [],
+            }
+        )
+        self.save()
+
+    def begin(self, number: int) -> None:
+        """A trial is running, for the first time or again."""
+        self.trials[number].update(state="running", reason=None, started=self.trials[number]["started"] or _now())
+        self.save()
+
+    def epoch(self, number: int, row: dict[str, float]) -> bool:
+        """Note the figures of a trial after an epoch; returns whether they are new."""
+        epochs = self.trials[number]["epochs"]
+        if any(row["epoch"] <= known["epoch"] for known in epochs):
+            return False
+        epochs.append(row)
+        self.save()
+        return True
+
+    def finish_trial(self, number: int, outcome: dict[str, Any]) -> None:
+        """A trial has come to its end; outcome: what `run_trial` returns."""
+        self.trials[number].update(outcome)
+        self._end(number, "finished", None)
+
+    def prune(self, number: int) -> None:
+        """A trial was stopped early."""
+        self._end(number, "pruned", None)
+
+    def fail(self, number: int, reason: str) -> None:
+        """A trial's values are to blame: it is not tried again."""
+        self._end(number, "failed", reason)
+
+    def lose(self, number: int, reason: str) -> None:
+        """A trial was lost through no fault of its values: it is tried again when the search goes on."""
+        self._end(number, "lost", reason)
+
+    def finish(self, state: str) -> None:
+        """Note how the search ended; trials that were under way are stopped."""
+        for trial in self.trials:
+            if trial["state"] in ("waiting", "running"):
+                trial["state"] = "stopped"
+        self.values.update(state=state, finished=_now())
+        self.save()
+
+    def save(self) -> None:
+        """Write search.json and, where there is a best trial, best.yaml."""
+        best = best_of(self.search, self.trials)
+        changed = best != self.values["best"] or not (self.folder / "best.yaml").exists()
+        front = front_of(self.search, self.trials) if self.search.latency else None
+        self.values.update(best=best, front=front, seconds=self.seconds)
+        if best is not None and changed:
+            write_atomic(self.folder / "best.yaml", as_yaml(recipe_of_trial(self.recipe, self.trials[best])))
+        write_json(self.folder / SEARCH, self.values)
+
+    def _end(self, number: int, state: str, reason: str | None) -> None:
+        self.trials[number].update(state=state, reason=reason, ended=_now())
+        self.save()
+
+
+def read_search(folder: Path) -> dict[str, Any]:
+    """The search in `folder`. Raises StoreError for a damaged file."""
+    path = folder / SEARCH
+    try:
+        values = dict(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{path} is damaged ({error}); delete it and search again: students are kept") from None
+    if values.get("format") != 1:
+        raise StoreError(f"{path} is of format {values.get('format')}; this version reads format 1")
+    return values
+
+
+def recipe_of_trial(recipe: Recipe, trial: dict[str, Any]) -> Recipe:
+    """The recipe, without its search, with a trial's values."""
+    return varied(recipe, trial["values"])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,95 @@
+"""What a search demands of the rest of its recipe."""
+
+from typing import TYPE_CHECKING
+
+from framework.errors import RecipeError, UserError
+from framework.search.recipes import edges, most_epochs, varied
+from framework.search.section import NoScheduler
+
+if TYPE_CHECKING:
+    from framework.recipe import Recipe
+    from framework.search.section import Search
+
+_FIXED = {
+    "name": "all trials belong to one search",
+    "description": "it changes nothing",
+    "output": "all trials share one store",
+    "tracking": "all trials belong to one search",
+    "search": "a search does not vary itself",
+    "baselines": "trials train no baselines",
+    "evaluation": "trials could not be compared",
+    "seed": "set `search.seeds`, or draw `student.seed`",
+    "engine.workers": "all trials have the same number",
+}
+
+
+def search_problems(recipe: "Recipe") -> list[str]:
+    """Why the recipe cannot be searched, in words; it is sound without its search."""
+    search = recipe.search
+    if search is None:
+        return []
+    if recipe.student is None:
+        return ["`search` is for a student, and there is none: add `student`, or drop it"]
+    problems = _settings_problems(recipe, search) + _place_problems(search)
+    return problems or _value_problems(recipe) or _scheduler_problems(recipe, search)
+
+
+def check_models_of_trials(recipe: "Recipe") -> None:
+    """Refuse values with which models cannot be built, each by itself. Raises UserError, naming place and value."""
+    from framework.device import resolve_precision
+    from framework.stages.planned import check_models
+
+    for place, value in edges(recipe):
+        variant = varied(recipe, {place: value})
+        try:
+            check_models(variant)
+            resolve_precision(variant.engine.precision)
+        except UserError as error:
+            raise RecipeError(f"search.space, {place} = {value!r}: {error}") from None
+
+
+def _settings_problems(recipe: "Recipe", search: "Search") -> list[str]:
+    problems = []
+    if recipe.signals.mode == "streamed":
+        problems.append("signals.mode: a search collects signals once, before its trials: drop 'streamed'")
+    if search.latency and not recipe.evaluation.latency_questions:
+        problems.append("search.latency: evaluation.latency_questions is 0, so that none is measured: raise it")
+    gpus = search.resources.gpus
+    if gpus is not None and gpus % 1 and recipe.engine.workers not in (1, "auto"):
+        problems.append("search.resources.gpus: only trials of one worker can share a GPU; give a whole number")
+    if search.seeds > 1 and any(place in ("student", "student.seed") for place in search.space):
+        problems.append("search.seeds: the space draws the student's seed; drop one of them")
+    return problems
+
+
+def _place_problems(search: "Search") -> list[str]:
+    problems = []
+    for place in search.space:
+        if not all(place.split(".")):
+            problems.append(f"search.space: '{place}' is no place; expected one such as student.lr")
+        for fixed, reason in _FIXED.items():
+            if place == fixed or place.startswith(f"{fixed}.") or fixed.startswith(f"{place}."):
+                problems.append(f"search.space.{place} cannot be varied: {reason}")
+    return problems
+
+
+def _value_problems(recipe: "Recipe") -> list[str]:
+    problems = []
+    for place, value in edges(recipe):
+        try:
+            varied(recipe, {place: value})
+        except RecipeError as error:
+            problems.append(str(error).replace("\n", "; "))
+    return problems
+
+
+def _scheduler_problems(recipe: "Recipe", search: "Search") -> list[str]:
+    if isinstance(search.scheduler, NoScheduler):
+        return []
+    epochs = most_epochs(recipe)
+    if search.scheduler.grace >= epochs:
+        return [
+            f"search.scheduler: no trial lasts longer than {epochs} epoch(s), so that with `grace` {search.scheduler.grace} "
+            "none could be stopped early; lower `grace`, or drop the scheduler"
+        ]
+    return []

@@ -1,0 +1,81 @@
+"""One trial: a student, or one a seed, from training to figures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from framework.evaluation.metrics import main_metrics
+from framework.files import read_json_lines
+from framework.recipe import Recipe
+from framework.run import prepare, produce
+from framework.search.recipes import trial_recipe
+from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+
+Epoch = dict[str, float]  # epoch, exact_match, f1
+Tell = Callable[[Epoch], None]
+
+
+def run_trial(recipe: Recipe, values: Mapping[str, Any], train: Trainer, tell: Tell, told: int = 0) -> dict[str, Any]:
+    """Train and measure the students of a trial; what is done already is taken from the store.
+
+    tell: hears of the first student's epochs after those up to `told`, but for the last, whose figures are in what is
+    returned; it may end the trial by raising. Returns `epochs`, `metrics` (means over the seeds) and `seeds`. Raises
+    UserError for values that are refused, TrainingError for what cannot be trained.
+    """
+    assert recipe.search is not None
+    students = []
+    for place in range(recipe.search.seeds):
+        listen = tell if place == 0 else _nobody
+        students.append(_run_student(trial_recipe(recipe, values, place), _heard(train, listen, told)))
+    epochs = [student.pop("epochs") for student in students]
+    return {
+        "epochs": epochs[0],
+        "metrics": _means([student["metrics"] for student in students]),
+        "seeds": students,
+    }
+
+
+def _run_student(recipe: Recipe, train: Trainer) -> dict[str, Any]:
+    context, graph = prepare(recipe, train)
+    for stage in graph.stages():
+        produce(context, stage)
+    (student,) = (model for model in graph.models if model.role == "student")
+    folder = student.weights.folder(context.store)
+    training, found = student.weights.facts(context.store), student.evaluation.facts(context.store)
+    latency = found["latency"] or {}
+    rows = [row for row in read_json_lines(folder / "history.jsonl") if row["kind"] == "evaluation"]
+    assert recipe.student is not None
+    return {
+        "seed": recipe.seed if recipe.student.seed is None else recipe.student.seed,
+        "digest": folder.name,
+        "folder": str((folder / "model").relative_to(context.store.root.parent)),
+        "history": str((folder / "history.jsonl").relative_to(context.store.root.parent)),
+        "metrics": {
+            **main_metrics(found["evaluation"]["metrics"]),
+            "parameters": found["parameters"],
+            **{f"latency_{name}": latency[name] for name in ("median_ms", "p95_ms") if name in latency},
+            "training_seconds": training["seconds"],
+        },
+        "epochs": [{"epoch": round(row["epoch"]), **row["metrics"]} for row in rows],
+    }
+
+
+def _heard(train: Trainer, tell: Tell, told: int) -> Trainer:
+    """A trainer by which `tell` hears of the student's epochs after those up to `told`, but for the last one."""
+
+    def training(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        def listen(row: Report) -> None:
+            report(row)
+            if row.kind == "evaluation" and row.step < row.total_steps and row.epoch > told:
+                tell({"epoch": round(row.epoch), **row.metrics})
+
+        return train(job, listen)
+
+    return training
+
+
+def _nobody(epoch: Epoch) -> None:
+    return None
+
+
+def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: sum(one[name] for one in figures) / len(figures) for name in figures[0]}

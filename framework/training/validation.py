@@ -1,0 +1,55 @@
+"""Measuring a model while it is trained."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.windows import Windows
+from framework.evaluation.metrics import main_metrics
+from framework.inference import all_logits
+from framework.readers.base import Reading
+from framework.training.engine import full_weights
+from framework.training.objective import Objective
+from framework.training.random_state import kept_random_state
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Questions on which a model is measured after every epoch, just as it will be when it is finished.
+
+    windows: the questions in the model's tokens; pad_id: of its tokenizer.
+    """
+
+    examples: Sequence[Example]
+    windows: Windows
+    pad_id: int
+    reading: Reading
+
+    def measure(self, objective: Objective, engine: Any, folder: Path, rank: int) -> dict[str, float]:
+        """`exact_match` and `f1`, in percent, of the model as it is now.
+
+        All workers have to call this together; the first measures a copy, by way of `folder`, and the others get
+        nothing. Training goes on as if nothing had been measured.
+        """
+        weights = full_weights(engine)
+        if rank != 0:
+            return {}
+        try:
+            with kept_random_state():
+                objective.save(engine.module, weights, folder)
+                return self._scores(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _scores(self, folder: Path) -> dict[str, float]:
+        from framework.models.build import pretrained_model
+
+        reading = self.reading
+        model = pretrained_model(reading.task, folder, seed=0)
+        logits = all_logits(reading.task, model, self.windows, self.pad_id, reading.batch_size, reading.precision)
+        predictions = reading.task.predict(self.examples, self.windows, logits, reading.unanswerable)
+        scores = reading.task.score(self.examples, predictions, reading.unanswerable, resamples=1, seed=0)
+        return main_metrics(scores.metrics)

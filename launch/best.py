@@ -1,0 +1,46 @@
+"""`distil best`: what a search has found."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from framework.errors import OutputError
+from framework.search.log import SEARCH, read_search, recipe_of_trial
+from launch.quiet import be_quiet
+
+
+def show_best(run: Path, to: Path | None, number: int | None) -> None:
+    """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
+    be_quiet()
+    from framework.recipe_file import recipe_from_values
+    from framework.run import as_yaml
+
+    if not (run / SEARCH).is_file():
+        raise OutputError(f"no search at {run}: expected a folder with {SEARCH}; `distil search RECIPE` makes one")
+    values = read_search(run)
+    trial = _trial(run, values, number)
+    recipe = recipe_from_values(values["recipe"], str(run / SEARCH))
+    if to is not None:
+        _copy(run.absolute().parent / trial["seeds"][0]["folder"], to)
+        print(f"the student of trial {trial['number']} is in {to}", file=sys.stderr)
+    print(as_yaml(recipe_of_trial(recipe, trial)), end="")
+
+
+def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
+    chosen = values["best"] if number is None else number
+    if chosen is None:
+        raise OutputError(f"no trial of {run} is finished yet; `distil resume {run}` goes on with the search")
+    trials = {trial["number"]: trial for trial in values["trials"]}
+    if chosen not in trials or trials[chosen]["state"] != "finished":
+        finished = [str(found["number"]) for found in trials.values() if found["state"] == "finished"]
+        raise OutputError(f"{run} has no finished trial {chosen}; finished are {', '.join(finished)}")
+    return dict(trials[chosen])
+
+
+def _copy(source: Path, to: Path) -> None:
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise OutputError(f"{to} exists already; name a new folder")
+    if not source.is_dir():
+        raise OutputError(f"the student's folder {source} is gone; run the search again to make it anew")
+    shutil.copytree(source, to, dirs_exist_ok=True)

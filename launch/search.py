@@ -1,0 +1,230 @@
+"""`distil search`: trials of a recipe's student, scheduled by Ray Tune; and going on with one that was stopped."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from framework.errors import OutputError, RecipeError, TrainingError
+from framework.progress import Progress
+from framework.recipe import Recipe
+from framework.search.log import SearchLog
+from framework.store import make_folder
+from launch.console import console_progress, table_console
+from launch.interrupt import Interrupt, InterruptibleProgress
+from launch.quiet import be_quiet
+
+_TUNE = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ^C is ours
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that fails has no score
+    "TUNE_MAX_PENDING_TRIALS_PG": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def search_recipe(path: Path, overrides: list[str]) -> None:
+    """Search the recipe at `path`, or go on with its search. Raises DistilError."""
+    be_quiet()
+    interrupt = Interrupt()
+    interrupt.install()
+    from framework.recipe_file import load_recipe
+
+    run_search(load_recipe(path, overrides), interrupt)
+
+
+def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
+    """Search, and print the trials. Raises DistilError; what is done stays done."""
+    if recipe.search is None:
+        raise RecipeError(f"{recipe.name} has no section `search`: add one, or use `distil run`")
+    if recipe.search.resources.gpus == 0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    progress = InterruptibleProgress(console_progress(), interrupt)
+    progress.say(f"{recipe.name}: results in {recipe.run_folder}")
+
+    from framework.run import run_shared
+    from framework.search.problems import check_models_of_trials
+    from framework.search.recipes import trial_recipe
+    from launch.quiet import quiet_transformers
+    from launch.training import trainer_for
+    from tracking.provenance import provenance
+
+    quiet_transformers()
+    check_models_of_trials(recipe)
+    with _alone(recipe.run_folder):
+        log = SearchLog(recipe, provenance())
+        with _logged(log, recipe, progress):
+            run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
+            _free_gpu()
+            log.start_clock()
+            _run_trials(log, progress, interrupt)
+    _show(log, progress)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from going on with the same search at the same time. Raises OutputError."""
+    make_folder(folder)
+    lock = FileLock(folder / ".search.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(f"another process is at this search, {folder}; wait until it has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
+    """Track the search while it goes on, and note how it ends."""
+    from tracking.destination import destination_of
+    from tracking.live import LiveSync
+
+    destination_of(recipe.tracking, log.folder.parent)  # a URI that cannot be right is refused before anything runs
+    with LiveSync(log.folder, recipe.tracking, progress):
+        try:
+            yield
+        except BaseException:
+            log.finish("failed")
+            raise
+        log.finish("finished")
+
+
+def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> None:
+    from launch.ray_cluster import ray_cluster
+
+    os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
+    from launch.search_table import search_table
+    from launch.search_tune import OutOfTime, Trials
+
+    with ray_cluster(progress):
+        concurrent = _concurrent(log)
+        table = search_table(log)
+        trials = Trials(log, table, concurrent)
+        try:
+            if trials.left and not log.out_of_time:
+                _tune(log, trials, concurrent, interrupt)
+        except OutOfTime:
+            pass
+        finally:
+            table.end()
+    if log.out_of_time:
+        progress.say(f"the search's {log.search.minutes:g} minutes are over")
+
+
+def _tune(log: SearchLog, trials: Any, concurrent: int, interrupt: Interrupt) -> None:
+    from ray import tune
+    from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
+
+    from launch.search_trial import search_trial
+    from launch.search_tune import Listener, NextTrial, scheduler_for
+
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    workers, takes = _workers(log), _takes(log)
+    shutil.rmtree(log.folder / "tune", ignore_errors=True)  # of an attempt before; all that counts is in search.json
+    trainable = tune.with_parameters(
+        search_trial, base=log.recipe.resolved(), folder=str(Path.cwd()), workers=workers, gpu="GPU" in takes
+    )
+    tuner = Tuner(
+        tune.with_resources(trainable, tune.PlacementGroupFactory([takes] * workers)),
+        tune_config=TuneConfig(
+            search_alg=NextTrial(trials),
+            scheduler=scheduler_for(log),
+            num_samples=-1,
+            max_concurrent_trials=None,
+            reuse_actors=workers == 1,  # workers that have lost each other cannot meet again in the same processes
+            trial_dirname_creator=lambda trial: f"trial-{trial.config['number']}",
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=str(log.folder),
+            callbacks=[Listener(trials, log, interrupt)],
+            failure_config=FailureConfig(max_failures=log.recipe.engine.worker_failures),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+
+
+def _workers(log: SearchLog) -> int:
+    workers = log.recipe.engine.workers
+    return 1 if workers == "auto" else workers
+
+
+def _takes(log: SearchLog) -> dict[str, float]:
+    """What each worker of a trial takes."""
+    from launch.ray_cluster import gpu_count
+
+    resources = log.search.resources
+    gpus = float(gpu_count() > 0) if resources.gpus is None else resources.gpus
+    return {"CPU": resources.cpus, **({"GPU": gpus} if gpus else {})}
+
+
+def _concurrent(log: SearchLog) -> int:
+    """Trials that run at once. Raises TrainingError if not even one can."""
+    import ray
+
+    workers, takes, there = _workers(log), _takes(log), ray.cluster_resources()
+    room = min(int(there.get(kind, 0) / amount) // workers for kind, amount in takes.items())
+    if room < 1:
+        wanted = " and ".join(f"{amount * workers:g} {kind}" for kind, amount in takes.items())
+        found = " and ".join(f"{there.get(kind, 0):g} {kind}" for kind in takes)
+        raise TrainingError(
+            f"a trial takes {wanted} ({workers} worker(s)), but the Ray cluster has {found}; lower search.resources or "
+            "engine.workers, or add nodes"
+        )
+    return min(room, log.search.concurrent or room)
+
+
+def _free_gpu() -> None:
+    """Give back what teachers have left of the GPU's memory in this process."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _show(log: SearchLog, progress: Progress) -> None:
+    from launch.search_table import shown_values, trials_table
+
+    metric = log.search.metric
+    ranked = sorted(log.trials, key=lambda trial: -(trial["metrics"] or {}).get(metric, -1.0))
+    table_console().print(trials_table(log, ranked))
+    states = [trial["state"] for trial in log.trials]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    progress.say(f"{len(states)} trials: {counts}")
+    if log.values["best"] is None:
+        raise TrainingError(
+            f"no trial of {log.folder} was finished; the table says why: give the search more time, or change its space"
+        )
+    if log.values["front"] is not None:
+        numbers = ", ".join(map(str, log.values["front"]))
+        progress.say(f"front of {metric} and latency: trial(s) {numbers}")
+    best = log.trials[log.values["best"]]
+    progress.say(
+        f"best: trial {best['number']}, {metric} {best['metrics'][metric]:.2f}, {shown_values(best['values'])}"
+    )
+    progress.say(f"its recipe: {log.folder}/best.yaml; its student: distil best {log.folder} --to FOLDER")
+
+
+def resume(run: Path) -> None:
+    """Go on with the run or search in `run`. Raises OutputError if there is none."""
+    recipe = run / "recipe.yaml"
+    if not recipe.is_file():
+        raise OutputError(f"no run at {run}: expected a folder with recipe.yaml; `distil run RECIPE` makes one")
+    from framework.search.log import SEARCH
+    from launch.run import run_recipe
+
+    overrides = [f"output={json.dumps(str(run.absolute().parent))}"]
+    if (run / SEARCH).exists():
+        search_recipe(recipe, overrides)
+    else:
+        run_recipe(recipe, overrides)

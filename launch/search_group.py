@@ -1,0 +1,102 @@
+"""The workers of a trial: the trial's own process and, beside it in the trial's placement group, an actor each."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from framework.device import cpu_threads
+from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+from framework.training.loop import train
+
+
+@contextmanager
+def trainer_group(workers: int, cpus: float) -> Iterator[Trainer]:
+    """A trainer with so many workers, each with `cpus` cores; those beyond this process end with the context."""
+    group = _Group(workers, max(1, int(cpus)))
+    try:
+        yield group.train
+    finally:
+        group.end()
+
+
+class _Group:
+    def __init__(self, workers: int, threads: int) -> None:
+        self._workers, self._threads = workers, threads
+        self._started: list[Any] = []
+
+    def train(self, job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        """See Trainer. Raises what a worker raised that was lost."""
+        import ray
+
+        threads = job.engine.threads or self._threads
+        answers = []
+        if self._workers > 1:
+            kept = ray.put(job)
+            answers = [peer.train.remote([kept], threads) for peer in self._peers]
+        with cpu_threads(threads):
+            try:
+                summary = train(job, 0, self._workers, report)
+            except RuntimeError:
+                # A lost peer shows itself as a broken connection; what became of it says more.
+                ray.get(answers, timeout=10)
+                raise
+        ray.get(answers)
+        return summary
+
+    def end(self) -> None:
+        """End the other workers."""
+        import ray
+
+        for peer in self._started:
+            ray.kill(peer)
+
+    @cached_property
+    def _peers(self) -> list[Any]:
+        """The workers of rank 1 and above; this process takes part as rank 0."""
+        import ray
+        from ray.util import get_current_placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        address = {"MASTER_ADDR": ray.util.get_node_ip_address(), "MASTER_PORT": str(_free_port())}
+        os.environ.update(address)
+        group = get_current_placement_group()
+        for rank in range(1, self._workers):
+            takes = group.bundle_specs[rank]
+            strategy = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
+            actor = ray.remote(_Peer).options(
+                num_cpus=takes.get("CPU", 0), num_gpus=takes.get("GPU", 0), scheduling_strategy=strategy
+            )
+            self._started.append(actor.remote(rank, self._workers, address))
+        return self._started
+
+
+class _Peer:
+    """A worker that trains whenever the trial's own process does."""
+
+    def __init__(self, rank: int, workers: int, address: dict[str, str]) -> None:
+        from launch.quiet import be_quiet, quiet_transformers
+
+        os.environ.update(address)
+        be_quiet()
+        quiet_transformers()
+        self._rank, self._workers = rank, workers
+
+    def train(self, given: list[Any], threads: int) -> None:
+        """given: one reference to the TrainingJob."""
+        import ray
+
+        with cpu_threads(threads):
+            train(ray.get(given[0]), self._rank, self._workers, _nobody)
+
+
+def _nobody(row: Report) -> None:
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])

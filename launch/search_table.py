@@ -1,0 +1,125 @@
+"""The table of a search's trials: live on a terminal, a line an event elsewhere."""
+
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml
+
+from framework.search.log import SearchLog
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NOTHING = "–"
+_AT_ONCE = 15  # rows of the live table
+
+
+class SearchTable(Protocol):
+    """Where events of trials go."""
+
+    def show(self, number: int) -> None:
+        """Something has happened to a trial."""
+
+    def end(self) -> None:
+        """No more will happen."""
+
+
+class LineTable:
+    """A line an event, under each other, for log files."""
+
+    def __init__(self, log: SearchLog) -> None:
+        self._log = log
+        self._begun: set[int] = set()
+        print(_line("trial", "state", "epoch", log.search.metric, "best so far", "values"), flush=True)
+
+    def show(self, number: int) -> None:
+        """See SearchTable. The values are named when a trial begins, or why it failed when it ends so."""
+        trial = self._log.trials[number]
+        told = trial["reason"] or ("" if number in self._begun else shown_values(trial["values"]))
+        self._begun.add(number)
+        print(_line(*_cells(self._log, trial), _best(self._log), told), flush=True)
+
+    def end(self) -> None:
+        """See SearchTable."""
+
+
+class LiveTable:
+    """The latest trials, redrawn at every event."""
+
+    def __init__(self, log: SearchLog) -> None:
+        from rich.live import Live
+
+        self._log = log
+        self._live = Live(self._table(), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def show(self, number: int) -> None:
+        """See SearchTable."""
+        self._live.update(self._table(), refresh=True)
+
+    def end(self) -> None:
+        """See SearchTable."""
+        self._live.stop()
+
+    def _table(self) -> "Table":
+        table = trials_table(self._log, self._log.trials[-_AT_ONCE:])
+        table.caption = f"best so far: {_best(self._log)}"
+        return table
+
+
+def search_table(log: SearchLog) -> SearchTable:
+    """Live on a terminal, lines elsewhere."""
+    return LiveTable(log) if sys.stdout.isatty() else LineTable(log)
+
+
+def trials_table(log: SearchLog, trials: list[dict[str, Any]]) -> "Table":
+    """Some trials of a search, one a row."""
+    from rich.table import Table
+
+    table = Table(title=log.folder.name)
+    for name in ("trial", "state", "epoch", log.search.metric, "latency, ms"):
+        table.add_column(name, justify="left" if name == "state" else "right")
+    table.add_column("values", overflow="fold")
+    for trial in trials:
+        latency = (trial["metrics"] or {}).get("latency_median_ms")
+        mark = " *" if trial["number"] == log.values["best"] else ""
+        number, state, epoch, metric = _cells(log, trial)
+        values = shown_values(trial["values"]) + (f" ({trial['reason']})" if trial["reason"] else "")
+        table.add_row(number, state + mark, epoch, metric, NOTHING if latency is None else f"{latency:.1f}", values)
+    return table
+
+
+def shown_values(values: dict[str, Any]) -> str:
+    """Values by place, in short."""
+    return ", ".join(f"{place}={_short(value)}" for place, value in values.items())
+
+
+def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
+    metric = log.search.metric
+    done = trial["epochs"][-1] if trial["epochs"] else None
+    figure = trial["metrics"] or done or {}
+    student = log.recipe.student
+    epochs = trial["values"].get("student.epochs", student.epochs if student is not None else 0)
+    return (
+        str(trial["number"]),
+        trial["state"],
+        f"{done['epoch'] if done else 0}/{epochs}",
+        f"{figure[metric]:.2f}" if metric in figure else NOTHING,
+    )
+
+
+def _best(log: SearchLog) -> str:
+    number = log.values["best"]
+    return NOTHING if number is None else f"{log.trials[number]['metrics'][log.search.metric]:.2f} (trial {number})"
+
+
+def _line(trial: str, state: str, epoch: str, metric: str, best: str, told: str) -> str:
+    return f"    {trial:>5}  {state:<8}  {epoch:>7}  {metric:>11}  {best:<18}  {told}".rstrip()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict | list):
+        return yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True).strip()
+    return str(value)

@@ -1,0 +1,63 @@
+"""What a trial does in its Ray process, which is itself the trial's first worker."""
+
+import json
+import os
+from typing import Any
+
+# A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
+EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
+
+
+def order(number: int, values: dict[str, Any], told: list[dict[str, float]]) -> dict[str, Any]:
+    """A trial's configuration for Tune. As text, since Tune would take a value apart that is a section."""
+    return {"number": number, "order": json.dumps({"values": values, "told": told})}
+
+
+def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, workers: int, gpu: bool) -> None:
+    """Run a trial and report to Tune. base: the resolved recipe; folder: in which `distil` was started."""
+    os.chdir(folder)  # Tune moves into a folder of its own
+    if not gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of a trial that asked for none
+    from launch.quiet import be_quiet, quiet_transformers
+
+    be_quiet()
+    quiet_transformers()
+    from ray import tune
+
+    from framework.errors import DistilError
+    from framework.recipe_file import recipe_from_values
+    from framework.search.recipes import varied
+    from framework.search.trial import run_trial
+    from launch.search_group import trainer_group
+
+    recipe = recipe_from_values(base, "search")
+    assert recipe.search is not None
+    metric = recipe.search.metric
+    given = json.loads(config["order"])
+
+    def tell(row: dict[str, float]) -> None:
+        tune.report({EPOCH: row["epoch"], SCORE: row[metric], "row": row})
+
+    # What was told before a restart is told again, so that the scheduler knows what it knew.
+    for row in given["told"]:
+        tell(row)
+    told = max((row["epoch"] for row in given["told"]), default=0)
+    with trainer_group(workers, recipe.search.resources.cpus) as train:
+        try:
+            outcome = run_trial(recipe, given["values"], train, tell, told)
+        except DistilError as error:
+            tune.report({REASON: str(error)})
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            tune.report({REASON: "out of memory: lower student.batch_size or micro_batch, or the model's size"})
+            return
+    student = varied(recipe, given["values"]).student
+    assert student is not None
+    tune.report({EPOCH: student.epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the GPU has too little memory for what was tried."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()

@@ -1,0 +1,178 @@
+"""The search as Ray Tune sees it: what to try next, when to stop a trial, and what became of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.search import Searcher
+
+from framework.search.log import SearchLog
+from framework.search.recipes import most_epochs
+from framework.search.section import ASHA, Median
+from framework.search.study import study_of
+from launch.interrupt import Interrupt
+from launch.ray_cluster import first_line
+from launch.search_table import SearchTable
+from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
+
+
+class OutOfTime(BaseException):
+    """The search's minutes are over. Not an Exception: at those, Tune waits until every trial has reported once more."""
+
+
+class Trials:
+    """Which trials run, and what became of them; between the log on disk, Optuna and the table."""
+
+    def __init__(self, log: SearchLog, table: SearchTable, concurrent: int) -> None:
+        self._log, self._table, self._concurrent = log, table, concurrent
+        self._study = study_of(log.search, log.trials)
+        self._again = log.unfinished
+        self._running: set[int] = set()
+
+    @property
+    def left(self) -> bool:
+        """Whether there is anything to try."""
+        return bool(self._again) or self._study.size is None or len(self._log.trials) < self._study.size
+
+    def next(self) -> dict[str, Any] | None:
+        """The configuration of the next trial, which counts as running; None while as many as may be do."""
+        if len(self._running) >= self._concurrent:
+            return None
+        if self._again:
+            number = self._again.pop(0)
+        else:
+            number = len(self._log.trials)
+            self._log.add(*self._study.ask(number))
+        self._running.add(number)
+        trial = self._log.trials[number]
+        return order(number, trial["values"], trial["epochs"])
+
+    def begin(self, number: int) -> None:
+        """A trial is running."""
+        self._log.begin(number)
+        self._table.show(number)
+
+    def hear(self, number: int, result: dict[str, Any]) -> None:
+        """What a trial has reported."""
+        if OUTCOME in result:
+            self._log.finish_trial(number, result[OUTCOME])
+        elif REASON in result:
+            self._log.fail(number, result[REASON])
+        elif self._log.epoch(number, result["row"]):
+            self._table.show(number)
+
+    def end(self, number: int) -> None:
+        """A trial has ended; one that has not said how was stopped by the scheduler."""
+        if self._log.trials[number]["state"] == "running":
+            self._log.prune(number)
+        self._leave(number)
+
+    def lose(self, number: int, error: BaseException | None) -> None:
+        """A trial's process was lost, or failed in a way that is not its values' fault, more often than allowed."""
+        found = f" ({type(error).__name__}: {first_line(error)})" if error is not None else ""
+        self._log.lose(number, f"its process was lost or failed{found}; the search tries it again when it goes on")
+        self._leave(number)
+
+    def _leave(self, number: int) -> None:
+        trial = self._log.trials[number]
+        self._running.discard(number)
+        self._study.tell(trial)
+        self._table.show(number)
+
+
+class NextTrial(Searcher):  # type: ignore[misc]
+    """Tune asks it what to try next."""
+
+    def __init__(self, trials: Trials) -> None:
+        super().__init__(metric=SCORE, mode="max")
+        self._trials = trials
+
+    def suggest(self, trial_id: str) -> Any:
+        """See Searcher."""
+        return self._trials.next() if self._trials.left else Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """See Searcher; Listener hears of it too, and knows more."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """See Searcher; everything is in search.json."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See Searcher."""
+
+
+class Listener(Callback):  # type: ignore[misc]
+    """Tune tells it what happens. It also ends the search when it is time, or when someone asked for it."""
+
+    def __init__(self, trials: Trials, log: SearchLog, interrupt: Interrupt) -> None:
+        self._trials, self._log, self._interrupt = trials, log, interrupt
+
+    def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+        """See Callback."""
+        self._interrupt.check()
+        if self._log.out_of_time:
+            raise OutOfTime
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """See Callback."""
+        self._trials.begin(trial.config["number"])
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        """See Callback."""
+        self._trials.hear(trial.config["number"], result)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """See Callback."""
+        self._trials.end(trial.config["number"])
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """See Callback."""
+        self._trials.lose(trial.config["number"], _cause(trial.get_error()))
+
+
+def _cause(error: BaseException | None) -> BaseException | None:
+    """What a trial raised, without what Ray has put around it."""
+    while error is not None and isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
+        error = inner
+    return error
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A trial that has ended, as schedulers know it."""
+
+    trial_id: str
+
+
+def scheduler_for(log: SearchLog) -> TrialScheduler:
+    """The recipe's scheduler, which knows how the trials went that have ended."""
+    settings = log.search.scheduler
+    common: dict[str, Any] = {"time_attr": EPOCH, "metric": SCORE, "mode": "max"}
+    scheduler: TrialScheduler
+    if isinstance(settings, ASHA):
+        scheduler = ASHAScheduler(
+            **common,
+            max_t=most_epochs(log.recipe),
+            grace_period=settings.grace,
+            reduction_factor=settings.reduction,
+            stop_last_trials=False,  # who has come to the last epoch is done
+        )
+    elif isinstance(settings, Median):
+        scheduler = MedianStoppingRule(
+            **common,
+            grace_period=settings.grace,
+            min_samples_required=settings.samples,
+            min_time_slice=float("inf"),  # no trial is paused in favour of another
+        )
+    else:
+        return FIFOScheduler()
+    for trial in log.trials:
+        if trial["state"] in ("finished", "pruned") and trial["epochs"]:
+            past = _Past(f"past-{trial['number']}")
+            rows = [{EPOCH: row["epoch"], SCORE: row[log.search.metric]} for row in trial["epochs"]]
+            scheduler.on_trial_add(None, past)
+            for row in rows:
+                scheduler.on_trial_result(None, past, row)
+            scheduler.on_trial_complete(None, past, rows[-1])
+    return scheduler

@@ -1,0 +1,142 @@
+"""Real searches: one that is left alone, and one that is killed in every way and ends the same."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, start, wait_for
+from tests.tiny import model_of
+
+ENDED = ("finished", "pruned", "failed")
+
+
+def kill_trial(process: "subprocess.Popen[str]") -> None:
+    """Kill the process in which a trial runs."""
+    children = {child: child.cmdline()[:1] for child in psutil.Process(process.pid).children(recursive=True)}
+    found = [child for child, name in children.items() if name and name[0].startswith("ray::ImplicitFunc")]
+    assert found, children
+    for child in found:
+        child.kill()
+
+
+def figures(search: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the trials came to, without times."""
+    return [
+        {
+            **{key: trial[key] for key in ("number", "state", "reason", "parameters", "values", "epochs")},
+            "metrics": timeless(trial["metrics"]),
+            "digests": [seed["digest"] for seed in trial["seeds"]],
+        }
+        for trial in search["trials"]
+    ]
+
+
+def timeless(metrics: dict[str, float] | None) -> dict[str, float]:
+    return {name: value for name, value in (metrics or {}).items() if not name.endswith(("_ms", "seconds"))}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A search that nobody disturbs, and what it prints."""
+    recipe = recipe_file(tmp_path_factory.mktemp("whole"))
+    return recipe, finish(start("search", recipe))
+
+
+def test_a_search_finds_its_best_trial(whole: tuple[Path, str]) -> None:
+    recipe, output = whole
+    folder, search = search_of(recipe)
+    assert search["state"] == "finished"
+    assert "Traceback" not in output
+    states = [trial["state"] for trial in search["trials"]]
+    assert len(states) == 4
+    assert set(states) <= {"finished", "pruned"}
+    finished = [trial for trial in search["trials"] if trial["state"] == "finished"]
+    best = search["trials"][search["best"]]
+    assert best["metrics"]["f1"] == max(trial["metrics"]["f1"] for trial in finished)
+    for trial in search["trials"]:
+        assert [row["epoch"] for row in trial["epochs"]] == list(range(1, len(trial["epochs"]) + 1))
+        assert (trial["state"] == "finished") == (len(trial["epochs"]) == 5)
+    assert output.count("collect signals of teacher") == 1
+    assert f"best: trial {best['number']}, f1 {best['metrics']['f1']:.2f}" in output
+    assert (folder / "best.yaml").is_file()
+
+
+def test_the_best_recipe_runs_as_it_is_and_its_student_answers(whole: tuple[Path, str], tmp_path: Path) -> None:
+    folder, search = search_of(whole[0])
+    printed = subprocess.run(
+        [*DISTIL, "best", str(folder), "--to", str(tmp_path / "student")], capture_output=True, text=True, check=True
+    )
+    (tmp_path / "best.yaml").write_text(printed.stdout)
+    output = finish(start("run", tmp_path / "best.yaml", "baselines=[]"))
+    assert all(line.endswith("done already") for line in output.splitlines() if line.startswith("["))
+    (run,) = set(folder.parent.glob("found-*/results.json")) - {folder / "results.json"}
+    best = search["trials"][search["best"]]
+    assert model_of(json.loads(run.read_text()), "student")["evaluation"]["f1"] == best["metrics"]["f1"]
+    assert (tmp_path / "student" / "model.safetensors").is_file()
+
+    again = subprocess.run(
+        [*DISTIL, "best", str(folder), "--to", str(tmp_path / "student")], capture_output=True, text=True
+    )
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+
+
+@pytest.mark.timeout(400)
+def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path)
+    process = start("search", recipe)
+    wait_for(process, 0, "1/5")
+    kill_trial(process)
+    wait_for(process, 1, "1/5")
+    process.kill()
+    process.wait(timeout=60)
+
+    folder, search = search_of(recipe)
+    assert search["state"] == "running"
+    done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
+    process = start("resume", folder)
+    wait_for(process, 2, "1/5")
+    process.send_signal(signal.SIGINT)
+    assert "run the same command again to go on" in finish(process, 130)
+    assert search_of(recipe)[1]["state"] == "failed"
+
+    output = finish(start("search", recipe))
+    _, found = search_of(recipe)
+    assert found["state"] == "finished"
+    assert figures(found) == figures(search_of(whole[0])[1])
+    assert done
+    for number, trial in done.items():
+        assert found["trials"][number] == trial
+        assert not [line for line in output.splitlines() if line.split()[:2] == [str(number), "running"]]
+
+
+def test_a_search_whose_time_is_over_ends_and_takes_up_more_time(whole: tuple[Path, str]) -> None:
+    recipe, _ = whole
+    settings = {**SEARCH, "scheduler": {"kind": "none"}, "searcher": {"kind": "random"}, "trials": None}
+    timed = recipe_file(recipe.parent, search={**settings, "minutes": 0.02}, name="timed")
+    output = finish(start("search", timed), 1)
+    assert "minutes are over" in output
+    assert "give the search more time" in output
+    (path,) = recipe.parent.glob("runs/timed-*/search.json")
+    begun = json.loads(path.read_text())["trials"]
+    assert {trial["state"] for trial in begun} <= {"stopped"}
+
+    output = finish(start("search", timed, "search.minutes=null", "search.trials=1"))
+    trials = json.loads(path.read_text())["trials"]
+    assert [trial["state"] for trial in trials[:1]] == ["finished"]
+    assert [trial["values"] for trial in trials[: len(begun)]] == [trial["values"] for trial in begun]
+
+
+def test_a_run_is_no_search_and_a_search_no_run(whole: tuple[Path, str], tmp_path: Path) -> None:
+    assert f"use `distil search {whole[0]}`" in finish(start("run", whole[0]), 2)
+    assert "has no section `search`" in finish(start("search", whole[0], "search=null"), 2)
+    assert "no search at" in finish(start("best", tmp_path), 2)
+    assert "no run at" in finish(start("resume", tmp_path), 2)
+    assert "student.lr = -1" in finish(
+        start("search", whole[0], "search.space={student.lr: {kind: choice, values: [1e-3, -1]}}"), 2
+    )

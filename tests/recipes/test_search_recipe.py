@@ -1,0 +1,42 @@
+"""The search that ships, with less data, fewer trials and fewer epochs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from framework.recipe_file import load_recipe
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "search_quickstart.yaml"
+SMALLER = [
+    "data.source.examples={train: 96, validation: 24}",
+    "data.splits.train=train[:48]",
+    "teachers.teacher.fine_tune.epochs=1",
+    "student.epochs=2",
+    "search.trials=3",
+]
+
+
+def test_it_searches_from_start_to_best(tmp_path: Path) -> None:
+    assert f"distil search recipes/{RECIPE.name}" in RECIPE.read_text()
+    changed = [f"output={tmp_path}", *SMALLER]
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", "search", str(RECIPE), *changed],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    folder = load_recipe(RECIPE, changed).run_folder
+    search = json.loads((folder / "search.json").read_text())
+    assert search["state"] == "finished"
+    assert len(search["trials"]) == 3
+    best = load_recipe(folder / "best.yaml")
+    assert best.student is not None
+    assert best.student.lr == search["trials"][search["best"]]["values"]["student.lr"]
+    assert {path.name for path in (folder / "plots").iterdir()} >= {"parallel_coordinates.png"}

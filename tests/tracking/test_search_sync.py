@@ -1,0 +1,135 @@
+"""A search in MLflow: parent, trials, pruned ones, the best and its student, pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from framework.run import run
+from framework.search.log import SearchLog
+from framework.search.recipes import trial_recipe
+from framework.search.study import Study
+from framework.search.trial import run_trial
+from framework.tracking_section import Tracking
+from framework.training.in_process import train_in_process
+from tests.tiny import tiny_values
+from tracking.client import open_client
+from tracking.destination import destination_of
+from tracking.mlflow_sync import sync
+
+SPACE = {
+    "student.lr": {"kind": "choice", "values": [0.0005, 0.002]},
+    "losses": {"kind": "choice", "values": [{"hard_label": {}}, {"hard_label": {"weight": 0.5}}]},
+}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """A search whose time was over after a real trial and during the last of three invented ones."""
+    values = tiny_values(
+        tmp_path_factory.mktemp("searched"),
+        teachers=None,
+        baselines=None,
+        losses={"hard_label": {}},
+        search={"space": SPACE, "searcher": {"kind": "grid"}, "scheduler": {"kind": "asha"}},
+    )
+    recipe = recipe_from_values(values, "here")
+    assert recipe.search is not None
+    log, study = SearchLog(recipe, {"git_commit": "c0ffee"}), Study(recipe.search)
+    for number in range(4):
+        log.add(*study.ask(number))
+        log.begin(number)
+    log.finish_trial(0, run_trial(recipe, log.trials[0]["values"], train_in_process, lambda row: None))
+    worse = {**log.trials[0], "metrics": {**log.trials[0]["metrics"], "f1": -1.0}}
+    log.finish_trial(1, {name: worse[name] for name in ("epochs", "metrics", "seeds")})
+    log.epoch(2, {"epoch": 1, "exact_match": 1.0, "f1": 2.0})
+    log.prune(2)
+    log.finish("finished")
+    return recipe
+
+
+def children(client: Any, experiment: str, parent: str) -> dict[str, Any]:
+    runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    return {found.info.run_name: found for found in runs}
+
+
+@pytest.fixture
+def folder(searched: Recipe) -> Iterator[Path]:
+    yield searched.run_folder
+    (searched.run_folder / "tracked.json").unlink(missing_ok=True)
+
+
+def test_a_search_is_a_run_with_a_run_a_trial(searched: Recipe, folder: Path, tmp_path: Path) -> None:
+    tracking = Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    report = sync(folder, tracking, final=True)
+    assert report.run_id is not None
+    client = open_client(destination_of(tracking, folder.parent))
+    parent = client.get_run(report.run_id)
+    runs = children(client, parent.info.experiment_id, report.run_id)
+    assert set(runs) == {"trial-0", "trial-1", "trial-2", "trial-3"}
+    assert {name: found.info.status for name, found in runs.items()} == {
+        "trial-0": "FINISHED",
+        "trial-1": "FINISHED",
+        "trial-2": "FINISHED",
+        "trial-3": "KILLED",
+    }
+    assert {name: found.data.tags.get("pruned") for name, found in runs.items()} == {
+        "trial-0": "false",
+        "trial-1": "false",
+        "trial-2": "true",
+        "trial-3": None,
+    }
+    assert runs["trial-2"].data.metrics["epoch/f1"] == 2.0
+    assert runs["trial-3"].data.params == {"student.lr": "0.002", "losses": '{"hard_label": {"weight": 0.5}}'}
+    curve = client.get_metric_history(runs["trial-0"].info.run_id, "epoch/f1")
+    assert [point.step for point in curve] == [1, 2]
+    assert curve[-1].value == runs["trial-0"].data.metrics["f1"]
+
+    tags = parent.data.tags
+    assert tags["distil.best_trial"] == "0"
+    assert tags["distil.best_run"] == runs["trial-0"].info.run_id
+    assert (folder.parent / tags["distil.best_folder"] / "model.safetensors").is_file()
+    assert parent.data.metrics["best/f1"] == runs["trial-0"].data.metrics["f1"]
+    assert parent.info.status == "FINISHED"
+    files = {file.path for file in client.list_artifacts(report.run_id)}
+    assert {"search.json", "recipe.yaml", "best.yaml", "plots"} <= files
+    plots = {file.path for file in client.list_artifacts(report.run_id, "plots")}
+    assert plots == {"plots/parallel_coordinates.png", "plots/importance.png"}
+
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking.uri)
+    student = mlflow.pyfunc.load_model(tags["distil.best_model"])
+    answer = student.predict([{"question": "Где родилась Анна?", "context": "Анна родилась в Туле."}])
+    assert list(answer.columns) == ["answer", "score", "start", "end"]
+
+
+def test_sending_again_sends_nothing_and_what_goes_on_is_sent(searched: Recipe, folder: Path, tmp_path: Path) -> None:
+    tracking = Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", log_models=False)
+    first = sync(folder, tracking, final=False)
+    again = sync(folder, tracking, final=False)
+    assert (again.params, again.metrics, again.artifacts) == (0, 0, 0)
+
+    log = SearchLog(searched, {})
+    log.begin(3)
+    log.finish("failed")
+    stopped = sync(folder, tracking.model_copy(update={"log_models": True}), final=True)
+    assert (stopped.models, stopped.artifacts) == (0, 1)  # no pictures and no model before it is finished
+    log.begin(3)
+    log.fail(3, "the loss is nan")
+    log.finish("finished")
+    assert sync(folder, tracking, final=False).run_id == first.run_id
+    client = open_client(destination_of(tracking, folder.parent))
+    parent = client.get_run(first.run_id)
+    trial = children(client, parent.info.experiment_id, str(first.run_id))["trial-3"]
+    assert parent.info.status == "FINISHED"
+    assert (trial.info.status, trial.data.tags["distil.reason"]) == ("FAILED", "the loss is nan")
+
+
+def test_the_best_student_is_that_of_a_run_of_its_recipe(searched: Recipe) -> None:
+    log = SearchLog(searched, {})
+    results = run(trial_recipe(searched, log.trials[0]["values"], 0))
+    assert results["models"][0]["digest"] == log.trials[0]["seeds"][0]["digest"]
