@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batches import by_length
+from framework.data.alike import filled_up, in_batches
 from framework.data.windows import Windows
 from framework.device import autocast, default_device
 from framework.models.positions import most_tokens
@@ -32,7 +32,7 @@ def all_logits(
     """Logits of every window, each float32 [H, tokens of the window], in the windows' order.
 
     They are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a window
-    is padded depends on the window alone, and on a GPU, where kernels are chosen by shape, batches are filled up.
+    is padded depends on the window alone, and batches are filled up.
     """
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
     with progress.task(description, len(windows), "windows") as work:
@@ -50,15 +50,16 @@ def _batches(
 
     device = default_device()
     model.to(device).eval()
-    padded = padded_lengths(windows.lengths, most_tokens(model.config))
+    lengths = windows.lengths
+    padded = padded_lengths(lengths, most_tokens(model.config))
+    # Transformers leaves out a mask that hides nothing, and attention is then computed another way.
+    keys = np.stack([padded, padded == lengths], 1)
     with torch.inference_mode(), autocast(device, precision):
-        for length in np.unique(padded)[::-1]:
-            alike = np.flatnonzero(padded == length)
-            for part in by_length(windows.lengths[alike], batch_size):
-                rows = alike[part]
-                asked = rows if device.type == "cpu" else np.resize(rows, batch_size)
-                output = model(**to_device(model_inputs(windows, asked, pad_id, int(length)), device))
-                yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
+        for rows in in_batches(keys, batch_size):
+            length = int(padded[rows[0]])
+            asked = filled_up(rows, length, batch_size, gpu=device.type != "cpu")
+            output = model(**to_device(model_inputs(windows, asked, pad_id, length), device))
+            yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
 
 
 def padded_lengths(lengths: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:

@@ -40,9 +40,3 @@ def micro_batches(batch: Rows, rank: int, workers: int, steps: int) -> Iterator[
     share = batch[rank::workers]
     for part in np.array_split(share, steps):
         yield (part, True) if len(part) else (batch[:1], False)
-
-
-def by_length(lengths: NDArray[np.int64], batch_size: int) -> list[Rows]:
-    """All windows in batches of similar length, the longest first, for inference."""
-    order = np.argsort(-lengths, kind="stable")
-    return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]

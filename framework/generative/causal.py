@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.generative.batches import Rows
+from framework.data.alike import Rows
 from framework.generative.prompts import Ids
 from framework.generative.tensors import padded, prompt_tensors
 from framework.generative.writer import Beams, summed, written

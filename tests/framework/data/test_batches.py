@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.batches import accumulation_steps, by_length, epoch_batches, micro_batches
+from framework.data.batches import accumulation_steps, epoch_batches, micro_batches
 
 sizes = st.lists(st.integers(1, 400), min_size=1, max_size=300).map(lambda lengths: np.asarray(lengths, np.int64))
 
@@ -43,10 +43,3 @@ def test_workers_share_a_batch_out_and_all_take_the_same_steps(size: int, worker
             assert max(len(rows) for rows, _ in parts) <= micro
         seen.extend(row for rows, counts in parts if counts for row in rows.tolist())
     assert sorted(seen) == batch.tolist()
-
-
-@given(sizes, st.integers(1, 50))
-def test_inference_takes_the_longest_first(lengths: np.ndarray, batch_size: int) -> None:
-    order = np.concatenate(by_length(lengths, batch_size))
-    assert sorted(order.tolist()) == list(range(len(lengths)))
-    assert (np.diff(lengths[order]) <= 0).all()
