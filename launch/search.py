@@ -108,10 +108,10 @@ def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> Non
     with ray_cluster(progress):
         concurrent = _concurrent(log)
         table = search_table(log)
-        trials = Trials(log, table, concurrent)
+        trials = Trials(log, table, concurrent, interrupt)
         try:
             if trials.left and not log.out_of_time:
-                _tune(log, trials, concurrent, interrupt)
+                _tune(log, trials)
         except OutOfTime:
             pass
         finally:
@@ -120,7 +120,7 @@ def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> Non
         progress.say(f"the search's {log.search.minutes:g} minutes are over")
 
 
-def _tune(log: SearchLog, trials: Any, concurrent: int, interrupt: Interrupt) -> None:
+def _tune(log: SearchLog, trials: Any) -> None:
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
@@ -139,14 +139,13 @@ def _tune(log: SearchLog, trials: Any, concurrent: int, interrupt: Interrupt) ->
             search_alg=NextTrial(trials),
             scheduler=scheduler_for(log),
             num_samples=-1,
-            max_concurrent_trials=None,
             reuse_actors=workers == 1,  # workers that have lost each other cannot meet again in the same processes
             trial_dirname_creator=lambda trial: f"trial-{trial.config['number']}",
         ),
         run_config=RunConfig(
             name="tune",
             storage_path=str(log.folder),
-            callbacks=[Listener(trials, log, interrupt)],
+            callbacks=[Listener(trials)],
             failure_config=FailureConfig(max_failures=log.recipe.engine.worker_failures),
             verbose=0,
         ),

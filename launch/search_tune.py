@@ -24,11 +24,21 @@ class OutOfTime(BaseException):
 class Trials:
     """Which trials run, and what became of them; between the log on disk, Optuna and the table."""
 
-    def __init__(self, log: SearchLog, table: SearchTable, concurrent: int) -> None:
-        self._log, self._table, self._concurrent = log, table, concurrent
+    def __init__(self, log: SearchLog, table: SearchTable, concurrent: int, interrupt: Interrupt) -> None:
+        self._log, self._table, self._concurrent, self._interrupt = log, table, concurrent, interrupt
         self._study = study_of(log.search, log.trials)
         self._again = log.unfinished
         self._running: set[int] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its settings to disk, where everything is in search.json."""
+        return {}
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt or OutOfTime when the search has to end."""
+        self._interrupt.check()
+        if self._log.out_of_time:
+            raise OutOfTime
 
     @property
     def left(self) -> bool:
@@ -105,14 +115,12 @@ class NextTrial(Searcher):  # type: ignore[misc]
 class Listener(Callback):  # type: ignore[misc]
     """Tune tells it what happens. It also ends the search when it is time, or when someone asked for it."""
 
-    def __init__(self, trials: Trials, log: SearchLog, interrupt: Interrupt) -> None:
-        self._trials, self._log, self._interrupt = trials, log, interrupt
+    def __init__(self, trials: Trials) -> None:
+        self._trials = trials
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
         """See Callback."""
-        self._interrupt.check()
-        if self._log.out_of_time:
-            raise OutOfTime
+        self._trials.check()
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """See Callback."""

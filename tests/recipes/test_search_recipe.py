@@ -14,7 +14,7 @@ SMALLER = [
     "data.source.examples={train: 96, validation: 24}",
     "data.splits.train=train[:48]",
     "teachers.teacher.fine_tune.epochs=1",
-    "student.epochs=2",
+    "student.epochs=3",
     "search.trials=3",
 ]
 

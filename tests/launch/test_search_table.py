@@ -1,0 +1,57 @@
+"""The table of trials: lines for log files, and a live table that Tune's own bookkeeping leaves alone."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from framework.recipe_file import recipe_from_values
+from framework.search.log import SearchLog
+from launch.interrupt import Interrupt
+from launch.search_table import LineTable, LiveTable, trials_table
+from launch.search_trial import OUTCOME, REASON
+from launch.search_tune import Listener, NextTrial, Trials
+from tests.tiny import tiny_values
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> SearchLog:
+    space = {"student.lr": {"kind": "choice", "values": [0.001, 0.002]}}
+    values = tiny_values(tmp_path, search={"space": space, "searcher": {"kind": "grid"}})
+    return SearchLog(recipe_from_values(values, "here"), {})
+
+
+def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str]) -> None:
+    trials = Trials(log, LineTable(log), concurrent=1, interrupt=Interrupt())
+    assert trials.next() is not None
+    assert trials.next() is None  # one is running
+    trials.begin(0)
+    trials.hear(0, {"row": {"epoch": 1, "exact_match": 1.0, "f1": 12.345}})
+    trials.hear(0, {OUTCOME: {"epochs": [], "metrics": {"f1": 40.0}, "seeds": []}})
+    trials.end(0)
+    assert trials.next() is not None
+    trials.begin(1)
+    trials.hear(1, {REASON: "the loss is nan"})
+    trials.end(1)
+    assert not trials.left
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["trial", "state", "epoch", "f1", "best", "so", "far", "values"],
+        ["0", "running", "0/2", "–", "–", "student.lr=0.001"],
+        ["0", "running", "1/2", "12.35", "–"],
+        ["0", "finished", "0/2", "40.00", "40.00", "(trial", "0)"],
+        ["1", "running", "0/2", "–", "40.00", "(trial", "0)", "student.lr=0.002"],
+        ["1", "failed", "0/2", "–", "40.00", "(trial", "0)", "the", "loss", "is", "nan"],
+    ]
+
+
+def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
+    table = LiveTable(log)
+    try:
+        trials = Trials(log, table, concurrent=1, interrupt=Interrupt())
+        trials.next()
+        trials.begin(0)
+        assert pickle.dumps((Listener(trials), NextTrial(trials)))
+    finally:
+        table.end()
+    assert trials_table(log, log.trials).row_count == 1
