@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from framework.recipe_file import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +21,14 @@ SMALLER = [
 ]
 
 
+@pytest.mark.parametrize("name", ["search_quickstart.yaml", "sberquad/search.yaml"])
+def test_it_parses_and_says_what_it_does(name: str) -> None:
+    path = ROOT / "recipes" / name
+    assert load_recipe(path).search is not None
+    assert f"distil search recipes/{name}" in path.read_text()
+
+
 def test_it_searches_from_start_to_best(tmp_path: Path) -> None:
-    assert f"distil search recipes/{RECIPE.name}" in RECIPE.read_text()
     changed = [f"output={tmp_path}", *SMALLER]
     done = subprocess.run(
         [sys.executable, "-m", "launch.cli", "search", str(RECIPE), *changed],
