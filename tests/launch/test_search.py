@@ -61,7 +61,7 @@ def test_a_search_finds_its_best_trial(whole: tuple[Path, str]) -> None:
     for trial in search["trials"]:
         assert [row["epoch"] for row in trial["epochs"]] == list(range(1, len(trial["epochs"]) + 1))
         assert (trial["state"] == "finished") == (len(trial["epochs"]) == 5)
-    assert output.count("collect signals of teacher") == 1
+    assert output.count("] collect signals of teacher") == 1
     assert f"best: trial {best['number']}, f1 {best['metrics']['f1']:.2f}" in output
     assert (folder / "best.yaml").is_file()
 

@@ -108,17 +108,17 @@ class Stubborn(Section):
     """A rule of the user's own that gives the same numbers, whatever is asked."""
 
     rule: str = "my_rules:Stubborn"
-    numbers: list[float]
+    numbers: list[str]
     needs_labels: ClassVar[bool] = False
     needs_f1: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, consultation: Consultation) -> Floats:
-        return np.asarray(self.numbers)
+        return np.asarray(self.numbers, np.float64)
 
 
-@pytest.mark.parametrize("numbers", [[1.0], [0.5, 0.6], [1.5, -0.5], [float("nan"), 1.0]], ids=str)
-def test_weights_that_are_none_are_refused(numbers: list[float]) -> None:
+@pytest.mark.parametrize("numbers", [["1"], ["0.5", "0.6"], ["1.5", "-0.5"], ["nan", "1"]], ids=str)
+def test_weights_that_are_none_are_refused(numbers: list[str]) -> None:
     with pytest.raises(UserError, match=r"'my_rules:Stubborn' weighs .* expected 2 numbers from 0 to 1 with sum 1"):
         source_of(Stubborn(numbers=numbers), SAID).signals(LABELLED, 1.0)
-    assert source_of(Stubborn(numbers=[0.25, 0.75]), SAID).weights(LABELLED).tolist() == [0.25, 0.75]
+    assert source_of(Stubborn(numbers=["0.25", "0.75"]), SAID).weights(LABELLED).tolist() == [0.25, 0.75]
