@@ -17,12 +17,11 @@ from framework.recipe_file import load_recipe
 from framework.run import run
 from launch.quiet import be_quiet, quiet_transformers
 
-RULES = {
+RULES = {  # without label_aware: the students learn from questions without labels too
     "mean": "{rule: mean}",
     "geometric": "{rule: geometric}",
     "weighted": "{rule: weighted, weights: f1}",
     "confidence": "{rule: confidence}",
-    "label_aware": "{rule: label_aware}",
     "agreement": "{rule: agreement}",
     "sampled": "{rule: sampled}",
 }
