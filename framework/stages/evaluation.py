@@ -35,10 +35,11 @@ def evaluation_stage(
         reader = open_reader(source, reading)
         predictions = reader.predict(examples, context.progress, f"evaluate {name}")
         write_json(folder / "predictions.json", predictions)
+        alone = reader if reading == one_by_one else open_reader(source, one_by_one)
         return {
             "parameters": reader.parameters,
             "evaluation": _scores(context, predictions),
-            "latency": _latency(context, Answerer(open_reader(source, one_by_one), one_by_one)),
+            "latency": _latency(context, Answerer(alone, one_by_one)),
         }
 
     inputs = {"model": model.digest, "windows": windows.model_dump(), "own": own, **_inputs(context)}

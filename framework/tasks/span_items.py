@@ -26,12 +26,23 @@ def span_items(
 ) -> TrainingItems:
     """Items of all windows, with signals at each temperature: read now if they are `at_hand`, else when needed."""
     positions = np.full((len(windows), 2), -1, np.int32)
-    for row, number in enumerate(windows.example):
-        positions[row] = _gold(examples[number], _Window.of(windows, row, examples[number]))
+    read: list[_Read] = []
+    bounds = windows.of_examples(len(examples))
+    for number, example in enumerate(examples):
+        said = _said(signals, example, temperatures) if signals is not None and at_hand else {}
+        for row in range(bounds[number], bounds[number + 1]):
+            window = _Window.of(windows, row, example)
+            positions[row] = _gold(example, window)
+            if said:
+                read.append(_read(said, window))
     if signals is None or not temperatures:
         return TrainingItems(windows, positions, None, pad_id)
-    coming = SignalsAsTheyCome(examples, windows, signals, tuple(temperatures))
-    return TrainingItems(windows, positions, _read_all(coming) if at_hand else coming, pad_id)
+    if not at_hand:
+        coming = SignalsAsTheyCome(examples, windows, signals, tuple(temperatures))
+        return TrainingItems(windows, positions, coming, pad_id)
+    alternatives = {t: range(len(sides)) for t, sides in read[0].sides.items()}
+    columns = {t: [_columns(read, t, choice) for choice in choices] for t, choices in alternatives.items()}
+    return TrainingItems(windows, positions, SignalsAtHand(columns), pad_id)
 
 
 def moved_mass(examples: Sequence[Example], windows: Windows, teacher: TeacherSignals) -> float:
@@ -65,6 +76,28 @@ class _Window:
 
 
 @dataclass(frozen=True)
+class _Read:
+    """What a window is taught. token_of: as in _Window; sides: of every temperature all alternatives."""
+
+    token_of: NDArray[np.int32]
+    sides: Mapping[float, Sequence[_Sides]]
+
+
+def _said(
+    source: SignalSource, example: Example, temperatures: Sequence[float]
+) -> Mapping[float, Sequence[SpanSignal]]:
+    return {t: source.signals(example, t) for t in temperatures}
+
+
+def _read(said: Mapping[float, Sequence[SpanSignal]], window: _Window) -> _Read:
+    sides = {
+        t: [read_window(signal, window.characters, window.count) for signal in alternatives]
+        for t, alternatives in said.items()
+    }
+    return _Read(window.token_of, sides)
+
+
+@dataclass(frozen=True)
 class SignalsAsTheyCome:
     """Signals that are read when a batch asks for them, and kept for the next time."""
 
@@ -72,59 +105,28 @@ class SignalsAsTheyCome:
     windows: Windows
     source: SignalSource
     temperatures: tuple[float, ...]
-    _known: dict[int, Mapping[float, list[_Sides]]] = field(default_factory=dict)  # by window; alternatives
+    _known: dict[int, _Read] = field(default_factory=dict)  # by window
 
     def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See WindowSignals."""
         self.source.announce(
-            [
-                [self.examples[self.windows.example[row]] for row in rows if int(row) not in self._known]
-                for rows in batches
-            ]
+            [[self._example(int(row)) for row in rows if int(row) not in self._known] for rows in batches]
         )
 
     def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
         """See WindowSignals."""
-        read = [self.alternatives(int(row)) for row in rows]
-        places = [self._window(int(row)).token_of for row in rows]
-        return {t: columns([found[t][choice % len(found[t])] for found in read], places) for t in self.temperatures}
+        read = [self._of(int(row)) for row in rows]
+        return {t: _columns(read, t, choice) for t in self.temperatures}
 
-    def alternatives(self, row: int) -> Mapping[float, list[_Sides]]:
-        """Every alternative of a window at every temperature."""
+    def _of(self, row: int) -> _Read:
         if row not in self._known:
-            window, example = self._window(row), self.examples[self.windows.example[row]]
-            self._known[row] = {
-                t: [_sides(signal, window) for signal in self.source.signals(example, t)] for t in self.temperatures
-            }
+            example = self._example(row)
+            said = _said(self.source, example, self.temperatures)
+            self._known[row] = _read(said, _Window.of(self.windows, row, example))
         return self._known[row]
 
-    def _window(self, row: int) -> _Window:
-        return _Window.of(self.windows, row, self.examples[self.windows.example[row]])
-
-
-def _sides(signal: SpanSignal, window: _Window) -> _Sides:
-    return read_window(signal, window.characters, window.count)
-
-
-def _read_all(coming: SignalsAsTheyCome) -> SignalsAtHand:
-    """All windows' signals as columns."""
-    windows, examples = coming.windows, coming.examples
-    read: dict[float, list[list[_Sides]]] = {t: [] for t in coming.temperatures}
-    places = []
-    bounds = windows.of_examples(len(examples))
-    for number, example in enumerate(examples):
-        signals = {t: coming.source.signals(example, t) for t in coming.temperatures}
-        for row in range(bounds[number], bounds[number + 1]):
-            window = _Window.of(windows, row, example)
-            places.append(window.token_of)
-            for t, alternatives in signals.items():
-                read[t].append([_sides(signal, window) for signal in alternatives])
-    return SignalsAtHand(
-        {
-            t: [columns([found[choice] for found in rows], places) for choice in range(len(rows[0]))]
-            for t, rows in read.items()
-        }
-    )
+    def _example(self, row: int) -> Example:
+        return self.examples[int(self.windows.example[row])]
 
 
 def _gold(example: Example, window: _Window) -> tuple[int, int]:
@@ -142,15 +144,20 @@ def _gold(example: Example, window: _Window) -> tuple[int, int]:
     return (null, null) if count in (start, end) else (int(token_of[start]), int(token_of[end]))
 
 
-def columns(masses: Sequence[_Sides], places: Sequence[NDArray[np.int32]]) -> ReadSignals:
-    """Masses of some windows as columns, filled up to the longest with mass 0 on the null position."""
+def _columns(read: Sequence[_Read], temperature: float, choice: int) -> ReadSignals:
+    """Signals of some windows as columns, filled up to the longest with mass 0 on the null position.
+
+    choice: of A alternatives the one numbered so modulo A.
+    """
+    chosen = [of_window.sides[temperature] for of_window in read]
+    masses = [alternatives[choice % len(alternatives)] for alternatives in chosen]
     width = max(len(side.places) for sides in masses for side in sides)
     result = ReadSignals(
         places=np.zeros((len(masses), 2, width), np.int32),
         mass=np.zeros((len(masses), 2, width), np.float32),
         tail=np.zeros((len(masses), 2), np.float32),
     )
-    for row, (sides, token_of) in enumerate(zip(masses, places, strict=True)):
+    for row, (sides, token_of) in enumerate(zip(masses, (of_window.token_of for of_window in read), strict=True)):
         result.places[row] = token_of[-1]
         for head, side in enumerate(sides):
             result.places[row, head, : len(side.places)] = token_of[side.places]
