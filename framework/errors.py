@@ -43,3 +43,8 @@ class TrainingError(DistilError):
 
 class TrackingError(DistilError):
     """A tracking server that did not take what was sent."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without what follows on further lines."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

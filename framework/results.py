@@ -1,10 +1,10 @@
 """What a run found out, on disk: results.json, rewritten after every stage, and the files beside it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.clock import now
 from framework.files import read_json, write_atomic, write_json
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
@@ -29,7 +29,7 @@ class Results:
             "name": recipe.name,
             "run": self.folder.name,
             "state": "running",
-            "started": _now(),
+            "started": now(),
             "finished": None,
             "recipe": recipe.resolved(),
             "provenance": provenance,
@@ -54,7 +54,7 @@ class Results:
     def finish(self, state: str) -> None:
         """Note how the run ended, and write the file."""
         self.values["state"] = state
-        self.values["finished"] = _now()
+        self.values["finished"] = now()
         self.save()
 
     def save(self) -> None:
@@ -197,7 +197,3 @@ def _settings(model: ModelStages) -> dict[str, Any]:
             ensemble = model.teaching.ensemble.model_dump(mode="json")
             flat.update({f"ensemble.{key}": value for key, value in ensemble.items()})
     return flat
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

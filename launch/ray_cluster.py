@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from framework.errors import TrainingError
+from framework.errors import TrainingError, first_line
 from framework.progress import Progress
 
 
@@ -59,8 +59,3 @@ def gpu_count() -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, without what follows on further lines."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from framework.errors import DistilError, TrainingError
+from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
-from launch.ray_cluster import first_line, gpu_count, ray_cluster
+from launch.ray_cluster import gpu_count, ray_cluster
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:

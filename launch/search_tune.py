@@ -7,12 +7,12 @@ from ray.tune import Callback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
+from framework.errors import first_line
 from framework.search.log import SearchLog
 from framework.search.recipes import most_epochs
 from framework.search.section import ASHA, Median
 from framework.search.study import study_of
 from launch.interrupt import Interrupt
-from launch.ray_cluster import first_line
 from launch.search_table import SearchTable
 from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
 

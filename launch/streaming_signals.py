@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from framework.data.example import Example
-from framework.errors import DistilError, TrainingError
+from framework.errors import DistilError, TrainingError, first_line
 from framework.signals.shards import row_key
 from framework.signals.span import SpanSignal
-from launch.ray_cluster import first_line
 
 _Key = tuple[int, int]
 _Batch = dict[_Key, Example]

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError
+from framework.errors import ModelError, first_line
 from framework.models.section import ConfigModel
 from framework.models.special_tokens import tell_special_tokens
 
@@ -24,7 +24,7 @@ def read_config(folder: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # transformers raises whatever its parsers raise
-        raise ModelError(f"no usable config.json in {folder}: {_first_line(error)}") from None
+        raise ModelError(f"no usable config.json in {folder}: {first_line(error)}") from None
 
 
 def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
@@ -57,7 +57,7 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
     try:
         return AutoConfig.for_model(source.architecture, **fields)
     except Exception as error:  # each architecture checks its fields in its own way
-        raise ModelError(f"config of architecture '{source.architecture}': {_first_line(error)}") from None
+        raise ModelError(f"config of architecture '{source.architecture}': {first_line(error)}") from None
 
 
 def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
@@ -74,7 +74,7 @@ def _from_config(task: "ModelKind", config: Any) -> Any:
         return task.model_class().from_config(config, trust_remote_code=False)
     except Exception as error:  # each architecture checks its configuration in its own way
         raise ModelError(
-            f"cannot build a {config.model_type} model for task {task.kind}: {_first_line(error)}"
+            f"cannot build a {config.model_type} model for task {task.kind}: {first_line(error)}"
         ) from None
 
 
@@ -95,7 +95,7 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
                 output_loading_info=True,
             )
         except Exception as error:
-            raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {_first_line(error)}") from None
+            raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
     prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
     body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes))
     if body:
@@ -143,7 +143,7 @@ def copy_layers_config(config: Any, layers: list[int]) -> Any:
         return config.__class__.from_dict(fields)
     except Exception as error:  # each architecture checks its configuration in its own way
         raise ModelError(
-            f"cannot give a {config.model_type} model {len(layers)} layers ({_first_line(error)}); use another kind of student"
+            f"cannot give a {config.model_type} model {len(layers)} layers ({first_line(error)}); use another kind of student"
         ) from None
 
 
@@ -171,7 +171,3 @@ def planned_parameters(task: "ModelKind", config: Any) -> int:
 def _layer_field(config: Any) -> str:
     """The name under which an architecture keeps its number of layers (DistilBERT: n_layers)."""
     return str(getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers"))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

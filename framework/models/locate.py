@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from framework.digest import digest_of_files
-from framework.errors import ModelError
+from framework.errors import ModelError, first_line
 from framework.models.section import FolderModel, HubModel
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
@@ -84,7 +84,7 @@ def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
         if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE:
             raise
         raise ModelError(
-            f"the model '{name}' could not be fetched: {_first_line(error)}. {_how_to_bring(name, revision)}"
+            f"the model '{name}' could not be fetched: {first_line(error)[:160]}. {_how_to_bring(name, revision)}"
         ) from None
 
 
@@ -131,7 +131,3 @@ def _bring_weights(source: HubModel | FolderModel) -> str:
 
 def _name(source: HubModel | FolderModel) -> str:
     return source.id if isinstance(source, HubModel) else source.path
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

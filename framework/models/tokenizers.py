@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError
+from framework.errors import ModelError, first_line
 from framework.models.build import read_config
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
 
@@ -26,7 +26,7 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, **options)
     except Exception as error:  # transformers raises whatever its parsers raise
-        raise ModelError(f"no usable tokenizer in {folder}: {str(error).strip().splitlines()[0][:300]}") from None
+        raise ModelError(f"no usable tokenizer in {folder}: {first_line(error)}") from None
     if not tokenizer.is_fast:
         raise ModelError(
             f"the tokenizer {type(tokenizer).__name__} in {folder} is a slow one: it cannot tell which characters its "

@@ -1,10 +1,10 @@
 """What a search has found out, on disk: search.json, rewritten after every event, and recipe.yaml and best.yaml beside it."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.clock import now
 from framework.errors import StoreError
 from framework.files import read_json, write_atomic, write_json
 from framework.recipe import Recipe
@@ -34,7 +34,7 @@ class SearchLog:
             "name": recipe.name,
             "run": self.folder.name,
             "state": "running",
-            "started": _now(),
+            "started": now(),
             "finished": None,
             "seconds": self._seconds,
             "recipe": recipe.resolved(),
@@ -85,7 +85,7 @@ class SearchLog:
 
     def begin(self, number: int) -> None:
         """A trial is running, for the first time or again."""
-        self.trials[number].update(state="running", reason=None, started=self.trials[number]["started"] or _now())
+        self.trials[number].update(state="running", reason=None, started=self.trials[number]["started"] or now())
         self.save()
 
     def epoch(self, number: int, row: dict[str, float]) -> bool:
@@ -119,7 +119,7 @@ class SearchLog:
         for trial in self.trials:
             if trial["state"] in ("waiting", "running"):
                 trial["state"] = "stopped"
-        self.values.update(state=state, finished=_now())
+        self.values.update(state=state, finished=now())
         self.save()
 
     def save(self) -> None:
@@ -133,7 +133,7 @@ class SearchLog:
         write_json(self.folder / SEARCH, self.values)
 
     def _end(self, number: int, state: str, reason: str | None) -> None:
-        self.trials[number].update(state=state, reason=reason, ended=_now())
+        self.trials[number].update(state=state, reason=reason, ended=now())
         self.save()
 
 
@@ -152,7 +152,3 @@ def read_search(folder: Path) -> dict[str, Any]:
 def recipe_of_trial(recipe: Recipe, trial: dict[str, Any]) -> Recipe:
     """The recipe, without its search, with a trial's values."""
     return varied(recipe, trial["values"])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -22,6 +22,7 @@ from framework.signals.reading import dense, map_characters, read_window
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
 from launch.quiet import be_quiet, quiet_transformers
+from tests.benchmarks.real_input import cut_by_paragraph, from_scratch
 from tracking.report import markdown_table
 
 TOKENIZERS = {
@@ -76,31 +77,18 @@ def main() -> None:
 
 
 def _values(file: Path, epochs: int, output: Path) -> dict[str, Any]:
-    def model(width: int, layers: int) -> dict[str, Any]:
-        config = {
-            "hidden_size": width,
-            "num_hidden_layers": layers,
-            "num_attention_heads": 4,
-            "intermediate_size": 4 * width,
-        }
-        return {"kind": "config", "architecture": "bert", "config": config}
-
     fine_tune = {"lr": 5e-4, "epochs": epochs, "batch_size": 16}
     return {
         "name": "real-tokenizers",
         "output": str(output),
-        "data": {
-            "source": {"kind": "files", "path": str(file)},
-            "cut": {"split": "train", "shares": {"train": 0.8, "dev": 0.2}},
-        },
-        "windows": {"max_length": 384, "doc_stride": 128},
+        **cut_by_paragraph(file),
         "teachers": {
-            name: {"kind": "encoder", "model": model(64, 2), "tokenizer": tokenizer, "fine_tune": fine_tune}
+            name: {"kind": "encoder", "model": from_scratch(64, 2), "tokenizer": tokenizer, "fine_tune": fine_tune}
             for name, tokenizer in TOKENIZERS.items()
         },
         "ensemble": {"rule": "mean"},
         "student": {
-            "model": model(64, 2),
+            "model": from_scratch(64, 2),
             "tokenizer": {"kind": "wordpiece", "vocab_size": 3000},
             **fine_tune,
         },
