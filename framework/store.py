@@ -81,7 +81,7 @@ def make_folder(folder: Path) -> None:
         probe = folder / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except OSError as error:
         raise OutputError(
             f"cannot write into {folder}: {error.strerror}; set `output` to a folder that you may write to"
         ) from None
