@@ -10,6 +10,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint
 
+_user_modules: set[str] = set()
+
 
 @dataclass(frozen=True)
 class ByKind:
@@ -61,8 +63,14 @@ def by_kind(*classes: type[BaseModel], field: str = "kind") -> ByKind:
     return ByKind(choose)
 
 
+def user_modules() -> list[str]:
+    """Top-level modules and packages from which recipes have taken classes of the user's own."""
+    return sorted(_user_modules)
+
+
 def _import(path: str, field: str) -> type[BaseModel]:
     module, _, name = path.partition(":")
+    _user_modules.add(module.partition(".")[0])
     try:
         cls = getattr(importlib.import_module(module), name)
     except Exception as error:  # a module of the user's may raise anything

@@ -33,6 +33,11 @@ class Recipe(Section):
     description: str = ""
     seed: int = Field(default=0, ge=0, description="Of weights, order and dropout, where a section names no other.")
     output: str = Field(default="runs", min_length=1, description="Folder of runs and of everything they share.")
+    storage: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://",
+        description="URI where results are kept as well, such as s3://bucket/folder, for machines that do not share `output`.",
+    )
     data: Data
     task: AnyTask = ExtractiveQA()
     windows: WindowSettings = WindowSettings()
@@ -83,6 +88,7 @@ class Recipe(Section):
         how long a search may last and what it may take."""
         left_out: Any = {
             "output": True,
+            "storage": True,
             "tracking": True,
             "description": True,
             "evaluation": {"during_training"},

@@ -1,13 +1,13 @@
 """Running a recipe, from data to results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from framework.data.load import load_data
+from framework.data.load import Split, load_data
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import RecipeError
 from framework.files import write_atomic
@@ -17,6 +17,7 @@ from framework.results import Results
 from framework.signals.stream import Streamer
 from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context, Stage
+from framework.storage import Storage
 from framework.store import Artifact, Store, make_folder
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
@@ -29,15 +30,18 @@ def prepare(
     train: Trainer = train_in_process,
     stream: Streamer | None = None,
     progress: Progress = SILENT,
+    data: Mapping[str, Split] | None = None,
 ) -> tuple[Context, Graph]:
-    """Load the data and lay out the stages of a recipe; nothing is made yet. Raises UserError."""
+    """Load the data and lay out the stages of a recipe; nothing is made yet. Raises UserError.
+
+    data: the recipe's, if they are at hand.
+    """
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
-    data = load_data(recipe.data, progress)
     context = Context(
         recipe=recipe,
-        data=data,
-        store=Store(Path(recipe.output).absolute() / "store"),
+        data=load_data(recipe.data, progress) if data is None else data,
+        store=store_of(recipe),
         precision=resolve_precision(recipe.engine.precision),
         workers=resolve_workers(recipe.engine.workers),
         train=train,
@@ -45,6 +49,12 @@ def prepare(
         progress=progress,
     )
     return context, build_graph(context)
+
+
+def store_of(recipe: Recipe) -> Store:
+    """The store of a recipe's results."""
+    storage = Storage(recipe.storage) if recipe.storage is not None else None
+    return Store(Path(recipe.output).absolute() / "store", storage)
 
 
 def run(
@@ -64,6 +74,8 @@ def run(
     """
     context, graph = prepare(recipe, train, stream, progress)
     make_folder(recipe.run_folder)
+    if context.store.storage is not None:
+        context.store.storage.check()
     results = Results(context, graph, provenance or {})
     write_atomic(recipe.run_folder / "recipe.yaml", as_yaml(recipe))
     results.save()
@@ -74,15 +86,23 @@ def run(
             results.finish("failed")
             raise
         results.finish("finished")
+    if context.store.storage is not None:
+        context.store.storage.put(recipe.run_folder, recipe.run_folder.name)
     return results.values
 
 
-def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT) -> None:
-    """Run all stages of a recipe that belong to no student: teachers and their signals. Raises as `run` does."""
+def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Progress = SILENT) -> Mapping[str, Split]:
+    """Run all stages of a recipe that belong to no student: teachers and their signals; returns the data.
+
+    Raises as `run` does.
+    """
     context, graph = prepare(recipe, train, progress=progress)
+    if context.store.storage is not None:
+        context.store.storage.check()
     stages = list(graph.shared())
     for number, stage in enumerate(stages, start=1):
         _make(context, stage, f"{number}/{len(stages)}")
+    return context.data
 
 
 def produce(context: Context, stage: Stage) -> Artifact:
@@ -93,7 +113,9 @@ def produce(context: Context, stage: Stage) -> Artifact:
 def _make(context: Context, stage: Stage, place: str) -> Artifact:
     done = context.store.find(stage.kind, stage.inputs)
     context.progress.say(f"[{place}] {stage.title}{': done already' if done else ''}")
-    return done or produce(context, stage)
+    made = done or produce(context, stage)
+    context.store.bring(made.folder)
+    return made
 
 
 def _run_stages(context: Context, graph: Graph, results: Results) -> None:

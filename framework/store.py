@@ -1,5 +1,7 @@
 """Results addressed by the digest of what they depend on. A manifest, written last, says that one is whole."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +12,10 @@ from filelock import FileLock
 
 from framework.digest import digest_of
 from framework.errors import OutputError, StoreError
-from framework.files import read_json, write_json
+from framework.files import write_json
+from framework.storage import Storage
+
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -25,31 +30,40 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Store:
-    """The folder under which results of all runs lie: ``root/kind/digest/``."""
+    """The folder under which results of all runs lie: ``root/kind/digest/``.
+
+    storage: where results are kept as well, for machines that do not share the folder; None: they all do, or there is one.
+    """
 
     root: Path
+    storage: Storage | None = None
 
     def folder(self, kind: str, inputs: dict[str, Any]) -> Path:
         """Where the result made of `inputs` lies, or will lie."""
         return self.root / kind / digest_of({"kind": kind, **inputs})
 
     def find(self, kind: str, inputs: dict[str, Any]) -> Artifact | None:
-        """The finished result made of `inputs`, if there is one. Raises StoreError on a damaged manifest."""
+        """The finished result made of `inputs`, if there is one; `bring` sees to it that it is here.
+
+        Raises StoreError on a damaged manifest.
+        """
         folder = self.folder(kind, inputs)
-        manifest = folder / "manifest.json"
-        if not manifest.exists():
+        content = self._manifest(folder)
+        if content is None:
             return None
         try:
-            facts = read_json(manifest)["facts"]
+            facts = json.loads(content)["facts"]
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{manifest} is damaged ({error}); delete the folder {folder} and run again") from None
+            raise StoreError(
+                f"{folder / _MANIFEST} is damaged ({error}); delete the folder {folder} and run again"
+            ) from None
         return Artifact(folder, folder.name, facts, reused=True)
 
     def produce(self, kind: str, inputs: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artifact:
         """The result made of `inputs`: the finished one, or else made now.
 
         `make` writes into the folder that it is given, may find there what a stopped attempt left, and returns facts
-        for the manifest. Of two runs that need the same result, one makes it and the other waits.
+        for the manifest. Of two runs on a machine that need the same result, one makes it and the other waits.
         """
         found = self.find(kind, inputs)
         if found is not None:
@@ -61,17 +75,55 @@ class Store:
             if found is not None:
                 return found
             facts = make(folder)
-            write_json(
-                folder / "manifest.json",
-                {
-                    "kind": kind,
-                    "digest": folder.name,
-                    "inputs": inputs,
-                    "facts": facts,
-                    "finished": time.time(),
-                },
-            )
+            values = {"kind": kind, "digest": folder.name, "inputs": inputs, "facts": facts, "finished": time.time()}
+            write_json(folder / _MANIFEST, values)
+            self.push(folder, last=_MANIFEST)
         return Artifact(folder, folder.name, facts, reused=False)
+
+    def bring(self, folder: Path) -> Path:
+        """The folder of a result, with its files brought here if another machine has made it. Raises OutputError."""
+        if self.storage is not None and not (folder / _MANIFEST).exists() and self._in_storage(folder):
+            make_folder(folder)
+            with FileLock(folder.with_suffix(".lock")):
+                if not (folder / _MANIFEST).exists():
+                    self.storage.get(self._name(folder), folder, last=_MANIFEST)
+        return folder
+
+    def push(self, path: Path, last: str | None = None) -> None:
+        """Copy a file or a folder of the store to the storage, if there is one; the file `last` after all others."""
+        if self.storage is None:
+            return
+        self.storage.put(path, self._name(path), last)
+
+    def pull(self, path: Path) -> bool:
+        """Bring a file of an unfinished result here as the storage has it; returns whether it has."""
+        return self.storage is not None and self.storage.get_file(self._name(path), path)
+
+    def pull_folder(self, folder: Path) -> None:
+        """Bring what is missing here of a folder of an unfinished result, whose files never change."""
+        if self.storage is None:
+            return
+        make_folder(folder)
+        with FileLock(folder.with_suffix(".pull.lock")):  # whoever makes the result may hold the other one
+            self.storage.get(self._name(folder), folder, missing=True)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or a folder of the store here and in the storage."""
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if self.storage is not None:
+            self.storage.remove(self._name(path))
+
+    def _manifest(self, folder: Path) -> bytes | None:
+        path = folder / _MANIFEST
+        if path.exists():
+            return path.read_bytes()
+        return None if self.storage is None else self.storage.read(self._name(path))
+
+    def _in_storage(self, folder: Path) -> bool:
+        return self.storage is not None and self.storage.exists(self._name(folder / _MANIFEST))
+
+    def _name(self, path: Path) -> str:
+        return f"store/{path.relative_to(self.root).as_posix()}"
 
 
 def make_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from framework.recipe import Recipe
 from framework.run import as_yaml
 from framework.search.recipes import varied
 from framework.search.study import ENDED, best_of, front_of
+from framework.storage import Storage
 from framework.store import make_folder
 
 SEARCH = "search.json"
@@ -20,11 +21,14 @@ class SearchLog:
     """The trials of a search. docs/search.md describes the file."""
 
     def __init__(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
-        """Begin the search of a recipe, or go on with it. Raises StoreError for a damaged file, OutputError."""
+        """Begin the search of a recipe, or go on with it, also with one that the storage knows. Raises StoreError for a damaged file, OutputError."""
         assert recipe.search is not None
         self.recipe, self.search = recipe, recipe.search
         self.folder = recipe.run_folder
         make_folder(self.folder)
+        self._storage = Storage(recipe.storage) if recipe.storage is not None else None
+        if self._storage is not None and not (self.folder / SEARCH).exists():
+            self._storage.get_file(f"{self.folder.name}/{SEARCH}", self.folder / SEARCH)
         before = read_search(self.folder) if (self.folder / SEARCH).exists() else {}
         self.trials: list[dict[str, Any]] = before.get("trials", [])
         self._seconds = float(before.get("seconds", 0.0))
@@ -131,6 +135,10 @@ class SearchLog:
         if best is not None and changed:
             write_atomic(self.folder / "best.yaml", as_yaml(recipe_of_trial(self.recipe, self.trials[best])))
         write_json(self.folder / SEARCH, self.values)
+        if self._storage is not None:
+            for name in ("recipe.yaml", "best.yaml", SEARCH):
+                if (self.folder / name).exists():
+                    self._storage.put(self.folder / name, f"{self.folder.name}/{name}")
 
     def _end(self, number: int, state: str, reason: str | None) -> None:
         self.trials[number].update(state=state, reason=reason, ended=now())

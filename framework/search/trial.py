@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from framework.data.load import Split
 from framework.evaluation.metrics import main_metrics
 from framework.files import read_json_lines
 from framework.recipe import Recipe
@@ -14,18 +15,27 @@ Epoch = dict[str, float]  # epoch, exact_match, f1
 Tell = Callable[[Epoch], None]
 
 
-def run_trial(recipe: Recipe, values: Mapping[str, Any], train: Trainer, tell: Tell, told: int = 0) -> dict[str, Any]:
+def run_trial(
+    recipe: Recipe,
+    values: Mapping[str, Any],
+    train: Trainer,
+    tell: Tell,
+    told: int = 0,
+    data: Mapping[str, Split] | None = None,
+) -> dict[str, Any]:
     """Train and measure the students of a trial; what is done already is taken from the store.
 
     tell: hears of the first student's epochs after those up to `told`, but for the last, whose figures are in what is
-    returned; it may end the trial by raising. Returns `epochs`, `metrics` (means over the seeds) and `seeds`. Raises
+    returned; it may end the trial by raising. data: the recipe's, if they are at hand. Returns `epochs`, `metrics` (means over the seeds) and `seeds`. Raises
     UserError for values that are refused, TrainingError for what cannot be trained.
     """
     assert recipe.search is not None
     students = []
     for place in range(recipe.search.seeds):
         listen = tell if place == 0 else _nobody
-        students.append(_run_student(trial_recipe(recipe, values, place), _heard(train, listen, told)))
+        trial = trial_recipe(recipe, values, place)
+        at_hand = data if trial.data == recipe.data else None
+        students.append(_run_student(trial, _heard(train, listen, told), at_hand))
     epochs = [student.pop("epochs") for student in students]
     return {
         "epochs": epochs[0],
@@ -34,12 +44,12 @@ def run_trial(recipe: Recipe, values: Mapping[str, Any], train: Trainer, tell: T
     }
 
 
-def _run_student(recipe: Recipe, train: Trainer) -> dict[str, Any]:
-    context, graph = prepare(recipe, train)
+def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | None) -> dict[str, Any]:
+    context, graph = prepare(recipe, train, data=data)
     for stage in graph.stages():
         produce(context, stage)
     (student,) = (model for model in graph.models if model.role == "student")
-    folder = student.weights.folder(context.store)
+    folder = student.weights.result(context.store)
     training, found = student.weights.facts(context.store), student.evaluation.facts(context.store)
     latency = found["latency"] or {}
     rows = [row for row in read_json_lines(folder / "history.jsonl") if row["kind"] == "evaluation"]

@@ -30,7 +30,7 @@ def evaluation_stage(
     one_by_one = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, "fp32")
 
     def make(folder: Path) -> dict[str, Any]:
-        source = model.folder(context.store) / "model"
+        source = model.result(context.store) / "model"
         examples = _examples(context)
         reader = open_reader(source, reading)
         predictions = reader.predict(examples, context.progress, f"evaluate {name}")

@@ -82,10 +82,6 @@ def _taught_by(model: ModelStages) -> list[Collection]:
 def build_graph(context: Context) -> Graph:
     """Lay out the stages; nothing runs yet. Raises UserError for models or data that cannot be had."""
     recipe = context.recipe
-    sections: list[Any] = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
-    for section in sections:
-        if isinstance(section.model, HubModel | FolderModel):
-            fetch(section.model, section.tokenizer)
     check_models(recipe)
     teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
     collections = _Collections(context, teachers)
@@ -94,6 +90,10 @@ def build_graph(context: Context) -> Graph:
     if recipe.ensemble is not None:
         ensemble = ensemble_stage(context, _teaching(context, collections, held_out, [recipe.evaluation.split], None))
     students = list(_students(context, teachers, collections, held_out))
+    for model in [*teachers.values(), *students]:
+        section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
+        if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
+            fetch(section.model, section.tokenizer)
     return Graph(
         [*teachers.values(), *students],
         collections.made,

@@ -22,7 +22,7 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         )
 
     def make(folder: Path) -> dict[str, Any]:
-        reader = SignalReader(found.teacher_pass.folder)
+        reader = SignalReader(found.stage.result(context.store))
         signals = [reader.signal(example) for example in labelled]
         predictions = task.predict_from_signals(labelled, signals, unanswerable)
         scores = task.score(labelled, predictions, unanswerable, resamples=100, seed=recipe.seed)

@@ -83,7 +83,7 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
     task = context.recipe.task
 
     def make(folder: Path) -> dict[str, Any]:
-        source = teacher.folder(context.store) / "model"
+        source = teacher.result(context.store) / "model"
         student = copy_layers(task, pretrained_model(task, source, seed=0), model.layers)
         save_model(student, load_tokenizer(source), folder / "model")
         return {"parameters": count_parameters(student)}
@@ -104,7 +104,7 @@ def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer
 
 def _tokenizer_folder(context: Context, model: Any, settings: Any, tokenizer: Stage | None) -> Path:
     if tokenizer is not None:
-        return tokenizer.folder(context.store) / "tokenizer"
+        return tokenizer.result(context.store) / "tokenizer"
     return locate_tokenizer(settings.id, settings.revision) if settings.id is not None else locate(model)
 
 

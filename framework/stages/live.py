@@ -70,4 +70,4 @@ def student_objective(
 
 
 def _folder(context: Context, stage: Stage) -> Path:
-    return stage.folder(context.store) / "model"
+    return stage.result(context.store) / "model"

@@ -57,12 +57,15 @@ def collection(
         hints=tuple(found.teacher_pass.folder for found in hints.values()),
         settings=settings,
     )
-    stage = Stage(title, "signals", inputs, _maker(context, teacher_pass, title))
+    making = _maker(context, teacher_pass, [*models, *(found.stage for found in hints.values())], title)
+    stage = Stage(title, "signals", inputs, making)
     return Collection(name, split, stage, teacher_pass, tuple(hints.values()))
 
 
-def _maker(context: Context, teacher_pass: TeacherPass, title: str) -> Any:
+def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage], title: str) -> Any:
     def make(folder: Path) -> dict[str, Any]:
+        for stage in before:
+            stage.result(context.store)
         opened = cache(teacher_pass.open)  # only if anything is missing
         shown = [SignalReader(hint) for hint in teacher_pass.hints]
 

@@ -56,12 +56,16 @@ class Stage:
         """Where the result lies once it is made."""
         return store.folder(self.kind, self.inputs)
 
+    def result(self, store: Store) -> Path:
+        """The folder of the result, which is made, with its files brought here."""
+        return store.bring(self.folder(store))
+
     def is_done(self, store: Store) -> bool:
-        """Whether the result is there."""
+        """Whether the result is made."""
         return store.find(self.kind, self.inputs) is not None
 
     def facts(self, store: Store) -> dict[str, Any]:
-        """The facts about the result, which has to be there."""
+        """The facts about the result, which has to be made."""
         found = store.find(self.kind, self.inputs)
         assert found is not None, self.title
         return found.facts

@@ -60,7 +60,7 @@ class Teaching:
 
     def source(self, context: Context, streams: Mapping[str, TeacherSignals], blind: bool = False) -> SignalSource:
         """The source over streams, by folder, and over what is stored. blind: labels may not decide about weights."""
-        teachers = self.teachers(streams)
+        teachers = self.teachers(context, streams)
         temperatures = {name: self._temperature(context, name) for name in teachers}
         if self.ensemble is None:
             (name,) = teachers
@@ -69,12 +69,15 @@ class Teaching:
         f1 = {name: float(found["f1"]) for name, found in facts.items()} if self.ensemble.needs_f1 else {}
         return EnsembleSource(self.ensemble, teachers, temperatures, f1, blind)
 
-    def teachers(self, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
+    def teachers(self, context: Context, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
         """Every teacher's signals, streamed or stored."""
         return {
             name: JoinedSignals(
                 [
-                    (found.teacher_pass.examples, streams.get(str(found.teacher_pass.folder)) or _stored(found))
+                    (
+                        found.teacher_pass.examples,
+                        streams.get(str(found.teacher_pass.folder)) or _stored(context, found),
+                    )
                     for found in parts
                 ]
             )
@@ -88,7 +91,8 @@ class Teaching:
         task, source = context.recipe.task, self.source(context, {})
         facts: dict[str, Any] = {
             "moved_mass": {
-                name: task.moved_mass(examples, windows, signals) for name, signals in self.teachers({}).items()
+                name: task.moved_mass(examples, windows, signals)
+                for name, signals in self.teachers(context, {}).items()
             },
             "teacher_temperature": {name: self._temperature(context, name) for name in self.collections},
         }
@@ -103,5 +107,5 @@ class Teaching:
         return float(self.held_out[name].facts(context.store)["temperature"])
 
 
-def _stored(found: Collection) -> SignalReader:
-    return SignalReader(found.teacher_pass.folder)
+def _stored(context: Context, found: Collection) -> SignalReader:
+    return SignalReader(found.stage.result(context.store))

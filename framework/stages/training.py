@@ -1,6 +1,5 @@
 """Stages that train: teachers on labels, students on labels and signals."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
     recipe = context.recipe
 
     def make(folder: Path) -> dict[str, Any]:
-        source = initial.folder(context.store) / "model"
+        source = initial.result(context.store) / "model"
         tokenizer = load_model_tokenizer(source)
         with lesson.begin(tokenizer) as (objective, figures):
             job = TrainingJob(
@@ -50,12 +49,13 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
                 precision=context.precision,
                 workers=context.workers,
                 seed=seed,
+                store=context.store,
                 validation=lesson.validation(tokenizer),
             )
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))
         lesson.note(folder / "model")
-        shutil.rmtree(job.checkpoints, ignore_errors=True)
+        context.store.remove(job.checkpoints)
         return {**summary.as_facts(), **figures}
 
     inputs = {
@@ -71,7 +71,8 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
 
 def _train(context: Context, name: str, job: TrainingJob) -> Any:
     """Train with a bar on the screen and the history on disk."""
-    history = History(job.output / "history.jsonl")
+    context.store.pull(job.history)  # of an attempt on another machine
+    history = History(job.history)
     steps = -(-len(job.objective.lengths) // job.training.batch_size) * job.training.epochs
     done = 0
     with context.progress.task(f"train {name}", steps, "steps") as bar:
@@ -88,3 +89,5 @@ def _train(context: Context, name: str, job: TrainingJob) -> Any:
             return context.train(job, report)
         finally:
             history.close()
+            if job.history.exists():
+                context.store.push(job.history)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from framework.store import Store
 from framework.training.objective import Objective
 from framework.training.section import Engine, Training
 from framework.training.validation import Validation
@@ -14,8 +15,8 @@ from framework.training.validation import Validation
 class TrainingJob:
     """Train the model in `initial` towards `objective`; leave the result in `output`/model, checkpoints beside it.
 
-    precision and workers are what engine's `auto` came to; seed decides order and dropout; validation: measures the
-    model after every epoch, None: nobody does.
+    precision and workers are what engine's `auto` came to; seed decides order and dropout; store: the one that `output` lies
+    in; validation: measures the model after every epoch, None: nobody does.
     """
 
     objective: Objective
@@ -26,12 +27,18 @@ class TrainingJob:
     precision: str
     workers: int
     seed: int
+    store: Store
     validation: Validation | None = None
 
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.output / "checkpoints"
+
+    @property
+    def history(self) -> Path:
+        """File of what was reported; only where reports arrive."""
+        return self.output / "history.jsonl"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
     )
     meter = Meter(list(objective.terms))
     device = default_device()
-    begin = load_checkpoint(engine, meter, job.checkpoints, rank)
+    begin = load_checkpoint(engine, meter, job, rank)
     step, started = begin.step, time.monotonic()
     report(Report("resume", step, step / epoch_steps, total_steps))
     if step and step % epoch_steps == 0:
@@ -69,7 +69,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
             if at_epoch_end:
                 report(Report("epoch", step, step / epoch_steps, total_steps, meter.read_epoch()))
             if step < total_steps and _checkpoint_due(training.checkpoint_every, step, at_epoch_end):
-                save_checkpoint(engine, meter, job.checkpoints, _position(begin, step, started), rank)
+                save_checkpoint(engine, meter, job, _position(begin, step, started), rank)
             if at_epoch_end:
                 # After the checkpoint, which stays for later if whoever hears of the figures ends the training.
                 _validate(engine, job, rank, step, epoch_steps, total_steps, report)

@@ -30,6 +30,7 @@ from framework.signals.source import OneTeacher, TeacherSignals
 from framework.signals.span import SpanSignal
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import Ask, TeacherPass
+from framework.store import Store
 from framework.training.distillation import Distillation
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob
@@ -166,15 +167,17 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
     def train(signals: TeacherSignals, at_hand: bool) -> float:
         pad_id = int(tokenizer.pad_token_id)
         items = recipe.task.training_items(examples, windows, pad_id, OneTeacher(signals), temperatures, at_hand)
+        output = Path(tempfile.mkdtemp(prefix="job-"))
         job = TrainingJob(
             objective=Distillation(recipe.task, items, recipe.losses, seed=0),
             initial=learner,
-            output=Path(tempfile.mkdtemp(prefix="job-")),
+            output=output,
             training=recipe.student,
             engine=recipe.engine,
             precision="fp32",
             workers=1,
             seed=0,
+            store=Store(output),
         )
         marks: list[float] = []
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from framework.errors import StoreError
+from framework.storage import Storage
 from framework.store import Store
 
 
@@ -61,3 +62,41 @@ def test_of_two_processes_one_makes_it_and_the_other_waits(tmp_path: Path) -> No
         assert process.exitcode == 0
     (calls,) = tmp_path.glob("models/*/calls")
     assert calls.read_text() == "x"
+
+
+def test_machines_that_share_no_folder_share_results_by_a_storage(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+
+    def make(folder: Path) -> dict[str, Any]:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "file").write_text("made")
+        return {"found": 7}
+
+    made = here.produce("models", {"seed": 1}, make)
+    found = there.produce("models", {"seed": 1}, make)
+    assert (found.facts, found.reused, found.folder.exists()) == ({"found": 7}, True, False)
+    assert there.bring(found.folder) == tmp_path / "there" / "models" / made.digest
+    assert (found.folder / "inner" / "file").read_text() == "made"
+    assert (found.folder / "manifest.json").read_bytes() == (made.folder / "manifest.json").read_bytes()
+    assert there.find("models", {"seed": 2}) is None
+
+
+def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+    folder = here.folder("models", {})
+    (folder / "part").mkdir(parents=True)
+    for name in ("one", "part/two", "part/three"):
+        (folder / name).write_text(name)
+        here.push(folder / name)
+    other = there.folder("models", {})
+    assert there.pull(other / "one")
+    assert not there.pull(other / "none")
+    there.pull_folder(other / "part")
+    assert sorted(path.name for path in other.rglob("*") if path.suffix != ".lock") == ["one", "part", "three", "two"]
+    there.bring(other)
+    assert not (other / "manifest.json").exists()
+    there.remove(other / "part")
+    assert not (other / "part").exists()
+    assert storage.names(f"store/models/{folder.name}") == ["one"]

@@ -14,6 +14,7 @@ from framework.errors import DataError
 from framework.generative.training import Generation, generation
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
+from framework.store import Store
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob
 from framework.training.section import Engine, Training
@@ -90,7 +91,7 @@ def trained(teacher: Any, initial: Path, output: Path, precision: str = "fp32", 
     items = objective(teacher, initial, QUESTIONS)
     rows: list[Report] = []
     training = Training(lr=3e-3, epochs=4, batch_size=8, log_every=1, **fields)
-    job = TrainingJob(items, initial, output, training, Engine(workers=1, threads=1), precision, 1, 0)
+    job = TrainingJob(items, initial, output, training, Engine(workers=1, threads=1), precision, 1, 0, Store(output))
     train_in_process(job, rows.append)
     return [row.metrics["loss"] for row in rows if row.kind == "step"]
 

@@ -1,0 +1,71 @@
+"""A place that several machines reach."""
+
+from pathlib import Path
+
+import pytest
+
+from framework.errors import OutputError, RecipeError
+from framework.recipe_file import recipe_from_values
+from framework.storage import Storage
+from tests.tiny import tiny_values
+
+
+@pytest.fixture(params=["file", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "file":
+        return Storage(f"file://{tmp_path}/shared")
+    return Storage(f"memory://{tmp_path.name}")  # a file system of fsspec
+
+
+def test_files_and_folders_come_back_as_they_were(storage: Storage, tmp_path: Path) -> None:
+    storage.check()
+    source = tmp_path / "source"
+    (source / "inner").mkdir(parents=True)
+    (source / "inner" / "a.bin").write_bytes(bytes(range(256)))
+    (source / "b.txt").write_text("б")
+    (source / "mine.lock").touch()
+    storage.put(source, "some/place", last="b.txt")
+    assert storage.names("some/place") == ["b.txt", "inner/a.bin"]
+    assert storage.read("some/place/b.txt") == "б".encode()
+    assert storage.exists("some/place/inner/a.bin")
+
+    target = tmp_path / "target"
+    storage.get("some/place", target, last="b.txt")
+    assert (target / "inner" / "a.bin").read_bytes() == bytes(range(256))
+    assert sorted(path.name for path in target.rglob("*") if path.is_file()) == ["a.bin", "b.txt"]
+
+    (source / "b.txt").write_text("another")
+    storage.put(source / "b.txt", "some/place/b.txt")
+    storage.get("some/place", target, missing=True)
+    assert (target / "b.txt").read_text() == "б"
+    assert storage.get_file("some/place/b.txt", target / "b.txt")
+    assert (target / "b.txt").read_text() == "another"
+
+
+def test_what_is_not_there(storage: Storage, tmp_path: Path) -> None:
+    assert storage.read("nothing") is None
+    assert not storage.exists("nothing/at/all")
+    assert storage.names("nothing") == []
+    assert not storage.get_file("nothing", tmp_path / "here")
+    storage.get("nothing", tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+    storage.remove("nothing")
+
+
+def test_files_and_folders_are_removed(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    for name in ("x/one", "x/y/two", "three"):
+        storage.put(tmp_path / "a", name)
+    storage.remove("x")
+    assert storage.names("") == ["three"]
+    storage.remove("three")
+    assert storage.names("") == []
+
+
+def test_what_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for uri in (f"file://{tmp_path}/file/inside", "nosuch://bucket/folder"):
+        with pytest.raises(OutputError, match=f"the storage {uri} cannot be used"):
+            Storage(uri).check()
+    with pytest.raises(RecipeError, match="storage"):
+        recipe_from_values(tiny_values(tmp_path, storage="/mnt/shared"), "here")
