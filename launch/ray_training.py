@@ -4,11 +4,15 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
+from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from launch.carried import pack, unpack
+from launch.home import home_of
 from launch.ray_cluster import gpu_count, ray_cluster
 
 
@@ -31,13 +35,18 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
         reports = Queue(actor_options={"num_cpus": 0})
         trainer = TorchTrainer(
             _work,
-            train_loop_config={"job": ray.put(job), "reports": reports, "threads": threads},
+            train_loop_config={
+                "job": ray.put(pack(job, job.store)),
+                "home": home_of(job.store),
+                "reports": reports,
+                "threads": threads,
+            },
             scaling_config=ScalingConfig(
                 num_workers=job.workers, use_gpu=gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if gpu else {})}
             ),
             run_config=RunConfig(
                 name=f"train-{job.output.name}",
-                storage_path=str(job.output / "ray"),
+                storage_path=ray_storage(job.store, job.output),
                 failure_config=FailureConfig(max_failures=job.engine.worker_failures),
             ),
         )
@@ -46,6 +55,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
                 result = trainer.fit()
             except Exception as error:
                 raise _worded(error, job) from None
+        job.store.pull_folder(job.output / "model")
         summary = result.return_value
         if not isinstance(summary, TrainingSummary):
             raise TrainingError(
@@ -74,7 +84,17 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
         if rank == 0:
             reports.put(row)
 
-    return train(ray.get(config["job"]), rank, context.get_world_size(), report)
+    store = config["home"].here()
+    job = unpack(ray.get(config["job"]), store)
+    summary = train(job, rank, context.get_world_size(), report)
+    if rank == 0:
+        store.push(job.output / "model")
+    return summary
+
+
+def ray_storage(store: Store, folder: Path) -> str:
+    """Where Ray keeps files of its own for work whose result goes to `folder`."""
+    return str(folder / "ray") if store.storage is None else f"{store.storage.uri}/ray/{folder.name}"
 
 
 def _check_resources(workers: int, gpu: bool) -> None:

@@ -4,18 +4,19 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from framework.data.load import Split
 from framework.errors import OutputError, RecipeError, TrainingError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from framework.search.log import SearchLog
-from framework.store import make_folder
+from framework.store import Store, make_folder
 from launch.console import console_progress, table_console
 from launch.interrupt import Interrupt, InterruptibleProgress
 from launch.quiet import be_quiet
@@ -60,10 +61,10 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     with _alone(recipe.run_folder):
         log = SearchLog(recipe, provenance())
         with _logged(log, recipe, progress):
-            run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
+            data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
             _free_gpu()
             log.start_clock()
-            _run_trials(log, progress, interrupt)
+            _run_trials(log, data, progress, interrupt)
     _show(log, progress)
 
 
@@ -98,20 +99,25 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
         log.finish("finished")
 
 
-def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> None:
-    from launch.ray_cluster import ray_cluster
+def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, interrupt: Interrupt) -> None:
+    from framework.run import store_of
+    from launch.home import home_of
+    from launch.ray_cluster import check_machines, ray_cluster
+    from launch.search_resources import check_room
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from launch.search_table import search_table
     from launch.search_tune import OutOfTime, Trials
 
     with ray_cluster(progress):
-        concurrent = _concurrent(log)
+        check_room(log)
+        store = store_of(log.recipe)
+        check_machines(home_of(store))
         table = search_table(log)
-        trials = Trials(log, table, concurrent, interrupt)
+        trials = Trials(log, store, table, interrupt)
         try:
             if trials.left and not log.out_of_time:
-                _tune(log, trials)
+                _tune(log, store, data, trials)
         except OutOfTime:
             pass
         finally:
@@ -120,21 +126,34 @@ def _run_trials(log: SearchLog, progress: Progress, interrupt: Interrupt) -> Non
         progress.say(f"the search's {log.search.minutes:g} minutes are over")
 
 
-def _tune(log: SearchLog, trials: Any) -> None:
+def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) -> None:
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
+    from framework.device import resolve_precision
+    from launch.home import home_of
+    from launch.search_resources import takes, workers_of
     from launch.search_trial import search_trial
     from launch.search_tune import Listener, NextTrial, scheduler_for
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    workers, takes = _workers(log), _takes(log)
-    shutil.rmtree(log.folder / "tune", ignore_errors=True)  # of an attempt before; all that counts is in search.json
+    workers, each = workers_of(log), takes(log)
+    _forget_tune(log, store)
+    base = log.recipe.resolved()
+    # `auto` would look at the machine of each trial, and teachers of another precision are others.
+    base["engine"]["precision"] = resolve_precision(log.recipe.engine.precision)
     trainable = tune.with_parameters(
-        search_trial, base=log.recipe.resolved(), folder=str(Path.cwd()), workers=workers, gpu="GPU" in takes
+        search_trial,
+        base=base,
+        data=data,
+        home=home_of(store),
+        folder=str(Path.cwd()),
+        sources=_sources(log.recipe, store),
+        workers=workers,
+        gpu="GPU" in each,
     )
     tuner = Tuner(
-        tune.with_resources(trainable, tune.PlacementGroupFactory([takes] * workers)),
+        tune.with_resources(trainable, tune.PlacementGroupFactory([each] * workers)),
         tune_config=TuneConfig(
             search_alg=NextTrial(trials),
             scheduler=scheduler_for(log),
@@ -144,7 +163,7 @@ def _tune(log: SearchLog, trials: Any) -> None:
         ),
         run_config=RunConfig(
             name="tune",
-            storage_path=str(log.folder),
+            storage_path=str(log.folder) if store.storage is None else f"{store.storage.uri}/{_tune_folder(log)}",
             callbacks=[Listener(trials)],
             failure_config=FailureConfig(max_failures=log.recipe.engine.worker_failures),
             verbose=0,
@@ -153,34 +172,25 @@ def _tune(log: SearchLog, trials: Any) -> None:
     tuner.fit()
 
 
-def _workers(log: SearchLog) -> int:
-    workers = log.recipe.engine.workers
-    return 1 if workers == "auto" else workers
+def _tune_folder(log: SearchLog) -> str:
+    return f"ray/{log.folder.name}"
 
 
-def _takes(log: SearchLog) -> dict[str, float]:
-    """What each worker of a trial takes."""
-    from launch.ray_cluster import gpu_count
-
-    resources = log.search.resources
-    gpus = float(gpu_count() > 0) if resources.gpus is None else resources.gpus
-    return {"CPU": resources.cpus, **({"GPU": gpus} if gpus else {})}
+def _forget_tune(log: SearchLog, store: Store) -> None:
+    """Remove what Tune wrote in an attempt before; all that counts is in search.json."""
+    shutil.rmtree(log.folder / "tune", ignore_errors=True)
+    if store.storage is not None:
+        store.storage.remove(_tune_folder(log))
 
 
-def _concurrent(log: SearchLog) -> int:
-    """Trials that run at once. Raises TrainingError if not even one can."""
-    import ray
+def _sources(recipe: Recipe, store: Store) -> dict[str, str]:
+    """Folders of models that trials may need on machines that do not see them."""
+    if store.storage is None:
+        return {}
+    from framework.search.recipes import edges, varied
+    from framework.sources import keep_sources
 
-    workers, takes, there = _workers(log), _takes(log), ray.cluster_resources()
-    room = min(int(there.get(kind, 0) / amount) // workers for kind, amount in takes.items())
-    if room < 1:
-        wanted = " and ".join(f"{amount * workers:g} {kind}" for kind, amount in takes.items())
-        found = " and ".join(f"{there.get(kind, 0):g} {kind}" for kind in takes)
-        raise TrainingError(
-            f"a trial takes {wanted} ({workers} worker(s)), but the Ray cluster has {found}; lower search.resources or "
-            "engine.workers, or add nodes"
-        )
-    return min(room, log.search.concurrent or room)
+    return keep_sources([varied(recipe, {place: value}).resolved() for place, value in edges(recipe)], store)
 
 
 def _free_gpu() -> None:

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 from framework.device import cpu_threads
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
+from launch.carried import pack, unpack
+from launch.home import Home
 
 
 @contextmanager
-def trainer_group(workers: int, cpus: float) -> Iterator[Trainer]:
+def trainer_group(workers: int, cpus: float, home: Home) -> Iterator[Trainer]:
     """A trainer with so many workers, each with `cpus` cores; those beyond this process end with the context."""
-    group = _Group(workers, max(1, int(cpus)))
+    group = _Group(workers, max(1, int(cpus)), home)
     try:
         yield group.train
     finally:
@@ -23,8 +26,8 @@ def trainer_group(workers: int, cpus: float) -> Iterator[Trainer]:
 
 
 class _Group:
-    def __init__(self, workers: int, threads: int) -> None:
-        self._workers, self._threads = workers, threads
+    def __init__(self, workers: int, threads: int, home: Home) -> None:
+        self._workers, self._threads, self._home = workers, threads, home
         self._started: list[Any] = []
 
     def train(self, job: TrainingJob, report: ReportTo) -> TrainingSummary:
@@ -34,9 +37,9 @@ class _Group:
         threads = job.engine.threads or self._threads
         answers = []
         if self._workers > 1:
-            kept = ray.put(job)
+            kept = ray.put(pack(job, job.store))
             answers = [peer.train.remote([kept], threads) for peer in self._peers]
-        with cpu_threads(threads):
+        with cpu_threads(threads), watched(answers):
             try:
                 summary = train(job, 0, self._workers, report)
             except RuntimeError:
@@ -69,27 +72,57 @@ class _Group:
             actor = ray.remote(_Peer).options(
                 num_cpus=takes.get("CPU", 0), num_gpus=takes.get("GPU", 0), scheduling_strategy=strategy
             )
-            self._started.append(actor.remote(rank, self._workers, address))
+            self._started.append(actor.remote(rank, self._workers, address, self._home))
         return self._started
+
+
+@contextmanager
+def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
+    """End this process if a worker of which an answer is awaited is lost, and what is done here goes on all the same.
+
+    A process that dies breaks its connections; a machine that is switched off says nothing, and gloo and NCCL would wait for
+    half an hour. notice: seconds left to notice it otherwise.
+    """
+    import ray
+
+    over = threading.Event()
+
+    def watch() -> None:
+        waiting = list(answers)
+        while waiting and not over.is_set():
+            ended, waiting = ray.wait(waiting, timeout=1)
+            for answer in ended:
+                try:
+                    ray.get(answer)
+                except Exception:  # whatever became of it
+                    if not over.wait(notice):
+                        os._exit(1)
+                    return
+
+    threading.Thread(target=watch, name="peers", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 class _Peer:
     """A worker that trains whenever the trial's own process does."""
 
-    def __init__(self, rank: int, workers: int, address: dict[str, str]) -> None:
+    def __init__(self, rank: int, workers: int, address: dict[str, str], home: Home) -> None:
         from launch.quiet import be_quiet, quiet_transformers
 
         os.environ.update(address)
         be_quiet()
         quiet_transformers()
-        self._rank, self._workers = rank, workers
+        self._rank, self._workers, self._home = rank, workers, home
 
     def train(self, given: list[Any], threads: int) -> None:
-        """given: one reference to the TrainingJob."""
+        """given: one reference to the packed TrainingJob."""
         import ray
 
         with cpu_threads(threads):
-            train(ray.get(given[0]), self._rank, self._workers, _nobody)
+            train(unpack(ray.get(given[0]), self._home.here()), self._rank, self._workers, _nobody)
 
 
 def _nobody(row: Report) -> None:

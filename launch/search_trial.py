@@ -2,7 +2,12 @@
 
 import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from framework.data.load import Split
+from launch.home import Home
 
 # A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
 EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
@@ -13,9 +18,23 @@ def order(number: int, values: dict[str, Any], told: list[dict[str, float]]) -> 
     return {"number": number, "order": json.dumps({"values": values, "told": told})}
 
 
-def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, workers: int, gpu: bool) -> None:
-    """Run a trial and report to Tune. base: the resolved recipe; folder: in which `distil` was started."""
-    os.chdir(folder)  # Tune moves into a folder of its own
+def search_trial(
+    config: dict[str, Any],
+    base: dict[str, Any],
+    data: Mapping[str, Split],
+    home: Home,
+    folder: str,
+    sources: Mapping[str, str],
+    workers: int,
+    gpu: bool,
+) -> None:
+    """Run a trial and report to Tune.
+
+    base: the resolved recipe; data: its data; home: of its store; folder: in which `distil` was started, if it is there;
+    sources: the folders of models that were kept in the store, for machines that do not see them.
+    """
+    with suppress(OSError):
+        os.chdir(folder)  # Tune moves into a folder of its own
     if not gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of a trial that asked for none
     from launch.quiet import be_quiet, quiet_transformers
@@ -28,12 +47,16 @@ def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, work
     from framework.recipe_file import recipe_from_values
     from framework.search.recipes import varied
     from framework.search.trial import run_trial
+    from framework.sources import with_sources
     from launch.search_group import trainer_group
 
+    store = home.here()
+    base = {**with_sources(base, sources, store), "output": str(store.root.parent)}
     recipe = recipe_from_values(base, "search")
     assert recipe.search is not None
     metric = recipe.search.metric
     given = json.loads(config["order"])
+    values = with_sources(given["values"], sources, store)
 
     def tell(row: dict[str, float]) -> None:
         tune.report({EPOCH: row["epoch"], SCORE: row[metric], "row": row})
@@ -42,9 +65,9 @@ def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, work
     for row in given["told"]:
         tell(row)
     told = max((row["epoch"] for row in given["told"]), default=0)
-    with trainer_group(workers, recipe.search.resources.cpus) as train:
+    with trainer_group(workers, recipe.search.resources.cpus, home) as train:
         try:
-            outcome = run_trial(recipe, given["values"], train, tell, told)
+            outcome = run_trial(recipe, values, train, tell, told, data)
         except DistilError as error:
             tune.report({REASON: str(error)})
             return
@@ -53,7 +76,7 @@ def search_trial(config: dict[str, Any], base: dict[str, Any], folder: str, work
                 raise
             tune.report({REASON: "out of memory: lower student.batch_size or micro_batch, or the model's size"})
             return
-    student = varied(recipe, given["values"]).student
+    student = varied(recipe, values).student
     assert student is not None
     tune.report({EPOCH: student.epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
 

@@ -12,7 +12,9 @@ from framework.search.log import SearchLog
 from framework.search.recipes import most_epochs
 from framework.search.section import ASHA, Median
 from framework.search.study import study_of
+from framework.store import Store
 from launch.interrupt import Interrupt
+from launch.search_resources import concurrent
 from launch.search_table import SearchTable
 from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
 
@@ -24,8 +26,8 @@ class OutOfTime(BaseException):
 class Trials:
     """Which trials run, and what became of them; between the log on disk, Optuna and the table."""
 
-    def __init__(self, log: SearchLog, table: SearchTable, concurrent: int, interrupt: Interrupt) -> None:
-        self._log, self._table, self._concurrent, self._interrupt = log, table, concurrent, interrupt
+    def __init__(self, log: SearchLog, store: Store, table: SearchTable, interrupt: Interrupt) -> None:
+        self._log, self._store, self._table, self._interrupt = log, store, table, interrupt
         self._study = study_of(log.search, log.trials)
         self._again = log.unfinished
         self._running: set[int] = set()
@@ -47,7 +49,7 @@ class Trials:
 
     def next(self) -> dict[str, Any] | None:
         """The configuration of the next trial, which counts as running; None while as many as may be do."""
-        if len(self._running) >= self._concurrent:
+        if len(self._running) >= concurrent(self._log):
             return None
         if self._again:
             number = self._again.pop(0)
@@ -66,6 +68,8 @@ class Trials:
     def hear(self, number: int, result: dict[str, Any]) -> None:
         """What a trial has reported."""
         if OUTCOME in result:
+            for student in result[OUTCOME]["seeds"]:
+                self._store.bring((self._store.root.parent / student["folder"]).parent)
             self._log.finish_trial(number, result[OUTCOME])
         elif REASON in result:
             self._log.fail(number, result[REASON])

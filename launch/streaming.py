@@ -12,11 +12,14 @@ from framework.data.example import Example
 from framework.errors import TrainingError
 from framework.progress import Progress
 from framework.recipe import Recipe
+from framework.run import store_of
 from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
-from framework.store import make_folder
+from framework.store import Store, make_folder
+from launch.carried import pack
+from launch.home import Home, home_of
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.streaming_signals import StreamedSignals, fetched
 from launch.streaming_teacher import StreamingTeacher
@@ -40,16 +43,18 @@ def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
     if mode == "precomputed" or (mode == "auto" and not fits):
         return None
 
+    store = store_of(recipe)
+
     def stream(passes: Sequence[TeacherPass]) -> AbstractContextManager[Mapping[str, TeacherSignals]]:
         once = {str(teacher_pass.folder): teacher_pass for teacher_pass in passes}
-        return _stream(list(once.values()), workers, recipe.engine.worker_failures, progress)
+        return _stream(list(once.values()), store, workers, recipe.engine.worker_failures, progress)
 
     return stream
 
 
 @contextmanager
 def _stream(
-    passes: Sequence[TeacherPass], workers: int, failures: int, progress: Progress
+    passes: Sequence[TeacherPass], store: Store, workers: int, failures: int, progress: Progress
 ) -> Iterator[Mapping[str, TeacherSignals]]:
     """See Streamer. failures: how often an actor that is lost is started again. Raises TrainingError for what the cluster can never give."""
     import ray
@@ -65,10 +70,15 @@ def _stream(
         _check_room(passes, workers)
         stack.enter_context(cpu_threads(_threads_left(passes)))
         progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
-        actors = {str(one.folder): _start(one, failures) for one in passes}
+        for one in passes:
+            # What a stopped attempt left on either side; from here on only the actor adds to it.
+            store.pull_folder(one.folder)
+            store.push(one.folder)
+        home = home_of(store)
+        actors = {str(one.folder): _start(one, store, home, failures) for one in passes}
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
-            _complete(passes, actors, progress)
+            _complete(passes, store, actors, progress)
         except BaseException:
             # The error that ended the run says more than one from here.
             with suppress(Exception):
@@ -81,14 +91,14 @@ def _stream(
                 ray.kill(actor)
 
 
-def _start(teacher_pass: TeacherPass, failures: int) -> Any:
+def _start(teacher_pass: TeacherPass, store: Store, home: Home, failures: int) -> Any:
     import ray
 
     takes = teacher_pass.teacher.actor
     actor = (
         ray.remote(StreamingTeacher)
         .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=failures, max_task_retries=-1)
-        .remote(replace(teacher_pass, examples=()))
+        .remote(pack(replace(teacher_pass, examples=()), store), takes, home)
     )
     if _missing(teacher_pass):
         actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks
@@ -104,7 +114,7 @@ def _handle(teacher_pass: TeacherPass, actors: Mapping[str, Any]) -> StreamedSig
     )
 
 
-def _complete(passes: Sequence[TeacherPass], actors: Mapping[str, Any], progress: Progress) -> None:
+def _complete(passes: Sequence[TeacherPass], store: Store, actors: Mapping[str, Any], progress: Progress) -> None:
     """Ask about what the student did not ask for, or what was lost with an actor before it was on disk.
 
     Teachers that are shown others' signals come last: then these are on disk.
@@ -112,6 +122,7 @@ def _complete(passes: Sequence[TeacherPass], actors: Mapping[str, Any], progress
     for teacher_pass in sorted(passes, key=lambda one: len(one.hints)):
         name, actor, size = teacher_pass.name, actors[str(teacher_pass.folder)], teacher_pass.settings.shard_size
         fetched(actor.flush.remote(), name)
+        store.pull_folder(teacher_pass.folder)
         while left := _missing(teacher_pass):
             with progress.task(f"ask {name} about the rest", len(left)) as bar:
                 for begin in range(0, len(left), size):
@@ -119,6 +130,7 @@ def _complete(passes: Sequence[TeacherPass], actors: Mapping[str, Any], progress
                     fetched(actor.ask.remote(part, *[None] * len(teacher_pass.hints)), name)
                     bar.advance(len(part))
             fetched(actor.flush.remote(), name)
+            store.pull_folder(teacher_pass.folder)
 
 
 def _missing(teacher_pass: TeacherPass) -> list[Example]:

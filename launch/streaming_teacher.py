@@ -9,6 +9,10 @@ from framework.signals.collect import SignalWriter
 from framework.signals.shards import SignalReader
 from framework.signals.span import SpanSignal
 from framework.signals.teacher_pass import Ask, TeacherPass
+from framework.store import Store, make_folder
+from framework.teachers.section import Actor
+from launch.carried import Carried, unpack
+from launch.home import Home
 
 
 class StreamingTeacher:
@@ -18,9 +22,9 @@ class StreamingTeacher:
     disk yet. Whatever can fail is left to the first call, whose error reaches the caller as it is.
     """
 
-    def __init__(self, teacher_pass: TeacherPass) -> None:
-        """teacher_pass: without its examples. Ray lets go of large arguments, and could not start the actor again."""
-        takes = teacher_pass.teacher.actor
+    def __init__(self, carried: Carried, takes: Actor, home: Home) -> None:
+        """carried: the packed TeacherPass without its examples. Ray lets go of large arguments, and could not start the
+        actor again. takes: what the actor takes; home: of the store."""
         if not takes.gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of an actor that asked for none
         import torch
@@ -30,7 +34,8 @@ class StreamingTeacher:
         be_quiet()
         quiet_transformers()
         torch.set_num_threads(max(1, int(takes.cpus)))
-        self._pass = teacher_pass
+        self._carried, self._home = carried, home
+        self._pushed: set[str] = set()
         self._hints: dict[int, SignalReader] = {}
 
     def signals(self, examples: Sequence[Example], *hints: Sequence[SpanSignal] | None) -> list[SpanSignal]:
@@ -54,6 +59,7 @@ class StreamingTeacher:
             for which, given in enumerate(hints)
         ]
         self._writer.add(part, self._teacher(part, shown))
+        self._push()
 
     def load(self) -> None:
         """Load the teacher, so that the first call waits less."""
@@ -62,14 +68,33 @@ class StreamingTeacher:
     def flush(self) -> None:
         """Write what is waiting."""
         self._writer.flush()
+        self._push()
 
     def _hint(self, which: int) -> SignalReader:
         if which not in self._hints:
             self._hints[which] = SignalReader(self._pass.hints[which])
         return self._hints[which]
 
+    def _push(self) -> None:
+        """Send shards that are new to the storage, if there is one: this actor may not come back to this machine."""
+        for shard in sorted(self._pass.folder.glob("shard-*.arrow")):
+            if shard.name not in self._pushed:
+                self._store.push(shard)
+                self._pushed.add(shard.name)
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._home.here()
+
+    @cached_property
+    def _pass(self) -> TeacherPass:
+        unpacked: TeacherPass = unpack(self._carried, self._store)
+        return unpacked
+
     @cached_property
     def _writer(self) -> SignalWriter:
+        make_folder(self._pass.folder)
+        self._store.pull_folder(self._pass.folder)
         return SignalWriter(self._pass.folder, self._pass.settings)
 
     @cached_property

@@ -1,9 +1,13 @@
 """Trials of several workers: they equal runs of several workers, and outlive the loss of one."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.searching import SEARCH, finish, recipe_file, search_of, start, wait_for
 from tests.tiny import model_of
@@ -33,3 +37,35 @@ def test_a_trial_of_two_workers_equals_a_run_of_two(tmp_path: Path) -> None:
     student = model_of(json.loads(results.read_text()), "student")
     assert student["digest"] == trial["seeds"][0]["digest"]
     assert student["evaluation"]["f1"] == trial["metrics"]["f1"]
+
+
+WAITING = """
+import os, sys, time
+import ray
+from launch.search_group import watched
+
+@ray.remote(num_cpus=0)
+class Peer:
+    def pid(self):
+        return os.getpid()
+    def work(self):
+        time.sleep(60)
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+peer = Peer.remote()
+pid = ray.get(peer.pid.remote())
+with watched([peer.work.remote()], notice=float(sys.argv[1])):
+    os.kill(pid, 9)
+    time.sleep(10 if sys.argv[1] == "0.1" else 1.5)
+"""
+
+
+@pytest.mark.parametrize(("notice", "code"), [("0.1", 1), ("60", 0)])
+def test_who_waits_for_a_worker_that_is_lost_gives_up(notice: str, code: int) -> None:
+    command = [sys.executable, "-c", WAITING, notice]
+    assert (
+        subprocess.run(
+            command, timeout=120, capture_output=True, env={**os.environ, "RAY_AUTH_MODE": "disabled"}
+        ).returncode
+        == code
+    )

@@ -1,0 +1,64 @@
+"""Work carried to another machine, and the store that it finds there."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from framework.errors import TrainingError
+from framework.storage import Storage
+from framework.store import Store
+from launch.carried import pack, unpack
+from launch.home import Home, home_of
+
+
+@dataclass(frozen=True)
+class Work:
+    store: Store
+    made: Path
+    unmade: Path
+    elsewhere: Path
+    text: str
+
+
+def test_paths_into_the_store_become_paths_into_the_store_there(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+
+    def make(folder: Path) -> dict[str, int]:
+        (folder / "model").mkdir()
+        (folder / "model" / "weights").write_text("1")
+        return {}
+
+    made = here.produce("models", {}, make)
+    work = Work(here, made.folder / "model", here.root / "models" / "later", tmp_path, str(made.folder))
+    found = unpack(pack(work, here), there)
+    assert found.store == there
+    assert found.made == there.root / "models" / made.digest / "model"
+    assert (found.made / "weights").read_text() == "1"
+    assert found.unmade == there.root / "models" / "later"
+    assert not found.unmade.exists()
+    assert (found.elsewhere, found.text) == (tmp_path, str(made.folder))
+
+
+def test_a_machine_uses_the_folder_that_it_sees_and_else_one_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISTIL_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    plain = Store(tmp_path / "runs" / "store")
+    kept = Store(plain.root, Storage(f"file://{tmp_path}/shared"))
+    assert home_of(plain).here() == plain
+    assert home_of(kept).here() == kept
+
+    other = uuid.uuid4().hex  # a folder of the same name, but of another machine
+    own = Home(str(plain.root), kept.storage.uri, other).here()
+    assert own.root.is_relative_to(tmp_path / "user" / ".cache" / "distil")
+    assert own.storage == kept.storage
+    with pytest.raises(TrainingError, match="does not see the folder"):
+        Home(str(plain.root), None, other).here()
+
+    monkeypatch.setenv("DISTIL_CACHE", str(tmp_path / "cache"))
+    assert home_of(kept).here().root.is_relative_to(tmp_path / "cache")
+    assert home_of(plain).here() == plain
