@@ -42,7 +42,7 @@ COMMON = {
     "student__log_every": 1,
     "baselines": None,
 }
-TEACHERLESS = {"teachers": None, "losses": {"hard_label": {}}}
+TEACHERLESS: dict[str, Any] = {"teachers": None, "losses": {"hard_label": {}}}
 ALONE: dict[str, dict[str, Any]] = {
     "search": {"search": SEARCH},
     "search of two workers": {"search": SEARCH, "engine__workers": 2, **TEACHERLESS},
