@@ -32,7 +32,11 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/quickstart_seeds.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
 	.venv/bin/python tests/benchmarks/workers.py
+	.venv/bin/python tests/benchmarks/workers.py --distilbert
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py
+	.venv/bin/python tests/benchmarks/search_overhead.py
+	.venv/bin/python tests/benchmarks/schedulers.py
+	.venv/bin/python tests/benchmarks/faults.py
 	.venv/bin/python tests/benchmarks/ensembles.py
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_tokenizers.py $(FILE))

@@ -29,7 +29,7 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         _check_listens(address)
     try:
         ray.init(
-            address=address,
+            address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
             include_dashboard=False if address is None else None,
             logging_level="WARNING",
             log_to_driver=False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.processes import left_by
 from tests.tiny import tiny_values
 
 DISTIL = [sys.executable, "-m", "launch.cli"]
@@ -28,8 +29,8 @@ SEARCH = {
 def recipe_file(folder: Path, name: str = "found", **changes: Any) -> Path:
     """A small recipe with a search."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = tiny_values(folder / "runs", name=name, student__epochs=5, **{"search": SEARCH, **changes})
-    values["student"]["checkpoint_every"] = "epoch"
+    common = {"search": SEARCH, "student__epochs": 5, "student__checkpoint_every": "epoch"}
+    values = tiny_values(folder / "runs", name=name, **{**common, **changes})
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
@@ -45,10 +46,11 @@ def start(*arguments: str | Path) -> "subprocess.Popen[str]":
 
 
 def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    """Wait for its end; returns the rest of what it prints."""
+    """Wait for its end, and for that of all its processes; returns the rest of what it prints."""
     assert process.stdout is not None
     output = process.stdout.read()
     assert process.wait(timeout=60) == code, output
+    assert left_by(process) == []
     return output
 
 

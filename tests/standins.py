@@ -22,7 +22,7 @@ BYTE_TEACHER = "ai-forever/ruRoberta-large"
 WRITERS = ("ai-forever/ruT5-large", "google/mt5-large")
 SBERQUAD = "kuznetsoffandrey/sberquad"
 
-ROWS = {"train": 96, "validation": 32, "test": 16}
+ROWS = {"train": 48, "validation": 16, "test": 8}
 
 _CARD = """---
 dataset_info:

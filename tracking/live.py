@@ -2,6 +2,8 @@
 
 import threading
 import time
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +46,9 @@ class LiveSync:
 
     def __enter__(self) -> Self:
         """Start the thread."""
+        # DeepSpeed imports MLflow as well, and two threads that do so at the same time can end in a deadlock.
+        with suppress(Exception):  # the thread will say what is wrong
+            import_module("mlflow.client")
         self._thread.start()
         return self
 

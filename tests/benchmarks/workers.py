@@ -1,8 +1,11 @@
 """Two Ray workers of one thread each against one: examples a second and the difference of their losses.
 
     .venv/bin/python tests/benchmarks/workers.py [--hidden 256] [--layers 4] [--questions 320]
+    .venv/bin/python tests/benchmarks/workers.py --distilbert [--questions 64]
 
 Both go through Ray, without dropout, over the same batches; the speed is that of all steps after the first quarter.
+`--distilbert` has the sizes of Geotrend/distilbert-base-ru-cased, with random weights, batches of 8, contexts about as long
+as SberQuAD's (750 characters), and a vocabulary that cuts them into about as many tokens (one for 3.5 characters).
 """
 
 import argparse
@@ -10,7 +13,12 @@ import json
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from framework.data.load import load_data
+from framework.data.section import Data
+from framework.models.section import TrainedTokenizer
+from framework.models.tokenizers import train_tokenizer
 from framework.progress import SILENT
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
@@ -18,20 +26,24 @@ from framework.training.job import ReportTo, TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
 from tests.tiny import tiny_values
 
+NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
+
 
 def main() -> None:
     """Train with one and with two workers and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--questions", type=int, default=320)
+    parser.add_argument("--distilbert", action="store_true", help="instead of --hidden and --layers")
+    parser.add_argument("--questions", type=int, default=None, help="320, or 64 of DistilBERT's")
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     be_quiet()
     quiet_transformers()
+    changes = _distilbert(arguments.questions or 64) if arguments.distilbert else _small(arguments)
     ratios = []
     for _ in range(arguments.rounds):
-        rows = {workers: _train(arguments, workers) for workers in (1, 2)}
+        rows = {workers: _train(changes, workers) for workers in (1, 2)}
         speeds = {
             workers: median(row["windows_per_second"] for row in found[len(found) // 4 :])
             for workers, found in rows.items()
@@ -45,22 +57,55 @@ def main() -> None:
         )
 
 
-def _train(arguments: argparse.Namespace, workers: int) -> list[dict[str, float]]:
+def _small(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The recipe with a model of the given size."""
     size = {"dim": arguments.hidden, "n_layers": arguments.layers, "n_heads": 4, "hidden_dim": 4 * arguments.hidden}
-    size |= {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
+    return {
+        "data": _paragraphs(arguments.questions or 320, persons=4, facts=6, fillers=1),
+        "student__model": {"kind": "config", "architecture": "distilbert", "config": {**size, **NO_DROPOUT}},
+    }
+
+
+def _distilbert(questions: int) -> dict[str, Any]:
+    """The recipe with a model of DistilBERT's size, which is made and saved first: its vocabulary exceeds the texts'."""
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    data = _paragraphs(questions, persons=2, facts=8, fillers=2)
+    examples = load_data(Data.model_validate(data))["train"].examples
+    texts = [text for example in examples for text in (example.context, example.question)]
+    tokenizer = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=550), texts)
+    folder = tempfile.mkdtemp(prefix="distilbert-")
+    DistilBertForMaskedLM(DistilBertConfig(vocab_size=14_000, **NO_DROPOUT)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    characters = sum(len(example.context) for example in examples) / len(examples)
+    tokens = sum(len(tokenizer(example.question, example.context)["input_ids"]) for example in examples) / len(examples)
+    print(f"contexts of {characters:.0f} characters, questions and contexts of {tokens:.0f} tokens on average")
+    return {
+        "data": data,
+        "student__model": {"kind": "folder", "path": folder},
+        "student__tokenizer": {"kind": "pretrained"},
+        "student__batch_size": 8,
+        "student__lr": 2e-5,
+        "student__log_every": 1,
+    }
+
+
+def _paragraphs(questions: int, **sizes: int) -> dict[str, Any]:
+    source = {"kind": "synthetic", "examples": {"train": questions, "validation": 24}, **sizes}
+    return {"source": source, "splits": {"train": "train", "dev": "validation"}}
+
+
+def _train(changes: dict[str, Any], workers: int) -> list[dict[str, float]]:
     values = tiny_values(
         Path(tempfile.mkdtemp(prefix="workers-")),
-        data__source__examples={"train": arguments.questions, "validation": 24},
-        data__source__persons=4,
-        data__source__facts=6,
-        data__source__fillers=1,
         windows={"max_length": 384, "doc_stride": 128},
         teachers=None,
         baselines=None,
         losses={"hard_label": None},
-        student__model={"kind": "config", "architecture": "distilbert", "config": size},
         student__epochs=1,
+        student__checkpoint_every=100_000,
         engine__workers=workers,
+        **changes,
     )
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
@@ -70,8 +115,7 @@ def _train(arguments: argparse.Namespace, workers: int) -> list[dict[str, float]
 
     context, graph = prepare(recipe_from_values(values, "workers"), train)
     (model,) = graph.models
-    for stage in (model.tokenizer, model.initial, model.trained):
-        assert stage is not None
+    for stage in model.making:
         artifact = context.store.produce(stage.kind, stage.inputs, stage.make)
     rows = [json.loads(line) for line in (artifact.folder / "history.jsonl").read_text().splitlines()]
     return [row["metrics"] for row in rows if row["kind"] == "step"]

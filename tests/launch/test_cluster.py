@@ -51,7 +51,7 @@ def weights(folder: Path) -> str:
 
 def lost(nodes: list[Node], pattern: str) -> Node:
     """Kill the first node on which such a file appears, and return it."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         for node in nodes:
             if node.has(pattern):

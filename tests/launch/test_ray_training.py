@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -10,10 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from framework.recipe_file import recipe_from_values
+from framework.run import run
+from tests.processes import left_by, ray_workers
 from tests.tiny import figures, tiny_values
 
 RUN = """
@@ -57,23 +57,25 @@ def start(recipe: dict[str, Any]) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        start_new_session=True,
     )
 
 
 def finish(process: "subprocess.Popen[str]") -> dict[str, Any]:
     output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
+    assert left_by(process) == []
     return json.loads(output.splitlines()[-1])
 
 
 @pytest.mark.timeout(400)
 def test_two_workers_train_as_one_and_survive_the_loss_of_one(tmp_path: Path) -> None:
-    one = finish(start(values(tmp_path / "one", workers=1)))
+    one = run(recipe_from_values(values(tmp_path / "one", workers=1), "here"))
     assert recipe_from_values(values(tmp_path / "two", workers=2), "here").engine.workers == 2
 
     process = start(values(tmp_path / "two", workers=2))
     killed: list[int] = []
-    thread = threading.Thread(target=_kill_a_worker, args=(process.pid, tmp_path / "two", killed))
+    thread = threading.Thread(target=_kill_a_worker, args=(tmp_path / "two", killed))
     thread.start()
     two = finish(process)
     thread.join()
@@ -82,17 +84,14 @@ def test_two_workers_train_as_one_and_survive_the_loss_of_one(tmp_path: Path) ->
     expected, found = losses(tmp_path / "one", one), losses(tmp_path / "two", two)
     assert found == pytest.approx(expected, abs=1e-4)
     assert figures(one)["models"][0]["parameters"] == figures(two)["models"][0]["parameters"]
-    assert not [child for child in psutil.Process().children(recursive=True) if "raylet" in child.name()]
 
 
-def _kill_a_worker(driver: int, output: Path, killed: list[int]) -> None:
-    """Kill one of the driver's training workers once there is a checkpoint to go on from."""
+def _kill_a_worker(output: Path, killed: list[int]) -> None:
+    """Kill one of the training workers once there is a checkpoint to go on from."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not killed:
         if any(output.glob("store/models/*/checkpoints/latest.json")):
-            for child in psutil.Process(driver).children(recursive=True):
-                if "RayTrainWorker" in " ".join(child.cmdline()):
-                    os.kill(child.pid, signal.SIGKILL)
-                    killed.append(child.pid)
-                    break
+            for worker in ray_workers("RayTrainWorker")[:1]:
+                worker.kill()
+                killed.append(worker.pid)
         time.sleep(0.01)

@@ -3,25 +3,19 @@
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from launch.cli import app
+from launch.guard import guarded
+from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
 from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, start, wait_for
 from tests.tiny import model_of
 
 ENDED = ("finished", "pruned", "failed")
-
-
-def kill_trial(process: "subprocess.Popen[str]") -> None:
-    """Kill the process in which a trial runs."""
-    children = {child: child.cmdline()[:1] for child in psutil.Process(process.pid).children(recursive=True)}
-    found = [child for child, name in children.items() if name and name[0].startswith("ray::ImplicitFunc")]
-    assert found, children
-    for child in found:
-        child.kill()
 
 
 def figures(search: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,15 +80,25 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(whole: tuple[Path
     assert "exists already" in again.stderr
 
 
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    with lasting_cluster():
+        yield
+
+
 @pytest.mark.timeout(400)
+@pytest.mark.usefixtures("cluster")
 def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path)
     process = start("search", recipe)
     wait_for(process, 0, "1/5")
-    kill_trial(process)
+    (trial,) = ray_workers("ImplicitFunc")
+    trial.kill()
     wait_for(process, 1, "1/5")
     process.kill()
     process.wait(timeout=60)
+    assert left_by(process) == []
+    assert left_in_cluster() == []
 
     folder, search = search_of(recipe)
     assert search["state"] == "running"
@@ -103,9 +107,11 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     wait_for(process, 2, "1/5")
     process.send_signal(signal.SIGINT)
     assert "run the same command again to go on" in finish(process, 130)
+    assert left_in_cluster() == []
     assert search_of(recipe)[1]["state"] == "failed"
 
     output = finish(start("search", recipe))
+    assert left_in_cluster() == []
     _, found = search_of(recipe)
     assert found["state"] == "finished"
     assert figures(found) == figures(search_of(whole[0])[1])
@@ -132,11 +138,19 @@ def test_a_search_whose_time_is_over_ends_and_takes_up_more_time(whole: tuple[Pa
     assert [trial["values"] for trial in trials[: len(begun)]] == [trial["values"] for trial in begun]
 
 
-def test_a_run_is_no_search_and_a_search_no_run(whole: tuple[Path, str], tmp_path: Path) -> None:
-    assert f"use `distil search {whole[0]}`" in finish(start("run", whole[0]), 2)
-    assert "has no section `search`" in finish(start("search", whole[0], "search=null"), 2)
-    assert "no search at" in finish(start("best", tmp_path), 2)
-    assert "no run at" in finish(start("resume", tmp_path), 2)
-    assert "student.lr = -1" in finish(
-        start("search", whole[0], "search.space={student.lr: {kind: choice, values: [1e-3, -1]}}"), 2
-    )
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "RECIPE"], "use `distil search "),
+        (["search", "RECIPE", "search=null"], "has no section `search`"),
+        (["best", "FOLDER"], "no search at"),
+        (["resume", "FOLDER"], "no run at"),
+        (["search", "RECIPE", "search.space={student.lr: {kind: choice, values: [1e-3, -1]}}"], "student.lr = -1"),
+    ],
+)
+def test_a_run_is_no_search_and_a_search_no_run(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"RECIPE": str(recipe_file(tmp_path)), "FOLDER": str(tmp_path)}
+    assert guarded(lambda: app([given.get(word, word) for word in arguments], prog_name="distil")) == 2
+    assert message in capsys.readouterr().err

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.processes import ray_workers
 from tests.searching import SEARCH, finish, recipe_file, search_of, start, wait_for
 from tests.tiny import model_of
 
@@ -21,10 +21,8 @@ def test_a_trial_of_two_workers_equals_a_run_of_two(tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path, search=settings, engine__workers=2, engine__zero_stage=1, **TEACHERLESS)
     process = start("search", recipe)
     wait_for(process, 0, "1/5")
-    children = {child: child.cmdline()[:1] for child in psutil.Process(process.pid).children(recursive=True)}
-    peers = [child for child, name in children.items() if name and name[0].startswith("ray::_Peer")]
-    assert len(peers) == 1
-    peers[0].kill()
+    (peer,) = ray_workers("_Peer")
+    peer.kill()
     output = finish(process)
     assert "Traceback" not in output
     folder, search = search_of(recipe)

@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from framework.data.load import load_data
@@ -26,6 +24,7 @@ from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummar
 from launch.quiet import be_quiet, quiet_transformers
 from launch.streaming import streamer_for
 from launch.training import trainer_for
+from tests.processes import left_in_cluster, ray_workers
 from tests.tiny import tiny_values
 from tests.witness import Witness
 
@@ -45,6 +44,7 @@ def cluster() -> Iterator[None]:
     import ray
 
     ray.init(
+        "local",
         num_cpus=6,
         _system_config={"max_direct_call_object_size": 10_000},  # so that what is small here travels as large things do
         include_dashboard=False,
@@ -54,6 +54,12 @@ def cluster() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(cluster: None) -> Iterator[None]:
+    yield
+    assert left_in_cluster() == []
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +125,16 @@ def passes(settings: Recipe) -> tuple[list[TeacherPass], Streamer]:
     return [found.teacher_pass for found in graph.collections.values()], stream
 
 
-def actors() -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        try:
-            if "StreamingTeacher" in " ".join(child.cmdline()):
-                found.append(child)
-        except psutil.Error:
-            continue
-    return found
+class Kill:
+    """Kills the teacher's process after the second step, and counts."""
+
+    killed = 0
+
+    def __call__(self, step: int) -> None:
+        if step == 2:
+            for actor in ray_workers("StreamingTeacher"):
+                actor.kill()
+                self.killed += 1
 
 
 def signals(output: Path, results: dict[str, Any]) -> list[list[SpanSignal]]:
@@ -183,16 +190,9 @@ def test_streaming_changes_nothing(tmp_path: Path, taught: Path, precomputed: tu
 def test_a_killed_teacher_changes_nothing(
     tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]
 ) -> None:
-    output, killed = copied(taught, tmp_path), []
-
-    def kill(step: int) -> None:
-        if step == 2:
-            for actor in actors():
-                actor.kill()
-                killed.append(actor.pid)
-
+    output, kill = copied(taught, tmp_path), Kill()
     results = streamed(output, kill)
-    assert len(killed) == 1
+    assert kill.killed == 1
     assert_same_run(precomputed, (output, results))
 
 
@@ -210,10 +210,7 @@ def test_a_run_that_failed_goes_on_and_asks_nothing_twice(
         streamed(output, stop, **witness)
     before = log.read_text().split()
     assert 0 < len(before) < QUESTIONS
-    deadline = time.monotonic() + 30
-    while actors() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not actors()
+    assert left_in_cluster() == []
 
     results = streamed(output, **witness)
     asked = log.read_text().split()
@@ -265,11 +262,12 @@ def test_a_teacher_is_shown_what_another_streams_or_has_stored(tmp_path: Path, t
     assert_same_signals(signals(output, again)[1], expected)
 
 
-def test_two_ray_workers_share_a_streaming_teacher(
+def test_two_ray_workers_share_a_streaming_teacher_even_if_it_is_killed(
     tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]
 ) -> None:
-    output = copied(taught, tmp_path)
-    results = streamed(output, workers=2)
+    output, kill = copied(taught, tmp_path), Kill()
+    results = streamed(output, kill, workers=2)
+    assert kill.killed == 1
     assert losses(output, results) == pytest.approx(losses(*precomputed), abs=1e-4)
     assert_same_signals(signals(output, results)[0], signals(*precomputed)[0])
 

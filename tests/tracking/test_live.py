@@ -183,3 +183,17 @@ def test_a_server_that_never_answers_holds_neither_the_run_nor_the_process(run):
     first, warning, error = output.splitlines()
     assert (first, error) == ("the run has done its work", "TimeoutError")
     assert warning.startswith("tracking got nothing through for 1 seconds; the run goes on, results are on disk;")
+
+
+def test_mlflow_is_there_before_another_thread_can_import_it(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from framework.tracking_section import Tracking
+from tracking.live import LiveSync
+
+with LiveSync(Path.cwd(), Tracking(), every=60):
+    print("mlflow.client" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True"]

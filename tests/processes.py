@@ -1,0 +1,89 @@
+"""The processes of distil's commands and of Ray: finding them, killing them, and what is left of them."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import Popen
+
+import psutil
+
+# What Ray itself keeps in a cluster that goes on: processes that wait for work, and servants of its own.
+_OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_AutoscalingCoordinatorActor")
+
+
+def ray_workers(name: str = "") -> list[psutil.Process]:
+    """Ray's workers below this process that are at something of this name."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            (title, *_) = child.cmdline() or [""]
+            if title.startswith(f"ray::{name}") and not title.strip().startswith(_OF_RAY):
+                found.append(child)
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+@contextmanager
+def lasting_cluster() -> Iterator[None]:
+    """A Ray cluster of this process that commands join and that goes on when they end."""
+    import ray
+
+    from launch.quiet import be_quiet
+
+    be_quiet()
+    found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+    before = os.environ.get("RAY_ADDRESS")
+    os.environ["RAY_ADDRESS"] = found.address_info["gcs_address"]
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        os.environ.pop("RAY_ADDRESS")
+        os.environ.update({} if before is None else {"RAY_ADDRESS": before})
+
+
+def left_by(process: "Popen[str]") -> list[str]:
+    """Processes that a command has left running: those of the session that it began, whoever is their parent."""
+    return _after_a_while(lambda: _session(process.pid))
+
+
+def left_in_cluster() -> list[str]:
+    """Workers at something and placement groups in the cluster of this process."""
+    return [*workers_left(), *groups_left()]
+
+
+def workers_left() -> list[str]:
+    """Workers at something in the cluster of this process."""
+    return _after_a_while(lambda: [f"process {worker.pid}" for worker in ray_workers()])
+
+
+def groups_left() -> list[str]:
+    """Placement groups in the cluster of this process."""
+    from ray.util import placement_group_table
+
+    def found() -> list[str]:
+        groups = placement_group_table()
+        return [f"placement group {id}" for id, group in groups.items() if group["state"] != "REMOVED"]
+
+    return _after_a_while(found)
+
+
+def _session(leader: int) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"process {process.pid}: {' '.join(process.cmdline()).strip()}")
+        except (psutil.Error, ProcessLookupError):  # it has just ended
+            continue
+    return found
+
+
+def _after_a_while(found: Callable[[], list[str]], seconds: float = 30) -> list[str]:
+    """What is still found once Ray has had time to notice the end of a process."""
+    deadline = time.monotonic() + seconds
+    while (left := found()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
