@@ -78,7 +78,12 @@ def put_byte_teacher(home: Path, texts: Iterable[str]) -> None:
     tokens, merges = _byte_pairs(texts, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     config = RobertaConfig(
-        vocab_size=len(json.loads(tokens)), max_position_embeddings=514, type_vocab_size=1, pad_token_id=1, bos_token_id=0, **sizes
+        vocab_size=len(json.loads(tokens)),
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=1,
+        bos_token_id=0,
+        **sizes,
     )
     model = _random(RobertaForMaskedLM, config)
     with _Repository(home, "model", BYTE_TEACHER) as files:
