@@ -42,6 +42,6 @@ TABLE = (
     _teacher("ruGPT-3-large", "ai-forever/rugpt3large_based_on_gpt2", (59.57, 79.51, 760), "rugpt3_large.yaml"),
     _teacher("mT5-base", "google/mt5-base", (64.03, 83.40, 390), "mt5_base.yaml"),
     _teacher("mT5-large", "google/mt5-large", (69.63, 87.06, 973), "mt5_large.yaml"),
-    Row("DistilBERT, without distillation", STUDENT, "student", False, 55.65, 76.51, 54, "no_distillation.yaml"),
-    Row("DistilBERT, with distillation", STUDENT, "student", True, 58.57, 78.42, 54, "single_teacher.yaml"),
+    Row("DistilBERT alone", STUDENT, "student", False, 55.65, 76.51, 54, "no_distillation.yaml"),
+    Row("DistilBERT distilled", STUDENT, "student", True, 58.57, 78.42, 54, "single_teacher.yaml"),
 )

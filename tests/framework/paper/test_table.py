@@ -36,5 +36,14 @@ def test_every_recipe_states_the_papers_figures(row: Row) -> None:
     assert f"F1 {row.f1:.2f}" in text
 
 
+@rows
+def test_the_document_has_the_row(row: Row) -> None:
+    figures = f"{row.parameters}M | {row.exact_match:.2f} | {row.f1:.2f} | `{row.recipe}` |"
+    lines = (FOLDER.parents[1] / "docs" / "paper.md").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(f"| {row.name} |")]
+    assert line.endswith(figures)
+    assert row.model in line or row.taught
+
+
 def test_every_model_has_a_published_configuration() -> None:
     assert {row.model for row in TABLE} == set(PUBLISHED)
