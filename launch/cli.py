@@ -72,6 +72,14 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Try a recipe's models with random weights on a few generated questions, and estimate time, memory and disk."""
+    from launch.rehearse import show_rehearsal
+
+    show_rehearsal(recipe, overrides or [])
+
+
+@app.command()
 def evaluate(
     source: Source,
     data: Annotated[Path, typer.Option("--data", help="SQuAD JSON, JSON lines or parquet with answers.")],
