@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from framework.errors import DistilError
 from framework.recipe import Recipe
+from framework.rehearsal.outline import KnownData, known_data, outline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,16 +16,13 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
     """Print models, steps and memory. missing: what is not here, raised again if nothing is published in its place."""
     from rich.table import Table
 
-    from framework.rehearsal.outline import outline, split_sizes
-
     try:
-        sizes, published = split_sizes(recipe)
-        models = outline(recipe, sizes)
+        data = known_data(recipe)
+        models = outline(recipe, data.sizes)
     except DistilError:
         raise missing from None
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
-    counts = ", ".join(f"{name} {size}" for name, size in sizes.items())
-    console.print(f"data: {counts} questions{', as published' if published else ''}", highlight=False)
+    console.print(f"data: {questions(data)}", highlight=False)
     table = Table("model", "role", "configuration", "parameters", "steps", "training memory", "weights", title="models")
     for model in models:
         table.add_row(
@@ -38,3 +36,9 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
         )
     console.print(table)
     console.print(f"the stages are not planned: {missing}", markup=False, highlight=False, soft_wrap=True)
+
+
+def questions(data: KnownData) -> str:
+    """The numbers of questions, in words."""
+    counts = ", ".join(f"{name} {size}" for name, size in data.sizes.items())
+    return f"{counts} questions{'' if data.splits else ', as published'}"

@@ -6,8 +6,11 @@ from pathlib import Path
 from framework.recipe import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
+from framework.signals.section import signal_bytes
 from launch.console import console_progress, table_console
+from launch.outline import questions
 from launch.quiet import be_quiet
+from tracking.report import short_count
 
 COLUMNS = (
     "model",
@@ -25,22 +28,21 @@ _NOTHING = "–"
 
 
 def show_rehearsal(path: Path, overrides: list[str]) -> None:
-    """Rehearse the models of a recipe that fit this machine, and print what the whole recipe takes. Raises UserError."""
+    """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
     be_quiet()
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
-    from framework.rehearsal.outline import outline, split_sizes
+    from framework.rehearsal.outline import known_data, outline
     from framework.rehearsal.rehearse import obstacle, rehearse
     from framework.store import make_folder
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
     progress = console_progress()
-    sizes, published = split_sizes(recipe)
-    models = outline(recipe, sizes)
-    counts = ", ".join(f"{name} {size}" for name, size in sizes.items())
-    progress.say(f"{recipe.name}: {counts} questions{', as published' if published else ''}")
+    data = known_data(recipe)
+    models = outline(recipe, data.sizes)
+    progress.say(f"{recipe.name}: {questions(data)}")
     found: dict[str, Rehearsed] = {}
     output = Path(recipe.output).absolute()
     make_folder(output)
@@ -50,11 +52,11 @@ def show_rehearsal(path: Path, overrides: list[str]) -> None:
         if why:
             continue
         with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
-            found[model.name] = rehearse(recipe, model, Path(folder), progress)
-    _show(recipe, models, found)
+            found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
+    _show(recipe, models, found, generated=data.splits is None)
 
 
-def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed]) -> None:
+def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> None:
     from rich.table import Table
 
     table = Table(title=f"{recipe.name}, rehearsed")
@@ -64,17 +66,15 @@ def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed
         table.add_row(*row_of(recipe, model, found.get(model.name)))
     console = table_console()
     console.print(table)
-    for note in notes(recipe, models, found):
+    for note in notes(recipe, models, found, generated):
         console.print(note, markup=False, highlight=False)
 
 
 def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple[str, ...]:
     """One row of text, under `COLUMNS`; what was not rehearsed is a dash."""
-    from framework.signals.section import signal_bytes
-
     planned = (
         f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
-        f"{model.parameters / 1e6:.0f}M",
+        short_count(model.parameters),
         _gigabytes(model.memory),
     )
     signals = _NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
@@ -92,15 +92,11 @@ def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple
     )
 
 
-def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed]) -> list[str]:
-    """What the table needs said, and the sums of the recipe."""
-    from framework.signals.section import signal_bytes
-
+def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> list[str]:
+    """What the table needs said, and the sums of the recipe. generated: whether the texts were."""
     published = [model.name for model in models if model.published]
-    weights = sum(
-        2 * model.weights if model.trainings else model.weights for model in models if model.role == "teacher"
-    )
-    weights += sum((1 + model.trainings) * model.weights for model in models if model.role == "student")
+    # A model before training, and after each.
+    weights = sum((1 + model.trainings) * model.weights for model in models)
     store = weights + sum(model.asked for model in models) * signal_bytes(recipe.signals)
     left = [model.name for model in models if model.name not in found]
     total = sum(found[model.name].seconds(model) for model in models if model.name in found)
@@ -108,10 +104,16 @@ def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed
     said = [f"In all: {duration(total)} on this machine{without}; {_gigabytes(store)} in the store."]
     if published:
         said.append(f"By published configurations, with random weights: {', '.join(published)}.")
+    if recipe.search is not None:
+        said.append("Of a search, this is one trial.")
+    if generated:
+        said.append(
+            "Texts are generated, as long as SberQuAD's, but of fewer words: real ones take more tokens, and more time."
+        )
     said.append(
-        "Times are of one worker. Memory planned: weights, gradients and moments. At most: all that this process had. Texts are generated, as long as "
-        "SberQuAD's, but of fewer words: real ones take more tokens, and more time. A generator that has learnt nothing writes "
-        "answers as long as they may be: a trained one is quicker. A student's step is one on labels."
+        "Times are of one worker. Memory planned: weights, gradients and moments. At most: all that this process had. "
+        "A generator that has learnt nothing writes answers as long as they may be: a trained one is quicker. A student's "
+        "step is one on labels."
     )
     return said
 

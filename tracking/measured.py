@@ -17,8 +17,8 @@ _PAGE = 1000
 class Measured:
     """A model with its figures.
 
-    run: name of its run's folder; started: of that run, milliseconds since 1970; digest: of its weights; recipe: all of the
-    run's recipe, flattened; settings: of its training; figures: as `content.model_metrics` names them.
+    run: name of its run's folder; started: of that run, milliseconds since 1970; digest: of its weights; recipe: all
+    of the run's recipe, flattened; settings: of its training; figures: as `content.model_metrics` names them.
     """
 
     run: str

@@ -16,8 +16,9 @@ _NORMAL = 1.959964  # half the width of a 95 % interval, in standard errors
 class Figure:
     """A measured figure in percent.
 
-    value: of the latest model or, with several seeds, their mean; difference: from the paper's; standard_error: over the
-    questions (None if the run has no interval to take it from); spread: standard deviation over the seeds, None of one.
+    value: of the latest model or, with several seeds, their mean; difference: from the paper's; standard_error: over
+    the questions (None if the run has no interval to take it from); spread: standard deviation over the seeds, None of
+    one.
     """
 
     value: float
@@ -28,8 +29,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Found:
-    """What was measured of a row. run: the latest; models: how many were trained, of any settings; seeds: of those with the
-    latest one's settings."""
+    """What was measured of a row. run: the latest; models: how many were trained, of any settings; seeds: of those
+    with the latest one's settings."""
 
     run: str
     models: int

@@ -34,8 +34,8 @@ def paper_notes(comparisons: list[Comparison], source: str) -> list[str]:
     """What the table needs said. source: where the runs were read from."""
     notes = [
         f"Read from {source}. EM and F1 in percent; difference: here less the paper. Recipes are in recipes/sberquad/.",
-        "s.e.: standard error over the questions, of EM the binomial one, of F1 a 95% bootstrap interval's half width / 1.96. "
-        "Other seeds come on top of it; of several seeds of the latest settings the mean is shown, and in `runs` their "
+        "s.e.: standard error over the questions, of EM the binomial one, of F1 a 95% bootstrap interval's half width / "
+        "1.96. Other seeds come on top of it; of several seeds of the latest settings the mean is shown, and in `runs` their "
         "standard deviation, EM / F1.",
     ]
     layers = {row.name: PUBLISHED[row.model].output_layer for row, _ in comparisons}

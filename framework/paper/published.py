@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Published:
     """A model as its authors describe it.
 
-    architecture: model_type of transformers; vocabulary: rows of the embedding; tokenizer: its kind; sizes: fields of the
-    configuration that differ from the architecture's defaults; output_layer: parameters of an output layer that the
-    published weights have beside the embedding. Neither the paper nor a model built from the configuration counts it:
-    transformers ties the two unless weights that it loads differ, as those of mT5 do.
+    architecture: model_type of transformers; vocabulary: rows of the embedding; tokenizer: its kind; sizes: fields of
+    the configuration that differ from the architecture's defaults; output_layer: parameters of an output layer that
+    the published weights have beside the embedding. Neither the paper nor a model built from the configuration counts
+    it: transformers ties the two unless weights that it loads differ, as those of mT5 do.
     """
 
     architecture: str

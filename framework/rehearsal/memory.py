@@ -18,8 +18,8 @@ def available_bytes() -> int:
 
 
 class PeakMemory:
-    """The most memory, in bytes, that this process has while the context lasts: of the GPU, or of the machine where there
-    is none, looked at 20 times a second."""
+    """The most memory, in bytes, that this process has while the context lasts: of the GPU, or of the machine where
+    there is none, looked at 20 times a second."""
 
     def __init__(self) -> None:
         self.peak = 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.load import load_data
+from framework.data.load import Split, load_data
 from framework.data.splits import parse_slice
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import MissingDataError
@@ -22,10 +22,10 @@ from framework.training.section import Training
 class ModelOutline:
     """A teacher or the student of a recipe.
 
-    section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration is a
-    published one; trainings: how often it is trained, folds and baselines included; learns, asked, measured: questions of
-    a training, asked for signals, and of an evaluation; memory: bytes of weights, gradients and moments a worker, or of the
-    weights alone of a model that is not trained.
+    section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration
+    is a published one; trainings: how often it is trained, folds and baselines included; learns, asked, measured:
+    questions of a training, asked for signals, and of an evaluation; memory: bytes of weights, gradients and moments a
+    worker, or of the weights alone of a model that is not trained.
     """
 
     name: str
@@ -51,20 +51,30 @@ class ModelOutline:
         return 4 * self.parameters
 
 
-def split_sizes(recipe: Recipe) -> tuple[dict[str, int], bool]:
-    """Questions of every split of the recipe, and whether SberQuAD's published numbers stand for a dataset that is not here.
+@dataclass(frozen=True)
+class KnownData:
+    """What is known of a recipe's data. sizes: questions by split; splits: None where SberQuAD's published numbers
+    stand for a dataset that is not here."""
+
+    sizes: Mapping[str, int]
+    splits: Mapping[str, Split] | None
+
+
+def known_data(recipe: Recipe) -> KnownData:
+    """The recipe's data or, of SberQuAD, at least its size.
 
     Raises MissingDataError for another dataset, or a cut or extra splits of one, that is not here.
     """
     data = recipe.data
     try:
-        return {name: len(split.examples) for name, split in load_data(data).items()}, False
+        splits = load_data(data)
     except MissingDataError:
         slices = {name: parse_slice(text) for name, text in data.splits.items()}
         known = all(part.split in SPLIT_SIZES for part in slices.values()) and not (data.cut or data.extra)
         if getattr(data.source, "id", None) != DATASET or not known:
             raise
-        return {name: len(part.rows(SPLIT_SIZES[part.split])) for name, part in slices.items()}, True
+        return KnownData({name: len(part.rows(SPLIT_SIZES[part.split])) for name, part in slices.items()}, None)
+    return KnownData({name: len(split.examples) for name, split in splits.items()}, splits)
 
 
 def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:

@@ -36,7 +36,7 @@ def test_what_fits_is_rehearsed_and_the_rest_planned(tmp_path: Path, monkeypatch
     overrides = ["student.batch_size=4", "windows.max_length=256"]
     output = distil("rehearse", "single_teacher.yaml", tmp_path / "runs", *overrides)
     assert "train 45328, dev 5036 questions, as published" in output
-    assert "rubert-base: planned only, takes 3.6 GB and activations, of 2.0 GB here" in output
+    assert "rubert-base: planned only, takes about 6.5 GB, of 2.0 GB that are free" in output
     assert "student: rehearsed" in output
     (teacher,) = [line for line in output.splitlines() if line.startswith("│ rubert-base ")]
     (student,) = [line for line in output.splitlines() if line.startswith("│ student x 2 ")]

@@ -9,7 +9,7 @@ from framework.errors import MissingDataError, MissingModelError
 from framework.paper.published import PUBLISHED
 from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
-from framework.rehearsal.outline import ModelOutline, outline, split_sizes
+from framework.rehearsal.outline import ModelOutline, known_data, outline
 
 FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))
@@ -23,9 +23,9 @@ def _no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outlined(name: str, *overrides: str) -> dict[str, ModelOutline]:
     recipe = load_recipe(FOLDER / name, [*overrides, "engine.precision=fp32", "engine.workers=1"])
-    sizes, published = split_sizes(recipe)
-    assert published
-    return {model.name: model for model in outline(recipe, sizes)}
+    data = known_data(recipe)
+    assert data.splits is None
+    return {model.name: model for model in outline(recipe, data.sizes)}
 
 
 @pytest.mark.parametrize("name", RECIPES)

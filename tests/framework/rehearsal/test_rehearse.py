@@ -1,5 +1,6 @@
 """Rehearsals of tiny models that stand for published ones."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from framework.paper.published import PUBLISHED, Published, published_config
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.rehearsal.memory import PeakMemory, available_bytes
-from framework.rehearsal.outline import ModelOutline, outline
+from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
 from framework.rehearsal.rehearse import STEPS, Rehearsed, obstacle, rehearse
 from tests.tiny import tiny_values
 
 SIZES = {"train": 45_328, "dev": 5_036}
+NOT_HERE = KnownData(SIZES, None)
 TINY = {
     "bert": {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
     "t5": {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 4},
@@ -50,7 +52,7 @@ def test_a_teacher_is_trained_asked_and_measured(teacher: str, tmp_path: Path) -
     made = recipe(tmp_path / "runs", teacher)
     model = outline(made, SIZES)[0]
     assert obstacle(model) is None
-    seen = rehearse(made, model, tmp_path / "rehearsal")
+    seen = rehearse(made, model, NOT_HERE, tmp_path / "rehearsal")
     assert min(seen.step, seen.ask, seen.evaluate) > 0
     assert 1 <= seen.windows < 3
     assert 64 < seen.tokens <= 256
@@ -63,7 +65,12 @@ def test_a_teacher_is_trained_asked_and_measured(teacher: str, tmp_path: Path) -
 def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
     made = recipe(tmp_path / "runs", "bert")
     model = outline(made, SIZES)[-1]
-    seen = rehearse(made, model, tmp_path / "rehearsal")
+    data = known_data(made)
+    seen = rehearse(made, model, data, tmp_path / "rehearsal")
+    asked = json.loads((tmp_path / "rehearsal" / "train.json").read_text())
+    of_recipe = {example.context for example in data.splits["train"].examples}  # type: ignore[index]
+    assert len(asked) == STEPS * 4
+    assert {row["context"] for row in asked} <= of_recipe
     assert (seen.ask, model.asked) == (0.0, 0)
     (history,) = (tmp_path / "rehearsal" / "store").glob("models/*/history.jsonl")
     assert history.read_text().count('"kind": "step"') == STEPS
@@ -83,7 +90,7 @@ def test_models_that_do_not_fit_are_only_planned(tmp_path: Path) -> None:
     made = recipe(tmp_path, "bert")
     (teacher, _) = outline(made, SIZES)
     larger = {**vars(teacher), "memory": float(available_bytes())}
-    assert "GB and activations" in str(obstacle(ModelOutline(**larger)))
+    assert "GB that are free" in str(obstacle(ModelOutline(**larger)))
     layers = {"kind": "layers", "teacher": "teacher", "layers": [0]}
     values = made.resolved()
     values["student"] |= {"model": layers}
