@@ -17,10 +17,10 @@ COLUMNS = (
     "parameters, paper / here",
     "EM, paper",
     "EM, here ± s.e.",
-    "EM, difference",
+    "EM, diff.",
     "F1, paper",
     "F1, here ± s.e.",
-    "F1, difference",
+    "F1, diff.",
 )
 _LEFT = 2
 
@@ -33,7 +33,7 @@ def paper_rows(comparisons: list[Comparison]) -> list[tuple[str, ...]]:
 def paper_notes(comparisons: list[Comparison], source: str) -> list[str]:
     """What the table needs said. source: where the runs were read from."""
     notes = [
-        f"Read from {source}. EM and F1 in percent; difference: here less the paper. Recipes are in recipes/sberquad/.",
+        f"Read from {source}. EM and F1 in percent; diff.: here less the paper. Recipes are in recipes/sberquad/.",
         "s.e.: standard error over the questions, of EM the binomial one, of F1 a 95% bootstrap interval's half width / "
         "1.96. Other seeds come on top of it; of several seeds of the latest settings the mean is shown, and in `runs` their "
         "standard deviation, EM / F1.",
@@ -51,7 +51,7 @@ def paper_rich(comparisons: list[Comparison]) -> "Table":
     table = Table(title=TITLE)
     for index, column in enumerate(COLUMNS):
         left = index < _LEFT
-        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+        table.add_column(column.replace(", ", "\n"), justify="left" if left else "right", no_wrap=left)
     for cells in paper_rows(comparisons):
         table.add_row(*cells)
     return table
