@@ -34,8 +34,26 @@ def lasting_cluster() -> Iterator[None]:
 
     be_quiet()
     found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+    with _named(found.address_info["gcs_address"]):
+        yield
+
+
+@contextmanager
+def joined(address: str) -> Iterator[None]:
+    """The cluster at this address, for this process and commands."""
+    import ray
+
+    ray.init(address, logging_level="WARNING", log_to_driver=False)
+    with _named(address):
+        yield
+
+
+@contextmanager
+def _named(address: str) -> Iterator[None]:
+    import ray
+
     before = os.environ.get("RAY_ADDRESS")
-    os.environ["RAY_ADDRESS"] = found.address_info["gcs_address"]
+    os.environ["RAY_ADDRESS"] = address
     try:
         yield
     finally:

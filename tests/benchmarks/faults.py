@@ -3,7 +3,8 @@
     .venv/bin/python tests/benchmarks/faults.py [--only WORD] [--output FOLDER]
 
 All commands join one Ray cluster, which goes on when they end, so that what they leave there can be counted. A process is
-killed while a student is trained, after a checkpoint. Printed is a table, with these columns:
+killed while a student is trained, after a checkpoint. For the last row that is a whole node of a cluster of two, which share
+no disk but a storage. Printed is a table, with these columns:
 
 - results repeated: finished results, such as trials, that were made anew;
 - steps repeated: optimizer steps between the checkpoint and the step that training had come to;
@@ -24,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.files import read_json, read_json_lines
-from tests.processes import groups_left, lasting_cluster, left_by, ray_workers, workers_left
+from tests.clusters import Node, cluster
+from tests.processes import groups_left, joined, lasting_cluster, left_by, ray_workers, workers_left
 from tests.searching import finish, recipe_file, start
 
 Process = subprocess.Popen[str]
@@ -79,6 +81,7 @@ CASES = [
     Case("teacher of a streamed run", "streamed run", 1, worker("StreamingTeacher")),
     Case("worker of a run of two", "run of two workers", 0, worker("RayTrainWorker")),
 ]
+NODE = "node of a search"
 COLUMNS = (
     "killed",
     "at step",
@@ -103,8 +106,14 @@ def main() -> None:
     with lasting_cluster():
         for number, case in enumerate(CASES):
             if arguments.only in case.killed:
-                cells = _row(case, _alone(case.of, output), output / f"killed-{number}")
-                print("| " + " | ".join(cells) + " |", flush=True)
+                _show(_row(case, _alone(case.of, output), output / f"killed-{number}"))
+        alone = _alone("search", output) if arguments.only in NODE else None
+    if alone is not None:
+        _show(_row_of_node(alone, output / "killed-node"))
+
+
+def _show(cells: list[str]) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def _alone(of: str, output: Path) -> Path:
@@ -115,9 +124,9 @@ def _alone(of: str, output: Path) -> Path:
     return folder / "runs" / "store"
 
 
-def _start(of: str, folder: Path) -> Process:
-    changes = ALONE[of]
-    return start("run" if changes["search"] is None else "search", recipe_file(folder, **{**COMMON, **changes}))
+def _start(of: str, folder: Path, **more: Any) -> Process:
+    changes = {**COMMON, **ALONE[of], **more}
+    return start("run" if changes["search"] is None else "search", recipe_file(folder, **changes))
 
 
 def _row(case: Case, alone: Path, folder: Path) -> list[str]:
@@ -145,6 +154,48 @@ def _row(case: Case, alone: Path, folder: Path) -> list[str]:
         str(len(workers_left())),
         str(len(groups_left())),
     ]
+
+
+def _row_of_node(alone: Path, folder: Path) -> list[str]:
+    """As _row, for a node. What is known is in the storage; each node notes the steps of the trainings that it has."""
+    store = folder / "shared" / "store"
+    with cluster(folder, 2) as (address, nodes), joined(address):
+        process = _start("search", folder / "driver", storage=f"file://{folder}/shared")
+        node, model = _node_in_training(nodes, store)
+        node.kill()
+        killed, finished, step = time.monotonic(), _manifests(store), _step(model)
+        kept = read_json(store / "models" / model.name / "checkpoints" / "latest.json")["step"]
+        (other,) = (one for one in nodes if one is not node)
+        while not any(_step(found) > step for found in other.cache.glob(f"*/store/models/{model.name}")):
+            time.sleep(0.005)
+        seconds = time.monotonic() - killed
+        finish(process)
+        groups, workers = len(groups_left()), len(workers_left())
+    after = _manifests(store)
+    return [
+        NODE,
+        str(step),
+        str(sum(after[path] != manifest for path, manifest in finished.items())),
+        str(step - kept),
+        str(len(_files(alone) - _files(store))),
+        f"{seconds:.1f}",
+        "yes" if _outcome(store) == _outcome(alone) else "no",
+        str(workers),
+        str(groups),
+    ]
+
+
+def _node_in_training(nodes: list[Node], store: Path) -> tuple[Node, Path]:
+    """Wait until the first student is some steps beyond a checkpoint; returns the node that trains it and its folder there."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        for node in nodes:
+            for latest in node.cache.glob("*/store/models/*/checkpoints/latest.json"):
+                model, known = latest.parents[1], store / "models" / latest.parents[1].name / "checkpoints/latest.json"
+                if known.exists() and _step(model) >= read_json(known)["step"] + 3:
+                    return node, model
+        time.sleep(0.005)
+    raise SystemExit("no node has trained anything within 300 s")
 
 
 def _in_training(store: Path, before: int) -> Path:
@@ -192,7 +243,7 @@ def _manifests(store: Path) -> dict[str, str]:
 def _files(store: Path) -> set[str]:
     """All that is kept. Ray's own files bear names that never come twice."""
     files = (path.relative_to(store) for path in store.rglob("*") if path.is_file())
-    return {str(path) for path in files if "ray" not in path.parts}
+    return {str(path) for path in files if "ray" not in path.parts and not path.name.endswith((".lock", ".mark"))}
 
 
 def _outcome(store: Path) -> dict[str, Any]:
