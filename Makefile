@@ -34,6 +34,7 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/workers.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py
 	.venv/bin/python tests/benchmarks/ensembles.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/export_speed.py
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_tokenizers.py $(FILE))
 
