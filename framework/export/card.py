@@ -63,7 +63,7 @@ def _introduction(run: FinishedRun, model: dict[str, Any]) -> str:
 
 def _data(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
     yield "## Data"
-    yield "\n".join(f"- {_named(source)}" for source in _sources(run))
+    yield "\n".join(dict.fromkeys(f"- {_named(source)}" for source in _sources(run)))
     measured = f"measured on `{run.recipe.evaluation.split}`"
     split = model["settings"].get("split")
     student = run.recipe.student

@@ -88,11 +88,13 @@ def _measured(
         if teacher["name"] != model["name"]:
             beside = logits_reader(run.folder(teacher), run.reading(teacher))
             timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
-    progress.say("time the forms beside each other")
+    asked = examples[: settings.latency_questions]
+    if asked:
+        progress.say(f"time all forms on {len(asked)} questions")
     return {
         "split": settings.split,
         "forms": {form: {"megabytes": megabytes(*files[form]), **found} for form, found in forms.items()},
-        "latency": time_forms(timed, examples[: settings.latency_questions]),
+        "latency": time_forms(timed, asked),
         "problems": problems(forms),
     }
 
