@@ -53,6 +53,10 @@ class TrackingError(DistilError):
     """A tracking server that did not take what was sent."""
 
 
+class ExportError(DistilError):
+    """An exported model that does not answer as the model that it was made of."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, without what follows on further lines."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

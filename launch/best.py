@@ -1,11 +1,11 @@
 """`distil best`: what a search has found."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from framework.errors import OutputError
+from framework.export.folder import copy_model, new_folder
 from framework.search.log import SEARCH, read_search, recipe_of_trial
 from launch.quiet import be_quiet
 
@@ -22,9 +22,20 @@ def show_best(run: Path, to: Path | None, number: int | None) -> None:
     trial = _trial(run, values, number)
     recipe = recipe_from_values(values["recipe"], str(run / SEARCH))
     if to is not None:
-        _copy(run.absolute().parent / trial["seeds"][0]["folder"], to)
+        with new_folder(to) as folder:
+            copy_model(run.absolute().parent / trial["seeds"][0]["folder"], folder)
         print(f"the student of trial {trial['number']} is in {to}", file=sys.stderr)
     print(as_yaml(recipe_of_trial(recipe, trial)), end="")
+
+
+def run_of_best(run: Path) -> Path:
+    """The folder of the run of a search's best trial, as `distil run` on its recipe leaves it. Raises OutputError without
+    a best trial."""
+    from framework.recipe_file import recipe_from_values
+
+    values = read_search(run)
+    recipe = recipe_from_values(values["recipe"], str(run / SEARCH))
+    return run.absolute().parent / recipe_of_trial(recipe, _trial(run, values, None)).run_folder.name
 
 
 def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
@@ -36,11 +47,3 @@ def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, A
         finished = [str(found["number"]) for found in trials.values() if found["state"] == "finished"]
         raise OutputError(f"{run} has no finished trial {chosen}; finished are {', '.join(finished)}")
     return dict(trials[chosen])
-
-
-def _copy(source: Path, to: Path) -> None:
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise OutputError(f"{to} exists already; name a new folder")
-    if not source.is_dir():
-        raise OutputError(f"the student's folder {source} is gone; run the search again to make it anew")
-    shutil.copytree(source, to, dirs_exist_ok=True)

@@ -56,6 +56,19 @@ def best(
 
 
 @app.command()
+def export(
+    run: RunFolder,
+    to: Annotated[Path, typer.Option("--to", help="Put everything into this new folder.")],
+    model: ModelName = None,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Without ONNX files.")] = False,
+) -> None:
+    """Put a model into a folder for others: safetensors, ONNX, 8 bit, all measured, with a model card."""
+    from launch.export import export_run
+
+    export_run(run, to, model, with_onnx=not no_onnx)
+
+
+@app.command()
 def resume(run: RunFolder) -> None:
     """Go on with a run or a search that was stopped."""
     from launch.search import resume as resume_run

@@ -95,6 +95,12 @@ def results_of(run: Path) -> dict[str, Any]:
         ) from None
 
 
+def usual_model(results: dict[str, Any]) -> str:
+    """The model of a run that is meant where none is named: the student, if there is one."""
+    names = [found["name"] for found in results["models"]]
+    return "student" if "student" in names else str(names[0])
+
+
 def _answerer(source: Path, model: str | None) -> Any:
     """The model of a saved folder, or one of a run."""
     be_quiet()
@@ -109,8 +115,9 @@ def _answerer(source: Path, model: str | None) -> Any:
 
 
 def _model_folder(run: Path, name: str | None) -> Path:
-    models = {found["name"]: found for found in results_of(run)["models"]}
-    chosen = name if name is not None else "student" if "student" in models else next(iter(models))
+    results = results_of(run)
+    models = {found["name"]: found for found in results["models"]}
+    chosen = name if name is not None else usual_model(results)
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
     if models[chosen]["folder"] is None:

@@ -16,6 +16,7 @@ from tracking.client import experiment_id, open_client, readable_errors
 from tracking.content import Results
 from tracking.cursor import Ledger
 from tracking.destination import Destination, destination_of
+from tracking.export_sync import send_export
 from tracking.logged_model import send_model
 from tracking.search_sync import send_search
 from tracking.sender import Sender, SyncReport
@@ -94,6 +95,7 @@ def _send_results(sender: Sender, results: Results, folder: Path, written: int, 
     parent = _send_run(sender, results, folder, written)
     for model in results.get("models") or []:
         _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
+        send_export(sender, cursors.model(model["name"], model.get("digest")), folder, model)
         if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation"):
             cursor = cursors.model(model["name"], model.get("digest"))
             send_model(sender, cursor, model, folder.absolute().parent)

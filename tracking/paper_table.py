@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from framework.paper.published import PUBLISHED
 from framework.paper.table import DATASET, QUESTIONS, SPLIT, Row
+from framework.tables import NOTHING, markdown_rows, short_count
 from tracking.paper import Comparison, Figure, Found
-from tracking.report import NOTHING, markdown_cells, short_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +59,7 @@ def paper_rich(comparisons: list[Comparison]) -> "Table":
 
 def paper_markdown(comparisons: list[Comparison], source: str) -> str:
     """The table in Markdown, with its notes."""
-    table = markdown_cells(COLUMNS, paper_rows(comparisons), _LEFT)
+    table = markdown_rows(COLUMNS, paper_rows(comparisons), _LEFT)
     return "\n\n".join([f"# {TITLE}", table, *paper_notes(comparisons, source)]) + "\n"
 
 

@@ -16,6 +16,7 @@ PACKAGES = (
     "ray",
     "mlflow",
     "numpy",
+    "onnxruntime",
 )
 
 

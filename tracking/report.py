@@ -2,24 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from framework.tables import COLUMNS, NOTHING, markdown_rows, table_rows
+
 if TYPE_CHECKING:
     from rich.table import Table
-
-NOTHING = "–"
-COLUMNS = (
-    "model",
-    "role",
-    "parameters",
-    "EM [95% interval]",
-    "F1 [95% interval]",
-    "russian EM / F1",
-    "latency median / p95, ms",
-)
-
-
-def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """One row of text a model, under `COLUMNS`; what is not known yet is a dash."""
-    return [_row(model) for model in results.get("models") or []]
 
 
 def rich_table(results: dict[str, Any]) -> "Table":
@@ -36,70 +22,22 @@ def rich_table(results: dict[str, Any]) -> "Table":
 
 def markdown_table(results: dict[str, Any]) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
-    parts = [f"# {results['run']}", _state(results), markdown_cells(COLUMNS, table_rows(results), left=2)]
+    parts = [f"# {results['run']}", _state(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")
         rows = [(name, *(_count(split.get(count)) for count in counts)) for name, split in splits.items()]
-        parts += ["## Data", markdown_cells(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
+        parts += ["## Data", markdown_rows(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
     if results.get("signals"):
         columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
-        parts += ["## Signals", markdown_cells(columns, [_signal(signal) for signal in results["signals"]], left=2)]
+        parts += ["## Signals", markdown_rows(columns, [_signal(signal) for signal in results["signals"]], left=2)]
     ensemble = _model_of_role(results, "ensemble")
     if ensemble.get("weights"):
         measured = f"weight on `{ensemble['evaluation']['split']}`"
         rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
         heading = ("teacher", measured, "weight for the student", "temperature")
-        parts += ["## Ensemble", markdown_cells(heading, rows, left=1)]
+        parts += ["## Ensemble", markdown_rows(heading, rows, left=1)]
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_cells(columns: tuple[str, ...], rows: list[tuple[str, ...]], left: int) -> str:
-    """A Markdown table, of whose columns so many at the left are aligned there."""
-    rule = ["---" if index < left else "---:" for index in range(len(columns))]
-    lines = [columns, rule, *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def short_count(count: int | None) -> str:
-    """A number of parameters as people write it: 178M, 0.9M, 412K."""
-    if count is None:
-        return NOTHING
-    if count < 1000:
-        return str(count)
-    if count < 500_000:
-        return f"{count / 1e3:.0f}K"
-    if count < 9_950_000:
-        return f"{count / 1e6:.1f}M"
-    return f"{count / 1e6:.0f}M" if count < 999_500_000 else f"{count / 1e9:.1f}B"
-
-
-def _row(model: dict[str, Any]) -> tuple[str, ...]:
-    evaluation = model.get("evaluation") or {}
-    russian = evaluation.get("russian") or {}
-    latency = model.get("latency") or {}
-    return (
-        model["name"],
-        f"{model['role']}, transductive" if model.get("transductive") else model["role"],
-        short_count(model.get("parameters")),
-        _with_interval(evaluation, "exact_match"),
-        _with_interval(evaluation, "f1"),
-        _pair(russian.get("exact_match"), russian.get("f1")),
-        _pair(latency.get("median_ms"), latency.get("p95_ms")),
-    )
-
-
-def _with_interval(evaluation: dict[str, Any], name: str) -> str:
-    value, interval = evaluation.get(name), evaluation.get(f"{name}_interval")
-    if value is None:
-        return NOTHING
-    return f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else f"{value:.1f}"
-
-
-def _pair(first: float | None, second: float | None) -> str:
-    if first is None and second is None:
-        return NOTHING
-    return " / ".join(NOTHING if value is None else f"{value:.1f}" for value in (first, second))
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:

@@ -44,6 +44,15 @@ def hub_files(id: str, revision: str = "main", config: str | None = None) -> dic
     return _splits_of(_snapshot(id, revision), id, revision, config)
 
 
+def hub_languages(id: str, revision: str = "main") -> list[str]:
+    """The languages that a dataset's card names; none without a card. Raises DataError as `hub_files` does."""
+    from huggingface_hub import DatasetCard
+
+    card = _snapshot(id, revision) / "README.md"
+    named = DatasetCard.load(card).data.language if card.is_file() else None
+    return [named] if isinstance(named, str) else list(named or [])
+
+
 def _snapshot(id: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (

@@ -1,14 +1,17 @@
 """How long one question takes, asked alone."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import TypeVar
 
 import numpy as np
 
 from framework.data.example import Example
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,30 @@ def measure_latency(
 
     Raises ValueError when there is no example, and whatever `answer` raises.
     """
+    return measure_side_by_side({"": answer}, examples, warmup, threads)[""]
+
+
+def measure_side_by_side(
+    answers: Mapping[_Name, Callable[[Example], object]], examples: Sequence[Example], warmup: int, threads: int = 1
+) -> dict[_Name, Latency]:
+    """Time each of `answers` as `measure_latency` does, in turn on every question: what else the machine does in the
+    meantime slows all of them alike. Raises as `measure_latency` does."""
     if not examples:
         raise ValueError("there is no question to time; expected at least one example")
+    milliseconds: dict[_Name, list[float]] = {name: [] for name in answers}
     with _torch_threads(threads):
-        for example in islice(cycle(examples), warmup):
-            answer(example)
-        milliseconds = [_time(answer, example) for example in examples]
+        for answer in answers.values():
+            for example in islice(cycle(examples), warmup):
+                answer(example)
+        for example in examples:
+            for name, answer in answers.items():
+                milliseconds[name].append(_time(answer, example))
+    return {name: _latency(found, threads) for name, found in milliseconds.items()}
+
+
+def _latency(milliseconds: list[float], threads: int) -> Latency:
     median, p95 = np.percentile(milliseconds, [50, 95]).tolist()
-    return Latency(median, p95, len(examples), threads)
+    return Latency(median, p95, len(milliseconds), threads)
 
 
 def _time(answer: Callable[[Example], object], example: Example) -> float:

@@ -18,7 +18,7 @@ from framework.tasks.base import Logits
 
 @dataclass(frozen=True)
 class LogitsReader:
-    """See Reader."""
+    """See Reader. model: a transformers model, or what is called like one."""
 
     model: Any
     tokenizer: Any
@@ -29,19 +29,10 @@ class LogitsReader:
         """See Reader."""
         return count_parameters(self.model)
 
-    def predict(
+    def outputs(
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
-    ) -> dict[str, Any]:
-        """See Reader."""
-        windows, logits = self._run(examples, progress, title)
-        return self.reading.task.predict(examples, windows, logits, self.reading.unanswerable)
-
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        """See Reader; hints are of no use to it."""
-        windows, logits = self._run(examples, SILENT, "")
-        return self.reading.task.write_signals(examples, windows, logits)
-
-    def _run(self, examples: Sequence[Example], progress: Progress, title: str) -> tuple[Windows, Logits]:
+    ) -> tuple[Windows, Logits]:
+        """The windows of the examples, and the model's logits over their tokens."""
         reading = self.reading
         windows = cut_windows(examples, self.tokenizer, reading.windows)
         pad_id = int(self.tokenizer.pad_token_id)
@@ -49,6 +40,18 @@ class LogitsReader:
             reading.task, self.model, windows, pad_id, reading.batch_size, reading.precision, progress, title
         )
         return windows, logits
+
+    def predict(
+        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+    ) -> dict[str, Any]:
+        """See Reader."""
+        windows, logits = self.outputs(examples, progress, title)
+        return self.reading.task.predict(examples, windows, logits, self.reading.unanswerable)
+
+    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        """See Reader; hints are of no use to it."""
+        windows, logits = self.outputs(examples)
+        return self.reading.task.write_signals(examples, windows, logits)
 
 
 def logits_reader(folder: Path, reading: Reading) -> LogitsReader:

@@ -1,4 +1,5 @@
-from tracking.report import markdown_table, rich_table, short_count, table_rows
+from framework.tables import short_count, table_rows
+from tracking.report import markdown_table, rich_table
 
 
 def test_short_counts():

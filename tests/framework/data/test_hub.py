@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.hub import Hub
+from framework.data.hub import Hub, hub_languages
 from framework.errors import DataError
 from framework.progress import SILENT
 
@@ -55,6 +55,15 @@ def put(
         pq.write_table(pa.Table.from_pylist([row]), blob)
         (snapshot / "sberquad" / f"{part_name}.parquet").symlink_to(blob)
     return snapshot
+
+
+@pytest.mark.parametrize(
+    ("card", "languages"),
+    [("language: ru\n", ["ru"]), ("language: [ru, en]\n", ["ru", "en"]), ("license: mit\n", []), (None, [])],
+)
+def test_languages_are_those_of_the_card(cache: Path, card: str | None, languages: list[str]) -> None:
+    put(cache, "someone/data", card and f"---\n{card}---\n")
+    assert hub_languages("someone/data") == languages
 
 
 def test_a_cached_dataset_is_read_without_the_hub(cache: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from framework.data.example import Example
-from framework.evaluation.latency import measure_latency
+from framework.evaluation.latency import measure_latency, measure_side_by_side
 
 EXAMPLES = [Example(str(i), "контекст", "вопрос?", None) for i in range(3)]
 
@@ -20,6 +20,14 @@ def test_every_question_is_timed_once_after_the_warmup() -> None:
     assert torch.get_num_threads() == before
     assert (latency.questions, latency.threads) == (3, before + 1)
     assert 0.0 < latency.median_ms <= latency.p95_ms
+
+
+def test_side_by_side_all_take_turns_on_every_question() -> None:
+    seen: list[str] = []
+    answers = {name: lambda example, name=name: seen.append(name + example.id) for name in "ab"}
+    latencies = measure_side_by_side(answers, EXAMPLES, warmup=1)
+    assert seen == ["a0", "b0", "a0", "b0", "a1", "b1", "a2", "b2"]
+    assert {name: found.questions for name, found in latencies.items()} == {"a": 3, "b": 3}
 
 
 def test_threads_are_restored_after_an_error() -> None:

@@ -1,0 +1,201 @@
+"""The model card: what results.json, the recipe and the export's measurements say, in words and tables."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from framework.data.hub import Hub, hub_languages
+from framework.data.local_files import Files
+from framework.data.section import Source
+from framework.data.synthetic.section import Synthetic
+from framework.export.chosen import FinishedRun
+from framework.export.rows import form_columns, form_rows
+from framework.export.usage import usage
+from framework.files import write_atomic
+from framework.models.section import ConfigModel, HubModel
+from framework.tables import COLUMNS, NOTHING, markdown_rows, short_count, table_rows
+
+CARD = "README.md"
+_TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
+
+
+def write_card(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], folder: Path) -> None:
+    """Write the card of a model beside its files; export: what export.json holds."""
+    parts = [
+        _header(run, model),
+        f"# {run.results['run']}: {model['name']}",
+        _introduction(run, model),
+        *_data(run, model),
+        *_teachers(run, model),
+        *_training(model),
+        *_results(run),
+        *_forms(export),
+        *_limits(run, model, export),
+        *usage(run.reading(model), onnx="onnx" in export["forms"]),
+    ]
+    write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
+
+
+def _header(run: FinishedRun, model: dict[str, Any]) -> str:
+    from huggingface_hub import ModelCardData
+
+    sources = _sources(run)
+    start = _section(run, model).model
+    data = ModelCardData(
+        language=sorted({language for source in sources for language in _languages(source)}) or None,
+        library_name="transformers",
+        pipeline_tag="question-answering",
+        datasets=sorted({source.id for source in sources if isinstance(source, Hub)}) or None,
+        base_model=start.id if isinstance(start, HubModel) else None,
+        metrics=["exact_match", "f1"],
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
+def _introduction(run: FinishedRun, model: dict[str, Any]) -> str:
+    text = (
+        "An extractive question-answering model: it answers a question with a span of a text. "
+        f"{short_count(model['parameters'])} parameters; the {model['role']} of the run `{run.results['run']}`, made by distil"
+    )
+    return f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
+
+
+def _data(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
+    yield "## Data"
+    yield "\n".join(dict.fromkeys(f"- {_named(source)}" for source in _sources(run)))
+    measured = f"measured on `{run.recipe.evaluation.split}`"
+    split = model["settings"].get("split")
+    student = run.recipe.student
+    unlabelled = student.unlabelled if student is not None and model["settings"].get("teachers") else []
+    others = f", and on `{'`, `'.join(unlabelled)}` without their answers" if unlabelled else ""
+    yield f"Trained on `{split}`{others}; {measured}." if split else f"Taken as it is, not trained here; {measured}."
+    counts = ("examples", "questions_unlabelled", "repaired", "dropped")
+    rows = [(name, *(f"{found[count]:,}" for count in counts)) for name, found in run.results["data"]["splits"].items()]
+    yield markdown_rows(("split", "questions", "unlabelled", "repaired", "dropped"), rows, left=1)
+
+
+def _teachers(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
+    if model["role"] == "teacher":
+        return
+    yield "## Teachers"
+    names = [name for name in (model["settings"].get("teachers") or "").split(", ") if name]
+    if not names:
+        yield "None: it learnt from labels alone."
+        return
+    training = model["training"] or {}
+    temperatures, weights = training.get("teacher_temperature") or {}, training.get("weights") or {}
+    rows = [
+        (
+            name,
+            _origin_of(run.recipe.teachers[name].model),
+            f"{temperatures[name]:.2f}" if name in temperatures else NOTHING,
+            f"{weights[name]['mean']:.2f} ± {weights[name]['std']:.2f}" if name in weights else NOTHING,
+        )
+        for name in names
+    ]
+    yield markdown_rows(("teacher", "model", "temperature", "weight"), rows, left=2)
+    rule = _settings(model, "ensemble.")
+    if rule:
+        yield f"They were combined question by question: {', '.join(f'{name} `{value}`' for name, value in rule)}."
+
+
+def _training(model: dict[str, Any]) -> Iterator[str]:
+    losses = _settings(model, "losses.")
+    if losses:
+        yield "## Losses"
+        yield markdown_rows(("setting", "value"), losses, left=1)
+    if model["training"] is None:
+        return
+    yield "## Training"
+    own = [(name, _shown(value)) for name, value in model["settings"].items() if not name.startswith(_TAUGHT_BY)]
+    done = [
+        (name, _shown(round(value) if name == "seconds" else value))
+        for name, value in model["training"].items()
+        if isinstance(value, int | float)
+    ]
+    yield markdown_rows(("setting", "value"), [*own, *done], left=1)
+
+
+def _results(run: FinishedRun) -> Iterator[str]:
+    yield "## Results"
+    yield (
+        f"EM and F1 in percent on `{run.recipe.evaluation.split}`, as the official SQuAD script computes them, with 95 % "
+        "bootstrap intervals over the questions; “russian” is the same with ё read as е and without «» and dashes. Latency is "
+        "that of one question asked alone when the run was measured."
+    )
+    yield markdown_rows(COLUMNS, table_rows(run.results), left=2)
+
+
+def _forms(export: dict[str, Any]) -> Iterator[str]:
+    yield "## Files, measured when they were exported"
+    yield (
+        f"All forms on `{export['split']}` with the same windows and decoding, on the CPU in fp32. “Other answers” are "
+        "questions whose best answer is not that of the PyTorch form; then the largest difference between two logits of the "
+        "context. Milliseconds are median / 95th percentile for one question asked alone, all forms taking turns."
+    )
+    yield markdown_rows(form_columns(export), form_rows(export), left=2)
+    if export["problems"]:
+        yield f"**The ONNX file does not answer as the model does: {'; '.join(export['problems'])}.**"
+
+
+def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any]) -> Iterator[str]:
+    recipe = run.recipe
+    limits = ["The intervals say nothing about other seeds, nor about texts of another kind than those measured."]
+    if recipe.data.unanswerable:
+        limits.append("It may say that the text holds no answer.")
+    else:
+        limits.append("It gives an answer to every question, also where the text holds none.")
+    if model.get("transductive"):
+        limits.append("It has read the questions (not the answers) on which it is measured.")
+    if isinstance(recipe.data.source, Synthetic):
+        limits.append("The paragraphs are generated: the figures say nothing about real text.")
+    if "int8" in export["forms"]:
+        limits.append("What the 8-bit file gains in time, and loses in EM, depends on the processor.")
+    yield "## Limits"
+    yield "\n".join(f"- {limit}" for limit in limits)
+
+
+def _sources(run: FinishedRun) -> list[Source]:
+    data = run.recipe.data
+    return [data.source, *(extra.source for extra in data.extra.values())]
+
+
+def _languages(source: Source) -> list[str]:
+    if isinstance(source, Synthetic):
+        return ["ru"]
+    return hub_languages(source.id, source.revision) if isinstance(source, Hub) else []
+
+
+def _named(source: Source) -> str:
+    if isinstance(source, Hub):
+        return f"[{source.id}](https://huggingface.co/datasets/{source.id}), revision `{source.revision}`"
+    if isinstance(source, Files):
+        return "files of the user's own"
+    return "generated Russian paragraphs"
+
+
+def _section(run: FinishedRun, model: dict[str, Any]) -> Any:
+    return run.recipe.teachers[model["name"]] if model["role"] == "teacher" else run.recipe.student
+
+
+def _origin_of(model: Any) -> str:
+    if model is None:
+        return NOTHING
+    if isinstance(model, HubModel):
+        return model.id
+    return f"{model.architecture}, from random weights" if isinstance(model, ConfigModel) else "a saved model"
+
+
+def _settings(model: dict[str, Any], prefix: str) -> list[tuple[str, str]]:
+    return [
+        (name.removeprefix(prefix), _shown(value))
+        for name, value in model["settings"].items()
+        if name.startswith(prefix)
+    ]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

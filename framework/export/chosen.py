@@ -1,0 +1,71 @@
+"""The model of a run that is exported, and the teachers that it is timed beside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.load import load_data
+from framework.errors import DataError, ModelError, OutputError
+from framework.progress import Progress
+from framework.readers.base import Reading
+from framework.recipe import Recipe
+from framework.tasks.extractive_qa import ExtractiveQA
+from framework.teachers.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run's results and recipe, and the folder `output` in which its models lie."""
+
+    results: dict[str, Any]
+    recipe: Recipe
+    output: Path
+
+    def model(self, name: str) -> dict[str, Any]:
+        """An encoder's entry in the results. Raises OutputError or ModelError for what cannot be exported."""
+        models = {model["name"]: model for model in self.results["models"]}
+        if name not in models:
+            raise OutputError(f"{self.results['run']} has no model '{name}'; it has {', '.join(models)}")
+        if not isinstance(self.recipe.task, ExtractiveQA):
+            raise ModelError(f"only models for extractive_qa can be exported, and the task is {self.recipe.task.kind}")
+        if not self._encodes(models[name]):
+            raise ModelError(
+                f"'{name}' is no encoder, and only these can be exported; name another model of the run, such as its student"
+            )
+        if models[name]["evaluation"] is None:
+            raise OutputError(f"'{name}' is not trained and measured yet; `distil resume` goes on with its run")
+        return dict(models[name])
+
+    def teachers(self) -> list[dict[str, Any]]:
+        """The entries of the teachers that are encoders."""
+        return [model for model in self.results["models"] if model["role"] == "teacher" and self._encodes(model)]
+
+    def folder(self, model: dict[str, Any]) -> Path:
+        """Where a model lies."""
+        return self.output / str(model["folder"])
+
+    def reading(self, model: dict[str, Any]) -> Reading:
+        """How a model read when it was measured, but in fp32."""
+        recipe = self.recipe
+        windows = recipe.windows
+        if model["role"] == "teacher":
+            windows = recipe.teachers[model["name"]].windows or windows
+        return Reading(recipe.task, windows, recipe.data.unanswerable, recipe.evaluation.batch_size, "fp32")
+
+    def examples(self, progress: Progress) -> Sequence[Example]:
+        """The questions on which the run was measured. Raises DataError if they are not the same any more."""
+        name = self.recipe.evaluation.split
+        split = load_data(self.recipe.data, progress)[name]
+        if split.digest != self.results["data"]["splits"][name]["digest"]:
+            raise DataError(
+                f"the split '{name}' is not what it was when {self.results['run']} was measured; bring the data back, or run "
+                "the recipe again"
+            )
+        return split.examples
+
+    def _encodes(self, model: dict[str, Any]) -> bool:
+        if model["role"] == "teacher":
+            return isinstance(self.recipe.teachers[model["name"]], Encoder)
+        return bool(model["role"] != "ensemble")

@@ -1,0 +1,118 @@
+"""Exporting a model of a run: files, measurements, card."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from framework.answer import save_settings
+from framework.clock import now
+from framework.data.example import Example
+from framework.export.card import write_card
+from framework.export.chosen import FinishedRun
+from framework.export.compare import compare_forms, problems
+from framework.export.folder import copy_model, megabytes, new_folder
+from framework.export.int8 import write_int8
+from framework.export.onnx import write_onnx
+from framework.export.session import open_onnx
+from framework.export.speed import Form, Opening, time_forms
+from framework.files import write_json
+from framework.progress import SILENT, Progress
+from framework.readers.logits import LogitsReader, logits_reader
+
+EXPORT = "export.json"
+_ONNX, _INT8 = "onnx/model.onnx", "onnx/model_int8.onnx"
+
+
+def export_model(
+    run: FinishedRun, name: str, to: Path, with_onnx: bool, provenance: dict[str, Any], progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Put the model `name` of a run into the new folder `to`, and return what export.json says of it.
+
+    The folder is kept where the ONNX file does not answer as the model does: see `problems` in the result.
+    Raises UserError for what cannot be exported, and for a folder that holds something.
+    """
+    model = run.model(name)
+    with new_folder(to) as folder:
+        examples = run.examples(progress)
+        reader = _copy(run, model, folder)
+        if with_onnx:
+            progress.say("export to ONNX")
+            write_onnx(reader.model, reader.tokenizer.model_input_names, folder / _ONNX)
+            write_int8(folder / _ONNX, folder / _INT8)
+        values = _measured(run, model, folder, reader, with_onnx, examples, progress)
+        values = {**_origin(run, model), "exported": now(), "provenance": provenance, **values}
+        write_json(folder / EXPORT, values)
+        write_card(run, model, values, folder)
+    return values
+
+
+def _copy(run: FinishedRun, model: dict[str, Any], folder: Path) -> LogitsReader:
+    """Put the model's files into `folder`, and open it there."""
+    reading = run.reading(model)
+    copy_model(run.folder(model), folder)
+    save_settings(folder, reading, None)
+    return logits_reader(folder, reading)
+
+
+def _origin(run: FinishedRun, model: dict[str, Any]) -> dict[str, Any]:
+    kept = ("name", "role", "digest", "parameters")
+    return {"format": 1, "run": run.results["run"], "model": {field: model[field] for field in kept}}
+
+
+def _measured(
+    run: FinishedRun,
+    model: dict[str, Any],
+    folder: Path,
+    reader: LogitsReader,
+    with_onnx: bool,
+    examples: Sequence[Example],
+    progress: Progress,
+) -> dict[str, Any]:
+    settings = run.recipe.evaluation
+    opening: dict[str, Opening] = {"torch": partial(_unthreaded, reader)}
+    files = {"torch": sorted(folder.glob("*.safetensors"))}
+    if with_onnx:
+        opening |= {"onnx": partial(_open, reader, folder / _ONNX), "int8": partial(_open_int8, reader, folder / _INT8)}
+        files |= {"onnx": [folder / _ONNX], "int8": [folder / _INT8]}
+    forms = compare_forms(
+        {form: opens(_threads()) for form, opens in opening.items()},
+        examples,
+        settings.bootstrap,
+        run.recipe.seed,
+        progress,
+    )
+    timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in opening.items()}
+    for teacher in run.teachers():
+        if teacher["name"] != model["name"]:
+            beside = logits_reader(run.folder(teacher), run.reading(teacher))
+            timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
+    asked = examples[: settings.latency_questions]
+    if asked:
+        progress.say(f"time all forms on {len(asked)} questions")
+    return {
+        "split": settings.split,
+        "forms": {form: {"megabytes": megabytes(*files[form]), **found} for form, found in forms.items()},
+        "latency": time_forms(timed, asked),
+        "problems": problems(forms),
+    }
+
+
+def _open(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
+    return replace(reader, model=open_onnx(path, reader.model.config, threads))
+
+
+def _open_int8(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
+    # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
+    return replace(_open(reader, path, threads), reading=replace(reader.reading, batch_size=1))
+
+
+def _unthreaded(reader: LogitsReader, threads: int) -> LogitsReader:
+    return reader
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

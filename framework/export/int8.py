@@ -1,0 +1,18 @@
+"""An ONNX file with 8-bit weights, by ONNX Runtime."""
+
+from pathlib import Path
+
+from framework.export.chatter import without_chatter
+
+
+def write_int8(source: Path, target: Path) -> None:
+    """Quantise the ONNX model in `source`, without any data: weights, embeddings too, to 8 bits, those of a matrix with
+    a scale for each column; activations are scaled as they come, over all windows that are run together.
+    """
+    import onnx_ir
+    from transformers.exporters import ExportFormat, OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
+
+    quantizer = OnnxRuntimeQuantizer(OnnxRuntimeDynamicConfig(per_channel=True))
+    with without_chatter():
+        quantised = quantizer.quantize(onnx_ir.load(source), {}, ExportFormat.ONNX)
+    onnx_ir.save(quantised, target)

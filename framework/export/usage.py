@@ -1,0 +1,54 @@
+"""How to use an exported model: code for its card."""
+
+from collections.abc import Iterator
+
+from framework.readers.base import Reading
+
+_TRANSFORMERS = """```python
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")  # this folder
+model = AutoModelForQuestionAnswering.from_pretrained(".").eval()
+
+question = "Где родилась Анна?"
+context = "Анна родилась в Туле и живёт в Омске."
+inputs = tokenizer(
+    question, context, truncation="only_second", max_length={max_length}, return_offsets_mapping=True, return_tensors="pt"
+)
+offsets = inputs.pop("offset_mapping")[0]
+in_context = torch.tensor([part == 1 for part in inputs.sequence_ids(0)])
+with torch.inference_mode():
+    output = model(**inputs)
+spans = output.start_logits[0][:, None] + output.end_logits[0]  # [start, end]
+legal = (in_context[:, None] & in_context).triu().tril({longest})
+start, end = divmod(int(spans.masked_fill(~legal, -torch.inf).argmax()), len(offsets))
+print(context[offsets[start, 0] : offsets[end, 1]])
+```"""
+
+_ONNX = """```python
+import onnxruntime
+
+session = onnxruntime.InferenceSession("onnx/model_int8.onnx")
+inputs = tokenizer(question, context, return_tensors="np")
+start_logits, end_logits = session.run(["start_logits", "end_logits"], dict(inputs))
+```"""
+
+_DISTIL = """```sh
+distil answer . --context 'Анна родилась в Туле и живёт в Омске.' --question 'Где родилась Анна?'
+distil evaluate . --data questions.json
+```"""
+
+
+def usage(reading: Reading, onnx: bool) -> Iterator[str]:
+    """The card's last section. onnx: whether there are ONNX files."""
+    longest = reading.task.model_dump().get("max_answer_length", 1) - 1
+    code = _TRANSFORMERS.replace("{max_length}", str(reading.windows.max_length))
+    yield "## Use"
+    yield "With transformers alone; of a longer text it reads the beginning only:"
+    yield code.replace("{longest}", str(longest))
+    if onnx:
+        yield "The same logits with ONNX Runtime, after the tokenizer above:"
+        yield _ONNX
+    yield "With distil, which cuts long texts into overlapping windows, as when it was measured:"
+    yield _DISTIL

@@ -1,0 +1,99 @@
+"""`distil export`: a run's model in a folder for others."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import DistilError, ExportError, OutputError
+from framework.search.log import SEARCH
+from launch.best import run_of_best
+from launch.console import console_progress, table_console
+from launch.inspect import results_of, usual_model
+from launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from framework.progress import Progress
+    from framework.recipe import Recipe
+
+
+def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
+    """Export a model of a run, print what was measured, and send that to MLflow where the run is tracked.
+
+    Raises ExportError, with the folder in place, if the ONNX file does not answer as the model does; UserError.
+    """
+    be_quiet()
+    # ONNX Runtime computes on the CPU here: PyTorch has to as well, or neither logits nor times could be compared.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    run = _run_of(run)
+    results = results_of(run)
+    from framework.export.chosen import FinishedRun
+    from framework.export.export import export_model
+    from framework.recipe_file import recipe_from_values
+    from launch.quiet import quiet_transformers
+    from tracking.export_sync import keep_export
+    from tracking.provenance import provenance
+
+    quiet_transformers()
+    progress = console_progress()
+    recipe = recipe_from_values(results["recipe"], str(run / "results.json"))
+    finished = FinishedRun(results, recipe, run.absolute().parent)
+    export = export_model(finished, model or usual_model(results), to, with_onnx, provenance(), progress)
+    table_console().print(_table(export))
+    try:
+        keep_export(run, to, export["model"]["name"])
+    except OSError as error:
+        progress.say(f"{run} cannot be written ({error.strerror}), so that MLflow will not hear of the export")
+    else:
+        _track(run, recipe, progress)
+    refuse_problems(export, to)
+    progress.say(f"exported to {to}; its card: {to / 'README.md'}")
+
+
+def refuse_problems(export: dict[str, Any], to: Path) -> None:
+    """Raises ExportError if the ONNX file in the folder `to` does not answer as the model does."""
+    if export["problems"]:
+        raise ExportError(
+            f"the ONNX file of '{export['model']['name']}' does not answer as the model does: {'; '.join(export['problems'])}. "
+            f"The files are in {to}: use the safetensors, not those in {to / 'onnx'}"
+        )
+
+
+def _run_of(run: Path) -> Path:
+    """The run itself, or that of a search's best trial. Raises OutputError if the latter is not there."""
+    if not (run / SEARCH).is_file():
+        return run
+    best = run_of_best(run)
+    if not (best / "results.json").is_file():
+        raise OutputError(
+            f"{run} is a search, and its best trial has no results of its own yet: `distil run {run / 'best.yaml'}` finds the "
+            "student done and measures the rest; then export again"
+        )
+    return best
+
+
+def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
+    """Send what is new to MLflow, if it knows the run. Whatever happens there, the export is done."""
+    from tracking.mlflow_sync import CURSOR, sync
+
+    if not (run / CURSOR).is_file():
+        return
+    try:
+        sync(run, recipe.tracking, final=False)
+    except Exception as error:
+        reason = str(error) if isinstance(error, DistilError) else f"tracking failed ({error!r})"
+        progress.say(f"{reason}; the export is done; send its figures later with `distil track {run}`")
+
+
+def _table(export: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    from framework.export.rows import form_columns, form_rows
+
+    table = Table(title=f"{export['run']}: {export['model']['name']}")
+    for index, column in enumerate(form_columns(export)):
+        table.add_column(column, justify="left" if index < 2 else "right")
+    for row in form_rows(export):
+        table.add_row(*row)
+    return table

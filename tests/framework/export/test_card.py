@@ -1,0 +1,78 @@
+"""Cards of models with several teachers, and of exports that failed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from framework.export.card import write_card
+from framework.export.chosen import FinishedRun
+from framework.recipe_file import recipe_from_values
+from tests.tiny import several_values
+
+FORM = {"megabytes": 0.5, "examples": 16, "exact_match": 50.0, "f1": 62.5, "different_answers": 0}
+
+
+def export(**changes: Any) -> dict[str, Any]:
+    forms = {"torch": {**FORM, "largest_difference": 0.0}, "onnx": {**FORM, "largest_difference": None}}
+    return {"model": {"name": "student"}, "split": "dev", "forms": forms, "latency": [], "problems": [], **changes}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> FinishedRun:
+    """A student of three teachers, which began as a model of the hub."""
+    files = {"train": "questions.json", "validation": "more.json"}
+    values = several_values(tmp_path, data__source={"kind": "files", "path": files}, data__unanswerable=True)
+    values["student"]["model"] = {"kind": "hub", "id": "someone/small"}
+    values["student"] |= {"tokenizer": {"kind": "pretrained"}, "unlabelled": ["dev"]}
+    student = {
+        "name": "student",
+        "role": "student",
+        "parameters": 412_000,
+        "transductive": True,
+        "settings": {"split": "train", "teachers": "a, b, c", "ensemble.rule": "mean", "losses.kl.weight": 0.5},
+        "training": {
+            "steps": 10,
+            "teacher_temperature": {"a": 1.5, "b": 1.0, "c": 1.0},
+            "weights": {name: {"mean": 0.25, "std": 0.125} for name in "abc"},
+        },
+        "evaluation": {"exact_match": 50.0, "f1": 62.5},
+    }
+    counts = {"examples": 1200, "questions_unlabelled": 0, "repaired": 7, "dropped": 2}
+    results = {"run": "tiny-1a2b3c4d", "models": [student], "data": {"splits": {"train": counts, "dev": counts}}}
+    return FinishedRun(results, recipe_from_values(values, "here"), tmp_path)
+
+
+def card(run: FinishedRun, folder: Path, **changes: Any) -> tuple[dict[str, Any], str]:
+    """Header and text of the student's card."""
+    (student,) = run.results["models"]
+    write_card(run, student, export(**changes), folder)
+    _, header, text = (folder / "README.md").read_text().split("---\n", 2)
+    return yaml.safe_load(header), text
+
+
+def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: FinishedRun, tmp_path: Path) -> None:
+    header, text = card(run, tmp_path)
+    assert header["base_model"] == "someone/small"
+    assert "language" not in header
+    assert "datasets" not in header
+    for fact in (
+        "| a | bert, from random weights | 1.50 | 0.25 ± 0.12 |",
+        "They were combined question by question: rule `mean`.",
+        "Trained on `train`, and on `dev` without their answers; measured on `dev`.",
+        "- files of the user's own\n",
+        "| train | 1,200 | 0 | 7 | 2 |",
+        "It has read the questions (not the answers) on which it is measured.",
+        "It may say that the text holds no answer.",
+        "| student | student, transductive | 412K | 50.0 | 62.5 |",
+    ):
+        assert fact in text
+    assert "does not answer as the model does" not in text
+    assert "generated" not in text
+
+
+def test_it_says_so_when_the_onnx_file_failed(run: FinishedRun, tmp_path: Path) -> None:
+    _, text = card(run, tmp_path, problems=["its logits are not finite"])
+    assert "| student | onnx | 0.5 | 50.0 | 62.5 | 0 | not finite |" in text
+    assert "**The ONNX file does not answer as the model does: its logits are not finite.**" in text
