@@ -7,10 +7,10 @@ from framework.recipe import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
+from framework.tables import short_count
 from launch.console import console_progress, table_console
 from launch.outline import questions
 from launch.quiet import be_quiet
-from tracking.report import short_count
 
 COLUMNS = (
     "model",

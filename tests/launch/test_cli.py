@@ -19,9 +19,9 @@ from framework.files import write_json
 from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
 from framework.results import read_results
+from framework.tables import short_count
 from launch.cli import app
 from tests.tiny import tiny_recipe
-from tracking.report import short_count
 
 ROOT = Path(__file__).parents[2]
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
