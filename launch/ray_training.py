@@ -1,6 +1,7 @@
 """Training in several Ray workers, by Ray Train."""
 
 import queue
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
                 failure_config=FailureConfig(max_failures=job.engine.worker_failures),
             ),
         )
-        with _drained(reports, report):
+        with _drained(reports, report), _own_interrupt():
             try:
                 result = trainer.fit()
             except Exception as error:
@@ -133,6 +134,17 @@ def _drained(reports: Any, report: ReportTo) -> Iterator[None]:
         leaving.set()
         thread.join(timeout=30)
         reports.shutdown()
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Have ^C back afterwards: Ray Train takes it over for good, and with it keeps its controller running."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _worded(error: Exception, job: TrainingJob) -> DistilError:

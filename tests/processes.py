@@ -14,14 +14,18 @@ _OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_Au
 
 def ray_workers(name: str = "") -> list[psutil.Process]:
     """Ray's workers below this process that are at something of this name."""
-    found = []
+    return [worker for worker, title in _titles().items() if title.startswith(f"ray::{name}")]
+
+
+def _titles() -> dict[psutil.Process, str]:
+    found = {}
     for child in psutil.Process().children(recursive=True):
         try:
-            (title, *_) = child.cmdline() or [""]
-            if title.startswith(f"ray::{name}") and not title.strip().startswith(_OF_RAY):
-                found.append(child)
+            title = " ".join(child.cmdline()).strip()
         except psutil.Error:  # it has just ended
             continue
+        if title.startswith("ray::") and not title.startswith(_OF_RAY):
+            found[child] = title
     return found
 
 
@@ -74,7 +78,7 @@ def left_in_cluster() -> list[str]:
 
 def workers_left() -> list[str]:
     """Workers at something in the cluster of this process."""
-    return _after_a_while(lambda: [f"process {worker.pid}" for worker in ray_workers()])
+    return _after_a_while(lambda: [f"process {worker.pid}: {title}" for worker, title in _titles().items()])
 
 
 def groups_left() -> list[str]:

@@ -38,6 +38,7 @@ def values(output: Path, workers: int, zero_stage: int = 0) -> dict[str, Any]:
         losses={"hard_label": None},
         student__model={"kind": "config", "architecture": "distilbert", "config": model},
         student__micro_batch=4,
+        student__epochs=4,
         engine__workers=workers,
         engine__zero_stage=zero_stage,
     )
@@ -88,7 +89,7 @@ def test_two_workers_train_as_one_and_survive_the_loss_of_one(tmp_path: Path) ->
 
 def _kill_a_worker(output: Path, killed: list[int]) -> None:
     """Kill one of the training workers once there is a checkpoint to go on from."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not killed:
         if any(output.glob("store/models/*/checkpoints/latest.json")):
             for worker in ray_workers("RayTrainWorker")[:1]:
