@@ -54,6 +54,8 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
         with _drained(reports, report), _own_interrupt():
             try:
                 result = trainer.fit()
+            except SystemExit:  # so Ray Train answers ^C, as if all were well
+                raise KeyboardInterrupt from None
             except Exception as error:
                 raise _worded(error, job) from None
         job.store.pull_folder(job.output / "model")
