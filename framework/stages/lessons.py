@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.answer import save_settings
 from framework.data.load import Split
-from framework.data.windows import cut_windows
+from framework.data.remembered import split_windows
 from framework.losses.live import Term
 from framework.readers.base import Reading
 from framework.stages.live import shared_tokenizer, student_objective
@@ -57,7 +57,7 @@ def student_lesson(
     @contextmanager
     def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
         shared = shared_tokenizer(context, losses, tokenizer, live)
-        windows = cut_windows(split.examples, shared, recipe.windows, context.progress)
+        windows = split_windows(split, shared, recipe.windows, context.progress)
         figures: dict[str, Any] = {}
         if teaching is None:
             items = recipe.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
@@ -89,10 +89,10 @@ def _validation(context: Context, tokenizer: Any) -> Validation | None:
     recipe, settings = context.recipe, context.recipe.evaluation
     if not settings.during_training:
         return None
-    examples = context.data[settings.split].examples
+    split = context.data[settings.split]
     return Validation(
-        examples,
-        cut_windows(examples, tokenizer, recipe.windows),
+        split.examples,
+        split_windows(split, tokenizer, recipe.windows),
         int(tokenizer.pad_token_id),
         Reading(recipe.task, recipe.windows, recipe.data.unanswerable, settings.batch_size, context.precision),
     )

@@ -16,6 +16,25 @@ from tests.searching import SEARCH, recipe_file
 from tests.tiny import tiny_values
 
 pytestmark = pytest.mark.timeout(600)
+LOSS = '''
+"""A loss that only the driver's folder has."""
+
+from typing import ClassVar
+
+from framework.config import Section
+from framework.losses.base import Weight
+
+
+class Steady(Section):
+    kind: str
+    weight: Weight = 1.0
+    temperature: ClassVar[float] = 1.0
+    source: ClassVar[str] = "labels"
+
+    def __call__(self, logits, target):
+        return 0.001 * logits.clamp(-10, 10).pow(2).mean(-1)
+'''
+LOSSES = {"kl": {}, "hard_label": {}, "steady": {"kind": "my_losses:Steady"}}
 LABELS_ALONE = {"teachers": None, "baselines": None, "losses": {"hard_label": {}}}
 
 
@@ -24,7 +43,7 @@ def distil(folder: Path, address: str | None, *arguments: str) -> "subprocess.Po
     return subprocess.Popen(
         [sys.executable, "-m", "launch.cli", *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(Path.cwd())},
+        env={**environment, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(folder)])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -65,7 +84,8 @@ def test_a_search_on_machines_that_share_no_disk_outlives_one_of_them(tmp_path: 
     with cluster(tmp_path, 2) as (address, nodes):
         space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
         search = {**SEARCH, "space": space, "searcher": {"kind": "grid"}, "scheduler": {"kind": "none"}, "trials": None}
-        recipe = recipe_file(tmp_path / "driver", search=search, storage=f"file://{tmp_path}/shared")
+        recipe = recipe_file(tmp_path / "driver", search=search, losses=LOSSES, storage=f"file://{tmp_path}/shared")
+        (recipe.parent / "my_losses.py").write_text(LOSS)
         process = distil(recipe.parent, address, "search", recipe.name)
         gone = lost(nodes, "models/*/checkpoints/latest.json")
         output = finish(process)

@@ -1,0 +1,38 @@
+"""Windows that are remembered equal those that are cut anew."""
+
+import numpy as np
+
+from framework.data.example import Example
+from framework.data.load import Split
+from framework.data.remembered import split_windows
+from framework.data.windows import Windows, cut_windows
+from framework.data.windows_section import WindowSettings
+from tests.tokenizing import tokenizer as tokenizer_of
+
+SETTINGS = WindowSettings(max_length=32, doc_stride=8, max_question=8)
+
+
+def split(name: str) -> Split:
+    return Split([Example(name, f"Анна {name} живёт в Омске и работает в школе.", "Где живёт Анна?", None)], 0, 0)
+
+
+def same(one: Windows, other: Windows) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("rows", "input_ids", "spans", "reach")
+    )
+
+
+def test_the_same_questions_are_cut_once() -> None:
+    tokenizer, other = tokenizer_of("wordpiece"), tokenizer_of("byte-level bpe")
+    first = split_windows(split("a"), tokenizer, SETTINGS)
+    assert split_windows(split("a"), tokenizer, SETTINGS) is first
+    assert same(first, cut_windows(split("a").examples, tokenizer, SETTINGS))
+    for changed in (
+        split_windows(split("b"), tokenizer, SETTINGS),
+        split_windows(split("a"), other, SETTINGS),
+        split_windows(split("a"), tokenizer, SETTINGS.model_copy(update={"max_length": 24})),
+    ):
+        assert changed is not first
+    again = split_windows(split("a"), tokenizer, SETTINGS)  # forgotten meanwhile
+    assert again is not first
+    assert same(again, first)
