@@ -27,6 +27,11 @@ def show_best(run: Path, to: Path | None, number: int | None) -> None:
     print(as_yaml(recipe_of_trial(recipe, trial)), end="")
 
 
+def best_student(run: Path) -> dict[str, Any]:
+    """The student of a search's best trial, as search.json has it. Raises OutputError, StoreError."""
+    return dict(_trial(run, read_search(run), None)["seeds"][0])
+
+
 def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
     chosen = values["best"] if number is None else number
     if chosen is None:

@@ -3,20 +3,24 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError, OutputError
 from framework.files import write_json
 from framework.results import read_results
 from framework.search.log import SEARCH, read_search
+from launch.best import best_student
 from launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from framework.answer import SpanAnswer
 
 
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
     from tracking.report import markdown_table, rich_table
 
-    results = _results(run)
+    results = results_of(run)
     if as_json:
         print(json.dumps(results, ensure_ascii=False, indent=2))
     elif markdown:
@@ -33,7 +37,7 @@ def track_run(run: Path) -> None:
     from framework.tracking_section import Tracking
     from tracking.mlflow_sync import sync
 
-    results = read_search(run) if (run / SEARCH).is_file() else _results(run)
+    results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
     for note in report.notes:
         print(note)
@@ -45,9 +49,12 @@ def answer_question(
 ) -> None:
     """Print the answer in the paper's form. Raises DataError for a text that cannot be had."""
     text = _context(context, context_file)
-    answer = _answerer(source, model).answer(question, text)
-    shown = {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
-    print(json.dumps(shown, ensure_ascii=False))
+    print(json.dumps(shown(_answerer(source, model).answer(question, text)), ensure_ascii=False))
+
+
+def shown(answer: "SpanAnswer") -> dict[str, Any]:
+    """An answer in the paper's form."""
+    return {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
 
 
 def evaluate_model(source: Path, model: str | None, data: Path, predictions: Path | None, as_json: bool) -> None:
@@ -81,7 +88,8 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
         print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
 
 
-def _results(run: Path) -> dict[str, Any]:
+def results_of(run: Path) -> dict[str, Any]:
+    """The results of the run in a folder. Raises OutputError if there are none."""
     try:
         return read_results(run)
     except (FileNotFoundError, NotADirectoryError):
@@ -94,12 +102,16 @@ def _results(run: Path) -> dict[str, Any]:
         ) from None
 
 
+def usual_model(results: dict[str, Any]) -> str:
+    """The model of a run that is meant where none is named: the student, if there is one."""
+    names = [found["name"] for found in results["models"]]
+    return "student" if "student" in names else str(names[0])
+
+
 def _answerer(source: Path, model: str | None) -> Any:
-    """The model of a saved folder, or one of a run."""
+    """The model of a saved folder, one of a run, or the student of a search's best trial."""
     be_quiet()
-    folder = source if (source / "config.json").exists() else _model_folder(source, model)
-    if folder is source and model is not None:
-        raise OutputError(f"--model names a model of a run, and {source} is a saved model: drop --model")
+    folder = _model_folder(source, model)
     from framework.answer import load_answerer
     from launch.quiet import quiet_transformers
 
@@ -107,16 +119,37 @@ def _answerer(source: Path, model: str | None) -> Any:
     return load_answerer(folder)
 
 
-def _model_folder(run: Path, name: str | None) -> Path:
-    models = {found["name"]: found for found in _results(run)["models"]}
-    chosen = name if name is not None else "student" if "student" in models else next(iter(models))
+def _model_folder(source: Path, name: str | None) -> Path:
+    saved, search = (source / "config.json").exists(), (source / SEARCH).is_file()
+    if name is not None and (saved or search):
+        raise OutputError(
+            f"--model names a model of a run, and {source} is a {'saved model' if saved else 'search'}: drop --model"
+        )
+    if saved:
+        return source
+    if search:
+        return source.absolute().parent / str(best_student(source)["folder"])
+    return folder_of(source, model_of(source, results_of(source), name))
+
+
+def model_of(run: Path, results: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """The entry of a model in a run's results, by default of the student. Raises OutputError if there is none."""
+    models = {found["name"]: found for found in results["models"]}
+    chosen = name if name is not None else usual_model(results)
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
-    if models[chosen]["folder"] is None:
-        raise OutputError(f"'{chosen}' has no model of its own: ask one of the teachers that have one, or the student")
-    folder: Path = run.absolute().parent / models[chosen]["folder"]
+    return dict(models[chosen])
+
+
+def folder_of(run: Path, model: dict[str, Any]) -> Path:
+    """The folder of a run's model, by its entry in the results. Raises OutputError if nothing can be loaded from it."""
+    if model["folder"] is None:
+        raise OutputError(
+            f"'{model['name']}' has no model of its own: ask one of the teachers that have one, or the student"
+        )
+    folder: Path = run.absolute().parent / model["folder"]
     if not (folder / "config.json").exists():
-        raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")
+        raise OutputError(f"model '{model['name']}' of {run} is not trained yet; run its recipe again to finish it")
     return folder
 
 
