@@ -59,11 +59,7 @@ const EXAMPLES = {
       "The lighthouse on Heron Island was built in 1874 by the engineer Clara Whitfield. Its lamp first burned " +
       "whale oil and has been electric since 1931. Today the tower belongs to a school of sailing, which keeps " +
       "twelve boats in the old harbour.",
-    questions: [
-      "Who built the lighthouse?",
-      "Since when has the lamp been electric?",
-      "How many boats does the school keep?",
-    ],
+    questions: ["Who built the lighthouse?", "Since when has the lamp been electric?", "How many boats are kept?"],
   },
   ru: {
     context:
@@ -218,63 +214,52 @@ function complain(message, field) {
   if (field) field.focus();
 }
 
-// The field that cannot be sent, with a message; null if both can.
+// A message and the field that cannot be sent; false if both can.
 function wrong() {
   if (!context.value.trim()) return [() => words().needsContext, context];
   if (!question.value.trim()) return [() => words().needsQuestion, question];
-  for (const [field, name, most] of [
-    [context, "context", served.most_context],
-    [question, "question", served.most_question],
-  ]) {
-    if (Array.from(field.value).length > most) return [() => words().tooLong(words()[name], number(most, 0)), field];
-  }
-  return null;
+  return tooLong(context, "context", served.most_context) || tooLong(question, "question", served.most_question);
+}
+
+function tooLong(field, name, most) {
+  return Array.from(field.value).length > most && [() => words().tooLong(words()[name], number(most, 0)), field];
 }
 
 async function ask() {
-  asking.abort();
-  asking = new AbortController();
   if (!served && !(await load())) return;
   const found = wrong();
-  if (found) {
-    complain(...found);
-    return;
-  }
-  complain(null);
+  complain(...(found || [null]));
+  if (found) return;
+  asking.abort();
+  asking = new AbortController();
   asked = { question: question.value, context: context.value, results: {} };
   $("said").replaceChildren();
   showAnswers();
-  const current = asked;
-  const signal = asking.signal;
-  await Promise.all(inOrder().map((model) => askOne(current, model, signal)));
+  for (const model of inOrder()) askOne(model, asking.signal);
 }
 
-async function askOne(current, model, signal) {
-  let result;
-  if (model.problem) {
-    result = { problem: () => model.problem, lang: "en" };
-  } else {
-    try {
-      const response = await fetch("/api/answer", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ question: current.question, context: current.context, model: model.name }),
-        signal,
-      });
-      const body = await response.json();
-      result = response.ok ? body : { problem: () => body.message, lang: "en" };
-    } catch {
-      if (signal.aborted) return;
-      result = { problem: () => words().unreachable };
-    }
-  }
-  if (current !== asked) return;
-  current.results[model.name] = result;
+async function askOne(model, signal) {
+  const result = await answerOf(model, signal);
+  if (signal.aborted) return; // something else is asked by now
+  asked.results[model.name] = result;
   showRows();
   if (model.name === served.default) showText();
   const shown = said(result);
   const answer = typeof shown === "string" ? shown : shown.textContent;
   $("said").append(element("p", {}, words().said(model.name, answer)));
+}
+
+async function answerOf(model, signal) {
+  if (model.problem) return { problem: () => model.problem, lang: "en" };
+  const body = JSON.stringify({ question: asked.question, context: asked.context, model: model.name });
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch("/api/answer", { method: "POST", headers, body, signal });
+    const found = await response.json();
+    return response.ok ? found : { problem: () => found.message, lang: "en" };
+  } catch {
+    return { problem: () => words().unreachable };
+  }
 }
 
 async function load() {
