@@ -38,6 +38,11 @@ def run_of_best(run: Path) -> Path:
     return run.absolute().parent / recipe_of_trial(recipe, _trial(run, values, None)).run_folder.name
 
 
+def best_student(run: Path) -> dict[str, Any]:
+    """The student of a search's best trial, as search.json has it. Raises OutputError, StoreError."""
+    return dict(_trial(run, read_search(run), None)["seeds"][0])
+
+
 def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
     chosen = values["best"] if number is None else number
     if chosen is None:

@@ -24,7 +24,7 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")
 ]
 ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
-Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a saved model.")]
+Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, of a search, or of a saved model.")]
 
 
 @app.command()
@@ -120,6 +120,19 @@ def answer(
     from launch.inspect import answer_question
 
     answer_question(source, model, question, context, context_file)
+
+
+@app.command()
+def serve(
+    source: Source,
+    model: ModelName = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
+) -> None:
+    """Open a local page on which students, teachers and the ensemble answer questions."""
+    from launch.serve import serve as serve_models
+
+    serve_models(source, model, host, port)
 
 
 @app.command()

@@ -3,13 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError, OutputError
 from framework.files import write_json
 from framework.results import read_results
 from framework.search.log import SEARCH, read_search
+from launch.best import best_student
 from launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from framework.answer import SpanAnswer
 
 
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
@@ -45,9 +49,12 @@ def answer_question(
 ) -> None:
     """Print the answer in the paper's form. Raises DataError for a text that cannot be had."""
     text = _context(context, context_file)
-    answer = _answerer(source, model).answer(question, text)
-    shown = {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
-    print(json.dumps(shown, ensure_ascii=False))
+    print(json.dumps(shown(_answerer(source, model).answer(question, text)), ensure_ascii=False))
+
+
+def shown(answer: "SpanAnswer") -> dict[str, Any]:
+    """An answer in the paper's form."""
+    return {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
 
 
 def evaluate_model(source: Path, model: str | None, data: Path, predictions: Path | None, as_json: bool) -> None:
@@ -102,11 +109,9 @@ def usual_model(results: dict[str, Any]) -> str:
 
 
 def _answerer(source: Path, model: str | None) -> Any:
-    """The model of a saved folder, or one of a run."""
+    """The model of a saved folder, one of a run, or the student of a search's best trial."""
     be_quiet()
-    folder = source if (source / "config.json").exists() else _model_folder(source, model)
-    if folder is source and model is not None:
-        raise OutputError(f"--model names a model of a run, and {source} is a saved model: drop --model")
+    folder = _model_folder(source, model)
     from framework.answer import load_answerer
     from launch.quiet import quiet_transformers
 
@@ -114,17 +119,37 @@ def _answerer(source: Path, model: str | None) -> Any:
     return load_answerer(folder)
 
 
-def _model_folder(run: Path, name: str | None) -> Path:
-    results = results_of(run)
+def _model_folder(source: Path, name: str | None) -> Path:
+    saved, search = (source / "config.json").exists(), (source / SEARCH).is_file()
+    if name is not None and (saved or search):
+        raise OutputError(
+            f"--model names a model of a run, and {source} is a {'saved model' if saved else 'search'}: drop --model"
+        )
+    if saved:
+        return source
+    if search:
+        return source.absolute().parent / str(best_student(source)["folder"])
+    return folder_of(source, model_of(source, results_of(source), name))
+
+
+def model_of(run: Path, results: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """The entry of a model in a run's results, by default of the student. Raises OutputError if there is none."""
     models = {found["name"]: found for found in results["models"]}
     chosen = name if name is not None else usual_model(results)
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
-    if models[chosen]["folder"] is None:
-        raise OutputError(f"'{chosen}' has no model of its own: ask one of the teachers that have one, or the student")
-    folder: Path = run.absolute().parent / models[chosen]["folder"]
+    return dict(models[chosen])
+
+
+def folder_of(run: Path, model: dict[str, Any]) -> Path:
+    """The folder of a run's model, by its entry in the results. Raises OutputError if nothing can be loaded from it."""
+    if model["folder"] is None:
+        raise OutputError(
+            f"'{model['name']}' has no model of its own: ask one of the teachers that have one, or the student"
+        )
+    folder: Path = run.absolute().parent / model["folder"]
     if not (folder / "config.json").exists():
-        raise OutputError(f"model '{chosen}' of {run} is not trained yet; run its recipe again to finish it")
+        raise OutputError(f"model '{model['name']}' of {run} is not trained yet; run its recipe again to finish it")
     return folder
 
 

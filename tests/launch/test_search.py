@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from launch.cli import app
 from launch.guard import guarded
+from launch.serve_models import models_in
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
 from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, start, wait_for
 from tests.tiny import model_of
@@ -72,6 +74,13 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(whole: tuple[Path
     best = search["trials"][search["best"]]
     assert model_of(json.loads(run.read_text()), "student")["evaluation"]["f1"] == best["metrics"]["f1"]
     assert (tmp_path / "student" / "model.safetensors").is_file()
+    of_search, of_copy = (models_in(place, None) for place in (folder, tmp_path / "student"))
+    assert of_search.by_name["student"].f1 == best["seeds"][0]["metrics"]["f1"]
+    asked = ["-q", "Где родилась Анна?", "-c", "Анна родилась в Туле."]
+    for place, models in ((folder, of_search), (tmp_path / "student", of_copy)):
+        answer = json.loads(CliRunner().invoke(app, ["answer", str(place), *asked], catch_exceptions=False).output)
+        assert answer.items() <= models.answer(None, asked[1], asked[3]).items()
+    assert of_search.answer(None, asked[1], asked[3])["answer"] == of_copy.answer(None, asked[1], asked[3])["answer"]
 
     again = subprocess.run(
         [*DISTIL, "best", str(folder), "--to", str(tmp_path / "student")], capture_output=True, text=True

@@ -1,0 +1,197 @@
+"""The models that `distil serve` asks, each loaded when it is first needed."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from framework.answer import Answerer, load_answerer
+from framework.errors import ModelError, OutputError
+from framework.readers.base import Reading
+from framework.readers.ensemble import EnsembleReader
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from framework.search.log import SEARCH
+from framework.stages.held_out import HELD_OUT, held_out_inputs
+from framework.store import Store
+from launch.best import best_student
+from launch.inspect import folder_of, model_of, results_of, shown
+
+_BATCH = 32  # windows, prompts or answers in a forward pass
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that can be asked.
+
+    parameters, exact_match, f1 (percent): None where they are not known; problem: why it cannot be asked, None if it can;
+    load: the model, loaded by the first call. Raises DistilError.
+    """
+
+    name: str
+    role: str
+    parameters: int | None
+    exact_match: float | None
+    f1: float | None
+    problem: str | None
+    load: Callable[[], Answerer]
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a folder has to ask. default: the name of the one that is asked where none is named. Not for several threads."""
+
+    title: str
+    default: str
+    by_name: Mapping[str, ServedModel]
+
+    def answer(self, name: str | None, question: str, context: str) -> dict[str, Any]:
+        """The answer as `distil answer` prints it, the model's name, and the milliseconds that it took, without loading.
+
+        Raises OutputError for a name that there is not, ModelError for a model that cannot be asked, DataError for a
+        question or context without text.
+        """
+        model = self.by_name.get(name if name is not None else self.default)
+        if model is None:
+            raise OutputError(f"there is no model '{name}'; there is {', '.join(self.by_name)}")
+        if model.problem is not None:
+            raise ModelError(model.problem)
+        answerer = model.load()
+        begin = time.perf_counter()
+        answer = answerer.answer(question, context)
+        milliseconds = 1000 * (time.perf_counter() - begin)
+        return {**shown(answer), "model": model.name, "milliseconds": round(milliseconds, 1)}
+
+
+def models_in(source: Path, name: str | None) -> Models:
+    """The models of a run, the student of a search's best trial, or a saved model; name: the one to ask first.
+
+    Raises OutputError where there is none, RecipeError for a run whose recipe cannot be read.
+    """
+    saved, search = (source / "config.json").exists(), (source / SEARCH).is_file()
+    if not saved and not search:
+        return _of_run(source, name)
+    if name is not None:
+        raise OutputError(f"--model names a model of a run, and {source} is none: drop --model")
+    if saved:
+        folder, role, metrics = source, "model", {}
+    else:
+        student = best_student(source)
+        folder, role, metrics = source.absolute().parent / student["folder"], "student", student["metrics"]
+    model = ServedModel(
+        name=role,
+        role=role,
+        parameters=metrics.get("parameters"),
+        exact_match=metrics.get("exact_match"),
+        f1=metrics.get("f1"),
+        problem=None,
+        load=cache(lambda: load_answerer(folder)),
+    )
+    return Models(source.absolute().name, role, {role: model})
+
+
+def _of_run(run: Path, name: str | None) -> Models:
+    results = results_of(run)
+    default = str(model_of(run, results, name)["name"])
+    recipe = recipe_from_values(results["recipe"], str(run / "results.json"))
+    models: dict[str, ServedModel] = {}
+    for record in results["models"]:
+        if record["role"] == "ensemble":
+            problem, load = _ensemble(run, recipe, results, models)
+        elif record["role"] == "teacher":
+            problem, load = _teacher(run, recipe, record)
+        else:
+            problem, load = _problem(run, record), _student(run, record)
+        measured = record["evaluation"] or {}
+        models[record["name"]] = ServedModel(
+            name=record["name"],
+            role=record["role"],
+            parameters=record["parameters"],
+            exact_match=measured.get("exact_match"),
+            f1=measured.get("f1"),
+            problem=problem,
+            load=cache(load),
+        )
+    if models[default].problem is not None:
+        raise OutputError(str(models[default].problem))
+    return Models(str(results["run"]), default, models)
+
+
+def _problem(run: Path, record: dict[str, Any]) -> str | None:
+    try:
+        folder_of(run, record)
+    except OutputError as error:
+        return str(error)
+    return None
+
+
+def _student(run: Path, record: dict[str, Any]) -> Callable[[], Answerer]:
+    return lambda: load_answerer(folder_of(run, record))
+
+
+def _teacher(run: Path, recipe: Recipe, record: dict[str, Any]) -> tuple[str | None, Callable[[], Answerer]]:
+    """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
+    teacher = recipe.teachers[record["name"]]
+    reading = _reading(recipe, teacher.windows or recipe.windows)
+    if teacher.model is None:
+        folder = _store(run).root / "initial" / record["digest"] / "model"
+        return None, lambda: Answerer(teacher.reader(folder, reading), reading)
+    return _problem(run, record), lambda: Answerer(teacher.reader(folder_of(run, record), reading), reading)
+
+
+def _ensemble(
+    run: Path, recipe: Recipe, results: dict[str, Any], models: Mapping[str, ServedModel]
+) -> tuple[str | None, Callable[[], Answerer]]:
+    """The ensemble of teachers that are among `models`."""
+    rule = recipe.ensemble
+    assert rule is not None
+    teachers = {name: models[name] for name in recipe.teachers}
+    facts = dict(_held_out(run, recipe, results))
+
+    def load() -> Answerer:
+        reading = _reading(recipe, recipe.windows)
+        reader = EnsembleReader(
+            ensemble=rule,
+            teachers={name: teacher.load().reader for name, teacher in teachers.items()},
+            shown=frozenset(name for name, teacher in recipe.teachers.items() if teacher.takes_hints),
+            temperatures={
+                name: float(facts[name]["temperature"] if teacher.temperature == "calibrated" else teacher.temperature)
+                for name, teacher in recipe.teachers.items()
+            },
+            f1={name: float(facts[name]["f1"]) for name in teachers} if rule.needs_f1 else {},
+            top_k=recipe.signals.top_k,
+            reading=reading,
+        )
+        return Answerer(reader, reading)
+
+    if rule.needs_labels:
+        problem = (
+            f"the rule '{rule.rule}' weighs teachers by the right answer, which is not known of a question asked here; "
+            "compare the teachers themselves"
+        )
+        return problem, load
+    missing = [name for name in recipe.looked_at if name not in facts]
+    problems = [teacher.problem for teacher in teachers.values() if teacher.problem is not None]
+    if missing:
+        problems.append(f"the store does not know what was found out about {', '.join(missing)}; run the recipe again")
+    return (problems[0] if problems else None), load
+
+
+def _held_out(run: Path, recipe: Recipe, results: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the run has found out about teachers on held-out labels: temperature and F1, by teacher."""
+    for signals in results["signals"]:
+        if signals["split"] == recipe.held_out and signals["teacher"] in recipe.looked_at:
+            data = results["data"]["splits"][recipe.held_out]["digest"]
+            found = _store(run).find(HELD_OUT, held_out_inputs(recipe, signals["digest"], data))
+            if found is not None:
+                yield signals["teacher"], found.facts
+
+
+def _store(run: Path) -> Store:
+    return Store(run.absolute().parent / "store")
+
+
+def _reading(recipe: Recipe, windows: Any) -> Reading:
+    return Reading(recipe.task, windows, recipe.data.unanswerable, _BATCH, "fp32")

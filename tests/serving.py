@@ -1,0 +1,62 @@
+"""A server of `distil serve` in this process, and plain HTTP requests to it."""
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from launch.serve_app import create_app
+from launch.serve_models import models_in
+from launch.serve_worker import Worker
+
+TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
+QUESTION = "Где родилась Евгения?"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server at 127.0.0.1, which serves the models of `run`."""
+
+    run: Path
+    port: int
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer. body: bytes, or what becomes JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        all_headers = {"Content-Type": "application/json"} if sent is not None else {}
+        try:
+            connection.request(method, path, sent, {**all_headers, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, body: Any, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of an answer to a question."""
+        status, _, found = self.request("POST", "/api/answer", body, headers)
+        return status, json.loads(found)
+
+
+@contextmanager
+def serving(run: Path, host: str = "127.0.0.1") -> Iterator[Served]:
+    """Serve a run on a free port. host: the one that the server takes itself to be bound to."""
+    server = uvicorn.Server(uvicorn.Config(create_app(models_in(run, None), Worker(), host), log_level="critical"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield Served(run, port)
+    finally:
+        server.should_exit = True
+        thread.join()
