@@ -27,13 +27,15 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     gpu = gpu_count() > 0
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
     with ray_cluster(progress):
         _check_resources(job.workers, gpu)
-        reports = Queue(actor_options={"num_cpus": 0})
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave
         trainer = TorchTrainer(
             _work,
             train_loop_config={
@@ -73,6 +75,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
     import ray.train
     import torch
 
+    from framework.training.checkpoint import forget_checkpoints
     from framework.training.loop import train
     from launch.quiet import be_quiet, quiet_transformers
 
@@ -92,6 +95,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
     summary = train(job, rank, context.get_world_size(), report)
     if rank == 0:
         store.push(job.output / "model")
+    forget_checkpoints(job)
     return summary
 
 

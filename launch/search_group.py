@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from framework.device import cpu_threads
+from framework.training.checkpoint import forget_checkpoints
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
 from launch.carried import pack, unpack
@@ -122,7 +123,9 @@ class _Peer:
         import ray
 
         with cpu_threads(threads):
-            train(unpack(ray.get(given[0]), self._home.here()), self._rank, self._workers, _nobody)
+            job = unpack(ray.get(given[0]), self._home.here())
+            train(job, self._rank, self._workers, _nobody)
+        forget_checkpoints(job)
 
 
 def _nobody(row: Report) -> None:

@@ -72,6 +72,12 @@ def load_checkpoint(engine: Any, meter: Meter, job: TrainingJob, rank: int) -> P
     return Position(int(found["step"]), float(found["seconds"]))
 
 
+def forget_checkpoints(job: TrainingJob) -> None:
+    """Remove this machine's checkpoints once its worker is done, if there is a storage: that has the last one."""
+    if job.store.storage is not None:
+        shutil.rmtree(job.checkpoints, ignore_errors=True)
+
+
 def _first_of_machine(job: TrainingJob, rank: int) -> bool:
     """Whether no worker of lower rank has its checkpoints in the same folder; without a storage, all have."""
     import torch.distributed as dist
