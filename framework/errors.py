@@ -29,6 +29,14 @@ class ModelError(UserError):
     """A model or tokenizer that cannot be found or cannot do what the recipe asks of it."""
 
 
+class MissingDataError(DataError):
+    """A dataset of the hub that is not here, with the hub out of reach."""
+
+
+class MissingModelError(ModelError):
+    """A model of the hub that is not here, with the hub out of reach."""
+
+
 class OutputError(UserError):
     """A folder that cannot be written, or that holds something else than was expected."""
 

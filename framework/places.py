@@ -22,3 +22,18 @@ def set_at(values: dict[str, Any], place: str, value: Any) -> None:
         section[key] = dict(inner)  # a copy: by YAML's aliases other places may hold the same section
         section = section[key]
     section[keys[-1]] = value
+
+
+def drop_at(values: dict[str, Any], place: str) -> bool:
+    """Take what plain data has at a dotted place out of it; False where it has nothing. Raises NoPlace."""
+    keys = place.split(".")
+    section: Any = values
+    for depth, key in enumerate(keys[:-1]):
+        inner = section.get(key)
+        if inner is None:
+            return False
+        if not isinstance(inner, dict):
+            raise NoPlace(".".join(keys[: depth + 1]), inner)
+        section[key] = dict(inner)  # a copy, as in set_at
+        section = section[key]
+    return section.pop(keys[-1], None) is not None

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from framework.errors import RecipeError
-from framework.places import NoPlace, set_at
+from framework.places import NoPlace, drop_at, set_at
 from framework.recipe import Recipe
 from framework.yaml_loader import StrictLoader, line_of
 
@@ -16,6 +16,7 @@ from framework.yaml_loader import StrictLoader, line_of
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """The recipe of the file at `path` with overrides such as ``student.lr=3e-5`` applied.
 
+    ``student=null`` drops what the file says at a place, so that the default holds.
     Raises RecipeError, naming file, line, place, value and the nearest legal key.
     """
     path = Path(path)
@@ -64,7 +65,7 @@ def _near_files(path: Path) -> str:
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
-    """Set the value at a dotted place."""
+    """Set the value at a dotted place; a null that is written out takes away what the file says there."""
     place, equals, text = override.partition("=")
     if not equals or not all(place.split(".")):
         raise RecipeError(f"override '{override}': expected PLACE=VALUE, such as student.lr=3e-5")
@@ -75,7 +76,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
             f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
         ) from None
     try:
-        set_at(values, place, value)
+        dropped = value is None and text != "" and drop_at(values, place)
+        if not dropped:
+            set_at(values, place, value)
     except NoPlace as error:
         raise RecipeError(f"override '{override}': {error.at} is {_shown(error.found)}, not a section") from None
 

@@ -72,6 +72,14 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Try a recipe's models with random weights on a few generated questions, and estimate time, memory and disk."""
+    from launch.rehearse import show_rehearsal
+
+    show_rehearsal(recipe, overrides or [])
+
+
+@app.command()
 def evaluate(
     source: Source,
     data: Annotated[Path, typer.Option("--data", help="SQuAD JSON, JSON lines or parquet with answers.")],
@@ -103,14 +111,30 @@ def answer(
 
 @app.command()
 def report(
-    run: RunFolder,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="RUN...", help="The folder of a run; with --paper several, or none.")
+    ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Show the paper's table beside what these runs, or all tracked ones, measured."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: results.json, or the paper's table.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
 ) -> None:
-    """Show the results of a run again."""
+    """Show the results of a run again, or those of all runs beside the paper's."""
+    if paper:
+        from launch.paper import show_paper
+
+        show_paper(runs or [], as_json, markdown)
+        return
+    from framework.errors import UserError
     from launch.inspect import show_report
 
-    show_report(run, as_json, markdown)
+    if runs is None or len(runs) != 1:
+        raise UserError(
+            f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
+        )
+    show_report(runs[0], as_json, markdown)
 
 
 @app.command()

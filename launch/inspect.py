@@ -16,7 +16,7 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
     from tracking.report import markdown_table, rich_table
 
-    results = _results(run)
+    results = results_of(run)
     if as_json:
         print(json.dumps(results, ensure_ascii=False, indent=2))
     elif markdown:
@@ -33,7 +33,7 @@ def track_run(run: Path) -> None:
     from framework.tracking_section import Tracking
     from tracking.mlflow_sync import sync
 
-    results = read_search(run) if (run / SEARCH).is_file() else _results(run)
+    results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
     for note in report.notes:
         print(note)
@@ -81,7 +81,8 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
         print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
 
 
-def _results(run: Path) -> dict[str, Any]:
+def results_of(run: Path) -> dict[str, Any]:
+    """The results of a run. Raises OutputError if there are none, or they are damaged."""
     try:
         return read_results(run)
     except (FileNotFoundError, NotADirectoryError):
@@ -108,7 +109,7 @@ def _answerer(source: Path, model: str | None) -> Any:
 
 
 def _model_folder(run: Path, name: str | None) -> Path:
-    models = {found["name"]: found for found in _results(run)["models"]}
+    models = {found["name"]: found for found in results_of(run)["models"]}
     chosen = name if name is not None else "student" if "student" in models else next(iter(models))
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")

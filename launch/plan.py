@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from framework.errors import MissingDataError, MissingModelError
+from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
+from framework.training.memory import training_bytes
 from launch.console import console_progress, table_console
+from launch.outline import show_outline
 from launch.quiet import be_quiet
 
 _GB = 1e9
@@ -26,8 +30,12 @@ def show_plan(path: Path, overrides: list[str]) -> None:
 
     quiet_transformers()
     progress = console_progress()
-    context, graph = prepare(recipe, stream=streamer_for(recipe, progress), progress=progress)
     console = table_console()
+    try:
+        context, graph = prepare(recipe, stream=streamer_for(recipe, progress), progress=progress)
+    except (MissingDataError, MissingModelError) as missing:
+        show_outline(recipe, missing, console)
+        return
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
     console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)
@@ -46,7 +54,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     console.print(models)
     for found in graph.collections.values():
         rows = len(found.teacher_pass.examples)
-        size = rows * (recipe.signals.top_k * 8 + 32) / 1e6
+        size = rows * signal_bytes(recipe.signals) / 1e6
         console.print(
             f"signals of {found.teacher} on '{found.split}': {rows} questions, about {size:.1f} MB",
             markup=False,
@@ -69,32 +77,17 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
         return [*row, "–", "–", f"{parameters * 4 / _GB:.2f} GB"]
     windows = len(context.data[str(model.split)].examples)
     steps = -(-windows // model.training.batch_size) * model.training.epochs
+    memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, context.workers)
     return [
         *row,
         f"≥ {steps}",
-        f"{_training_memory(context, parameters) / _GB:.2f} GB",
+        f"{memory / _GB:.2f} GB",
         f"{parameters * 4 / _GB:.2f} GB",
     ]
 
 
 def _is_done(context: Context, model: ModelStages) -> bool:
     return context.store.find(model.initial.kind, model.initial.inputs) is not None
-
-
-def _training_memory(context: Context, parameters: int) -> float:
-    """Bytes a worker for weights, gradients and AdamW's two moments; activations come on top.
-
-    16 bytes a parameter in fp32; 2 + 2 and 12 for the float32 copy and moments in half precision. ZeRO stage 1 shares
-    out the optimizer's part, 2 the gradients, 3 the weights too (Rajbhandari et al., arXiv 1910.02054).
-    """
-    weights, gradients, optimizer = (4.0, 4.0, 8.0) if context.precision == "fp32" else (2.0, 2.0, 12.0)
-    stage, workers = context.recipe.engine.zero_stage, context.workers
-    shares = (
-        weights / (workers if stage >= 3 else 1),
-        gradients / (workers if stage >= 2 else 1),
-        optimizer / (workers if stage >= 1 else 1),
-    )
-    return sum(shares) * parameters
 
 
 def _parameters(context: Context, model: ModelStages) -> int:

@@ -19,7 +19,8 @@ TEACHER = "ai-forever/ruBert-base"
 STUDENT = "Geotrend/distilbert-base-ru-cased"
 LARGE_TEACHER = "ai-forever/ruBert-large"
 BYTE_TEACHER = "ai-forever/ruRoberta-large"
-WRITERS = ("ai-forever/ruT5-large", "google/mt5-large")
+WRITERS = {"ai-forever/ruT5": "t5", "google/mt5": "mt5"}  # of which there are -base and -large
+DECODERS = ("ai-forever/rugpt3medium_based_on_gpt2", "ai-forever/rugpt3large_based_on_gpt2")
 SBERQUAD = "kuznetsoffandrey/sberquad"
 
 ROWS = {"train": 96, "validation": 32, "test": 16}
@@ -48,8 +49,11 @@ def fill_cache(home: Path) -> None:
     put_teacher(home, texts, TEACHER)
     put_teacher(home, texts, LARGE_TEACHER)
     put_byte_teacher(home, texts)
-    for number, writer in enumerate(WRITERS):
-        put_writer(home, texts, writer, ("t5", "mt5")[number])
+    for family, architecture in WRITERS.items():
+        for size in ("base", "large"):
+            put_writer(home, texts, f"{family}-{size}", architecture)
+    for decoder in DECODERS:
+        put_decoder(home, texts, decoder)
     put_student(home, texts)
     put_sberquad(home, splits)
 
@@ -71,21 +75,36 @@ def put_byte_teacher(home: Path, texts: Iterable[str]) -> None:
     """RoBERTa with byte-level BPE as vocab.json and merges.txt, without a tokenizer.json, and weights as a pickle."""
     from transformers import RobertaConfig, RobertaForMaskedLM
 
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    learnt = json.loads(
-        train_tokenizer(TrainedTokenizer(kind="bpe", vocab_size=700), texts).backend_tokenizer.to_str()
-    )["model"]
-    tokens = [*special, *(token for token in learnt["vocab"] if not token.startswith("["))]
-    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in learnt["merges"]]
+    tokens, merges = _byte_pairs(texts, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     config = RobertaConfig(
-        vocab_size=len(tokens), max_position_embeddings=514, type_vocab_size=1, pad_token_id=1, bos_token_id=0, **sizes
+        vocab_size=len(json.loads(tokens)),
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=1,
+        bos_token_id=0,
+        **sizes,
     )
     model = _random(RobertaForMaskedLM, config)
     with _Repository(home, "model", BYTE_TEACHER) as files:
         files["config.json"] = _config(model)
-        files["vocab.json"] = json.dumps({token: number for number, token in enumerate(tokens)}).encode()
-        files["merges.txt"] = "\n".join(["#version: 0.2", *merges]).encode()
+        files["vocab.json"], files["merges.txt"] = tokens, merges
+        files["pytorch_model.bin"] = _pickled(model)
+
+
+def put_decoder(home: Path, texts: Iterable[str], id: str) -> None:
+    """GPT-2 with byte-level BPE as vocab.json and merges.txt, without a padding token, and weights as a pickle."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokens, merges = _byte_pairs(texts, ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "<|endoftext|>"])
+    size = len(json.loads(tokens))
+    end = dict.fromkeys(("bos_token_id", "eos_token_id"), json.loads(tokens)["<|endoftext|>"])
+    model = _random(
+        GPT2LMHeadModel, GPT2Config(vocab_size=size, n_positions=2048, n_embd=32, n_layer=2, n_head=2, **end)
+    )
+    with _Repository(home, "model", id) as files:
+        files["config.json"] = _config(model)
+        files["vocab.json"], files["merges.txt"] = tokens, merges
         files["pytorch_model.bin"] = _pickled(model)
 
 
@@ -213,6 +232,17 @@ def _vocabulary(texts: Iterable[str], size: int) -> str:
     """A cased vocab.txt learnt from the texts."""
     tokens = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=size), texts).get_vocab()
     return "".join(f"{token}\n" for token in sorted(tokens, key=tokens.__getitem__))
+
+
+def _byte_pairs(texts: Iterable[str], special: list[str]) -> tuple[bytes, bytes]:
+    """A vocab.json, special tokens first, and a merges.txt of byte-level BPE learnt from the texts."""
+    learnt = json.loads(
+        train_tokenizer(TrainedTokenizer(kind="bpe", vocab_size=700), texts).backend_tokenizer.to_str()
+    )["model"]
+    tokens = [*special, *(token for token in learnt["vocab"] if not token.startswith("["))]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in learnt["merges"]]
+    vocabulary = json.dumps({token: number for number, token in enumerate(tokens)})
+    return vocabulary.encode(), "\n".join(["#version: 0.2", *merges]).encode()
 
 
 def _random(model_class: Any, config: Any) -> Any:

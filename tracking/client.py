@@ -74,8 +74,8 @@ def experiment_id(client: Any, destination: Destination) -> str:
 
 
 @contextmanager
-def readable_errors(destination: Destination) -> Iterator[None]:
-    """Turn what MLflow raises into a `TrackingError` of one line."""
+def readable_errors(destination: Destination, failure: str = "did not take the run") -> Iterator[None]:
+    """Turn what MLflow raises into a `TrackingError` of one line; failure: what to say of a server that answers."""
     configure()
     from mlflow.exceptions import MlflowException
     from requests import RequestException
@@ -85,7 +85,7 @@ def readable_errors(destination: Destination) -> Iterator[None]:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         cause = _root(error)
-        kind = "does not answer" if _is_unreachable(cause) else "did not take the run"
+        kind = "does not answer" if _is_unreachable(cause) else failure
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise TrackingError(f"tracking at {destination.shown} {kind} ({reason[:300]})") from error
 

@@ -36,22 +36,29 @@ def rich_table(results: dict[str, Any]) -> "Table":
 
 def markdown_table(results: dict[str, Any]) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
-    parts = [f"# {results['run']}", _state(results), _table(COLUMNS, table_rows(results), left=2)]
+    parts = [f"# {results['run']}", _state(results), markdown_cells(COLUMNS, table_rows(results), left=2)]
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")
         rows = [(name, *(_count(split.get(count)) for count in counts)) for name, split in splits.items()]
-        parts += ["## Data", _table(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
+        parts += ["## Data", markdown_cells(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
     if results.get("signals"):
         columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
-        parts += ["## Signals", _table(columns, [_signal(signal) for signal in results["signals"]], left=2)]
+        parts += ["## Signals", markdown_cells(columns, [_signal(signal) for signal in results["signals"]], left=2)]
     ensemble = _model_of_role(results, "ensemble")
     if ensemble.get("weights"):
         measured = f"weight on `{ensemble['evaluation']['split']}`"
         rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
         heading = ("teacher", measured, "weight for the student", "temperature")
-        parts += ["## Ensemble", _table(heading, rows, left=1)]
+        parts += ["## Ensemble", markdown_cells(heading, rows, left=1)]
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_cells(columns: tuple[str, ...], rows: list[tuple[str, ...]], left: int) -> str:
+    """A Markdown table, of whose columns so many at the left are aligned there."""
+    rule = ["---" if index < left else "---:" for index in range(len(columns))]
+    lines = [columns, rule, *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def short_count(count: int | None) -> str:
@@ -138,9 +145,3 @@ def _state(results: dict[str, Any]) -> str:
     measured = sorted({f"{one['examples']:,} questions of `{one['split']}`" for one in evaluations})
     on = f" EM and F1 in percent, on {' and '.join(measured)}." if measured else ""
     return f"State: {results['state']}.{on}"
-
-
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]], left: int) -> str:
-    rule = ["---" if index < left else "---:" for index in range(len(columns))]
-    lines = [columns, rule, *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -10,7 +10,7 @@ from pydantic import Field
 from framework.config import Section
 from framework.data.local_files import read_files
 from framework.data.row import Readers
-from framework.errors import DataError
+from framework.errors import DataError, MissingDataError
 from framework.progress import Progress
 
 _PATTERNS = ["*.parquet", "*.jsonl", "*.json", "README.md"]
@@ -67,7 +67,7 @@ def _snapshot(id: str, revision: str) -> Path:
     except RevisionNotFoundError:
         raise DataError(f"the dataset {id} has no revision '{revision}'") from None
     except LocalEntryNotFoundError:
-        raise DataError(_not_here(id, revision)) from None
+        raise MissingDataError(_not_here(id, revision)) from None
     except Exception as error:  # whatever its network library raises, which is no part of its interface
         raise DataError(f"the dataset {id} could not be fetched: {error}. {_how_to_bring(id, revision)}") from None
 

@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from framework.digest import digest_of_files
-from framework.errors import ModelError, first_line
+from framework.errors import MissingModelError, ModelError, first_line
 from framework.models.section import FolderModel, HubModel
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
@@ -76,7 +76,7 @@ def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
     except RevisionNotFoundError:
         raise ModelError(f"the model '{name}' has no revision '{revision}'; check it on the model's page") from None
     except LocalEntryNotFoundError:
-        raise ModelError(
+        raise MissingModelError(
             f"the model '{name}' ({revision}) is not in the local cache and {_distance()}. "
             f"{_how_to_bring(name, revision)}"
         ) from None

@@ -35,3 +35,8 @@ class Signals(Section):
                 "`ahead` is for teachers that stream, and mode is 'precomputed': drop `ahead`, or change mode"
             )
         return self
+
+
+def signal_bytes(settings: Signals) -> int:
+    """About how many bytes the signal about one question takes on disk."""
+    return settings.top_k * 8 + 32

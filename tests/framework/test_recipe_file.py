@@ -48,6 +48,16 @@ def test_overrides_are_typed_and_make_sections(tmp_path: Path) -> None:
     assert {name: loss.kind for name, loss in recipe.losses.items()} == {"jsd": "jsd"}
 
 
+def test_null_drops_what_the_file_says(tmp_path: Path) -> None:
+    path = tiny_recipe(tmp_path, tmp_path)
+    recipe = load_recipe(path, ["student=null", "losses=null", "baselines=null", "search=null"])
+    assert recipe.student is None
+    assert list(recipe.losses) == ["hard_label"]
+    assert load_recipe(path, ["windows=null", "engine.precision=null"]).windows.max_length == 384
+    assert "did you mean 'student'" in problem(path, "studnet=null")
+    assert "windows.max_length is 64" in problem(path, "windows.max_length.deep=null")
+
+
 def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     recipe = load_recipe(tiny_recipe(tmp_path, tmp_path))
     again = recipe_from_values(yaml.safe_load(yaml.safe_dump(recipe.resolved())), "here")

@@ -1,6 +1,7 @@
 """The commands, on a real finished run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,16 @@ from typer.testing import CliRunner
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.data.synthetic.section import Synthetic
+from framework.errors import UserError
+from framework.files import write_json
+from framework.paper.table import TABLE
+from framework.recipe_file import load_recipe
 from framework.results import read_results
 from launch.cli import app
 from tests.tiny import tiny_recipe
+from tracking.report import short_count
 
+ROOT = Path(__file__).parents[2]
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
 
 
@@ -108,6 +115,38 @@ def test_report_repeats_the_table(finished: Path) -> None:
     assert json.loads(distil("report", str(finished), "--json")) == read_results(finished)
     assert distil("report", str(finished), "--markdown") == (finished / "results.md").read_text()
     assert "student_no_distillation" in distil("report", str(finished))
+
+
+def test_report_takes_several_runs_only_beside_the_papers_table(finished: Path) -> None:
+    for runs in ([], [str(finished)] * 2):
+        with pytest.raises(UserError, match=f"one run, found {len(runs)}"):
+            distil("report", *runs)
+    shown = json.loads(distil("report", "--paper", "--json", str(finished), str(finished)))
+    assert [row["measured"] for row in shown["rows"]] == [None] * len(TABLE)
+
+
+def test_the_papers_table_is_filled_from_what_is_tracked(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert "not run: teacher.yaml" in distil("report", "--paper")
+    assert not list(tmp_path.iterdir())
+    results = read_results(finished)
+    recipe = load_recipe(ROOT / "recipes/sberquad/teacher.yaml").resolved()
+    results |= {"recipe": recipe, "models": [{**results["models"][0], "name": "rubert-base"}]}
+    run = tmp_path / "runs" / "sberquad-teacher-1a2b3c4d"
+    run.mkdir(parents=True)
+    shutil.copy(finished.parent / "mlflow.db", run.parent)
+    write_json(run / "results.json", {**results, "run": run.name})
+    distil("track", str(run))
+    shown = json.loads(distil("report", "--paper", "--json"))
+    f1 = shown["rows"][0]["measured"]["f1"]
+    assert f1["value"] == pytest.approx(results["models"][0]["evaluation"]["f1"])
+    assert shown["rows"][0]["measured"]["run"] == run.name
+    assert f"| ruBERT-base | 1; on 24 questions | 178M / {short_count(results['models'][0]['parameters'])} |" in distil(
+        "report", "--paper", "--markdown"
+    )
 
 
 def test_schema_describes_recipes() -> None:

@@ -25,7 +25,14 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "recipes"
 ALL = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("**/*.yaml"))
 RECIPES = [name for name in ALL if load_recipe(FOLDER / name).search is None]
+# Recipes of one teacher that differ by a model of a kind that another recipe runs; they are planned.
+PLANNED = [
+    f"sberquad/{name}.yaml"
+    for name in ("mt5_base", "mt5_large", "rubert_large", "rugpt3_large", "ruroberta_large", "rut5_base", "rut5_large")
+]
+RUN = [name for name in RECIPES if name not in PLANNED]
 FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
+TEACHER_ALONE = ["student=null", "losses=null", "baselines=null"]
 
 # Recipes that generate their data take minutes at full size; here they run with less of it and fewer epochs. Writers that
 # have learnt nothing write on and on.
@@ -50,6 +57,11 @@ SMALLER = {
     "sberquad/ensemble_generative.yaml": [
         "teachers.rut5-large.max_answer=4",
         "teachers.mt5-large.max_answer=4",
+        "evaluation.latency_questions=2",
+    ],
+    "sberquad/rugpt3_medium.yaml": [
+        *TEACHER_ALONE,
+        "teachers.rugpt3-medium.max_answer=4",
         "evaluation.latency_questions=2",
     ],
 }
@@ -138,7 +150,7 @@ def test_it_parses_and_says_what_it_does(name: str) -> None:
     assert f"distil run recipes/{name}" in path.read_text()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", RUN)
 def test_it_runs_from_start_to_table(name: str, runs: Runs) -> None:
     run = runs[name]
     assert run.code == 0, run.output + run.errors
@@ -159,7 +171,7 @@ def test_it_runs_from_start_to_table(name: str, runs: Runs) -> None:
         assert f" {row} " in run.output
 
 
-@pytest.mark.parametrize("name", FROM_HUB)
+@pytest.mark.parametrize("name", [name for name in FROM_HUB if name in RUN])
 def test_all_of_sberquad_is_read(name: str, runs: Runs) -> None:
     splits = runs[name].results["data"]["splits"]
     expected = {"train": ROWS["train"], "dev": ROWS["validation"]}
@@ -169,6 +181,24 @@ def test_all_of_sberquad_is_read(name: str, runs: Runs) -> None:
         assert splits["held_out"]["examples"] == 4
     assert {split: splits[split]["examples"] for split in expected} == expected
     assert (splits["train"]["repaired"], splits["train"]["dropped"]) == (1, 0)
+
+
+@pytest.mark.parametrize("name", [*PLANNED, "sberquad/rugpt3_medium.yaml"])
+def test_a_model_of_the_papers_is_taught_and_teaches(
+    name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_cache(home, monkeypatch)
+    both = load_recipe(FOLDER / name, [f"output={tmp_path}"])
+    alone = load_recipe(FOLDER / name, [f"output={tmp_path}", *TEACHER_ALONE])
+    (teacher,) = both.teachers
+    of_teacher = [f"prepare {teacher}", f"train {teacher}", f"evaluate {teacher}"]
+    stages = list(prepare(both)[1].stages())
+    assert [stage.title for stage in stages[:4]] == [*of_teacher, f"collect signals of {teacher} on 'train'"]
+    assert [stage.digest for stage in prepare(alone)[1].stages()] == [stage.digest for stage in stages[:3]]
+    paper = load_recipe(FOLDER / "sberquad/single_teacher.yaml")
+    assert (both.student, both.losses, both.baselines) == (paper.student, paper.losses, paper.baselines)
+    assert (both.data, both.windows) == (paper.data, paper.windows)
+    assert f"{name} {' '.join(TEACHER_ALONE)}" in (FOLDER / name).read_text()
 
 
 def test_the_papers_settings(runs: Runs) -> None:
@@ -234,7 +264,7 @@ def test_sberquads_test_questions_are_unlabelled(home: Path, monkeypatch: pytest
     assert (len(test.examples), test.unlabelled, test.dropped) == (ROWS["test"], ROWS["test"], 0)
 
 
-@pytest.mark.parametrize("name", FROM_HUB)
+@pytest.mark.parametrize("name", [name for name in FROM_HUB if name in RUN])
 def test_without_hub_and_cache_it_ends_at_once_and_says_what_to_bring(name: str, tmp_path: Path) -> None:
     check_refusal(distil(name, tmp_path / "runs", tmp_path / "hf", HF_HUB_OFFLINE="1"))
 

@@ -1,0 +1,137 @@
+"""What a recipe takes, by configurations alone: the hub's files are not needed where a configuration is published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framework.data.load import Split, load_data
+from framework.data.splits import parse_slice
+from framework.device import resolve_precision, resolve_workers
+from framework.errors import MissingDataError
+from framework.models.build import copy_layers_config, planned_parameters
+from framework.models.section import HubModel, LayersModel
+from framework.paper.published import PUBLISHED, published_config
+from framework.paper.table import DATASET, SPLIT_SIZES
+from framework.recipe import Recipe
+from framework.stages.planned import planned_config
+from framework.training.memory import training_bytes
+from framework.training.section import Training
+
+
+@dataclass(frozen=True)
+class ModelOutline:
+    """A teacher or the student of a recipe.
+
+    section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration
+    is a published one; trainings: how often it is trained, folds and baselines included; learns, asked, measured:
+    questions of a training, asked for signals, and of an evaluation; memory: bytes of weights, gradients and moments a
+    worker, or of the weights alone of a model that is not trained.
+    """
+
+    name: str
+    role: str
+    section: Any
+    training: Training | None
+    published: bool
+    parameters: int
+    trainings: int
+    learns: int
+    asked: int
+    measured: int
+    memory: float
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of a training if every question fits one window; more if some need several."""
+        return -(-self.learns // self.training.batch_size) * self.training.epochs if self.training else 0
+
+    @property
+    def weights(self) -> int:
+        """Bytes of its weights in float32."""
+        return 4 * self.parameters
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """What is known of a recipe's data. sizes: questions by split; splits: None where SberQuAD's published numbers
+    stand for a dataset that is not here."""
+
+    sizes: Mapping[str, int]
+    splits: Mapping[str, Split] | None
+
+
+def known_data(recipe: Recipe) -> KnownData:
+    """The recipe's data or, of SberQuAD, at least its size.
+
+    Raises MissingDataError for another dataset, or a cut or extra splits of one, that is not here.
+    """
+    data = recipe.data
+    try:
+        splits = load_data(data)
+    except MissingDataError:
+        slices = {name: parse_slice(text) for name, text in data.splits.items()}
+        known = all(part.split in SPLIT_SIZES for part in slices.values()) and not (data.cut or data.extra)
+        if getattr(data.source, "id", None) != DATASET or not known:
+            raise
+        return KnownData({name: len(part.rows(SPLIT_SIZES[part.split])) for name, part in slices.items()}, None)
+    return KnownData({name: len(split.examples) for name, split in splits.items()}, splits)
+
+
+def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
+    """The models of a recipe, teachers first; those without a model of their own are left out.
+
+    sizes: questions by split. Raises ModelError for a model that is neither here nor published.
+    """
+    student = recipe.student
+    signals = any(loss.source == "signal" for loss in recipe.losses.values())
+    taught = [student.split, *student.unlabelled] if student is not None and signals else []
+    measured = sizes[recipe.evaluation.split]
+    asked = {*taught, *([recipe.evaluation.split] if recipe.ensemble is not None else [])}
+    found = []
+    for name, teacher in recipe.teachers.items():
+        if teacher.model is not None:
+            held_out = {recipe.held_out} if name in recipe.looked_at else set()
+            trainings = 0 if teacher.fine_tune is None else 1 + (teacher.crossfit or 0)
+            questions = sum(sizes[split] for split in asked | held_out)
+            found.append(
+                _outline(recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, measured)
+            )
+    if student is not None:
+        learns = sum(sizes[split] for split in (student.split, *student.unlabelled))
+        found.append(_outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, measured))
+    return found
+
+
+def config_of(recipe: Recipe, section: Any) -> Any:
+    """The published configuration of a teacher's or student's model, or else what its files say. Raises ModelError."""
+    source = section.model
+    if isinstance(source, LayersModel):
+        return copy_layers_config(config_of(recipe, recipe.teachers[source.teacher]), source.layers)
+    return published_config(source.id) if is_published(section) else planned_config(recipe, section)
+
+
+def is_published(section: Any) -> bool:
+    """Whether a model's configuration is a published one."""
+    return isinstance(section.model, HubModel) and section.model.id in PUBLISHED
+
+
+def _outline(
+    recipe: Recipe,
+    name: str,
+    section: Any,
+    training: Training | None,
+    trainings: int,
+    learns: int,
+    asked: int,
+    measured: int,
+) -> ModelOutline:
+    config = config_of(recipe, section)
+    role = "student" if section is recipe.student else "teacher"
+    kind = recipe.task if role == "student" else section.model_kind(recipe.task, config)
+    published = is_published(section)
+    parameters = planned_parameters(kind, config) + (PUBLISHED[section.model.id].output_layer if published else 0)
+    precision, workers = resolve_precision(recipe.engine.precision), resolve_workers(recipe.engine.workers)
+    memory = training_bytes(parameters, precision, recipe.engine.zero_stage, workers) if training else 4 * parameters
+    return ModelOutline(
+        name, role, section, training, published, parameters, trainings, learns, asked, measured, memory
+    )

@@ -1,0 +1,191 @@
+"""Rehearsing a model: a few optimizer steps and questions, and what they take."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.load import load_data
+from framework.data.section import Data
+from framework.files import write_json
+from framework.models.kind import ModelKind
+from framework.models.section import LayersModel
+from framework.progress import SILENT, Progress
+from framework.readers.base import Reader
+from framework.readers.logits import logits_reader
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from framework.rehearsal.memory import PeakMemory, available_bytes
+from framework.rehearsal.outline import KnownData, ModelOutline, config_of
+from framework.rehearsal.standin import put_standin
+from framework.run import prepare, produce
+from framework.stages.models import ModelStages
+from framework.stages.stage import Context
+
+STEPS = 3  # the first one, which warms up, does not count
+QUESTIONS = 8
+_SHARE = 0.9  # of the memory that is free
+# With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
+_WHOLE = 2.3
+# Paragraphs as long as SberQuAD's, of about 750 characters.
+_TEXTS = {"kind": "synthetic", "persons": 2, "facts": 8, "fillers": 2}
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsal measured.
+
+    step: seconds of an optimizer step; windows: of a question, on average; ask, evaluate: seconds a question; tokens:
+    of a window, on average; peak: bytes of memory.
+    """
+
+    step: float
+    windows: float
+    tokens: float
+    ask: float
+    evaluate: float
+    peak: int
+
+    def training_seconds(self, model: ModelOutline) -> float:
+        """Seconds of all the trainings of a model."""
+        assert model.training is not None
+        steps = self.windows * model.learns / model.training.batch_size * model.training.epochs
+        return steps * self.step * model.trainings
+
+    def seconds(self, model: ModelOutline) -> float:
+        """Seconds of a model's part of the recipe: its trainings, its signals, its evaluations."""
+        evaluations = model.trainings if model.role == "student" else 1
+        asking = self.ask * model.asked + self.evaluate * model.measured * evaluations
+        return asking + (self.training_seconds(model) if model.training else 0.0)
+
+
+def obstacle(model: ModelOutline) -> str | None:
+    """Why a model cannot be rehearsed here; None if it can."""
+    if isinstance(model.section.model, LayersModel):
+        return "made of a teacher's layers"
+    needed, there = _WHOLE * model.memory, available_bytes()
+    if needed > _SHARE * there:
+        return f"takes about {needed / 1e9:.1f} GB, of {there / 1e9:.1f} GB that are free"
+    return None
+
+
+def rehearse(
+    recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path, progress: Progress = SILENT
+) -> Rehearsed:
+    """Train a model of the recipe for a few steps, in this process, and ask it a few questions; `folder` is for its
+    files.
+
+    The questions are some of the recipe's, or generated where its data are not here. A model of the hub with a
+    published configuration is a stand-in with random weights. Raises ModelError for a model that cannot be built.
+    """
+    small = _small_recipe(recipe, model, data, folder)
+    context, graph = prepare(small, progress=progress)
+    (stages,) = graph.models
+    with PeakMemory() as memory:
+        for stage in stages.making:
+            progress.say(f"    {stage.title}")
+            produce(context, stage)
+        reader = _reader(context, stages)
+        examples = context.data["dev"].examples
+        ask = _seconds(lambda: reader.signals(examples)) if model.asked else 0.0
+        evaluate = _seconds(lambda: reader.predict(examples))
+    step, windows, tokens = _speed(context, stages)
+    return Rehearsed(step, windows, tokens, ask / len(examples), evaluate / len(examples), memory.peak)
+
+
+def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Recipe:
+    """A recipe of this model alone, on a few questions."""
+    small = {"source": _source(recipe, model, data, folder), "unanswerable": recipe.data.unanswerable}
+    section = _short(model)
+    if model.published:
+        examples = load_data(Data.model_validate(small))["train"].examples
+        put_standin(model.section.model.id, _kind(recipe, model), examples, folder / "stand-in")
+        section |= {"model": {"kind": "folder", "path": str(folder / "stand-in")}, "tokenizer": {"kind": "pretrained"}}
+    values = recipe.resolved()
+    return recipe_from_values(
+        {
+            **{name: values[name] for name in ("task", "windows")},
+            "name": "rehearsal",
+            "output": str(folder),
+            "data": small,
+            "teachers": {model.name: section} if model.role == "teacher" else {},
+            "student": section if model.role == "student" else None,
+            "signals": {"batch_size": recipe.signals.batch_size},
+            "engine": {**values["engine"], "workers": 1},
+            "evaluation": {"batch_size": recipe.evaluation.batch_size, "latency_questions": 0},
+        },
+        "the rehearsal",
+    )
+
+
+def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> dict[str, Any]:
+    """Questions for a few steps, and a few more."""
+    wanted = {"train": STEPS * (model.training.batch_size if model.training else 1), "validation": QUESTIONS}
+    if data.splits is None:
+        return {**_TEXTS, "examples": wanted}
+    names = {"train": model.section.split, "validation": recipe.evaluation.split}
+    for split, count in wanted.items():
+        labelled = [example for example in data.splits[names[split]].examples if example.answers]
+        # From all over the split, as those about one paragraph stand together.
+        chosen = labelled[:: max(1, len(labelled) // count)][:count]
+        write_json(folder / f"{split}.json", [_row(example) for example in chosen])
+    return {"kind": "files", "path": {split: str(folder / f"{split}.json") for split in wanted}}
+
+
+def _row(example: Example) -> dict[str, Any]:
+    answers = example.answers or ()
+    return {
+        "id": example.id,
+        "context": example.context,
+        "question": example.question,
+        "answers": {"text": [one.text for one in answers], "answer_start": [one.start for one in answers]},
+    }
+
+
+def _short(model: ModelOutline) -> dict[str, Any]:
+    """The model's section for a short training."""
+    short = {"epochs": 1, "log_every": 1}
+    section: dict[str, Any] = model.section.model_dump(mode="json")
+    if model.role == "student":
+        return {**section, **short, "split": "train", "unlabelled": []}
+    fine_tune = None if section["fine_tune"] is None else {**section["fine_tune"], **short}
+    return {**section, "fine_tune": fine_tune, "split": "train", "temperature": 1.0, "crossfit": None}
+
+
+def _kind(recipe: Recipe, model: ModelOutline) -> ModelKind:
+    if model.role == "student":
+        return recipe.task
+    kind: ModelKind = model.section.model_kind(recipe.task, config_of(recipe, model.section))
+    return kind
+
+
+def _reader(context: Context, stages: ModelStages) -> Reader:
+    recipe = context.recipe
+    folder = stages.weights.folder(context.store) / "model"
+    if stages.role == "teacher":
+        teacher = recipe.teachers[stages.name]
+        return teacher.reader(folder, context.reading(teacher.windows or recipe.windows))
+    return logits_reader(folder, context.reading(recipe.windows))
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def _speed(context: Context, stages: ModelStages) -> tuple[float, float, float]:
+    """Seconds a full step, windows a question and tokens a window; 0, 1 and 0 of a model that is not trained."""
+    if stages.trained is None or stages.training is None:
+        return 0.0, 1.0, 0.0
+    history = (stages.trained.folder(context.store) / "history.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in history.splitlines()]
+    rows = [line["metrics"] for line in lines if line["kind"] == "step"][1:]
+    speed = statistics.median(row["windows_per_second"] for row in rows)
+    tokens = statistics.fmean(row["tokens_per_second"] / row["windows_per_second"] for row in rows)
+    seen = stages.trained.facts(context.store)["windows"]
+    return stages.training.batch_size / speed, seen / len(context.data["train"].examples), tokens

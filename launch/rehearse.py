@@ -1,0 +1,129 @@
+"""`distil rehearse`: what a recipe will take on this machine, tried out before anything is downloaded."""
+
+import tempfile
+from pathlib import Path
+
+from framework.recipe import Recipe
+from framework.rehearsal.outline import ModelOutline
+from framework.rehearsal.rehearse import Rehearsed
+from framework.signals.section import signal_bytes
+from launch.console import console_progress, table_console
+from launch.outline import questions
+from launch.quiet import be_quiet
+from tracking.report import short_count
+
+COLUMNS = (
+    "model",
+    "parameters",
+    "memory planned",
+    "at most",
+    "tokens a window",
+    "s a step",
+    "training",
+    "ms a question, asked",
+    "signals",
+    "whole",
+)
+_NOTHING = "–"
+
+
+def show_rehearsal(path: Path, overrides: list[str]) -> None:
+    """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
+    be_quiet()
+    from framework.recipe_file import load_recipe
+
+    recipe = load_recipe(path, overrides)
+    from framework.rehearsal.outline import known_data, outline
+    from framework.rehearsal.rehearse import obstacle, rehearse
+    from framework.store import make_folder
+    from launch.quiet import quiet_transformers
+
+    quiet_transformers()
+    progress = console_progress()
+    data = known_data(recipe)
+    models = outline(recipe, data.sizes)
+    progress.say(f"{recipe.name}: {questions(data)}")
+    found: dict[str, Rehearsed] = {}
+    output = Path(recipe.output).absolute()
+    make_folder(output)
+    for number, model in enumerate(models, start=1):
+        why = obstacle(model)
+        progress.say(f"[{number}/{len(models)}] {model.name}: {'planned only, ' + why if why else 'rehearsed'}")
+        if why:
+            continue
+        with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
+            found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
+    _show(recipe, models, found, generated=data.splits is None)
+
+
+def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{recipe.name}, rehearsed")
+    for index, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if index < 1 else "right", no_wrap=index < 1)
+    for model in models:
+        table.add_row(*row_of(recipe, model, found.get(model.name)))
+    console = table_console()
+    console.print(table)
+    for note in notes(recipe, models, found, generated):
+        console.print(note, markup=False, highlight=False)
+
+
+def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple[str, ...]:
+    """One row of text, under `COLUMNS`; what was not rehearsed is a dash."""
+    planned = (
+        f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
+        short_count(model.parameters),
+        _gigabytes(model.memory),
+    )
+    signals = _NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
+    if seen is None:
+        return (*planned, *[_NOTHING] * 5, signals, _NOTHING)
+    return (
+        *planned,
+        _gigabytes(seen.peak),
+        f"{seen.tokens:.0f}",
+        f"{seen.step:.2f}",
+        duration(seen.training_seconds(model)) if model.training else _NOTHING,
+        f"{1000 * (seen.ask if model.asked else seen.evaluate):.0f}",
+        signals,
+        duration(seen.seconds(model)),
+    )
+
+
+def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> list[str]:
+    """What the table needs said, and the sums of the recipe. generated: whether the texts were."""
+    published = [model.name for model in models if model.published]
+    # A model before training, and after each.
+    weights = sum((1 + model.trainings) * model.weights for model in models)
+    store = weights + sum(model.asked for model in models) * signal_bytes(recipe.signals)
+    left = [model.name for model in models if model.name not in found]
+    total = sum(found[model.name].seconds(model) for model in models if model.name in found)
+    without = f", without {', '.join(left)}, planned only" if left else ""
+    said = [f"In all: {duration(total)} on this machine{without}; {_gigabytes(store)} in the store."]
+    if published:
+        said.append(f"By published configurations, with random weights: {', '.join(published)}.")
+    if recipe.search is not None:
+        said.append("Of a search, this is one trial.")
+    if generated:
+        said.append(
+            "Texts are generated, as long as SberQuAD's, but of fewer words: real ones take more tokens, and more time."
+        )
+    said.append(
+        "Times are of one worker. Memory planned: weights, gradients and moments. At most: all that this process had. "
+        "A generator that has learnt nothing writes answers as long as they may be: a trained one is quicker. A student's "
+        "step is one on labels."
+    )
+    return said
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.2f} GB"

@@ -1,0 +1,67 @@
+"""Every recipe on SberQuAD is outlined without a file of the hub."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from framework.errors import MissingDataError, MissingModelError
+from framework.paper.published import PUBLISHED
+from framework.paper.table import TABLE
+from framework.recipe_file import load_recipe
+from framework.rehearsal.outline import ModelOutline, known_data, outline
+
+FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"
+RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+
+def outlined(name: str, *overrides: str) -> dict[str, ModelOutline]:
+    recipe = load_recipe(FOLDER / name, [*overrides, "engine.precision=fp32", "engine.workers=1"])
+    data = known_data(recipe)
+    assert data.splits is None
+    return {model.name: model for model in outline(recipe, data.sizes)}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_its_models_have_the_papers_sizes(name: str) -> None:
+    recipe = load_recipe(FOLDER / name)
+    models = outlined(name)
+    assert list(models) == [*recipe.teachers, *(["student"] if recipe.student else [])]
+    paper = {row.model: row.parameters * 1e6 for row in TABLE}
+    for model in models.values():
+        id = model.section.model.id
+        assert model.published
+        assert model.parameters - PUBLISHED[id].output_layer == pytest.approx(paper[id], rel=0.02)
+        assert model.memory == 16 * model.parameters
+
+
+def test_questions_are_counted_by_what_they_are_for() -> None:
+    models = outlined("ensemble_generative.yaml")
+    teacher, student = models["mt5-large"], models["student"]
+    assert (teacher.learns, teacher.asked, teacher.measured) == (43_515, 43_515 + 5_036 + 1_813, 5_036)
+    assert (teacher.trainings, student.trainings) == (1, 3)
+    assert (student.learns, student.asked, student.steps) == (43_515, 0, 2 * 2720)
+    alone = outlined("teacher.yaml", "teachers.rubert-base.crossfit=4")["rubert-base"]
+    assert (alone.learns, alone.asked, alone.trainings) == (45_328, 0, 5)
+    untrained = outlined("teacher.yaml", "teachers.rubert-base.fine_tune=null")["rubert-base"]
+    assert (untrained.steps, untrained.trainings, untrained.memory) == (0, 0, 4 * untrained.parameters)
+
+
+def test_layers_of_a_teacher_are_outlined_too() -> None:
+    model = "student.model={kind: layers, teacher: rubert-base, layers: [0, 11]}"
+    models = outlined("single_teacher.yaml", model)
+    assert not models["student"].published
+    assert 92e6 < models["student"].parameters < models["rubert-base"].parameters
+
+
+def test_what_is_neither_here_nor_published_is_missing() -> None:
+    with pytest.raises(MissingDataError):
+        outlined("teacher.yaml", "data.source.id=someone/questions")
+    with pytest.raises(MissingModelError, match="google-bert/bert-base-cased"):
+        outlined("teacher.yaml", "teachers.rubert-base.model.id=google-bert/bert-base-cased")

@@ -1,0 +1,106 @@
+"""Rehearsals of tiny models that stand for published ones."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from framework.models.tokenizers import load_model_tokenizer
+from framework.paper.published import PUBLISHED, Published, published_config
+from framework.recipe import Recipe
+from framework.recipe_file import recipe_from_values
+from framework.rehearsal.memory import PeakMemory, available_bytes
+from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
+from framework.rehearsal.rehearse import STEPS, Rehearsed, obstacle, rehearse
+from tests.tiny import tiny_values
+
+SIZES = {"train": 45_328, "dev": 5_036}
+NOT_HERE = KnownData(SIZES, None)
+TINY = {
+    "bert": {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
+    "t5": {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 4},
+    "gpt2": {"n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 512},
+    "distilbert": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 32},
+}
+TOKENIZERS: dict[str, Any] = {"bert": "wordpiece", "t5": "unigram", "gpt2": "bpe", "distilbert": "wordpiece"}
+
+
+@pytest.fixture(autouse=True)
+def _published(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, sizes in TINY.items():
+        monkeypatch.setitem(PUBLISHED, f"tiny/{name}", Published(name, 1500, TOKENIZERS[name], sizes))
+
+
+def recipe(output: Path, teacher: str) -> Recipe:
+    """One teacher, taken from the hub, and a student from there."""
+    section = {
+        "kind": "encoder" if teacher == "bert" else "generative",
+        "model": {"kind": "hub", "id": f"tiny/{teacher}"},
+        "fine_tune": {"lr": 1e-3, "epochs": 2, "batch_size": 4, "micro_batch": 2},
+        **({} if teacher == "bert" else {"max_answer": 4}),
+    }
+    student = {"model": {"kind": "hub", "id": "tiny/distilbert"}, "lr": 1e-3, "epochs": 3, "batch_size": 4}
+    changes = {"teachers": {"teacher": section}, "student": student, "windows": {"max_length": 256}}
+    return recipe_from_values(tiny_values(output, **changes), "here")
+
+
+@pytest.mark.parametrize("teacher", ["bert", "t5", "gpt2"])
+def test_a_teacher_is_trained_asked_and_measured(teacher: str, tmp_path: Path) -> None:
+    made = recipe(tmp_path / "runs", teacher)
+    model = outline(made, SIZES)[0]
+    assert obstacle(model) is None
+    seen = rehearse(made, model, NOT_HERE, tmp_path / "rehearsal")
+    assert min(seen.step, seen.ask, seen.evaluate) > 0
+    assert 1 <= seen.windows < 3
+    assert 64 < seen.tokens <= 256
+    assert seen.peak > 16 * model.parameters
+    standin = tmp_path / "rehearsal" / "stand-in"
+    assert 200 < len(load_model_tokenizer(standin)) <= published_config(f"tiny/{teacher}").vocab_size
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
+    made = recipe(tmp_path / "runs", "bert")
+    model = outline(made, SIZES)[-1]
+    data = known_data(made)
+    seen = rehearse(made, model, data, tmp_path / "rehearsal")
+    asked = json.loads((tmp_path / "rehearsal" / "train.json").read_text())
+    of_recipe = {example.context for example in data.splits["train"].examples}  # type: ignore[index]
+    assert len(asked) == STEPS * 4
+    assert {row["context"] for row in asked} <= of_recipe
+    assert (seen.ask, model.asked) == (0.0, 0)
+    (history,) = (tmp_path / "rehearsal" / "store").glob("models/*/history.jsonl")
+    assert history.read_text().count('"kind": "step"') == STEPS
+
+
+def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None:
+    teacher, student = outline(recipe(tmp_path, "bert"), SIZES)
+    seen = Rehearsed(step=0.5, windows=1.25, tokens=200.0, ask=0.01, evaluate=0.02, peak=0)
+    steps = 1.25 * 45_328 / 4
+    assert seen.training_seconds(teacher) == pytest.approx(2 * steps * 0.5)
+    assert seen.seconds(teacher) == pytest.approx(2 * steps * 0.5 + 0.01 * 45_328 + 0.02 * 5_036)
+    assert (student.trainings, student.measured) == (2, 5_036)
+    assert seen.seconds(student) == pytest.approx(2 * 3 * steps * 0.5 + 2 * 0.02 * 5_036)
+
+
+def test_models_that_do_not_fit_are_only_planned(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "bert")
+    (teacher, _) = outline(made, SIZES)
+    larger = {**vars(teacher), "memory": float(available_bytes())}
+    assert "GB that are free" in str(obstacle(ModelOutline(**larger)))
+    layers = {"kind": "layers", "teacher": "teacher", "layers": [0]}
+    values = made.resolved()
+    values["student"] |= {"model": layers}
+    assert obstacle(outline(recipe_from_values(values, "here"), SIZES)[-1]) == "made of a teacher's layers"
+
+
+def test_the_peak_of_memory_is_seen_though_it_is_gone() -> None:
+    with PeakMemory() as memory:
+        ballast = bytearray(b"x") * 300_000_000
+        time.sleep(0.2)
+        del ballast
+        left = psutil.Process().memory_info().rss
+    assert memory.peak > left + 200_000_000
