@@ -1,0 +1,57 @@
+"""The axes of plots: numbers, on a linear or logarithmic scale, or names."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_PADDING = 0.06  # of the values' range, at either end
+_TICKS = 6
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis from `low` to `high`, with `ticks` as values and what is written at them."""
+
+    label: str
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """How far along the axis a value lies, from 0 to 1."""
+        low, high, place = (math.log(one) if self.log else one for one in (self.low, self.high, value))
+        return (place - low) / (high - low)
+
+
+def number_axis(
+    label: str,
+    values: Sequence[float],
+    log: bool = False,
+    show: Callable[[float], str] = "{:g}".format,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Axis:
+    """An axis on which all values (at least one; above 0 on a logarithmic one) have room, not beyond `bounds`."""
+    scale, back = (math.log, math.exp) if log else (float, float)
+    low, high = scale(min(values)), scale(max(values))
+    room = _PADDING * (high - low) or (0.5 if log else 0.05 * abs(high) or 0.5)
+    first, last = max(bounds[0], back(low - room)), min(bounds[1], back(high + room))
+    return Axis(label, first, last, tuple((tick, show(tick)) for tick in _ticks(first, last, log)), log)
+
+
+def name_axis(label: str, names: Sequence[str]) -> Axis:
+    """An axis of names, of which the first lies at 0, the second at 1."""
+    return Axis(label, -0.5, len(names) - 0.5, tuple((number, name) for number, name in enumerate(names)))
+
+
+def _ticks(low: float, high: float, log: bool) -> list[float]:
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    linear = MaxNLocator(nbins=_TICKS - 1, steps=[1, 2, 2.5, 5, 10])
+    # A narrow range has no power of ten; its ticks are then those of a linear scale.
+    tried = [LogLocator(subs=subs) for subs in ((1, 2, 5), (1,))] if log else []
+    for locator in (*tried, linear):
+        found = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+        if 2 <= len(found) <= _TICKS:
+            break
+    return found
