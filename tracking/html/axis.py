@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _PADDING = 0.06  # of the values' range, at either end
-_TICKS = 6
+_TICKS = 7  # at most
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,21 @@ def number_axis(
     log: bool = False,
     show: Callable[[float], str] = "{:g}".format,
     bounds: tuple[float, float] = (-math.inf, math.inf),
+    whole: bool = False,
 ) -> Axis:
-    """An axis on which all values (at least one; above 0 on a logarithmic one) have room, not beyond `bounds`."""
+    """An axis on which all values (at least one; above 0 on a logarithmic one) have room, not beyond `bounds`.
+
+    whole: values between whole numbers mean nothing.
+    """
     scale, back = (math.log, math.exp) if log else (float, float)
     low, high = scale(min(values)), scale(max(values))
     room = _PADDING * (high - low) or (0.5 if log else 0.05 * abs(high) or 0.5)
     first, last = max(bounds[0], back(low - room)), min(bounds[1], back(high + room))
-    return Axis(label, first, last, tuple((tick, show(tick)) for tick in _ticks(first, last, log)), log)
+    ticks = _ticks(first, last, log, whole)
+    texts = [show(tick) for tick in ticks]
+    if len(set(texts)) < len(texts):  # rounded to the same
+        texts = [f"{tick:,.6g}" for tick in ticks]
+    return Axis(label, first, last, tuple(zip(ticks, texts, strict=True)), log)
 
 
 def name_axis(label: str, names: Sequence[str]) -> Axis:
@@ -44,10 +52,10 @@ def name_axis(label: str, names: Sequence[str]) -> Axis:
     return Axis(label, -0.5, len(names) - 0.5, tuple((number, name) for number, name in enumerate(names)))
 
 
-def _ticks(low: float, high: float, log: bool) -> list[float]:
+def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    linear = MaxNLocator(nbins=_TICKS - 1, steps=[1, 2, 2.5, 5, 10])
+    linear = MaxNLocator(nbins=_TICKS - 1, steps=[1, 2, 2.5, 5, 10], integer=whole)
     # A narrow range has no power of ten; its ticks are then those of a linear scale.
     tried = [LogLocator(subs=subs) for subs in ((1, 2, 5), (1,))] if log else []
     for locator in (*tried, linear):

@@ -56,5 +56,9 @@ def _thinned(points: list[tuple[int, float]]) -> list[tuple[float, float]]:
 def _plot(key: str, title: str, x: str, y: str, lines: list[Line]) -> Plot:
     points = [point for line in lines for point in line.points]
     return Plot(
-        key, title, number_axis(x, [one for one, _ in points]), number_axis(y, [one for _, one in points]), lines=lines
+        key,
+        title,
+        number_axis(x, [one for one, _ in points], whole=True),
+        number_axis(y, [one for _, one in points]),
+        lines=lines,
     )

@@ -1,7 +1,9 @@
 """Where the marks, lines and labels of a plot stand; the template plot.html.j2 draws them."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tracking.html.axis import Axis
 
@@ -9,6 +11,7 @@ WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46  # margins, in the units of the drawing
 _LETTER, _LINE = 6.4, 14  # what a letter of a label takes, and its line
 _GAP = 9  # between a mark and its label
+_PART = 10  # of a line, not to be covered by a label
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ class Plot:
         ends = [(line.name, *line.points[-1]) for line in self.lines]
         named = ends + [(mark.name, mark.x, mark.y) for mark in self.marks if mark.labelled]
         placed: list[Label] = []
-        taken = [_around(self.left(mark.x), self.top(mark.y)) for mark in self.marks if mark.labelled]
+        taken = [self._room(mark) for mark in self.marks]
+        taken += [place for line in self.lines if line.name for place in self._way(line)]
         for name, x, y in sorted(named, key=lambda one: -one[2]):
             tried = self._tries(name, self.left(x), self.top(y))
             free = (label for label in tried if not any(_overlap(label.box, box) for box in taken))
@@ -100,6 +104,21 @@ class Plot:
             placed.append(label)
             taken.append(label.box)
         return placed
+
+    def _room(self, mark: Mark) -> tuple[float, float, float, float]:
+        """What a mark takes with its interval."""
+        low, high = mark.interval or (mark.y, mark.y)
+        left = self.left(mark.x)
+        return left - 5, self.top(max(high, mark.y)) - 5, left + 5, self.top(min(low, mark.y)) + 5
+
+    def _way(self, line: Line) -> Iterator[tuple[float, float, float, float]]:
+        """What a line takes, in short parts."""
+        corners = [(self.left(x), self.top(y)) for x, y in line.points]
+        for (left, top), (right, bottom) in pairwise(corners):
+            parts = 1 + int(math.hypot(right - left, bottom - top) / _PART)
+            for number in range(parts + 1):
+                x, y = left + number / parts * (right - left), top + number / parts * (bottom - top)
+                yield x - 2, y - 2, x + 2, y + 2
 
     def _tries(self, name: str, left: float, top: float) -> Iterator[Label]:
         first, upper, last, lower = self.inner
@@ -111,10 +130,6 @@ class Plot:
                 label = Label(name, side, moved, anchor, left, top)
                 if label.box[0] >= first and label.box[2] <= WIDTH and upper <= label.box[1] and label.box[3] <= lower:
                     yield label
-
-
-def _around(left: float, top: float) -> tuple[float, float, float, float]:
-    return left - 5, top - 5, left + 5, top + 5
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:

@@ -33,12 +33,16 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     section, trials = values["recipe"]["search"], values["trials"]
     metric, space = section["metric"], list(section["space"])
     finished = [trial for trial in trials if trial["state"] == "finished"]
+    # A trial that was stopped early stands where it came to.
+    measured = [
+        trial for trial in trials if trial["state"] == "finished" or (trial["state"] == "pruned" and trial["epochs"])
+    ]
     return SearchParts(
         caption=f"State: {values['state']}. {len(trials)} trials, {len(finished)} of them finished.",
-        columns=["trial", "state", "", "epochs", f"{metric}, %", "latency, ms", *space],
+        columns=["trial", "state", "note", "epochs", f"{metric}, %", "latency, ms", *space],
         rows=[_row(trial, values, metric) for trial in trials],
         progress=_progress(trials, finished, metric, values["best"]) if finished else None,
-        places=[_place(number, place, finished, metric, values["best"]) for number, place in enumerate(space)]
+        places=[_place(number, place, measured, metric, values["best"]) for number, place in enumerate(space)]
         if finished
         else [],
     )
@@ -87,10 +91,10 @@ def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metr
     return Plot("progress", "The best figure, and when each trial ended", x, y, marks, [line])
 
 
-def _place(number: int, place: str, finished: list[dict[str, Any]], metric: str, best: int | None) -> Plot:
-    axis, along = _axis(place, [trial["values"][place] for trial in finished])
-    figures = [trial["metrics"][metric] for trial in finished]
-    marks = [_mark(trial, best, x, y) for trial, x, y in zip(finished, along, figures, strict=True)]
+def _place(number: int, place: str, measured: list[dict[str, Any]], metric: str, best: int | None) -> Plot:
+    axis, along = _axis(place, [trial["values"][place] for trial in measured])
+    figures = [(trial["metrics"] or trial["epochs"][-1])[metric] for trial in measured]
+    marks = [_mark(trial, best, x, y) for trial, x, y in zip(measured, along, figures, strict=True)]
     return Plot(f"place-{number}", place, axis, number_axis(f"{metric}, %", figures), marks)
 
 
@@ -107,4 +111,5 @@ def _axis(place: str, found: Sequence[Any]) -> tuple[Axis, list[float]]:
 
 def _mark(trial: dict[str, Any], best: int | None, x: float, y: float) -> Mark:
     number = trial["number"]
-    return Mark(f"trial {number}", "student" if number == best else "published", x, y, labelled=number == best)
+    kind = "student" if number == best else trial["state"]
+    return Mark(f"trial {number}", kind, x, y, labelled=number == best)

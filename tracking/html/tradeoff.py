@@ -10,16 +10,16 @@ from tracking.html.plot import Mark, Plot
 from tracking.report import short_count
 
 _METRICS = {"exact_match": "EM", "f1": "F1"}
-_LEGEND = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
+_PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Plots of EM and F1. published: rows of the paper's figures, if they are among the points; legend: what these say."""
+    """Plots of EM and F1. legend: what each kind of mark is; published: rows of the paper's figures, if they are drawn."""
 
     plots: list[Plot]
+    legend: dict[str, str]
     published: list[tuple[str, ...]]
-    legend: str
 
 
 def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
@@ -36,10 +36,15 @@ def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
         if by_time:
             title = f"{shown} and latency"
             plots.append(_plot(f"{metric}-time", title, shown, "median latency, ms", by_time, log=False))
+    if not plots:
+        return None
+    legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
+    if not published:
+        return Tradeoff(plots, legend, [])
     rows: list[tuple[str, ...]] = [
         (row.name, str(row.parameters), f"{row.exact_match:.2f}", f"{row.f1:.2f}") for row in TABLE
     ]
-    return Tradeoff(plots, rows if published else [], _LEGEND if published else "") if plots else None
+    return Tradeoff(plots, {**legend, "published": _PUBLISHED}, rows)
 
 
 def _is_sberquad(recipe: dict[str, Any]) -> bool:

@@ -31,13 +31,22 @@ def test_equal_ratios_are_equal_distances_on_a_logarithmic_axis(values: list[flo
 @pytest.mark.parametrize(
     ("values", "log", "ticks"),
     [
-        ([0, 97], False, ["0", "25", "50", "75", "100"]),
+        ([0, 97], False, ["0", "20", "40", "60", "80", "100"]),
         ([1e5, 9e8], True, ["100000", "1e+06", "1e+07", "1e+08", "1e+09"]),
-        ([600, 900], True, ["600", "700", "800", "900"]),
+        ([600, 900], True, ["600", "650", "700", "750", "800", "850", "900"]),
     ],
 )
 def test_ticks_are_round(values: list[float], log: bool, ticks: list[str]) -> None:
     assert [text for _, text in number_axis("x", values, log=log).ticks] == ticks
+
+
+def test_ticks_that_would_read_alike_are_written_out() -> None:
+    axis = number_axis("parameters", [17_000, 20_000], log=True, show=lambda count: f"{count / 1e3:.0f}K")
+    assert [text for _, text in axis.ticks][:3] == ["17,000", "17,500", "18,000"]
+
+
+def test_epochs_are_whole() -> None:
+    assert [text for _, text in number_axis("epoch", [1, 2, 3], whole=True).ticks] == ["1", "2", "3"]
 
 
 def test_an_axis_ends_at_its_bounds() -> None:

@@ -41,5 +41,10 @@ def test_a_line_is_drawn_through_its_points_and_named_at_its_end() -> None:
     plot = plot_of([], [line])
     assert plot.path(line).split() == [f"{plot.left(x)},{plot.top(y)}" for x, y in line.points]
     (label,) = plot.labels()
+    left, top, right, bottom = label.box
+    ends = (line.points[1], line.points[2])
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):  # the label does not cover the line
+        x, y = (share * one + (1 - share) * other for one, other in zip(*ends, strict=True))
+        assert not (left < plot.left(x) < right and top < plot.top(y) < bottom)
     assert (label.text, label.mark_left, label.mark_top) == ("student", plot.left(2), plot.top(2))
     assert "student from 1 to 2" in plot.description

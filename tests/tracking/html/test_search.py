@@ -16,7 +16,7 @@ SPACE = {
 
 
 def searched(folder: Path, figures: list[float | None]) -> Path:
-    """A search whose trials came to these figures; None: it failed."""
+    """A search whose trials came to these figures; None: it failed. Trial 4 was stopped early."""
     search = {"space": SPACE, "trials": 9, "metric": "f1"}
     recipe = recipe_from_values(tiny_values(folder, baselines=None, search=search), "here")
     log = SearchLog(recipe, {})
@@ -30,6 +30,9 @@ def searched(folder: Path, figures: list[float | None]) -> Path:
             log.fail(number, "<b>the loss is nan</b>")
             continue
         log.epoch(number, {"epoch": 2, "exact_match": 1.0, "f1": figure})
+        if number == 4:
+            log.prune(number)
+            continue
         metrics = {"exact_match": 1.0, "f1": figure, "parameters": 9, "latency_median_ms": 2.5, "latency_p95_ms": 3.0}
         log.finish_trial(number, {"metrics": metrics, "seeds": []})
     log.finish("finished")
@@ -37,7 +40,7 @@ def searched(folder: Path, figures: list[float | None]) -> Path:
 
 
 def test_a_search_has_its_trials_their_plots_and_the_best_recipe(tmp_path: Path) -> None:
-    folder = searched(tmp_path, [40.0, None, 62.5, 50.0])
+    folder = searched(tmp_path, [40.0, None, 62.5, 50.0, 20.0])
     text = search_page(folder)
     page = Page(text)
     assert {"trials", "progress", "places", "recipe"} <= set(page.ids())
@@ -46,13 +49,9 @@ def test_a_search_has_its_trials_their_plots_and_the_best_recipe(tmp_path: Path)
     assert page.table_of("2")[0][2:5] == ["best", "2", "62.50"]
     assert page.texts["figcaption"][1:] == list(SPACE)
     assert page.texts["pre"] == [(folder / "best.yaml").read_text()]
-    # Three trials stand in each plot, and the best one is named.
-    assert [sum(title.startswith(f"trial {number}:") for title in page.texts["title"]) for number in range(4)] == [
-        3,
-        0,
-        3,
-        3,
-    ]
+    # Finished trials stand in each plot, those that were stopped early by their places, and the best one is named.
+    points = [sum(title.startswith(f"trial {number}:") for title in page.texts["title"]) for number in range(5)]
+    assert points == [3, 0, 3, 3, 2]
     assert text.count(">trial 2</text>") == 3
     assert not {tag for tag, _ in page.elements} & {"script", "b", "link", "img"}
 

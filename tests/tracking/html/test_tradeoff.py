@@ -39,7 +39,8 @@ def test_published_models_stand_beside_those_of_sberquad() -> None:
         assert [mark.name for mark in by_key[f"{metric}-time"].marks] == ["student"]
     (own,) = (mark for mark in by_key["exact_match-size"].marks if mark.labelled)
     assert (own.name, own.x, own.y, own.interval) == ("student", 54_000_000, 60.0, (58.0, 62.0))
-    assert "Galeev & Panishchev (2022)" in found.legend
+    assert list(found.legend) == ["student", "published"]
+    assert "Galeev & Panishchev (2022)" in found.legend["published"]
     assert len(found.published) == len(TABLE)
 
 
@@ -55,7 +56,7 @@ def test_and_beside_no_others(change: dict[str, str]) -> None:
     found = tradeoff(results(**change))
     assert found is not None
     assert all(mark.kind != "published" for plot in found.plots for mark in plot.marks)
-    assert (found.published, found.legend) == ([], "")
+    assert (found.published, found.legend) == ([], {"student": "student"})
 
 
 def test_without_figures_there_is_nothing_to_draw() -> None:
