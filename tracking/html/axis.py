@@ -38,7 +38,7 @@ def number_axis(
     """
     scale, back = (math.log, math.exp) if log else (float, float)
     low, high = scale(min(values)), scale(max(values))
-    room = _PADDING * (high - low) or (0.5 if log else 0.05 * abs(high) or 0.5)
+    room = _PADDING * (high - low) or (0.5 if log or whole else 0.05 * abs(high) or 0.5)
     first, last = max(bounds[0], back(low - room)), min(bounds[1], back(high + room))
     ticks = _ticks(first, last, log, whole)
     texts = [show(tick) for tick in ticks]
@@ -55,11 +55,12 @@ def name_axis(label: str, names: Sequence[str]) -> Axis:
 def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    linear = MaxNLocator(nbins=_TICKS - 1, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    linear = MaxNLocator(nbins=_TICKS - 1, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1)
     # A narrow range has no power of ten; its ticks are then those of a linear scale.
     tried = [LogLocator(subs=subs) for subs in ((1, 2, 5), (1,))] if log else []
     for locator in (*tried, linear):
-        found = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+        inside = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+        found = [tick for tick in inside if not whole or tick.is_integer()]
         if 2 <= len(found) <= _TICKS:
             break
     return found

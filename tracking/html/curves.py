@@ -1,5 +1,6 @@
 """How models learnt: the loss by step, and EM and F1 by epoch where they were measured."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -31,7 +32,8 @@ def curves(folder: Path, results: dict[str, Any]) -> Curves | None:
     roles = {model["name"]: model["role"] for model in trained}
     losses = []
     for number, (name, found) in enumerate(lines.items()):
-        points = [(line.step, line.metrics["loss"]) for line in found if line.kind == "step" and "loss" in line.metrics]
+        steps = [(line.step, line.metrics.get("loss", math.nan)) for line in found if line.kind == "step"]
+        points = [(step, loss) for step, loss in steps if math.isfinite(loss)]
         if points:
             losses.append(_plot(f"loss-{number}", name, "step", "loss", [Line("", roles[name], _thinned(points))]))
     metrics = []

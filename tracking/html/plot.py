@@ -28,7 +28,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through its points, with its name at the end."""
+    """A line through its points, with its name at the end; an empty name is not written."""
 
     name: str
     kind: str
@@ -72,7 +72,8 @@ class Plot:
     def description(self) -> str:
         """What it shows, in words."""
         marks = [f"{mark.name} {mark.x:.4g}, {mark.y:.4g}" for mark in self.marks if mark.labelled]
-        lines = [f"{line.name} from {line.points[0][1]:.4g} to {line.points[-1][1]:.4g}" for line in self.lines]
+        ends = [(line.name or self.title, line.points[0][1], line.points[-1][1]) for line in self.lines]
+        lines = [f"{name} from {first:.4g} to {last:.4g}" for name, first, last in ends]
         return f"{self.y.label} by {self.x.label}: {'; '.join([*marks, *lines]) or f'{len(self.marks)} points'}."
 
     def left(self, x: float) -> float:

@@ -40,7 +40,7 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     return SearchParts(
         caption=f"State: {values['state']}. {len(trials)} trials, {len(finished)} of them finished.",
         columns=["trial", "state", "note", "epochs", f"{metric}, %", "latency, ms", *space],
-        rows=[_row(trial, values, metric) for trial in trials],
+        rows=[_row(trial, values, metric, space) for trial in trials],
         progress=_progress(trials, finished, metric, values["best"]) if finished else None,
         places=[_place(number, place, measured, metric, values["best"]) for number, place in enumerate(space)]
         if finished
@@ -48,23 +48,21 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     )
 
 
-def _row(trial: dict[str, Any], values: dict[str, Any], metric: str) -> list[str]:
+def _row(trial: dict[str, Any], values: dict[str, Any], metric: str, space: list[str]) -> list[str]:
     number, last = trial["number"], trial["epochs"][-1] if trial["epochs"] else {}
     figures = trial["metrics"] or last
-    notes = {
-        trial["reason"]: True,
-        "best": number == values["best"],
-        "front": number in (values["front"] or ()),
-    }
+    notes = [trial["reason"]] if trial["reason"] else []
+    notes += ["best"] if number == values["best"] else []
+    notes += ["front"] if number in (values["front"] or ()) else []
     latency = figures.get("latency_median_ms")
     return [
         str(number),
         trial["state"],
-        ", ".join(note for note, holds in notes.items() if note and holds),
+        ", ".join(notes),
         str(last.get("epoch", 0)),
         f"{figures[metric]:.2f}" if metric in figures else NOTHING,
         NOTHING if latency is None else f"{latency:.1f}",
-        *(_short(value) for value in trial["values"].values()),
+        *(_short(trial["values"][place]) for place in space),
     ]
 
 

@@ -47,6 +47,7 @@ def test_ticks_that_would_read_alike_are_written_out() -> None:
 
 def test_epochs_are_whole() -> None:
     assert [text for _, text in number_axis("epoch", [1, 2, 3], whole=True).ticks] == ["1", "2", "3"]
+    assert [text for _, text in number_axis("epoch", [3], whole=True).ticks] == ["3"]
 
 
 def test_an_axis_ends_at_its_bounds() -> None:
