@@ -146,20 +146,37 @@ def report(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: results.json, or the paper's table.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page with tables, plots and answers of a run or a search.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Where --html writes the page; default: report.html in the run's folder."),
+    ] = None,
 ) -> None:
-    """Show the results of a run again, or those of all runs beside the paper's."""
+    """Show the results of a run again, or those of all runs beside the paper's, or write them as a page."""
+    from framework.errors import UserError
+
+    if html and (paper or as_json or markdown):
+        raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
+    if to is not None and not html:
+        raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:
         from launch.paper import show_paper
 
         show_paper(runs or [], as_json, markdown)
         return
-    from framework.errors import UserError
-    from launch.inspect import show_report
-
     if runs is None or len(runs) != 1:
         raise UserError(
             f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
         )
+    if html:
+        from launch.html import write_html
+
+        write_html(runs[0], to)
+        return
+    from launch.inspect import show_report
+
     show_report(runs[0], as_json, markdown)
 
 

@@ -1,4 +1,4 @@
-"""A model's `history.jsonl` as MLflow metrics."""
+"""A model's `history.jsonl` as metrics, named as in MLflow."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ class Line:
 
     kind: str
     step: int
+    epoch: float
     milliseconds: int
     metrics: dict[str, float]
 
@@ -39,10 +40,11 @@ def new_lines(path: Path, last_step: Mapping[str, int]) -> Iterator[Line]:
 def _parse(text: bytes) -> Line | None:
     try:
         record: Any = json.loads(text)
-        kind, step, time = str(record["kind"]), int(record["step"]), float(record["time"])
+        kind, step, epoch = str(record["kind"]), int(record["step"]), float(record["epoch"])
+        time = float(record["time"])
         # An epoch's means have the same names as the last step's values, and the same step.
         prefix = "" if kind == "step" else f"{kind}/"
         metrics = {legal_key(prefix + name): float(value) for name, value in record["metrics"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Line(kind, step, round(time * 1000), metrics)
+    return Line(kind, step, epoch, round(time * 1000), metrics)

@@ -7,6 +7,8 @@ from framework.tables import COLUMNS, NOTHING, markdown_rows, table_rows
 if TYPE_CHECKING:
     from rich.table import Table
 
+EnsembleTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
 
 def rich_table(results: dict[str, Any]) -> "Table":
     """The table for a terminal."""
@@ -22,7 +24,7 @@ def rich_table(results: dict[str, Any]) -> "Table":
 
 def markdown_table(results: dict[str, Any]) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
-    parts = [f"# {results['run']}", _state(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
+    parts = [f"# {results['run']}", state_line(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")
@@ -31,13 +33,20 @@ def markdown_table(results: dict[str, Any]) -> str:
     if results.get("signals"):
         columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
         parts += ["## Signals", markdown_rows(columns, [_signal(signal) for signal in results["signals"]], left=2)]
-    ensemble = _model_of_role(results, "ensemble")
-    if ensemble.get("weights"):
-        measured = f"weight on `{ensemble['evaluation']['split']}`"
-        rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
-        heading = ("teacher", measured, "weight for the student", "temperature")
-        parts += ["## Ensemble", markdown_rows(heading, rows, left=1)]
+    ensemble = ensemble_table(results)
+    if ensemble is not None:
+        parts += ["## Ensemble", markdown_rows(*ensemble, left=1)]
     return "\n\n".join(parts) + "\n"
+
+
+def ensemble_table(results: dict[str, Any]) -> EnsembleTable | None:
+    """What each teacher weighs in the ensemble, columns and rows; None where that is not known."""
+    ensemble = _model_of_role(results, "ensemble")
+    if not ensemble.get("weights"):
+        return None
+    measured = f"weight on `{ensemble['evaluation']['split']}`"
+    rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
+    return ("teacher", measured, "weight for the student", "temperature"), rows
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
@@ -78,7 +87,8 @@ def _count(count: int | None) -> str:
     return NOTHING if count is None else f"{count:,}"
 
 
-def _state(results: dict[str, Any]) -> str:
+def state_line(results: dict[str, Any]) -> str:
+    """How the run stands, and on what its models were measured, in a sentence or two."""
     evaluations = [model["evaluation"] for model in results.get("models") or [] if model.get("evaluation")]
     measured = sorted({f"{one['examples']:,} questions of `{one['split']}`" for one in evaluations})
     on = f" EM and F1 in percent, on {' and '.join(measured)}." if measured else ""

@@ -65,7 +65,8 @@ def _send_trial(sender: Sender, values: dict[str, Any], trial: Trial, parent: st
 def _epochs(trial: Trial, start: int) -> Iterator[Line]:
     """The learning curve, by epoch."""
     for row in trial["epochs"]:
-        yield Line("epoch", row["epoch"], start, {f"epoch/{name}": row[name] for name in row if name != "epoch"})
+        metrics = {f"epoch/{name}": row[name] for name in row if name != "epoch"}
+        yield Line("epoch", row["epoch"], row["epoch"], start, metrics)
 
 
 def _trial_tags(trial: Trial) -> dict[str, str]:

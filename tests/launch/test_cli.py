@@ -117,6 +117,22 @@ def test_report_repeats_the_table(finished: Path) -> None:
     assert "student_no_distillation" in distil("report", str(finished))
 
 
+def test_report_as_a_page(finished: Path, tmp_path: Path) -> None:
+    assert str(finished / "report.html") in distil("report", "--html", str(finished))
+    distil("report", "--html", str(finished), "--to", str(tmp_path / "new" / "page.html"))
+    page = (finished / "report.html").read_text()
+    assert (tmp_path / "new" / "page.html").read_text() == page
+    assert f"<h1>{read_results(finished)['name']}</h1>" in page
+    assert "The questions cannot be shown" not in page
+    for arguments, message in (
+        (["--html", "--json"], "--html writes a page of its own"),
+        (["--to", str(tmp_path / "other.html")], "add --html, or drop --to"),
+        (["--html", "--to", str(tmp_path)], "name another file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            distil("report", str(finished), *arguments)
+
+
 def test_report_takes_several_runs_only_beside_the_papers_table(finished: Path) -> None:
     for runs in ([], [str(finished)] * 2):
         with pytest.raises(UserError, match=f"one run, found {len(runs)}"):

@@ -1,0 +1,71 @@
+"""Which questions are shown, in which order, and what of them."""
+
+from framework.data.example import Answer, Example
+from tracking.html.disagreements import SHOWN, disagreements
+from tracking.html.groups import by_answer_length
+from tracking.html.questions import Answered, Question
+
+CONTEXT = "Анна родилась в Туле."
+ROLES = {"a": "teacher", "b": "teacher", "ensemble": "ensemble", "base": "baseline", "student": "student"}
+RIGHT = Answered("в Туле", 14, 20, 0.75, 1.0, 1.0)
+WRONG = Answered("Анна", 0, 4, 0.5, 0.0, 0.0)
+
+
+def question(name: str, right: str) -> Question:
+    """A question that only the models named in `right` can answer."""
+    example = Example(name, CONTEXT, name, (Answer("в Туле", 14), Answer("Туле", 16)))
+    return Question(example, {model: RIGHT if model in right.split() else WRONG for model in ROLES})
+
+
+def test_those_on_which_most_differ_come_first() -> None:
+    asked = [
+        question("all", "a b ensemble base student"),
+        question("one", "a"),
+        question("three", "a b ensemble"),
+        question("baseline", "base"),
+        question("alone", "student"),
+        question("with one", "student b"),
+    ]
+    worse, better = disagreements(asked, ROLES)
+    assert [case.question for case in worse.shown] == ["three", "one"]
+    assert [case.question for case in better.shown] == ["alone", "with one"]
+    (part,) = worse.shown[0].parts
+    assert [(piece.text, piece.names) for piece in part.pieces] == [
+        ("Анна", ("B",)),
+        (" родилась ", ()),
+        ("в ", ("gold", "A")),
+        ("Туле", ("gold", "A")),
+        (".", ()),
+    ]
+    assert [(said.letter, said.models) for said in worse.shown[0].said] == [
+        ("A", {"a": 0.75, "b": 0.75, "ensemble": 0.75}),
+        ("B", {"base": 0.5, "student": 0.5}),
+    ]
+
+
+def test_no_more_are_shown_than_a_page_bears() -> None:
+    few, many = [question("x", "student")] * 3, [question("y", "a")] * 50
+    for asked, shown in ((few + many, [17, 3]), (many, [20, 0]), (few * 10 + many, [10, 10])):
+        found = disagreements(asked, ROLES)
+        assert [len(cases.shown) for cases in found] == shown
+        assert sum(shown) == SHOWN
+        assert found[0].count == 50
+
+
+def test_without_student_or_teachers_nobody_disagrees() -> None:
+    for role in ("student", "teacher ensemble"):
+        left = {name: found for name, found in ROLES.items() if found not in role.split()}
+        assert disagreements([question("x", "a")], left) == []
+
+
+def test_groups_by_length_count_words_of_the_first_answer() -> None:
+    def of_words(number: int) -> Question:
+        text = " ".join(["слово"] * number)
+        return Question(Example("id", text, "?", (Answer(text, 0),) if number else ()), {"student": RIGHT})
+
+    asked = [of_words(number) for number in (0, 1, 2, 3, 5, 6, 10, 11, 40)] + [of_words(1)] * 10
+    groups = {group.name: group for group in by_answer_length(asked, ["student"])}
+    counts = {name: group.questions for name, group in groups.items()}
+    assert counts == {"1": 11, "2": 1, "3–5": 2, "6–10": 2, "more than 10": 2, "no answer": 1}
+    assert [name for name, group in groups.items() if not group.few] == ["1"]
+    assert groups["1"].figures == {"student": (100.0, 100.0)}

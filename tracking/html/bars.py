@@ -1,0 +1,55 @@
+"""Bars that lie under each other; the template bars.html.j2 draws them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, ROW = 480, 26
+LEFT, RIGHT = 190, 56  # margins: the names, and what is written behind the longest bar
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a length with a text behind it. kind: what it is drawn as; interval: low and high end."""
+
+    name: str
+    kind: str
+    length: float
+    text: str
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars from 0; one of length `full` would take all the room. key: unique on its page."""
+
+    key: str
+    title: str
+    rows: list[Bar]
+    full: float
+
+    width, row, left = WIDTH, ROW, LEFT
+
+    @property
+    def height(self) -> int:
+        """Of the drawing."""
+        return ROW * len(self.rows)
+
+    @property
+    def description(self) -> str:
+        """What it shows, in words."""
+        return "; ".join(f"{row.name} {row.text}" for row in self.rows)
+
+    def along(self, length: float) -> float:
+        """Where a bar of a length ends."""
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * length / self.full, 1)
+
+
+def metric_bars(key: str, title: str, metric: str, models: list[dict[str, Any]]) -> Bars:
+    """A metric in percent of models that were measured."""
+    rows = []
+    for model in models:
+        found = model["evaluation"]
+        interval = found.get(f"{metric}_interval")
+        ends = (interval[0], interval[1]) if interval else None
+        rows.append(Bar(model["name"], model["role"], found[metric], f"{found[metric]:.1f}", ends))
+    return Bars(key, title, rows, 100.0)

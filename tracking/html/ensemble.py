@@ -1,0 +1,36 @@
+"""The ensemble, its teachers and the student beside each other."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tracking.html.bars import Bar, Bars, metric_bars
+from tracking.report import EnsembleTable, ensemble_table
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """settings: the rule and its options; table: what teachers weigh; bars: weights, EM and F1."""
+
+    settings: dict[str, Any]
+    table: EnsembleTable | None
+    bars: list[Bars]
+
+
+def ensemble(results: dict[str, Any]) -> Ensemble | None:
+    """What is known of the run's ensemble; None if it has none."""
+    found = next((model for model in results["models"] if model["role"] == "ensemble"), None)
+    if found is None:
+        return None
+    shown = [model for model in results["models"] if model["role"] != "baseline" and model["evaluation"]]
+    bars = [
+        metric_bars("ensemble-em", "EM, %", "exact_match", shown),
+        metric_bars("ensemble-f1", "F1, %", "f1", shown),
+    ]
+    if found.get("weights"):
+        bars.append(_weights(found["weights"]))
+    return Ensemble(found["settings"], ensemble_table(results), [one for one in bars if one.rows])
+
+
+def _weights(weights: dict[str, dict[str, float]]) -> Bars:
+    rows = [Bar(name, "teacher", weight["mean"], f"{weight['mean']:.2f}") for name, weight in weights.items()]
+    return Bars("ensemble-weights", "Mean weight of each teacher", rows, full=max(row.length for row in rows) or 1.0)

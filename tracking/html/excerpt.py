@@ -1,0 +1,71 @@
+"""The parts of a text around some spans, cut where a span begins or ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_AROUND = 80  # characters shown on either side of a span
+_WORD = 20  # characters by which a part may grow so as not to cut a word
+_BEGINNING = 240  # characters shown of a text without spans
+
+
+@dataclass(frozen=True)
+class Span:
+    """`text[start:end]` by somebody's name."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A text, and the names of the spans that it is part of."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the text, in pieces; before, after: whether the text goes on there."""
+
+    pieces: list[Piece]
+    before: bool
+    after: bool
+
+
+def excerpt(text: str, spans: Sequence[Span]) -> list[Part]:
+    """The parts of `text` around `spans` (not empty ones), in order; without spans, its beginning."""
+    wide = [(span.start - _AROUND, span.end + _AROUND) for span in spans] or [(0, _BEGINNING)]
+    parts: list[tuple[int, int]] = []
+    for start, end in sorted((_begin(text, start), _finish(text, end)) for start, end in wide):
+        if parts and start <= parts[-1][1]:
+            parts[-1] = (parts[-1][0], max(parts[-1][1], end))
+        else:
+            parts.append((start, end))
+    return [Part(_pieces(text, start, end, spans), start > 0, end < len(text)) for start, end in parts]
+
+
+def _begin(text: str, near: int) -> int:
+    if near <= 0:
+        return 0
+    found = text.rfind(" ", max(0, near - _WORD), near)
+    return near if found < 0 else found + 1
+
+
+def _finish(text: str, near: int) -> int:
+    found = text.find(" ", near, near + _WORD)
+    return min(len(text), near if found < 0 else found)
+
+
+def _pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> list[Piece]:
+    inside = [span for span in spans if start <= span.start and span.end <= end]
+    cuts = sorted({start, end} | {place for span in inside for place in (span.start, span.end)})
+    return [
+        Piece(
+            text[begin:stop],
+            tuple(dict.fromkeys(span.name for span in inside if span.start <= begin and stop <= span.end)),
+        )
+        for begin, stop in pairwise(cuts)
+    ]

@@ -1,0 +1,96 @@
+"""From a run's folder to the text of its page."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from framework.errors import UserError, first_line
+from framework.search.log import read_search
+from framework.tables import COLUMNS, NOTHING, table_rows
+from tracking.content import milliseconds
+from tracking.html.curves import curves
+from tracking.html.disagreements import disagreements
+from tracking.html.ensemble import ensemble
+from tracking.html.groups import FEW, by_answer_length, by_question_word
+from tracking.html.question_words import language
+from tracking.html.questions import read_questions
+from tracking.html.search import search_parts
+from tracking.html.tradeoff import tradeoff
+from tracking.report import state_line
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def run_page(folder: Path, results: dict[str, Any]) -> str:
+    """The page of the run in `folder`, which stands whatever of the run is not there (yet, or any more)."""
+    try:
+        questions, problem = read_questions(folder, results), None
+    except UserError as error:
+        questions, problem = [], first_line(error)
+    answering = list(questions[0].answers) if questions else []
+    return _page(
+        "run.html.j2",
+        results,
+        recipe=_as_yaml(results["recipe"]),
+        state=state_line(results),
+        columns=COLUMNS,
+        rows=table_rows(results),
+        tradeoff=tradeoff(results),
+        curves=curves(folder, results),
+        ensemble=ensemble(results),
+        problem=problem,
+        answering=answering,
+        few=FEW,
+        disagreements=disagreements(questions, {model["name"]: model["role"] for model in results["models"]}),
+        groups={
+            "By question word": by_question_word(questions, answering),
+            "By words of the answer": by_answer_length(questions, answering),
+        },
+    )
+
+
+def search_page(folder: Path) -> str:
+    """The page of the search in `folder`. Raises StoreError for a damaged search.json."""
+    values = read_search(folder)
+    best = folder / "best.yaml"
+    return _page(
+        "search.html.j2",
+        values,
+        recipe=best.read_text(encoding="utf-8") if best.is_file() else None,
+        search=search_parts(values),
+    )
+
+
+def _page(template: str, results: dict[str, Any], **parts: Any) -> str:
+    text = _environment().get_template(template).render(results=results, nothing=NOTHING, **parts)
+    # Texts may hold control characters, which HTML has no way to write.
+    return text.translate({code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"})
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("tracking.html", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"language": language, "minute": _minute}
+    return environment
+
+
+def _minute(moment: str) -> str:
+    """An ISO 8601 time as people write it."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp((milliseconds(moment) or 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _as_yaml(recipe: dict[str, Any]) -> str:
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)

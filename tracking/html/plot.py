@@ -1,0 +1,137 @@
+"""Where the marks, lines and labels of a plot stand; the template plot.html.j2 draws them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tracking.html.axis import Axis
+
+WIDTH, HEIGHT = 480, 320
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46  # margins, in the units of the drawing
+_LETTER, _LINE = 6.4, 14  # what a letter of a label takes, and its line
+_GAP = 9  # between a mark and its label
+_PART = 10  # of a line, not to be covered by a label
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point. kind: what it is drawn as, such as a model's role; interval: low and high end of y; labelled: by `name`."""
+
+    name: str
+    kind: str
+    x: float
+    y: float
+    interval: tuple[float, float] | None = None
+    labelled: bool = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through its points, with its name at the end; an empty name is not written."""
+
+    name: str
+    kind: str
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name beside its mark. left, top: of the text's base line; anchor: `start` or `end`."""
+
+    text: str
+    left: float
+    top: float
+    anchor: str
+    mark_left: float
+    mark_top: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom."""
+        width = _LETTER * len(self.text)
+        left = self.left if self.anchor == "start" else self.left - width
+        return left, self.top - 0.8 * _LINE, left + width, self.top + 0.2 * _LINE
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of marks and lines. key: unique on its page."""
+
+    key: str
+    title: str
+    x: Axis
+    y: Axis
+    marks: list[Mark] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+    width, height = WIDTH, HEIGHT
+    inner = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)  # left, top, right and bottom edge of where marks stand
+
+    @property
+    def description(self) -> str:
+        """What it shows, in words."""
+        marks = [f"{mark.name} {mark.x:.4g}, {mark.y:.4g}" for mark in self.marks if mark.labelled]
+        ends = [(line.name or self.title, line.points[0][1], line.points[-1][1]) for line in self.lines]
+        lines = [f"{name} from {first:.4g} to {last:.4g}" for name, first, last in ends]
+        return f"{self.y.label} by {self.x.label}: {'; '.join([*marks, *lines]) or f'{len(self.marks)} points'}."
+
+    def left(self, x: float) -> float:
+        """Where a value of x stands."""
+        left, _, right, _ = self.inner
+        return round(left + self.x.share(x) * (right - left), 1)
+
+    def top(self, y: float) -> float:
+        """Where a value of y stands."""
+        _, top, _, bottom = self.inner
+        return round(bottom - self.y.share(y) * (bottom - top), 1)
+
+    def path(self, line: Line) -> str:
+        """The points of a line as SVG's polyline takes them."""
+        return " ".join(f"{self.left(x)},{self.top(y)}" for x, y in line.points)
+
+    def labels(self) -> list[Label]:
+        """The names of marks and lines, moved up or down where they would lie on each other or on a mark."""
+        ends = [(line.name, *line.points[-1]) for line in self.lines]
+        named = ends + [(mark.name, mark.x, mark.y) for mark in self.marks if mark.labelled]
+        placed: list[Label] = []
+        taken = [self._room(mark) for mark in self.marks]
+        taken += [place for line in self.lines if line.name for place in self._way(line)]
+        for name, x, y in sorted(named, key=lambda one: -one[2]):
+            tried = self._tries(name, self.left(x), self.top(y))
+            free = (label for label in tried if not any(_overlap(label.box, box) for box in taken))
+            # Where nothing is free, beside the mark.
+            label = next(free, Label(name, self.left(x) + _GAP, self.top(y) + 4, "start", self.left(x), self.top(y)))
+            placed.append(label)
+            taken.append(label.box)
+        return placed
+
+    def _room(self, mark: Mark) -> tuple[float, float, float, float]:
+        """What a mark takes with its interval."""
+        low, high = mark.interval or (mark.y, mark.y)
+        left = self.left(mark.x)
+        return left - 5, self.top(max(high, mark.y)) - 5, left + 5, self.top(min(low, mark.y)) + 5
+
+    def _way(self, line: Line) -> Iterator[tuple[float, float, float, float]]:
+        """What a line takes, in short parts."""
+        corners = [(self.left(x), self.top(y)) for x, y in line.points]
+        for (left, top), (right, bottom) in pairwise(corners):
+            parts = 1 + int(math.hypot(right - left, bottom - top) / _PART)
+            for number in range(parts + 1):
+                x, y = left + number / parts * (right - left), top + number / parts * (bottom - top)
+                yield x - 2, y - 2, x + 2, y + 2
+
+    def _tries(self, name: str, left: float, top: float) -> Iterator[Label]:
+        first, upper, last, lower = self.inner
+        beside = [("start", left + _GAP), ("end", left - _GAP)]
+        sides = beside if left < (first + last) / 2 else beside[::-1]
+        for number in range(2 * int((lower - upper) / _LINE)):
+            moved = top + 4 + (number + 1) // 2 * _LINE * (-1 if number % 2 else 1)
+            for anchor, side in sides:
+                label = Label(name, side, moved, anchor, left, top)
+                if label.box[0] >= first and label.box[2] <= WIDTH and upper <= label.box[1] and label.box[3] <= lower:
+                    yield label
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -1,0 +1,81 @@
+"""How good models are for their size and speed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from framework.paper.table import DATASET, SPLIT, TABLE
+from framework.tables import short_count
+from tracking.html.axis import number_axis
+from tracking.html.plot import Mark, Plot
+
+_METRICS = {"exact_match": "EM", "f1": "F1"}
+_PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Plots of EM and F1. legend: what each kind of mark is; published: rows of the paper's figures, if they are drawn."""
+
+    plots: list[Plot]
+    legend: dict[str, str]
+    published: list[tuple[str, ...]]
+
+
+def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
+    """EM and F1 against parameters and against latency; None if no model has either."""
+    published = _is_sberquad(results["recipe"])
+    plots = []
+    for metric, shown in _METRICS.items():
+        by_size = _marks(results, metric, lambda model: model["parameters"])
+        by_time = _marks(results, metric, lambda model: (model["latency"] or {}).get("median_ms"))
+        if by_size:
+            papers = _published(metric) if published else []
+            title = f"{shown} and parameters"
+            plots.append(_plot(f"{metric}-size", title, shown, "parameters", [*papers, *by_size], log=True))
+        if by_time:
+            title = f"{shown} and latency"
+            plots.append(_plot(f"{metric}-time", title, shown, "median latency, ms", by_time, log=False))
+    if not plots:
+        return None
+    legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
+    if not published:
+        return Tradeoff(plots, legend, [])
+    rows: list[tuple[str, ...]] = [
+        (row.name, str(row.parameters), f"{row.exact_match:.2f}", f"{row.f1:.2f}") for row in TABLE
+    ]
+    return Tradeoff(plots, {**legend, "published": _PUBLISHED}, rows)
+
+
+def _is_sberquad(recipe: dict[str, Any]) -> bool:
+    """Whether the questions are such as the paper measured its models on."""
+    data = recipe["data"]
+    from_there: bool = data["source"].get("id") == DATASET
+    return from_there and not data["unanswerable"] and recipe["evaluation"]["split"] not in data["extra"]
+
+
+def _marks(results: dict[str, Any], metric: str, x_of: Callable[[dict[str, Any]], float | None]) -> list[Mark]:
+    marks = []
+    for model in results["models"]:
+        x, found = x_of(model), model["evaluation"]
+        if x and found:
+            interval = found.get(f"{metric}_interval")
+            ends = (interval[0], interval[1]) if interval else None
+            marks.append(Mark(model["name"], model["role"], x, found[metric], ends))
+    return marks
+
+
+def _published(metric: str) -> list[Mark]:
+    return [Mark(row.name, "published", row.parameters * 1e6, getattr(row, metric), labelled=False) for row in TABLE]
+
+
+def _plot(key: str, title: str, metric: str, label: str, marks: list[Mark], log: bool) -> Plot:
+    heights = [height for mark in marks for height in (mark.y, *(mark.interval or ()))]
+    show = (lambda count: short_count(round(count))) if log else "{:g}".format
+    return Plot(
+        key,
+        title,
+        number_axis(label, [mark.x for mark in marks], log, show),
+        number_axis(f"{metric}, %", heights, bounds=(0, 100)),
+        marks,
+    )
