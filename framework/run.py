@@ -5,8 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from framework.data.load import Split, load_data
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import RecipeError
@@ -21,6 +19,7 @@ from framework.storage import Storage
 from framework.store import Artifact, Store, make_folder
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
+from framework.yaml_loader import to_yaml
 
 Watch = Callable[[Path], AbstractContextManager[object]]
 
@@ -126,4 +125,4 @@ def _run_stages(context: Context, graph: Graph, results: Results) -> None:
 
 def as_yaml(recipe: Recipe) -> str:
     """The recipe with all defaults filled in, as a file holds it."""
-    return yaml.safe_dump(recipe.resolved(), allow_unicode=True, sort_keys=False)
+    return to_yaml(recipe.resolved())

@@ -1,4 +1,4 @@
-"""YAML as people expect it: 3e-5 is a number, a key given twice is an error, and every key knows its line."""
+"""YAML as people expect it, read and written: 3e-5 is a number, a key given twice is an error, and every key knows its line."""
 
 import re
 from typing import Any
@@ -8,6 +8,10 @@ import yaml
 
 class StrictLoader(yaml.SafeLoader):
     """SafeLoader that reads floats as YAML 1.2 does and refuses repeated keys."""
+
+
+class StrictDumper(yaml.SafeDumper):
+    """SafeDumper that puts text into quotes which StrictLoader would take for a float."""
 
 
 def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -23,11 +27,17 @@ def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
+for _class in (StrictLoader, StrictDumper):
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+        list("-+0123456789."),
+    )
+
+
+def to_yaml(value: Any) -> str:
+    """Plain data as StrictLoader reads it, in the order given."""
+    return yaml.dump(value, Dumper=StrictDumper, allow_unicode=True, sort_keys=False)
 
 
 def line_of(node: yaml.Node | None, place: list[str | int]) -> int | None:

@@ -103,7 +103,7 @@ def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, i
     from framework.run import store_of
     from launch.home import home_of
     from launch.ray_cluster import check_machines, ray_cluster
-    from launch.search_resources import check_room
+    from launch.search_resources import check_room, concurrent
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from launch.search_table import search_table
@@ -114,7 +114,7 @@ def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, i
         store = store_of(log.recipe)
         check_machines(home_of(store))
         table = search_table(log)
-        trials = Trials(log, store, table, interrupt)
+        trials = Trials(log, store, table, lambda: concurrent(log), interrupt)
         try:
             if trials.left and not log.out_of_time:
                 _tune(log, store, data, trials)

@@ -1,5 +1,6 @@
 """The search as Ray Tune sees it: what to try next, when to stop a trial, and what became of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ from framework.search.section import ASHA, Median
 from framework.search.study import study_of
 from framework.store import Store
 from launch.interrupt import Interrupt
-from launch.search_resources import concurrent
 from launch.search_table import SearchTable
 from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
 
@@ -26,8 +26,12 @@ class OutOfTime(BaseException):
 class Trials:
     """Which trials run, and what became of them; between the log on disk, Optuna and the table."""
 
-    def __init__(self, log: SearchLog, store: Store, table: SearchTable, interrupt: Interrupt) -> None:
-        self._log, self._store, self._table, self._interrupt = log, store, table, interrupt
+    def __init__(
+        self, log: SearchLog, store: Store, table: SearchTable, concurrent: Callable[[], int], interrupt: Interrupt
+    ) -> None:
+        """concurrent: how many may run at once, now."""
+        self._log, self._store, self._table = log, store, table
+        self._concurrent, self._interrupt = concurrent, interrupt
         self._study = study_of(log.search, log.trials)
         self._again = log.unfinished
         self._running: set[int] = set()
@@ -49,7 +53,7 @@ class Trials:
 
     def next(self) -> dict[str, Any] | None:
         """The configuration of the next trial, which counts as running; None while as many as may be do."""
-        if len(self._running) >= concurrent(self._log):
+        if len(self._running) >= self._concurrent():
             return None
         if self._again:
             number = self._again.pop(0)

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.yaml_loader import StrictLoader, line_of
+from framework.yaml_loader import StrictLoader, line_of, to_yaml
 
 
 def load(text: str) -> object:
@@ -25,9 +25,13 @@ def test_words_stay_words(text: str) -> None:
     assert load(f"a: {text}") == {"a": text.strip("'")}
 
 
-@given(st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.none())))
+# PyYAML folds U+0085, an old line end, that it writes.
+TEXT = st.text(st.characters(exclude_characters="\x85", exclude_categories=["Cs"]))
+
+
+@given(st.dictionaries(TEXT.filter(bool), st.one_of(TEXT, st.integers(), st.floats(allow_nan=False), st.none())))
 def test_what_is_written_is_read(values: dict[str, object]) -> None:
-    assert load(yaml.safe_dump(values)) == values
+    assert load(to_yaml(values)) == values
 
 
 @pytest.mark.parametrize("text", ["a: 1\na: 2", "a: {b: 1, b: 1}", "- {x: 1, y: 2, x: 3}", "1: a\n1: b"])

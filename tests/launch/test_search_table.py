@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.recipe_file import recipe_from_values
+from framework.run import store_of
 from framework.search.log import SearchLog
 from launch.interrupt import Interrupt
 from launch.search_table import LineTable, LiveTable, trials_table
@@ -22,7 +23,7 @@ def log(tmp_path: Path) -> SearchLog:
 
 
 def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str]) -> None:
-    trials = Trials(log, LineTable(log), concurrent=1, interrupt=Interrupt())
+    trials = Trials(log, store_of(log.recipe), LineTable(log), concurrent=lambda: 1, interrupt=Interrupt())
     assert trials.next() is not None
     assert trials.next() is None  # one is running
     trials.begin(0)
@@ -48,7 +49,7 @@ def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str
 def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
     table = LiveTable(log)
     try:
-        trials = Trials(log, table, concurrent=1, interrupt=Interrupt())
+        trials = Trials(log, store_of(log.recipe), table, concurrent=lambda: 1, interrupt=Interrupt())
         trials.next()
         trials.begin(0)
         assert pickle.dumps((Listener(trials), NextTrial(trials)))

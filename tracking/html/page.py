@@ -4,11 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from framework.errors import UserError, first_line
 from framework.search.log import read_search
 from framework.tables import COLUMNS, NOTHING, table_rows
+from framework.yaml_loader import to_yaml
 from tracking.content import milliseconds
 from tracking.html.curves import curves
 from tracking.html.disagreements import disagreements
@@ -34,7 +33,7 @@ def run_page(folder: Path, results: dict[str, Any]) -> str:
     return _page(
         "run.html.j2",
         results,
-        recipe=_as_yaml(results["recipe"]),
+        recipe=to_yaml(results["recipe"]),
         state=state_line(results),
         columns=COLUMNS,
         rows=table_rows(results),
@@ -90,7 +89,3 @@ def _minute(moment: str) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp((milliseconds(moment) or 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _as_yaml(recipe: dict[str, Any]) -> str:
-    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
