@@ -20,7 +20,7 @@ quickstart: $(READY)
 # thread each. A file's tests stay together, since they share what they have set up.
 test: export OMP_NUM_THREADS ?= 1
 test: $(READY)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	.venv/bin/ruff check $(SOURCES)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from framework.device import default_device
@@ -20,12 +22,26 @@ def import_deepspeed() -> Any:
 
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    import deepspeed
+    with _not_imported("mlflow"):  # which the autotuner, of no use here, would import into every worker
+        import deepspeed
     from deepspeed.utils import logger
 
     logger.setLevel("WARNING")
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
+
+
+@contextmanager
+def _not_imported(name: str) -> Iterator[None]:
+    """Keep an optional package out, unless it is there already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # so Python is told that there is no such module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def join_process_group(rank: int, world_size: int) -> None:

@@ -1,5 +1,8 @@
 """The learning rate's course."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -29,3 +32,11 @@ def test_without_warm_up_it_is_the_schedule_of_transformers() -> None:
         assert rate_factor(step, 20, 0) == pytest.approx(schedule.get_last_lr()[0])
         optimizer.step()
         schedule.step()
+
+
+def test_deepspeed_comes_without_mlflow_and_leaves_it_to_those_who_want_it() -> None:
+    code = (
+        "import sys; from importlib.util import find_spec; from framework.training.engine import import_deepspeed; "
+        "import_deepspeed(); assert 'mlflow' not in sys.modules; assert find_spec('mlflow') is not None"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
