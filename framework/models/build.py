@@ -92,6 +92,9 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
                 use_safetensors=safe,
                 weights_only=True,
                 dtype=torch.float32,
+                # Some configurations ask for all that a model computes inside, which quick attention does not keep.
+                output_attentions=False,
+                output_hidden_states=False,
                 output_loading_info=True,
             )
         except Exception as error:
