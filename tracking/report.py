@@ -25,8 +25,8 @@ def markdown_table(results: dict[str, Any]) -> str:
     parts = [f"# {results['run']}", _state(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
     trimmed = _model_of_role(results, "student").get("trimmed") or {}
     if "tokens" in trimmed:
-        counts = (f"{trimmed[name]:,} of {trimmed[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
-        parts.append(f"The student's vocabulary is trimmed: {' and '.join(counts)} are left.")
+        left = (f"{trimmed[name]:,} of {trimmed[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
+        parts.append(f"The student's vocabulary is trimmed: {' and '.join(left)} are left.")
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")
