@@ -103,6 +103,8 @@ def split_problems(recipe: "Recipe") -> list[str]:
     if recipe.student is not None:
         wanted["student.split"] = recipe.student.split
         wanted |= {f"student.unlabelled[{n}]": name for n, name in enumerate(recipe.student.unlabelled)}
+        trimmed = recipe.student.trim.splits if recipe.student.trim is not None else None
+        wanted |= {f"student.trim.splits[{n}]": name for n, name in enumerate(trimmed or ())}
     wanted["evaluation.split"] = recipe.evaluation.split
     if recipe.signals.held_out is not None:
         wanted["signals.held_out"] = recipe.signals.held_out

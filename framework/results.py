@@ -44,6 +44,8 @@ class Results:
         for record in self._models:
             if stage.digest == record["digest"] and record["role"] != "ensemble":
                 self._note_training(record, artifact)
+            if record.get("trimmed", {}).get("digest") == stage.digest:
+                record["trimmed"].update(artifact.facts)
             if stage.digest == self._evaluations[record["name"]]:
                 self._note_evaluation(record, artifact)
         for signals in self.values["signals"]:
@@ -150,6 +152,8 @@ def _model(context: Context, model: ModelStages) -> dict[str, Any]:
     # A teacher of the user's own kind may have no model.
     if model.role != "teacher" or context.recipe.teachers[model.name].model is not None:
         record["folder"] = str((weights / "model").relative_to(root))
+    if model.trimmed is not None:
+        record["trimmed"] = {"digest": model.trimmed.digest}
     if model.trained is not None:
         record["history"] = str((weights / "history.jsonl").relative_to(root))
     if model.teaching is not None:

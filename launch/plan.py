@@ -71,7 +71,8 @@ def _state(context: Context, stage: Any) -> str:
 
 def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     parameters = _parameters(context, model)
-    at_most = "" if model.tokenizer is None or _is_done(context, model) else "≤ "
+    known = (model.tokenizer is None and model.trimmed is None) or model.first.is_done(context.store)
+    at_most = "" if known else "≤ "
     row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
     if model.trained is None or model.training is None:
         return [*row, "–", "–", f"{parameters * 4 / _GB:.2f} GB"]
@@ -86,17 +87,12 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     ]
 
 
-def _is_done(context: Context, model: ModelStages) -> bool:
-    return context.store.find(model.initial.kind, model.initial.inputs) is not None
-
-
 def _parameters(context: Context, model: ModelStages) -> int:
-    """Parameters from the configuration alone; a vocabulary still to be learnt counts as large as it may get."""
+    """Parameters from the configuration alone; a vocabulary to be learnt or trimmed counts as large as it may get."""
     from framework.stages.planned import planned_size
 
-    done = context.store.find(model.initial.kind, model.initial.inputs)
-    if done is not None:
-        return int(done.facts["parameters"])
+    if model.first.is_done(context.store):
+        return int(model.first.facts(context.store)["parameters"])
     recipe = context.recipe
     section = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
     return planned_size(recipe, section) if section is not None and section.model is not None else 0

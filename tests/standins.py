@@ -17,6 +17,7 @@ from framework.models.tokenizers import train_tokenizer
 
 TEACHER = "ai-forever/ruBert-base"
 STUDENT = "Geotrend/distilbert-base-ru-cased"
+RUSSIAN_STUDENT = "DeepPavlov/distilrubert-base-cased-conversational"
 LARGE_TEACHER = "ai-forever/ruBert-large"
 BYTE_TEACHER = "ai-forever/ruRoberta-large"
 WRITERS = {"ai-forever/ruT5": "t5", "google/mt5": "mt5"}  # of which there are -base and -large
@@ -55,6 +56,7 @@ def fill_cache(home: Path) -> None:
     for decoder in DECODERS:
         put_decoder(home, texts, decoder)
     put_student(home, texts)
+    put_russian_student(home, texts)
     put_sberquad(home, splits)
 
 
@@ -156,6 +158,21 @@ def put_student(home: Path, texts: Iterable[str]) -> None:
         files["vocab.txt"] = vocabulary.encode()
         files["tokenizer_config.json"] = json.dumps({"do_lower_case": False, "model_max_length": 512}).encode()
         files["model.safetensors"] = safetensors.torch.save(weights, metadata={"format": "pt"})
+
+
+def put_russian_student(home: Path, texts: Iterable[str]) -> None:
+    """DistilBERT with a cased tokenizer of many tokens that no text has, weights as a pickle, and its hub's odd config."""
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    vocabulary = _vocabulary(texts, 600) + "".join(f"[unused{number}]\n" for number in range(1, 100))
+    sizes = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}
+    model = _random(DistilBertForMaskedLM, DistilBertConfig(vocab_size=vocabulary.count("\n"), **sizes))
+    config = {**json.loads(_config(model)), "output_attentions": True, "output_hidden_states": True}
+    with _Repository(home, "model", RUSSIAN_STUDENT) as files:
+        files["config.json"] = json.dumps(config).encode()
+        files["vocab.txt"] = vocabulary.encode()
+        files["tokenizer_config.json"] = json.dumps({"do_lower_case": False}).encode()
+        files["pytorch_model.bin"] = _pickled(model)
 
 
 def put_sberquad(home: Path, splits: dict[str, list[Example]]) -> None:

@@ -25,6 +25,10 @@ def rich_table(results: dict[str, Any]) -> "Table":
 def markdown_table(results: dict[str, Any]) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
     parts = [f"# {results['run']}", state_line(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
+    trimmed = _model_of_role(results, "student").get("trimmed") or {}
+    if "tokens" in trimmed:
+        left = (f"{trimmed[name]:,} of {trimmed[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
+        parts.append(f"The student's vocabulary is trimmed: {' and '.join(left)} are left.")
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")

@@ -69,7 +69,7 @@ def cut_windows(
         for begin in range(0, len(examples), _CHUNK):
             chunk = examples[begin : begin + _CHUNK]
             encoded = tokenizer(
-                _shortened(tokenizer, [example.question for example in chunk], settings.max_question),
+                shortened(tokenizer, [example.question for example in chunk], settings.max_question),
                 [example.context for example in chunk],
                 truncation="only_second",
                 max_length=settings.max_length,
@@ -113,7 +113,7 @@ def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int:
     return int(null_id)
 
 
-def _shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: int) -> list[str]:
+def shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: int) -> list[str]:
     """The questions without leading white space, cut after `most` tokens; a letter cut in two is left out."""
     questions = [question.lstrip() for question in questions]
     offsets = tokenizer(questions, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]

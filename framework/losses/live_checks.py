@@ -30,6 +30,11 @@ def live_problems(recipe: "Recipe") -> list[str]:
             f"signals.mode is precomputed, but the losses {list(live)} need a teacher that runs beside the student, as the "
             "store holds no hidden states: leave mode at auto"
         )
+    if recipe.student.trim is not None:
+        problems.append(
+            f"student.trim renumbers the student's tokens, but the losses {list(live)} let student and teacher read the same "
+            "numbers: drop `trim`, or these losses"
+        )
     if problems:
         return problems
     return [

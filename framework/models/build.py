@@ -1,4 +1,4 @@
-"""Initial models: pretrained weights, random weights from a configuration, or some layers of a teacher."""
+"""Initial models: pretrained weights, random weights from a configuration, or parts of another model."""
 
 import re
 from pathlib import Path
@@ -92,6 +92,9 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
                 use_safetensors=safe,
                 weights_only=True,
                 dtype=torch.float32,
+                # Some configurations ask for all that a model computes inside, which quick attention does not keep.
+                output_attentions=False,
+                output_hidden_states=False,
                 output_loading_info=True,
             )
         except Exception as error:
@@ -136,7 +139,7 @@ def copy_layers_config(config: Any, layers: list[int]) -> Any:
     wrong = [layer for layer in layers if not -count <= layer < count]
     if wrong:
         raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
-    fields = {**config.to_dict(), _layer_field(config): len(layers)}
+    fields = {**config.to_dict(), _field(config, "num_hidden_layers"): len(layers)}
     if fields.get("layer_types") is not None:
         fields["layer_types"] = [fields["layer_types"][layer] for layer in layers]
     try:
@@ -145,6 +148,42 @@ def copy_layers_config(config: Any, layers: list[int]) -> Any:
         raise ModelError(
             f"cannot give a {config.model_type} model {len(layers)} layers ({first_line(error)}); use another kind of student"
         ) from None
+
+
+def copy_rows(task: "ModelKind", model: Any, rows: list[int]) -> Any:
+    """A model like `model` for a vocabulary of V tokens: its token n is the model's rows[n]. The rest is copied whole.
+
+    rows: [V]. Raises ModelError for an architecture whose embeddings cannot be found, or told from the rest.
+    """
+    kind, size = model.config.model_type, int(model.config.vocab_size)
+    try:
+        embedding = model.get_input_embeddings().weight
+    except (NotImplementedError, AttributeError):
+        embedding = None
+    if embedding is None or len(embedding) != size:
+        raise ModelError(
+            f"cannot find the embeddings of a {kind} model, one row a token; leave its vocabulary as it is"
+        )
+    result = _from_config(task, _config_of_rows(model.config, rows))
+    shapes = {name: tensor.shape for name, tensor in result.state_dict().items()}
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        weights[name] = tensor if tensor.shape == shapes.get(name) else tensor[rows]
+        if weights[name].shape != shapes.get(name) or (tensor.shape != shapes[name] and len(tensor) != size):
+            raise ModelError(f"cannot tell {name} of a {kind} model from its vocabulary; leave that as it is")
+    result.load_state_dict(weights)
+    return result
+
+
+def _config_of_rows(config: Any, rows: list[int]) -> Any:
+    numbers: dict[int | None, int] = {row: number for number, row in enumerate(rows)}
+    fields = config.to_dict()
+    for name in fields:
+        if name.endswith("_token_id"):
+            one = fields[name]
+            fields[name] = [numbers[of] for of in one if of in numbers] if isinstance(one, list) else numbers.get(one)
+    fields[_field(config, "vocab_size")] = len(rows)
+    return config.__class__.from_dict(fields)
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
@@ -168,6 +207,6 @@ def planned_parameters(task: "ModelKind", config: Any) -> int:
         return count_parameters(_from_config(task, config))
 
 
-def _layer_field(config: Any) -> str:
-    """The name under which an architecture keeps its number of layers (DistilBERT: n_layers)."""
-    return str(getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers"))
+def _field(config: Any, name: str) -> str:
+    """The name that an architecture has for a field of configurations (DistilBERT: n_layers for num_hidden_layers)."""
+    return str(getattr(config, "attribute_map", {}).get(name, name))

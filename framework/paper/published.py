@@ -1,4 +1,4 @@
-"""The published configurations of the paper's models, from which each can be built without its files."""
+"""The published configurations of the models that recipes name, from which each can be built without its files."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +39,8 @@ _T5_LARGE = {"d_model": 1024, "d_kv": 64, "num_layers": 24, "num_heads": 16}
 _GPT = {"n_positions": 2048, "n_layer": 24, "n_head": 16}
 
 # Zmitrovich et al., arXiv 2309.10931 (ruBERT, ruRoBERTa, ruT5, ruGPT-3); Xue et al., arXiv 2010.11934 (mT5); Abdaoui et
-# al., arXiv 2010.05609 (the multilingual DistilBERT, of whose vocabulary only the Russian part is left).
+# al., arXiv 2010.05609 (the multilingual DistilBERT, of whose vocabulary only the Russian part is left). Not among the
+# paper's: Kolesnikova et al., arXiv 2205.02340 (DistilRuBERT).
 PUBLISHED = {
     "ai-forever/ruBert-base": Published("bert", 120_138, "wordpiece"),
     "ai-forever/ruBert-large": Published("bert", 120_138, "wordpiece", _LARGE),
@@ -51,11 +52,12 @@ PUBLISHED = {
     "google/mt5-base": Published("mt5", 250_112, "unigram", {**_T5_BASE, "d_ff": 2048}, output_layer=250_112 * 768),
     "google/mt5-large": Published("mt5", 250_112, "unigram", {**_T5_LARGE, "d_ff": 2816}, output_layer=250_112 * 1024),
     "Geotrend/distilbert-base-ru-cased": Published("distilbert", 14_283, "wordpiece"),
+    "DeepPavlov/distilrubert-base-cased-conversational": Published("distilbert", 119_547, "wordpiece"),
 }
 
 
 def published_config(id: str) -> Any:
-    """The configuration of the model with this hub id. Raises ModelError if it is none of the paper's."""
+    """The configuration of the model with this hub id. Raises ModelError if none is known."""
     from transformers import AutoConfig
 
     if id not in PUBLISHED:
@@ -65,7 +67,7 @@ def published_config(id: str) -> Any:
 
 
 def published_parameters(id: str, kind: "ModelKind") -> int:
-    """Parameters of that model as the paper counts them, without memory for them. Raises ModelError as above."""
+    """Parameters of that model without an output layer of its own, and without memory for them. Raises ModelError as above."""
     from framework.models.build import planned_parameters
 
     return planned_parameters(kind, published_config(id))

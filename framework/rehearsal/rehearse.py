@@ -151,7 +151,7 @@ def _short(model: ModelOutline) -> dict[str, Any]:
     short = {"epochs": 1, "log_every": 1}
     section: dict[str, Any] = model.section.model_dump(mode="json")
     if model.role == "student":
-        return {**section, **short, "split": "train", "unlabelled": []}
+        return {**section, **short, "split": "train", "unlabelled": [], "trim": None}
     fine_tune = None if section["fine_tune"] is None else {**section["fine_tune"], **short}
     return {**section, "fine_tune": fine_tune, "split": "train", "temperature": 1.0, "crossfit": None}
 

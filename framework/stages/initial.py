@@ -26,6 +26,8 @@ from framework.models.section import (
 )
 from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
 from framework.stages.stage import Context, Stage
+from framework.students.section import Trim
+from framework.students.trim import trim
 from framework.teachers.base import Teacher
 
 
@@ -89,6 +91,26 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
         return {"parameters": count_parameters(student)}
 
     return Stage(f"prepare {name}", "initial", {"teacher": teacher.digest, "layers": model.layers}, make)
+
+
+def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
+    """The student that `initial` leaves, without the tokens that the questions of some splits do not need."""
+    recipe = context.recipe
+    splits = [context.data[name] for name in settings.splits or context.data]
+
+    def make(folder: Path) -> dict[str, Any]:
+        examples = [example for split in splits for example in split.examples]
+        facts = trim(initial.result(context.store) / "model", examples, recipe.task, recipe.windows, folder / "model")
+        counts = (f"{facts[name]:,} of {facts[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
+        context.progress.say(f"    left: {', '.join(counts)}")
+        return facts
+
+    inputs = {
+        "initial": initial.digest,
+        "trim": sorted({split.digest for split in splits}),
+        "max_question": recipe.windows.max_question,
+    }
+    return Stage("trim the vocabulary of the student", "initial", inputs, make)
 
 
 def fetch(model: HubModel | FolderModel, settings: PretrainedTokenizer | TrainedTokenizer) -> None:

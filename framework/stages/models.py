@@ -11,7 +11,7 @@ from framework.losses.live import Term
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.readers.logits import logits_reader
 from framework.stages.evaluation import evaluation_stage
-from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage
+from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
 from framework.stages.lessons import student_lesson, teacher_lesson
 from framework.stages.live import live_stages, taught_losses
 from framework.stages.stage import Context, Stage
@@ -26,7 +26,7 @@ from framework.training.section import Training
 class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
-    folds: trainings on all but one fold each, for out-of-fold signals; teaching: by whom a student is taught.
+    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold signals; teaching: by whom a student is taught.
     """
 
     name: str
@@ -35,15 +35,21 @@ class ModelStages:
     training: Training | None
     tokenizer: Stage | None
     initial: Stage
+    trimmed: Stage | None
     trained: Stage | None
     folds: tuple[Stage, ...]
     teaching: Teaching | None
     evaluation: Stage
 
     @property
+    def first(self) -> Stage:
+        """The stage that leaves the model as it is before any training."""
+        return self.trimmed if self.trimmed is not None else self.initial
+
+    @property
     def weights(self) -> Stage:
         """The stage that leaves the model's final weights."""
-        return self.trained if self.trained is not None else self.initial
+        return self.trained if self.trained is not None else self.first
 
     @property
     def askable(self) -> tuple[Stage, ...]:
@@ -53,7 +59,8 @@ class ModelStages:
     @property
     def making(self) -> Iterator[Stage]:
         """All stages before the evaluation."""
-        return (stage for stage in (self.tokenizer, self.initial, self.trained, *self.folds) if stage is not None)
+        stages = (self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
+        return (stage for stage in stages if stage is not None)
 
 
 def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages:
@@ -83,7 +90,9 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     windows = teacher.windows or recipe.windows
     evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.reader)
     split_name = teacher.split if training is not None else None
-    return ModelStages(name, "teacher", split_name, training, tokenizer, initial, trained, folds, None, evaluation)
+    return ModelStages(
+        name, "teacher", split_name, training, tokenizer, initial, None, trained, folds, None, evaluation
+    )
 
 
 def student_stages(
@@ -103,6 +112,7 @@ def student_stages(
         initial = layers_stage(context, "the student", student.model, teachers[student.model.teacher].weights)
     else:
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
+    trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
     # Without a teacher there is nothing to learn from questions without labels: more epochs make for as many steps.
     split, training = context.data[student.split], student
     if teaching is not None:
@@ -113,9 +123,11 @@ def student_stages(
     losses = taught_losses(recipe, losses, teaching)
     live = live_stages(recipe, losses, tokenizer, teachers)
     lesson = student_lesson(context, split, losses, teaching, live, seed)
-    trained = training_stage(context, name, initial, training, seed, lesson)
+    trained = training_stage(context, name, trimmed or initial, training, seed, lesson)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
-    return ModelStages(name, role, student.split, training, tokenizer, initial, trained, (), teaching, evaluation)
+    return ModelStages(
+        name, role, student.split, training, tokenizer, initial, trimmed, trained, (), teaching, evaluation
+    )
 
 
 def student_split(context: Context) -> Split:

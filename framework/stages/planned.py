@@ -13,7 +13,7 @@ from framework.recipe import Recipe
 
 
 def planned_config(recipe: Recipe, section: Any) -> Any:
-    """The configuration of a teacher's or student's model; a vocabulary still to be learnt counts as large as it may get.
+    """The configuration of a teacher's or student's model; a vocabulary to be learnt or trimmed counts as large as it may get.
 
     Raises ModelError for an architecture, a field, or a layer that there is not.
     """

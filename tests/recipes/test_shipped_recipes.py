@@ -18,7 +18,7 @@ from framework.errors import UserError
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
 from framework.recipe_file import load_recipe
-from framework.run import prepare
+from framework.run import prepare, produce
 from tests.standins import ROWS, SBERQUAD, TEACHER, fill_cache
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,8 @@ PLANNED = [
     f"sberquad/{name}.yaml"
     for name in ("mt5_base", "mt5_large", "rubert_large", "rugpt3_large", "ruroberta_large", "rut5_base", "rut5_large")
 ]
-RUN = [name for name in RECIPES if name not in PLANNED]
+SMALL_VOCABULARY = "sberquad/small_vocabulary.yaml"  # its student is made; trained, it is like any other
+RUN = [name for name in RECIPES if name not in (*PLANNED, SMALL_VOCABULARY)]
 FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
 TEACHER_ALONE = ["student=null", "losses=null", "baselines=null"]
 
@@ -202,6 +203,26 @@ def test_a_model_of_the_papers_is_taught_and_teaches(
     assert (both.student, both.losses, both.baselines) == (paper.student, paper.losses, paper.baselines)
     assert (both.data, both.windows) == (paper.data, paper.windows)
     assert f"{name} {' '.join(TEACHER_ALONE)}" in (FOLDER / name).read_text()
+
+
+def test_the_student_of_small_vocabulary_is_trimmed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_cache(home, monkeypatch)
+    recipe, paper = (
+        load_recipe(FOLDER / name, [f"output={tmp_path}"])
+        for name in (SMALL_VOCABULARY, "sberquad/single_teacher.yaml")
+    )
+    assert (recipe.teachers, recipe.losses, recipe.baselines) == (paper.teachers, paper.losses, paper.baselines)
+    context, graph = prepare(recipe)
+    student = graph.models[-1]
+    assert [stage.title for stage in student.making][1:] == ["trim the vocabulary of the student", "train student"]
+    first, trimmed, _ = student.making
+    produce(context, first)
+    facts = produce(context, trimmed).facts
+    assert facts["tokens_before"] - facts["tokens"] >= 99
+    tokenizer = load_tokenizer(student.first.folder(context.store) / "model")
+    assert tokenizer.tokenize("Мария") != tokenizer.tokenize("мария")
 
 
 def test_the_papers_settings(runs: Runs) -> None:

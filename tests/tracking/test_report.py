@@ -34,6 +34,14 @@ def test_markdown_states_models_data_and_signals(run):
     assert text == markdown_table(run.results)
 
 
+def test_a_trimmed_vocabulary_is_told(run):
+    run.add_model("student", "student")
+    trimmed = run.results["models"][0]["trimmed"] = {"digest": "abc"}
+    assert "trimmed" not in markdown_table(run.results)
+    trimmed |= {"tokens": 900, "tokens_before": 1200, "parameters": 412_000, "parameters_before": 500_000}
+    assert "is trimmed: 900 of 1,200 tokens and 412,000 of 500,000 parameters are left." in markdown_table(run.results)
+
+
 def test_an_ensemble_has_a_table_of_its_teachers(run):
     run.add_ensemble()
     rows = {row[0]: row for row in table_rows(run.results)}

@@ -43,6 +43,7 @@ def recipe(output: Path, teacher: str) -> Recipe:
         **({} if teacher == "bert" else {"max_answer": 4}),
     }
     student = {"model": {"kind": "hub", "id": "tiny/distilbert"}, "lr": 1e-3, "epochs": 3, "batch_size": 4}
+    student |= {"trim": {"splits": ["train"]}}
     changes = {"teachers": {"teacher": section}, "student": student, "windows": {"max_length": 256}}
     return recipe_from_values(tiny_values(output, **changes), "here")
 
@@ -74,6 +75,8 @@ def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
     assert (seen.ask, model.asked) == (0.0, 0)
     (history,) = (tmp_path / "rehearsal" / "store").glob("models/*/history.jsonl")
     assert history.read_text().count('"kind": "step"') == STEPS
+    (whole,) = (tmp_path / "rehearsal" / "store").glob("initial/*/model/config.json")  # not trimmed to a few questions
+    assert json.loads(whole.read_text())["vocab_size"] == 1500
 
 
 def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None:

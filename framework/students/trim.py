@@ -1,0 +1,75 @@
+"""A student without the tokens that some questions do not need (Abdaoui et al., arXiv 2010.05609)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framework.data.example import Example
+from framework.data.windows import shortened
+from framework.data.windows_section import WindowSettings
+from framework.errors import ModelError
+from framework.models.build import copy_rows, count_parameters, save_model
+from framework.models.tokenizers import fit_to_model
+from framework.readers.base import Reading
+from framework.readers.logits import LogitsReader, logits_reader
+from framework.students.vocabulary import trim_tokenizer
+from framework.tasks.base import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_COMPARED = 4  # questions on which what the model says is compared
+_TOLERANCE = 1e-4  # of logits
+
+
+def trim(
+    source: Path, examples: Sequence[Example], task: Task, windows: WindowSettings, folder: Path
+) -> dict[str, int]:
+    """Save in `folder` the model in `source`, and its tokenizer, without the tokens that the examples do not need.
+
+    In such windows of the examples, tokens and outputs stay the same. Returns the numbers of `tokens` and `parameters`,
+    and of both before. Raises ModelError for a tokenizer or an architecture that cannot be trimmed.
+    """
+    reading = Reading(task, windows, unanswerable=False, batch_size=_COMPARED, precision="fp32")
+    before = logits_reader(source, reading)
+    texts = list(dict.fromkeys(_texts(examples, before.tokenizer, windows.max_question)))
+    tokenizer = trim_tokenizer(before.tokenizer, texts, _named(before.model.config), folder)
+    rows = before.tokenizer.convert_tokens_to_ids(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
+    model = copy_rows(task, before.model, rows)
+    fit_to_model(tokenizer, model.config)
+    save_model(model, tokenizer, folder)
+    _check(before, logits_reader(folder, reading), examples[:_COMPARED])
+    return {
+        "tokens": len(tokenizer),
+        "tokens_before": len(before.tokenizer),
+        "parameters": count_parameters(model),
+        "parameters_before": count_parameters(before.model),
+    }
+
+
+def _texts(examples: Sequence[Example], tokenizer: "PreTrainedTokenizerFast", max_question: int) -> Iterator[str]:
+    """Contexts and questions, the latter also as windows show them."""
+    questions = [example.question for example in examples]
+    yield from (example.context for example in examples)
+    yield from questions
+    yield from (question.lstrip() for question in questions)
+    yield from shortened(tokenizer, questions, max_question)
+
+
+def _named(config: Any) -> set[int]:
+    """The numbers of tokens that a configuration names."""
+    values = (value for name, value in config.to_dict().items() if name.endswith("_token_id"))
+    return {one for value in values for one in (value if isinstance(value, list) else [value]) if one is not None}
+
+
+def _check(before: LogitsReader, after: LogitsReader, examples: Sequence[Example]) -> None:
+    """Refuse an architecture that does more with the numbers of tokens than look up embeddings. Raises ModelError."""
+    logits = [np.concatenate(reader.outputs(examples)[1], axis=-1) for reader in (before, after)]
+    difference = float(np.abs(logits[0] - logits[1]).max())
+    if not difference <= _TOLERANCE:
+        raise ModelError(
+            f"student.trim: a {after.model.config.model_type} model says something else once tokens that are not needed are "
+            f"gone (logits differ by {difference:.2g}): it does more with their numbers than look up embeddings; drop `trim`"
+        )
