@@ -16,8 +16,8 @@ help:
 quickstart: $(READY)
 	.venv/bin/distil run recipes/quickstart.yaml
 
-# The tests' models are too small to share out, and threads that wait for a busy core slow them down: two processes of one
-# thread each. A file's tests stay together, since they share what they have set up.
+# The tests' models are too small to share out, and threads that wait for a busy core slow them down: processes of one
+# thread each, three of them, as they often wait for Ray. A file's tests stay together, since they share what they set up.
 test: export OMP_NUM_THREADS ?= 1
 test: $(READY)
 	.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder

@@ -37,7 +37,7 @@ class Steady(Section):
     def __call__(self, logits, target):
         return 0.001 * logits.clamp(-10, 10).pow(2).mean(-1)
 '''
-LOSSES = {"kl": {}, "hard_label": {}, "steady": {"kind": "my_losses:Steady"}}
+LOSSES = {"kl": {}, "hard_label": {}, "steady": {"kind": "steady_loss:Steady"}}
 MODEL: dict[str, Any] = {
     "kind": "config",
     "architecture": "distilbert",
@@ -95,7 +95,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
 ) -> None:
     storage, driver = f"file://{tmp_path}/shared", tmp_path / "driver"
     with cluster(tmp_path, 3) as (address, nodes):
-        (driver / "my_losses.py").write_text(LOSS)
+        (driver / "steady_loss.py").write_text(LOSS)
 
         # Two workers on two machines, of which one leaves; the third takes its place.
         two = tiny_values(

@@ -63,4 +63,4 @@ def test_who_waits_for_a_worker_that_is_lost_gives_up_after_a_while() -> None:
     found = subprocess.run(
         [sys.executable, "-c", WAITING], timeout=120, capture_output=True, text=True, env=environment
     )
-    assert (found.returncode, found.stdout) == (1, "noticed\n"), found.stderr
+    assert (found.returncode, found.stdout.count("noticed")) == (1, 1), found.stdout + found.stderr
