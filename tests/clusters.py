@@ -2,15 +2,15 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from ray.cluster_utils import Cluster
 
 from launch.quiet import be_quiet
@@ -31,7 +31,11 @@ class Node:
 
     def kill(self) -> None:
         """The machine is gone: none of its processes gets a last word."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        raylet = psutil.Process(self.process.pid)
+        # Workers are in groups of their own, and would go on for a while.
+        for process in (raylet, *raylet.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(timeout=30)
 
 

@@ -166,7 +166,8 @@ def _row_of_node(alone: Path, folder: Path) -> list[str]:
         killed, finished, step = time.monotonic(), _manifests(store), _step(model)
         kept = read_json(store / "models" / model.name / "checkpoints" / "latest.json")["step"]
         (other,) = (one for one in nodes if one is not node)
-        while not any(_step(found) > step for found in other.cache.glob(f"*/store/models/{model.name}")):
+        goes_on = f"*/store/models/{model.name}"
+        while process.poll() is None and not any(_step(found) > step for found in other.cache.glob(goes_on)):
             time.sleep(0.005)
         seconds = time.monotonic() - killed
         finish(process)

@@ -1,10 +1,10 @@
 """Two Ray workers of one thread each against one: examples a second and the difference of their losses.
 
     .venv/bin/python tests/benchmarks/workers.py [--hidden 256] [--layers 4] [--questions 320]
-    .venv/bin/python tests/benchmarks/workers.py --distilbert [--questions 64]
+    .venv/bin/python tests/benchmarks/workers.py --distilbert [--questions 64] [--batch 16]
 
 Both go through Ray, without dropout, over the same batches; the speed is that of all steps after the first quarter.
-`--distilbert` has the sizes of Geotrend/distilbert-base-ru-cased, with random weights, batches of 8, contexts about as long
+`--distilbert` has the sizes of Geotrend/distilbert-base-ru-cased, with random weights, the paper's batches of 16, contexts about as long
 as SberQuAD's (750 characters), and a vocabulary that cuts them into about as many tokens (one for 3.5 characters).
 """
 
@@ -36,11 +36,12 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--distilbert", action="store_true", help="instead of --hidden and --layers")
     parser.add_argument("--questions", type=int, default=None, help="320, or 64 of DistilBERT's")
+    parser.add_argument("--batch", type=int, default=16, help="windows an optimizer step, over all workers")
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     be_quiet()
     quiet_transformers()
-    changes = _distilbert(arguments.questions or 64) if arguments.distilbert else _small(arguments)
+    changes = _distilbert(arguments.questions or 64, arguments.batch) if arguments.distilbert else _small(arguments)
     ratios = []
     for _ in range(arguments.rounds):
         rows = {workers: _train(changes, workers) for workers in (1, 2)}
@@ -63,10 +64,11 @@ def _small(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "data": _paragraphs(arguments.questions or 320, persons=4, facts=6, fillers=1),
         "student__model": {"kind": "config", "architecture": "distilbert", "config": {**size, **NO_DROPOUT}},
+        "student__batch_size": arguments.batch,
     }
 
 
-def _distilbert(questions: int) -> dict[str, Any]:
+def _distilbert(questions: int, batch: int) -> dict[str, Any]:
     """The recipe with a model of DistilBERT's size, which is made and saved first: its vocabulary exceeds the texts'."""
     from transformers import DistilBertConfig, DistilBertForMaskedLM
 
@@ -84,7 +86,7 @@ def _distilbert(questions: int) -> dict[str, Any]:
         "data": data,
         "student__model": {"kind": "folder", "path": folder},
         "student__tokenizer": {"kind": "pretrained"},
-        "student__batch_size": 8,
+        "student__batch_size": batch,
         "student__lr": 2e-5,
         "student__log_every": 1,
     }

@@ -127,7 +127,8 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
 
         # A teacher streams from there, into a folder that the driver cannot see.
         streamed = yaml.safe_load((path.parent / "best.yaml").read_text())
-        streamed |= {"name": "streamed", "seed": 4, "signals": {**streamed["signals"], "mode": "streamed"}}
+        streamed |= {"name": "streamed", "baselines": []}
+        streamed["signals"] |= {"mode": "streamed", "top_k": 8}
         (driver / "streamed.yaml").write_text(yaml.safe_dump(streamed))
         assert "streamed by Ray actors" in finish(distil(driver, address, "run", "streamed.yaml"))
 
