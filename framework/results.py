@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.clock import now
+from framework.errors import OutputError
 from framework.files import read_json, write_atomic, write_json
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
@@ -98,6 +99,24 @@ class Results:
 def read_results(folder: Path) -> dict[str, Any]:
     """The results of the run in `folder`."""
     return dict(read_json(folder / "results.json"))
+
+
+def usual_model(results: dict[str, Any]) -> str:
+    """The model of a run that is meant where none is named: the student, if there is one."""
+    names = [found["name"] for found in results["models"]]
+    return "student" if "student" in names else str(names[0])
+
+
+def model_of(run: object, results: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """The entry of a model in the results, by default of the student. run: what the run is called in an error.
+
+    Raises OutputError if there is none.
+    """
+    models = {found["name"]: found for found in results["models"]}
+    chosen = name if name is not None else usual_model(results)
+    if chosen not in models:
+        raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
+    return dict(models[chosen])
 
 
 def _one_name(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -73,8 +73,7 @@ def run(
     """
     context, graph = prepare(recipe, train, stream, progress)
     make_folder(recipe.run_folder)
-    if context.store.storage is not None:
-        context.store.storage.check()
+    context.store.check()
     results = Results(context, graph, provenance or {})
     write_atomic(recipe.run_folder / "recipe.yaml", as_yaml(recipe))
     results.save()
@@ -85,8 +84,7 @@ def run(
             results.finish("failed")
             raise
         results.finish("finished")
-    if context.store.storage is not None:
-        context.store.storage.put(recipe.run_folder, recipe.run_folder.name)
+    context.store.push(recipe.run_folder)
     return results.values
 
 
@@ -96,8 +94,7 @@ def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Prog
     Raises as `run` does.
     """
     context, graph = prepare(recipe, train, progress=progress)
-    if context.store.storage is not None:
-        context.store.storage.check()
+    context.store.check()
     stages = list(graph.shared())
     for number, stage in enumerate(stages, start=1):
         _make(context, stage, f"{number}/{len(stages)}")

@@ -89,14 +89,19 @@ class Store:
                     self.storage.get(self._name(folder), folder, last=_MANIFEST)
         return folder
 
+    def check(self) -> None:
+        """Look whether the storage, if there is one, can be used. Raises OutputError."""
+        if self.storage is not None:
+            self.storage.check()
+
     def push(self, path: Path, last: str | None = None) -> None:
-        """Copy a file or a folder of the store to the storage, if there is one; the file `last` after all others."""
-        if self.storage is None:
-            return
-        self.storage.put(path, self._name(path), last)
+        """Copy a file or a folder, of the store or beside it, to the storage, if there is one; the file `last` after all
+        others."""
+        if self.storage is not None:
+            self.storage.put(path, self._name(path), last)
 
     def pull(self, path: Path) -> bool:
-        """Bring a file of an unfinished result here as the storage has it; returns whether it has."""
+        """Bring a file, of an unfinished result or beside the store, here as the storage has it; returns whether it has."""
         return self.storage is not None and self.storage.get_file(self._name(path), path)
 
     def pull_folder(self, folder: Path) -> None:
@@ -123,7 +128,10 @@ class Store:
         return self.storage is not None and self.storage.exists(self._name(folder / _MANIFEST))
 
     def _name(self, path: Path) -> str:
-        return f"store/{path.relative_to(self.root).as_posix()}"
+        """Its name in the storage: below `store`, whatever the root is called here, or beside that."""
+        if path.is_relative_to(self.root):
+            return f"store/{path.relative_to(self.root).as_posix()}"
+        return path.relative_to(self.root.parent).as_posix()
 
 
 def make_folder(folder: Path) -> None:

@@ -1,7 +1,9 @@
-"""Tables of a run: the rows of its models, and Markdown."""
+"""Tables: the rows of a run's models, numbers and values as people read them, and Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import yaml
 
 NOTHING = "–"
 COLUMNS = (
@@ -38,6 +40,20 @@ def short_count(count: int | None) -> str:
     if count < 9_950_000:
         return f"{count / 1e6:.1f}M"
     return f"{count / 1e6:.0f}M" if count < 999_500_000 else f"{count / 1e9:.1f}B"
+
+
+def gigabytes(count: float) -> str:
+    """Bytes as 10⁹ of them."""
+    return f"{count / 1e9:.2f} GB"
+
+
+def short_value(value: Any) -> str:
+    """A value of a recipe in one line."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict | list):
+        return yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True).strip()
+    return str(value)
 
 
 def with_interval(evaluation: Mapping[str, Any], name: str) -> str:

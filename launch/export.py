@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import DistilError, ExportError, OutputError
+from framework.results import usual_model
 from framework.search.log import SEARCH
 from launch.best import run_of_best
 from launch.console import console_progress, table_console
-from launch.inspect import results_of, usual_model
+from launch.inspect import results_of
 from launch.quiet import be_quiet
 
 if TYPE_CHECKING:

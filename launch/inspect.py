@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError, OutputError
 from framework.files import write_json
-from framework.results import read_results
+from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
 from launch.best import best_student
 from launch.quiet import be_quiet
@@ -102,12 +102,6 @@ def results_of(run: Path) -> dict[str, Any]:
         ) from None
 
 
-def usual_model(results: dict[str, Any]) -> str:
-    """The model of a run that is meant where none is named: the student, if there is one."""
-    names = [found["name"] for found in results["models"]]
-    return "student" if "student" in names else str(names[0])
-
-
 def _answerer(source: Path, model: str | None) -> Any:
     """The model of a saved folder, one of a run, or the student of a search's best trial."""
     be_quiet()
@@ -130,15 +124,6 @@ def _model_folder(source: Path, name: str | None) -> Path:
     if search:
         return source.absolute().parent / str(best_student(source)["folder"])
     return folder_of(source, model_of(source, results_of(source), name))
-
-
-def model_of(run: Path, results: dict[str, Any], name: str | None) -> dict[str, Any]:
-    """The entry of a model in a run's results, by default of the student. Raises OutputError if there is none."""
-    models = {found["name"]: found for found in results["models"]}
-    chosen = name if name is not None else usual_model(results)
-    if chosen not in models:
-        raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
-    return dict(models[chosen])
 
 
 def folder_of(run: Path, model: dict[str, Any]) -> Path:

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 from framework.errors import DistilError
 from framework.recipe import Recipe
 from framework.rehearsal.outline import KnownData, known_data, outline
+from framework.tables import gigabytes
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_GB = 1e9
 
 
 def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> None:
@@ -31,8 +30,8 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
             "published" if model.published else "recipe or files",
             f"{model.parameters / 1e6:.2f}M",
             f"≥ {model.steps} x {model.trainings}" if model.training else "–",
-            f"{model.memory / _GB:.2f} GB" if model.training else "–",
-            f"{model.weights / _GB:.2f} GB",
+            gigabytes(model.memory) if model.training else "–",
+            gigabytes(model.weights),
         )
     console.print(table)
     console.print(f"the stages are not planned: {missing}", markup=False, highlight=False, soft_wrap=True)

@@ -8,12 +8,11 @@ from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
+from framework.tables import gigabytes
 from framework.training.memory import training_bytes
 from launch.console import console_progress, table_console
 from launch.outline import show_outline
 from launch.quiet import be_quiet
-
-_GB = 1e9
 
 
 def show_plan(path: Path, overrides: list[str]) -> None:
@@ -75,15 +74,15 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     at_most = "" if known else "≤ "
     row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
     if model.trained is None or model.training is None:
-        return [*row, "–", "–", f"{parameters * 4 / _GB:.2f} GB"]
+        return [*row, "–", "–", gigabytes(parameters * 4)]
     windows = len(context.data[str(model.split)].examples)
     steps = -(-windows // model.training.batch_size) * model.training.epochs
     memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, context.workers)
     return [
         *row,
         f"≥ {steps}",
-        f"{memory / _GB:.2f} GB",
-        f"{parameters * 4 / _GB:.2f} GB",
+        gigabytes(memory),
+        gigabytes(parameters * 4),
     ]
 
 

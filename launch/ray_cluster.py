@@ -9,8 +9,8 @@ from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
-from launch.code import modules_to_ship
 from launch.home import Home
+from launch.shipped_modules import modules_to_ship
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS")
     if address:
-        _check_listens(address)
+        _check_address(address)
     try:
         ray.init(
             address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
@@ -56,8 +56,8 @@ def _runtime_env(joins: bool) -> dict[str, Any]:
     return {"env_vars": {"PYTHONWARNINGS": "ignore"}, **shipped}
 
 
-def _check_listens(address: str) -> None:
-    """Look whether anything listens at HOST:PORT: Ray would end the whole process. Raises TrainingError."""
+def _check_address(address: str) -> None:
+    """Refuse Ray's client, and a HOST:PORT where nothing listens: Ray would end the whole process. Raises TrainingError."""
     if address.startswith("ray://"):
         raise TrainingError(
             f"RAY_ADDRESS={address} is an address for Ray's client, by which neither Ray Tune nor Ray Train can be driven well; "

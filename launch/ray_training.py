@@ -12,7 +12,7 @@ from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
 from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
-from launch.carried import pack, unpack
+from launch.carried import pack
 from launch.home import home_of
 from launch.ray_cluster import gpu_count, ray_cluster
 
@@ -71,12 +71,10 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
 
 def _work(config: dict[str, Any]) -> TrainingSummary:
     """What each Ray worker does."""
-    import ray
     import ray.train
     import torch
 
-    from framework.training.checkpoint import forget_checkpoints
-    from framework.training.loop import train
+    from launch.carried_training import train_carried
     from launch.quiet import be_quiet, quiet_transformers
 
     be_quiet()
@@ -90,13 +88,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
         if rank == 0:
             reports.put(row)
 
-    store = config["home"].here()
-    job = unpack(ray.get(config["job"]), store)
-    summary = train(job, rank, context.get_world_size(), report)
-    if rank == 0:
-        store.push(job.output / "model")
-    forget_checkpoints(job)
-    return summary
+    return train_carried(config["job"], config["home"], rank, context.get_world_size(), report)
 
 
 def ray_storage(store: Store, folder: Path) -> str:

@@ -7,7 +7,7 @@ from framework.recipe import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
-from framework.tables import short_count
+from framework.tables import NOTHING, gigabytes, short_count
 from launch.console import console_progress, table_console
 from launch.outline import questions
 from launch.quiet import be_quiet
@@ -24,7 +24,6 @@ COLUMNS = (
     "signals",
     "whole",
 )
-_NOTHING = "–"
 
 
 def show_rehearsal(path: Path, overrides: list[str]) -> None:
@@ -75,17 +74,17 @@ def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple
     planned = (
         f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
         short_count(model.parameters),
-        _gigabytes(model.memory),
+        gigabytes(model.memory),
     )
-    signals = _NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
+    signals = NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
     if seen is None:
-        return (*planned, *[_NOTHING] * 5, signals, _NOTHING)
+        return (*planned, *[NOTHING] * 5, signals, NOTHING)
     return (
         *planned,
-        _gigabytes(seen.peak),
+        gigabytes(seen.peak),
         f"{seen.tokens:.0f}",
         f"{seen.step:.2f}",
-        duration(seen.training_seconds(model)) if model.training else _NOTHING,
+        duration(seen.training_seconds(model)) if model.training else NOTHING,
         f"{1000 * (seen.ask if model.asked else seen.evaluate):.0f}",
         signals,
         duration(seen.seconds(model)),
@@ -101,7 +100,7 @@ def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed
     left = [model.name for model in models if model.name not in found]
     total = sum(found[model.name].seconds(model) for model in models if model.name in found)
     without = f", without {', '.join(left)}, planned only" if left else ""
-    said = [f"In all: {duration(total)} on this machine{without}; {_gigabytes(store)} in the store."]
+    said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
     if published:
         said.append(f"By published configurations, with random weights: {', '.join(published)}.")
     if recipe.search is not None:
@@ -123,7 +122,3 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _gigabytes(count: float) -> str:
-    return f"{count / 1e9:.2f} GB"

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from framework.device import cpu_threads
-from framework.training.checkpoint import forget_checkpoints
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
-from launch.carried import pack, unpack
+from launch.carried import pack
+from launch.carried_training import train_carried
 from launch.home import Home
 
 
@@ -120,12 +120,8 @@ class _Peer:
 
     def train(self, given: list[Any], threads: int) -> None:
         """given: one reference to the packed TrainingJob."""
-        import ray
-
         with cpu_threads(threads):
-            job = unpack(ray.get(given[0]), self._home.here())
-            train(job, self._rank, self._workers, _nobody)
-        forget_checkpoints(job)
+            train_carried(given[0], self._home, self._rank, self._workers, _nobody)
 
 
 def _nobody(row: Report) -> None:

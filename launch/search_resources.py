@@ -24,8 +24,9 @@ def check_room(log: SearchLog) -> None:
     import ray
 
     if _room(log) < 1:
-        wanted = " and ".join(f"{amount * workers_of(log):g} {kind}" for kind, amount in takes(log).items())
-        found = " and ".join(f"{ray.cluster_resources().get(kind, 0):g} {kind}" for kind in takes(log))
+        each, there = takes(log), ray.cluster_resources()
+        wanted = " and ".join(f"{amount * workers_of(log):g} {kind}" for kind, amount in each.items())
+        found = " and ".join(f"{there.get(kind, 0):g} {kind}" for kind in each)
         raise TrainingError(
             f"a trial takes {wanted} ({workers_of(log)} worker(s)), but the Ray cluster has {found}; lower search.resources "
             "or engine.workers, or add nodes"
@@ -34,7 +35,8 @@ def check_room(log: SearchLog) -> None:
 
 def concurrent(log: SearchLog) -> int:
     """Trials that run at once, as large as the cluster is now."""
-    return max(1, min(_room(log), log.search.concurrent or _room(log)))
+    room = _room(log)
+    return max(1, min(room, log.search.concurrent or room))
 
 
 def _room(log: SearchLog) -> int:

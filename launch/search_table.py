@@ -3,14 +3,12 @@
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-import yaml
-
 from framework.search.log import SearchLog
+from framework.tables import NOTHING, short_value
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-NOTHING = "–"
 _AT_ONCE = 15  # rows of the live table
 
 
@@ -91,7 +89,7 @@ def trials_table(log: SearchLog, trials: list[dict[str, Any]]) -> "Table":
 
 def shown_values(values: dict[str, Any]) -> str:
     """Values by place, in short."""
-    return ", ".join(f"{place}={_short(value)}" for place, value in values.items())
+    return ", ".join(f"{place}={short_value(value)}" for place, value in values.items())
 
 
 def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
@@ -115,11 +113,3 @@ def _best(log: SearchLog) -> str:
 
 def _line(trial: str, state: str, epoch: str, metric: str, best: str, told: str) -> str:
     return f"    {trial:>5}  {state:<8}  {epoch:>7}  {metric:>11}  {best:<18}  {told}".rstrip()
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict | list):
-        return yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True).strip()
-    return str(value)

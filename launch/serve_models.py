@@ -13,11 +13,12 @@ from framework.readers.base import Reading
 from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
+from framework.results import model_of
 from framework.search.log import SEARCH
 from framework.stages.held_out import HELD_OUT, held_out_inputs
 from framework.store import Store
 from launch.best import best_student
-from launch.inspect import folder_of, model_of, results_of, shown
+from launch.inspect import folder_of, results_of, shown
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
-from framework.data.load import load_data
-from framework.errors import DataError, ModelError, OutputError
+from framework.data.unchanged import unchanged_split
+from framework.errors import ModelError, OutputError
 from framework.progress import Progress
 from framework.readers.base import Reading
 from framework.recipe import Recipe
+from framework.results import model_of
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.encoder import Encoder
 
@@ -25,18 +26,16 @@ class FinishedRun:
 
     def model(self, name: str) -> dict[str, Any]:
         """An encoder's entry in the results. Raises OutputError or ModelError for what cannot be exported."""
-        models = {model["name"]: model for model in self.results["models"]}
-        if name not in models:
-            raise OutputError(f"{self.results['run']} has no model '{name}'; it has {', '.join(models)}")
+        model = model_of(self.results["run"], self.results, name)
         if not isinstance(self.recipe.task, ExtractiveQA):
             raise ModelError(f"only models for extractive_qa can be exported, and the task is {self.recipe.task.kind}")
-        if not self._encodes(models[name]):
+        if not self._encodes(model):
             raise ModelError(
                 f"'{name}' is no encoder, and only these can be exported; name another model of the run, such as its student"
             )
-        if models[name]["evaluation"] is None:
+        if model["evaluation"] is None:
             raise OutputError(f"'{name}' is not trained and measured yet; `distil resume` goes on with its run")
-        return dict(models[name])
+        return model
 
     def teachers(self) -> list[dict[str, Any]]:
         """The entries of the teachers that are encoders."""
@@ -57,13 +56,8 @@ class FinishedRun:
     def examples(self, progress: Progress) -> Sequence[Example]:
         """The questions on which the run was measured. Raises DataError if they are not the same any more."""
         name = self.recipe.evaluation.split
-        split = load_data(self.recipe.data, progress)[name]
-        if split.digest != self.results["data"]["splits"][name]["digest"]:
-            raise DataError(
-                f"the split '{name}' is not what it was when {self.results['run']} was measured; bring the data back, or run "
-                "the recipe again"
-            )
-        return split.examples
+        digest = self.results["data"]["splits"][name]["digest"]
+        return unchanged_split(self.recipe.data, name, digest, progress).examples
 
     def _encodes(self, model: dict[str, Any]) -> bool:
         if model["role"] == "teacher":

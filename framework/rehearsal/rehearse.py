@@ -1,6 +1,5 @@
 """Rehearsing a model: a few optimizer steps and questions, and what they take."""
 
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
-from framework.files import write_json
+from framework.files import read_json_lines, write_json
 from framework.models.kind import ModelKind
 from framework.models.section import LayersModel
 from framework.progress import SILENT, Progress
@@ -182,9 +181,8 @@ def _speed(context: Context, stages: ModelStages) -> tuple[float, float, float]:
     """Seconds a full step, windows a question and tokens a window; 0, 1 and 0 of a model that is not trained."""
     if stages.trained is None or stages.training is None:
         return 0.0, 1.0, 0.0
-    history = (stages.trained.folder(context.store) / "history.jsonl").read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in history.splitlines()]
-    rows = [line["metrics"] for line in lines if line["kind"] == "step"][1:]
+    history = read_json_lines(stages.trained.folder(context.store) / "history.jsonl")
+    rows = [line["metrics"] for line in history if line["kind"] == "step"][1:]
     speed = statistics.median(row["windows_per_second"] for row in rows)
     tokens = statistics.fmean(row["tokens_per_second"] / row["windows_per_second"] for row in rows)
     seen = stages.trained.facts(context.store)["windows"]

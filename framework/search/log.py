@@ -8,10 +8,9 @@ from framework.clock import now
 from framework.errors import StoreError
 from framework.files import read_json, write_atomic, write_json
 from framework.recipe import Recipe
-from framework.run import as_yaml
+from framework.run import as_yaml, store_of
 from framework.search.recipes import varied
 from framework.search.study import ENDED, best_of, front_of
-from framework.storage import Storage
 from framework.store import make_folder
 
 SEARCH = "search.json"
@@ -21,14 +20,17 @@ class SearchLog:
     """The trials of a search. docs/search.md describes the file."""
 
     def __init__(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
-        """Begin the search of a recipe, or go on with it, also with one that the storage knows. Raises StoreError for a damaged file, OutputError."""
+        """Begin the search of a recipe, or go on with it, also with one that the storage knows.
+
+        Raises StoreError for a damaged file, OutputError.
+        """
         assert recipe.search is not None
         self.recipe, self.search = recipe, recipe.search
         self.folder = recipe.run_folder
         make_folder(self.folder)
-        self._storage = Storage(recipe.storage) if recipe.storage is not None else None
-        if self._storage is not None and not (self.folder / SEARCH).exists():
-            self._storage.get_file(f"{self.folder.name}/{SEARCH}", self.folder / SEARCH)
+        self._store = store_of(recipe)
+        if not (self.folder / SEARCH).exists():
+            self._store.pull(self.folder / SEARCH)
         before = read_search(self.folder) if (self.folder / SEARCH).exists() else {}
         self.trials: list[dict[str, Any]] = before.get("trials", [])
         self._seconds = float(before.get("seconds", 0.0))
@@ -47,7 +49,7 @@ class SearchLog:
             "front": None,
             "trials": self.trials,
         }
-        write_atomic(self.folder / "recipe.yaml", as_yaml(recipe))
+        self._write_recipe("recipe.yaml", recipe)
         self.save()
 
     @property
@@ -133,12 +135,13 @@ class SearchLog:
         front = front_of(self.search, self.trials) if self.search.latency else None
         self.values.update(best=best, front=front, seconds=self.seconds)
         if best is not None and changed:
-            write_atomic(self.folder / "best.yaml", as_yaml(recipe_of_trial(self.recipe, self.trials[best])))
+            self._write_recipe("best.yaml", recipe_of_trial(self.recipe, self.trials[best]))
         write_json(self.folder / SEARCH, self.values)
-        if self._storage is not None:
-            for name in ("recipe.yaml", "best.yaml", SEARCH):
-                if (self.folder / name).exists():
-                    self._storage.put(self.folder / name, f"{self.folder.name}/{name}")
+        self._store.push(self.folder / SEARCH)
+
+    def _write_recipe(self, name: str, recipe: Recipe) -> None:
+        write_atomic(self.folder / name, as_yaml(recipe))
+        self._store.push(self.folder / name)
 
     def _end(self, number: int, state: str, reason: str | None) -> None:
         self.trials[number].update(state=state, reason=reason, ended=now())

@@ -26,8 +26,8 @@ def run_trial(
     """Train and measure the students of a trial; what is done already is taken from the store.
 
     tell: hears of the first student's epochs after those up to `told`, but for the last, whose figures are in what is
-    returned; it may end the trial by raising. data: the recipe's, if they are at hand. Returns `epochs`, `metrics` (means over the seeds) and `seeds`. Raises
-    UserError for values that are refused, TrainingError for what cannot be trained.
+    returned; it may end the trial by raising. data: the recipe's, if they are at hand. Returns `epochs`, `metrics` (means
+    over the seeds) and `seeds`. Raises UserError for values that are refused, TrainingError for what cannot be trained.
     """
     assert recipe.search is not None
     students = []

@@ -26,7 +26,8 @@ from framework.training.section import Training
 class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
-    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold signals; teaching: by whom a student is taught.
+    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
+    signals; teaching: by whom a student is taught.
     """
 
     name: str

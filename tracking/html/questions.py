@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
-from framework.data.load import load_data
-from framework.data.section import Data
+from framework.data.unchanged import unchanged_split
 from framework.errors import DataError
 from framework.evaluation.metrics import Variant, score_example
 from framework.files import read_json
@@ -49,9 +48,7 @@ def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
     split, unanswerable = recipe.evaluation.split, recipe.data.unanswerable
     if not isinstance(recipe.task, ExtractiveQA):
         raise DataError("the task is not extractive_qa: its answers are no spans")
-    found = load_data(_only(recipe.data, split))[split]
-    if found.digest != results["data"]["splits"][split]["digest"]:
-        raise DataError(f"the data has changed since the run: its split '{split}' holds other questions or answers now")
+    found = unchanged_split(recipe.data, split, results["data"]["splits"][split]["digest"])
     predictions = {
         model["name"]: read_json(folder / model["predictions"])
         for model in results["models"]
@@ -65,15 +62,6 @@ def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
         for example in found.examples
         if example.answers is not None
     ]
-
-
-def _only(data: Data, split: str) -> Data:
-    """The data of one split; a cut makes all of its splits."""
-    if split in data.extra:
-        extra = data.extra[split]
-        return Data(source=extra.source, splits={split: extra.split}, unanswerable=data.unanswerable)
-    splits = {} if data.cut is not None else {split: data.splits[split]}
-    return data.model_copy(update={"splits": splits, "extra": {}})
 
 
 def _answered(example: Example, record: Mapping[str, Any], variant: Variant) -> Answered:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import yaml
-
-from framework.tables import NOTHING
+from framework.tables import NOTHING, short_value
 from tracking.content import milliseconds
 from tracking.html.axis import Axis, name_axis, number_axis
 from tracking.html.plot import Line, Mark, Plot
@@ -62,16 +60,8 @@ def _row(trial: dict[str, Any], values: dict[str, Any], metric: str, space: list
         str(last.get("epoch", 0)),
         f"{figures[metric]:.2f}" if metric in figures else NOTHING,
         NOTHING if latency is None else f"{latency:.1f}",
-        *(_short(trial["values"][place]) for place in space),
+        *(short_value(trial["values"][place]) for place in space),
     ]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict | list):
-        return yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True).strip()
-    return str(value)
 
 
 def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metric: str, best: int | None) -> Plot:
@@ -101,7 +91,7 @@ def _axis(place: str, found: Sequence[Any]) -> tuple[Axis, list[float]]:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in found):
         log = min(found) > 0 and max(found) / min(found) > _MANY
         return number_axis(place, found, log=log), [float(value) for value in found]
-    texts = [_short(value) for value in found]
+    texts = [short_value(value) for value in found]
     names = list(dict.fromkeys(texts))
     short = [name if len(name) <= _NAME else f"{name[: _NAME - 1]}…" for name in names]
     return name_axis(place, short), [float(names.index(text)) for text in texts]
