@@ -1,9 +1,10 @@
 """The recipe: everything that a run depends on, as one strict, frozen model."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section
 from framework.data.section import Data
@@ -35,7 +36,6 @@ class Recipe(Section):
     output: str = Field(default="runs", min_length=1, description="Folder of runs and of everything they share.")
     storage: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://",
         description="URI where results are kept as well, such as s3://bucket/folder, for machines that do not share `output`.",
     )
     data: Data
@@ -55,6 +55,13 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     search: Search | None = Field(default=None, description="What `distil search` varies.")
+
+    @field_validator("storage")
+    @classmethod
+    def _is_uri(cls, storage: str | None) -> str | None:
+        if storage is not None and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", storage):
+            raise ValueError("expected a URI, such as s3://bucket/folder or file:///mnt/shared")
+        return storage
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":

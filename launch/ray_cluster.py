@@ -25,8 +25,7 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         yield
         return
     address = os.environ.get("RAY_ADDRESS")
-    if address:
-        _check_address(address)
+    check_address()
     try:
         ray.init(
             address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
@@ -56,8 +55,12 @@ def _runtime_env(joins: bool) -> dict[str, Any]:
     return {"env_vars": {"PYTHONWARNINGS": "ignore"}, **shipped}
 
 
-def _check_address(address: str) -> None:
-    """Refuse Ray's client, and a HOST:PORT where nothing listens: Ray would end the whole process. Raises TrainingError."""
+def check_address() -> None:
+    """Refuse a RAY_ADDRESS of Ray's client, or a HOST:PORT where nothing listens: Ray would end the whole process.
+
+    Raises TrainingError.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
     if address.startswith("ray://"):
         raise TrainingError(
             f"RAY_ADDRESS={address} is an address for Ray's client, by which neither Ray Tune nor Ray Train can be driven well; "

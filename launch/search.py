@@ -53,10 +53,12 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     from framework.search.problems import check_models_of_trials
     from framework.search.recipes import trial_recipe
     from launch.quiet import quiet_transformers
+    from launch.ray_cluster import check_address
     from launch.training import trainer_for
     from tracking.provenance import provenance
 
     quiet_transformers()
+    check_address()
     check_models_of_trials(recipe)
     with _alone(recipe.run_folder):
         log = SearchLog(recipe, provenance())

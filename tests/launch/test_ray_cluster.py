@@ -1,0 +1,29 @@
+"""Addresses of clusters that cannot be used."""
+
+import pytest
+
+from framework.errors import TrainingError
+from launch.ray_cluster import check_address
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ray://head:10001", "ray job submit"),
+        ("127.0.0.1:1", "nothing answers"),
+        ("localhost:99999", "nothing answers"),
+    ],
+)
+def test_an_address_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(TrainingError, match=f"RAY_ADDRESS={address}") as refused:
+        check_address()
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_no_address_and_rays_own_words_are_left_to_ray(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address is not None:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    check_address()
