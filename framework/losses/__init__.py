@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from framework.losses.attention_mse import AttentionMSE
+from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
 from framework.losses.hidden_mse import HiddenMSE
 from framework.losses.jsd import JSD
 from framework.losses.kl import KL
+from framework.losses.live import LiveLoss
 from framework.losses.minilm_relations import MiniLMRelations
 from framework.losses.mse_logits import MSELogits
 from framework.losses.reverse_kl import ReverseKL
@@ -16,7 +18,9 @@ from framework.plugins import by_kind
 
 AnyLoss = Annotated[
     KL | ReverseKL | JSD | MSELogits | HardLabel | HiddenMSE | AttentionMSE | MiniLMRelations,
-    by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations),
+    by_kind(
+        KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations, protocols=(Loss, LiveLoss)
+    ),
 ]
 
 
