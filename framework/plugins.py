@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint
@@ -15,15 +15,22 @@ _user_modules: set[str] = set()
 
 @dataclass(frozen=True)
 class ByKind:
-    """Annotation of a field: `choose` makes the section; dumping it keeps all fields of its own class."""
+    """Annotation of a field: `choose` makes the section by the value's `field`; dumping it keeps all fields of its own
+    class."""
 
     choose: Callable[[Any], Any]
+    field: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """pydantic's hook. Dumped as the annotated union, a class of the user's own would lose its fields."""
         return core_schema.no_info_wrap_validator_function(
             lambda value, _: self.choose(value), handler(source), serialization=core_schema.simple_ser_schema("any")
         )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """pydantic's hook. The classes have defaults for `field`, which a recipe nevertheless has to give."""
+        union = handler(schema)
+        return {"anyOf": union.get("anyOf", [union]), "required": [self.field]}
 
 
 def by_kind(*classes: type[BaseModel], field: str = "kind", protocols: tuple[type, ...] = ()) -> ByKind:
@@ -60,7 +67,7 @@ def by_kind(*classes: type[BaseModel], field: str = "kind", protocols: tuple[typ
             )
         return kinds[kind].model_validate(value)
 
-    return ByKind(choose)
+    return ByKind(choose, field)
 
 
 def user_modules() -> list[str]:

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from framework.losses.attention_mse import AttentionMSE
 from framework.losses.base import Loss
@@ -34,8 +35,23 @@ def _kind_is_name(value: Any) -> Any:
     }
 
 
+class _NamedByKind:
+    """Annotation of the terms: in their JSON schema too, a name stands for a kind."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """pydantic's hook."""
+        terms = handler(schema)
+        term = terms["additionalProperties"]
+        kinds = {handler.resolve_ref_schema(loss)["properties"]["kind"]["const"]: loss for loss in term["anyOf"]}
+        return {
+            **terms,
+            "properties": {kind: {"anyOf": [loss, {"type": "null"}, term]} for kind, loss in kinds.items()},
+        }
+
+
 Losses = Annotated[
     dict[str, AnyLoss],
-    BeforeValidator(_kind_is_name),
     Field(min_length=1, description="Terms by name; the name is the kind unless `kind` is given."),
+    BeforeValidator(_kind_is_name),
+    _NamedByKind(),
 ]
