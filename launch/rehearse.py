@@ -8,7 +8,7 @@ from framework.recipe import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
-from framework.tables import NOTHING, gigabytes, short_count
+from framework.tables import NOTHING, gigabytes, short_count, training_memory
 from launch.console import table_console
 from launch.outline import questions
 
@@ -69,7 +69,7 @@ def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple
     planned = (
         f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
         short_count(model.parameters),
-        gigabytes(model.memory),
+        training_memory(model.memory, model.live),
     )
     signals = NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
     if seen is None:
@@ -98,6 +98,12 @@ def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed
     said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
     if published:
         said.append(f"By published configurations, with random weights: {', '.join(published)}.")
+    said.extend(
+        f"The {model.name} is rehearsed without {', '.join(model.live)}, which its losses look into: the weights count in "
+        "the memory planned, the forward passes nowhere."
+        for model in models
+        if model.live and model.name in found
+    )
     if recipe.search is not None:
         said.append("Of a search, this is one trial.")
     if generated:
