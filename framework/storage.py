@@ -80,10 +80,6 @@ class Storage:
             write_atomic(target, content)
         return content is not None
 
-    def names(self, name: str) -> list[str]:
-        """All files below `name`, sorted."""
-        return self._call(lambda files, root: _names(files, f"{root}/{name}"))
-
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; one that is not there is no error."""
 
