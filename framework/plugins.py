@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint
@@ -15,9 +15,11 @@ _user_modules: set[str] = set()
 
 @dataclass(frozen=True)
 class ByKind:
-    """Annotation of a field: `choose` makes the section; dumping it keeps all fields of its own class."""
+    """Annotation of a field: `choose` makes the section by the value's `field`; dumping it keeps all fields of its own
+    class."""
 
     choose: Callable[[Any], Any]
+    field: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """pydantic's hook. Dumped as the annotated union, a class of the user's own would lose its fields."""
@@ -25,12 +27,17 @@ class ByKind:
             lambda value, _: self.choose(value), handler(source), serialization=core_schema.simple_ser_schema("any")
         )
 
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """pydantic's hook. The classes have defaults for `field`, which a recipe nevertheless has to give."""
+        union = handler(schema)
+        return {"anyOf": union.get("anyOf", [union]), "required": [self.field]}
 
-def by_kind(*classes: type[BaseModel], field: str = "kind") -> ByKind:
+
+def by_kind(*classes: type[BaseModel], field: str = "kind", protocols: tuple[type, ...] = ()) -> ByKind:
     """Annotation for a field of the union of `classes`.
 
     Picks the class by the value's `field`. One of the form ``package.module:Class`` imports that class: a pydantic
-    model with a field ``kind: str`` (or what `field` says) that satisfies the built-in ones' protocol. Errors list what
+    model with a field ``kind: str`` (or what `field` says) that has all parts of one of `protocols`. Errors list what
     is legal.
     """
     kinds = {kind: cls for cls in classes for kind in get_args(cls.model_fields[field].annotation)}
@@ -51,7 +58,7 @@ def by_kind(*classes: type[BaseModel], field: str = "kind") -> ByKind:
                 "kind_missing", "needs a `{field}`, one of: {kinds}", {"field": field, "kinds": listing}
             )
         if isinstance(kind, str) and ":" in kind:
-            return _import(kind, field).model_validate(value)
+            return _import(kind, field, protocols).model_validate(value)
         if not isinstance(kind, str) or kind not in kinds:
             raise PydanticCustomError(
                 "kind_unknown",
@@ -60,7 +67,7 @@ def by_kind(*classes: type[BaseModel], field: str = "kind") -> ByKind:
             )
         return kinds[kind].model_validate(value)
 
-    return ByKind(choose)
+    return ByKind(choose, field)
 
 
 def user_modules() -> list[str]:
@@ -68,7 +75,7 @@ def user_modules() -> list[str]:
     return sorted(_user_modules)
 
 
-def _import(path: str, field: str) -> type[BaseModel]:
+def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseModel]:
     module, _, name = path.partition(":")
     _user_modules.add(module.partition(".")[0])
     try:
@@ -85,4 +92,17 @@ def _import(path: str, field: str) -> type[BaseModel]:
             "'{path}' is not a pydantic model with a field `{field}: str`",
             {"path": path, "field": field},
         )
+    missing = min((_missing(cls, protocol) for protocol in protocols), key=len, default=[])
+    if missing:
+        raise PydanticCustomError(
+            "kind_parts",
+            "'{path}' lacks {missing}; docs/extending.md says what a class of your own needs",
+            {"path": path, "missing": ", ".join(missing)},
+        )
     return cls
+
+
+def _missing(cls: type[BaseModel], protocol: type) -> list[str]:
+    """The parts of `protocol` that a class does not have, private ones aside."""
+    parts = [part for base in protocol.__mro__ for part in (*vars(base).get("__annotations__", ()), *vars(base))]
+    return [part for part in parts if part[0] != "_" and part not in cls.model_fields and not hasattr(cls, part)]

@@ -38,6 +38,9 @@ class Recipe(Section):
         default=None,
         description="URI where results are kept as well, such as s3://bucket/folder, for machines that do not share `output`.",
     )
+    rehearse: bool = Field(
+        default=False, description="Whether the models are only tried out, as `distil rehearse` does."
+    )
     data: Data
     task: AnyTask = ExtractiveQA()
     windows: WindowSettings = WindowSettings()
@@ -98,6 +101,7 @@ class Recipe(Section):
             "storage": True,
             "tracking": True,
             "description": True,
+            "rehearse": True,
             "evaluation": {"during_training"},
             "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
         }

@@ -1,5 +1,6 @@
 """A place that several machines reach, on a shared disk or in an object store, named by a URI."""
 
+import os
 import posixpath
 import uuid
 from collections.abc import Callable
@@ -46,7 +47,8 @@ class Storage:
     def put(self, source: Path, name: str, last: str | None = None) -> None:
         """Copy a file, or all files of a folder, to `name`; that called `last` after all others.
 
-        A file that is there is replaced at once, not bit by bit.
+        A file that is there is replaced at once, not bit by bit. Those of a folder that came from there with `get`, and have
+        not changed since, are left out.
         """
 
         def put(files: Any, root: str) -> None:
@@ -54,8 +56,11 @@ class Storage:
                 _copy_in(files, source, f"{root}/{name}")
                 return
             found = [path for path in source.rglob("*") if path.is_file() and not path.name.endswith(_NEVER)]
+            there = _found(files, f"{root}/{name}")
             for path in sorted(found, key=lambda one: one == source / (last or "")):
-                _copy_in(files, path, f"{root}/{name}/{path.relative_to(source).as_posix()}")
+                relative = path.relative_to(source).as_posix()
+                if not _came_from(there.get(relative), path):
+                    _copy_in(files, path, f"{root}/{name}/{relative}")
 
         self._call(put)
 
@@ -66,10 +71,10 @@ class Storage:
         """
 
         def get(files: Any, root: str) -> None:
-            names = _names(files, f"{root}/{name}")
-            for one in sorted(names, key=lambda one: one == last):
+            there = _found(files, f"{root}/{name}")
+            for one in sorted(there, key=lambda one: one == last):
                 if not (missing and (target / one).exists()):
-                    _copy_out(files, f"{root}/{name}/{one}", target / one)
+                    _copy_out(files, f"{root}/{name}/{one}", target / one, there[one].mtime_ns)
 
         self._call(get)
 
@@ -79,10 +84,6 @@ class Storage:
         if content is not None:
             write_atomic(target, content)
         return content is not None
-
-    def names(self, name: str) -> list[str]:
-        """All files below `name`, sorted."""
-        return self._call(lambda files, root: _names(files, f"{root}/{name}"))
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; one that is not there is no error."""
@@ -130,11 +131,18 @@ def _is_file(files: Any, path: str) -> bool:
     return bool(files.get_file_info(path).type == pafs.FileType.File)
 
 
-def _names(files: Any, folder: str) -> list[str]:
+def _found(files: Any, folder: str) -> dict[str, Any]:
+    """What is known of all files below `folder`, by name."""
     import pyarrow.fs as pafs
 
     found = files.get_file_info(pafs.FileSelector(folder, allow_not_found=True, recursive=True))
-    return sorted(posixpath.relpath(one.path, folder) for one in found if one.type == pafs.FileType.File)
+    return {posixpath.relpath(one.path, folder): one for one in found if one.type == pafs.FileType.File}
+
+
+def _came_from(there: Any, path: Path) -> bool:
+    """Whether a file has size and time of one in the storage, whose time `_copy_out` gives to copies."""
+    here = path.stat()
+    return there is not None and (there.size, there.mtime_ns) == (here.st_size, here.st_mtime_ns)
 
 
 def _copy_in(files: Any, source: Path, target: str) -> None:
@@ -165,10 +173,13 @@ def _replace(files: Any, target: str, write: Callable[[str], None]) -> None:
     files.move(staged, target)
 
 
-def _copy_out(files: Any, source: str, target: Path) -> None:
+def _copy_out(files: Any, source: str, target: Path, time: int | None) -> None:
+    """time: when `source` was written, in nanoseconds, if that is known."""
     import pyarrow.fs as pafs
 
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = target.with_name(f".{target.name}.tmp")
     pafs.copy_files(source, str(staged), source_filesystem=files, destination_filesystem=pafs.LocalFileSystem())
+    if time is not None:
+        os.utime(staged, ns=(time, time))
     staged.replace(target)

@@ -47,6 +47,11 @@ def gigabytes(count: float) -> str:
     return f"{count / 1e9:.2f} GB"
 
 
+def training_memory(own: float, live: Mapping[str, float]) -> str:
+    """Bytes of a training. live: the weights of the teachers that run beside it, by name."""
+    return gigabytes(own + sum(live.values())) + (f" with {', '.join(live)}" if live else "")
+
+
 def short_value(value: Any) -> str:
     """A value of a recipe in one line."""
     if isinstance(value, float):

@@ -5,9 +5,25 @@ from typing import Any
 
 import yaml
 
+_MERGE = "tag:yaml.org,2002:merge"  # of the key <<
+
 
 class StrictLoader(yaml.SafeLoader):
     """SafeLoader that reads floats as YAML 1.2 does and refuses repeated keys."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """A mapping with what `<<` merges into it, before its own keys, which count. Raises MarkedYAMLError."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key_node, _ in node.value:
+            key = "<<" if key_node.tag == _MERGE else self.construct_object(key_node)
+            if not isinstance(key, str | int):
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} is not a word", problem_mark=key_node.start_mark)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        self.flatten_mapping(node)
+        return node
 
 
 class StrictDumper(yaml.SafeDumper):
@@ -15,14 +31,6 @@ class StrictDumper(yaml.SafeDumper):
 
 
 def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, str | int):
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} is not a word", problem_mark=key_node.start_mark)
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
-        seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -45,7 +53,7 @@ def line_of(node: yaml.Node | None, place: list[str | int]) -> int | None:
     line = None
     for part in place:
         if isinstance(node, yaml.MappingNode):
-            match = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            match = next((pair for pair in reversed(node.value) if pair[0].value == str(part)), None)
             if match is None:
                 break
             line, node = match[0].start_mark.line + 1, match[1]

@@ -87,9 +87,9 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 @app.command()
 def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Try a recipe's models with random weights on a few generated questions, and estimate time, memory and disk."""
-    from launch.rehearse import show_rehearsal
+    from launch.run import run_recipe
 
-    show_rehearsal(recipe, overrides or [])
+    run_recipe(recipe, [*(overrides or []), "rehearse=true"])
 
 
 @app.command()

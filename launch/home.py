@@ -44,6 +44,10 @@ class Home:
         make_folder(folder)
         return Store(folder / "store", storage)
 
+    def is_in(self, store: Store) -> bool:
+        """Whether `store`, of this or another machine, lies in the driver's own folder."""
+        return store.root == Path(self.root)
+
     def _sees(self) -> bool:
         try:
             return (Path(self.root) / _MARK).read_text() == self.mark

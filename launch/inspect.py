@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,16 +115,35 @@ def _answerer(source: Path, model: str | None) -> Any:
 
 
 def _model_folder(source: Path, name: str | None) -> Path:
+    only = only_model(source, name)
+    return only.folder if only is not None else folder_of(source, model_of(source, results_of(source), name))
+
+
+@dataclass(frozen=True)
+class OnlyModel:
+    """The one model that a folder stands for; metrics: what is known of it."""
+
+    folder: Path
+    role: str
+    metrics: dict[str, Any]
+
+
+def only_model(source: Path, name: str | None) -> OnlyModel | None:
+    """A saved model, or the student of a search's best trial; None where `source` is neither, but may be a run.
+
+    Raises OutputError for a `name`, which only models of a run have, and for a search without a best trial.
+    """
     saved, search = (source / "config.json").exists(), (source / SEARCH).is_file()
     if name is not None and (saved or search):
         raise OutputError(
             f"--model names a model of a run, and {source} is a {'saved model' if saved else 'search'}: drop --model"
         )
     if saved:
-        return source
-    if search:
-        return source.absolute().parent / str(best_student(source)["folder"])
-    return folder_of(source, model_of(source, results_of(source), name))
+        return OnlyModel(source, "model", {})
+    if not search:
+        return None
+    student = best_student(source)
+    return OnlyModel(source.absolute().parent / student["folder"], "student", student["metrics"])
 
 
 def folder_of(run: Path, model: dict[str, Any]) -> Path:

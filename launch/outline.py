@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from framework.errors import DistilError
 from framework.recipe import Recipe
 from framework.rehearsal.outline import KnownData, known_data, outline
-from framework.tables import gigabytes
+from framework.tables import gigabytes, training_memory
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
             "published" if model.published else "recipe or files",
             f"{model.parameters / 1e6:.2f}M",
             f"≥ {model.steps} x {model.trainings}" if model.training else "–",
-            gigabytes(model.memory) if model.training else "–",
+            training_memory(model.memory, model.live) if model.training else "–",
             gigabytes(model.weights),
         )
     console.print(table)

@@ -8,7 +8,7 @@ from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
-from framework.tables import gigabytes
+from framework.tables import gigabytes, training_memory
 from framework.training.memory import training_bytes
 from launch.console import console_progress, table_console
 from launch.outline import show_outline
@@ -78,10 +78,11 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     windows = len(context.data[str(model.split)].examples)
     steps = -(-windows // model.training.batch_size) * model.training.epochs
     memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, context.workers)
+    live = {teacher.name: 4.0 * _parameters(context, teacher) for teacher in graph.models if teacher.name in model.live}
     return [
         *row,
         f"≥ {steps}",
-        gigabytes(memory),
+        training_memory(memory, live),
         gigabytes(parameters * 4),
     ]
 

@@ -1,16 +1,16 @@
-"""`distil rehearse`: what a recipe will take on this machine, tried out before anything is downloaded."""
+"""`distil rehearse`, or a recipe with `rehearse: true`: what a recipe will take on this machine, tried out before anything is downloaded."""
 
 import tempfile
 from pathlib import Path
 
+from framework.progress import Progress
 from framework.recipe import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
-from framework.tables import NOTHING, gigabytes, short_count
-from launch.console import console_progress, table_console
+from framework.tables import NOTHING, gigabytes, short_count, training_memory
+from launch.console import table_console
 from launch.outline import questions
-from launch.quiet import be_quiet
 
 COLUMNS = (
     "model",
@@ -26,19 +26,14 @@ COLUMNS = (
 )
 
 
-def show_rehearsal(path: Path, overrides: list[str]) -> None:
+def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
-    be_quiet()
-    from framework.recipe_file import load_recipe
-
-    recipe = load_recipe(path, overrides)
     from framework.rehearsal.outline import known_data, outline
     from framework.rehearsal.rehearse import obstacle, rehearse
     from framework.store import make_folder
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
-    progress = console_progress()
     data = known_data(recipe)
     models = outline(recipe, data.sizes)
     progress.say(f"{recipe.name}: {questions(data)}")
@@ -74,7 +69,7 @@ def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple
     planned = (
         f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
         short_count(model.parameters),
-        gigabytes(model.memory),
+        training_memory(model.memory, model.live),
     )
     signals = NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
     if seen is None:
@@ -103,6 +98,12 @@ def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed
     said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
     if published:
         said.append(f"By published configurations, with random weights: {', '.join(published)}.")
+    said.extend(
+        f"The {model.name} is rehearsed without {', '.join(model.live)}, which its losses look into: the weights count in "
+        "the memory planned, the forward passes nowhere."
+        for model in models
+        if model.live and model.name in found
+    )
     if recipe.search is not None:
         said.append("Of a search, this is one trial.")
     if generated:

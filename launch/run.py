@@ -13,19 +13,24 @@ from launch.quiet import be_quiet
 
 
 def run_recipe(path: Path, overrides: list[str]) -> None:
-    """Run the recipe at `path` and print its table. Raises DistilError."""
+    """Run the recipe at `path` and print its table, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
     interrupt = Interrupt()
     interrupt.install()
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
+    progress = InterruptibleProgress(console_progress(), interrupt)
+    if recipe.rehearse:
+        from launch.rehearse import show_rehearsal
+
+        show_rehearsal(recipe, progress)
+        return
     if recipe.search is not None:
         raise RecipeError(
             f"{path} has a section `search`: use `distil search {path}`, or `distil run {path} search=null` to run the "
             "recipe as it is without it"
         )
-    progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
 
     from framework.run import run

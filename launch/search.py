@@ -31,13 +31,19 @@ _TUNE = {
 
 
 def search_recipe(path: Path, overrides: list[str]) -> None:
-    """Search the recipe at `path`, or go on with its search. Raises DistilError."""
+    """Search the recipe at `path`, or go on with its search, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
     interrupt = Interrupt()
     interrupt.install()
     from framework.recipe_file import load_recipe
 
-    run_search(load_recipe(path, overrides), interrupt)
+    recipe = load_recipe(path, overrides)
+    if recipe.rehearse:
+        from launch.rehearse import show_rehearsal
+
+        show_rehearsal(recipe, InterruptibleProgress(console_progress(), interrupt))
+        return
+    run_search(recipe, interrupt)
 
 
 def run_search(recipe: Recipe, interrupt: Interrupt) -> None:

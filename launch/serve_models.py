@@ -14,11 +14,9 @@ from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.results import model_of
-from framework.search.log import SEARCH
 from framework.stages.held_out import HELD_OUT, held_out_inputs
 from framework.store import Store
-from launch.best import best_student
-from launch.inspect import folder_of, results_of, shown
+from launch.inspect import folder_of, only_model, results_of, shown
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
 
@@ -71,26 +69,19 @@ def models_in(source: Path, name: str | None) -> Models:
 
     Raises OutputError where there is none, RecipeError for a run whose recipe cannot be read.
     """
-    saved, search = (source / "config.json").exists(), (source / SEARCH).is_file()
-    if not saved and not search:
+    only = only_model(source, name)
+    if only is None:
         return _of_run(source, name)
-    if name is not None:
-        raise OutputError(f"--model names a model of a run, and {source} is none: drop --model")
-    if saved:
-        folder, role, metrics = source, "model", {}
-    else:
-        student = best_student(source)
-        folder, role, metrics = source.absolute().parent / student["folder"], "student", student["metrics"]
     model = ServedModel(
-        name=role,
-        role=role,
-        parameters=metrics.get("parameters"),
-        exact_match=metrics.get("exact_match"),
-        f1=metrics.get("f1"),
+        name=only.role,
+        role=only.role,
+        parameters=only.metrics.get("parameters"),
+        exact_match=only.metrics.get("exact_match"),
+        f1=only.metrics.get("f1"),
         problem=None,
-        load=cache(lambda: load_answerer(folder)),
+        load=cache(lambda: load_answerer(only.folder)),
     )
-    return Models(source.absolute().name, role, {role: model})
+    return Models(source.absolute().name, only.role, {only.role: model})
 
 
 def _of_run(run: Path, name: str | None) -> Models:

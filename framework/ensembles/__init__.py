@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from framework.ensembles.agreement import Agreement
+from framework.ensembles.base import Ensemble
 from framework.ensembles.confidence import Confidence
 from framework.ensembles.geometric import Geometric
 from framework.ensembles.label_aware import LabelAware
@@ -13,5 +14,5 @@ from framework.plugins import by_kind
 
 AnyEnsemble = Annotated[
     Mean | Geometric | Weighted | Confidence | LabelAware | Agreement | Sampled,
-    by_kind(Mean, Geometric, Weighted, Confidence, LabelAware, Agreement, Sampled, field="rule"),
+    by_kind(Mean, Geometric, Weighted, Confidence, LabelAware, Agreement, Sampled, field="rule", protocols=(Ensemble,)),
 ]

@@ -2,13 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from framework.losses.attention_mse import AttentionMSE
+from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
 from framework.losses.hidden_mse import HiddenMSE
 from framework.losses.jsd import JSD
 from framework.losses.kl import KL
+from framework.losses.live import LiveLoss
 from framework.losses.minilm_relations import MiniLMRelations
 from framework.losses.mse_logits import MSELogits
 from framework.losses.reverse_kl import ReverseKL
@@ -16,7 +19,9 @@ from framework.plugins import by_kind
 
 AnyLoss = Annotated[
     KL | ReverseKL | JSD | MSELogits | HardLabel | HiddenMSE | AttentionMSE | MiniLMRelations,
-    by_kind(KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations),
+    by_kind(
+        KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations, protocols=(Loss, LiveLoss)
+    ),
 ]
 
 
@@ -30,8 +35,23 @@ def _kind_is_name(value: Any) -> Any:
     }
 
 
+class _NamedByKind:
+    """Annotation of the terms: in their JSON schema too, a name stands for a kind."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """pydantic's hook."""
+        terms = handler(schema)
+        term = terms["additionalProperties"]
+        kinds = {handler.resolve_ref_schema(loss)["properties"]["kind"]["const"]: loss for loss in term["anyOf"]}
+        return {
+            **terms,
+            "properties": {kind: {"anyOf": [loss, {"type": "null"}, term]} for kind, loss in kinds.items()},
+        }
+
+
 Losses = Annotated[
     dict[str, AnyLoss],
-    BeforeValidator(_kind_is_name),
     Field(min_length=1, description="Terms by name; the name is the kind unless `kind` is given."),
+    BeforeValidator(_kind_is_name),
+    _NamedByKind(),
 ]

@@ -1,6 +1,7 @@
 """What live losses demand of the rest of a recipe, as far as the recipe alone tells."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from framework.config import nearest_hint
 from framework.losses.live import LiveLoss, on_states
@@ -49,3 +50,8 @@ def live_problems(recipe: "Recipe") -> list[str]:
 def live_teacher(recipe: "Recipe", loss: LiveLoss) -> str:
     """The name of the teacher that a loss of a checked recipe looks into."""
     return loss.teacher if loss.teacher is not None else next(iter(recipe.teachers))
+
+
+def live_teachers(recipe: "Recipe", losses: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the teachers that any of these losses looks into."""
+    return tuple(dict.fromkeys(live_teacher(recipe, loss) for loss in on_states(losses).values()))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
+_USUAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -42,6 +43,32 @@ def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     tokenizer = load_tokenizer(folder)
     fit_to_model(tokenizer, read_config(folder))
     return tokenizer
+
+
+def within_rows(tokenizer: "PreTrainedTokenizerFast", rows: int) -> "PreTrainedTokenizerFast":
+    """The tokenizer without special tokens beyond the `rows` of its model's embedding; usual ones of its vocabulary take
+    their parts.
+
+    GPT-2's class adds <|endoftext|> to a vocabulary that lacks it. ruGPT-3's has <s>, </s>, <pad> and <unk> instead.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    kept = [token for token in state["added_tokens"] if token["id"] < rows or not token["special"]]
+    if len(kept) == len(state["added_tokens"]):
+        return tokenizer
+    backend = Tokenizer.from_str(json.dumps({**state, "added_tokens": kept}))
+    there = backend.get_vocab()
+    parts = {part: token if token in there else _USUAL.get(part) for part, token in _parts(tokenizer)}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, **{part: token for part, token in parts.items() if token in there}
+    )
+
+
+def _parts(tokenizer: "PreTrainedTokenizerFast") -> list[tuple[str, str]]:
+    """What its special tokens are, such as ``eos_token``, and which they are."""
+    return [(part, str(token)) for part, token in tokenizer.special_tokens_map.items() if isinstance(token, str)]
 
 
 def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:

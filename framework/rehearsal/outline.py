@@ -8,6 +8,7 @@ from framework.data.load import Split, load_data
 from framework.data.splits import parse_slice
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import MissingDataError
+from framework.losses.live_checks import live_teachers
 from framework.models.build import copy_layers_config, planned_parameters
 from framework.models.section import HubModel, LayersModel
 from framework.paper.published import PUBLISHED, published_config
@@ -25,7 +26,8 @@ class ModelOutline:
     section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration
     is a published one; trainings: how often it is trained, folds and baselines included; learns, asked, measured:
     questions of a training, asked for signals, and of an evaluation; memory: bytes of weights, gradients and moments a
-    worker, or of the weights alone of a model that is not trained.
+    worker, or of the weights alone of a model that is not trained; live: bytes of the weights of the teachers that run
+    beside it while it is trained, by name.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelOutline:
     asked: int
     measured: int
     memory: float
+    live: Mapping[str, int]
 
     @property
     def steps(self) -> int:
@@ -94,11 +97,17 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
             trainings = 0 if teacher.fine_tune is None else 1 + (teacher.crossfit or 0)
             questions = sum(sizes[split] for split in asked | held_out)
             found.append(
-                _outline(recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, measured)
+                _outline(
+                    recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, measured, {}
+                )
             )
     if student is not None:
         learns = sum(sizes[split] for split in (student.split, *student.unlabelled))
-        found.append(_outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, measured))
+        names = live_teachers(recipe, recipe.losses)
+        live = {model.name: model.weights for model in found if model.name in names}
+        found.append(
+            _outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, measured, live)
+        )
     return found
 
 
@@ -124,6 +133,7 @@ def _outline(
     learns: int,
     asked: int,
     measured: int,
+    live: Mapping[str, int],
 ) -> ModelOutline:
     config = config_of(recipe, section)
     role = "student" if section is recipe.student else "teacher"
@@ -133,5 +143,5 @@ def _outline(
     precision, workers = resolve_precision(recipe.engine.precision), resolve_workers(recipe.engine.workers)
     memory = training_bytes(parameters, precision, recipe.engine.zero_stage, workers) if training else 4 * parameters
     return ModelOutline(
-        name, role, section, training, published, parameters, trainings, learns, asked, measured, memory
+        name, role, section, training, published, parameters, trainings, learns, asked, measured, memory, live
     )

@@ -14,6 +14,7 @@ _FIXED = {
     "name": "all trials belong to one search",
     "description": "it changes nothing",
     "output": "all trials share one store",
+    "rehearse": "it is no part of a trial",
     "tracking": "all trials belong to one search",
     "search": "a search does not vary itself",
     "baselines": "trials train no baselines",

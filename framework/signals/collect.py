@@ -47,9 +47,8 @@ class SignalWriter:
         keys = list(self._waiting)[:count]
         rows = [self._waiting[key] for key in keys]
         number = len(list(self.stored.folder.glob("shard-*.arrow")))
-        path = self.stored.folder / f"shard-{number:05d}.arrow"
-        write_shard(path, [example for example, _ in rows], [signal for _, signal in rows], self._settings.top_k)
-        self.stored.open(path)
+        examples, signals = [example for example, _ in rows], [signal for _, signal in rows]
+        self.stored.open(write_shard(self.stored.folder, number, examples, signals, self._settings.top_k))
         for key in keys:
             del self._waiting[key]
 

@@ -1,11 +1,14 @@
 """Signals on disk: Arrow files whose rows are keyed by question, read through memory maps.
 
 A row holds, for start and end, the characters and log-probabilities of the heaviest entries, "no answer here", and the
-tail. Log-probabilities are half precision. Rows with fewer entries are filled up with mass 0.
+tail. Log-probabilities are half precision. Rows with fewer entries are filled up with mass 0. A file's name ends with the
+CRC-32 of its bytes, which Arrow files have no place for: a bit that flips on a disk would teach students something else.
 """
 
 import hashlib
 import os
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +42,10 @@ def _stored_side(side: Side, top_k: int) -> Side:
     return _whole_side(kept.chars, _half(kept.log_mass), null, tail, kept.tail_size)
 
 
-def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int) -> None:
-    """Write one file, whole or not at all."""
+def write_shard(
+    folder: Path, number: int, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int
+) -> Path:
+    """Write one file, ``shard-NUMBER-CRC.arrow``, whole or not at all; returns its path."""
     stored = [as_stored(signal, top_k) for signal in signals]
     last = max(len(example.context) for example in examples) - 1
     keys = np.asarray([row_key(example) for example in examples], np.uint64)
@@ -62,12 +67,16 @@ def write_shard(path: Path, examples: Sequence[Example], signals: Sequence[SpanS
         sizes = [side.tail_size for side in sides]
         columns[f"{name}_tail_size"] = pa.array(np.asarray(sizes, _unsigned(max(sizes))))
     table = pa.table(columns)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = folder / f".shard-{number:05d}.tmp"
     with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
-    temporary.replace(path)
+    return temporary.replace(folder / f"shard-{number:05d}-{_crc(temporary):08x}.arrow")
+
+
+def _crc(path: Path) -> int:
+    return zlib.crc32(pa.memory_map(str(path)).read_buffer())
 
 
 def _unsigned(largest: int) -> type[np.unsignedinteger]:
@@ -147,7 +156,10 @@ class SignalReader:
     def open(self, path: Path) -> None:
         """Take in one more shard. Raises StoreError if it is damaged."""
         parts = ("chars", "log_mass", "null", "tail", "tail_size")
+        named = re.fullmatch(r"shard-\d+-([0-9a-f]{8})\.arrow", path.name)  # the first version's files have no checksum
         try:
+            if named and int(named[1], 16) != _crc(path):
+                raise ValueError("its bytes are not those that were written")
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
             keys = zip(_flat(table, "example"), _flat(table, "content"), strict=True)
             start, end = (

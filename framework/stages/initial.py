@@ -24,7 +24,7 @@ from framework.models.section import (
     PretrainedTokenizer,
     TrainedTokenizer,
 )
-from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
+from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer, within_rows
 from framework.stages.stage import Context, Stage
 from framework.students.section import Trim
 from framework.students.trim import trim
@@ -66,6 +66,7 @@ def initial_stage(
         else:
             source = locate(model, weights=True)
             built = pretrained_model(kind_of(read_config(source)), source, seed)
+            loaded = within_rows(loaded, built.config.vocab_size)
         fit_to_model(loaded, built.config)
         save_model(built, loaded, folder / "model")
         return {"parameters": count_parameters(built)}

@@ -8,6 +8,7 @@ from framework.data.folds import fold_of
 from framework.data.load import Split
 from framework.errors import DataError
 from framework.losses.live import Term
+from framework.losses.live_checks import live_teachers
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.readers.logits import logits_reader
 from framework.stages.evaluation import evaluation_stage
@@ -27,7 +28,7 @@ class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
     trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
-    signals; teaching: by whom a student is taught.
+    signals; teaching: by whom a student is taught; live: the teachers that run beside it while it is trained.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelStages:
     trained: Stage | None
     folds: tuple[Stage, ...]
     teaching: Teaching | None
+    live: tuple[str, ...]
     evaluation: Stage
 
     @property
@@ -92,7 +94,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.reader)
     split_name = teacher.split if training is not None else None
     return ModelStages(
-        name, "teacher", split_name, training, tokenizer, initial, None, trained, folds, None, evaluation
+        name, "teacher", split_name, training, tokenizer, initial, None, trained, folds, None, (), evaluation
     )
 
 
@@ -127,7 +129,18 @@ def student_stages(
     trained = training_stage(context, name, trimmed or initial, training, seed, lesson)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
     return ModelStages(
-        name, role, student.split, training, tokenizer, initial, trimmed, trained, (), teaching, evaluation
+        name,
+        role,
+        student.split,
+        training,
+        tokenizer,
+        initial,
+        trimmed,
+        trained,
+        (),
+        teaching,
+        live_teachers(recipe, losses),
+        evaluation,
     )
 
 

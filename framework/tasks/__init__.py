@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from framework.plugins import by_kind
+from framework.tasks.base import Task
 from framework.tasks.extractive_qa import ExtractiveQA
 
-AnyTask = Annotated[ExtractiveQA, by_kind(ExtractiveQA)]
+AnyTask = Annotated[ExtractiveQA, by_kind(ExtractiveQA, protocols=(Task,))]

@@ -59,7 +59,7 @@ def check_teacher(teacher: object) -> None:
 
 # What stages ask every kind for, and what that is to a teacher without a model.
 _COMMON: dict[str, Any] = {
-    **dict.fromkeys(("model", "tokenizer", "fine_tune", "windows", "crossfit")),
+    **dict.fromkeys(("model", "tokenizer", "fine_tune", "windows", "crossfit", "model_kind", "objective")),
     "split": "train",
     "temperature": 1.0,
     "actor": Actor(),

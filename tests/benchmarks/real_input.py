@@ -56,7 +56,7 @@ def main() -> None:
     for k in arguments.k:
         folder = output / f"top-{k}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_shard(folder / "shard-00000.arrow", split.examples, full, k)
+        write_shard(folder, 0, split.examples, full, k)
         reader = SignalReader(folder)
         stored = [reader.signal(example) for example in split.examples]
         pairs = [pair for a, b in zip(full, stored, strict=True) for pair in ((a.start, b.start), (a.end, b.end))]

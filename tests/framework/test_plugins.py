@@ -16,11 +16,14 @@ from framework.ensembles import AnyEnsemble
 from framework.ensembles.base import Consultation, Mixing
 from framework.errors import RecipeError
 from framework.losses.base import Target, Weight
+from framework.models.section import ModelSource, TokenizerSource
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
 from framework.signals.span import Floats
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.encoder import Encoder
+from framework.teachers.section import Actor
+from framework.training.section import Training
 from tests.tiny import tiny_values
 
 
@@ -50,6 +53,15 @@ class First(Section):
         return np.eye(len(consultation.signals))[self.trusted]
 
 
+class Rule(Section):
+    """A rule that says nothing about weights."""
+
+    rule: str
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+
 class Patient(ExtractiveQA):
     """A task that adds to a built-in one."""
 
@@ -62,6 +74,34 @@ class Strict(Encoder):
 
     kind: str  # type: ignore[assignment]
     strictness: int = 1
+
+
+class Mere(Section):
+    """A teacher with a model and little else."""
+
+    kind: str
+    model: ModelSource
+    tokenizer: TokenizerSource
+    fine_tune: Training | None = None
+    split: str = "train"
+    windows: None = None
+    temperature: float = 1.0
+    crossfit: None = None
+    actor: Actor = Actor()
+    takes_hints: ClassVar[bool] = False
+
+    def model_kind(self, task: Any, config: Any) -> Any:
+        return task
+
+    def reader(self, folder: Path, reading: Any) -> Any:
+        return None
+
+
+class Silent(Section):
+    """A loss that does not say what it compares with."""
+
+    kind: str
+    weight: Weight = 1.0
 
 
 class NoSection:
@@ -78,7 +118,16 @@ def offer(monkeypatch: pytest.MonkeyPatch, **contents: Any) -> None:
 @pytest.fixture
 def values(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """The tiny recipe with a loss, a task and a teacher from a module `of_the_user`."""
-    offer(monkeypatch, Gentle=Gentle, Patient=Patient, Strict=Strict, NoSection=NoSection, number=3)
+    offer(
+        monkeypatch,
+        Gentle=Gentle,
+        Patient=Patient,
+        Strict=Strict,
+        Mere=Mere,
+        Silent=Silent,
+        NoSection=NoSection,
+        number=3,
+    )
 
     def make(**changes: Any) -> dict[str, Any]:
         sections = {
@@ -132,6 +181,9 @@ def test_the_digest_depends_on_their_fields(values: Callable[..., dict[str, Any]
         ({"losses__gentle": {"kind": ":Gentle"}}, "cannot import ':Gentle'"),
         ({"losses__gentle": {"kind": "of_the_user:NoSection"}}, "is not a pydantic model with a field"),
         ({"losses__gentle": {"kind": "of_the_user:number"}}, "is not a pydantic model with a field"),
+        ({"teachers__teacher__kind": "of_the_user:Mere"}, "'of_the_user:Mere' lacks trained_with, objective; docs"),
+        ({"losses__gentle": {"kind": "of_the_user:Silent"}}, "'of_the_user:Silent' lacks source, temperature; docs"),
+        ({"task": {"kind": "of_the_user:Gentle"}}, "lacks model_class, logits, "),
         ({"losses__gentle__gentelness": 1.0}, "did you mean 'gentleness'"),
         ({"losses__gentle__gentleness": "much"}, "losses.gentle.gentleness"),
         ({"task": {}}, "needs a `kind`, one of: extractive_qa"),
@@ -156,6 +208,7 @@ def test_what_is_no_such_section_is_refused(
         ({"kind": "mean"}, "needs a `rule`, one of: mean, geometric"),
         ({"rule": "geometrical"}, "unknown rule 'geometrical'; did you mean 'geometric'"),
         ({"rule": "of_the_user:Gentle"}, "is not a pydantic model with a field `rule: str`"),
+        ({"rule": "of_the_user:Rule"}, "'of_the_user:Rule' lacks weigh; docs"),
         ({"rule": "of_the_user:First", "trust": 1}, "did you mean 'trusted'"),
     ],
     ids=str,
@@ -163,7 +216,7 @@ def test_what_is_no_such_section_is_refused(
 def test_a_field_of_another_name_may_tell_the_classes_apart(
     monkeypatch: pytest.MonkeyPatch, section: Any, message: str
 ) -> None:
-    offer(monkeypatch, First=First, Gentle=Gentle)
+    offer(monkeypatch, First=First, Gentle=Gentle, Rule=Rule)
     adapter = TypeAdapter(AnyEnsemble)
     with pytest.raises(ValidationError, match=message):
         adapter.validate_python(section)

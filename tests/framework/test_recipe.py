@@ -89,12 +89,12 @@ def test_one_loss_may_stand_twice_under_names_of_its_own() -> None:
 
 
 def test_the_folder_is_named_by_the_recipe_and_what_decides_its_results(tmp_path: Path) -> None:
-    first, described, other = (
+    first, described, rehearsed, other = (
         recipe_from_values(tiny_values(tmp_path, **changes), "here")
-        for changes in ({}, {"description": "why"}, {"seed": 4})
+        for changes in ({}, {"description": "why"}, {"rehearse": True}, {"seed": 4})
     )
     assert first.run_folder == tmp_path / f"tiny-{first.digest[:8]}"
-    assert described.run_folder == first.run_folder
+    assert described.run_folder == rehearsed.run_folder == first.run_folder
     assert other.run_folder != first.run_folder
     assert recipe().run_folder.is_absolute()
 

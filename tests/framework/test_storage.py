@@ -25,7 +25,6 @@ def test_files_and_folders_come_back_as_they_were(storage: Storage, tmp_path: Pa
     (source / "b.txt").write_text("б")
     (source / "mine.lock").touch()
     storage.put(source, "some/place", last="b.txt")
-    assert storage.names("some/place") == ["b.txt", "inner/a.bin"]
     assert storage.read("some/place/b.txt") == "б".encode()
     assert storage.exists("some/place/inner/a.bin")
 
@@ -42,10 +41,33 @@ def test_files_and_folders_come_back_as_they_were(storage: Storage, tmp_path: Pa
     assert (target / "b.txt").read_text() == "another"
 
 
+def test_what_came_from_a_storage_is_not_sent_back(tmp_path: Path) -> None:
+    storage, shared = Storage(f"file://{tmp_path}/shared"), tmp_path / "shared" / "place"
+    names = ("same", "longer", "later", "last")
+    (tmp_path / "here").mkdir()
+    for name in names:
+        (tmp_path / "here" / name).write_text("1")
+    storage.put(tmp_path / "here", "place")
+    there = tmp_path / "there"
+    storage.get("place", there)
+    files = {name: (shared / name).stat().st_ino for name in names}
+    (there / "longer").write_text("12")
+    (there / "later").write_text("2")
+    (there / "new").write_text("3")
+    storage.put(there, "place", last="last")
+    assert {name: (shared / name).read_text() for name in (*names, "new")} == {
+        "same": "1",
+        "longer": "12",
+        "later": "2",
+        "last": "1",
+        "new": "3",
+    }
+    assert [name for name in names if (shared / name).stat().st_ino != files[name]] == ["longer", "later"]
+
+
 def test_what_is_not_there(storage: Storage, tmp_path: Path) -> None:
     assert storage.read("nothing") is None
     assert not storage.exists("nothing/at/all")
-    assert storage.names("nothing") == []
     assert not storage.get_file("nothing", tmp_path / "here")
     storage.get("nothing", tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
@@ -57,9 +79,9 @@ def test_files_and_folders_are_removed(storage: Storage, tmp_path: Path) -> None
     for name in ("x/one", "x/y/two", "three"):
         storage.put(tmp_path / "a", name)
     storage.remove("x")
-    assert storage.names("") == ["three"]
+    assert [storage.exists(name) for name in ("x/one", "x/y/two", "three")] == [False, False, True]
     storage.remove("three")
-    assert storage.names("") == []
+    assert not storage.exists("three")
 
 
 def test_what_cannot_be_reached_is_named(tmp_path: Path) -> None:

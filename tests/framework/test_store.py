@@ -99,4 +99,5 @@ def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None
     assert not (other / "manifest.json").exists()
     there.remove(other / "part")
     assert not (other / "part").exists()
-    assert storage.names(f"store/models/{folder.name}") == ["one"]
+    kept = [storage.exists(f"store/models/{folder.name}/{name}") for name in ("one", "part/two", "part/three")]
+    assert kept == [True, False, False]

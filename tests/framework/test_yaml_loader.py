@@ -51,6 +51,39 @@ def test_a_tag_that_would_run_code_is_an_error() -> None:
         load("a: !!python/object/apply:os.getcwd []")
 
 
+@pytest.mark.parametrize(
+    ("text", "merged"),
+    [
+        ("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", {"b": 1, "c": 3}),
+        ("a: &x {b: 1, c: 2}\nd: {c: 3, <<: *x}", {"b": 1, "c": 3}),
+        ("a: &x {b: 1, c: 2}\ne: &y {c: 4}\nd: {<<: [*x, *y], f: 5}", {"b": 1, "c": 2, "f": 5}),
+        ("a: &x {b: 1}\ne: &y {<<: *x, b: 2, c: 3}\nd: {<<: *y, c: 4}", {"b": 2, "c": 4}),
+        ("d: {<<: &x {b: 1}, c: 2}\ne: *x", {"b": 1, "c": 2}),
+        ("d: {'<<': 1}", {"<<": 1}),
+    ],
+)
+def test_a_merge_key_adds_what_is_not_there(text: str, merged: dict[str, int]) -> None:
+    value = load(text)
+    assert isinstance(value, dict)
+    assert value["d"] == merged
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("d: {<<: 1}", "expected a mapping"),
+        ("a: &x [1]\nd: {<<: *x}", "expected a mapping for merging"),
+        ("a: &x {b: 1}\nd: {<<: *x, <<: *x}", "'<<' is given twice"),
+        ("a: &x {b: 1}\nd: {<<: *x, c: 1, c: 2}", "'c' is given twice"),
+        ("d: {<<: {b: 1, b: 2}}", "'b' is given twice"),
+        ("a: &x {b: *x}", "recursive"),
+    ],
+)
+def test_a_merge_that_cannot_be_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(yaml.YAMLError, match=message):
+        load(text)
+
+
 def test_every_place_has_a_line() -> None:
     text = "# a comment\na:\n  b: 1\n  c:\n  - x\n  - {d: 2}\ne: {f: {g: 3}}\n"
     node = yaml.compose(text, Loader=StrictLoader)
@@ -67,3 +100,8 @@ def test_every_place_has_a_line() -> None:
     }
     assert {place: line_of(node, list(place)) for place in places} == places
     assert line_of(None, ["a"]) is None
+
+
+def test_what_is_merged_has_the_line_where_it_stands() -> None:
+    node = yaml.compose("a: &x\n  b: 1\n  c: 2\nd:\n  <<: *x\n  c: 3\n", Loader=StrictLoader)
+    assert [line_of(node, ["d", key]) for key in ("b", "c")] == [2, 6]

@@ -56,6 +56,8 @@ def test_a_machine_uses_the_folder_that_it_sees_and_else_one_of_its_own(
     own = Home(str(plain.root), kept.storage.uri, other).here()
     assert own.root.is_relative_to(tmp_path / "user" / ".cache" / "distil")
     assert own.storage == kept.storage
+    assert home_of(kept).is_in(kept)
+    assert not home_of(kept).is_in(own)
     with pytest.raises(TrainingError, match="does not see the folder"):
         Home(str(plain.root), None, other).here()
 

@@ -63,6 +63,12 @@ def test_plan_lists_stages_and_does_nothing(recipe: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_plan_counts_live_teachers(recipe: Path) -> None:
+    tokenizer = "student.tokenizer={kind: wordpiece, vocab_size: 600}"
+    rows = distil("plan", str(recipe), "losses.hidden_mse={}", tokenizer).splitlines()
+    assert [line.split()[1] for line in rows if "GB with teacher" in line] == ["student"]
+
+
 def test_plan_knows_what_is_done_and_how_large_models_are(recipe: Path, finished: Path) -> None:
     output = distil("plan", str(recipe))
     assert output.count(" done ") == 11

@@ -49,6 +49,32 @@ def test_what_fits_is_rehearsed_and_the_rest_planned(tmp_path: Path, monkeypatch
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("run", "single_teacher.yaml"), ("run", "../search_quickstart.yaml"), ("search", "../search_quickstart.yaml")],
+)
+def test_a_recipe_may_ask_to_be_rehearsed(
+    command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.rehearsal.rehearse.available_bytes", lambda: 0)
+    short = distil("rehearse", name, tmp_path / "runs")
+    assert "student: planned only" in short
+    assert ("Of a search, this is one trial." in short) == ("search" in name)
+    assert distil(command, name, tmp_path / "runs", "rehearse=true") == short
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_the_weights_of_live_teachers_are_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PUBLISHED, STUDENT, SMALL)
+    overrides = ["losses.hidden_mse={}", "student.batch_size=1", "windows.max_length=256"]
+    assert "0.71 GB with rubert-base" in distil("plan", "single_teacher.yaml", tmp_path / "runs", *overrides)
+    monkeypatch.setattr("framework.rehearsal.rehearse.available_bytes", lambda: 2_000_000_000)
+    output = distil("rehearse", "single_teacher.yaml", tmp_path / "runs", *overrides)
+    (student,) = [line for line in output.splitlines() if line.startswith("│ student x 2 ")]
+    assert "0.71 GB with" in student
+    assert "rehearsed without rubert-base" in output
+
+
 def test_a_plan_says_what_is_published(tmp_path: Path) -> None:
     output = distil("plan", "mt5_large.yaml", tmp_path / "runs")
     assert "train 45328, dev 5036 questions, as published" in output

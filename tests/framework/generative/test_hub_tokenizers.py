@@ -1,5 +1,6 @@
 """Tokenizers as they come with T5 and GPT-2: SentencePiece with </s>, and byte-level BPE without a padding token."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from framework.errors import ModelError
 from framework.generative.prompts import prompts_for
 from framework.models.build import new_config, random_model, save_model
 from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model, load_model_tokenizer
+from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
 from framework.readers.generative import GenerativeReader
+from framework.recipe_file import recipe_from_values
+from framework.run import run
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, reading
+from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer
 
 EXAMPLE = Example("a", "Пётр  родился в Воткинске. ", " Где родился Пётр?", None)
@@ -69,6 +73,70 @@ def test_a_decoder_pads_with_its_end_of_text_and_an_encoder_does_not(tmp_path: P
     assert loaded.pad_token == END
     with pytest.raises(ModelError, match="no padding token"):
         fit_to_model(byte_level(), BertConfig(vocab_size=5000))
+
+
+RUSSIAN = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "vocabulary alone": {},
+    "special tokens named": {"special_tokens_map.json": RUSSIAN},
+    "one token too many": {"added_tokens.json": {END: 261}},
+}
+
+
+def russian(path: Path, files: dict[str, Any]) -> Path:
+    """A model like ruGPT-3, whose vocabulary has RoBERTa's special tokens, and no <|endoftext|>, which its class adds."""
+    letters = sorted(token for token in tokenizer("byte-level bpe").get_vocab() if len(token) == 1)
+    vocabulary = ["<pad>", "<s>", "</s>", "<unk>", "<mask>", *letters]
+    config = new_config(ConfigModel(architecture="gpt2", config=SIZES["gpt2"]), len(vocabulary), 0)
+    teacher = Generative.model_validate({"model": {"kind": "folder", "path": str(path)}})
+    random_model(teacher.model_kind(ExtractiveQA(), config), config, 0).save_pretrained(path)
+    (path / "merges.txt").write_text("#version: 0.2\n")
+    content = {"vocab.json": {token: number for number, token in enumerate(vocabulary)}, **files}
+    for name, values in content.items():
+        (path / name).write_text(json.dumps(values))
+    return path
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_special_tokens_without_a_row_give_way_to_those_of_the_vocabulary(layout: str, tmp_path: Path) -> None:
+    path = russian(tmp_path / "gpt", LAYOUTS[layout])
+    loaded = load_tokenizer(path)
+    words = within_rows(loaded, 261)
+    fit_to_model(words, new_config(ConfigModel(architecture="gpt2"), 261, 0))
+    assert (len(words), words.eos_token, words.bos_token) == (261, "</s>", "<s>")
+    assert words.pad_token == ("<pad>" if layout == "special tokens named" else "</s>")
+    text = f"да  нет {END}"
+    assert max(words(text)["input_ids"]) < 261
+    assert words.decode(words(text)["input_ids"]) == text
+    assert words("да  нет")["input_ids"] == loaded("да  нет")["input_ids"]
+    assert words.decode([2, *words("да")["input_ids"], 2], skip_special_tokens=True) == "да"
+
+
+def test_a_tokenizer_that_fits_and_one_that_is_anothers_stay_as_they_are(tmp_path: Path) -> None:
+    words = byte_level()
+    assert within_rows(words, len(words)) is words
+    words.add_tokens(["слово"])
+    with pytest.raises(ModelError, match="use the tokenizer that the model was trained with"):
+        fit_to_model(within_rows(words, len(words) - 1), BertConfig(vocab_size=len(words) - 1))
+
+
+def test_a_model_with_such_a_tokenizer_is_fine_tuned_and_asked(tmp_path: Path) -> None:
+    section = {
+        "kind": "generative",
+        "model": {"kind": "folder", "path": str(russian(tmp_path / "gpt", {}))},
+        "fine_tune": {"epochs": 1},
+        "prompt": "{question} {context}",
+        "windows": {"max_length": 250, "doc_stride": 16, "max_question": 100},
+        "beams": 2,
+        "max_answer": 4,
+    }
+    data = {"kind": "synthetic", "examples": {"train": 4, "validation": 4}, "facts": 2, "fillers": 0}
+    changes = {"data__source": data, "teachers": {"gpt": section}, "student": None, "losses": None, "baselines": None}
+    results = run(recipe_from_values(tiny_values(tmp_path, **changes, evaluation__latency_questions=0), "here"))
+    (record,) = results["models"]
+    assert record["evaluation"] is not None
+    saved = load_model_tokenizer(tmp_path / record["folder"])
+    assert (len(saved), saved.eos_token, saved.pad_token) == (261, "</s>", "</s>")
 
 
 def test_a_begin_of_text_that_the_tokenizer_puts_first_is_kept() -> None:

@@ -54,6 +54,14 @@ def test_questions_are_counted_by_what_they_are_for() -> None:
     assert (untrained.steps, untrained.trainings, untrained.memory) == (0, 0, 4 * untrained.parameters)
 
 
+def test_live_teachers_weigh_too() -> None:
+    live = ["losses.hidden_mse={teacher: rubert-base}", "losses.more={kind: hidden_mse, teacher: rubert-base}"]
+    models = outlined("ensemble_encoders.yaml", *live)
+    assert models["student"].live == {"rubert-base": models["rubert-base"].weights}
+    assert not any(model.live for name, model in models.items() if name != "student")
+    assert models["student"].memory == 16 * models["student"].parameters
+
+
 def test_layers_of_a_teacher_are_outlined_too() -> None:
     model = "student.model={kind: layers, teacher: rubert-base, layers: [0, 11]}"
     models = outlined("single_teacher.yaml", model)

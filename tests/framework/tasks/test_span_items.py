@@ -147,7 +147,7 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     assert torch.allclose(gradient, expected_gradient, atol=1e-5 * max(1.0, temperature))
 
     with TemporaryDirectory() as folder:
-        write_shard(Path(folder) / "shard-00000.arrow", [example], [signal], top_k=len(spans))
+        write_shard(Path(folder), 0, [example], [signal], top_k=len(spans))
         stored, stored_gradient = distil(SignalReader(Path(folder)))
     # A logarithm in half precision is right to one part in 2048: at most about 1/2048 · the entropy in mass.
     assert stored == pytest.approx(expected, abs=0.01 * scale_of_error)
@@ -162,7 +162,7 @@ def test_half_precision_costs_no_more_than_its_rounding(
     example = Example("1", context, "Где?", None)
     (signal,) = opinions([example], kind, WIDE, seed, scale)
     with TemporaryDirectory() as folder:
-        write_shard(Path(folder) / "shard-00000.arrow", [example], [signal], top_k=len(signal.start.chars) or 1)
+        write_shard(Path(folder), 0, [example], [signal], top_k=len(signal.start.chars) or 1)
         stored = SignalReader(Path(folder)).signal(example)
     for side, rounded in ((signal.start, stored.start), (signal.end, stored.end)):
         masses, null, _ = probabilities(temper_side(side, temperature))

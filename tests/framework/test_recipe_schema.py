@@ -1,0 +1,57 @@
+"""The JSON schema, as editors read it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from framework.recipe_file import recipe_schema
+from framework.yaml_loader import StrictLoader
+from tests.tiny import tiny_values
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("**/*.yaml"))
+EDITOR = Draft202012Validator(recipe_schema())
+
+
+def complaints(**changes: Any) -> list[str]:
+    """What is wrong with the tiny recipe, so changed, and where, to the members of unions."""
+    errors = list(EDITOR.iter_errors(tiny_values(Path("runs"), **changes)))
+    for error in errors:
+        errors.extend(error.context or ())
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_the_recipes_that_come_with_distil_are_legal(path: Path) -> None:
+    EDITOR.validate(yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader))
+
+
+@pytest.mark.parametrize(
+    ("place", "section"),
+    [
+        ("data.source", {"examples": {"train": 96, "validation": 24}}),
+        ("task", {"n_best": 5}),
+        ("teachers.teacher", {"model": {"kind": "hub", "id": "a/b"}}),
+        ("student.model", {"id": "a/b"}),
+        ("student.tokenizer", {"lower_case": True}),
+        ("ensemble", {"weights": "f1"}),
+        ("losses.soft", {"temperature": 4.0}),
+    ],
+)
+def test_a_kind_that_is_left_out_is_marked(place: str, section: dict[str, Any]) -> None:
+    field = "rule" if place == "ensemble" else "kind"
+    assert f"{place}: '{field}' is a required property" in complaints(**{place.replace(".", "__"): section})
+
+
+@pytest.mark.parametrize(
+    "losses", [{"kl": {"temperature": 4.0}, "hard_label": None}, {"soft": {"kind": "kl"}}, {"kl": {"kind": "jsd"}}]
+)
+def test_a_losss_name_stands_for_its_kind(losses: dict[str, Any]) -> None:
+    assert complaints(losses=losses) == []
+
+
+@pytest.mark.parametrize("losses", [{}, {"kl": {"temprature": 4.0}}, {"kl": {"kind": "jsd", "gamma": 4.0}}])
+def test_losses_that_cannot_be_are_marked(losses: dict[str, Any]) -> None:
+    assert complaints(losses=losses) != []
