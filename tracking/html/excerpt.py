@@ -48,15 +48,15 @@ def excerpt(text: str, spans: Sequence[Span]) -> list[Part]:
 
 
 def _begin(text: str, near: int) -> int:
-    if near <= 0:
-        return 0
-    found = text.rfind(" ", max(0, near - _WORD), near)
-    return near if found < 0 else found + 1
+    first = near - _WORD
+    found = text.rfind(" ", max(0, first), max(0, near))
+    return found + 1 if found >= 0 else near if first > 0 else 0
 
 
 def _finish(text: str, near: int) -> int:
-    found = text.find(" ", near, near + _WORD)
-    return min(len(text), near if found < 0 else found)
+    last = near + _WORD
+    found = text.find(" ", near, last)
+    return found if found >= 0 else near if last < len(text) else len(text)
 
 
 def _pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> list[Piece]:

@@ -11,6 +11,7 @@ WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46  # margins, in the units of the drawing
 _LETTER, _LINE = 6.4, 14  # what a letter of a label takes, and its line
 _GAP = 9  # between a mark and its label
+_STEP = 7  # by which a label is moved
 _PART = 10  # of a line, not to be covered by a label
 
 
@@ -125,10 +126,11 @@ class Plot:
         first, upper, last, lower = self.inner
         beside = [("start", left + _GAP), ("end", left - _GAP)]
         sides = beside if left < (first + last) / 2 else beside[::-1]
-        for number in range(2 * int((lower - upper) / _LINE)):
-            moved = top + 4 + (number + 1) // 2 * _LINE * (-1 if number % 2 else 1)
+        most = int((lower - upper) / _STEP)
+        # Rather down than up: names are placed from the top, and those of a cluster should stand in its order.
+        for steps in sorted(range(-most, most + 1), key=lambda number: max(number, -4 * number)):
             for anchor, side in sides:
-                label = Label(name, side, moved, anchor, left, top)
+                label = Label(name, side, top + 4 + steps * _STEP, anchor, left, top)
                 if label.box[0] >= first and label.box[2] <= WIDTH and upper <= label.box[1] and label.box[3] <= lower:
                     yield label
 

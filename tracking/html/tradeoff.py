@@ -32,10 +32,10 @@ def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
         if by_size:
             papers = _published(metric) if published else []
             title = f"{shown} and parameters"
-            plots.append(_plot(f"{metric}-size", title, shown, "parameters", [*papers, *by_size], log=True))
+            plots.append(_plot(f"{metric}-size", title, shown, "parameters", [*papers, *by_size], _count))
         if by_time:
             title = f"{shown} and latency"
-            plots.append(_plot(f"{metric}-time", title, shown, "median latency, ms", by_time, log=False))
+            plots.append(_plot(f"{metric}-time", title, shown, "median latency, ms", by_time, "{:g}".format))
     if not plots:
         return None
     legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
@@ -69,13 +69,17 @@ def _published(metric: str) -> list[Mark]:
     return [Mark(row.name, "published", row.parameters * 1e6, getattr(row, metric), labelled=False) for row in TABLE]
 
 
-def _plot(key: str, title: str, metric: str, label: str, marks: list[Mark], log: bool) -> Plot:
+def _count(parameters: float) -> str:
+    return short_count(round(parameters))
+
+
+def _plot(key: str, title: str, metric: str, label: str, marks: list[Mark], show: Callable[[float], str]) -> Plot:
+    """`metric` by what `show` writes at the ticks; by ratios, as models are so many times as large or as slow as others."""
     heights = [height for mark in marks for height in (mark.y, *(mark.interval or ()))]
-    show = (lambda count: short_count(round(count))) if log else "{:g}".format
     return Plot(
         key,
         title,
-        number_axis(label, [mark.x for mark in marks], log, show),
+        number_axis(label, [mark.x for mark in marks], log=True, show=show),
         number_axis(f"{metric}, %", heights, bounds=(0, 100)),
         marks,
     )

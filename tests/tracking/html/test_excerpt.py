@@ -43,6 +43,14 @@ def test_far_spans_have_a_part_each_and_words_stay_whole() -> None:
     assert sum(len(piece.text) for part in parts for piece in part.pieces) < 300
 
 
+def test_the_first_and_the_last_word_stay_whole_too() -> None:
+    text = "длинноеслово" + " слово" * 30 + " длинноеслово"
+    (part,) = excerpt(text, [Span("A", 85, 90), Span("B", len(text) - 90, len(text) - 85)])
+    assert not part.before
+    assert not part.after
+    assert "".join(piece.text for piece in part.pieces) == text
+
+
 def test_without_spans_the_text_begins() -> None:
     (part,) = excerpt("слово " * 200, [])
     assert not part.before

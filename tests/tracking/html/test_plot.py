@@ -30,6 +30,14 @@ def test_labels_of_a_run_never_lie_on_each_other(points: list[tuple[float, float
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
+def test_labels_of_a_cluster_stand_in_its_order() -> None:
+    names = ["first", "second", "third", "fourth"]
+    marks = [Mark(name, "student", 1, 50 - number) for number, name in enumerate(names)]
+    plot = plot_of([*marks, Mark("far", "student", 100, 0), Mark("high", "student", 100, 100)])
+    labels = [label for label in plot.labels() if label.text in names]
+    assert [label.text for label in sorted(labels, key=lambda label: label.top)] == names
+
+
 def test_larger_values_stand_further_right_and_higher() -> None:
     plot = plot_of([Mark("a", "student", 1, 10), Mark("b", "student", 2, 20)])
     assert plot.left(1) < plot.left(2)
