@@ -60,7 +60,7 @@ def _read(path: Path) -> str:
 
 def _near_files(path: Path) -> str:
     folder = path.parent if path.parent.is_dir() else Path("recipes")
-    names = sorted(str(found) for found in folder.glob("**/*.yaml"))[:12]
+    names = sorted(str(found) for found in folder.glob("*.yaml"))[:12]
     return f"; here are {', '.join(names)}" if names else ""
 
 

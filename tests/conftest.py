@@ -1,7 +1,14 @@
 """Settings of all tests."""
 
+import os
+import tempfile
+
 from hypothesis import settings
 
 # No test asserts how long anything takes.
 settings.register_profile("distil", deadline=None)
 settings.load_profile("distil")
+
+# No test sees the hub or what lies in the user's cache of it. Set before anything reads it.
+_HOME = tempfile.TemporaryDirectory(prefix="hugging-face-")
+os.environ |= {"HF_HOME": _HOME.name, "HF_HUB_OFFLINE": "1"}

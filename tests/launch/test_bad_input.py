@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typer.testing import CliRunner
 
 from launch.cli import app
 from launch.guard import guarded
+from tests.forked import start
+from tests.searching import finish
 from tests.tiny import several_values, tiny_values
 
 BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
@@ -283,11 +283,7 @@ def test_a_port_where_nobody_listens_does_not_stop_a_run(tmp_path: Path, capsys:
     )
     values["tracking"] = {"uri": f"http://127.0.0.1:{port}"}
     arguments = _recipe(tmp_path, values)
-    done = subprocess.run(
-        [sys.executable, "-m", "launch.cli", *arguments], capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "does not answer" in done.stdout
+    assert "does not answer" in finish(start(*arguments))
     (run,) = (tmp_path / "runs").glob("tiny-*")
     assert json.loads((run / "results.json").read_text())["state"] == "finished"
     assert guarded(lambda: app(["track", str(run)], prog_name="distil")) == 1
@@ -300,14 +296,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     values = tiny_values(
         tmp_path / "runs", engine__workers=2, teachers=None, baselines=None, losses={"hard_label": None}
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "launch.cli", *_recipe(tmp_path, values)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
-    )
-    assert done.returncode == 1, done.stderr
-    assert "RAY_ADDRESS=127.0.0.1:1" in done.stderr
-    assert "Traceback" not in done.stderr
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+    said = finish(start(*_recipe(tmp_path, values), environment=environment), 1)
+    assert "RAY_ADDRESS=127.0.0.1:1" in said
+    assert "Traceback" not in said

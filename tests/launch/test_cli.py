@@ -33,6 +33,11 @@ def distil(*arguments: str) -> str:
     return result.output
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_store() -> None:
+    """Runs go to the store that they have by default."""
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")

@@ -11,8 +11,9 @@ import yaml
 
 from framework.recipe_file import recipe_from_values
 from framework.run import run
+from tests.forked import start
 from tests.processes import ray_workers
-from tests.searching import finish, start
+from tests.searching import finish
 from tests.tiny import figures, tiny_values
 
 NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}

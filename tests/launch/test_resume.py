@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,30 +10,21 @@ from typing import Any
 import pytest
 
 from framework.store import Store
+from tests.forked import start
 from tests.tiny import figures, tiny_recipe
-
-DISTIL = [sys.executable, "-m", "launch.cli"]
-
-
-def start(recipe: Path) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*DISTIL, "run", str(recipe)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
 
 
 def finish(recipe: Path) -> tuple[dict[str, Any], str]:
-    process = start(recipe)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
+    process = start("run", recipe)
+    output = process.stdout.read()
+    assert process.wait(timeout=60) == 0, output
     (results,) = recipe.parent.glob("runs/*/results.json")
     return json.loads(results.read_text()), output
 
 
 def kill_during(recipe: Path, stage: str, ready: Any, how: signal.Signals) -> int:
     """Start the run and kill it once the stage has begun and `ready` says so."""
-    process = start(recipe)
-    assert process.stdout is not None
+    process = start("run", recipe)
     for line in process.stdout:
         if stage in line and "done already" not in line:
             break

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from launch.cli import app
 from launch.guard import guarded
 from launch.serve_models import models_in
+from tests.forked import start
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
-from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, start, wait_for
+from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 
 ENDED = ("finished", "pruned", "failed")

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.forked import start
 from tests.processes import ray_workers
-from tests.searching import SEARCH, finish, recipe_file, search_of, start, wait_for
+from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 
 TEACHERLESS = {"teachers": None, "baselines": None, "losses": {"hard_label": {}}}

@@ -1,14 +1,13 @@
 """The search that ships, with less data, fewer trials and fewer epochs."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from framework.recipe_file import load_recipe
+from tests.forked import start
+from tests.searching import finish
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "search_quickstart.yaml"
@@ -31,16 +30,7 @@ def test_it_parses_and_says_what_it_does(name: str) -> None:
 
 def test_it_searches_from_start_to_best(tmp_path: Path) -> None:
     changed = [f"output={tmp_path}", *SMALLER]
-    done = subprocess.run(
-        [sys.executable, "-m", "launch.cli", "search", str(RECIPE), *changed],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in finish(start("search", RECIPE, *changed))
     folder = load_recipe(RECIPE, changed).run_folder
     search = json.loads((folder / "search.json").read_text())
     assert search["state"] == "finished"

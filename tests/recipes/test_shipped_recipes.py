@@ -19,6 +19,7 @@ from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
 from framework.recipe_file import load_recipe
 from framework.run import prepare, produce
+from tests.forked import start
 from tests.standins import ROWS, SBERQUAD, TEACHER, fill_cache
 
 ROOT = Path(__file__).parents[2]
@@ -86,16 +87,29 @@ class Run:
         return next(model for model in self.results["models"] if model["name"] == name)
 
 
-def distil(name: str, output: Path, home: Path, overrides: list[str] | None = None, **variables: str) -> Run:
-    """`distil run` on a shipped recipe with nothing but `output` and the given overrides changed."""
-    changed = [f"output={output}", *(overrides or [])]
+def ran(name: str, output: Path, overrides: list[str]) -> Run:
+    """`distil run` on a shipped recipe, with the stand-ins of the session's Hugging Face home and nothing else."""
+    changed = [f"output={output}", *overrides]
     recipe = load_recipe(FOLDER / name, changed)
-    ours = ("HF_", "MLFLOW_", "RAY_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    environment |= {"HF_HOME": str(home), "OMP_NUM_THREADS": "1", "RUN_OF_TEST": str(recipe.run_folder), **variables}
+    command = start("run", FOLDER / name, *changed, environment=_environment(recipe))
+    printed = command.stdout.read()
+    return Run(recipe, command.wait(timeout=60), printed, "", _running(str(recipe.run_folder)))
+
+
+def distil(name: str, output: Path, home: Path, **variables: str) -> Run:
+    """`distil run` on a shipped recipe with another Hugging Face home."""
+    changed = [f"output={output}"]
+    recipe = load_recipe(FOLDER / name, changed)
+    environment = {key: value for key, value in _environment(recipe).items() if not key.startswith("HF_")}
+    environment |= {"HF_HOME": str(home), **variables}
     command = [sys.executable, "-m", "launch.cli", "run", str(FOLDER / name), *changed]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     return Run(recipe, ended.returncode, ended.stdout, ended.stderr, _running(str(recipe.run_folder)))
+
+
+def _environment(recipe: Recipe) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "RAY_"))}
+    return environment | {"OMP_NUM_THREADS": "1", "RUN_OF_TEST": str(recipe.run_folder)}
 
 
 def _running(mark: str) -> list[str]:
@@ -111,9 +125,9 @@ def _running(mark: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face home with all stand-ins."""
-    home = tmp_path_factory.mktemp("hugging-face")
+def home() -> Path:
+    """The session's Hugging Face home, with all stand-ins."""
+    home = Path(os.environ["HF_HOME"])
     fill_cache(home)
     return home
 
@@ -121,22 +135,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Runs(dict[str, Run]):
     """Every recipe's run, made when it is first asked for, all into one folder of runs."""
 
-    def __init__(self, output: Path, home: Path) -> None:
+    def __init__(self, output: Path) -> None:
         super().__init__()
-        self._output, self._home = output, home
+        self._output = output
 
     def __missing__(self, name: str) -> Run:
         # Models are logged in the same way whatever the data, which takes seconds a run.
         unlogged = ["tracking.log_models=false"] if name in FROM_HUB else []
         overrides = [*unlogged, *SMALLER.get(name, [])]
-        self[name] = distil(name, self._output, self._home, overrides, HF_HUB_OFFLINE="1")
+        self[name] = ran(name, self._output, overrides)
         return self[name]
 
 
 @pytest.fixture(scope="module")
 def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """The runs of this module, in the order of the recipes' names where all tests run."""
-    return Runs(tmp_path_factory.mktemp("runs"), home)
+    return Runs(tmp_path_factory.mktemp("runs"))
 
 
 def rows_of(recipe: Recipe) -> list[str]:
@@ -158,7 +172,7 @@ def test_it_parses_and_says_what_it_does(name: str) -> None:
 def test_it_runs_from_start_to_table(name: str, runs: Runs) -> None:
     run = runs[name]
     assert run.code == 0, run.output + run.errors
-    assert "Traceback" not in run.errors
+    assert "Traceback" not in run.output
     assert run.left_running == []
     results, expected = run.results, rows_of(run.recipe)
     assert results["state"] == "finished"

@@ -1,0 +1,89 @@
+"""Commands of distil in processes of their own that have everything imported: of most commands in tests, that is the most.
+
+They are forked from a server that multiprocessing starts once, as clean as a new interpreter, and behave as a command
+that a shell starts: own session, arguments, environment, output and exit code. What a library reads from the environment
+while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests.
+"""
+
+import atexit
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TextIO
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(
+    [
+        "datasets",
+        "deepspeed",
+        "matplotlib.pyplot",
+        "mlflow.pyfunc",
+        "optuna",
+        "ray.train.torch",
+        "ray.tune",
+        "sklearn",
+        "torch",
+        "transformers.models.bert.modeling_bert",
+        "transformers.models.distilbert.modeling_distilbert",
+        "launch.cli",
+    ]
+)
+
+
+class Command:
+    """A command that has been started, with the part of Popen that tests need; `stdout` has what it prints and complains."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+        output, inside = _SERVER.Pipe(duplex=False)
+        self._process = _SERVER.Process(target=_run, args=(arguments, environment, os.getcwd(), inside), daemon=True)
+        self._process.start()
+        inside.close()
+        self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
+        output.close()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("distil", timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
+    """Start a command of distil in this environment."""
+    return Command([str(one) for one in arguments], dict(os.environ if environment is None else environment))
+
+
+def _run(arguments: list[str], environment: dict[str, str], folder: str, output: Connection) -> None:
+    from launch.cli import main
+
+    os.setsid()
+    for number in (1, 2):
+        os.dup2(output.fileno(), number)
+    output.close()
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["distil", *arguments]
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
