@@ -6,6 +6,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -40,12 +41,23 @@ def open_client(destination: Destination) -> Any:
     configure()
     from mlflow import MlflowClient
 
-    if destination.database is None:
-        return MlflowClient(tracking_uri=destination.uri)
-    destination.database.parent.mkdir(parents=True, exist_ok=True)
+    if destination.database is not None:
+        _ensure_tables(destination.database)
+    return MlflowClient(tracking_uri=destination.uri)
+
+
+def _ensure_tables(database: Path) -> None:
+    """Create the database if it is not there: as a whole, as MLflow refuses one whose creation was broken off."""
+    from mlflow import MlflowClient
+
+    database.parent.mkdir(parents=True, exist_ok=True)
     # Processes that create the tables at the same time all fail.
-    with FileLock(destination.database.with_name(f".{destination.database.name}.lock")):
-        return MlflowClient(tracking_uri=destination.uri)
+    with FileLock(database.with_name(f".{database.name}.lock")):
+        if not database.exists():
+            new = database.with_name(f".{database.name}.new")
+            new.unlink(missing_ok=True)
+            MlflowClient(tracking_uri=f"sqlite:///{new}")
+            new.replace(database)
 
 
 def experiment_id(client: Any, destination: Destination) -> str:

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import shutil
+import sqlite3
 
 import pytest
 
@@ -254,6 +255,16 @@ def test_what_is_wrong_with_the_folder_is_named(run, tmp_path):
 
 def _sync_in_a_process(folder):
     sync(folder, TRACKING, final=True)
+
+
+def test_a_database_whose_creation_was_broken_off_is_created_anew(run, seen):
+    database = run.output / "mlflow.db"
+    database.unlink()
+    with sqlite3.connect(run.output / ".mlflow.db.new") as begun:
+        begun.executescript("CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('1')")
+    sync(run.folder, TRACKING, final=True)
+    assert len(seen().parents()) == 1
+    assert not (run.output / ".mlflow.db.new").exists()
 
 
 def test_processes_that_create_the_database_together_all_succeed(run, seen):
