@@ -76,7 +76,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
             f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
         ) from None
     try:
-        dropped = value is None and text != "" and drop_at(values, place)
+        dropped = value is None and text != "" and (drop_at(values, place) or place in Recipe.model_fields)
         if not dropped:
             set_at(values, place, value)
     except NoPlace as error:
