@@ -9,7 +9,7 @@ from pydantic import Field
 
 from framework.config import Section
 from framework.data.local_files import read_files
-from framework.data.row import Readers
+from framework.data.row import Readers, Row
 from framework.errors import DataError, MissingDataError
 from framework.progress import Progress
 
@@ -23,12 +23,23 @@ class Hub(Section):
     id: str = Field(min_length=1, description="for example kuznetsoffandrey/sberquad")
     revision: str = Field(default="main", min_length=1, description="branch, tag or commit")
     config: str | None = Field(default=None, description="one of the dataset's configurations, where it has several")
+    id_prefix: str = Field(default="", description="only questions whose id begins with this, for example russian-")
 
     def readers(self, progress: Progress) -> Readers:
         """A function for each split that reads it; the files are brought into the cache first."""
         progress.say(f"looking up the dataset {self.id} ({self.revision}) on the Hugging Face hub")
         files = hub_files(self.id, self.revision, self.config)
-        return {split: partial(read_files, paths) for split, paths in files.items()}
+        return {split: partial(self._read, paths) for split, paths in files.items()}
+
+    def _read(self, paths: list[Path]) -> list[Row]:
+        rows = read_files(paths)
+        chosen = [row for row in rows if row.id.startswith(self.id_prefix)]
+        if rows and not chosen:
+            raise DataError(
+                f"{self.id}: no question has an id that begins with '{self.id_prefix}'; they are like '{rows[0].id}'. "
+                "Change id_prefix, or drop it"
+            )
+        return chosen
 
 
 def hub_files(id: str, revision: str = "main", config: str | None = None) -> dict[str, list[Path]]:
@@ -41,19 +52,37 @@ def hub_files(id: str, revision: str = "main", config: str | None = None) -> dic
     Raises:
         DataError: the dataset cannot be had, or its files are not sorted into splits.
     """
-    return _splits_of(_snapshot(id, revision), id, revision, config)
+    patterns = _PATTERNS if config is None else wanted_files(_snapshot(id, revision, ["README.md"]), config)
+    return _splits_of(_snapshot(id, revision, patterns), id, revision, config)
 
 
 def hub_languages(id: str, revision: str = "main") -> list[str]:
     """The languages that a dataset's card names; none without a card. Raises DataError as `hub_files` does."""
     from huggingface_hub import DatasetCard
 
-    card = _snapshot(id, revision) / "README.md"
+    card = _snapshot(id, revision, ["README.md"]) / "README.md"
     named = DatasetCard.load(card).data.language if card.is_file() else None
     return [named] if isinstance(named, str) else list(named or [])
 
 
-def _snapshot(id: str, revision: str) -> Path:
+def wanted_files(folder: Path, config: str) -> list[str]:
+    """Patterns of the files of a configuration, if the card in `folder` names them; else of all that can be read."""
+    from datasets.data_files import sanitize_patterns
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    card = folder / "README.md"
+    try:
+        known = MetadataConfigs.from_dataset_card_data(DatasetCard.load(card).data) if card.is_file() else {}
+    except ValueError:  # of which it is said what is wrong once the files are sorted
+        known = {}
+    settings = known.get(config, {})
+    if "data_files" not in settings or "data_dir" in settings:
+        return _PATTERNS
+    return ["README.md", *(name for names in sanitize_patterns(settings["data_files"]).values() for name in names)]
+
+
+def _snapshot(id: str, revision: str, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -64,7 +93,7 @@ def _snapshot(id: str, revision: str) -> Path:
     )
 
     try:
-        return Path(snapshot_download(id, repo_type="dataset", revision=revision, allow_patterns=_PATTERNS))
+        return Path(snapshot_download(id, repo_type="dataset", revision=revision, allow_patterns=patterns))
     except HFValidationError:
         raise DataError(f"'{id}' is not the id of a dataset; expected owner/name") from None
     except GatedRepoError:

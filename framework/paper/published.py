@@ -36,11 +36,20 @@ _ROBERTA = {
 }
 _T5_BASE = {"d_model": 768, "d_kv": 64, "num_layers": 12, "num_heads": 12}
 _T5_LARGE = {"d_model": 1024, "d_kv": 64, "num_layers": 24, "num_heads": 16}
+_MINILM = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536}
+_TINY = {
+    "hidden_size": 312,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 12,
+    "intermediate_size": 600,
+    "max_position_embeddings": 2048,
+}
 _GPT = {"n_positions": 2048, "n_layer": 24, "n_head": 16}
 
 # Zmitrovich et al., arXiv 2309.10931 (ruBERT, ruRoBERTa, ruT5, ruGPT-3); Xue et al., arXiv 2010.11934 (mT5); Abdaoui et
 # al., arXiv 2010.05609 (the multilingual DistilBERT, of whose vocabulary only the Russian part is left). Not among the
-# paper's: Kolesnikova et al., arXiv 2205.02340 (DistilRuBERT).
+# paper's: Kolesnikova et al., arXiv 2205.02340 (DistilRuBERT); Wang et al., arXiv 2002.10957 (MiniLM); rubert-tiny2, which
+# its page on the hub describes.
 PUBLISHED = {
     "ai-forever/ruBert-base": Published("bert", 120_138, "wordpiece"),
     "ai-forever/ruBert-large": Published("bert", 120_138, "wordpiece", _LARGE),
@@ -53,6 +62,8 @@ PUBLISHED = {
     "google/mt5-large": Published("mt5", 250_112, "unigram", {**_T5_LARGE, "d_ff": 2816}, output_layer=250_112 * 1024),
     "Geotrend/distilbert-base-ru-cased": Published("distilbert", 14_283, "wordpiece"),
     "DeepPavlov/distilrubert-base-cased-conversational": Published("distilbert", 119_547, "wordpiece"),
+    "microsoft/Multilingual-MiniLM-L12-H384": Published("bert", 250_037, "unigram", _MINILM),
+    "cointegrated/rubert-tiny2": Published("bert", 83_828, "wordpiece", _TINY),
 }
 
 

@@ -11,8 +11,8 @@ from framework.errors import MissingDataError
 from framework.losses.live_checks import live_teachers
 from framework.models.build import copy_layers_config, planned_parameters
 from framework.models.section import HubModel, LayersModel
+from framework.paper.datasets import published_sizes
 from framework.paper.published import PUBLISHED, published_config
-from framework.paper.table import DATASET, SPLIT_SIZES
 from framework.recipe import Recipe
 from framework.stages.planned import planned_config
 from framework.training.memory import training_bytes
@@ -24,10 +24,10 @@ class ModelOutline:
     """A teacher or the student of a recipe.
 
     section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration
-    is a published one; trainings: how often it is trained, folds and baselines included; learns, asked, measured:
-    questions of a training, asked for signals, and of an evaluation; memory: bytes of weights, gradients and moments a
-    worker, or of the weights alone of a model that is not trained; live: bytes of the weights of the teachers that run
-    beside it while it is trained, by name.
+    is a published one, or that of a published teacher with fewer layers; trainings: how often it is trained, folds and
+    baselines included; learns, asked, measured: questions of a training, asked for signals, and of an evaluation;
+    memory: bytes of weights, gradients and moments a worker, or of the weights alone of a model that is not trained;
+    live: bytes of the weights of the teachers that run beside it while it is trained, by name.
     """
 
     name: str
@@ -56,28 +56,37 @@ class ModelOutline:
 
 @dataclass(frozen=True)
 class KnownData:
-    """What is known of a recipe's data. sizes: questions by split; splits: None where SberQuAD's published numbers
-    stand for a dataset that is not here."""
+    """What is known of a recipe's data. sizes: questions by split; splits: None where published numbers stand for a
+    dataset that is not here."""
 
     sizes: Mapping[str, int]
     splits: Mapping[str, Split] | None
 
 
 def known_data(recipe: Recipe) -> KnownData:
-    """The recipe's data or, of SberQuAD, at least its size.
+    """The recipe's data or, of published datasets, at least their sizes.
 
-    Raises MissingDataError for another dataset, or a cut or extra splits of one, that is not here.
+    Raises MissingDataError for another dataset, or a cut of one, that is not here.
     """
     data = recipe.data
     try:
         splits = load_data(data)
     except MissingDataError:
-        slices = {name: parse_slice(text) for name, text in data.splits.items()}
-        known = all(part.split in SPLIT_SIZES for part in slices.values()) and not (data.cut or data.extra)
-        if getattr(data.source, "id", None) != DATASET or not known:
+        slices = {name: (data.source, text) for name, text in data.splits.items()}
+        slices |= {name: (extra.source, extra.split) for name, extra in data.extra.items()}
+        sizes = {name: _published_size(source, text) for name, (source, text) in slices.items()}
+        known = {name: size for name, size in sizes.items() if size is not None}
+        if data.cut is not None or known.keys() != sizes.keys():
             raise
-        return KnownData({name: len(part.rows(SPLIT_SIZES[part.split])) for name, part in slices.items()}, None)
+        return KnownData(known, None)
     return KnownData({name: len(split.examples) for name, split in splits.items()}, splits)
+
+
+def _published_size(source: Any, text: str) -> int | None:
+    """Questions of a slice of a dataset; None where nothing is published about it."""
+    part = parse_slice(text)
+    sizes = published_sizes(source)
+    return len(part.rows(sizes[part.split])) if part.split in sizes else None
 
 
 def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
@@ -116,12 +125,19 @@ def config_of(recipe: Recipe, section: Any) -> Any:
     source = section.model
     if isinstance(source, LayersModel):
         return copy_layers_config(config_of(recipe, recipe.teachers[source.teacher]), source.layers)
-    return published_config(source.id) if is_published(section) else planned_config(recipe, section)
+    id = published_id(recipe, section)
+    return published_config(id) if id is not None else planned_config(recipe, section)
 
 
-def is_published(section: Any) -> bool:
-    """Whether a model's configuration is a published one."""
-    return isinstance(section.model, HubModel) and section.model.id in PUBLISHED
+def origin(recipe: Recipe, section: Any) -> Any:
+    """The section that says where a model comes from: of a student made of a teacher's layers, the teacher's."""
+    return recipe.teachers[section.model.teacher] if isinstance(section.model, LayersModel) else section
+
+
+def published_id(recipe: Recipe, section: Any) -> str | None:
+    """The hub id under which a model's configuration is published, whole or with fewer layers; None if it is not."""
+    source = origin(recipe, section).model
+    return source.id if isinstance(source, HubModel) and source.id in PUBLISHED else None
 
 
 def _outline(
@@ -138,10 +154,10 @@ def _outline(
     config = config_of(recipe, section)
     role = "student" if section is recipe.student else "teacher"
     kind = recipe.task if role == "student" else section.model_kind(recipe.task, config)
-    published = is_published(section)
-    parameters = planned_parameters(kind, config) + (PUBLISHED[section.model.id].output_layer if published else 0)
+    id = published_id(recipe, section)
+    parameters = planned_parameters(kind, config) + (PUBLISHED[id].output_layer if id is not None else 0)
     precision, workers = resolve_precision(recipe.engine.precision), resolve_workers(recipe.engine.workers)
     memory = training_bytes(parameters, precision, recipe.engine.zero_stage, workers) if training else 4 * parameters
     return ModelOutline(
-        name, role, section, training, published, parameters, trainings, learns, asked, measured, memory, live
+        name, role, section, training, id is not None, parameters, trainings, learns, asked, measured, memory, live
     )

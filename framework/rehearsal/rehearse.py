@@ -19,8 +19,8 @@ from framework.readers.logits import logits_reader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.rehearsal.memory import PeakMemory, available_bytes
-from framework.rehearsal.outline import KnownData, ModelOutline, config_of
-from framework.rehearsal.standin import put_standin
+from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
+from framework.rehearsal.standin import published_tokenizer, put_standin
 from framework.run import prepare, produce
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
@@ -64,8 +64,8 @@ class Rehearsed:
 
 def obstacle(model: ModelOutline) -> str | None:
     """Why a model cannot be rehearsed here; None if it can."""
-    if isinstance(model.section.model, LayersModel):
-        return "made of a teacher's layers"
+    if isinstance(model.section.model, LayersModel) and not model.published:
+        return "made of the layers of a teacher without a published configuration"
     needed, there = _WHOLE * model.memory, available_bytes()
     if needed > _SHARE * there:
         return f"takes about {needed / 1e9:.1f} GB, of {there / 1e9:.1f} GB that are free"
@@ -78,8 +78,8 @@ def rehearse(
     """Train a model of the recipe for a few steps, in this process, and ask it a few questions; `folder` is for its
     files.
 
-    The questions are some of the recipe's, or generated where its data are not here. A model of the hub with a
-    published configuration is a stand-in with random weights. Raises ModelError for a model that cannot be built.
+    The questions are some of the recipe's, or generated where its data are not here. A model with a published
+    configuration is a stand-in with random weights. Raises ModelError for a model that cannot be built.
     """
     small = _small_recipe(recipe, model, data, folder)
     context, graph = prepare(small, progress=progress)
@@ -102,7 +102,10 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
     section = _short(model)
     if model.published:
         examples = load_data(Data.model_validate(small))["train"].examples
-        put_standin(model.section.model.id, _kind(recipe, model), examples, folder / "stand-in")
+        id = published_id(recipe, model.section)
+        assert id is not None
+        config, tokenizer = config_of(recipe, model.section), published_tokenizer(id)
+        put_standin(config, _kind(recipe, model), tokenizer, examples, folder / "stand-in")
         section |= {"model": {"kind": "folder", "path": str(folder / "stand-in")}, "tokenizer": {"kind": "pretrained"}}
     values = recipe.resolved()
     return recipe_from_values(

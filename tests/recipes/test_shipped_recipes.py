@@ -20,7 +20,9 @@ from framework.recipe import Recipe
 from framework.recipe_file import load_recipe
 from framework.run import prepare, produce
 from tests.forked import start
-from tests.standins import ROWS, SBERQUAD, TEACHER, fill_cache
+from tests.hub_cache import use_cache
+from tests.standin_datasets import ROWS, SBERQUAD
+from tests.standins import BEYOND, TEACHER, TEACHER_LAYERS, fill_cache
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "recipes"
@@ -32,7 +34,8 @@ PLANNED = [
     for name in ("mt5_base", "mt5_large", "rubert_large", "rugpt3_large", "ruroberta_large", "rut5_base", "rut5_large")
 ]
 SMALL_VOCABULARY = "sberquad/small_vocabulary.yaml"  # its student is made; trained, it is like any other
-RUN = [name for name in RECIPES if name not in (*PLANNED, SMALL_VOCABULARY)]
+FURTHER = [f"sberquad/{name}.yaml" for name in BEYOND]  # test_further_recipes.py runs what no other recipe does
+RUN = [name for name in RECIPES if name not in (*PLANNED, SMALL_VOCABULARY, *FURTHER)]
 FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
 TEACHER_ALONE = ["student=null", "losses=null", "baselines=null"]
 
@@ -326,10 +329,13 @@ def check_refusal(run: Run) -> None:
 def test_each_missing_repository_is_named(
     name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = load_recipe(FOLDER / name, [f"output={tmp_path}"])
-    sections = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
-    commands = {f"datasets--{SBERQUAD}": f"`hf download --repo-type dataset {SBERQUAD}`"}
-    commands |= {f"models--{section.model.id}": f"`hf download {section.model.id}`" for section in sections}
+    recipe = load_recipe(FOLDER / name, [f"output={tmp_path}", *TEACHER_LAYERS.get(Path(name).stem, [])])
+    sources: list[Any] = [recipe.data.source, *(extra.source for extra in recipe.data.extra.values())]
+    sections: list[Any] = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
+    models = [section.model for section in sections if section.model.kind == "hub"]
+    commands = {f"datasets--{source.id}": f"`hf download --repo-type dataset {source.id}`" for source in sources}
+    commands |= {f"models--{model.id}": f"`hf download {model.id}`" for model in models}
+    assert all(f"{command.strip('`')}\n" in (FOLDER / name).read_text() for command in commands.values())
     use_cache(tmp_path, monkeypatch)
     for missing, command in commands.items():
         (tmp_path / "hub").mkdir()
@@ -340,11 +346,3 @@ def test_each_missing_repository_is_named(
             prepare(recipe)
         assert str(tmp_path / "hub") in str(caught.value)
         shutil.rmtree(tmp_path / "hub")
-
-
-def use_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process use the cache in `home`, with the hub out of reach."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.hub import Hub, hub_languages
+from framework.data.hub import Hub, hub_languages, wanted_files
 from framework.errors import DataError
 from framework.progress import SILENT
 
@@ -74,6 +74,24 @@ def test_a_cached_dataset_is_read_without_the_hub(cache: Path) -> None:
     assert [row.context for row in readers["train"]()] == ["Текст train-0", "Текст train-1"]
     assert [row.id for row in readers["validation"]()] == ["2"]
     assert sorted(cache.rglob("*")) == before
+
+
+def test_questions_are_chosen_by_the_beginning_of_their_ids(cache: Path) -> None:
+    put(cache, "somebody/quad")
+    assert [row.id for row in Hub(id="somebody/quad", id_prefix="1").readers(SILENT)["train"]()] == ["1"]
+    with pytest.raises(DataError, match="begins with 'russian-'; they are like '2'"):
+        Hub(id="somebody/quad", id_prefix="russian-").readers(SILENT)["validation"]()
+
+
+def test_of_a_configuration_only_its_files_are_wanted(cache: Path) -> None:
+    every = ["*.parquet", "*.jsonl", "*.json", "README.md"]
+    folder = put(cache, "somebody/quad")
+    assert wanted_files(folder, "sberquad") == ["README.md", "sberquad/train-*", "sberquad/validation-*"]
+    assert wanted_files(folder, "other") == every
+    (folder / "README.md").write_text("---\nconfigs: [nothing]\n---\n")
+    assert wanted_files(folder, "sberquad") == every
+    (folder / "README.md").unlink()
+    assert wanted_files(folder, "sberquad") == every
 
 
 def test_a_dataset_without_a_card_is_sorted_by_file_names(cache: Path) -> None:

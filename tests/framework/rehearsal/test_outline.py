@@ -6,13 +6,17 @@ import pytest
 from huggingface_hub import constants
 
 from framework.errors import MissingDataError, MissingModelError
+from framework.models.section import LayersModel
 from framework.paper.published import PUBLISHED
 from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
 from framework.rehearsal.outline import ModelOutline, known_data, outline
-from tests.standins import RUSSIAN_STUDENT
+from tests.standins import DEEP_STUDENT, RUSSIAN_STUDENT, TINY_STUDENT
 
 FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"
+# As their authors count them.
+SIZES = {row.model: row.parameters * 1e6 for row in TABLE}
+SIZES |= {RUSSIAN_STUDENT: 135.4e6, DEEP_STUDENT: 117e6, TINY_STUDENT: 29.4e6}
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 
 
@@ -34,12 +38,15 @@ def test_its_models_have_their_published_sizes(name: str) -> None:
     recipe = load_recipe(FOLDER / name)
     models = outlined(name)
     assert list(models) == [*recipe.teachers, *(["student"] if recipe.student else [])]
-    paper = {row.model: row.parameters * 1e6 for row in TABLE} | {RUSSIAN_STUDENT: 135.4e6}
     for model in models.values():
-        id = model.section.model.id
+        source = model.section.model
         assert model.published
-        assert model.parameters - PUBLISHED[id].output_layer == pytest.approx(paper[id], rel=0.02)
         assert model.memory == 16 * model.parameters
+        if isinstance(source, LayersModel):  # of 12, each of 7.1M
+            less = (12 - len(source.layers)) * 7.1e6
+            assert model.parameters == pytest.approx(models[source.teacher].parameters - less, rel=0.01)
+        else:
+            assert model.parameters - PUBLISHED[source.id].output_layer == pytest.approx(SIZES[source.id], rel=0.02)
 
 
 def test_questions_are_counted_by_what_they_are_for() -> None:
@@ -65,8 +72,16 @@ def test_live_teachers_weigh_too() -> None:
 def test_layers_of_a_teacher_are_outlined_too() -> None:
     model = "student.model={kind: layers, teacher: rubert-base, layers: [0, 11]}"
     models = outlined("single_teacher.yaml", model)
-    assert not models["student"].published
     assert 92e6 < models["student"].parameters < models["rubert-base"].parameters
+
+
+def test_questions_of_other_datasets_are_counted_too() -> None:
+    models = outlined("more_questions.yaml")
+    more = 6_490 + 812 + 1_190
+    assert (models["rubert-base"].learns, models["rubert-base"].asked) == (45_328, 45_328 + more)
+    assert models["student"].learns == 45_328 + more
+    with pytest.raises(MissingDataError):  # how many questions are Finnish is not known here
+        outlined("more_questions.yaml", "data.extra.tydiqa.source.id_prefix=finnish-")
 
 
 def test_what_is_neither_here_nor_published_is_missing() -> None:

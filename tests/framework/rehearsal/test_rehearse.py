@@ -20,7 +20,7 @@ from tests.tiny import tiny_values
 SIZES = {"train": 45_328, "dev": 5_036}
 NOT_HERE = KnownData(SIZES, None)
 TINY = {
-    "bert": {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
+    "bert": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32},
     "t5": {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 4},
     "gpt2": {"n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 512},
     "distilbert": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 32},
@@ -94,10 +94,29 @@ def test_models_that_do_not_fit_are_only_planned(tmp_path: Path) -> None:
     (teacher, _) = outline(made, SIZES)
     larger = {**vars(teacher), "memory": float(available_bytes())}
     assert "GB that are free" in str(obstacle(ModelOutline(**larger)))
-    layers = {"kind": "layers", "teacher": "teacher", "layers": [0]}
-    values = made.resolved()
-    values["student"] |= {"model": layers}
-    assert obstacle(outline(recipe_from_values(values, "here"), SIZES)[-1]) == "made of a teacher's layers"
+
+
+def made_of_layers(output: Path, **teacher: Any) -> Recipe:
+    values = recipe(output, "bert").resolved()
+    values["teachers"]["teacher"] |= teacher
+    values["student"] |= {"model": {"kind": "layers", "teacher": "teacher", "layers": [0]}, "trim": None}
+    return recipe_from_values(values, "here")
+
+
+def test_a_student_made_of_a_published_teachers_layers_is_trained_too(tmp_path: Path) -> None:
+    made = made_of_layers(tmp_path / "runs")
+    model = outline(made, SIZES)[-1]
+    assert obstacle(model) is None
+    assert rehearse(made, model, NOT_HERE, tmp_path / "rehearsal").step > 0
+    (first,) = (tmp_path / "rehearsal" / "store").glob("initial/*/model/config.json")
+    config = json.loads(first.read_text())
+    assert (config["model_type"], config["num_hidden_layers"], config["vocab_size"]) == ("bert", 1, 1500)
+
+
+def test_one_of_a_teacher_that_nobody_published_is_only_planned(tmp_path: Path) -> None:
+    config = {"kind": "config", "architecture": "bert", "config": TINY["bert"]}
+    made = made_of_layers(tmp_path, model=config, tokenizer={"kind": "wordpiece", "vocab_size": 500})
+    assert "without a published configuration" in str(obstacle(outline(made, SIZES)[-1]))
 
 
 def test_the_peak_of_memory_is_seen_though_it_is_gone() -> None:

@@ -1,0 +1,104 @@
+"""Small stand-ins for the datasets that shipped recipes name, laid out as the hub's own cache.
+
+Ids, file names and columns are those of the hub; the texts are generated.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from framework.data.example import Example
+from framework.data.load import load_data
+from framework.data.section import Data
+from tests.hub_cache import Repository
+
+SBERQUAD = "kuznetsoffandrey/sberquad"
+XQUAD = "google/xquad"
+TYDIQA = "google-research-datasets/tydiqa"
+ROWS = {"train": 48, "validation": 16, "test": 8}
+
+
+def fill_datasets(home: Path) -> None:
+    """Put the datasets alone into the cache of a Hugging Face home folder."""
+    splits = _paragraphs()
+    put_sberquad(home, splits)
+    put_xquad(home, splits["test"])
+    put_tydiqa(home, splits["test"])
+
+
+def training_texts() -> list[str]:
+    """The texts of SberQuAD's stand-in, from which tokenizers learn."""
+    return [text for example in _paragraphs()["train"] for text in (example.context, example.question)]
+
+
+def put_sberquad(home: Path, splits: dict[str, list[Example]]) -> None:
+    """SberQuAD's columns and files. One training answer stands beside its place; the test answers are blank."""
+    with Repository(home, "dataset", SBERQUAD) as files:
+        files["README.md"] = _card("sberquad", "sberquad", list(splits))
+        for number, (split, examples) in enumerate(splits.items()):
+            rows = [_row(1000 * number + place, example, split) for place, example in enumerate(examples)]
+            if split == "train":
+                rows[0]["answers"]["answer_start"] = [rows[0]["answers"]["answer_start"][0] + 1]
+            files[f"sberquad/{split}-00000-of-00001.parquet"] = _parquet(rows)
+
+
+def put_xquad(home: Path, examples: list[Example]) -> None:
+    """XQuAD's columns and files, of its Russian part alone."""
+    with Repository(home, "dataset", XQUAD) as files:
+        files["README.md"] = _card("xquad.ru", "xquad.ru", ["validation"])
+        rows = [_row(f"{place:024x}", example, "validation") for place, example in enumerate(examples)]
+        files["xquad.ru/validation-00000-of-00001.parquet"] = _parquet(rows, title=False)
+
+
+def put_tydiqa(home: Path, examples: list[Example]) -> None:
+    """TyDi QA's columns and files, of its questions with a gold passage; every second one is Russian."""
+    with Repository(home, "dataset", TYDIQA) as files:
+        files["README.md"] = _card("secondary_task", "secondary_task", ["train", "validation"])
+        for split in ("train", "validation"):
+            ids = [f"{('russian', 'finnish')[place % 2]}-{place:019}-{split}" for place in range(len(examples))]
+            rows = [_row(id, example, split) for id, example in zip(ids, examples, strict=True)]
+            files[f"secondary_task/{split}-00000-of-00001.parquet"] = _parquet(rows)
+
+
+@cache
+def _paragraphs() -> dict[str, list[Example]]:
+    """Generated questions; every fourth is about a paragraph that needs several windows of 384 tokens."""
+    short = _generate({"persons": 1, "facts": 4}, {split: rows * 3 // 4 for split, rows in ROWS.items()})
+    long = _generate({"persons": 4, "facts": 10, "fillers": 3}, {split: rows // 4 for split, rows in ROWS.items()})
+    return {split: short[split] + long[split] for split in ROWS}
+
+
+def _generate(difficulty: dict[str, int], rows: dict[str, int]) -> dict[str, list[Example]]:
+    section = {"source": {"kind": "synthetic", "examples": rows, **difficulty}, "splits": {name: name for name in rows}}
+    return {name: split.examples for name, split in load_data(Data.model_validate(section)).items()}
+
+
+def _card(config: str, folder: str, splits: list[str]) -> bytes:
+    """A dataset's card that names the files of its only configuration."""
+    files = "".join(f"  - split: {split}\n    path: {folder}/{split}-*\n" for split in splits)
+    info = f"dataset_info:\n  config_name: {config}\n"
+    return f"---\n{info}configs:\n- config_name: {config}\n  data_files:\n{files}  default: true\n---\n".encode()
+
+
+def _row(id: int | str, example: Example, split: str) -> dict[str, Any]:
+    answers = [(answer.text, answer.start) for answer in example.answers or ()] if split != "test" else [("", -1)]
+    texts, starts = zip(*answers, strict=True)
+    return {
+        "id": id,
+        "title": "SberChallenge",
+        "context": example.context,
+        "question": example.question,
+        "answers": {"text": list(texts), "answer_start": list(starts)},
+    }
+
+
+def _parquet(rows: list[dict[str, Any]], title: bool = True) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    answers = pa.struct({"text": pa.list_(pa.string()), "answer_start": pa.list_(pa.int32())})
+    texts = {name: pa.string() for name in (*(["title"] if title else []), "context", "question")}
+    id = pa.int32() if isinstance(rows[0]["id"], int) else pa.string()
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema({"id": id, **texts, "answers": answers})), buffer)
+    return bytes(buffer.getvalue())
