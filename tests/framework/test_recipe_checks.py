@@ -73,6 +73,12 @@ def recipe(**changes: Any) -> Recipe:
         ({"teachers__a__temperature": 0.0}, "temperature is 0; expected at least 0.01, or 'calibrated'"),
         ({"teachers__a__temperature": "calibrate"}, r"teachers\.a\.temperature: input should be 'calibrated'"),
         ({"teachers__a__temperature": float("inf")}, r"teachers\.a\.temperature: input should be a finite number"),
+        (
+            {"losses": {"kl": {"weight": -1.0}}},
+            r"^here: losses\.kl\.weight: .*greater than or equal to 0 \(found -1\.0\)$",
+        ),
+        ({"losses": {"kl": {"weight": {"stat": 1.0}}}}, r"^here: losses\.kl\.weight\.stat: unknown key .* 'start'\?"),
+        ({"losses": {"kl": {"weight": {"start": 1.0}}}}, r"^here: losses\.kl\.weight\.end is missing; add it$"),
         ({"signals__mode": "precomputed", "signals__ahead": 8}, r"signals: `ahead` is for teachers that stream"),
     ],
     ids=str,
