@@ -72,7 +72,7 @@ class Loss(Protocol):
 
 
 def weight_at(weight: float | Linear, progress: float) -> float:
-    """The weight at `progress`, 0 at the first step and 1 at the last."""
+    """The weight at `progress`, 0 at the first step and 1 after the last."""
     if isinstance(weight, Linear):
         return weight.start + (weight.end - weight.start) * progress
     return weight
