@@ -159,6 +159,8 @@ def report(
 
     if html and (paper or as_json or markdown):
         raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
+    if as_json and markdown:
+        raise UserError("--json and --markdown print the same in two forms; drop one of them")
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:
