@@ -240,7 +240,7 @@ def resume(run: Path) -> None:
     from framework.search.log import SEARCH
     from launch.run import run_recipe
 
-    overrides = [f"output={json.dumps(str(run.absolute().parent))}"]
+    overrides = [f"output={json.dumps(str(run.absolute().parent), ensure_ascii=False)}"]
     if (run / SEARCH).exists():
         search_recipe(recipe, overrides)
     else:
