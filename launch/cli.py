@@ -86,7 +86,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 @app.command()
 def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
-    """Try a recipe's models with random weights on a few generated questions, and estimate time, memory and disk."""
+    """Try a recipe's models out on a few questions, those of the hub with random weights, and estimate time, memory, disk."""
     from launch.run import run_recipe
 
     run_recipe(recipe, [*(overrides or []), "rehearse=true"])
