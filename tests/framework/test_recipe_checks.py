@@ -70,6 +70,10 @@ def recipe(**changes: Any) -> Recipe:
             | {"teachers__a__tokenizer": None, "teachers__a__crossfit": 2},
             "`crossfit` fine-tunes the teacher on folds, and this one is taken as it is",
         ),
+        (
+            {"task": {"kind": "extractive_qa", "null_threshold": 1.0}},
+            r"task\.null_threshold is for unanswerable questions: set data\.unanswerable: true, or drop it",
+        ),
         ({"teachers__a__temperature": 0.0}, "temperature is 0; expected at least 0.01, or 'calibrated'"),
         ({"teachers__a__temperature": "calibrate"}, r"teachers\.a\.temperature: input should be 'calibrated'"),
         ({"teachers__a__temperature": float("inf")}, r"teachers\.a\.temperature: input should be a finite number"),
