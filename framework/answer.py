@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
-from framework.errors import DataError
+from framework.errors import DataError, ModelError, first_line
 from framework.files import read_json, write_json
 from framework.readers.base import Reader, Reading
 from framework.readers.logits import logits_reader
@@ -66,16 +66,26 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 
 def load_answerer(folder: Path) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings. Raises ModelError."""
-    path = folder / _SETTINGS
-    settings = read_json(path) if path.exists() else {}
-    reading = Reading(
-        task=ExtractiveQA.model_validate(settings.get("task", {})),
-        windows=WindowSettings.model_validate(settings.get("windows", {})),
-        unanswerable=bool(settings.get("unanswerable", False)),
-        batch_size=32,
-        precision="fp32",
-    )
-    if settings.get("teacher") is None:
-        return Answerer(logits_reader(folder, reading), reading)
-    teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
-    return Answerer(teacher.reader(folder, reading), reading)
+    reading, teacher = _read_settings(folder / _SETTINGS)
+    reader = logits_reader(folder, reading) if teacher is None else teacher.reader(folder, reading)
+    return Answerer(reader, reading)
+
+
+def _read_settings(path: Path) -> tuple[Reading, Teacher | None]:
+    """What `save_settings` has noted, or the defaults where it has not. Raises ModelError."""
+    try:
+        settings = read_json(path) if path.exists() else {}
+        reading = Reading(
+            task=ExtractiveQA.model_validate(settings.get("task", {})),
+            windows=WindowSettings.model_validate(settings.get("windows", {})),
+            unanswerable=bool(settings.get("unanswerable", False)),
+            batch_size=32,
+            precision="fp32",
+        )
+        if settings.get("teacher") is None:
+            return reading, None
+        teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
+    except (ValueError, AttributeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else first_line(error)
+        raise ModelError(f"{path} does not say how its model reads, as distil writes it: {reason}") from None
+    return reading, teacher

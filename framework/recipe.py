@@ -15,7 +15,13 @@ from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
-from framework.recipe_checks import ensemble_problems, split_problems, student_problems, teacher_problems
+from framework.recipe_checks import (
+    ensemble_problems,
+    split_problems,
+    student_problems,
+    task_problems,
+    teacher_problems,
+)
 from framework.search.problems import search_problems
 from framework.search.section import Search
 from framework.signals.section import Signals
@@ -68,7 +74,14 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        checks = (teacher_problems, ensemble_problems, student_problems, live_problems, split_problems)
+        checks = (
+            teacher_problems,
+            ensemble_problems,
+            student_problems,
+            live_problems,
+            task_problems,
+            split_problems,
+        )
         problems = [problem for check in checks for problem in check(self)]
         # A value is only blamed for what is wrong with it once nothing else is.
         problems = problems or search_problems(self)

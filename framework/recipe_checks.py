@@ -8,6 +8,7 @@ from framework.ensembles.weighted import Weighted
 from framework.losses.hard_label import HardLabel
 from framework.models.section import LayersModel
 from framework.students.section import Student
+from framework.tasks.extractive_qa import ExtractiveQA
 
 if TYPE_CHECKING:
     from framework.recipe import Recipe
@@ -94,6 +95,14 @@ def _baseline_problems(recipe: "Recipe", student: Student) -> list[str]:
     if len(set(student.unlabelled)) < len(student.unlabelled) or student.split in student.unlabelled:
         problems.append("student.unlabelled names a split twice, or the one that the student is trained on anyway")
     return problems
+
+
+def task_problems(recipe: "Recipe") -> list[str]:
+    """A threshold is for questions that may have no answer."""
+    task = recipe.task
+    if isinstance(task, ExtractiveQA) and task.null_threshold != 0.0 and not recipe.data.unanswerable:
+        return ["task.null_threshold is for unanswerable questions: set data.unanswerable: true, or drop it"]
+    return []
 
 
 def split_problems(recipe: "Recipe") -> list[str]:

@@ -92,7 +92,7 @@ def _validated(values: dict[str, Any], where: Any) -> Recipe:
 
 
 def _worded(details: ErrorDetails, values: dict[str, Any], where: Any) -> str:
-    place = _place(details["loc"], values)
+    place = _place(details["loc"], values, details["type"] == "missing")
     if details["type"] == "unknown_key":
         place = [*place, details["ctx"]["key"]]
     dotted = ".".join(str(part) for part in place)
@@ -104,15 +104,16 @@ def _worded(details: ErrorDetails, values: dict[str, Any], where: Any) -> str:
     return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
 
 
-def _place(loc: tuple[Any, ...], values: Any) -> list[str | int]:
-    """The parts of pydantic's location that are keys of the recipe, without the names of union members."""
+def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
+    """The parts of pydantic's location that are keys of the recipe, or of which the last is `missing` there, without the
+    names of union members."""
     place: list[str | int] = []
     for number, part in enumerate(loc):
         if (isinstance(values, dict) and part in values) or (
             isinstance(values, list) and isinstance(part, int) and part < len(values)
         ):
             values = values[part]
-        elif number < len(loc) - 1 or not isinstance(values, dict):
+        elif number < len(loc) - 1 or not missing:
             continue
         place.append(part)
     return place

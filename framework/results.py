@@ -22,6 +22,7 @@ class Results:
         recipe = context.recipe
         self.folder = recipe.run_folder
         self._graph = graph
+        self._split = recipe.evaluation.split  # by which another recipe that made the result may not have called it
         self._evaluations = {model.name: model.evaluation.digest for model in graph.models}
         if graph.ensemble is not None:
             self._evaluations["ensemble"] = graph.ensemble.digest
@@ -84,7 +85,7 @@ class Results:
         if "weights" in facts:
             record["weights"] = facts["weights"]
         record["evaluation"] = {
-            "split": measured["split"],
+            "split": self._split,
             "examples": measured["examples"],
             **({"unlocated": measured["unlocated"]} if "unlocated" in measured else {}),
             **_one_name(measured["metrics"]),

@@ -109,7 +109,7 @@ def produce(context: Context, stage: Stage) -> Artifact:
 def _make(context: Context, stage: Stage, place: str) -> Artifact:
     done = context.store.find(stage.kind, stage.inputs)
     context.progress.say(f"[{place}] {stage.title}{': done already' if done else ''}")
-    made = done or produce(context, stage)
+    made = produce(context, stage)
     context.store.bring(made.folder)
     return made
 

@@ -60,7 +60,8 @@ def _copy(files: list[Path], to: Path) -> dict[str, Any]:
     target.mkdir(exist_ok=True)
     for file in files:
         try:
-            os.link(file, target / file.name)
+            # The file itself: the hub's cache holds links, which lead nowhere from another folder.
+            os.link(file.resolve(), target / file.name)
         except OSError:  # another disk, or there already
             shutil.copyfile(file, target / file.name)
     return {"bytes": sum(file.stat().st_size for file in files)}

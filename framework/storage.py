@@ -24,6 +24,11 @@ class Storage:
 
     uri: str
 
+    def uri_of(self, name: str) -> str:
+        """The URI of a file or folder, for others; what follows a question mark says how to come there."""
+        place, mark, options = self.uri.partition("?")
+        return f"{place.rstrip('/')}/{name}{mark}{options}"
+
     def check(self) -> None:
         """Write and remove a small file, so that what is wrong shows itself at once."""
         self._call(lambda files, root: _write(files, f"{root}/.writable", b""))

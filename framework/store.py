@@ -67,6 +67,7 @@ class Store:
         """
         found = self.find(kind, inputs)
         if found is not None:
+            self._share(found.folder)
             return found
         folder = self.folder(kind, inputs)
         make_folder(folder)
@@ -117,6 +118,11 @@ class Store:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if self.storage is not None:
             self.storage.remove(self._name(path))
+
+    def _share(self, folder: Path) -> None:
+        """Copy a finished result to the storage that is here alone: made without a storage, or not copied for an error."""
+        if self.storage is not None and (folder / _MANIFEST).exists() and not self._in_storage(folder):
+            self.push(folder, last=_MANIFEST)
 
     def _manifest(self, folder: Path) -> bytes | None:
         path = folder / _MANIFEST

@@ -86,7 +86,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 @app.command()
 def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
-    """Try a recipe's models with random weights on a few generated questions, and estimate time, memory and disk."""
+    """Try a recipe's models out on a few questions, those of the hub with random weights, and estimate time, memory, disk."""
     from launch.run import run_recipe
 
     run_recipe(recipe, [*(overrides or []), "rehearse=true"])
@@ -159,6 +159,8 @@ def report(
 
     if html and (paper or as_json or markdown):
         raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
+    if as_json and markdown:
+        raise UserError("--json and --markdown print the same in two forms; drop one of them")
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:

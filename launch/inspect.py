@@ -94,6 +94,11 @@ def results_of(run: Path) -> dict[str, Any]:
     try:
         return read_results(run)
     except (FileNotFoundError, NotADirectoryError):
+        if (run / SEARCH).is_file():
+            raise OutputError(
+                f"{run} is a search and no run: `distil report --html {run}` makes a page of it, and `distil best {run}` prints "
+                "the recipe of its best trial"
+            ) from None
         near = sorted(str(path.parent) for path in Path("runs").glob("*/results.json"))
         hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None

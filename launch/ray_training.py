@@ -93,7 +93,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
 
 def ray_storage(store: Store, folder: Path) -> str:
     """Where Ray keeps files of its own for work whose result goes to `folder`."""
-    return str(folder / "ray") if store.storage is None else f"{store.storage.uri}/ray/{folder.name}"
+    return str(folder / "ray") if store.storage is None else store.storage.uri_of(f"ray/{folder.name}")
 
 
 def _check_resources(workers: int, gpu: bool) -> None:

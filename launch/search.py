@@ -171,7 +171,7 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
         ),
         run_config=RunConfig(
             name="tune",
-            storage_path=str(log.folder) if store.storage is None else f"{store.storage.uri}/{_tune_folder(log)}",
+            storage_path=str(log.folder) if store.storage is None else store.storage.uri_of(_tune_folder(log)),
             callbacks=[Listener(trials)],
             failure_config=FailureConfig(max_failures=log.recipe.engine.worker_failures),
             verbose=0,
@@ -240,7 +240,7 @@ def resume(run: Path) -> None:
     from framework.search.log import SEARCH
     from launch.run import run_recipe
 
-    overrides = [f"output={json.dumps(str(run.absolute().parent))}"]
+    overrides = [f"output={json.dumps(str(run.absolute().parent), ensure_ascii=False)}"]
     if (run / SEARCH).exists():
         search_recipe(recipe, overrides)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from framework.errors import TrackingError
+from framework.errors import TrackingError, first_line
 from tracking.destination import Destination
 
 REQUEST_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -98,8 +98,7 @@ def readable_errors(destination: Destination, failure: str = "did not take the r
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         cause = _root(error)
         kind = "does not answer" if _is_unreachable(cause) else failure
-        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise TrackingError(f"tracking at {destination.shown} {kind} ({reason[:300]})") from error
+        raise TrackingError(f"tracking at {destination.shown} {kind} ({first_line(cause)})") from error
 
 
 def _root(error: BaseException) -> BaseException:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from framework.config import Section
 from framework.data.row import Readers, Row, parse_row
 from framework.data.squad_json import squad_rows
-from framework.errors import DataError
+from framework.errors import DataError, first_line
 from framework.progress import Progress
 
 
@@ -92,7 +92,7 @@ def _read_parquet(path: Path) -> list[Row]:
             known = [name for name in ("id", "context", "question", "answers", "is_impossible") if name in names]
             records = file.read(columns=known).to_pylist()
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path}: not a readable parquet file: {_first_line(error)}") from None
+        raise DataError(f"{path}: not a readable parquet file: {first_line(error)}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: a column holds text that is not UTF-8: {error.reason}") from None
     return [parse_row(record, f"{path}: row[{index}]") for index, record in enumerate(records)]
@@ -133,7 +133,3 @@ def _outline(document: Any) -> str:
     if isinstance(document, dict):
         return "an object with the keys " + (", ".join(list(document)[:10]) or "(none)")
     return type(document).__name__
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

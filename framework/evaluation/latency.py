@@ -1,8 +1,7 @@
 """How long one question takes, asked alone."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from framework.data.example import Example
+from framework.device import cpu_threads
 
 _Name = TypeVar("_Name", bound=Hashable)
 
@@ -45,7 +45,7 @@ def measure_side_by_side(
     if not examples:
         raise ValueError("there is no question to time; expected at least one example")
     milliseconds: dict[_Name, list[float]] = {name: [] for name in answers}
-    with _torch_threads(threads):
+    with cpu_threads(threads):
         for answer in answers.values():
             for example in islice(cycle(examples), warmup):
                 answer(example)
@@ -73,15 +73,3 @@ def _wait_for_gpu() -> None:
 
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.synchronize()
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

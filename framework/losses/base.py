@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from framework.config import Section
 
@@ -18,7 +18,16 @@ class Linear(Section):
     end: float = Field(ge=0)
 
 
-Weight = Annotated[float | Linear, Field(description="A constant, or {start, end}: linear over the training.")]
+def _form(value: Any) -> str:
+    return "linear" if isinstance(value, dict | Linear) else "constant"
+
+
+# Told apart beforehand, so that an error speaks of the form that was meant.
+Weight = Annotated[
+    Annotated[float, Field(ge=0), Tag("constant")] | Annotated[Linear, Tag("linear")],
+    Discriminator(_form),
+    Field(description="A constant, or {start, end}: linear over the training."),
+]
 Temperature = Annotated[float, Field(ge=0.01, description="Divides the logits of teacher and student.")]
 
 
@@ -63,7 +72,7 @@ class Loss(Protocol):
 
 
 def weight_at(weight: float | Linear, progress: float) -> float:
-    """The weight at `progress`, 0 at the first step and 1 at the last."""
+    """The weight at `progress`, 0 at the first step and 1 after the last."""
     if isinstance(weight, Linear):
         return weight.start + (weight.end - weight.start) * progress
     return weight

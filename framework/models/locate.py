@@ -27,7 +27,7 @@ def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
 
 def locate_tokenizer(id_or_path: str, revision: str | None) -> Path:
     """The folder with a tokenizer's files. Raises ModelError where they cannot be had."""
-    if Path(id_or_path).is_dir():
+    if Path(id_or_path).expanduser().is_dir():
         return _local(id_or_path)
     return _from_hub(id_or_path, revision or "main", _SMALL_FILES)
 

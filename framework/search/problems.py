@@ -14,11 +14,13 @@ _FIXED = {
     "name": "all trials belong to one search",
     "description": "it changes nothing",
     "output": "all trials share one store",
+    "storage": "all trials share one store",
     "rehearse": "it is no part of a trial",
     "tracking": "all trials belong to one search",
     "search": "a search does not vary itself",
     "baselines": "trials train no baselines",
     "evaluation": "trials could not be compared",
+    "signals.mode": "a search collects signals once, before its trials",
     "seed": "set `search.seeds`, or draw `student.seed`",
     "engine.workers": "all trials have the same number",
 }

@@ -49,3 +49,12 @@ def test_every_pass_of_a_teacher_is_an_entry(tmp_path: Path) -> None:
     settings = model_of(results, "student")["settings"]
     assert (settings["teachers"], settings["ensemble.rule"]) == ("a, b, c", "mean")
     assert model_of(results, "ensemble")["settings"] == {"rule": "mean"}
+
+
+def test_results_call_a_split_as_their_own_recipe_does(tmp_path: Path) -> None:
+    """Also where another one has measured the models before."""
+    alone = {"teachers__b": None, "teachers__c": None, "ensemble": None, "student": None, "losses": None}
+    for name in ("dev", "test"):
+        splits = {"train": "train", name: "validation"}
+        results, _ = watched_run(several_values(tmp_path, data__splits=splits, evaluation__split=name, **alone))
+        assert model_of(results, "a")["evaluation"]["split"] == name

@@ -37,3 +37,15 @@ def test_folders_that_recipes_name_are_found_on_another_machine(tmp_path: Path) 
     assert found["student"]["tokenizer"]["id"].startswith(str(there.root))
     drawn = with_sources({"student.model.path": student}, kept, there)
     assert (Path(drawn["student.model.path"]) / "config.json").read_text() == '{"name": "student"}'
+
+
+def test_files_that_are_links_as_those_of_the_hubs_cache_are_kept_whole(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "config").write_text("{}")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").symlink_to("../blobs/config")
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+    recipe = {"model": {"kind": "folder", "path": str(tmp_path / "model")}}
+    found = with_sources(recipe, keep_sources([recipe], here), there)
+    assert (Path(found["model"]["path"]) / "config.json").read_text() == "{}"

@@ -41,6 +41,18 @@ def test_files_and_folders_come_back_as_they_were(storage: Storage, tmp_path: Pa
     assert (target / "b.txt").read_text() == "another"
 
 
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("s3://bucket/distil", "s3://bucket/distil/ray/run"),
+        ("s3://bucket/distil/?region=ru-1", "s3://bucket/distil/ray/run?region=ru-1"),
+        ("file:///mnt/shared", "file:///mnt/shared/ray/run"),
+    ],
+)
+def test_options_of_a_uri_follow_the_place(uri: str, place: str) -> None:
+    assert Storage(uri).uri_of("ray/run") == place
+
+
 def test_what_came_from_a_storage_is_not_sent_back(tmp_path: Path) -> None:
     storage, shared = Storage(f"file://{tmp_path}/shared"), tmp_path / "shared" / "place"
     names = ("same", "longer", "later", "last")

@@ -82,6 +82,17 @@ def test_machines_that_share_no_folder_share_results_by_a_storage(tmp_path: Path
     assert there.find("models", {"seed": 2}) is None
 
 
+def test_a_result_that_was_made_without_the_storage_is_copied_there_when_it_is_needed(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    made = Store(tmp_path / "here").produce("models", {}, lambda folder: {"found": 7})
+    there = Store(tmp_path / "there", storage)
+    assert there.find("models", {}) is None
+    Store(tmp_path / "here", storage).produce("models", {}, lambda folder: {})
+    found = there.find("models", {})
+    assert found is not None
+    assert found.facts == made.facts
+
+
 def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None:
     storage = Storage(f"file://{tmp_path}/shared")
     here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)

@@ -74,6 +74,12 @@ def test_plan_counts_live_teachers(recipe: Path) -> None:
     assert [line.split()[1] for line in rows if "GB with teacher" in line] == ["student"]
 
 
+def test_plan_counts_the_steps_on_unlabelled_questions(recipe: Path) -> None:
+    rows = distil("plan", str(recipe), "data.splits.more=train[:48]", "student.unlabelled=[more]").splitlines()
+    steps = {line.split()[1]: line.split("│")[4].strip() for line in rows if "│" in line and "≥" in line}
+    assert steps == {"teacher": "≥ 12", "student_no_distillation": "≥ 18", "student": "≥ 18"}
+
+
 def test_plan_knows_what_is_done_and_how_large_models_are(recipe: Path, finished: Path) -> None:
     output = distil("plan", str(recipe))
     assert output.count(" done ") == 11
@@ -137,6 +143,7 @@ def test_report_as_a_page(finished: Path, tmp_path: Path) -> None:
     assert "The questions cannot be shown" not in page
     for arguments, message in (
         (["--html", "--json"], "--html writes a page of its own"),
+        (["--json", "--markdown"], "in two forms; drop one of them"),
         (["--to", str(tmp_path / "other.html")], "add --html, or drop --to"),
         (["--html", "--to", str(tmp_path)], "name another file"),
     ):

@@ -10,6 +10,7 @@ import pytest
 from transformers import BertConfig
 
 from framework.errors import ModelError
+from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
 from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
 from tests.tokenizing import KINDS, tokenizer
@@ -91,3 +92,9 @@ def test_a_tokenizer_larger_than_the_model_is_refused() -> None:
 def test_a_folder_without_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no usable tokenizer"):
         load_tokenizer(tmp_path)
+
+
+def test_a_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    assert locate_tokenizer("~/mine", None) == tmp_path / "mine"

@@ -88,6 +88,8 @@ def test_a_search_has_a_folder_of_its_own_whatever_its_budget() -> None:
         ({"student.lr.x": choice(1, 2)}, "student.lr is 0.001, not a section"),
         ({"student.split": choice("train", "tran")}, "student.split = 'tran': .*no split"),
         ({"output": choice("a", "b")}, "output cannot be varied"),
+        ({"storage": choice("file:///a", "file:///b")}, "storage cannot be varied: all trials share one store"),
+        ({"signals.mode": choice("auto", "streamed")}, "signals.mode cannot be varied: a search collects signals once"),
         ({"evaluation.split": choice("train", "dev")}, "evaluation.split cannot be varied"),
         ({"engine": choice({"workers": 1}, {"workers": 2})}, "engine cannot be varied"),
         ({"student": choice({}, {"lr": 1}), **LR}, "'student.lr' lies inside 'student'"),
