@@ -58,5 +58,6 @@ class ExportError(DistilError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without what follows on further lines."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """What an error says, without what follows on further lines, but for one that a colon announces."""
+    first, *rest = str(error).strip().splitlines() or [type(error).__name__]
+    return (f"{first} {rest[0].strip()}" if rest and first.endswith(":") else first)[:300]
