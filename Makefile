@@ -41,6 +41,7 @@ bench: $(READY)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/export_speed.py
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_tokenizers.py $(FILE))
+	$(if $(FILE),OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/real_export.py $(FILE))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
