@@ -67,6 +67,10 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 def load_answerer(folder: Path) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings. Raises ModelError."""
     reading, teacher = _read_settings(folder / _SETTINGS)
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"no *.safetensors in {folder}; expected a model as save_pretrained leaves it, and weights as a pickle are not read"
+        )
     reader = logits_reader(folder, reading) if teacher is None else teacher.reader(folder, reading)
     return Answerer(reader, reading)
 

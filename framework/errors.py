@@ -4,6 +4,10 @@ Every message says what was found, what was expected and what to do. All of them
 survive pickling on their way out of a worker process.
 """
 
+import errno
+
+_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
+
 
 class DistilError(Exception):
     """A failure with a message for people; the command line prints it without a traceback."""
@@ -58,5 +62,11 @@ class ExportError(DistilError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without what follows on further lines."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """What an error says, without what follows on further lines, but for one that a colon announces."""
+    first, *rest = str(error).strip().splitlines() or [type(error).__name__]
+    return (f"{first} {rest[0].strip()}" if rest and first.endswith(":") else first)[:300]
+
+
+def is_of_this_machine(error: BaseException) -> bool:
+    """Whether its disk or its rights are to blame, and not whoever was asked for something."""
+    return isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE

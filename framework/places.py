@@ -36,4 +36,6 @@ def drop_at(values: dict[str, Any], place: str) -> bool:
             raise NoPlace(".".join(keys[: depth + 1]), inner)
         section[key] = dict(inner)  # a copy, as in set_at
         section = section[key]
-    return section.pop(keys[-1], None) is not None
+    there = keys[-1] in section
+    section.pop(keys[-1], None)
+    return there

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.clock import now
-from framework.errors import OutputError
+from framework.errors import OutputError, StoreError
 from framework.files import read_json, write_atomic, write_json
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
@@ -98,8 +98,16 @@ class Results:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """The results of the run in `folder`."""
-    return dict(read_json(folder / "results.json"))
+    """The results of the run in `folder`. Raises StoreError for a damaged file, or one of another format."""
+    path = folder / "results.json"
+    try:
+        results: Any = read_json(path)
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged ({error}); run the recipe again to write it anew") from None
+    if not isinstance(results, dict) or results.get("format") != 1:
+        found = results.get("format") if isinstance(results, dict) else type(results).__name__
+        raise StoreError(f"{path} is of format {found}; this version reads format 1")
+    return results
 
 
 def usual_model(results: dict[str, Any]) -> str:

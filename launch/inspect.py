@@ -90,7 +90,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
 
 
 def results_of(run: Path) -> dict[str, Any]:
-    """The results of a run. Raises OutputError if there are none, or they are damaged."""
+    """The results of a run. Raises OutputError if there are none, StoreError as read_results does."""
     try:
         return read_results(run)
     except (FileNotFoundError, NotADirectoryError):
@@ -102,10 +102,6 @@ def results_of(run: Path) -> dict[str, Any]:
         near = sorted(str(path.parent) for path in Path("runs").glob("*/results.json"))
         hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
-    except ValueError as error:
-        raise OutputError(
-            f"{run / 'results.json'} is damaged ({error}); run the recipe again to write it anew"
-        ) from None
 
 
 def _answerer(source: Path, model: str | None) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from framework.errors import RecipeError
+from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from launch.console import console_progress, table_console
@@ -69,7 +69,7 @@ def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]
         try:
             yield
         finally:
-            with suppress(OSError, ValueError):  # the run's own error, if there is one, says more
+            with suppress(OSError, StoreError):  # the run's own error, if there is one, says more
                 write_atomic(folder / "results.md", markdown_table(read_results(folder)))
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from framework.errors import OutputError, StoreError, TrackingError
-from framework.files import read_json
+from framework.errors import OutputError, TrackingError
+from framework.results import read_results
 from framework.search.log import SEARCH
 from framework.tracking_section import Tracking
 from tracking import content
@@ -76,7 +75,7 @@ def _send(folder: Path, destination: Destination, final: bool, log_models: bool)
     assert found is not None
     # The file's time and not the clock's: a figure that is sent twice is the same row in MLflow.
     written = found.stat().st_mtime_ns // 1_000_000
-    results = _read_results(folder) if found.name == RESULTS else {}
+    results = read_results(folder) if found.name == RESULTS else {}
     ledger = Ledger(folder / CURSOR, destination.key)
     client = open_client(destination)
     report = SyncReport(destination.shown, destination.experiment)
@@ -130,14 +129,3 @@ def _send_model_run(sender: Sender, results: Results, model: Results, output: Pa
         sender.history(cursor, output / model["history"])
     sender.metrics(cursor, content.model_metrics(model), written)
     sender.status(cursor, content.model_status(results, model), None)
-
-
-def _read_results(folder: Path) -> Results:
-    try:
-        results: Any = read_json(folder / RESULTS)
-    except ValueError as error:
-        raise StoreError(f"{folder / RESULTS} is damaged ({error}); run the recipe again to write it anew") from None
-    if not isinstance(results, dict) or results.get("format") != 1:
-        found = results.get("format") if isinstance(results, dict) else type(results).__name__
-        raise StoreError(f"{folder / RESULTS} is of format {found}; this version reads format 1")
-    return results

@@ -10,7 +10,7 @@ from pydantic import Field
 from framework.config import Section
 from framework.data.local_files import read_files
 from framework.data.row import Readers, Row
-from framework.errors import DataError, MissingDataError
+from framework.errors import DataError, MissingDataError, first_line, is_of_this_machine
 from framework.progress import Progress
 
 _PATTERNS = ["*.parquet", "*.jsonl", "*.json", "README.md"]
@@ -107,7 +107,11 @@ def _snapshot(id: str, revision: str, patterns: list[str]) -> Path:
     except LocalEntryNotFoundError:
         raise MissingDataError(_not_here(id, revision)) from None
     except Exception as error:  # whatever its network library raises, which is no part of its interface
-        raise DataError(f"the dataset {id} could not be fetched: {error}. {_how_to_bring(id, revision)}") from None
+        if is_of_this_machine(error):
+            raise
+        raise DataError(
+            f"the dataset {id} could not be fetched: {first_line(error)[:160]}. {_how_to_bring(id, revision)}"
+        ) from None
 
 
 def _splits_of(folder: Path, id: str, revision: str, config: str | None) -> dict[str, list[Path]]:

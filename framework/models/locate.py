@@ -1,14 +1,12 @@
 """Finding a model's or tokenizer's files: in a folder, in the hub's local cache, or on the hub."""
 
-import errno
 from pathlib import Path
 
 from framework.digest import digest_of_files
-from framework.errors import MissingModelError, ModelError, first_line
+from framework.errors import MissingModelError, ModelError, first_line, is_of_this_machine
 from framework.models.section import FolderModel, HubModel
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
-_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}  # not the hub's fault
 
 
 def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
@@ -81,7 +79,7 @@ def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
             f"{_how_to_bring(name, revision)}"
         ) from None
     except Exception as error:  # whatever its network library raises, which is no part of its interface
-        if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE:
+        if is_of_this_machine(error):
             raise
         raise ModelError(
             f"the model '{name}' could not be fetched: {first_line(error)[:160]}. {_how_to_bring(name, revision)}"

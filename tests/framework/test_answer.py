@@ -23,3 +23,10 @@ def test_settings_that_cannot_be_read_are_named(content: str, message: str, tmp_
     (tmp_path / "distil.json").write_text(content)
     with pytest.raises(ModelError, match=message):
         load_answerer(tmp_path)
+
+
+def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ModelError, match=r"no \*\.safetensors in .* weights as a pickle are not read"):
+        load_answerer(tmp_path)

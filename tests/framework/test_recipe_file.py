@@ -57,6 +57,9 @@ def test_null_drops_what_the_file_says(tmp_path: Path) -> None:
     assert load_recipe(path, ["student=null", "losses=null", "baselines=null", "losses=null"]) == load_recipe(
         path, ["student=null", "losses=null", "baselines=null"]
     )
+    with_empty_term = tiny_recipe(tmp_path / "empty", tmp_path, losses={"kl": {}, "mse_logits": None})
+    assert list(load_recipe(with_empty_term).losses) == ["kl", "mse_logits"]
+    assert list(load_recipe(with_empty_term, ["losses.mse_logits=null"]).losses) == ["kl"]
     assert "did you mean 'student'" in problem(path, "studnet=null")
     assert "windows.max_length is 64" in problem(path, "windows.max_length.deep=null")
 

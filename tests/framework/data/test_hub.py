@@ -1,11 +1,15 @@
+import errno
 from pathlib import Path
 
+import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.hub import Hub, hub_languages, wanted_files
+from framework.data.hub import Hub, hub_files, hub_languages, wanted_files
 from framework.errors import DataError
+from framework.models.locate import locate
+from framework.models.section import HubModel
 from framework.progress import SILENT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -123,3 +127,13 @@ def test_an_unknown_configuration_and_a_bad_id(cache: Path) -> None:
         Hub(id="somebody/quad", config="other").readers(SILENT)
     with pytest.raises(DataError, match="expected owner/name"):
         Hub(id="a/b/c").readers(SILENT)
+
+
+def test_a_full_disk_is_not_the_hubs_fault(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fill)
+    for bring in (lambda: hub_files("someone/questions"), lambda: locate(HubModel(id="someone/model"))):
+        with pytest.raises(OSError, match="No space left"):
+            bring()
