@@ -10,6 +10,10 @@ from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
 from framework.files import read_json, write_json
+from framework.models.build import read_config
+from framework.models.locate import locate
+from framework.models.positions import most_tokens
+from framework.models.section import FolderModel
 from framework.readers.base import Reader, Reading
 from framework.readers.logits import logits_reader
 from framework.tasks.extractive_qa import ExtractiveQA
@@ -65,12 +69,16 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 
 
 def load_answerer(folder: Path) -> Answerer:
-    """The model in `folder`; one that distil did not train reads with the default settings. Raises ModelError."""
+    """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
+
+    Raises ModelError.
+    """
+    locate(FolderModel(path=str(folder)), weights=True)
     path = folder / _SETTINGS
     settings = read_json(path) if path.exists() else {}
     reading = Reading(
         task=ExtractiveQA.model_validate(settings.get("task", {})),
-        windows=WindowSettings.model_validate(settings.get("windows", {})),
+        windows=WindowSettings.model_validate(settings["windows"]) if settings else _windows(folder),
         unanswerable=bool(settings.get("unanswerable", False)),
         batch_size=32,
         precision="fp32",
@@ -79,3 +87,15 @@ def load_answerer(folder: Path) -> Answerer:
         return Answerer(logits_reader(folder, reading), reading)
     teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
     return Answerer(teacher.reader(folder, reading), reading)
+
+
+def _windows(folder: Path) -> WindowSettings:
+    """The default windows, or shorter ones of the same proportions for a model that has fewer positions."""
+    default = WindowSettings()
+    length = min(default.max_length, most_tokens(read_config(folder)) or default.max_length)
+    part = length / default.max_length
+    return WindowSettings(
+        max_length=length,
+        doc_stride=int(default.doc_stride * part),
+        max_question=int(default.max_question * part),
+    )
