@@ -10,6 +10,10 @@ from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError, ModelError, first_line
 from framework.files import read_json, write_json
+from framework.models.build import read_config
+from framework.models.locate import locate
+from framework.models.positions import most_tokens
+from framework.models.section import FolderModel
 from framework.readers.base import Reader, Reading
 from framework.readers.logits import logits_reader
 from framework.tasks.extractive_qa import ExtractiveQA
@@ -65,27 +69,22 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 
 
 def load_answerer(folder: Path) -> Answerer:
-    """The model in `folder`; one that distil did not train reads with the default settings. Raises ModelError."""
-    reading, teacher = _read_settings(folder / _SETTINGS)
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"no *.safetensors in {folder}; expected a model as save_pretrained leaves it, and weights as a pickle are not read"
-        )
+    """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
+
+    Raises ModelError.
+    """
+    noted = folder / _SETTINGS
+    reading, teacher = _noted(noted) if noted.exists() else (_reading({}, _windows(folder)), None)
+    locate(FolderModel(path=str(folder)), weights=True)
     reader = logits_reader(folder, reading) if teacher is None else teacher.reader(folder, reading)
     return Answerer(reader, reading)
 
 
-def _read_settings(path: Path) -> tuple[Reading, Teacher | None]:
-    """What `save_settings` has noted, or the defaults where it has not. Raises ModelError."""
+def _noted(path: Path) -> tuple[Reading, Teacher | None]:
+    """What `save_settings` has noted. Raises ModelError."""
     try:
-        settings = read_json(path) if path.exists() else {}
-        reading = Reading(
-            task=ExtractiveQA.model_validate(settings.get("task", {})),
-            windows=WindowSettings.model_validate(settings.get("windows", {})),
-            unanswerable=bool(settings.get("unanswerable", False)),
-            batch_size=32,
-            precision="fp32",
-        )
+        settings = read_json(path)
+        reading = _reading(settings, WindowSettings.model_validate(settings.get("windows", {})))
         if settings.get("teacher") is None:
             return reading, None
         teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
@@ -93,3 +92,25 @@ def _read_settings(path: Path) -> tuple[Reading, Teacher | None]:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else first_line(error)
         raise ModelError(f"{path} does not say how its model reads, as distil writes it: {reason}") from None
     return reading, teacher
+
+
+def _reading(settings: dict[str, Any], windows: WindowSettings) -> Reading:
+    return Reading(
+        task=ExtractiveQA.model_validate(settings.get("task", {})),
+        windows=windows,
+        unanswerable=bool(settings.get("unanswerable", False)),
+        batch_size=32,
+        precision="fp32",
+    )
+
+
+def _windows(folder: Path) -> WindowSettings:
+    """The default windows, or shorter ones of the same proportions for a model that has fewer positions."""
+    default = WindowSettings()
+    length = min(default.max_length, most_tokens(read_config(folder)) or default.max_length)
+    part = length / default.max_length
+    return WindowSettings(
+        max_length=length,
+        doc_stride=int(default.doc_stride * part),
+        max_question=int(default.max_question * part),
+    )

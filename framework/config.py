@@ -1,10 +1,13 @@
 """The base of every recipe section: strict, frozen, and helpful about keys that it does not know."""
 
 import difflib
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+# NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Section(BaseModel):

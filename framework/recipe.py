@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from framework.config import Section
+from framework.config import Section, Seed
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of
@@ -38,7 +38,7 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="Names the run's folder.")
     description: str = ""
-    seed: int = Field(default=0, ge=0, description="Of weights, order and dropout, where a section names no other.")
+    seed: Seed = Field(default=0, description="Of weights, order and dropout, where a section names no other.")
     output: str = Field(default="runs", min_length=1, description="Folder of runs and of everything they share.")
     storage: str | None = Field(
         default=None,

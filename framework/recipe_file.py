@@ -30,7 +30,7 @@ def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
         raise RecipeError(f"{path}: expected sections such as `data:` and `student:`, found {_shown(values)}")
     for override in overrides:
         _apply(values, override)
-    return _validated(values, lambda place: _where(path, node, place))
+    return _validated(values, lambda place: _override_at(overrides, place) or _where(path, node, place))
 
 
 def recipe_from_values(values: dict[str, Any], origin: str) -> Recipe:
@@ -87,7 +87,9 @@ def _validated(values: dict[str, Any], where: Any) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        lines = [_worded(details, values, where) for details in error.errors()]
+        # A default that follows from another field says nothing where that one is wrong.
+        told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
+        lines = [_worded(details, values, where) for details in told]
         raise RecipeError("\n".join(dict.fromkeys(lines))) from None
 
 
@@ -117,6 +119,16 @@ def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
             continue
         place.append(part)
     return place
+
+
+def _override_at(overrides: list[str] | tuple[str, ...], place: list[str | int]) -> str | None:
+    """The override that says what stands at `place`, if one does."""
+    parts = [str(part) for part in place]
+    for override in reversed(overrides):
+        given = override.partition("=")[0].split(".")
+        if parts[: len(given)] == given:
+            return f"override '{override}'"
+    return None
 
 
 def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from framework.errors import OutputError
@@ -46,7 +47,9 @@ def best_student(run: Path) -> dict[str, Any]:
 def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
     chosen = values["best"] if number is None else number
     if chosen is None:
-        raise OutputError(f"no trial of {run} is finished yet; `distil resume {run}` goes on with the search")
+        raise OutputError(
+            f"no trial of {run} is finished yet; `distil resume {quote(str(run))}` goes on with the search"
+        )
     trials = {trial["number"]: trial for trial in values["trials"]}
     if chosen not in trials or trials[chosen]["state"] != "finished":
         finished = [str(found["number"]) for found in trials.values() if found["state"] == "finished"]

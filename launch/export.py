@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import DistilError, ExportError, OutputError
@@ -68,8 +69,8 @@ def _run_of(run: Path) -> Path:
     best = run_of_best(run)
     if not (best / "results.json").is_file():
         raise OutputError(
-            f"{run} is a search, and its best trial has no results of its own yet: `distil run {run / 'best.yaml'}` finds the "
-            "student done and measures the rest; then export again"
+            f"{run} is a search, and its best trial has no results of its own yet: `distil run "
+            f"{quote(str(run / 'best.yaml'))}` finds the student done and measures the rest; then export again"
         )
     return best
 
@@ -84,7 +85,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
         sync(run, recipe.tracking, final=False)
     except Exception as error:
         reason = str(error) if isinstance(error, DistilError) else f"tracking failed ({error!r})"
-        progress.say(f"{reason}; the export is done; send its figures later with `distil track {run}`")
+        progress.say(f"{reason}; the export is done; send its figures later with `distil track {quote(str(run))}`")
 
 
 def _table(export: dict[str, Any]) -> "Table":

@@ -60,6 +60,10 @@ def shown(answer: "SpanAnswer") -> dict[str, Any]:
 
 def evaluate_model(source: Path, model: str | None, data: Path, predictions: Path | None, as_json: bool) -> None:
     """Measure a model on a file and print EM and F1. Raises DataError for a file that cannot be read."""
+    if predictions is not None and predictions.is_dir():
+        raise OutputError(f"--predictions {predictions} is a folder; name a file")
+    if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
+        raise OutputError(f"--predictions would write over the questions in {data}; name another file")
     answerer = _answerer(source, model)
     from framework.data.load import load_data
     from framework.data.local_files import Files

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
@@ -52,7 +53,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     table_console().print(rich_table(results))
     progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
     asked = "student" if recipe.student is not None else "teacher"
-    progress.say(f"ask the {asked}: distil answer {_shown(recipe.run_folder)} --context '...' --question '...'")
+    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} --context '...' --question '...'")
 
 
 @contextmanager

@@ -93,6 +93,8 @@ def _read(source: Source, wanted: Iterable[str], progress: Progress) -> dict[str
     with progress.task("reading data", total=len(names), unit="splits") as task:
         for name in names:
             rows[name] = readers[name]()
+            if not rows[name]:
+                raise DataError(f"the data's split '{name}' holds no question; expected at least one")
             task.advance()
     return rows
 

@@ -78,13 +78,16 @@ def _from_config(task: "ModelKind", config: Any) -> Any:
         ) from None
 
 
-def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
-    """The model in `folder` in float32; a head that it lacks gets random weights from the seed. Raises ModelError."""
+def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -> Any:
+    """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
+
+    Raises ModelError.
+    """
     import torch
 
     safe = any(folder.glob("*.safetensors"))
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(seed or 0)
         try:
             model, loading = task.model_class().from_pretrained(
                 str(folder),
@@ -105,6 +108,11 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int) -> Any:
         raise ModelError(
             f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
             f"{body[0]} are missing; only a task's head may be new"
+        )
+    if seed is None and loading["missing_keys"]:
+        raise ModelError(
+            f"the model in {folder} was not trained for task {task.kind}: it has no {min(loading['missing_keys'])}, and "
+            "random weights know nothing; fine-tune it, or take another"
         )
     return model
 

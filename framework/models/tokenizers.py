@@ -28,6 +28,8 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, **options)
     except Exception as error:  # transformers raises whatever its parsers raise
         raise ModelError(f"no usable tokenizer in {folder}: {first_line(error)}") from None
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
+        raise ModelError(f"no tokenizer in {folder}; save the model's own there, or name another folder or id")
     if not tokenizer.is_fast:
         raise ModelError(
             f"the tokenizer {type(tokenizer).__name__} in {folder} is a slow one: it cannot tell which characters its "

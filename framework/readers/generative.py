@@ -169,6 +169,6 @@ def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Pre
 def generative_reader(folder: Path, reading: Reading, settings: "Generative") -> GenerativeReader:
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)
-    model = pretrained_model(generator_of(read_config(folder)), folder, seed=0)
+    model = pretrained_model(generator_of(read_config(folder)), folder)
     prompts = prompts_for(tokenizer, model.config, reading.windows, settings.max_answer, settings.prompt)
     return GenerativeReader(model, prompts, settings, reading)

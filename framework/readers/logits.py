@@ -56,4 +56,4 @@ class LogitsReader:
 
 def logits_reader(folder: Path, reading: Reading) -> LogitsReader:
     """The model in `folder`. Raises ModelError."""
-    return LogitsReader(pretrained_model(reading.task, folder, seed=0), load_model_tokenizer(folder), reading)
+    return LogitsReader(pretrained_model(reading.task, folder), load_model_tokenizer(folder), reading)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
+from framework.config import Section, Seed
 from framework.plugins import by_kind
 from framework.search.space import AnyDistribution, Distribution
 
@@ -13,7 +13,7 @@ class Random(Section):
     """Every trial by itself, at random (Bergstra & Bengio, JMLR 2012)."""
 
     kind: Literal["random"] = "random"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
 class Grid(Section):
@@ -26,7 +26,7 @@ class TPE(Section):
     """Optuna's tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011)."""
 
     kind: Literal["tpe"] = "tpe"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     startup: int = Field(default=10, ge=1, description="Trials at random before the estimator has its say.")
 
 

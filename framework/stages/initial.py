@@ -49,8 +49,10 @@ def initial_stage(
 ) -> Stage:
     """A model before training, with its tokenizer: pretrained, or random weights of a configuration.
 
-    section: the teacher's or the student's; a teacher of the user's own kind may have no model, and leaves nothing.
+    section: the teacher's or the student's; a teacher of the user's own kind may have no model, and leaves nothing. A
+    teacher that is taken as it is has to have all weights.
     """
+    as_it_is = teacher is not None and teacher.fine_tune is None
     task, model, settings = context.recipe.task, section.model, section.tokenizer
     if model is None:
         return Stage(f"prepare {name}", "initial", {"kind": section.kind}, lambda folder: {"parameters": 0})
@@ -65,7 +67,7 @@ def initial_stage(
             built = random_model(kind_of(config), config, seed)
         else:
             source = locate(model, weights=True)
-            built = pretrained_model(kind_of(read_config(source)), source, seed)
+            built = pretrained_model(kind_of(read_config(source)), source, None if as_it_is else seed)
             loaded = within_rows(loaded, built.config.vocab_size)
         fit_to_model(loaded, built.config)
         save_model(built, loaded, folder / "model")
@@ -76,7 +78,7 @@ def initial_stage(
         "kind": teacher.kind if teacher is not None else None,
         "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
         "tokenizer": tokenizer.digest if tokenizer is not None else _tokenizer_identity(settings),
-        "seed": seed,
+        "seed": None if as_it_is else seed,
     }
     return Stage(f"prepare {name}", "initial", inputs, make)
 
@@ -87,7 +89,7 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
 
     def make(folder: Path) -> dict[str, Any]:
         source = teacher.result(context.store) / "model"
-        student = copy_layers(task, pretrained_model(task, source, seed=0), model.layers)
+        student = copy_layers(task, pretrained_model(task, source), model.layers)
         save_model(student, load_tokenizer(source), folder / "model")
         return {"parameters": count_parameters(student)}
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
+from framework.config import Section, Seed
 
 
 class Training(Section):
@@ -19,7 +19,7 @@ class Training(Section):
     warmup: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and layer norms.")
     clip: float = Field(default=1.0, ge=0, description="Largest norm of the gradient; 0: no clipping.")
-    seed: int | None = Field(default=None, ge=0, description="Default: the recipe's seed.")
+    seed: Seed | None = Field(default=None, description="Default: the recipe's seed.")
     checkpoint_every: int | Literal["epoch"] = Field(default="epoch", description="Steps, or 'epoch'.")
     log_every: int = Field(default=20, ge=1, description="Steps between two rows of the training history.")
 

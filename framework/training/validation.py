@@ -48,7 +48,7 @@ class Validation:
         from framework.models.build import pretrained_model
 
         reading = self.reading
-        model = pretrained_model(reading.task, folder, seed=0)
+        model = pretrained_model(reading.task, folder)
         logits = all_logits(reading.task, model, self.windows, self.pad_id, reading.batch_size, reading.precision)
         predictions = reading.task.predict(self.examples, self.windows, logits, reading.unanswerable)
         scores = reading.task.score(self.examples, predictions, reading.unanswerable, resamples=1, seed=0)

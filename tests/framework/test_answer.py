@@ -1,12 +1,41 @@
-"""Saved models that answer questions."""
+"""Saved models that answer questions, of distil and of others."""
 
 import json
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import BertConfig, BertForQuestionAnswering
 
 from framework.answer import load_answerer
 from framework.errors import ModelError
+from tests.tokenizing import tokenizer
+
+CONTEXT = "Анна родилась в Туле. " * 20
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A BERT with 64 positions, and its tokenizer."""
+    words = tokenizer("wordpiece")
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    BertForQuestionAnswering(config).save_pretrained(tmp_path)
+    words.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_windows_are_no_longer_than_the_model_has_positions(saved: Path) -> None:
+    answerer = load_answerer(saved)
+    assert answerer.reading.windows.max_length == 64
+    answer = answerer.answer("Где родилась Анна?", CONTEXT)
+    assert answer.text == CONTEXT[answer.start : answer.end]
 
 
 @pytest.mark.parametrize(
@@ -25,8 +54,8 @@ def test_settings_that_cannot_be_read_are_named(content: str, message: str, tmp_
         load_answerer(tmp_path)
 
 
-def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    (tmp_path / "pytorch_model.bin").touch()
-    with pytest.raises(ModelError, match=r"no \*\.safetensors in .* weights as a pickle are not read"):
-        load_answerer(tmp_path)
+def test_pickled_weights_are_not_read(saved: Path) -> None:
+    torch.save(BertForQuestionAnswering.from_pretrained(saved).state_dict(), saved / "pytorch_model.bin")
+    (saved / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
+        load_answerer(saved)

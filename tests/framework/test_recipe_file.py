@@ -116,6 +116,7 @@ def test_an_override_leaves_what_was_merged_elsewhere_alone(tmp_path: Path) -> N
         ("student.lr=[1", "the value is not legal YAML"),
         ("student.lr.deep=1", "student.lr is 0.001, not a section"),
         ("student.lr=fast", "student.lr: input should be a valid number (found 'fast')"),
+        ("seed=4294967296", "seed: input should be less than 2147483648"),
         ("student.lr=", "student.lr: input should be a valid number (found None)"),
         ("student.epoch=3", "did you mean 'epochs'"),
         ("studnet.epochs=3", "did you mean 'student'"),
@@ -127,6 +128,20 @@ def test_an_override_leaves_what_was_merged_elsewhere_alone(tmp_path: Path) -> N
 )
 def test_an_override_that_cannot_be_is_explained(tmp_path: Path, override: str, message: str) -> None:
     assert message in problem(tiny_recipe(tmp_path, tmp_path), override)
+
+
+def test_a_wrong_override_is_blamed_and_not_the_line_that_it_replaces(tmp_path: Path) -> None:
+    path = tiny_recipe(tmp_path, tmp_path)
+    message = problem(path, "student.lr=1", "student.lr=fast", "windows={max_length: 64, max_question: many}")
+    assert "override 'student.lr=fast': student.lr: input should be a valid number" in message
+    assert "override 'windows={max_length: 64, max_question: many}': windows.max_question" in message
+    assert str(path) not in message
+
+
+def test_a_default_that_follows_from_a_wrong_value_is_not_told(tmp_path: Path) -> None:
+    path = tiny_recipe(tmp_path, tmp_path)
+    (line,) = problem(path, "data.splits=null", "data.cut={shares: {train: 0.9, dev: 0.4}}").splitlines()
+    assert "the shares add up to 1.3" in line
 
 
 def test_the_line_is_that_of_the_key_also_deep_in_lists_and_unions(tmp_path: Path) -> None:

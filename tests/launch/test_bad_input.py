@@ -184,7 +184,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "not parquet": (with_file("q.parquet", b"PAR1 no"), "q.parquet"),
     "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
     "answer of the wrong type": (with_file("q.json", _squad("Туле")), "q.json"),
-    "empty file": (with_file("q.jsonl", b""), "is empty"),
+    "empty file": (with_file("q.jsonl", b""), "holds no question"),
     "nothing to compare with": (with_file("q.json", _squad([])), "carries an answer"),
     "teachers without a rule": (several(ensemble=None), "say how they become one"),
     "an ensemble of one": (several(teachers__b=None, teachers__c=None), "`ensemble` combines teachers, and there is 1"),
@@ -238,6 +238,14 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "answer from nothing": (lambda folder: ["answer", str(folder), "-q", "a", "-c", "b"], "no run at"),
     "answer without a text": (lambda folder: ["answer", str(folder), "-q", "a"], "give the text once"),
     "evaluate nothing": (lambda folder: ["evaluate", str(folder), "--data", "x.json"], "no run at"),
+    "predictions into a folder": (
+        lambda folder: ["evaluate", str(folder), "--data", "x.json", "--predictions", "."],
+        "is a folder; name a file",
+    ),
+    "predictions over the questions": (
+        lambda folder: ["evaluate", str(folder), "--data", __file__, "--predictions", __file__],
+        "would write over the questions",
+    ),
 }
 
 

@@ -132,7 +132,7 @@ def test_unanswerable_questions(tmp_path: Path) -> None:
         ),
         ([row(0, context=" \n")], r"row\[0\]: the context is blank"),
         ([row(0, answers={"text": ["пёс"], "answer_start": [0]})], "not one of its 1 questions"),
-        ([], r"the split 'train' is empty; no row is in train"),
+        ([], r"the data's split 'train' holds no question"),
     ],
 )
 def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:

@@ -117,6 +117,8 @@ def test_only_a_head_may_be_missing(tmp_path: Path) -> None:
     first, second, other = (pretrained_model(TASK, tmp_path, seed) for seed in (1, 1, 2))
     assert torch.equal(logits(first), logits(second))
     assert not torch.equal(logits(first), logits(other))
+    with pytest.raises(ModelError, match=r"not trained for task extractive_qa: it has no qa_outputs\.bias"):
+        pretrained_model(TASK, tmp_path)
     part = {name: tensor for name, tensor in weights.items() if "layer.1." not in name}
     save_file(part, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="not those of a whole bert model"):

@@ -92,6 +92,9 @@ def test_a_tokenizer_larger_than_the_model_is_refused() -> None:
 def test_a_folder_without_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no usable tokenizer"):
         load_tokenizer(tmp_path)
+    BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="no tokenizer in"):
+        load_tokenizer(tmp_path)
 
 
 def test_a_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
