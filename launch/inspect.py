@@ -21,6 +21,8 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
     from tracking.report import markdown_table, rich_table
 
+    if (run / SEARCH).is_file():
+        raise OutputError(f"{run} is a search: add --html for its page; its figures are in {run / SEARCH}")
     results = results_of(run)
     if as_json:
         print(json.dumps(results, ensure_ascii=False, indent=2))

@@ -78,6 +78,11 @@ def _output_is_a_file(folder: Path) -> list[str]:
     return _recipe(folder, tiny_values(folder / "runs"))
 
 
+def _search(folder: Path) -> list[str]:
+    (folder / "search.json").write_text("{}")
+    return ["report", str(folder)]
+
+
 def _model_without_weights(folder: Path) -> list[str]:
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text(json.dumps({"model_type": "bert", **BERT}))
@@ -228,6 +233,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "override without a value": (lambda folder: [*changed()(folder), "student.lr"], "expected PLACE=VALUE"),
     "override into a value": (lambda folder: [*changed()(folder), "seed.deep=1"], "not a section"),
     "report on nothing": (lambda folder: ["report", str(folder)], "no run at"),
+    "report on a search": (_search, "is a search: add --html"),
     "track nothing": (lambda folder: ["track", str(folder)], "no run at"),
     "answer from nothing": (lambda folder: ["answer", str(folder), "-q", "a", "-c", "b"], "no run at"),
     "answer without a text": (lambda folder: ["answer", str(folder), "-q", "a"], "give the text once"),
