@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -229,7 +230,7 @@ def _show(log: SearchLog, progress: Progress) -> None:
     progress.say(
         f"best: trial {best['number']}, {metric} {best['metrics'][metric]:.2f}, {shown_values(best['values'])}"
     )
-    progress.say(f"its recipe: {log.folder}/best.yaml; its student: distil best {log.folder} --to FOLDER")
+    progress.say(f"its recipe: {log.folder}/best.yaml; its student: distil best {quote(str(log.folder))} --to FOLDER")
 
 
 def resume(run: Path) -> None:

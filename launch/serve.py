@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from framework.errors import OutputError
@@ -14,11 +15,10 @@ def serve(source: Path, model: str | None, host: str, port: int) -> None:
     """Serve until ^C. Raises OutputError for a port or host that cannot be had, and DistilError for models."""
     be_quiet()
     with _listen(host, port) as listening:
-        try:
+        with suppress(KeyboardInterrupt):  # which uvicorn may have swallowed: it ends for nothing else
             _serve(source, model, host, listening)
-        except KeyboardInterrupt:
-            print("distil: stopped", file=sys.stderr, flush=True)
-            os._exit(0)  # at once: a model may be at work in its thread, and there is nothing to put away
+        print("distil: stopped", file=sys.stderr, flush=True)
+        os._exit(0)  # at once: a model may be at work in its thread, and there is nothing to put away
 
 
 def _serve(source: Path, model: str | None, host: str, listening: socket.socket) -> None:

@@ -61,7 +61,7 @@ def test_two_workers_train_as_one_through_ctrl_c_and_the_loss_of_one(tmp_path: P
 
 
 def _wait_for_checkpoint(output: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 200
     while not any(output.glob("store/models/*/checkpoints/latest.json")):
         assert time.monotonic() < deadline, "no checkpoint"
         time.sleep(0.01)
@@ -69,7 +69,7 @@ def _wait_for_checkpoint(output: Path) -> None:
 
 def _kill_a_worker() -> None:
     """Kill one of the training workers as soon as they are there; the checkpoint is that of the attempt before."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 200
     while not (workers := ray_workers("RayTrainWorker")):
         assert time.monotonic() < deadline, "no worker"
         time.sleep(0.01)
