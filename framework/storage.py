@@ -4,6 +4,7 @@ import os
 import posixpath
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from framework.files import write_atomic
 
 T = TypeVar("T")
 
+_TRIES = 5
 _NEVER = (".lock", ".tmp", ".writable")  # files that mean something to one machine only
 
 
@@ -61,7 +63,9 @@ class Storage:
                 _copy_in(files, source, f"{root}/{name}")
                 return
             found = [path for path in source.rglob("*") if path.is_file() and not path.name.endswith(_NEVER)]
-            there = _found(files, f"{root}/{name}")
+            there: dict[str, Any] = {}
+            with suppress(FileNotFoundError):  # what is being removed there is not left out here
+                there = _found(files, f"{root}/{name}")
             for path in sorted(found, key=lambda one: one == source / (last or "")):
                 relative = path.relative_to(source).as_posix()
                 if not _came_from(there.get(relative), path):
@@ -96,11 +100,14 @@ class Storage:
         def remove(files: Any, root: str) -> None:
             import pyarrow.fs as pafs
 
-            kind = files.get_file_info(f"{root}/{name}").type
-            if kind == pafs.FileType.File:
-                files.delete_file(f"{root}/{name}")
-            elif kind == pafs.FileType.Directory:
-                files.delete_dir(f"{root}/{name}")
+            for _ in range(_TRIES):
+                with suppress(FileNotFoundError):  # another process is removing it, too
+                    kind = files.get_file_info(f"{root}/{name}").type
+                    if kind == pafs.FileType.File:
+                        files.delete_file(f"{root}/{name}")
+                    elif kind == pafs.FileType.Directory:
+                        files.delete_dir(f"{root}/{name}")
+                    return
 
         self._call(remove)
 

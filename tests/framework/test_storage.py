@@ -1,5 +1,6 @@
 """A place that several machines reach."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,22 @@ def test_what_cannot_be_reached_is_named(tmp_path: Path) -> None:
             Storage(uri).check()
     with pytest.raises(RecipeError, match="storage"):
         recipe_from_values(tiny_values(tmp_path, storage="/mnt/shared"), "here")
+
+
+def test_several_may_remove_a_folder_while_others_write_beside_it(tmp_path: Path) -> None:
+    storage, source = Storage(f"file://{tmp_path}/shared"), tmp_path / "source"
+    for number in range(40):
+        inner = source / f"{number}"
+        inner.mkdir(parents=True)
+        (inner / "a.txt").touch()
+    (tmp_path / "b.txt").touch()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            storage.put(source, "model/checkpoints")
+            work = [pool.submit(storage.remove, "model/checkpoints") for _ in range(3)]
+            work.append(pool.submit(storage.put, tmp_path / "b.txt", "model/b.txt"))
+            work.append(pool.submit(storage.put, source / "0", "model"))
+            for one in work:
+                one.result()
+    assert storage.exists("model/b.txt")
+    assert not storage.exists("model/checkpoints/1/a.txt")
