@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from real_input import cut_by_paragraph, from_scratch
+from real_input import cut_by_paragraph, teacher_from_scratch
 
 from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
@@ -62,14 +62,7 @@ def _values(file: Path, epochs: int, output: Path) -> dict[str, Any]:
         "name": "real-export",
         "output": str(output),
         **cut_by_paragraph(file),
-        "teachers": {
-            "teacher": {
-                "kind": "encoder",
-                "model": from_scratch(128, 3),
-                "tokenizer": {"kind": "wordpiece", "vocab_size": 8000},
-                "fine_tune": {"lr": 5e-4, "epochs": epochs, "batch_size": 16},
-            }
-        },
+        "teachers": {"teacher": teacher_from_scratch(epochs)},
         "evaluation": {"split": "dev", "latency_questions": 0},
     }
 

@@ -95,6 +95,16 @@ def from_scratch(width: int, layers: int) -> dict[str, Any]:
     return {"kind": "config", "architecture": "bert", "config": config}
 
 
+def teacher_from_scratch(epochs: int) -> dict[str, Any]:
+    """The section of a teacher of 1.7M parameters, which a thousand questions can teach."""
+    return {
+        "kind": "encoder",
+        "model": from_scratch(128, 3),
+        "tokenizer": {"kind": "wordpiece", "vocab_size": 8000},
+        "fine_tune": {"lr": 5e-4, "epochs": epochs, "batch_size": 16},
+    }
+
+
 def cut_by_paragraph(file: Path) -> dict[str, Any]:
     """The recipe's sections that read a SQuAD file: four fifths of its paragraphs train, one measures."""
     return {
@@ -111,14 +121,7 @@ def _values(file: Path, epochs: int, output: Path) -> dict[str, Any]:
         "name": "real-input",
         "output": str(output),
         **cut_by_paragraph(file),
-        "teachers": {
-            "teacher": {
-                "kind": "encoder",
-                "model": from_scratch(128, 3),
-                "tokenizer": {"kind": "wordpiece", "vocab_size": 8000},
-                "fine_tune": {"lr": 5e-4, "epochs": epochs, "batch_size": 16},
-            }
-        },
+        "teachers": {"teacher": teacher_from_scratch(epochs)},
         "student": {
             "model": from_scratch(64, 2),
             "tokenizer": {"kind": "wordpiece", "vocab_size": 3000, "lower_case": True},
