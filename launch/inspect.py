@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError, OutputError
@@ -100,8 +101,8 @@ def results_of(run: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         if (run / SEARCH).is_file():
             raise OutputError(
-                f"{run} is a search and no run: `distil report --html {run}` makes a page of it, and `distil best {run}` prints "
-                "the recipe of its best trial"
+                f"{run} is a search and no run: `distil report --html {quote(str(run))}` makes a page of it, and `distil best "
+                f"{quote(str(run))}` prints the recipe of its best trial"
             ) from None
         near = sorted(str(path.parent) for path in Path("runs").glob("*/results.json"))
         hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
