@@ -10,6 +10,7 @@ from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError, ModelError, first_line
 from framework.files import read_json, write_json
+from framework.manifest import check_saved
 from framework.models.build import read_config
 from framework.models.locate import locate
 from framework.models.positions import most_tokens
@@ -71,8 +72,9 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 def load_answerer(folder: Path) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
 
-    Raises ModelError.
+    Raises ModelError, StoreError for files that are not as they were written.
     """
+    check_saved(folder)
     noted = folder / _SETTINGS
     reading, teacher = _noted(noted) if noted.exists() else (_reading({}, _windows(folder)), None)
     locate(FolderModel(path=str(folder)), weights=True)

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from framework.errors import OutputError, first_line
-from framework.files import write_atomic
+from framework.files import PASSING, write_atomic
 
 T = TypeVar("T")
 
 _TRIES = 5
-_NEVER = (".lock", ".tmp", ".writable")  # files that mean something to one machine only
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Storage:
             if source.is_file():
                 _copy_in(files, source, f"{root}/{name}")
                 return
-            found = [path for path in source.rglob("*") if path.is_file() and not path.name.endswith(_NEVER)]
+            found = [path for path in source.rglob("*") if path.is_file() and not path.name.endswith(PASSING)]
             there: dict[str, Any] = {}
             with suppress(FileNotFoundError):  # what is being removed there is not left out here
                 there = _found(files, f"{root}/{name}")

@@ -1,6 +1,5 @@
 """Results addressed by the digest of what they depend on. A manifest, written last, says that one is whole."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -12,10 +11,8 @@ from filelock import FileLock
 
 from framework.digest import digest_of
 from framework.errors import OutputError, StoreError
-from framework.files import write_json
+from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
-
-_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,7 @@ class Store:
         content = self._manifest(folder)
         if content is None:
             return None
-        try:
-            facts = json.loads(content)["facts"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{folder / _MANIFEST} is damaged ({error}); delete the folder {folder} and run again"
-            ) from None
-        return Artifact(folder, folder.name, facts, reused=True)
+        return Artifact(folder, folder.name, read_manifest(content, folder / MANIFEST)["facts"], reused=True)
 
     def produce(self, kind: str, inputs: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artifact:
         """The result made of `inputs`: the finished one, or else made now.
@@ -77,17 +68,21 @@ class Store:
                 return found
             facts = make(folder)
             values = {"kind": kind, "digest": folder.name, "inputs": inputs, "facts": facts, "finished": time.time()}
-            write_json(folder / _MANIFEST, values)
-            self.push(folder, last=_MANIFEST)
+            write_manifest(folder, values)
+            self.push(folder, last=MANIFEST)
         return Artifact(folder, folder.name, facts, reused=False)
 
     def bring(self, folder: Path) -> Path:
-        """The folder of a result, with its files brought here if another machine has made it. Raises OutputError."""
-        if self.storage is not None and not (folder / _MANIFEST).exists() and self._in_storage(folder):
+        """The folder of a result, with its files brought here if another machine has made it, as they were written.
+
+        Raises StoreError where they are damaged, OutputError.
+        """
+        if self.storage is not None and not (folder / MANIFEST).exists() and self._in_storage(folder):
             make_folder(folder)
             with FileLock(folder.with_suffix(".lock")):
-                if not (folder / _MANIFEST).exists():
-                    self.storage.get(self._name(folder), folder, last=_MANIFEST)
+                if not (folder / MANIFEST).exists():
+                    self._fetch(folder, self.storage)
+        check_files(folder)
         return folder
 
     def check(self) -> None:
@@ -119,19 +114,31 @@ class Store:
         if self.storage is not None:
             self.storage.remove(self._name(path))
 
+    def _fetch(self, folder: Path, storage: Storage) -> None:
+        """Bring a finished result here. Raises StoreError where that of the storage is damaged; nothing counts as brought."""
+        storage.get(self._name(folder), folder, last=MANIFEST)
+        try:
+            check_files(folder)
+        except StoreError as error:
+            (folder / MANIFEST).unlink()
+            raise StoreError(
+                f"{error}; it came like that from {storage.uri_of(self._name(folder))}: delete that, too"
+            ) from None
+
     def _share(self, folder: Path) -> None:
         """Copy a finished result to the storage that is here alone: made without a storage, or not copied for an error."""
-        if self.storage is not None and (folder / _MANIFEST).exists() and not self._in_storage(folder):
-            self.push(folder, last=_MANIFEST)
+        if self.storage is not None and (folder / MANIFEST).exists() and not self._in_storage(folder):
+            check_files(folder)
+            self.push(folder, last=MANIFEST)
 
     def _manifest(self, folder: Path) -> bytes | None:
-        path = folder / _MANIFEST
+        path = folder / MANIFEST
         if path.exists():
             return path.read_bytes()
         return None if self.storage is None else self.storage.read(self._name(path))
 
     def _in_storage(self, folder: Path) -> bool:
-        return self.storage is not None and self.storage.exists(self._name(folder / _MANIFEST))
+        return self.storage is not None and self.storage.exists(self._name(folder / MANIFEST))
 
     def _name(self, path: Path) -> str:
         """Its name in the storage: below `store`, whatever the root is called here, or beside that."""

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from framework.manifest import check_saved
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
 from tracking.content import Results
 from tracking.cursor import RunCursor
@@ -36,6 +37,7 @@ def send_model(sender: Sender, cursor: RunCursor, model: Results, output: Path) 
     if not folder.is_dir():
         sender.report.notes.append(f"{model['name']} is not logged as a model: there is no folder {folder}")
         return
+    check_saved(folder)
     logged = _logged_model(sender, cursor, model["name"])
     with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
         packed = Path(scratch) / "model"

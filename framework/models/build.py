@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
+from framework.manifest import check_saved
 from framework.models.section import ConfigModel
 from framework.models.special_tokens import tell_special_tokens
 
@@ -81,10 +82,11 @@ def _from_config(task: "ModelKind", config: Any) -> Any:
 def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -> Any:
     """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
 
-    Raises ModelError.
+    Raises ModelError, StoreError for files that are not as distil wrote them.
     """
     import torch
 
+    check_saved(folder)
     safe = any(folder.glob("*.safetensors"))
     with torch.random.fork_rng():
         torch.manual_seed(seed or 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
+from framework.manifest import check_saved
 from framework.models.build import read_config
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
 
@@ -19,8 +20,13 @@ _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) -> "PreTrainedTokenizerFast":
-    """The tokenizer in `folder`, with the settings' overrides. Raises ModelError if it is missing or slow."""
+    """The tokenizer in `folder`, with the settings' overrides.
+
+    Raises ModelError if it is missing or slow, StoreError for files that are not as distil wrote them.
+    """
     from transformers import AutoTokenizer
+
+    check_saved(folder)
 
     lower_case = settings.lower_case if settings is not None else None
     options = {} if lower_case is None else {"do_lower_case": lower_case}

@@ -8,7 +8,6 @@ CRC-32 of its bytes, which Arrow files have no place for: a bit that flips on a 
 import hashlib
 import os
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.errors import StoreError
+from framework.manifest import checksum
 from framework.signals.span import Floats, Side, SpanSignal, keep_top
 
 FORMAT = 1
@@ -72,11 +72,7 @@ def write_shard(
         writer.write_table(table)
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
-    return temporary.replace(folder / f"shard-{number:05d}-{_crc(temporary):08x}.arrow")
-
-
-def _crc(path: Path) -> int:
-    return zlib.crc32(pa.memory_map(str(path)).read_buffer())
+    return temporary.replace(folder / f"shard-{number:05d}-{checksum(temporary):08x}.arrow")
 
 
 def _unsigned(largest: int) -> type[np.unsignedinteger]:
@@ -158,7 +154,7 @@ class SignalReader:
         parts = ("chars", "log_mass", "null", "tail", "tail_size")
         named = re.fullmatch(r"shard-\d+-([0-9a-f]{8})\.arrow", path.name)  # the first version's files have no checksum
         try:
-            if named and int(named[1], 16) != _crc(path):
+            if named and int(named[1], 16) != checksum(path):
                 raise ValueError("its bytes are not those that were written")
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
             keys = zip(_flat(table, "example"), _flat(table, "content"), strict=True)

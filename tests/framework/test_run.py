@@ -1,17 +1,19 @@
 """A whole run in this process, and what it leaves on disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from framework.errors import RecipeError
+from framework.errors import RecipeError, StoreError
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
 from framework.run import run
-from tests.tiny import several_values, tiny_values
+from tests.tiny import figures, several_values, tiny_values
 
 BLOCKED = """
 import json, sys
@@ -67,6 +69,27 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
     assert len(predictions) == student["evaluation"]["examples"] == 24
     assert results["signals"][0]["examples"] == 96
     assert teacher["evaluation"]["exact_match_interval"][0] <= teacher["evaluation"]["exact_match"]
+    _damage_is_named_and_what_is_deleted_is_made_again(tmp_path, results)
+
+
+def _damage_is_named_and_what_is_deleted_is_made_again(output: Path, results: dict[str, Any]) -> None:
+    recipe = recipe_from_values(tiny_values(output), "here")
+    kinds = {path.name: path for path in output.glob("store/*/*/**/*") if path.is_file() and path.suffix != ".lock"}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"} < set(kinds)
+    assert {"distil.json", "history.jsonl", "predictions.json", "manifest.json"} < set(kinds)
+    for name, path in kinds.items():
+        content = path.read_bytes()
+        path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+        with pytest.raises(StoreError, match=f"{name}.*delete that folder"):
+            run(recipe)
+        path.write_bytes(content)
+    folder = kinds["tokenizer_config.json"].parent
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(StoreError, match=r"tokenizer_config\.json is missing"):
+        run(recipe)
+    for place in (folder, kinds["predictions.json"].parent):
+        shutil.rmtree(output / Path(*place.relative_to(output).parts[:3]))
+    assert figures(run(recipe)) == figures(results)
 
 
 def test_streaming_takes_ray(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Results addressed by what they depend on."""
 
 import multiprocessing
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,39 @@ def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None
     assert not (other / "part").exists()
     kept = [storage.exists(f"store/models/{folder.name}/{name}") for name in ("one", "part/two", "part/three")]
     assert kept == [True, False, False]
+
+
+def test_a_result_that_is_damaged_is_refused_named_and_made_again_once_it_is_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = store.produce("models", {}, _with_a_file)
+    (made.folder / "file").write_text("mads")
+    with pytest.raises(StoreError, match=f"{made.folder} is damaged: file has other bytes"):
+        store.bring(made.folder)
+    shutil.rmtree(made.folder)
+    assert not store.produce("models", {}, _with_a_file).reused
+    assert (store.bring(made.folder) / "file").read_text() == "made"
+
+
+def test_what_a_storage_has_is_checked_on_its_way_there_and_back(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+    folder = Store(tmp_path / "here").produce("models", {}, _with_a_file).folder
+    (folder / "file").write_text("mads")
+    with pytest.raises(StoreError, match="damaged"):
+        here.produce("models", {}, _with_a_file)
+    (folder / "file").write_text("made")
+    here.produce("models", {}, _with_a_file)
+
+    kept = tmp_path / "shared" / "store" / "models" / folder.name / "file"
+    kept.write_text("mads")
+    other = there.folder("models", {})
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"file has other bytes.*came like that from {storage.uri}/store/models"):
+            there.bring(other)
+    kept.write_text("made")
+    assert (there.bring(other) / "file").read_text() == "made"
+
+
+def _with_a_file(folder: Path) -> dict[str, Any]:
+    (folder / "file").write_text("made")
+    return {}

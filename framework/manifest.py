@@ -1,0 +1,123 @@
+"""Manifests: what says that a folder is whole, and what its files were when they were written.
+
+Damage is to be noticed, not forgery: CRC-32 finds every flipped bit and every short burst of them, and misses one of 2^32 other
+changes, at several times the speed of a cryptographic digest.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from framework.errors import StoreError
+from framework.files import PASSING, write_json
+
+MANIFEST = "manifest.json"
+_CHUNK = 2**22  # bytes read at a time
+_MAKE_ANEW = "delete that folder and run its recipe again, which makes it, or fetches it, anew"
+_COPY_ANEW = f"export it anew, or delete {MANIFEST} in that folder if the change is meant"
+
+_State = tuple[bytes, tuple[tuple[str, int, int], ...]]  # the manifest, and name, size and time of every file
+_found_whole: dict[Path, _State] = {}  # in this process
+
+
+def write_manifest(folder: Path, values: dict[str, Any], but_for: tuple[str, ...] = ()) -> None:
+    """Write the JSON-like `values` into the folder's manifest, with size and checksum of all files but those called `but_for`."""
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "crc32": f"{checksum(path):08x}"}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(PASSING) and path.name not in (MANIFEST, *but_for)
+    }
+    whole = json.loads(json.dumps({**values, "files": files}))  # as it will be read
+    write_json(folder / MANIFEST, {**whole, "crc32": _crc_of(whole)})
+    _found_whole[folder] = (folder / MANIFEST).read_bytes(), _state(folder, files)
+
+
+def read_manifest(content: bytes, path: Path) -> dict[str, Any]:
+    """The manifest at `path`, which holds `content`. Raises StoreError if that is not what was written."""
+    try:
+        values = dict(json.loads(content))
+        crc = values.pop("crc32", None)
+        first_version = crc is None and "files" not in values and "facts" in values
+        if not first_version and crc != _crc_of(values):
+            raise ValueError("its content is not what was written")
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{path} is damaged ({error}); {_MAKE_ANEW}") from None
+    return values
+
+
+def check_files(folder: Path) -> None:
+    """Hold the files in `folder` against its manifest, if it has one, once in a process as long as none is written to.
+
+    Raises StoreError that names what is missing, cut short or altered.
+    """
+    path = folder / MANIFEST
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    values = read_manifest(content, path)
+    files = values.get("files", {})
+    state = content, _state(folder, files)
+    if _found_whole.get(folder) == state:
+        return
+    if wrong := list(_damage(folder, files)):
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise StoreError(
+            f"{folder} is damaged: {', '.join(wrong[:5])}{more}; {_MAKE_ANEW if 'digest' in values else _COPY_ANEW}"
+        )
+    _found_whole[folder] = state
+
+
+def check_saved(folder: Path) -> None:
+    """Check a saved model, or whatever else is read from one folder: by its own manifest, or by that of the result that it
+    belongs to. Raises StoreError."""
+    for one in (folder.absolute(), folder.absolute().parent):
+        if _is_ours(one / MANIFEST):
+            check_files(one)
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file's bytes."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def _damage(folder: Path, files: dict[str, Any]) -> Iterator[str]:
+    for name, written in files.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif (size := path.stat().st_size) != written["bytes"]:
+            yield f"{name} has {size} of {written['bytes']} bytes"
+        elif f"{checksum(path):08x}" != written["crc32"]:
+            yield f"{name} has other bytes than were written"
+
+
+def _state(folder: Path, files: dict[str, Any]) -> tuple[tuple[str, int, int], ...]:
+    return tuple(_stat(folder, name) for name in files)
+
+
+def _stat(folder: Path, name: str) -> tuple[str, int, int]:
+    try:
+        found = (folder / name).stat()
+    except OSError:
+        return name, -1, -1
+    return name, found.st_size, found.st_mtime_ns
+
+
+def _crc_of(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file called as a manifest is one, be it damaged: others use that name, too."""
+    try:
+        return b'"crc32"' in path.read_bytes()
+    except OSError:
+        return False
