@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.clock import now
+from framework.data.notes import as_json
 from framework.errors import OutputError, StoreError
 from framework.files import read_json, write_atomic, write_json
 from framework.stages.graph import Graph
@@ -144,6 +145,7 @@ def _data(context: Context) -> dict[str, Any]:
                 "questions_unlabelled": split.unlabelled,
                 "repaired": split.repaired,
                 "dropped": split.dropped,
+                "notes": as_json(split.notes),
             }
             for name, split in context.data.items()
         },

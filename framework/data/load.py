@@ -1,10 +1,12 @@
 """From the recipe's data section to examples."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from framework.data.example import Example, fingerprint
+from framework.data.joined import joined
+from framework.data.notes import DROPPED, Notebook, Notes, described
 from framework.data.repair import repair_answers
 from framework.data.row import Row
 from framework.data.section import Cut, Data, Source
@@ -15,16 +17,20 @@ from framework.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class Split:
-    """The examples of one split, in the order of the source, and what became of its other rows.
-
-    `repaired` counts questions of `examples` that had an answer moved or left out; `dropped` counts rows that
-    gave no example: none of their answers occurs in the context, or they repeat another row. Hence
-    ``len(examples) + dropped`` is the number of rows.
-    """
+    """The examples of one split, in the order of the source, and what was done to its rows."""
 
     examples: list[Example]
-    repaired: int
-    dropped: int
+    notes: Notes = field(default_factory=dict)
+
+    @property
+    def repaired(self) -> int:
+        """How many questions had an answer moved or left out."""
+        return len(self.notes.get("repaired", ()))
+
+    @property
+    def dropped(self) -> int:
+        """How many questions were left out, or stood in further rows that were."""
+        return len({id for kind in DROPPED for id in self.notes.get(kind, ())})
 
     @cached_property
     def digest(self) -> str:
@@ -51,15 +57,11 @@ def load_data(section: Data, progress: Progress = SILENT) -> dict[str, Split]:
         if not chosen:
             raise DataError(f"the split '{name}' is empty; {_emptiness(section, name)}")
         split = splits[name] = _to_split(chosen, section.unanswerable)
+        lines = described(split.notes)
         if not split.examples:
-            raise DataError(
-                f"the split '{name}': not one of its {split.dropped} questions has an answer in its context"
-            )
-        if split.repaired or split.dropped:
-            progress.say(
-                f"{name}: {len(split.examples)} questions, {split.repaired} with repaired answers, "
-                f"{split.dropped} dropped"
-            )
+            raise DataError(f"the split '{name}': no question of it can be used; {'; '.join(lines)}")
+        for line in lines:
+            progress.say(f"{name}: {line}")
     return splits
 
 
@@ -92,7 +94,7 @@ def _read(source: Source, wanted: Iterable[str], progress: Progress) -> dict[str
     rows = {}
     with progress.task("reading data", total=len(names), unit="splits") as task:
         for name in names:
-            rows[name] = readers[name]()
+            rows[name] = joined(readers[name]())
             if not rows[name]:
                 raise DataError(f"the data's split '{name}' holds no question; expected at least one")
             task.advance()
@@ -100,52 +102,58 @@ def _read(source: Source, wanted: Iterable[str], progress: Progress) -> dict[str
 
 
 def _to_split(rows: list[Row], unanswerable: bool) -> Split:
-    examples: dict[str, Example] = {}
-    repaired = dropped = 0
+    examples: list[Example] = []
+    notebook = Notebook()
     first: dict[str, Row] = {}
     for row in rows:
         earlier = first.setdefault(row.id, row)
         if earlier is not row:
-            _refuse_contradiction(earlier, row)
-            dropped += 1
-            continue
-        example, changed = to_example(row, unanswerable)
-        if example is None:
-            dropped += 1
-        else:
-            examples[row.id] = example
-            repaired += changed
-    return Split(list(examples.values()), repaired, dropped)
+            raise DataError(f"{row.place}: the id '{row.id}' is taken by another question, at {earlier.place}")
+        example = to_example(row, unanswerable, notebook)
+        if example is not None:
+            examples.append(example)
+    return Split(examples, notebook.notes())
 
 
-def _refuse_contradiction(earlier: Row, row: Row) -> None:
-    if (earlier.context, earlier.question, earlier.answers) != (row.context, row.question, row.answers):
-        raise DataError(f"{row.place}: the id '{row.id}' is taken by another question, at {earlier.place}")
+def to_example(row: Row, unanswerable: bool, notebook: Notebook) -> Example | None:
+    """The example of a row, None if there is none in it; `notebook` takes what was done to it.
 
-
-def to_example(row: Row, unanswerable: bool) -> tuple[Example | None, bool]:
-    """The example of a row, None if its answers do not occur; and whether any answer was moved or left out.
-
-    No answers, or blank ones only, mean not answerable where `unanswerable` is part of the task, else
-    unlabelled. Null answers always mean unlabelled.
+    A row gives none if its context or question is blank, if it has answers and none of them occurs, or if it is marked
+    impossible where `unanswerable` is no part of the task. No answers, or blank ones only, mean not answerable where
+    `unanswerable` is part of the task, else unlabelled. Null answers always mean unlabelled.
 
     Raises:
-        DataError: a blank context, or a mark of impossibility that contradicts the task or the answers.
+        DataError: a mark of impossibility that contradicts the answers.
     """
-    if not row.context.strip():
-        raise DataError(f"{row.place}: the context is blank")
-    if row.impossible and not unanswerable:
-        raise DataError(f"{row.place}: the question is marked is_impossible; set data.unanswerable: true")
-    if row.impossible and row.answers and any(text.strip() for text, _ in row.answers):
+    for kind in row.notes:
+        notebook.add(kind, row.id)
+    labelled = any(text.strip() for text, _ in row.answers or ())
+    if row.impossible and labelled:
         raise DataError(f"{row.place}: the question is marked is_impossible and yet has answers")
-    if row.answers is None and not row.impossible:
-        return Example(row.id, row.context, row.question, None), False
-    if not any(text.strip() for text, _ in row.answers or ()):
-        return Example(row.id, row.context, row.question, () if unanswerable else None), False
+    if not row.context.strip() or not row.question.strip():
+        notebook.add("blank", row.id)
+        return None
+    if row.impossible and not unanswerable:
+        notebook.add("impossible", row.id)
+        return None
+    if not labelled:
+        return _without_answer(row, unanswerable, notebook)
     result = repair_answers(row.context, row.answers or ())
     if not result.answers:
-        return None, True
-    return Example(row.id, row.context, row.question, result.answers), result.changed
+        notebook.add("absent", row.id)
+        return None
+    if result.changed:
+        notebook.add("repaired", row.id)
+    if result.guessed:
+        notebook.add("first_of_several", row.id)
+    return Example(row.id, row.context, row.question, result.answers)
+
+
+def _without_answer(row: Row, unanswerable: bool, notebook: Notebook) -> Example:
+    known = row.impossible or (row.answers is not None and unanswerable)
+    if row.answers == () and not known:
+        notebook.add("empty", row.id)
+    return Example(row.id, row.context, row.question, () if known else None)
 
 
 def _emptiness(section: Data, name: str) -> str:

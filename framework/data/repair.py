@@ -2,38 +2,46 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from framework.data.example import Answer
+from framework.data.row import Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The usable answers of a question, and whether any was moved or left out on the way."""
+    """The usable answers of a question, whether any was moved or left out on the way, and whether any came without a start
+    and occurs several times."""
 
     answers: tuple[Answer, ...]
     changed: bool
+    guessed: bool
 
 
-def repair_answers(context: str, claimed: tuple[tuple[str, int], ...]) -> Repaired:
+def repair_answers(context: str, claimed: tuple[Claim, ...]) -> Repaired:
     """Place every claimed (text, start) in `context`, keeping their order.
 
     Offsets count Unicode code points, a leading U+FEFF included. White space around an answer is cut off and
     its start moved along, which does not count as a change. An answer that does not stand where it claims moves
     to the nearest place where its text occurs (the earlier of two equally near); one whose text does not occur,
-    or is blank, is left out.
+    or is blank, is left out. One without a start stands where its text occurs first.
     """
     placed = [place_answer(context, text, start) for text, start in claimed]
     answers = tuple(answer for answer in placed if answer is not None)
     moved = any(
-        answer is None or answer.start != start + _leading_space(text)
+        answer is None or (start is not None and answer.start != start + _leading_space(text))
         for answer, (text, start) in zip(placed, claimed, strict=True)
     )
-    return Repaired(answers, moved)
+    guessed = any(
+        answer is not None and start is None and len(list(islice(_occurrences(context, answer.text), 2))) > 1
+        for answer, (_, start) in zip(placed, claimed, strict=True)
+    )
+    return Repaired(answers, moved, guessed)
 
 
-def place_answer(context: str, text: str, start: int) -> Answer | None:
+def place_answer(context: str, text: str, start: int | None) -> Answer | None:
     """The answer at its claimed start or at the nearest occurrence of its text; None where there is none."""
-    start += _leading_space(text)
+    start = 0 if start is None else start + _leading_space(text)
     text = text.strip()
     if not text:
         return None

@@ -6,21 +6,26 @@ from typing import Any
 
 from framework.errors import DataError
 
+Claim = tuple[str, int | None]
+"""An answer's text, and where it begins as its source says; None if that is not said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A question as read: well-typed, with answers that may not stand where they claim to.
 
     `place` says where it was read (file and index), for error messages. `answers` holds pairs of text and
-    claimed start in code points; it is None where the source gives null. `impossible` is SQuAD 2.0's mark.
+    claimed start in code points, None where only the text is given; it is itself None where the source gives null.
+    `impossible` is SQuAD 2.0's mark. `notes` are kinds of framework/data/notes.py.
     """
 
     place: str
     id: str
     context: str
     question: str
-    answers: tuple[tuple[str, int], ...] | None
+    answers: tuple[Claim, ...] | None
     impossible: bool = False
+    notes: tuple[str, ...] = ()
 
 
 Readers = dict[str, Callable[[], list[Row]]]
@@ -75,7 +80,7 @@ def _identifier(value: Any, place: str) -> str:
     return text_of(value, "id", place)
 
 
-def _answers(value: Any, place: str) -> tuple[tuple[str, int], ...] | None:
+def _answers(value: Any, place: str) -> tuple[Claim, ...] | None:
     if value is None:
         return None
     if isinstance(value, list):
@@ -91,13 +96,13 @@ def _answers(value: Any, place: str) -> tuple[tuple[str, int], ...] | None:
     return tuple(_pair(text, start, place) for text, start in zip(texts, starts, strict=True))
 
 
-def _answer(value: Any, place: str) -> tuple[str, int]:
+def _answer(value: Any, place: str) -> Claim:
     if not isinstance(value, dict):
         raise DataError(f"{place}: an answer must be an object with text and answer_start, found {_shown(value)}")
     return _pair(field(value, "text", place), field(value, "answer_start", place), place)
 
 
-def _pair(text: Any, start: Any, place: str) -> tuple[str, int]:
+def _pair(text: Any, start: Any, place: str) -> Claim:
     if not isinstance(start, int) or isinstance(start, bool):
         raise DataError(f"{place}: answer_start must be a whole number, found {_shown(start)}")
     return text_of(text, "an answer's text", place), start

@@ -153,7 +153,7 @@ def student_split(context: Context) -> Split:
         return labelled
     others = [context.data[name] for name in student.unlabelled]
     examples = [example.without_label() for other in others for example in other.examples]
-    return Split([*labelled.examples, *examples], labelled.repaired, labelled.dropped)
+    return Split([*labelled.examples, *examples], labelled.notes)
 
 
 def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split]:
@@ -164,7 +164,7 @@ def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split
                 f"teachers.{name}.crossfit is {folds}, but the questions are about too few paragraphs: fold {number + 1} of "
                 f"{folds} has {len(split.examples) - len(kept)} of {len(split.examples)} questions; lower crossfit"
             )
-        yield Split(kept, 0, 0)
+        yield Split(kept)
 
 
 def _tokenizer(context: Context, settings: Any, split: Split) -> Stage | None:

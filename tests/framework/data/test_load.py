@@ -6,6 +6,7 @@ import pytest
 
 from framework.data.example import Answer, Example, fingerprint
 from framework.data.load import load_data, to_example
+from framework.data.notes import Notebook
 from framework.data.row import Row
 from framework.data.section import Data
 from framework.errors import DataError
@@ -105,7 +106,8 @@ def test_what_became_of_every_row_is_counted_and_said(tmp_path: Path) -> None:
     assert [example.id for example in split.examples] == ["q0", "q1", "q3", "q4", "q5"]
     assert (split.repaired, split.dropped, split.unlabelled) == (2, 2, 2)
     assert split.examples[1].answers == (Answer("спит", 12),)
-    assert "train: 5 questions, 2 with repaired answers, 2 dropped" in listener.said
+    assert split.notes == {"absent": ("q2",), "repaired": ("q1", "q3"), "repeated": ("q0",)}
+    assert "train: 2 questions with an answer that was moved to where it occurs, or left out: q1, q3" in listener.said
 
 
 def test_unanswerable_questions(tmp_path: Path) -> None:
@@ -119,8 +121,43 @@ def test_unanswerable_questions(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", rows)
     examples = load_data(section(path, splits={"train": "train"}, unanswerable=True))["train"].examples
     assert [example.answers for example in examples] == [(Answer("Кот", 0),), (), (), None]
-    with pytest.raises(DataError, match=r"row\[1\].*data.unanswerable: true"):
-        load_data(section(path, splits={"train": "train"}))
+    split = load_data(section(path, splits={"train": "train"}))["train"]
+    assert [(example.id, example.answers) for example in split.examples] == [
+        ("q0", (Answer("Кот", 0),)),
+        ("q2", None),
+        ("q3", None),
+    ]
+    assert split.notes == {"impossible": ("q1",), "empty": ("q2",)}
+    assert split.dropped == 1
+
+
+def test_blank_contexts_and_questions_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = [row(0), row(1, context=" \n"), row(2, question=""), *(row(i, question=" ") for i in range(3, 14))]
+    listener = Listener()
+    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
+    assert [example.id for example in split.examples] == ["q0"]
+    assert split.notes == {"blank": tuple(f"q{i}" for i in range(1, 14))}
+    said = [line for line in listener.said if "blank" in line]
+    named = ", ".join(f"q{i}" for i in range(1, 11))
+    assert said == [f"train: 13 questions left out, as context or question is blank: {named}, …"]
+
+
+def test_rows_of_one_question_are_joined(tmp_path: Path) -> None:
+    rows = [
+        row(0),
+        row(1),
+        row(0, answers={"text": ["спит", "Кот"], "answer_start": [12, 0]}),
+        row(1),
+        row(2, answers=None),
+        row(2),
+    ]
+    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train[:2]", "dev": "train[2:]"}))
+    assert [example.answers for example in split["train"].examples] == [
+        (Answer("Кот", 0), Answer("спит", 12)),
+        (Answer("Кот", 0),),
+    ]
+    assert split["train"].notes == {"repeated": ("q1",), "joined": ("q0",)}
+    assert split["dev"].examples[0].answers == (Answer("Кот", 0),)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +167,11 @@ def test_unanswerable_questions(tmp_path: Path) -> None:
             [row(0), row(1, id="q0", question="Где?")],
             r"row\[1\]: the id 'q0' is taken by another question, at .*row\[0\]",
         ),
-        ([row(0, context=" \n")], r"row\[0\]: the context is blank"),
-        ([row(0, answers={"text": ["пёс"], "answer_start": [0]})], "not one of its 1 questions"),
+        ([row(0, context=" \n")], "no question of it can be used; 1 questions left out, as context.*: q0"),
+        (
+            [row(0, answers={"text": ["пёс"], "answer_start": [0]})],
+            "no question of it can be used; 1 questions left out, as none of their answers occurs.*: q0",
+        ),
         ([], r"the data's split 'train' holds no question"),
     ],
 )
@@ -142,7 +182,7 @@ def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[dict[str, Any]], me
 
 def test_a_contradictory_mark_of_impossibility() -> None:
     with pytest.raises(DataError, match="and yet has answers"):
-        to_example(Row("here", "q", "Кот.", "Кто?", (("Кот", 0),), impossible=True), unanswerable=True)
+        to_example(Row("here", "q", "Кот.", "Кто?", (("Кот", 0),), impossible=True), True, Notebook())
 
 
 def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ SETTINGS = WindowSettings(max_length=32, doc_stride=8, max_question=8)
 
 
 def split(name: str) -> Split:
-    return Split([Example(name, f"Анна {name} живёт в Омске и работает в школе.", "Где живёт Анна?", None)], 0, 0)
+    return Split([Example(name, f"Анна {name} живёт в Омске и работает в школе.", "Где живёт Анна?", None)])
 
 
 def same(one: Windows, other: Windows) -> bool:

@@ -54,3 +54,11 @@ def test_order_is_kept_and_losses_are_told() -> None:
     result = repair_answers("кот и пёс", (("лев", 0), ("пёс", 6), ("кот", 0)))
     assert result.answers == (Answer("пёс", 6), Answer("кот", 0))
     assert result.changed
+
+
+def test_without_a_start_the_first_occurrence_is_taken() -> None:
+    assert place_answer("нет да нет да", "да", None) == Answer("да", 4)
+    once, twice = (repair_answers("нет да нет", ((text, None),)) for text in (" да", "нет"))
+    assert (once.answers, once.changed, once.guessed) == ((Answer("да", 4),), False, False)
+    assert (twice.answers, twice.changed, twice.guessed) == ((Answer("нет", 0),), False, True)
+    assert repair_answers("нет да", (("лев", None),)).changed
