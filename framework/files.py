@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-PASSING = (".lock", ".tmp", ".writable")  # how names of files end that mean something to one machine, for a while
+PASSING = (".lock", ".owner", ".tmp", ".writable")  # how names of files end that mean something to one machine, for a while
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -1,7 +1,7 @@
 """Running a recipe, from data to results."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from framework.data.load import Split, load_data
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import RecipeError
 from framework.files import write_atomic
+from framework.locks import locked
 from framework.progress import SILENT, Progress
 from framework.recipe import Recipe
 from framework.results import Results
@@ -72,9 +73,22 @@ def run(
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
     context, graph = prepare(recipe, train, stream, progress)
-    make_folder(recipe.run_folder)
+    with alone_in(recipe.run_folder):
+        return _run(context, graph, provenance or {}, watch)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Have the folder of a run or a search, which is made if need be, for this process alone. Raises OutputError."""
+    make_folder(folder)
+    with locked(folder / ".run.lock", f"the run {folder}"):
+        yield
+
+
+def _run(context: Context, graph: Graph, provenance: dict[str, Any], watch: Watch) -> dict[str, Any]:
+    recipe = context.recipe
     context.store.check()
-    results = Results(context, graph, provenance or {})
+    results = Results(context, graph, provenance)
     write_atomic(recipe.run_folder / "recipe.yaml", as_yaml(recipe))
     results.save()
     with watch(recipe.run_folder):

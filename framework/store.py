@@ -3,14 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from framework.digest import digest_of
 from framework.errors import OutputError, StoreError
+from framework.locks import locked
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
 
@@ -62,7 +62,7 @@ class Store:
             return found
         folder = self.folder(kind, inputs)
         make_folder(folder)
-        with FileLock(folder.with_suffix(".lock")):
+        with self.alone_in(folder):
             found = self.find(kind, inputs)
             if found is not None:
                 return found
@@ -79,11 +79,19 @@ class Store:
         """
         if self.storage is not None and not (folder / MANIFEST).exists() and self._in_storage(folder):
             make_folder(folder)
-            with FileLock(folder.with_suffix(".lock")):
+            with self.alone_in(folder):
                 if not (folder / MANIFEST).exists():
                     self._fetch(folder, self.storage)
         check_files(folder)
         return folder
+
+    def result_of(self, path: Path) -> Path:
+        """The folder of the result in which a path in the store lies."""
+        return self.root.joinpath(*path.relative_to(self.root).parts[:2])
+
+    def alone_in(self, folder: Path) -> AbstractContextManager[None]:
+        """The lock of a result, which whoever makes it holds."""
+        return locked(folder.with_suffix(".lock"), f"the result {folder}")
 
     def check(self) -> None:
         """Look whether the storage, if there is one, can be used. Raises OutputError."""
@@ -105,7 +113,8 @@ class Store:
         if self.storage is None:
             return
         make_folder(folder)
-        with FileLock(folder.with_suffix(".pull.lock")):  # whoever makes the result may hold the other one
+        # Whoever makes the result may hold the other one.
+        with locked(folder.with_suffix(".pull.lock"), f"files of {folder}"):
             self.storage.get(self._name(folder), folder, missing=True)
 
     def remove(self, path: Path) -> None:

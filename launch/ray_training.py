@@ -39,7 +39,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
         trainer = TorchTrainer(
             _work,
             train_loop_config={
-                "job": ray.put(pack(job, job.store)),
+                "job": ray.put(pack(job, job.store, [job.output])),
                 "home": home_of(job.store),
                 "reports": reports,
                 "threads": threads,

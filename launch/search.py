@@ -10,14 +10,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from framework.data.load import Split
 from framework.errors import OutputError, RecipeError, TrainingError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from framework.search.log import SearchLog
-from framework.store import Store, make_folder
+from framework.store import Store
 from launch.console import console_progress, table_console
 from launch.interrupt import Interrupt, InterruptibleProgress
 from launch.quiet import be_quiet
@@ -56,7 +54,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
-    from framework.run import run_shared
+    from framework.run import alone_in, run_shared
     from framework.search.problems import check_models_of_trials
     from framework.search.recipes import trial_recipe
     from launch.quiet import quiet_transformers
@@ -67,7 +65,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     quiet_transformers()
     check_address()
     check_models_of_trials(recipe)
-    with _alone(recipe.run_folder):
+    with alone_in(recipe.run_folder):
         log = SearchLog(recipe, provenance())
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
@@ -75,21 +73,6 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
             log.start_clock()
             _run_trials(log, data, progress, interrupt)
     _show(log, progress)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from going on with the same search at the same time. Raises OutputError."""
-    make_folder(folder)
-    lock = FileLock(folder / ".search.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise OutputError(f"another process is at this search, {folder}; wait until it has ended") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class _Group:
         threads = job.engine.threads or self._threads
         answers = []
         if self._workers > 1:
-            kept = ray.put(pack(job, job.store))
+            kept = ray.put(pack(job, job.store, [job.output]))
             answers = [peer.train.remote([kept], threads) for peer in self._peers]
         with cpu_threads(threads), watched(answers):
             try:

@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from framework.data.example import Example
 from framework.errors import TrainingError
@@ -65,7 +64,7 @@ def _stream(
         # Always in the same order, so that two runs cannot wait for each other.
         for teacher_pass in sorted(passes, key=lambda one: one.folder):
             make_folder(teacher_pass.folder)
-            stack.enter_context(FileLock(teacher_pass.folder.with_suffix(".lock")))
+            stack.enter_context(store.alone_in(teacher_pass.folder))
         stack.enter_context(ray_cluster(progress))
         _check_room(passes, workers)
         stack.enter_context(cpu_threads(_threads_left(passes)))
@@ -75,7 +74,8 @@ def _stream(
             store.pull_folder(one.folder)
             store.push(one.folder)
         home = home_of(store)
-        actors = {str(one.folder): _start(one, store, home, failures) for one in passes}
+        making = [one.folder for one in passes]
+        actors = {str(one.folder): _start(one, store, home, failures, making) for one in passes}
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
             _complete(passes, store, actors, progress)
@@ -91,14 +91,14 @@ def _stream(
                 ray.kill(actor)
 
 
-def _start(teacher_pass: TeacherPass, store: Store, home: Home, failures: int) -> Any:
+def _start(teacher_pass: TeacherPass, store: Store, home: Home, failures: int, making: Sequence[Path]) -> Any:
     import ray
 
     takes = teacher_pass.teacher.actor
     actor = (
         ray.remote(StreamingTeacher)
         .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=failures, max_task_retries=-1)
-        .remote(pack(replace(teacher_pass, examples=()), store), takes, home)
+        .remote(pack(replace(teacher_pass, examples=()), store, making), takes, home)
     )
     if _missing(teacher_pass):
         actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks

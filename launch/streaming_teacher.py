@@ -72,6 +72,7 @@ class StreamingTeacher:
 
     def _hint(self, which: int) -> SignalReader:
         if which not in self._hints:
+            self._store.pull_folder(self._pass.hints[which])  # of an actor on another machine
             self._hints[which] = SignalReader(self._pass.hints[which])
         return self._hints[which]
 

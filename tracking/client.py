@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from framework.errors import TrackingError, first_line
+from framework.locks import locked
 from tracking.destination import Destination
 
 REQUEST_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -52,7 +51,7 @@ def _ensure_tables(database: Path) -> None:
 
     database.parent.mkdir(parents=True, exist_ok=True)
     # Processes that create the tables at the same time all fail.
-    with FileLock(database.with_name(f".{database.name}.lock")):
+    with locked(database.with_name(f".{database.name}.lock"), f"the creation of {database}"):
         if not database.exists():
             new = database.with_name(f".{database.name}.new")
             new.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ REQUIREMENTS = (
     "pydantic",
     "pyyaml",
     "filelock",
+    "psutil",
 )
 
 

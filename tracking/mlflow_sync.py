@@ -1,12 +1,11 @@
 """Copying a run from its folder to MLflow, by one function that may be called at any time and repeatedly."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from framework.errors import OutputError, TrackingError
+from framework.locks import locked
 from framework.results import read_results
 from framework.search.log import SEARCH
 from framework.tracking_section import Tracking
@@ -54,20 +53,17 @@ def results_file(run_folder: Path) -> Path | None:
 @contextmanager
 def _alone(run_folder: Path) -> Iterator[None]:
     """Keep other processes from sending the same run at the same time."""
-    lock = FileLock(run_folder / ".tracked.lock")
-    try:
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise TrackingError(f"another process is tracking {run_folder}; wait until it has ended") from None
-    except OSError as error:
-        raise OutputError(
-            f"{run_folder} cannot be written ({error.strerror}), and what has been sent is noted there; "
-            "make it writable, or copy it to a folder that is"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run_folder / ".tracked.lock", f"tracking of {run_folder}", LOCK_SECONDS))
+        except TimeoutError as error:
+            raise TrackingError(f"{error}; wait until it has ended") from None
+        except OSError as error:
+            raise OutputError(
+                f"{run_folder} cannot be written ({error.strerror}), and what has been sent is noted there; "
+                "make it writable, or copy it to a folder that is"
+            ) from None
         yield
-    finally:
-        lock.release()
 
 
 def _send(folder: Path, destination: Destination, final: bool, log_models: bool) -> SyncReport:

@@ -1,18 +1,23 @@
 """A whole run in this process, and what it leaves on disk."""
 
 import json
+import logging
+import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from framework.errors import RecipeError, StoreError
+from framework import locks
+from framework.errors import RecipeError, StoreError, TrainingError
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
-from framework.run import run
+from framework.run import alone_in, run
 from tests.tiny import figures, several_values, tiny_values
 
 BLOCKED = """
@@ -47,6 +52,37 @@ def test_the_framework_trains_distils_and_evaluates_without_ray_and_mlflow(tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout.splitlines()[-1])) == 3
+
+
+def test_of_two_runs_of_one_recipe_the_second_waits_and_says_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_from_values(tiny_values(tmp_path, teachers=None, baselines=None, losses={"hard_label": {}}), "here")
+    began, told = threading.Event(), threading.Event()
+    waiting = (
+        f"waiting for the run {recipe.run_folder}: in use by process {os.getpid()} on {socket.gethostname()}, at it"
+    )
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: told.set() if waiting in record.getMessage() else None)
+    monkeypatch.setattr(logging.getLogger("framework.locks"), "handlers", [handler])
+
+    def stop(*_: object) -> Any:
+        began.set()
+        raise TrainingError("far enough")
+
+    def second() -> None:
+        with pytest.raises(TrainingError):
+            run(recipe, train=stop)
+
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    with alone_in(recipe.run_folder):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert told.wait(60)
+        assert not began.is_set()
+        assert {path.name for path in recipe.run_folder.iterdir()} == {".run.lock", ".run.lock.owner"}
+    thread.join(60)
+    assert began.is_set()
 
 
 def test_students_share_all_but_their_losses(tmp_path: Path) -> None:

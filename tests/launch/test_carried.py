@@ -1,5 +1,6 @@
 """Work carried to another machine, and the store that it finds there."""
 
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +34,35 @@ def test_paths_into_the_store_become_paths_into_the_store_there(tmp_path: Path) 
 
     made = here.produce("models", {}, make)
     work = Work(here, made.folder / "model", here.root / "models" / "later", tmp_path, str(made.folder))
-    found = unpack(pack(work, here), there)
+    found = unpack(pack(work, here, []), there)
     assert found.store == there
     assert found.made == there.root / "models" / made.digest / "model"
     assert (found.made / "weights").read_text() == "1"
     assert found.unmade == there.root / "models" / "later"
     assert not found.unmade.exists()
     assert (found.elsewhere, found.text) == (tmp_path, str(made.folder))
+
+
+def test_a_worker_does_not_wait_for_the_result_that_its_driver_makes_though_another_driver_has_finished_it(
+    tmp_path: Path,
+) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    driver, other = Store(tmp_path / "driver", storage), Store(tmp_path / "other", storage)
+    found: list[Path] = []
+
+    def make(folder: Path) -> dict[str, int]:
+        other.produce("models", {}, lambda there: {"by": 2})  # the other one is quicker
+        # A worker on this machine, in the driver's own folder.
+        carried = pack([folder / "model", initial.folder], driver, [folder])
+        worker = threading.Thread(target=lambda: found.extend(unpack(carried, driver)), daemon=True)
+        worker.start()
+        worker.join(20)
+        return {"by": 1}
+
+    initial = driver.produce("initial", {}, lambda folder: {})
+    made = driver.produce("models", {}, make)
+    assert found == [made.folder / "model", initial.folder]
+    assert made.facts == {"by": 1}
 
 
 def test_a_machine_uses_the_folder_that_it_sees_and_else_one_of_its_own(

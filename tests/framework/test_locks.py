@@ -1,0 +1,148 @@
+"""Locks that name their owner and outlive none."""
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock, Timeout
+
+from framework import locks
+from framework.locks import Owner, locked, note_of
+
+FORK = multiprocessing.get_context("fork")
+
+
+def _hold(path: Path, connection: Connection) -> None:
+    with locked(path, "the test"):
+        connection.send("held")
+        connection.recv()
+
+
+@contextmanager
+def held_elsewhere(path: Path) -> Iterator[tuple[int, Connection]]:
+    """Another process that holds the lock until it is sent something."""
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=_hold, args=(path, there), daemon=True)
+    process.start()
+    assert here.recv() == "held"
+    assert process.pid is not None
+    yield process.pid, here
+    process.kill()
+    process.join()
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.2)
+    monkeypatch.setattr(locks, "SETTLED", 0.5)
+
+
+def test_who_waits_is_told_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "one.lock"
+    with held_elsewhere(path) as (pid, connection):
+        told = pytest.raises(TimeoutError, match=f"the run is in use by process {pid} on .*, at it since 20")
+        with told, locked(path, "the run", seconds=0.1):
+            pass
+        assert not caplog.messages
+        FORK.Process(target=lambda: (time.sleep(0.7), connection.send("end")), daemon=True).start()
+        with locked(path, "the run"):
+            assert json.loads(note_of(path).read_text())["pid"] == os.getpid()
+    (message,) = caplog.messages
+    assert message.strip().startswith(f"waiting for the run: in use by process {pid} on ")
+    assert not note_of(path).exists()
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free_at_once_and_its_note_misleads_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "one.lock"
+    with held_elsewhere(path) as (pid, _):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert note_of(path).exists()
+        with locked(path, "the run", seconds=5):
+            assert json.loads(note_of(path).read_text())["pid"] == os.getpid()
+    assert not caplog.messages
+
+
+@contextmanager
+def never_let_go(path: Path, owner: Owner) -> Iterator[None]:
+    """A lock that the system still holds for an owner, as a file server does for a machine that is lost."""
+    lock = FileLock(path)
+    with lock:
+        note_of(path).write_text(json.dumps(asdict(owner)))
+        yield
+
+
+def someone(**changes: object) -> Owner:
+    this = psutil.Process()
+    owner = Owner(os.getpid(), "elsewhere", locks._machine(), this.create_time(), time.time(), "token")
+    return replace(owner, **changes)  # type: ignore[arg-type]
+
+
+def test_locks_of_the_dead_are_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(locks, "LOST_AFTER", 0.7)
+    for number, owner in enumerate(
+        [someone(pid=ended.pid), someone(started=psutil.Process().create_time() - 60), someone(machine="lost")]
+    ):
+        path = tmp_path / f"{number}.lock"
+        with never_let_go(path, owner), locked(path, "the run", seconds=20):
+            pass
+    assert sum("the run is taken over: process" in message for message in caplog.messages) == 3
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_locks_of_the_living_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "here.lock"
+    told = pytest.raises(TimeoutError, match="in use by process")
+    with never_let_go(path, someone()), told, locked(path, "the run", seconds=1.2):
+        pass
+    monkeypatch.setattr(locks, "LOST_AFTER", 0.7)
+    monkeypatch.setattr(locks, "SIGN_EVERY", 0.1)
+    path = tmp_path / "there.lock"
+    with held_elsewhere(path):
+        monkeypatch.setattr(locks, "_machine", lambda: "another")
+        with told, locked(path, "the run", seconds=1.2):
+            pass
+
+
+def test_of_two_that_take_a_lock_over_the_second_leaves_it_to_the_first(tmp_path: Path) -> None:
+    path, gone = tmp_path / "one.lock", someone(token="gone")
+    new = someone(token="new")
+    with never_let_go(path, new):
+        waiting = FileLock(path, is_singleton=False)
+        locks._take_over(waiting, path, gone, "the run")
+        assert locks._read(note_of(path)) == new
+        with pytest.raises(Timeout):
+            FileLock(path, is_singleton=False).acquire(timeout=0)
+
+
+def test_a_full_disk_costs_the_note_and_not_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.lock"
+    note_of(path).write_text("of an owner before")
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with locked(path, "the run"):
+        assert not note_of(path).exists()
+        with pytest.raises(Timeout):
+            FileLock(path, is_singleton=False).acquire(timeout=0)
+    assert logging.getLogger("framework.locks").isEnabledFor(logging.WARNING)
