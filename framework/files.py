@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-PASSING = (".lock", ".owner", ".tmp", ".writable")  # how names of files end that mean something to one machine, for a while
+# How names of files end that mean something to one machine, for a while.
+PASSING = (".lock", ".owner", ".tmp", ".writable")
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
