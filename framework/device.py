@@ -17,6 +17,13 @@ def default_device() -> "torch.device":
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
+def device_kind() -> str:
+    """cuda where there is a GPU, else cpu."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def resolve_precision(wanted: str) -> str:
     """`wanted`, with auto made bf16 on a GPU that has it and fp32 elsewhere. Raises RecipeError for fp16 on a CPU."""
     import torch

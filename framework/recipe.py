@@ -116,9 +116,13 @@ class Recipe(Section):
             "description": True,
             "rehearse": True,
             "evaluation": {"during_training"},
+            "engine": {"accept_versions"},
             "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
         }
-        return digest_of(self.model_dump(mode="json", exclude=left_out))
+        values = self.model_dump(mode="json", exclude=left_out)
+        # Teachers count in their order, the only thing in a recipe whose order does; alphabetical goes without saying.
+        order = list(self.teachers)
+        return digest_of(values if order == sorted(order) else {**values, "order": order})
 
     @property
     def run_folder(self) -> Path:

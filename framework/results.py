@@ -8,12 +8,14 @@ from framework.clock import now
 from framework.data.notes import as_json
 from framework.errors import OutputError, StoreError
 from framework.files import read_json, write_atomic, write_json
+from framework.own_source import SOURCE
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact
 from framework.training.section import Training
+from framework.versions import differences
 
 
 class Results:
@@ -38,6 +40,8 @@ class Results:
             "provenance": provenance,
             "data": _data(context),
             "signals": [_signals(found) for found in graph.collections.values()],
+            "held_out": {},
+            "accepted": [],
             "models": list(_models(context, graph)),
         }
         self._models = self.values["models"]
@@ -54,6 +58,12 @@ class Results:
         for signals in self.values["signals"]:
             if stage.digest == signals["digest"]:
                 signals.update(**artifact.facts, reused=artifact.reused)
+        for name, held_out in self._graph.held_out.items():
+            if stage.digest == held_out.digest:
+                self.values["held_out"][name] = artifact.facts
+        if stage.key.taken is not None:
+            differ = differences(artifact.versions, dict(stage.key.versions))
+            self.values["accepted"].append({"stage": stage.title, "digest": stage.digest, "versions": differ})
         self.save()
 
     def finish(self, state: str) -> None:
@@ -170,8 +180,9 @@ def _models(context: Context, graph: Graph) -> Iterator[dict[str, Any]]:
     teachers = [model for model in graph.models if model.role == "teacher"]
     yield from (_model(context, model) for model in teachers)
     if graph.ensemble is not None:
-        ensemble = graph.ensemble.inputs["teaching"]["ensemble"]
-        yield _record("ensemble", "ensemble", graph.ensemble.digest, ensemble)
+        assert context.recipe.ensemble is not None
+        rule = context.recipe.ensemble.model_dump(mode="json")
+        yield _record("ensemble", "ensemble", graph.ensemble.digest, rule)
     yield from (_model(context, model) for model in graph.models if model.role != "teacher")
 
 
@@ -224,7 +235,7 @@ def _settings(model: ModelStages) -> dict[str, Any]:
     settings = {**model.training.model_dump(mode="json", include=set(Training.model_fields)), "seed": inputs["seed"]}
     flat = {"split": model.split, **settings, **inputs["engine"]}
     for name, loss in inputs["losses"].items():
-        flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key != "kind"})
+        flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key not in ("kind", SOURCE)})
     if model.teaching is not None:
         flat["teachers"] = ", ".join(model.teaching.collections)
         if model.teaching.ensemble is not None:

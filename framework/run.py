@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.load import Split, load_data
-from framework.device import resolve_precision, resolve_workers
+from framework.device import device_kind, resolve_precision, resolve_workers
 from framework.errors import RecipeError
 from framework.files import write_atomic
 from framework.locks import locked
@@ -20,6 +20,7 @@ from framework.storage import Storage
 from framework.store import Artifact, Store, make_folder
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
+from framework.versions import differences, in_words
 from framework.yaml_loader import to_yaml
 
 Watch = Callable[[Path], AbstractContextManager[object]]
@@ -43,6 +44,7 @@ def prepare(
         data=load_data(recipe.data, progress) if data is None else data,
         store=store_of(recipe),
         precision=resolve_precision(recipe.engine.precision),
+        device=device_kind(),
         workers=resolve_workers(recipe.engine.workers),
         train=train,
         stream=None if recipe.signals.mode == "precomputed" else stream,
@@ -117,15 +119,28 @@ def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Prog
 
 def produce(context: Context, stage: Stage) -> Artifact:
     """The result of a stage: the finished one, or else made now."""
-    return context.store.produce(stage.kind, stage.inputs, stage.make)
+    return context.store.produce(stage.key, stage.make)
 
 
 def _make(context: Context, stage: Stage, place: str) -> Artifact:
-    done = context.store.find(stage.kind, stage.inputs)
-    context.progress.say(f"[{place}] {stage.title}{': done already' if done else ''}")
+    context.progress.say(f"[{place}] {stage.title}{_told(context, stage)}")
     made = produce(context, stage)
     context.store.bring(made.folder)
     return made
+
+
+def _told(context: Context, stage: Stage) -> str:
+    """What is known of a stage before it is run."""
+    done = context.store.find(stage.key)
+    other = context.store.of_other_versions(stage.key) if done is None else None
+    if done is not None and stage.key.taken is None:
+        return ": done already"
+    if done is not None:
+        return f": done already, {in_words(differences(done.versions, dict(stage.key.versions)))}, and accepted"
+    if other is not None:
+        differ = in_words(differences(other.versions, dict(stage.key.versions)))
+        return f": done already {differ}, and made anew; engine.accept_versions=true takes what is there"
+    return ""
 
 
 def _run_stages(context: Context, graph: Graph, results: Results) -> None:

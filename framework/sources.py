@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.digest import digest_of_files
+from framework.key import Key
 from framework.store import Store
 
 _FILES = "files"
@@ -20,7 +21,7 @@ def keep_sources(recipes: list[dict[str, Any]], store: Store) -> dict[str, str]:
     for path in dict.fromkeys(path for recipe in recipes for path in _named(recipe)):
         folder = Path(path).expanduser().absolute()
         files = [one for one in folder.iterdir() if one.is_file()]
-        artifact = store.produce("sources", {"files": digest_of_files(files)}, partial(_copy, files))
+        artifact = store.produce(Key("sources", {"files": digest_of_files(files)}), partial(_copy, files))
         kept[path] = str((artifact.folder / _FILES).relative_to(store.root))
     return kept
 

@@ -50,6 +50,17 @@ class Storage:
         """Whether there is a file of this name."""
         return self._call(lambda files, root: _is_file(files, f"{root}/{name}"))
 
+    def names(self, folder: str) -> list[str]:
+        """The names of what lies right in a folder; none if it is not there."""
+
+        def names(files: Any, root: str) -> list[str]:
+            import pyarrow.fs as pafs
+
+            found = files.get_file_info(pafs.FileSelector(f"{root}/{folder}", allow_not_found=True))
+            return [one.base_name for one in found]
+
+        return self._call(names)
+
     def put(self, source: Path, name: str, last: str | None = None) -> None:
         """Copy a file, or all files of a folder, to `name`; that called `last` after all others.
 

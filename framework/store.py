@@ -4,12 +4,12 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from framework.digest import digest_of
 from framework.errors import OutputError, StoreError
+from framework.key import Key
 from framework.locks import locked
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
@@ -17,11 +17,14 @@ from framework.storage import Storage
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished result: its folder, its digest, and the facts that its maker noted about it."""
+    """A finished result: its folder, its digest, the facts that its maker noted about it, the versions that made it, and
+    when, in Unix time."""
 
     folder: Path
     digest: str
     facts: dict[str, Any]
+    versions: dict[str, Any]
+    finished: float
     reused: bool
 
 
@@ -35,42 +38,57 @@ class Store:
     root: Path
     storage: Storage | None = None
 
-    def folder(self, kind: str, inputs: dict[str, Any]) -> Path:
-        """Where the result made of `inputs` lies, or will lie."""
-        return self.root / kind / digest_of({"kind": kind, **inputs})
+    def folder(self, key: Key) -> Path:
+        """Where the result of this key lies, or will lie."""
+        return self.root / key.kind / key.digest
 
-    def find(self, kind: str, inputs: dict[str, Any]) -> Artifact | None:
-        """The finished result made of `inputs`, if there is one; `bring` sees to it that it is here.
+    def find(self, key: Key) -> Artifact | None:
+        """The finished result of this key, if there is one; `bring` sees to it that it is here.
 
         Raises StoreError on a damaged manifest.
         """
-        folder = self.folder(kind, inputs)
-        content = self._manifest(folder)
-        if content is None:
-            return None
-        return Artifact(folder, folder.name, read_manifest(content, folder / MANIFEST)["facts"], reused=True)
+        return self._read(self.folder(key))
 
-    def produce(self, kind: str, inputs: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artifact:
-        """The result made of `inputs`: the finished one, or else made now.
+    def of_other_versions(self, key: Key) -> Artifact | None:
+        """The latest finished result that differs from this key's only in versions, if there is one.
+
+        Raises StoreError on a damaged manifest.
+        """
+        beside = self.root / key.kind
+        names = {path.parent.name for path in beside.glob(f"{key.content}-*/{MANIFEST}")}
+        if self.storage is not None:
+            begin = f"{key.content}-"
+            names |= {name for name in self.storage.names(self._name(beside)) if name.startswith(begin)}
+        found = [self._read(beside / name) for name in names - {key.digest} if not name.endswith(".lock")]
+        return max((one for one in found if one is not None), key=lambda one: one.finished, default=None)
+
+    def produce(self, key: Key, make: Callable[[Path], dict[str, Any]]) -> Artifact:
+        """The result of this key: the finished one, or else made now.
 
         `make` writes into the folder that it is given, may find there what a stopped attempt left, and returns facts
         for the manifest. Of two runs on a machine that need the same result, one makes it and the other waits.
         """
-        found = self.find(kind, inputs)
+        found = self.find(key)
         if found is not None:
             self._share(found.folder)
             return found
-        folder = self.folder(kind, inputs)
+        folder = self.folder(key)
         make_folder(folder)
         with self.alone_in(folder):
-            found = self.find(kind, inputs)
+            found = self.find(key)
             if found is not None:
                 return found
-            facts = make(folder)
-            values = {"kind": kind, "digest": folder.name, "inputs": inputs, "facts": facts, "finished": time.time()}
+            values = {
+                "kind": key.kind,
+                "digest": key.digest,
+                "inputs": key.plain_inputs,
+                "versions": dict(key.versions),
+                "facts": make(folder),
+                "finished": time.time(),
+            }
             write_manifest(folder, values)
             self.push(folder, last=MANIFEST)
-        return Artifact(folder, folder.name, facts, reused=False)
+        return replace(_artifact(folder, values), reused=False)
 
     def bring(self, folder: Path) -> Path:
         """The folder of a result, with its files brought here if another machine has made it, as they were written.
@@ -140,6 +158,10 @@ class Store:
             check_files(folder)
             self.push(folder, last=MANIFEST)
 
+    def _read(self, folder: Path) -> Artifact | None:
+        content = self._manifest(folder)
+        return None if content is None else _artifact(folder, read_manifest(content, folder / MANIFEST))
+
     def _manifest(self, folder: Path) -> bytes | None:
         path = folder / MANIFEST
         if path.exists():
@@ -154,6 +176,12 @@ class Store:
         if path.is_relative_to(self.root):
             return f"store/{path.relative_to(self.root).as_posix()}"
         return path.relative_to(self.root.parent).as_posix()
+
+
+def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
+    return Artifact(
+        folder, folder.name, manifest["facts"], manifest["versions"], float(manifest["finished"]), reused=True
+    )
 
 
 def make_folder(folder: Path) -> None:

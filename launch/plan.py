@@ -62,10 +62,12 @@ def show_plan(path: Path, overrides: list[str]) -> None:
 
 
 def _state(context: Context, stage: Any) -> str:
-    if context.store.find(stage.kind, stage.inputs) is not None:
-        return "done"
+    if context.store.find(stage.key) is not None:
+        return "done" if stage.key.taken is None else "accepted"
     folder = stage.folder(context.store)
-    return "begun" if folder.exists() and any(folder.iterdir()) else "to do"
+    if folder.exists() and any(folder.iterdir()):
+        return "begun"
+    return "to do" if context.store.of_other_versions(stage.key) is None else "to do; done by other versions"
 
 
 def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:

@@ -1,7 +1,7 @@
 """The models that `distil serve` asks, each loaded when it is first needed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,6 @@ from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.results import model_of
-from framework.stages.held_out import HELD_OUT, held_out_inputs
 from framework.store import Store
 from launch.inspect import folder_of, only_model, results_of, shown
 
@@ -140,7 +139,7 @@ def _ensemble(
     rule = recipe.ensemble
     assert rule is not None
     teachers = {name: models[name] for name in recipe.teachers}
-    facts = dict(_held_out(run, recipe, results))
+    facts: dict[str, Any] = results.get("held_out") or {}
 
     def load() -> Answerer:
         reading = _reading(recipe, recipe.windows)
@@ -167,18 +166,10 @@ def _ensemble(
     missing = [name for name in recipe.looked_at if name not in facts]
     problems = [teacher.problem for teacher in teachers.values() if teacher.problem is not None]
     if missing:
-        problems.append(f"the store does not know what was found out about {', '.join(missing)}; run the recipe again")
+        problems.append(
+            f"results.json does not say what was found out about {', '.join(missing)}; run the recipe again"
+        )
     return (problems[0] if problems else None), load
-
-
-def _held_out(run: Path, recipe: Recipe, results: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the run has found out about teachers on held-out labels: temperature and F1, by teacher."""
-    for signals in results["signals"]:
-        if signals["split"] == recipe.held_out and signals["teacher"] in recipe.looked_at:
-            data = results["data"]["splits"][recipe.held_out]["digest"]
-            found = _store(run).find(HELD_OUT, held_out_inputs(recipe, signals["digest"], data))
-            if found is not None:
-                yield signals["teacher"], found.facts
 
 
 def _store(run: Path) -> Store:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from framework.tables import COLUMNS, NOTHING, markdown_rows, table_rows
+from framework.versions import in_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,7 +15,7 @@ def rich_table(results: dict[str, Any]) -> "Table":
     """The table for a terminal."""
     from rich.table import Table
 
-    table = Table(title=results["run"])
+    table = Table(title=results["run"], caption=accepted_line(results) or None)
     for index, column in enumerate(COLUMNS):
         table.add_column(column, justify="left" if index < 2 else "right")
     for row in table_rows(results):
@@ -41,6 +42,15 @@ def markdown_table(results: dict[str, Any]) -> str:
     if ensemble is not None:
         parts += ["## Ensemble", markdown_rows(*ensemble, left=1)]
     return "\n\n".join(parts) + "\n"
+
+
+def accepted_line(results: dict[str, Any]) -> str:
+    """Which results other versions have made, in a sentence; empty if none were accepted."""
+    accepted = results.get("accepted") or []
+    if not accepted:
+        return ""
+    found = "; ".join(f"{one['stage']} {in_words(one['versions'])}" for one in accepted)
+    return f"Accepted, made by other versions than there are now: {found}."
 
 
 def ensemble_table(results: dict[str, Any]) -> EnsembleTable | None:
@@ -92,8 +102,8 @@ def _count(count: int | None) -> str:
 
 
 def state_line(results: dict[str, Any]) -> str:
-    """How the run stands, and on what its models were measured, in a sentence or two."""
+    """How the run stands, on what its models were measured, and what other versions have made, in a sentence or three."""
     evaluations = [model["evaluation"] for model in results.get("models") or [] if model.get("evaluation")]
     measured = sorted({f"{one['examples']:,} questions of `{one['split']}`" for one in evaluations})
     on = f" EM and F1 in percent, on {' and '.join(measured)}." if measured else ""
-    return f"State: {results['state']}.{on}"
+    return " ".join([f"State: {results['state']}.{on}", accepted_line(results)]).strip()

@@ -12,9 +12,11 @@ from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
+from framework.own_source import settings_of
 from framework.readers.base import Reader, Reading
-from framework.stages.stage import Context, Stage
+from framework.stages.stage import Context, Stage, key_of
 from framework.stages.teaching import Teaching
+from framework.versions import MODELS, versions
 
 _WARM_UP = 5  # questions answered before latency is measured
 
@@ -42,8 +44,9 @@ def evaluation_stage(
             "latency": _latency(context, Answerer(alone, one_by_one)),
         }
 
-    inputs = {"model": model.digest, "windows": windows.model_dump(), "own": own, **_inputs(context)}
-    return Stage(f"evaluate {name}", "evaluations", inputs, make)
+    inputs = {"model": model.key, "windows": windows.model_dump(), "own": own, **_inputs(context)}
+    key = key_of(context, "evaluations", inputs, versions(1, MODELS, context.device))
+    return Stage(f"evaluate {name}", key, make)
 
 
 def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
@@ -68,7 +71,7 @@ def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
         }
 
     inputs = {"teaching": teaching.inputs(context), **_inputs(context)}
-    return Stage("evaluate ensemble", "evaluations", inputs, make)
+    return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(1)), make)
 
 
 def _examples(context: Context) -> Sequence[Example]:
@@ -85,10 +88,10 @@ def _inputs(context: Context) -> dict[str, Any]:
             "labelled split (or set data.unanswerable, if questions without an answer are meant to have none)"
         )
     return {
-        "task": recipe.task.model_dump(mode="json"),
+        "task": settings_of(recipe.task),
         "data": split.digest,
         "unanswerable": recipe.data.unanswerable,
-        "evaluation": settings.model_dump(exclude={"split", "during_training"}),
+        "evaluation": settings.model_dump(include={"bootstrap", "latency_questions"}),
         "precision": context.precision,
         "seed": recipe.seed,
     }

@@ -7,6 +7,7 @@ from typing import Any
 from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
 from framework.models.section import FolderModel, HubModel
+from framework.recipe import Recipe
 from framework.stages.evaluation import ensemble_stage
 from framework.stages.held_out import held_out_stage
 from framework.stages.initial import fetch
@@ -84,7 +85,8 @@ def build_graph(context: Context) -> Graph:
     recipe = context.recipe
     check_models(recipe)
     teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
-    collections = _Collections(context, teachers)
+    first = _read_first(recipe)
+    collections = _Collections(context, teachers, first)
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.looked_at}
     ensemble = None
     if recipe.ensemble is not None:
@@ -100,15 +102,21 @@ def build_graph(context: Context) -> Graph:
         held_out,
         ensemble,
         streams=context.stream is not None,
-        first=frozenset([recipe.held_out] * bool(held_out) + [recipe.evaluation.split] * bool(ensemble)),
+        first=first,
     )
+
+
+def _read_first(recipe: Recipe) -> frozenset[str]:
+    """Splits on which signals are read before any student is trained."""
+    held_out = [recipe.held_out] if recipe.looked_at else []
+    return frozenset([*held_out, *([recipe.evaluation.split] if recipe.ensemble is not None else [])])
 
 
 class _Collections:
     """Makes each teacher's collection on each split once."""
 
-    def __init__(self, context: Context, teachers: dict[str, ModelStages]) -> None:
-        self._context, self._teachers = context, teachers
+    def __init__(self, context: Context, teachers: dict[str, ModelStages], first: frozenset[str]) -> None:
+        self._context, self._teachers, self._first = context, teachers, first
         self.made: dict[tuple[str, str], Collection] = {}
 
     def get(self, name: str, split: str) -> Collection:
@@ -117,7 +125,9 @@ class _Collections:
             others = self._context.recipe.teachers
             shown = [other for other in others if not others[other].takes_hints] if others[name].takes_hints else []
             hints = {other: self.get(other, split) for other in shown}
-            self.made[name, split] = collection(self._context, name, self._teachers[name].askable, split, hints)
+            streamed = self._context.stream is not None and split not in self._first
+            models = self._teachers[name].askable
+            self.made[name, split] = collection(self._context, name, models, split, hints, streamed)
         return self.made[name, split]
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import DataError
-from framework.recipe import Recipe
+from framework.own_source import settings_of
 from framework.signals.calibration import calibrate
 from framework.signals.shards import SignalReader
 from framework.stages.signals import Collection
-from framework.stages.stage import Context, Stage
-
-HELD_OUT = "held_out"  # the stage's folder in the store
+from framework.stages.stage import Context, Stage, key_of
+from framework.versions import versions
 
 
 def held_out_stage(context: Context, found: Collection) -> Stage:
@@ -31,15 +30,11 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         scores = task.score(labelled, predictions, unanswerable, resamples=100, seed=recipe.seed)
         return {"f1": scores.metrics["f1"], **asdict(calibrate(labelled, signals))}
 
-    inputs = held_out_inputs(recipe, found.stage.digest, split.digest)
-    return Stage(f"look at {found.teacher} on '{found.split}'", HELD_OUT, inputs, make)
-
-
-def held_out_inputs(recipe: Recipe, signals: str, data: str) -> dict[str, Any]:
-    """What looking at a teacher depends on, by the digests of its signals and of the split."""
-    return {
-        "signals": signals,
-        "task": recipe.task.model_dump(mode="json"),
-        "data": data,
-        "unanswerable": recipe.data.unanswerable,
+    inputs = {
+        "signals": found.stage.key,
+        "task": settings_of(task),
+        "data": split.digest,
+        "unanswerable": unanswerable,
     }
+    key = key_of(context, "held_out", inputs, versions(1))
+    return Stage(f"look at {found.teacher} on '{found.split}'", key, make)

@@ -5,6 +5,7 @@ from typing import Any
 
 from framework.data.load import Split
 from framework.digest import digest_of_files
+from framework.key import Key
 from framework.models.build import (
     copy_layers,
     count_parameters,
@@ -25,10 +26,14 @@ from framework.models.section import (
     TrainedTokenizer,
 )
 from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer, within_rows
-from framework.stages.stage import Context, Stage
+from framework.own_source import SOURCE
+from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
 from framework.students.trim import trim
+from framework.tasks.base import trained_settings
 from framework.teachers.base import Teacher
+from framework.teachers.section import own_settings
+from framework.versions import MODELS, versions
 
 
 def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -> Stage:
@@ -41,7 +46,8 @@ def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -
         return {"tokens": len(tokenizer)}
 
     inputs = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
-    return Stage(f"train a {settings.kind} tokenizer of {settings.vocab_size}", "tokenizers", inputs, make)
+    key = key_of(context, "tokenizers", inputs, versions(1, ("tokenizers", "transformers")))
+    return Stage(f"train a {settings.kind} tokenizer of {settings.vocab_size}", key, make)
 
 
 def initial_stage(
@@ -55,7 +61,7 @@ def initial_stage(
     as_it_is = teacher is not None and teacher.fine_tune is None
     task, model, settings = context.recipe.task, section.model, section.tokenizer
     if model is None:
-        return Stage(f"prepare {name}", "initial", {"kind": section.kind}, lambda folder: {"parameters": 0})
+        return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
 
     def kind_of(config: Any) -> ModelKind:
         return task if teacher is None else teacher.model_kind(task, config)
@@ -74,13 +80,13 @@ def initial_stage(
         return {"parameters": count_parameters(built)}
 
     inputs = {
-        "task": task.kind,
-        "kind": teacher.kind if teacher is not None else None,
+        "task": trained_settings(task),
+        "teacher": _kind_of(teacher) if teacher is not None else None,
         "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
-        "tokenizer": tokenizer.digest if tokenizer is not None else _tokenizer_identity(settings),
+        "tokenizer": tokenizer.key if tokenizer is not None else _tokenizer_identity(settings),
         "seed": None if as_it_is else seed,
     }
-    return Stage(f"prepare {name}", "initial", inputs, make)
+    return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
 
 
 def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage) -> Stage:
@@ -93,7 +99,8 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
         save_model(student, load_tokenizer(source), folder / "model")
         return {"parameters": count_parameters(student)}
 
-    return Stage(f"prepare {name}", "initial", {"teacher": teacher.digest, "layers": model.layers}, make)
+    inputs = {"copied": teacher.key, "layers": model.layers}
+    return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
 
 
 def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
@@ -109,11 +116,12 @@ def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
         return facts
 
     inputs = {
-        "initial": initial.digest,
+        "initial": initial.key,
         "trim": sorted({split.digest for split in splits}),
         "max_question": recipe.windows.max_question,
     }
-    return Stage("trim the vocabulary of the student", "initial", inputs, make)
+    key = key_of(context, "initial", inputs, versions(1, MODELS))
+    return Stage("trim the vocabulary of the student", key, make)
 
 
 def fetch(model: HubModel | FolderModel, settings: PretrainedTokenizer | TrainedTokenizer) -> None:
@@ -131,6 +139,12 @@ def _tokenizer_folder(context: Context, model: Any, settings: Any, tokenizer: St
     if tokenizer is not None:
         return tokenizer.result(context.store) / "tokenizer"
     return locate_tokenizer(settings.id, settings.revision) if settings.id is not None else locate(model)
+
+
+def _kind_of(teacher: Teacher) -> dict[str, Any]:
+    """What decides which of transformers' classes is meant."""
+    own = own_settings(teacher)
+    return {name: own[name] for name in ("kind", SOURCE) if name in own}
 
 
 def _overrides(settings: PretrainedTokenizer | TrainedTokenizer) -> PretrainedTokenizer | None:

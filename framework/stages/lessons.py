@@ -8,11 +8,13 @@ from framework.answer import save_settings
 from framework.data.load import Split
 from framework.data.remembered import split_windows
 from framework.losses.live import Term
+from framework.own_source import SOURCE, settings_of
 from framework.readers.base import Reading
 from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage
 from framework.stages.teaching import Teaching
 from framework.stages.training import Lesson
+from framework.tasks.base import trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.training.objective import Objective
@@ -31,10 +33,10 @@ def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) 
     return Lesson(
         inputs={
             "data": split.digest,
-            "task": context.recipe.task.kind,
+            "task": trained_settings(context.recipe.task),
             "windows": reading.windows.model_dump(),
             "losses": {},
-            "teacher": {name: own[name] for name in ("kind", *teacher.trained_with)},
+            "teacher": {name: own[name] for name in ("kind", SOURCE, *teacher.trained_with) if name in own},
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, teacher),
@@ -73,11 +75,11 @@ def student_lesson(
     return Lesson(
         inputs={
             "data": split.digest,
-            "task": recipe.task.kind,
+            "task": trained_settings(recipe.task),
             "windows": recipe.windows.model_dump(),
-            "losses": {key: loss.model_dump(mode="json") for key, loss in losses.items()},
+            "losses": {key: settings_of(loss) for key, loss in losses.items()},
             "teaching": teaching.inputs(context) if teaching is not None else None,
-            "live": {name: stage.digest for name, stage in live.items()},
+            "live": {name: stage.key for name, stage in live.items()},
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, None),

@@ -123,7 +123,8 @@ def student_stages(
     elif student.unlabelled:
         longer = len(student_split(context).examples) / len(split.examples)
         training = student.model_copy(update={"epochs": round(student.epochs * longer)})
-    losses = taught_losses(recipe, losses, teaching)
+    # In the order of their names, so that a sum's last bits do not hang on how the recipe is written.
+    losses = dict(sorted(taught_losses(recipe, losses, teaching).items()))
     live = live_stages(recipe, losses, tokenizer, teachers)
     lesson = student_lesson(context, split, losses, teaching, live, seed)
     trained = training_stage(context, name, trimmed or initial, training, seed, lesson)

@@ -11,8 +11,10 @@ from framework.signals.collect import collect
 from framework.signals.shards import FORMAT, SignalReader
 from framework.signals.span import SpanSignal
 from framework.signals.teacher_pass import TeacherPass
-from framework.stages.stage import Context, Stage
+from framework.stages.stage import Context, Stage, key_of
+from framework.tasks.base import trained_settings
 from framework.teachers.section import own_settings
+from framework.versions import MODELS, versions
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,27 @@ class Collection:
 
 
 def collection(
-    context: Context, name: str, models: Sequence[Stage], split: str, hints: Mapping[str, Collection]
+    context: Context, name: str, models: Sequence[Stage], split: str, hints: Mapping[str, Collection], streamed: bool
 ) -> Collection:
-    """The signals of teacher `name` on a split. models: the trained one, or one a fold; hints: others' signals on it."""
+    """The signals of teacher `name` on a split. models: the trained one, or one a fold; hints: others' signals on it;
+    streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
     reading = context.reading(teacher.windows or recipe.windows)
     inputs = {
-        "models": [model.digest for model in models],
+        "models": [model.key for model in models],
         "teacher": own_settings(teacher),
-        "task": recipe.task.kind,
+        "task": trained_settings(recipe.task),
         "data": context.data[split].digest,
         "unanswerable": recipe.data.unanswerable,
         "windows": reading.windows.model_dump(),
-        "hints": {other: found.stage.digest for other, found in hints.items()},
-        "signals": settings.model_dump(include={"top_k", "batch_size"}),
+        "hints": [found.stage.key for found in hints.values()],
+        "top_k": settings.top_k,
         "precision": context.precision,
         "format": FORMAT,
     }
+    device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
+    key = key_of(context, "signals", inputs, versions(1, MODELS, device))
     title = f"collect signals of {name} on '{split}'"
     teacher_pass = TeacherPass(
         name=name,
@@ -53,12 +58,12 @@ def collection(
         reading=reading,
         models=tuple(model.folder(context.store) / "model" for model in models),
         examples=context.data[split].examples,
-        folder=context.store.folder("signals", inputs),
+        folder=context.store.folder(key),
         hints=tuple(found.teacher_pass.folder for found in hints.values()),
         settings=settings,
     )
     making = _maker(context, teacher_pass, [*models, *(found.stage for found in hints.values())], title)
-    stage = Stage(title, "signals", inputs, making)
+    stage = Stage(title, key, making)
     return Collection(name, split, stage, teacher_pass, tuple(hints.values()))
 
 

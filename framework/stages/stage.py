@@ -1,13 +1,13 @@
 """A stage: one result, what it depends on, and how it is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from framework.data.load import Split
 from framework.data.windows_section import WindowSettings
-from framework.digest import digest_of
+from framework.key import Key
 from framework.progress import Progress
 from framework.readers.base import Reading
 from framework.recipe import Recipe
@@ -18,13 +18,14 @@ from framework.training.job import Trainer
 
 @dataclass(frozen=True)
 class Context:
-    """What all stages of a run share. precision and workers are what the recipe's `auto` came to; stream is None where
-    signals are collected before the student is trained."""
+    """What all stages of a run share. precision and workers are what the recipe's `auto` came to; device: cpu or cuda, on
+    which models are run here; stream is None where signals are collected before the student is trained."""
 
     recipe: Recipe
     data: Mapping[str, Split]
     store: Store
     precision: str
+    device: str
     workers: int
     train: Trainer
     stream: Streamer | None
@@ -39,22 +40,31 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """One result. `kind` is its folder in the store; its digest is that of `inputs`, which hold the digests of the
-    stages before it. `make` fills the folder that it is given and returns facts for the manifest."""
+    """One result. key: what it depends on, with the keys of the stages before it; `make` fills the folder that it is given
+    and returns facts for the manifest."""
 
     title: str
-    kind: str
-    inputs: dict[str, Any]
+    key: Key
     make: Callable[[Path], dict[str, Any]]
 
     @property
+    def kind(self) -> str:
+        """Its folder in the store."""
+        return self.key.kind
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What it depends on, with the digests of the stages before it."""
+        return self.key.plain_inputs
+
+    @property
     def digest(self) -> str:
-        """Digest of kind and inputs; the name of its folder."""
-        return digest_of({"kind": self.kind, **self.inputs})
+        """The name of its folder."""
+        return self.key.digest
 
     def folder(self, store: Store) -> Path:
         """Where the result lies once it is made."""
-        return store.folder(self.kind, self.inputs)
+        return store.folder(self.key)
 
     def result(self, store: Store) -> Path:
         """The folder of the result, which is made, with its files brought here."""
@@ -62,10 +72,20 @@ class Stage:
 
     def is_done(self, store: Store) -> bool:
         """Whether the result is made."""
-        return store.find(self.kind, self.inputs) is not None
+        return store.find(self.key) is not None
 
     def facts(self, store: Store) -> dict[str, Any]:
         """The facts about the result, which has to be made."""
-        found = store.find(self.kind, self.inputs)
+        found = store.find(self.key)
         assert found is not None, self.title
         return found.facts
+
+
+def key_of(context: Context, kind: str, inputs: Mapping[str, Any], versions: Mapping[str, Any]) -> Key:
+    """The key of a result that a stage leaves. With `engine.accept_versions`, a result of other versions stands in for one
+    that is not made."""
+    key = Key(kind, inputs, versions)
+    if not context.recipe.engine.accept_versions or context.store.find(key) is not None:
+        return key
+    other = context.store.of_other_versions(key)
+    return key if other is None else replace(key, taken=other.digest)

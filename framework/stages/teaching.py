@@ -9,6 +9,7 @@ from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource, weight_figures
+from framework.own_source import settings_of
 from framework.signals.joined import JoinedSignals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource, TeacherSignals
@@ -28,15 +29,17 @@ class Teaching:
     def inputs(self, context: Context) -> dict[str, Any]:
         """What the source depends on."""
         return {
-            "teachers": {
-                name: {
-                    "signals": [found.stage.digest for found in parts],
+            # A list, as rules may choose by place, and sums depend on it in their last bits.
+            "teachers": [
+                {
+                    "name": name,
+                    "signals": [found.stage.key for found in parts],
                     "temperature": context.recipe.teachers[name].temperature,
-                    "held_out": self.held_out[name].digest if name in self.held_out else None,
+                    "held_out": self.held_out[name].key if name in self.held_out else None,
                 }
                 for name, parts in self.collections.items()
-            },
-            "ensemble": self.ensemble.model_dump(mode="json") if self.ensemble is not None else None,
+            ],
+            "ensemble": settings_of(self.ensemble) if self.ensemble is not None else None,
         }
 
     def to_stream(self, context: Context) -> list[Collection]:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from framework.models.tokenizers import load_model_tokenizer
-from framework.stages.stage import Context, Stage
+from framework.stages.stage import Context, Stage, key_of
 from framework.training.history import History
 from framework.training.job import Report, TrainingJob
 from framework.training.objective import Objective
 from framework.training.section import Training
 from framework.training.validation import Validation
+from framework.versions import TRAINING, versions
 
-_SILENT_SETTINGS = {"log_every", "checkpoint_every", "seed"}  # they do not change what comes out
+# What is not in digests. All but the last change nothing that comes out; `seed` is an input of its own, and
+# `micro_batch` changes no more than how sums are rounded and which units are dropped out.
+_SILENT_SETTINGS = {"log_every", "checkpoint_every", "seed", "micro_batch"}
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,15 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
         return {**summary.as_facts(), **figures}
 
     inputs = {
-        "initial": initial.digest,
+        "initial": initial.key,
         **lesson.inputs,
         "unanswerable": recipe.data.unanswerable,
         "training": training.model_dump(mode="json", include=set(Training.model_fields) - _SILENT_SETTINGS),
         "engine": {"zero_stage": recipe.engine.zero_stage, "precision": context.precision, "workers": context.workers},
         "seed": seed,
     }
-    return Stage(f"train {name}", "models", inputs, make)
+    key = key_of(context, "models", inputs, versions(1, TRAINING, context.device))
+    return Stage(f"train {name}", key, make)
 
 
 def _train(context: Context, name: str, job: TrainingJob) -> Any:

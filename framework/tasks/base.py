@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.data.windows import Windows
+from framework.own_source import settings_of
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.signals.span import SpanSignal
 from framework.training.items import TrainingItems
@@ -37,6 +38,10 @@ class Task(Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window."""
 
     kind: Any
+
+    @property
+    def measured_with(self) -> tuple[str, ...]:
+        """Names of its settings that concern predictions and scores alone; others may decide about training and signals."""
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
         """Its settings as plain data (pydantic gives it)."""
@@ -83,3 +88,8 @@ class Task(Protocol):
         seed: int,
     ) -> Scores:
         """Measure predictions against the labelled examples."""
+
+
+def trained_settings(task: Task) -> dict[str, Any]:
+    """The settings of a task that may decide about models and signals; of the user's own with the digest of its source."""
+    return {name: value for name, value in settings_of(task).items() if name not in task.measured_with}

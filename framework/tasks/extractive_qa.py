@@ -1,7 +1,7 @@
 """Extractive question answering: an answer is a span of the context (Rajpurkar et al., arXiv 1606.05250)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,8 @@ class ExtractiveQA(Section):
         default=0.0,
         description="Unanswerable questions: 'no answer' is given where its logit leads the best span's by more.",
     )
+
+    measured_with: ClassVar[tuple[str, ...]] = ("n_best", "max_answer_length", "null_threshold")
 
     def model_class(self) -> Any:
         """The transformers Auto class of its models."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from framework.config import Section
 from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
+from framework.own_source import settings_of
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -81,6 +82,7 @@ def without_model(kind: type[_Kind]) -> type[_Kind]:
 
 
 def own_settings(teacher: object) -> dict[str, Any]:
-    """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads."""
-    values = teacher.model_dump(mode="json")  # type: ignore[attr-defined]
+    """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads; of a kind of the user's
+    own, with the digest of its source."""
+    values = settings_of(teacher)
     return {name: value for name, value in values.items() if name not in _COMMON}

@@ -54,6 +54,11 @@ class Engine(Section):
         description="Lost Ray workers that a training survives by resuming from its checkpoint; also how often each streaming "
         "teacher that is lost is started again.",
     )
+    accept_versions: bool = Field(
+        default=False,
+        description="Whether results are taken that other versions of distil, of the libraries, or another kind of device "
+        "have made.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Engine":

@@ -78,7 +78,7 @@ def _jobs(arguments: argparse.Namespace, output: Path) -> dict[str, TrainingJob]
         if stage.kind == "evaluations":
             continue
         try:
-            context.store.produce(stage.kind, stage.inputs, stage.make)
+            context.store.produce(stage.key, stage.make)
         except _Taken:
             continue
     return {name: taken[name] for name in ("plain", "distilled")}

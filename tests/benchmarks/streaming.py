@@ -153,7 +153,7 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
     for model in graph.models:
         for stage in (model.tokenizer, model.initial):
             assert stage is not None
-            context.store.produce(stage.kind, stage.inputs, stage.make)
+            context.store.produce(stage.key, stage.make)
     untrained, learner = (model.initial.folder(context.store) / "model" for model in graph.models)
     (found,) = graph.collections.values()
     tokenizer = load_model_tokenizer(learner)

@@ -118,7 +118,7 @@ def _train(changes: dict[str, Any], workers: int) -> list[dict[str, float]]:
     context, graph = prepare(recipe_from_values(values, "workers"), train)
     (model,) = graph.models
     for stage in model.making:
-        artifact = context.store.produce(stage.kind, stage.inputs, stage.make)
+        artifact = context.store.produce(stage.key, stage.make)
     rows = [json.loads(line) for line in (artifact.folder / "history.jsonl").read_text().splitlines()]
     return [row["metrics"] for row in rows if row["kind"] == "step"]
 

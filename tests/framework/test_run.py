@@ -15,9 +15,10 @@ import pytest
 
 from framework import locks
 from framework.errors import RecipeError, StoreError, TrainingError
+from framework.progress import Silent
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
-from framework.run import alone_in, run
+from framework.run import alone_in, prepare, run
 from tests.tiny import figures, several_values, tiny_values
 
 BLOCKED = """
@@ -39,8 +40,9 @@ except ImportError:
     pass
 else:
     sys.exit("ray is still there")
+from framework.progress import Silent
 from framework.recipe_file import recipe_from_values
-from framework.run import run
+from framework.run import prepare, run
 results = run(recipe_from_values(json.loads(sys.argv[1]), "here"))
 print(json.dumps([model["evaluation"]["f1"] for model in results["models"]]))
 """
@@ -126,6 +128,50 @@ def _damage_is_named_and_what_is_deleted_is_made_again(output: Path, results: di
     for place in (folder, kinds["predictions.json"].parent):
         shutil.rmtree(output / Path(*place.relative_to(output).parts[:3]))
     assert figures(run(recipe)) == figures(results)
+
+
+class Heard(Silent):
+    """A progress that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def test_results_of_other_versions_are_made_anew_or_accepted_as_the_recipe_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {"ensemble": None, "teachers__b": None, "teachers__c": None}
+    values = several_values(tmp_path, **alone, teachers__a__temperature="calibrated", signals__held_out="train")
+    before = run(recipe_from_values(values, "here"))
+    assert before["accepted"] == []
+    assert before["held_out"]["a"]["temperature"] > 0
+    monkeypatch.setattr("framework.versions._installed", lambda library: "9.9")
+    context, graph = prepare(recipe_from_values(values, "here"))
+    titles = [stage.title for stage in graph.stages()]
+    assert not any(stage.is_done(context.store) for stage in graph.stages())
+
+    values["engine"]["accept_versions"] = True
+    heard = Heard()
+    accepted = run(recipe_from_values(values, "here"), progress=heard)
+    assert accepted["run"] == before["run"]
+    assert accepted["models"] == [{**one, "reused": True} for one in before["models"]]
+    # What is found out about accepted signals is made by no library, and so is what it was.
+    assert [one["stage"] for one in accepted["accepted"]] == [one for one in titles if not one.startswith("look")]
+    assert sum("and accepted" in line for line in heard.lines) == len(accepted["accepted"])
+
+    # What is made now is made of what was accepted, and known by that.
+    values["student"]["lr"] = 0.002
+    teacher, student = run(recipe_from_values(values, "here"))["models"]
+    assert teacher["digest"] == before["models"][0]["digest"]
+    manifest = json.loads((tmp_path / student["folder"]).parent.joinpath("manifest.json").read_text())
+    assert manifest["inputs"]["teaching"]["teachers"][0]["signals"] == [before["signals"][0]["digest"]]
+    assert manifest["versions"]["torch"] == "9.9"
+    values["engine"]["accept_versions"] = False
+    context, graph = prepare(recipe_from_values(values, "here"))
+    assert not graph.models[-1].weights.is_done(context.store)
 
 
 def test_streaming_takes_ray(tmp_path: Path) -> None:

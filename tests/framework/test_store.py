@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from framework.errors import StoreError
+from framework.key import Key
 from framework.storage import Storage
 from framework.store import Store
 
@@ -27,20 +28,20 @@ def test_a_result_is_made_once_and_the_manifest_is_written_last(tmp_path: Path) 
         return {"found": 7}
 
     with pytest.raises(KeyboardInterrupt):
-        store.produce("models", {"seed": 1}, make)
-    assert store.find("models", {"seed": 1}) is None
-    made = store.produce("models", {"seed": 1}, make)
-    again = store.produce("models", {"seed": 1}, make)
+        store.produce(Key("models", {"seed": 1}), make)
+    assert store.find(Key("models", {"seed": 1})) is None
+    made = store.produce(Key("models", {"seed": 1}), make)
+    again = store.produce(Key("models", {"seed": 1}), make)
     assert (made.facts, made.reused, again.reused, len(calls)) == ({"found": 7}, False, True, 2)
-    assert store.folder("models", {"seed": 2}) != made.folder
+    assert store.folder(Key("models", {"seed": 2})) != made.folder
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    made = store.produce("models", {}, lambda folder: {})
+    made = store.produce(Key("models", {}), lambda folder: {})
     (made.folder / "manifest.json").write_text("{")
     with pytest.raises(StoreError, match="damaged"):
-        store.find("models", {})
+        store.find(Key("models", {}))
 
 
 def _slowly(root: Path) -> None:
@@ -50,7 +51,7 @@ def _slowly(root: Path) -> None:
         time.sleep(0.3)
         return {}
 
-    Store(root).produce("models", {}, make)
+    Store(root).produce(Key("models", {}), make)
 
 
 def test_of_two_processes_one_makes_it_and_the_other_waits(tmp_path: Path) -> None:
@@ -74,22 +75,22 @@ def test_machines_that_share_no_folder_share_results_by_a_storage(tmp_path: Path
         (folder / "inner" / "file").write_text("made")
         return {"found": 7}
 
-    made = here.produce("models", {"seed": 1}, make)
-    found = there.produce("models", {"seed": 1}, make)
+    made = here.produce(Key("models", {"seed": 1}), make)
+    found = there.produce(Key("models", {"seed": 1}), make)
     assert (found.facts, found.reused, found.folder.exists()) == ({"found": 7}, True, False)
     assert there.bring(found.folder) == tmp_path / "there" / "models" / made.digest
     assert (found.folder / "inner" / "file").read_text() == "made"
     assert (found.folder / "manifest.json").read_bytes() == (made.folder / "manifest.json").read_bytes()
-    assert there.find("models", {"seed": 2}) is None
+    assert there.find(Key("models", {"seed": 2})) is None
 
 
 def test_a_result_that_was_made_without_the_storage_is_copied_there_when_it_is_needed(tmp_path: Path) -> None:
     storage = Storage(f"file://{tmp_path}/shared")
-    made = Store(tmp_path / "here").produce("models", {}, lambda folder: {"found": 7})
+    made = Store(tmp_path / "here").produce(Key("models", {}), lambda folder: {"found": 7})
     there = Store(tmp_path / "there", storage)
-    assert there.find("models", {}) is None
-    Store(tmp_path / "here", storage).produce("models", {}, lambda folder: {})
-    found = there.find("models", {})
+    assert there.find(Key("models", {})) is None
+    Store(tmp_path / "here", storage).produce(Key("models", {}), lambda folder: {})
+    found = there.find(Key("models", {}))
     assert found is not None
     assert found.facts == made.facts
 
@@ -97,12 +98,12 @@ def test_a_result_that_was_made_without_the_storage_is_copied_there_when_it_is_n
 def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None:
     storage = Storage(f"file://{tmp_path}/shared")
     here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
-    folder = here.folder("models", {})
+    folder = here.folder(Key("models", {}))
     (folder / "part").mkdir(parents=True)
     for name in ("one", "part/two", "part/three"):
         (folder / name).write_text(name)
         here.push(folder / name)
-    other = there.folder("models", {})
+    other = there.folder(Key("models", {}))
     assert there.pull(other / "one")
     assert not there.pull(other / "none")
     there.pull_folder(other / "part")
@@ -117,28 +118,28 @@ def test_an_unfinished_result_goes_on_on_another_machine(tmp_path: Path) -> None
 
 def test_a_result_that_is_damaged_is_refused_named_and_made_again_once_it_is_deleted(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    made = store.produce("models", {}, _with_a_file)
+    made = store.produce(Key("models", {}), _with_a_file)
     (made.folder / "file").write_text("mads")
     with pytest.raises(StoreError, match=f"{made.folder} is damaged: file has other bytes"):
         store.bring(made.folder)
     shutil.rmtree(made.folder)
-    assert not store.produce("models", {}, _with_a_file).reused
+    assert not store.produce(Key("models", {}), _with_a_file).reused
     assert (store.bring(made.folder) / "file").read_text() == "made"
 
 
 def test_what_a_storage_has_is_checked_on_its_way_there_and_back(tmp_path: Path) -> None:
     storage = Storage(f"file://{tmp_path}/shared")
     here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
-    folder = Store(tmp_path / "here").produce("models", {}, _with_a_file).folder
+    folder = Store(tmp_path / "here").produce(Key("models", {}), _with_a_file).folder
     (folder / "file").write_text("mads")
     with pytest.raises(StoreError, match="damaged"):
-        here.produce("models", {}, _with_a_file)
+        here.produce(Key("models", {}), _with_a_file)
     (folder / "file").write_text("made")
-    here.produce("models", {}, _with_a_file)
+    here.produce(Key("models", {}), _with_a_file)
 
     kept = tmp_path / "shared" / "store" / "models" / folder.name / "file"
     kept.write_text("mads")
-    other = there.folder("models", {})
+    other = there.folder(Key("models", {}))
     for _ in range(2):
         with pytest.raises(StoreError, match=f"file has other bytes.*came like that from {storage.uri}/store/models"):
             there.bring(other)
@@ -149,3 +150,22 @@ def test_what_a_storage_has_is_checked_on_its_way_there_and_back(tmp_path: Path)
 def _with_a_file(folder: Path) -> dict[str, Any]:
     (folder / "file").write_text("made")
     return {}
+
+
+def test_a_result_of_other_versions_is_found_by_what_it_holds(tmp_path: Path) -> None:
+    storage = Storage(f"file://{tmp_path}/shared")
+    here, there = Store(tmp_path / "here", storage), Store(tmp_path / "there", storage)
+    keys = [Key("models", {"seed": 1}, {"torch": torch}) for torch in ("1", "2", "3")]
+    assert here.of_other_versions(keys[2]) is None
+    for number, key in enumerate(keys[:2]):
+        here.produce(key, lambda folder, number=number: {"found": number})
+    here.produce(Key("models", {"seed": 2}, {"torch": "1"}), lambda folder: {"found": 9})
+    unfinished = here.folder(keys[2])
+    unfinished.mkdir()
+    for store in (here, there):
+        found = store.of_other_versions(keys[2])
+        assert found is not None
+        assert (found.digest, found.facts, found.versions) == (keys[1].digest, {"found": 1}, {"torch": "2"})
+    only = here.of_other_versions(keys[1])
+    assert only is not None
+    assert only.digest == keys[0].digest

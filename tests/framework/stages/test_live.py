@@ -89,10 +89,10 @@ def test_a_baseline_looks_only_into_its_own_teacher(tmp_path: Path) -> None:
     found = two_teachers(tmp_path, losses=losses, baselines=["one", "two", "no_distillation"])
     terms = {model.name: list(model.weights.inputs["losses"]) for model in found.models if model.role != "teacher"}
     assert terms == {
-        "student_from_one": ["kl", "hidden_mse"],
+        "student_from_one": ["hidden_mse", "kl"],
         "student_from_two": ["kl"],
         "student_no_distillation": ["hard_label"],
-        "student": ["kl", "hidden_mse"],
+        "student": ["hidden_mse", "kl"],
     }
     with pytest.raises(RecipeError, match="'two' would have no loss left"):
         two_teachers(tmp_path, losses={"hidden_mse": {"teacher": "one"}}, baselines=["two"])

@@ -30,14 +30,14 @@ def student(output: Path, **changes: Any) -> tuple[Any, Stage]:
     assert model.tokenizer is not None
     assert model.trained is not None
     for stage in (model.tokenizer, model.initial):
-        context.store.produce(stage.kind, stage.inputs, stage.make)
+        context.store.produce(stage.key, stage.make)
     return context, model.trained
 
 
 def trained(output: Path, **changes: Any) -> tuple[list[float], dict[str, Any]]:
     """Losses and weights after training."""
     context, stage = student(output, **changes)
-    artifact = context.store.produce(stage.kind, stage.inputs, stage.make)
+    artifact = context.store.produce(stage.key, stage.make)
     rows = [json.loads(line) for line in (artifact.folder / "history.jsonl").read_text().splitlines()]
     assert not (artifact.folder / "checkpoints").exists()
     losses = [row["metrics"]["loss"] for row in rows if row["kind"] == "step"]
@@ -121,7 +121,7 @@ def _folder(context: Any, stage: Stage) -> Path:
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     context, stage = student(tmp_path, student__lr=1e30, student__clip=0.0)
     with pytest.raises(TrainingError, match="lower the learning rate"):
-        context.store.produce(stage.kind, stage.inputs, stage.make)
+        context.store.produce(stage.key, stage.make)
 
 
 @pytest.fixture(autouse=True)
