@@ -115,9 +115,7 @@ def layer_pairs(layers: Mapping[int, int] | None, student: int, teacher: int) ->
     """
     if layers is None:
         return [(layer, -(-(layer + 1) * teacher // student) - 1) for layer in range(student)]
-    return sorted(
-        (layer_number(a, student, "student"), layer_number(b, teacher, "teacher")) for a, b in layers.items()
-    )
+    return sorted((layer_number(a, student, "student"), layer_number(b, teacher, "teacher")) for a, b in layers.items())
 
 
 def layer_number(layer: int, count: int, whose: str) -> int:
