@@ -8,21 +8,23 @@ from typing import Literal
 from pydantic import Field
 
 from framework.config import Section
-from framework.data.local_files import read_files
+from framework.data.fields import STANDARD, Fields
+from framework.data.local_files import EXTENSIONS, read_files
 from framework.data.row import Readers, Row
 from framework.errors import DataError, MissingDataError, first_line, is_of_this_machine
 from framework.progress import Progress
 
-_PATTERNS = ["*.parquet", "*.jsonl", "*.json", "README.md"]
+_PATTERNS = [*(f"*{extension}{packed}" for extension in EXTENSIONS for packed in ("", ".gz")), "README.md"]
 
 
 class Hub(Section):
-    """A dataset of the Hugging Face hub whose files are parquet, JSON lines or SQuAD JSON; never a script."""
+    """A dataset of the Hugging Face hub whose files are of a kind that `Files` reads; never a script."""
 
     kind: Literal["hub"] = "hub"
     id: str = Field(min_length=1, description="for example kuznetsoffandrey/sberquad")
     revision: str = Field(default="main", min_length=1, description="branch, tag or commit")
     config: str | None = Field(default=None, description="one of the dataset's configurations, where it has several")
+    fields: Fields = Field(default=STANDARD, description="other names of fields or columns")
     id_prefix: str = Field(default="", description="only questions whose id begins with this, for example russian-")
 
     def readers(self, progress: Progress) -> Readers:
@@ -32,7 +34,7 @@ class Hub(Section):
         return {split: partial(self._read, paths) for split, paths in files.items()}
 
     def _read(self, paths: list[Path]) -> list[Row]:
-        rows = read_files(paths)
+        rows = read_files(paths, self.fields)
         chosen = [row for row in rows if row.id.startswith(self.id_prefix)]
         if rows and not chosen:
             raise DataError(

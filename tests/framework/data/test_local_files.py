@@ -1,13 +1,20 @@
+import csv
+import gzip
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, DatasetDict
 
-from framework.data.local_files import read_file
+from framework.data.fields import Fields
+from framework.data.local_files import Files, read_file
 from framework.errors import DataError
+from framework.progress import SILENT
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -33,19 +40,57 @@ def as_squad(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"version": "1.1", "data": [{"title": "Кот", "paragraphs": paragraphs}]}
 
 
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    table = pa.Table.from_pylist(rows)
+    return table.set_column(0, "id", table["id"].cast(pa.int32()))
+
+
+def flat(answers: Any) -> list[dict[str, Any]]:
+    return [{**row, "answers": answers} for row in ROWS]
+
+
+def text_table(delimiter: str, answers: str, **more: str) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, [*ROWS[0], *more], delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows({**row, **more} for row in flat(answers))
+    return out.getvalue().encode("utf-8-sig")
+
+
+def written(name: str) -> bytes:
+    """A file with ROWS in the format that its name says."""
+    if name.endswith(".gz"):
+        return gzip.compress(written(name.removesuffix(".gz")))
+    stem, _, extension = name.partition(".")
+    if extension in ("parquet", "arrow"):
+        sink = io.BytesIO()
+        if extension == "parquet":
+            pq.write_table(table_of(ROWS), sink)
+        else:
+            open_it = pa.ipc.new_stream if stem == "stream" else pa.ipc.new_file
+            with open_it(sink, table_of(ROWS).schema) as writer:
+                writer.write_table(table_of(ROWS))
+        return sink.getvalue()
+    if extension in ("csv", "tsv"):
+        delimiter = {"tsv": "\t", "csv": ";" if stem == "semicolons" else ","}[extension]
+        cell = "{'text': array(['Кот'], dtype=object), 'answer_start': array([1])}"
+        return text_table(delimiter, "Кот", answer_start="1.0") if stem == "starts" else text_table(delimiter, cell)
+    if extension in ("jsonl", "ndjson"):
+        return ("\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n\n").encode()
+    value = {"rows": ROWS, "flat": {"version": 1, "data": ROWS}, "squad": as_squad(ROWS)}[stem]
+    return json.dumps(value, ensure_ascii=False).encode("utf-8-sig")
+
+
 def write(path: Path) -> Path:
-    if path.suffix == ".parquet":
-        table = pa.Table.from_pylist(ROWS)
-        pq.write_table(table.set_column(0, "id", table["id"].cast(pa.int32())), path)
-    elif path.suffix == ".jsonl":
-        path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n\n", encoding="utf-8")
-    else:
-        value = ROWS if path.stem == "rows" else as_squad(ROWS)
-        path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8-sig")
+    path.write_bytes(written(path.name))
     return path
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "rows.json", "squad.json"])
+PLAIN = ["a.parquet", "a.jsonl", "a.ndjson", "rows.json", "flat.json", "squad.json"]
+PLAIN += ["a.arrow", "stream.arrow", "starts.csv", "structs.csv", "semicolons.csv", "starts.tsv", "structs.tsv"]
+
+
+@pytest.mark.parametrize("name", PLAIN + [f"{name}.gz" for name in PLAIN])
 def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     rows = read_file(write(tmp_path / name))
     assert [(r.id, r.context, r.question, r.answers) for r in rows] == [
@@ -53,10 +98,61 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", PLAIN)
+def test_other_names_in_every_format(tmp_path: Path, name: str) -> None:
+    content = written(name)
+    if "parquet" in name or "arrow" in name:
+        assert name in ("a.parquet", "a.arrow", "stream.arrow")
+        sink = io.BytesIO()
+        names = ["number", "title", "context", "question", "answers"]
+        pq.write_table(table_of(ROWS).rename_columns(names), sink)
+        content, name = sink.getvalue(), "a.parquet"
+    else:
+        content = content.replace(b'"id"', b'"number"').replace(b"id", b"number", 1)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"no (field|column) 'id' .*number"):
+        read_file(tmp_path / name)
+    assert [row.id for row in read_file(tmp_path / name, Fields(id="number"))] == ["0", "1", "2"]
+
+
+def test_a_saved_dataset_and_a_dict_of_them(tmp_path: Path) -> None:
+    dataset = Dataset.from_list(ROWS)
+    dataset.save_to_disk(tmp_path / "one", num_shards=2)
+    DatasetDict({"train": dataset, "dev": dataset.select([2])}).save_to_disk(tmp_path / "several")
+    assert [row.id for row in read_file(tmp_path / "one")] == ["0", "1", "2"]
+    readers = Files(path=str(tmp_path / "several")).readers(SILENT)
+    assert {name: [row.id for row in reader()] for name, reader in readers.items()} == {
+        "train": ["0", "1", "2"],
+        "dev": ["2"],
+    }
+    named = Files(path={"a": str(tmp_path / "one"), "b": str(tmp_path / "several" / "dev")}).readers(SILENT)
+    assert {name: len(reader()) for name, reader in named.items()} == {"a": 3, "b": 1}
+    with pytest.raises(DataError, match="holds several splits: train, dev; name the folder of one of them"):
+        Files(path={"a": str(tmp_path / "several")}).readers(SILENT)["a"]()
+
+
+@pytest.mark.parametrize("names", [["../secret.arrow"], [".."], [""], [], None])
+def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> None:
+    (tmp_path / "saved").mkdir()
+    write(tmp_path / "secret.arrow")
+    state = {"_data_files": names and [{"filename": name} for name in names]}
+    (tmp_path / "saved" / "state.json").write_text(json.dumps(state))
+    with pytest.raises(DataError, match=r"state.json: expected the names of the dataset's files"):
+        read_file(tmp_path / "saved")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"", "unknown kind of file; expected one of .parquet, .jsonl, .json"),
+        ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*.gz after it"),
+        ("a.gz", b"", "unknown kind of file"),
+        ("a.csv", b"", r"no column 'id' \(found: \)"),
+        ("a.json", b'{"data": [{"id": 1, "id": 2}]}', "an object has the key 'id' twice"),
+        ("a.jsonl", b'{"id": 1, "id": 2}', "line 1: not usable JSON: an object has the key 'id' twice"),
+        ("a.json.gz", b"[]", "not a whole gzip file: Not a gzipped file"),
+        ("a.json.gz", gzip.compress(b"[" * 1000)[:-9], "not a whole gzip file: .*ended before"),
+        ("a.arrow", b"ARROW1 and nothing more", "not a readable Arrow file"),
+        ("a.arrow", b"", "not a readable Arrow file"),
         ("a.json", b'{"data": [', "ends too early"),
         ("a.json", b"", "ends too early"),
         ("a.json", b'{"id": 1}\n{"id": 2}\n', "call the file .jsonl"),
@@ -112,6 +208,11 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(DataError, match="is a folder"):
         read_file(tmp_path / "folder.json")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "device.csv").symlink_to("/dev/zero")
+    for name in ("pipe.jsonl", "device.csv"):
+        with pytest.raises(DataError, match="is a pipe or a device"):
+            read_file(tmp_path / name)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be read"):
         read_file(tmp_path / "file" / "a.json")

@@ -1,0 +1,145 @@
+"""Tables in Arrow's formats: parquet files, Arrow files, and folders that `save_to_disk` of datasets has written."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.data.documents import rows_of_items
+from framework.data.fields import Fields
+from framework.data.row import Row
+from framework.data.unpacking import Allowance, check_is_file, read_bytes
+from framework.errors import DataError, first_line
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_ROWS = 256  # unpacked at a time
+_STATE, _SPLITS = "state.json", "dataset_dict.json"  # beside the files of a saved dataset, and of a dict of them
+
+
+def read_parquet(path: Path, fields: Fields) -> list[Row]:
+    """The questions of a parquet file; of its columns only those that are needed are read. Raises DataError and OSError."""
+    import pyarrow.parquet
+
+    packed = path.suffix.lower() == ".gz"
+    allowance = Allowance(path)
+    with (
+        _problems_of(path, "parquet"),
+        pyarrow.parquet.ParquetFile(pyarrow.BufferReader(read_bytes(path)) if packed else path) as file,
+    ):
+        columns = fields.columns(file.schema_arrow.names, str(path))
+        allowance.check(_unpacked_bytes(file.metadata, columns))
+        batches = file.iter_batches(_ROWS, columns=columns, use_threads=False)
+        return list(rows_of_items(_records(batches, columns, path, allowance), fields))
+
+
+def read_arrow(path: Path, fields: Fields) -> list[Row]:
+    """The questions of an Arrow file, of either kind (file or stream). Raises DataError and OSError."""
+    import pyarrow.ipc
+
+    with _problems_of(path, "Arrow"), _buffer(path) as source:
+        try:
+            file = pyarrow.ipc.open_file(source)
+            schema, batches = file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
+        except pyarrow.ArrowInvalid:
+            source.seek(0)
+            stream = pyarrow.ipc.open_stream(source)
+            schema, batches = stream.schema, iter(stream)
+        columns = fields.columns(schema.names, str(path))
+        pieces = (batch.slice(at, _ROWS) for batch in batches for at in range(0, batch.num_rows, _ROWS))
+        return list(rows_of_items(_records(pieces, columns, path, Allowance(path)), fields))
+
+
+def saved_splits(folder: Path) -> list[str] | None:
+    """The splits in a folder that `DatasetDict.save_to_disk` has written; None for another. Raises DataError."""
+    if not (folder / _SPLITS).is_file():
+        return None
+    splits = _json_of(folder / _SPLITS).get("splits")
+    if not isinstance(splits, list) or not all(isinstance(name, str) and _is_name(name) for name in splits):
+        raise DataError(f"{folder / _SPLITS}: expected the names of splits")
+    return splits
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `Dataset.save_to_disk` has written this folder."""
+    return (folder / _STATE).is_file()
+
+
+def read_saved(folder: Path, fields: Fields) -> list[Row]:
+    """The questions of a folder that `Dataset.save_to_disk` has written. Raises DataError and OSError."""
+    files = _json_of(folder / _STATE).get("_data_files")
+    entries = files if isinstance(files, list) else []
+    names = [str(entry.get("filename")) if isinstance(entry, dict) else "" for entry in entries]
+    if not names or not all(map(_is_name, names)):
+        raise DataError(f"{folder / _STATE}: expected the names of the dataset's files")
+    for name in names:
+        check_is_file(folder / name)
+    return [row for name in names for row in read_arrow(folder / name, fields)]
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    check_is_file(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not usable JSON: {error}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_name(name: str) -> bool:
+    return name != "" and name == Path(name).name and not name.startswith(".")
+
+
+def _records(
+    batches: Iterable["pyarrow.RecordBatch"], columns: list[str], path: Path, allowance: Allowance
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
+    for batch in batches:
+        arrays = {name: _plain(batch.column(name)) for name in columns}
+        allowance.take(sum(array.nbytes for array in arrays.values()))
+        cells = {name: _values(array, name, path) for name, array in arrays.items()}
+        for row in range(batch.num_rows):
+            yield f"{path}: row[{number}]", {name: values[row] for name, values in cells.items()}
+            number += 1
+
+
+def _plain(column: "pyarrow.Array") -> "pyarrow.Array":
+    import pyarrow
+
+    return column.dictionary_decode() if isinstance(column, pyarrow.DictionaryArray) else column
+
+
+def _values(column: "pyarrow.Array", name: str, path: Path) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: the column '{name}' holds text that is not UTF-8: {error.reason}") from None
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{path}: the column '{name}' holds a value that cannot be read: {first_line(error)}") from None
+
+
+def _unpacked_bytes(metadata: "pyarrow.parquet.FileMetaData", columns: list[str]) -> int:
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.partition(".")[0] in columns)
+
+
+@contextmanager
+def _buffer(path: Path) -> Iterator["pyarrow.NativeFile"]:
+    import pyarrow
+
+    packed = path.suffix.lower() == ".gz"
+    with pyarrow.BufferReader(read_bytes(path)) if packed else pyarrow.memory_map(str(path)) as source:
+        yield source
+
+
+@contextmanager
+def _problems_of(path: Path, kind: str) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path}: not a readable {kind} file: {first_line(error)}") from None

@@ -1,0 +1,72 @@
+"""Bytes of files, packed or not, up to what the machine has room for."""
+
+import gzip
+import stat
+import zlib
+from pathlib import Path
+
+from framework.errors import DataError
+
+_SHARE = 4  # what is read takes several times its bytes once it is made of Python's objects
+_CHUNK = 1 << 20
+
+
+class Allowance:
+    """How many bytes the contents of a file may have: a quarter of the memory that is free."""
+
+    def __init__(self, path: Path) -> None:
+        import psutil
+
+        self._path = path
+        self._most = self._left = psutil.virtual_memory().available // _SHARE
+
+    def check(self, count: int) -> None:
+        """Raise DataError if `count` more bytes are too many."""
+        if count > self._left:
+            raise DataError(
+                f"{self._path}: too large: it holds more than {self._most / 2**30:.1f} GiB, a quarter of the memory that is "
+                "free here; split it, or use a machine with more memory"
+            )
+
+    def take(self, count: int) -> None:
+        """Count bytes that were read. Raises DataError as `check` does."""
+        self.check(count)
+        self._left -= count
+
+
+def check_is_file(path: Path) -> None:
+    """Raise DataError for a folder, a pipe or a device, and OSError for what is not there."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise DataError(
+            f"{path} is a folder; name a file in it, or a folder that `save_to_disk` of datasets has written"
+        )
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path} is a pipe or a device; name a file")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a file, unpacked if it is called .gz. Raises DataError and OSError."""
+    allowance = Allowance(path)
+    allowance.check(path.stat().st_size)
+    if path.suffix.lower() != ".gz":
+        return path.read_bytes()
+    chunks = []
+    try:
+        with gzip.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                allowance.take(len(chunk))
+                chunks.append(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file: {error}") from None
+    return b"".join(chunks)
+
+
+def read_text(path: Path) -> str:
+    """The same as text. Raises DataError if it is not UTF-8, too."""
+    content = read_bytes(path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}: line {line} is not UTF-8 (byte {error.start}); save the file as UTF-8") from None

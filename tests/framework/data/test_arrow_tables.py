@@ -1,0 +1,98 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from framework.data.arrow_tables import read_arrow, read_parquet
+from framework.data.fields import STANDARD, Fields
+from framework.errors import DataError
+
+ROWS: list[dict[str, Any]] = [
+    {"id": str(i), "context": f"Кот {i} спит.", "question": "Кто?", "answers": {"text": ["Кот"], "answer_start": [0]}}
+    for i in range(600)
+]
+
+
+def parquet(path: Path, table: pa.Table, **options: Any) -> Path:
+    pq.write_table(table, path, **options)
+    return path
+
+
+def arrow(path: Path, table: pa.Table) -> Path:
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    return path
+
+
+def test_rows_of_many_batches_keep_their_numbers(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    parts = (
+        read_parquet(parquet(tmp_path / "a.parquet", table, row_group_size=250), STANDARD),
+        read_arrow(arrow(tmp_path / "a.arrow", table), STANDARD),
+    )
+    for rows in parts:
+        assert [row.id for row in rows] == [row["id"] for row in ROWS]
+        assert rows[599].place.endswith(": row[599]")
+
+
+def test_pandas_ways_to_write_numbers_and_categories(tmp_path: Path) -> None:
+    columns = {
+        "id": pa.array(["a", "b"]),
+        "context": pa.array(["Кот спит.", "Кот спит."]).dictionary_encode(),
+        "question": pa.array(["Кто?", "Где?"]),
+        "answers": pa.array(["Кот", None]),
+        "answer_start": pa.array([0.0, float("nan")]),
+        "is_impossible": pa.array([0.0, 1.0]),
+    }
+    for rows in (
+        read_parquet(parquet(tmp_path / "a.parquet", pa.table(columns)), STANDARD),
+        read_arrow(arrow(tmp_path / "a.arrow", pa.table(columns)), STANDARD),
+    ):
+        assert [(row.context, row.answers, row.impossible) for row in rows] == [
+            ("Кот спит.", (("Кот", 0),), False),
+            ("Кот спит.", None, True),
+        ]
+
+
+def test_structs_of_lists_and_lists_of_structs(tmp_path: Path) -> None:
+    rows = [{**row, "gold": {"spans": [{"text": "Кот", "answer_start": 0}]}} for row in ROWS[:1]]
+    path = parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows))
+    assert read_parquet(path, Fields(answers="gold.spans"))[0].answers == (("Кот", 0),)
+
+
+def test_dates_out_of_range_as_ids(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS[:1]).set_column(0, "id", pa.array([2**62], pa.timestamp("us")))
+    with pytest.raises(DataError, match=r"a.parquet: the column 'id' holds a value that cannot be read: "):
+        read_parquet(parquet(tmp_path / "a.parquet", table), STANDARD)
+    with pytest.raises(DataError, match=r"a.arrow: the column 'id' holds a value that cannot be read: "):
+        read_arrow(arrow(tmp_path / "a.arrow", table), STANDARD)
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS[:1])
+    twice = table.append_column("context", table["context"])
+    for read, path in (
+        (read_parquet, parquet(tmp_path / "a.parquet", twice)),
+        (read_arrow, arrow(tmp_path / "a.arrow", twice)),
+    ):
+        with pytest.raises(DataError, match="two columns are called 'context'"):
+            read(path, STANDARD)
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_what_unpacks_to_more_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dictionary: bool
+) -> None:
+    """One text of 1 MB, 300 times: in the file it stands once, or packed."""
+    rows = [{**row, "context": "Кот. " * 125_000} for row in ROWS[:300]]
+    path = parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows), use_dictionary=dictionary, compression="zstd")
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=400 << 20))
+    with pytest.raises(DataError, match=r"a.parquet: too large: it holds more than 0.1 GiB"):
+        read_parquet(path, STANDARD)
+    others = pa.Table.from_pylist([{**row, "extra": "Кот. " * 125_000} for row in ROWS[:300]])
+    assert len(read_parquet(parquet(tmp_path / "b.parquet", others), STANDARD)) == 300

@@ -1,0 +1,37 @@
+import gzip
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from framework.data.unpacking import read_bytes, read_text
+from framework.errors import DataError
+
+
+@pytest.fixture
+def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=16 << 20))
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_what_unpacks_to_more_than_there_is_room_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b" " * (4 << 20)))
+    assert len(read_bytes(path)) == 4 << 20
+    path.write_bytes(gzip.compress(b" " * ((4 << 20) + 1)) + gzip.compress(b" "))
+    with pytest.raises(DataError, match=r"a.json.gz: too large: it holds more than 0.0 GiB, a quarter of the memory"):
+        read_bytes(path)
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_a_plain_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(5 << 20)
+    with pytest.raises(DataError, match="too large"):
+        read_text(tmp_path / "a.json")
+
+
+def test_several_members_and_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress("\ufeffКот".encode()) + gzip.compress(b" 1"))
+    assert read_text(tmp_path / "a.json.gz") == "Кот 1"
