@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.example import Example
+from framework.data.joining import joined_offsets, window_starts
+from framework.data.offsets import Cover, cover
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _CHUNK = 512  # questions tokenised at once
+_MOST_LOST = 0.05  # share of the characters that a tokenizer may drop
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,13 @@ def cut_windows(
 ) -> Windows:
     """Tokenise questions and contexts. Every example gets at least one window, in the order of `examples`.
 
-    Raises ModelError for a tokenizer without offsets or without a token for "no answer".
+    Raises ModelError for a tokenizer without offsets or without a token for "no answer", for one that drops many letters,
+    and if the windows do not show a whole context.
     """
-    null_id = _null_token(tokenizer)
+    _null_token(tokenizer)
+    tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
     parts: list[_Window] = []
+    letters: list[tuple[int, int]] = []
     with progress.task("tokenise", len(examples)) as task:
         for begin in range(0, len(examples), _CHUNK):
             chunk = examples[begin : begin + _CHUNK]
@@ -78,11 +84,13 @@ def cut_windows(
             )
             owners = encoded["overflow_to_sample_mapping"]
             bounds = np.searchsorted(owners, np.arange(len(chunk) + 1))
-            typed = "token_type_ids" in encoded
             for number, example in enumerate(chunk):
                 encodings = encoded.encodings[bounds[number] : bounds[number + 1]]
-                parts.extend(_windows_of(example, begin + number, encodings, null_id, typed, settings.doc_stride))
+                windows, covered = _windows_of(example, begin + number, encodings, tokenizer, settings.doc_stride)
+                parts.extend(windows)
+                letters.append((covered.lost, covered.visible))
             task.advance(len(chunk))
+    _refuse_lost_letters(tokenizer, examples, np.asarray(letters, np.int64).reshape(-1, 2))
     return _columns(parts)
 
 
@@ -118,31 +126,42 @@ def shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: 
     questions = [question.lstrip() for question in questions]
     offsets = tokenizer(questions, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     return [
-        question if len(spans) <= most else question[: min(spans[most - 1][1], spans[most][0])]
+        question if len(spans) <= most else _cut(question, np.asarray(spans, np.int32), most)
         for question, spans in zip(questions, offsets, strict=True)
     ]
 
 
+def _cut(question: str, offsets: NDArray[np.int32], most: int) -> str:
+    spans = cover(question, offsets).spans
+    return question[: min(int(spans[most - 1, 1]), int(spans[most, 0]))]
+
+
 def _windows_of(
-    example: Example, number: int, encodings: list[Any], null_id: int, typed: bool, stride: int
-) -> list[_Window]:
-    """The windows of one example, from the tokenizer's encodings."""
-    following, preceding = _text_bounds(example.context)
+    example: Example, number: int, encodings: list[Any], tokenizer: "PreTrainedTokenizerFast", stride: int
+) -> tuple[list[_Window], Cover]:
+    """The windows of one example, from the tokenizer's encodings, and what all tokens of its context cover."""
+    null_id, typed = _null_token(tokenizer), "token_type_ids" in tokenizer.model_input_names
     contexts = [np.asarray([sequence == 1 for sequence in encoding.sequence_ids], bool) for encoding in encodings]
-    best = _best_windows([int(context.sum()) for context in contexts], stride)
+    offsets = [
+        np.asarray(encoding.offsets, np.int32).reshape(-1, 2)[in_context]
+        for encoding, in_context in zip(encodings, contexts, strict=True)
+    ]
+    covered = cover(example.context, joined_offsets(example, offsets, stride, tokenizer))
+    starts = window_starts([len(part) for part in offsets], stride)
+    best = _best_windows([len(part) for part in offsets], starts)
     windows = []
     for index, (encoding, in_context) in enumerate(zip(encodings, contexts, strict=True)):
         ids = np.asarray(encoding.ids, np.int32)
         spans = np.zeros((len(ids), 2), np.int32)
-        spans[in_context] = _trimmed(np.asarray(encoding.offsets, np.int32)[in_context], following, preceding)
+        spans[in_context] = covered.spans[starts[index] : starts[index] + len(offsets[index])]
         support = spans[:, 1] > spans[:, 0]
         shown_best = np.zeros(len(ids), bool)
         shown_best[in_context] = best[index]
         nulls = np.flatnonzero(ids == null_id)
-        covered = spans[support]
+        shown = spans[support]
         reach = (
-            0 if index == 0 else int(covered[0, 0]) if len(covered) else 0,
-            len(example.context) if index == len(encodings) - 1 else int(covered[-1, 1]) if len(covered) else 0,
+            0 if index == 0 else int(shown[0, 0]) if len(shown) else 0,
+            len(example.context) if index == len(encodings) - 1 else int(shown[-1, 1]) if len(shown) else 0,
         )
         windows.append(
             _Window(
@@ -156,46 +175,40 @@ def _windows_of(
                 reach=reach,
             )
         )
-    return windows
+    return windows, covered
 
 
-def _text_bounds(context: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """For every character, and the end: the first one from it on, and the last one up to it, that is not white space."""
-    length = len(context)
-    places = np.arange(length + 1, dtype=np.int32)
-    text = np.fromiter((not character.isspace() for character in context), bool, length)
-    text = np.append(text, False)
-    following = np.minimum.accumulate(np.where(text, places, length)[::-1])[::-1].astype(np.int32)
-    preceding = np.maximum.accumulate(np.where(text, places, -1)).astype(np.int32)
-    return following, preceding
+def _refuse_lost_letters(
+    tokenizer: "PreTrainedTokenizerFast", examples: Sequence[Example], letters: NDArray[np.int64]
+) -> None:
+    """Refuse a tokenizer that drops many letters. letters: [N, 2], those lost of each example, and all of it."""
+    lost, visible = letters.sum(0).tolist()
+    if lost > _MOST_LOST * visible:
+        first = examples[int(np.argmax(letters[:, 0] > 0))]
+        raise ModelError(
+            f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} drops {lost} of {visible} characters, "
+            f"first in the text of question '{first.id}': it neither knows these letters nor has a token for the unknown, so "
+            "that nobody can tell where its answers lie; use a tokenizer that was made for these texts"
+        )
 
 
-def _trimmed(spans: NDArray[np.int32], following: NDArray[np.int32], preceding: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Spans without white space at their ends; one of nothing but white space stays as it is."""
-    begin = following[spans[:, 0]]
-    end = preceding[np.maximum(spans[:, 1] - 1, 0)] + 1
-    return np.where((begin < end)[:, None], np.stack([begin, end], axis=1), spans)
-
-
-def _best_windows(counts: list[int], stride: int) -> list[NDArray[np.bool_]]:
+def _best_windows(counts: list[int], starts: list[int]) -> list[NDArray[np.bool_]]:
     """For each window's context tokens: whether no other window shows that token with more context around it.
 
     Context around a token is the smaller of what lies to its left and to its right; the earlier window wins a tie.
     """
     if len(counts) == 1:
         return [np.ones(counts[0], bool)]
-    starts = np.concatenate([[0], np.cumsum(np.asarray(counts[:-1]) - stride)])
-    room = np.full(int(starts[-1]) + counts[-1], -1)
+    room = np.full(starts[-1] + counts[-1], -1)
     owner = np.zeros(len(room), int)
     for window, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        places = slice(int(start), int(start) + count)
+        places = slice(start, start + count)
         here = np.minimum(np.arange(count), np.arange(count)[::-1])
         better = here > room[places]
         room[places][better] = here[better]
         owner[places][better] = window
     return [
-        owner[int(start) : int(start) + count] == window
-        for window, (start, count) in enumerate(zip(starts, counts, strict=True))
+        owner[start : start + count] == window for window, (start, count) in enumerate(zip(starts, counts, strict=True))
     ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.example import Example
+from framework.data.offsets import cover
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
 from framework.generative.kind import Generator, generator_of
@@ -127,14 +128,13 @@ def _answer_tokens(generator: Generator, max_answer: int) -> int:
 @dataclass(frozen=True)
 class _Encoded:
     ids: Ids
-    spans: NDArray[np.int64]  # [L, 2], characters
+    spans: NDArray[np.int32]  # [L, 2], characters
 
 
 def _encode(tokenizer: "PreTrainedTokenizerFast", text: str) -> _Encoded:
     found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    return _Encoded(
-        np.asarray(found["input_ids"], np.int32), np.asarray(found["offset_mapping"], np.int64).reshape(-1, 2)
-    )
+    offsets = np.asarray(found["offset_mapping"], np.int32).reshape(-1, 2)
+    return _Encoded(np.asarray(found["input_ids"], np.int32), cover(text, offsets).spans)
 
 
 def _begin_of_text(tokenizer: "PreTrainedTokenizerFast") -> list[int]:

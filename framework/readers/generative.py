@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.data.example import Example
+from framework.data.locating import locate
 from framework.device import autocast, default_device
 from framework.evaluation.decode import Prediction, SpanPrediction
 from framework.evaluation.signal_decode import decode_signal
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
-from framework.generative.locating import locate
 from framework.generative.prompts import Ids, Prompts, prompts_for
 from framework.generative.signal import answers_signal
 from framework.generative.writer import Beams, writer_for

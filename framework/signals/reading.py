@@ -26,8 +26,8 @@ class CharacterMap:
 def map_characters(length: int, spans: NDArray[np.int32], reach: tuple[int, int]) -> CharacterMap:
     """Map the characters of a context of `length` onto tokens that cover `spans` ([C, 2], none empty).
 
-    Where tokens share a character, its start mass goes to the first of them and its end mass to the last, as the gold
-    answer's does. Uncovered characters inside `reach` go to the nearest token, halfway to the following one for starts
+    Where tokens share a character, its start mass goes to the one that begins last, of several the first; its end mass to
+    the one that ends first, of several the last; as the gold answer's does. Uncovered characters inside `reach` go to the nearest token, halfway to the following one for starts
     and to the preceding one for ends. All other characters go to "no answer here".
     """
     count = len(spans)
@@ -35,13 +35,10 @@ def map_characters(length: int, spans: NDArray[np.int32], reach: tuple[int, int]
     end = np.full(length, count, np.int64)
     if not count:
         return CharacterMap(start, end, np.zeros(length, bool), 0.0)
-    widths = spans[:, 1] - spans[:, 0]
-    tokens = np.repeat(np.arange(count), widths)
-    chars = np.arange(len(tokens)) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(spans[:, 0], widths)
-    end[chars] = tokens  # of tokens that share a character the last assignment stays
-    start[chars[::-1]] = tokens[::-1]
-    covered = np.zeros(length, bool)
-    covered[chars] = True
+    numbers = np.arange(count)
+    _assign(start, np.lexsort((-numbers, spans[:, 0])), spans)
+    _assign(end, np.lexsort((numbers, -spans[:, 1])), spans)
+    covered = start < count
     lo, hi = reach
     moved = ~covered
     moved[:lo] = False
@@ -49,6 +46,13 @@ def map_characters(length: int, spans: NDArray[np.int32], reach: tuple[int, int]
     if moved.any():
         _move(np.flatnonzero(moved), np.flatnonzero(covered), start, end)
     return CharacterMap(start, end, moved, (hi - lo) / length if length else 0.0)
+
+
+def _assign(of_character: NDArray[np.int64], tokens: NDArray[np.int64], spans: NDArray[np.int32]) -> None:
+    """Give each character to the last of the tokens that cover it, in the order given."""
+    begins, widths = spans[tokens, 0], spans[tokens, 1] - spans[tokens, 0]
+    within = np.arange(widths.sum()) - np.repeat(np.cumsum(widths) - widths, widths)
+    of_character[within + np.repeat(begins, widths)] = np.repeat(tokens, widths)
 
 
 def _move(

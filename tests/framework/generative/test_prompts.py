@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.data.example import Example
+from framework.data.locating import locate
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
-from framework.generative.locating import locate
 from framework.generative.prompts import Prompts, prompts_for
 from framework.models.build import new_config
 from framework.models.section import ConfigModel

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from framework.data.example import Example
+from framework.data.locating import locate
 from framework.data.windows_section import WindowSettings
-from framework.generative.locating import locate
 from framework.generative.writer import writer_for
 from framework.readers.generative import GenerativeReader
 from framework.signals.span import Side, SpanSignal, probabilities

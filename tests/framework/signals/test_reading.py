@@ -106,6 +106,14 @@ def test_tokens_that_share_a_letter_share_its_mass_out_as_gold_labels_do() -> No
     assert characters.end.tolist() == [1, 2]
 
 
+def test_of_tokens_that_share_a_letter_with_others_the_one_that_begins_or_ends_with_it_takes_it() -> None:
+    """Such as the bytes of "а", and the first one of "б" with it; the second one of "б", and "в"."""
+    spans = np.asarray([[0, 2], [1, 3]], np.int32)
+    characters = map_characters(3, spans, (0, 3))
+    assert characters.start.tolist() == [0, 1, 1]
+    assert characters.end.tolist() == [0, 0, 1]
+
+
 def test_uncovered_characters_go_to_the_nearest_token_and_are_counted() -> None:
     spans = np.asarray([[1, 2], [5, 6]], np.int32)  # characters: . A . . . B . with a window that ends after B
     characters = map_characters(8, spans, (0, 7))

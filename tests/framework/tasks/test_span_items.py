@@ -204,14 +204,17 @@ def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: st
             assert items.positions[row].tolist() == [null, null]
         else:
             assert items.positions[row].tolist() == read[row].tolist()
-            first, last = windows.spans[windows.slice_of(row)][read[row]]
+            spans = windows.spans[windows.slice_of(row)]
+            first, last = spans[read[row]]
             if first[0] <= begin < first[1]:
-                # Of tokens that share the letter the first; of those at the other end the last.
-                earlier = windows.spans[windows.slice_of(row)][: read[row][0]]
-                assert not ((earlier[:, 0] <= begin) & (begin < earlier[:, 1])).any()
+                # Of tokens that share the letter the one that begins last, of several the first; and the other way round.
+                sharing = np.flatnonzero((spans[:, 0] <= begin) & (begin < spans[:, 1]))
+                assert first[0] == spans[sharing, 0].max()
+                assert not (spans[sharing[sharing < read[row][0]], 0] == first[0]).any()
             if last[0] < end <= last[1]:
-                later = windows.spans[windows.slice_of(row)][read[row][1] + 1 :]
-                assert not ((later[:, 0] < end) & (end <= later[:, 1])).any()
+                sharing = np.flatnonzero((spans[:, 0] < end) & (end <= spans[:, 1]))
+                assert last[1] == spans[sharing, 1].min()
+                assert not (spans[sharing[sharing > read[row][1]], 1] == last[1]).any()
 
 
 def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_last() -> None:

@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.data.characters import in_word, is_accent, is_invisible
+
 
 @dataclass(frozen=True)
 class Folded:
@@ -33,8 +35,10 @@ def fold(text: str, accents: bool = True) -> Folded:
         for part in unicodedata.normalize("NFKD", character).casefold():
             if part.isspace():
                 space = True
-            elif not (_invisible(part) or (_accent(part) and not accents) or (part == "\u0308" and form[-1:] == ["е"])):
-                if space and form and _in_word(form[-1]) and _in_word(part):
+            elif not (
+                is_invisible(part) or (is_accent(part) and not accents) or (part == "\u0308" and form[-1:] == ["е"])
+            ):
+                if space and form and in_word(form[-1]) and in_word(part):
                     form.append(" ")
                     origin.append(place - 1)
                 space = False
@@ -73,7 +77,7 @@ def _places(context: Folded, query: str) -> list[tuple[int, int]]:
 
 def _after_accents(text: str, end: int) -> int:
     """`end`, or further on if accents that the form leaves out belong to the last letter."""
-    while end < len(text) and _accent(text[end]):
+    while end < len(text) and is_accent(text[end]):
         end += 1
     return end
 
@@ -91,13 +95,13 @@ def _whole_characters(context: Folded, start: int, end: int) -> bool:
     """Whether [start, end) cuts no character of the text in two, and no letter from its accent."""
     origin = context.origin
     cut_start = start > 0 and origin[start - 1] == origin[start]
-    cut_end = end < len(origin) and (origin[end - 1] == origin[end] or _accent(context.text[origin[end]]))
+    cut_end = end < len(origin) and (origin[end - 1] == origin[end] or is_accent(context.text[origin[end]]))
     return not (cut_start or cut_end)
 
 
 def _whole_words(form: str, start: int, end: int) -> bool:
-    inside_before = start > 0 and _in_word(form[start - 1]) and _in_word(form[start])
-    inside_after = end < len(form) and _in_word(form[end - 1]) and _in_word(form[end])
+    inside_before = start > 0 and in_word(form[start - 1]) and in_word(form[start])
+    inside_after = end < len(form) and in_word(form[end - 1]) and in_word(form[end])
     return not (inside_before or inside_after)
 
 
@@ -112,16 +116,3 @@ def _without_punctuation(form: str) -> str:
 
 def _loose(character: str) -> bool:
     return character.isspace() or unicodedata.category(character).startswith("P")
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or _accent(character)
-
-
-def _accent(character: str) -> bool:
-    return unicodedata.combining(character) > 0
-
-
-def _invisible(character: str) -> bool:
-    """Formatting and control characters, such as a soft hyphen or a byte-order mark."""
-    return unicodedata.category(character) in ("Cf", "Cc")

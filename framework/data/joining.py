@@ -1,0 +1,54 @@
+"""The tokens of a whole context, joined from the overlapping windows that a tokenizer cuts it into."""
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.example import Example
+from framework.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+def window_starts(counts: list[int], stride: int) -> list[int]:
+    """Number of each window's first token among all of the context; `counts` are the windows' context tokens, `stride`
+    those that neighbours share."""
+    return [0, *(np.cumsum(counts[:-1], dtype=int) - stride * np.arange(1, len(counts))).tolist()]
+
+
+def joined_offsets(
+    example: Example, parts: list[NDArray[np.int32]], stride: int, tokenizer: "PreTrainedTokenizerFast"
+) -> NDArray[np.int32]:
+    """Offsets [n, 2] of all n tokens of the context, from those of each window's context tokens.
+
+    Raises ModelError if a part of the context is in no window.
+    """
+    agree = all(
+        np.array_equal(before[len(before) - stride :], after[:stride]) for before, after in itertools.pairwise(parts)
+    )
+    whole = np.concatenate([parts[0], *(part[stride:] for part in parts[1:])])
+    text = example.context
+    ends = (int(whole[:, 0].min(initial=len(text))), int(whole[:, 1].max(initial=0)))
+    shown = ends[0] <= len(text) - len(text.lstrip()) and ends[1] >= len(text.rstrip())
+    # A tokenizer may drop what it does not know at an end, and windows without overlap tell nothing: counting does.
+    if not agree or ((not shown or not stride) and len(whole) != _count(text, tokenizer)):
+        raise ModelError(_loss(example, ends))
+    return whole
+
+
+def _count(context: str, tokenizer: "PreTrainedTokenizerFast") -> int:
+    tokens: Any = tokenizer(context, add_special_tokens=False, verbose=False)["input_ids"]
+    return len(tokens)
+
+
+def _loss(example: Example, ends: tuple[int, int]) -> str:
+    import tokenizers
+
+    return (
+        f"question '{example.id}': the windows do not show all of its text of {len(example.context)} characters (what they "
+        f"show lies between {ends[0]} and {ends[1]}); they were cut by tokenizers {tokenizers.__version__}, of which 0.23.1 "
+        "and 0.23.2 are known to lose windows: install 0.23.3 or later"
+    )
