@@ -62,7 +62,7 @@ class Data(Section):
     unanswerable: bool = Field(
         default=False,
         description="whether questions without an answer are part of the task (SQuAD 2.0); "
-        "if not, a question without answers counts as unlabelled",
+        "if not, questions marked is_impossible are left out, and others without answers count as unlabelled",
     )
 
     @property

@@ -183,7 +183,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "JSON of another form": (with_file("q.json", b'{"questions": []}'), "q.json"),
     "not parquet": (with_file("q.parquet", b"PAR1 no"), "q.parquet"),
     "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
-    "answer of the wrong type": (with_file("q.json", _squad("Туле")), "q.json"),
+    "answer of the wrong type": (with_file("q.json", _squad(7)), "answers must be text"),
     "empty file": (with_file("q.jsonl", b""), "holds no question"),
     "nothing to compare with": (with_file("q.json", _squad([])), "carries an answer"),
     "teachers without a rule": (several(ensemble=None), "say how they become one"),

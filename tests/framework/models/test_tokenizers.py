@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import BertConfig
 
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
-from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer
+from framework.models.tokenizers import fit_to_model, load_tokenizer, pieces_of, train_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
@@ -68,6 +72,24 @@ def test_long_texts_are_learnt_from_too(kind: str) -> None:
     """The trainer of SentencePiece would leave out what is longer than 4192 bytes."""
     trained = train_tokenizer(TrainedTokenizer(kind=kind, vocab_size=320), ["дорога домой далека " * 500])
     assert trained.unk_token_id not in trained("дорога далека")["input_ids"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("а  \n.Б"), st.sampled_from([1, 3, 999, 1000, 1001, 2500])), max_size=6))
+def test_texts_are_cut_only_inside_of_endless_words(runs: list[tuple[str, int]]) -> None:
+    text = "".join(letter * count for letter, count in runs)
+    pieces = list(pieces_of(text))
+    assert "".join(pieces) == text
+    assert all(len(run) <= 1000 for piece in pieces for run in re.findall(r"\S+|\s+", piece))
+    longest = max(map(len, re.findall(r"\S+|\s+", text)), default=0)
+    assert longest >= 1000 or pieces == [text]
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_a_word_without_end_is_learnt_from_in_pieces(kind: str) -> None:
+    word = "".join(random.Random(0).choices("абвгдеж", k=100_000))
+    tokenizer = train_tokenizer(TrainedTokenizer(kind=kind, vocab_size=400), [*TEXTS, word])
+    assert tokenizer.unk_token_id not in tokenizer("Анна Петрова")["input_ids"]
+    assert len(tokenizer.tokenize(word[:90])) < 60
 
 
 @pytest.mark.parametrize("kind", ["byte-level bpe", "unigram"])
