@@ -23,3 +23,13 @@ def is_invisible(character: str) -> bool:
 def is_blank(character: str) -> bool:
     """White space, and what cannot be seen."""
     return character.isspace() or is_invisible(character)
+
+
+def without_blank_ends(text: str) -> tuple[str, int]:
+    """The text without blank characters at its ends, and how many were cut off at its beginning."""
+    begin, end = 0, len(text)
+    while begin < end and is_blank(text[begin]):
+        begin += 1
+    while begin < end and is_blank(text[end - 1]):
+        end -= 1
+    return text[begin:end], begin

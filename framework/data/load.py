@@ -11,6 +11,7 @@ from framework.data.repair import repair_answers
 from framework.data.row import Row
 from framework.data.section import Cut, Data, Source
 from framework.data.splits import cut_paragraphs, parse_slice
+from framework.data.units import in_characters
 from framework.errors import DataError
 from framework.progress import SILENT, Progress
 
@@ -94,7 +95,7 @@ def _read(source: Source, wanted: Iterable[str], progress: Progress) -> dict[str
     rows = {}
     with progress.task("reading data", total=len(names), unit="splits") as task:
         for name in names:
-            rows[name] = joined(readers[name]())
+            rows[name] = in_characters(joined(readers[name]()))
             if not rows[name]:
                 raise DataError(f"the data's split '{name}' holds no question; expected at least one")
             task.advance()
@@ -142,10 +143,8 @@ def to_example(row: Row, unanswerable: bool, notebook: Notebook) -> Example | No
     if not result.answers:
         notebook.add("absent", row.id)
         return None
-    if result.changed:
-        notebook.add("repaired", row.id)
-    if result.guessed:
-        notebook.add("first_of_several", row.id)
+    for kind in result.notes:
+        notebook.add(kind, row.id)
     return Example(row.id, row.context, row.question, result.answers)
 
 

@@ -1,6 +1,9 @@
 """Where a context contains a text, in spite of differences in writing that do not matter."""
 
+import html
+import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,20 +12,23 @@ from numpy.typing import NDArray
 
 from framework.data.characters import in_word, is_accent, is_invisible
 
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
 
 @dataclass(frozen=True)
 class Folded:
     """A text in the form in which texts are compared.
 
     Letters have no case and are compatibility-decomposed, ё is е; white space is one space between two letters or
-    digits and nothing elsewhere (tokenizers put spaces around punctuation); invisible characters are left out, and
-    accents are too where that was asked for.
-    origin: int [n], the character of the text that each of the n characters of `form` comes from.
+    digits and nothing elsewhere (tokenizers put spaces around punctuation); HTML entities are what they stand for;
+    invisible characters are left out, and accents are too where that was asked for.
+    origin, ends: int [n], from and to which character of the text each of the n characters of `form` comes from.
     """
 
     text: str
     form: str
     origin: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
 
 @lru_cache(maxsize=16)
@@ -30,8 +36,9 @@ def fold(text: str, accents: bool = True) -> Folded:
     """See Folded. The last few are kept: one context is searched for many texts."""
     form: list[str] = []
     origin: list[int] = []
+    ends: list[int] = []
     space = False
-    for place, character in enumerate(text):
+    for place, end, character in _characters(text):
         for part in unicodedata.normalize("NFKD", character).casefold():
             if part.isspace():
                 space = True
@@ -41,10 +48,24 @@ def fold(text: str, accents: bool = True) -> Folded:
                 if space and form and in_word(form[-1]) and in_word(part):
                     form.append(" ")
                     origin.append(place - 1)
+                    ends.append(place)
                 space = False
                 form.append(part)
                 origin.append(place)
-    return Folded(text, "".join(form), np.asarray(origin, np.int64))
+                ends.append(end)
+    return Folded(text, "".join(form), np.asarray(origin, np.int64), np.asarray(ends, np.int64))
+
+
+def _characters(text: str) -> Iterator[tuple[int, int, str]]:
+    """The text's characters with their places [begin, end), and of HTML entities what they stand for."""
+    begin = 0
+    for found in _ENTITY.finditer(text) if "&" in text else ():
+        meant = html.unescape(found.group())
+        if meant != found.group():
+            yield from ((at, at + 1, text[at]) for at in range(begin, found.start()))
+            yield found.start(), found.end(), meant
+            begin = found.end()
+    yield from ((at, at + 1, text[at]) for at in range(begin, len(text)))
 
 
 def locate(context: str, text: str) -> list[tuple[int, int]]:
@@ -71,7 +92,7 @@ def _places(context: Folded, query: str) -> list[tuple[int, int]]:
             start -= len(before)
         if context.form[end:].startswith(after) and _whole_characters(context, start, end + len(after)):
             end += len(after)
-        places.add((int(context.origin[start]), _after_accents(context.text, int(context.origin[end - 1]) + 1)))
+        places.add((int(context.origin[start]), _after_accents(context.text, int(context.ends[end - 1]))))
     return sorted(places)
 
 

@@ -110,6 +110,24 @@ def test_what_became_of_every_row_is_counted_and_said(tmp_path: Path) -> None:
     assert "train: 2 questions with an answer that was moved to where it occurs, or left out: q1, q3" in listener.said
 
 
+@pytest.mark.parametrize("settings", [{"splits": {"train": "train[:50%]"}}, {"cut": {"shares": {"train": 0.5}}}])
+def test_a_files_offsets_are_read_in_the_unit_that_explains_them_all(tmp_path: Path, settings: dict[str, Any]) -> None:
+    contexts = [f"😀 Кот {i}, и кот {i}." for i in range(8)]
+    rows = [
+        row(i, context=text, answers={"text": ["кот"], "answer_start": [len(text[: text.index("кот")]) + 1]})
+        for i, text in enumerate(contexts)
+    ]
+    listener = Listener()
+    split = load_data(section(written(tmp_path / "a.json", rows), **settings), listener)["train"]
+    assert all(example.answers == (Answer("кот", example.context.index("кот")),) for example in split.examples)
+    assert dict(split.notes) == {"utf16": tuple(example.id for example in split.examples)}
+    assert split.repaired == 0
+    assert any("UTF-16 units" in said for said in listener.said)
+    rows[0]["answers"]["answer_start"] = [2]  # one answer that only characters explain
+    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))["train"]
+    assert set(split.notes) == {"repaired"}
+
+
 def test_unanswerable_questions(tmp_path: Path) -> None:
     none = {"text": [], "answer_start": []}
     rows = [
