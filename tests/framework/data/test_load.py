@@ -123,7 +123,7 @@ def test_a_files_offsets_are_read_in_the_unit_that_explains_them_all(tmp_path: P
     assert dict(split.notes) == {"utf16": tuple(example.id for example in split.examples)}
     assert split.repaired == 0
     assert any("UTF-16 units" in said for said in listener.said)
-    rows[0]["answers"]["answer_start"] = [2]  # one answer that only characters explain
+    rows[0]["answers"]["answer_start"] = [contexts[0].index("кот")]  # one answer that only characters explain
     split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))["train"]
     assert set(split.notes) == {"repaired"}
 
