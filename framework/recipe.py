@@ -17,6 +17,7 @@ from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
 from framework.recipe_checks import (
     ensemble_problems,
+    held_out_problems,
     split_problems,
     student_problems,
     task_problems,
@@ -77,6 +78,7 @@ class Recipe(Section):
         checks = (
             teacher_problems,
             ensemble_problems,
+            held_out_problems,
             student_problems,
             live_problems,
             task_problems,
@@ -96,8 +98,9 @@ class Recipe(Section):
 
     @property
     def held_out(self) -> str:
-        """The split on which teachers are looked at before they teach."""
-        return self.signals.held_out or self.evaluation.split
+        """The split on which teachers are looked at before they teach; there is one where `looked_at` names any."""
+        assert self.signals.held_out is not None
+        return self.signals.held_out
 
     @property
     def looked_at(self) -> list[str]:

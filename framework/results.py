@@ -233,6 +233,8 @@ def _settings(model: ModelStages) -> dict[str, Any]:
         return {}
     inputs = model.trained.inputs
     settings = {**model.training.model_dump(mode="json", include=set(Training.model_fields)), "seed": inputs["seed"]}
+    if inputs.get("as_long_as") is not None:
+        settings["epochs"] = "until it has as many steps as the student"
     flat = {"split": model.split, **settings, **inputs["engine"]}
     for name, loss in inputs["losses"].items():
         flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key not in ("kind", SOURCE)})

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from framework.data.batches import epoch_steps
 from framework.errors import MissingDataError, MissingModelError
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
@@ -77,8 +78,8 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
     if model.trained is None or model.training is None:
         return [*row, "–", "–", gigabytes(parameters * 4)]
-    split = context.data[str(model.split)] if model.teaching is None else student_split(context)
-    steps = -(-len(split.examples) // model.training.batch_size) * model.training.epochs
+    split = context.data[str(model.split)] if model.role == "teacher" else student_split(context)
+    steps = epoch_steps(len(split.examples), model.training.batch_size) * model.training.epochs
     memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, context.workers)
     live = {teacher.name: 4.0 * _parameters(context, teacher) for teacher in graph.models if teacher.name in model.live}
     return [

@@ -25,6 +25,11 @@ def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch:
     return [batches[number] for number in random.permutation(len(batches))]
 
 
+def epoch_steps(count: int, batch_size: int) -> int:
+    """Batches of an epoch of `count` windows."""
+    return -(-count // batch_size)
+
+
 def accumulation_steps(batch_size: int, micro_batch: int | None, workers: int) -> int:
     """Forward passes of each worker in one optimizer step."""
     a_worker = -(-batch_size // workers)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from framework.data.batches import epoch_steps
 from framework.data.load import Split, load_data
 from framework.data.splits import parse_slice
 from framework.device import resolve_precision, resolve_workers
@@ -46,7 +47,7 @@ class ModelOutline:
     @property
     def steps(self) -> int:
         """Optimizer steps of a training if every question fits one window; more if some need several."""
-        return -(-self.learns // self.training.batch_size) * self.training.epochs if self.training else 0
+        return epoch_steps(self.learns, self.training.batch_size) * self.training.epochs if self.training else 0
 
     @property
     def weights(self) -> int:

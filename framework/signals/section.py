@@ -18,8 +18,8 @@ class Signals(Section):
     ahead: int = Field(default=4, ge=1, description="Batches that streaming teachers run ahead of the student.")
     held_out: str | None = Field(
         default=None,
-        description="Labelled split on which teachers' temperatures are calibrated and their F1 is taken for weights; "
-        "default: evaluation.split.",
+        description="Labelled split on which teachers' temperatures are calibrated and their F1 is taken for weights; not "
+        "evaluation.split.",
     )
     top_k: int = Field(default=16, ge=1, description="Positions kept of the start and of the end distribution.")
     shard_size: int = Field(

@@ -14,13 +14,23 @@ from framework.versions import versions
 
 
 def held_out_stage(context: Context, found: Collection) -> Stage:
-    """Calibrate a teacher's temperature and measure its signals. Raises DataError for a split without labels."""
+    """Calibrate a teacher's temperature and measure its signals.
+
+    Raises DataError for a split without labels, or with questions by which models are measured.
+    """
     recipe, split = context.recipe, context.data[found.split]
     task, unanswerable = recipe.task, recipe.data.unanswerable
     labelled = [example for example in split.examples if example.answers is not None]
     if not labelled:
         raise DataError(
             f"signals.held_out: no question of split '{found.split}' carries an answer to compare with; name a labelled split"
+        )
+    measured = {(one.context, one.question) for one in context.data[recipe.evaluation.split].examples}
+    shared = sum((one.context, one.question) in measured for one in split.examples)
+    if shared:
+        raise DataError(
+            f"signals.held_out: {shared} of {len(split.examples)} questions of split '{found.split}' are also in "
+            f"'{recipe.evaluation.split}', by which all is measured (evaluation.split); name a split without them"
         )
 
     def make(folder: Path) -> dict[str, Any]:

@@ -50,8 +50,10 @@ def student_lesson(
     teaching: Teaching | None,
     live: Mapping[str, Stage],
     seed: int,
+    as_long_as: Split | None = None,
 ) -> Lesson:
-    """Labels and, with `teaching`, signals. live: for each loss that looks into a teacher, the stage that leaves it."""
+    """Labels and, with `teaching`, signals. live: for each loss that looks into a teacher, the stage that leaves it;
+    as_long_as: training takes as many steps as so many epochs of this split would."""
     recipe = context.recipe
     reading = context.reading(recipe.windows)
     temperatures = sorted({loss.temperature for loss in losses.values() if loss.source == "signal"})
@@ -80,11 +82,20 @@ def student_lesson(
             "losses": {key: settings_of(loss) for key, loss in losses.items()},
             "teaching": teaching.inputs(context) if teaching is not None else None,
             "live": {name: stage.key for name, stage in live.items()},
+            "as_long_as": as_long_as.digest if as_long_as is not None else None,
         },
         begin=begin,
         note=lambda folder: save_settings(folder, reading, None),
         validation=lambda tokenizer: _validation(context, tokenizer),
+        counted=None if as_long_as is None else lambda tokenizer: _windows(context, as_long_as, tokenizer),
     )
+
+
+def _windows(context: Context, split: Split, tokenizer: Any) -> int:
+    """Windows that a student would be trained on with this split."""
+    task, windows = context.recipe.task, split_windows(split, tokenizer, context.recipe.windows, context.progress)
+    items = task.training_items(split.examples, windows, int(tokenizer.pad_token_id), None, (), at_hand=True)
+    return len(items.windows.lengths)
 
 
 def _validation(context: Context, tokenizer: Any) -> Validation | None:

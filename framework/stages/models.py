@@ -116,24 +116,21 @@ def student_stages(
     else:
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
-    # Without a teacher there is nothing to learn from questions without labels: more epochs make for as many steps.
-    split, training = context.data[student.split], student
-    if teaching is not None:
-        split = student_split(context)
-    elif student.unlabelled:
-        longer = len(student_split(context).examples) / len(split.examples)
-        training = student.model_copy(update={"epochs": round(student.epochs * longer)})
+    # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
+    whole = student_split(context)
+    split = whole if teaching is not None else context.data[student.split]
+    as_long_as = whole if teaching is None and student.unlabelled else None
     # In the order of their names, so that a sum's last bits do not hang on how the recipe is written.
     losses = dict(sorted(taught_losses(recipe, losses, teaching).items()))
     live = live_stages(recipe, losses, tokenizer, teachers)
-    lesson = student_lesson(context, split, losses, teaching, live, seed)
-    trained = training_stage(context, name, trimmed or initial, training, seed, lesson)
+    lesson = student_lesson(context, split, losses, teaching, live, seed, as_long_as)
+    trained = training_stage(context, name, trimmed or initial, student, seed, lesson)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
     return ModelStages(
         name,
         role,
         student.split,
-        training,
+        student,
         tokenizer,
         initial,
         trimmed,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.data.batches import epoch_steps
 from framework.models.tokenizers import load_model_tokenizer
 from framework.stages.stage import Context, Stage, key_of
 from framework.training.history import History
@@ -26,13 +27,15 @@ class Lesson:
 
     inputs: what it depends on; begin: a context, given the model's tokenizer, in which training has to happen, with the
     objective and a dict for figures, complete once the context has ended; note: writes beside a model how it reads;
-    validation: given the tokenizer, what the model is measured on after every epoch.
+    validation: given the tokenizer, what the model is measured on after every epoch; counted: given the tokenizer, by how
+    many items epochs are counted, None: by those of the objective.
     """
 
     inputs: Mapping[str, Any]
     begin: Callable[[Any], AbstractContextManager[tuple[Objective, dict[str, Any]]]]
     note: Callable[[Path], None]
     validation: Callable[[Any], Validation | None] = lambda tokenizer: None
+    counted: Callable[[Any], int] | None = None
 
 
 def training_stage(context: Context, name: str, initial: Stage, training: Training, seed: int, lesson: Lesson) -> Stage:
@@ -43,6 +46,7 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
         source = initial.result(context.store) / "model"
         tokenizer = load_model_tokenizer(source)
         with lesson.begin(tokenizer) as (objective, figures):
+            items = len(objective.lengths) if lesson.counted is None else lesson.counted(tokenizer)
             job = TrainingJob(
                 objective=objective,
                 initial=source,
@@ -52,6 +56,7 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
                 precision=context.precision,
                 workers=context.workers,
                 seed=seed,
+                steps=epoch_steps(items, training.batch_size) * training.epochs,
                 store=context.store,
                 validation=lesson.validation(tokenizer),
             )
@@ -77,9 +82,8 @@ def _train(context: Context, name: str, job: TrainingJob) -> Any:
     """Train with a bar on the screen and the history on disk."""
     context.store.pull(job.history)  # of an attempt on another machine
     history = History(job.history)
-    steps = -(-len(job.objective.lengths) // job.training.batch_size) * job.training.epochs
     done = 0
-    with context.progress.task(f"train {name}", steps, "steps") as bar:
+    with context.progress.task(f"train {name}", job.steps, "steps") as bar:
 
         def report(row: Report) -> None:
             nonlocal done

@@ -15,8 +15,8 @@ from framework.training.validation import Validation
 class TrainingJob:
     """Train the model in `initial` towards `objective`; leave the result in `output`/model, checkpoints beside it.
 
-    precision and workers are what engine's `auto` came to; seed decides order and dropout; store: the one that `output` lies
-    in; validation: measures the model after every epoch, None: nobody does.
+    precision and workers are what engine's `auto` came to; seed decides order and dropout; steps: of the optimizer, of which
+    the last epoch may be a part; store: the one that `output` lies in; validation: measures the model after every epoch, None: nobody does.
     """
 
     objective: Objective
@@ -27,6 +27,7 @@ class TrainingJob:
     precision: str
     workers: int
     seed: int
+    steps: int
     store: Store
     validation: Validation | None = None
 

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from framework.data.batches import accumulation_steps, epoch_batches, micro_batches
+from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps, micro_batches
 from framework.device import default_device
 from framework.errors import TrainingError
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -23,8 +23,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
     join_process_group(rank, world_size)
     _seed(job.seed, rank)
     accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
-    epoch_steps = -(-len(lengths) // training.batch_size)
-    total_steps = epoch_steps * training.epochs
+    an_epoch, total_steps = epoch_steps(len(lengths), training.batch_size), job.steps
     engine = build_engine(
         objective.build(job.initial, job.seed),
         training,
@@ -38,13 +37,14 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
     device = default_device()
     begin = load_checkpoint(engine, meter, job, rank)
     step, started = begin.step, time.monotonic()
-    report(Report("resume", step, step / epoch_steps, total_steps))
-    if step and step % epoch_steps == 0:
-        _validate(engine, job, rank, step, epoch_steps, total_steps, report)
+    report(Report("resume", step, step / an_epoch, total_steps))
+    if step and step % an_epoch == 0:
+        _validate(engine, job, rank, step, an_epoch, report)
     engine.train()
 
-    for epoch in range(step // epoch_steps, training.epochs):
-        batches = epoch_batches(lengths, training.batch_size, job.seed, epoch)[step - epoch * epoch_steps :]
+    while step < total_steps:
+        epoch, done = divmod(step, an_epoch)
+        batches = epoch_batches(lengths, training.batch_size, job.seed, epoch)[done : done + total_steps - step]
         parts = [list(micro_batches(batch, rank, world_size, accumulation)) for batch in batches]
         objective.announce([rows for part in parts for rows, _ in part])
         for batch, part in zip(batches, parts, strict=True):
@@ -57,7 +57,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
                 engine.step()
                 meter.add(loss.detach(), terms, lengths[rows] if counts else lengths[:0])
             step += 1
-            at_epoch_end = step % epoch_steps == 0
+            at_epoch_end = step % an_epoch == 0 or step == total_steps
             if step % training.log_every == 0 or at_epoch_end:
                 figures = {"lr": lr, **meter.read()}
                 if not math.isfinite(figures["loss"]):
@@ -65,18 +65,25 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
                         f"the loss is {figures['loss']} at step {step} of {total_steps}; lower the learning rate "
                         f"({training.lr:g}), lengthen the warm-up ({training.warmup:g}), or train in fp32"
                     )
-                report(Report("step", step, step / epoch_steps, total_steps, figures))
+                report(Report("step", step, step / an_epoch, total_steps, figures))
             if at_epoch_end:
-                report(Report("epoch", step, step / epoch_steps, total_steps, meter.read_epoch()))
+                report(Report("epoch", step, step / an_epoch, total_steps, meter.read_epoch()))
             if step < total_steps and _checkpoint_due(training.checkpoint_every, step, at_epoch_end):
                 save_checkpoint(engine, meter, job, _position(begin, step, started), rank)
             if at_epoch_end:
                 # After the checkpoint, which stays for later if whoever hears of the figures ends the training.
-                _validate(engine, job, rank, step, epoch_steps, total_steps, report)
+                _validate(engine, job, rank, step, an_epoch, report)
 
     _save_result(engine, job, rank)
     seconds = _position(begin, step, started).seconds
-    return TrainingSummary(total_steps, len(lengths) * training.epochs, seconds)
+    return TrainingSummary(total_steps, _windows_seen(job), seconds)
+
+
+def _windows_seen(job: TrainingJob) -> int:
+    lengths, size = job.objective.lengths, job.training.batch_size
+    epochs, rest = divmod(job.steps, epoch_steps(len(lengths), size))
+    part = epoch_batches(lengths, size, job.seed, epochs)[:rest] if rest else []
+    return len(lengths) * epochs + sum(len(batch) for batch in part)
 
 
 def _seed(seed: int, rank: int) -> None:
@@ -99,13 +106,11 @@ def _position(begin: Position, step: int, started: float) -> Position:
     return Position(step, begin.seconds + time.monotonic() - started)
 
 
-def _validate(
-    engine: Any, job: TrainingJob, rank: int, step: int, epoch_steps: int, total_steps: int, report: ReportTo
-) -> None:
+def _validate(engine: Any, job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo) -> None:
     if job.validation is None:
         return
     figures = job.validation.measure(job.objective, engine, job.output / "measured", rank)
-    report(Report("evaluation", step, step / epoch_steps, total_steps, figures))
+    report(Report("evaluation", step, step / an_epoch, job.steps, figures))
 
 
 def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:

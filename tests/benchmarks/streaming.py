@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from framework.data.batches import epoch_steps
 from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.models.tokenizers import load_model_tokenizer
@@ -177,6 +178,7 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
             precision="fp32",
             workers=1,
             seed=0,
+            steps=epoch_steps(len(items.windows.lengths), recipe.student.batch_size) * recipe.student.epochs,
             store=Store(output),
         )
         marks: list[float] = []

@@ -36,7 +36,19 @@ def recipe(**changes: Any) -> Recipe:
             {"ensemble": {"rule": "label_aware"}, "student__unlabelled": ["more"], "data__extra": {"more": MORE}},
             r"student\.unlabelled: the rule 'label_aware' weighs teachers by labels, which these questions lack",
         ),
-        ({"signals__held_out": "train"}, r"signals\.held_out is for calibrated temperatures and weights by F1"),
+        (
+            {"signals__held_out": "train", "ensemble": None, "losses": None, "student": None},
+            r"signals\.held_out is for calibrated temperatures and weights by F1",
+        ),
+        (
+            {"ensemble": {"rule": "weighted", "weights": "f1"}},
+            r"signals\.held_out: .* not to those of 'dev', by which all is measured: name another labelled split",
+        ),
+        (
+            {"teachers__a__temperature": "calibrated"},
+            r"signals\.held_out: .* fitted to labels, and not to those of 'dev'",
+        ),
+        ({"signals__held_out": "dev"}, r"signals\.held_out is 'dev', by which all is measured \(evaluation\.split\)"),
         (
             {"student__unlabelled": ["more"], "data__extra": {"more": MORE}, "losses": {"hard_label": {}}},
             r"student\.unlabelled: no loss compares with a teacher, so nothing can be learnt there",
@@ -108,6 +120,7 @@ def test_names_that_mean_something_else_are_no_teachers(name: str) -> None:
         {"ensemble": WEIGHED},
         {"ensemble": {"rule": "weighted", "weights": "f1"}, "signals__held_out": "train"},
         {"teachers__c__temperature": "calibrated", "signals__held_out": "train"},
+        {"signals__held_out": "train"},
         {"student__unlabelled": ["dev"]},
         {"student__unlabelled": ["more"], "data__extra": {"more": MORE}},
         {"losses": {"hard_label": {}}},
@@ -127,8 +140,8 @@ def test_what_fits_together_reads_back_as_itself(changes: dict[str, Any]) -> Non
 
 def test_who_is_looked_at_before_teaching() -> None:
     assert recipe().looked_at == []
-    assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0).looked_at == ["b"]
-    by_f1 = recipe(ensemble={"rule": "weighted", "weights": "f1"})
+    train = {"signals__held_out": "train"}
+    assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0, **train).looked_at == ["b"]
+    by_f1 = recipe(ensemble={"rule": "weighted", "weights": "f1"}, **train)
     assert by_f1.looked_at == ["a", "b", "c"]
-    assert by_f1.held_out == "dev"
-    assert recipe(ensemble={"rule": "weighted", "weights": "f1"}, signals__held_out="train").held_out == "train"
+    assert by_f1.held_out == "train"

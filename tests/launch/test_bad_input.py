@@ -207,7 +207,14 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "student.unlabelled: no loss compares with a teacher",
     ),
     "unlabelled split that is not there": (several(student__unlabelled=["deev"]), "did you mean 'dev'"),
-    "held-out labels that nobody reads": (several(signals__held_out="dev"), "signals.held_out is for calibrated"),
+    "held-out labels that nobody reads": (
+        several(signals__held_out="train", ensemble=None, student=None, losses=None),
+        "signals.held_out is for calibrated",
+    ),
+    "what is fitted to the labels that it is measured by": (
+        several(teachers__a__temperature="calibrated"),
+        "signals.held_out: calibrated temperatures",
+    ),
     "folds of a teacher as it is": (
         several(
             teachers__a__fine_tune=None,

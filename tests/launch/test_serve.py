@@ -77,6 +77,7 @@ def test_an_ensemble_that_needs_labels_says_why_it_cannot_answer(finished: Path)
 def teachers_alone(finished: Path, ensemble: dict[str, Any], temperature: Any) -> Path:
     """A run with the same teachers, which are all made already, without a student."""
     changes = {"student": None, "losses": None, "ensemble": ensemble, "teachers__a__temperature": temperature}
+    changes |= {"signals__held_out": "train"}
     recipe = recipe_from_values(several_values(finished.parent, **changes), "here")
     run(recipe)
     return recipe.run_folder

@@ -1,5 +1,6 @@
 """Means of signals against their definitions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.mixing import arithmetic, geometric
 from framework.losses.base import Target
 from framework.losses.kl import KL
 from framework.signals.reading import CharacterMap, dense, map_characters, read_window
-from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, temper
+from framework.signals.span import Floats, Side, SpanSignal, keep_top, log_softmax, temper
 from tests.framework.ensembles.opinions import (
     TEMPERATURES,
     cut,
@@ -59,10 +61,63 @@ def test_geometric_counts_what_a_teacher_left_out_at_the_average_of_its_tail() -
     stored = keep_top(side_of(np.log([0.6, 0.1, 0.1, 0.2])), 1)
     other = Side(np.asarray([1]), np.log([0.5]), float(np.log(0.1)), float(np.log(0.4)), 3)
     mixed = geometric([both(stored), both(other)], HALVES).start
-    expected = np.sqrt([0.6 * 0.4 / 3, 0.1 * 0.5, 0.2 * 0.1, 0.2 * 0.4])
+    # Each gives the character that the other names an equal part of its tail, and keeps the rest of it.
+    expected = np.sqrt([0.6 * 0.4 / 3, 0.1 * 0.5, 0.2 * 0.1, 0.1 * 0.4 * 2 / 3])
     assert mixed.chars.tolist() == [0, 1]
     assert np.exp([*mixed.log_mass, mixed.null, mixed.tail]) == pytest.approx(expected / expected.sum())
-    assert mixed.tail_size == 3
+    assert mixed.tail_size == 2
+
+
+def test_geometric_gives_away_no_more_of_a_tail_than_there_is() -> None:
+    """Two entries are left out, and the other's tokens begin at three characters that are not named."""
+    stored = keep_top(side_of(np.log([0.6, 0.1, 0.1, 0.2])), 1)
+    other = side_of(np.log([0.3, 0.2, 0.1, 0.4]), [5, 6, 7])
+    mixed = geometric([both(stored), both(other)], HALVES).start
+    expected = np.sqrt([0.6 * 0.1, *(0.2 / 3 * np.asarray([0.3, 0.2, 0.1])), 0.2 * 0.4, 0.0])
+    assert np.exp([*mixed.log_mass, mixed.null, mixed.tail]) == pytest.approx(expected / expected.sum())
+    assert mixed.tail_size == 0
+
+
+def _evened_out(logits: Floats, kept: int) -> Floats:
+    """Logits of which all but the `kept` largest are the same; the last, of null, stays."""
+    light = np.argsort(-logits[:-1])[kept:]
+    logits[light] = logits[light].min()
+    return logits
+
+
+def _named_and_tail(full: Sequence[Side], weights: Floats, chars: NDArray[np.int64]) -> Floats:
+    """Masses of the geometric mean of whole distributions: on `chars`, on null, and on all other characters together."""
+    logs = np.stack([np.append(side.log_mass, side.null) for side in full])
+    mass = np.exp(log_softmax((weights[:, None] * logs).sum(0)))
+    return np.asarray([*mass[chars], mass[-1], np.delete(mass[:-1], chars).sum()])
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4))
+def test_geometric_of_stored_signals_is_exact_where_what_is_left_out_is_all_as_likely(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    full = [side_of(log_softmax(_evened_out(random.normal(0, 3, 61), kept=16))) for _ in range(count)]
+    weights = random.dirichlet(np.ones(count))
+    mixed = geometric([both(keep_top(side, 16)) for side in full], weights).start
+    found = np.exp([*mixed.log_mass, mixed.null, mixed.tail])
+    assert found == pytest.approx(_named_and_tail(full, weights, mixed.chars), abs=1e-9)
+    assert mixed.tail_size == 60 - len(mixed.chars)
+
+
+def test_geometric_of_stored_signals_is_near_that_of_whole_ones() -> None:
+    """Opinions on 60 tokens, of which the 16 heaviest are kept; no mass may count as named and as left out."""
+    random = np.random.default_rng(0)
+    tails, errors = [], []
+    for _ in range(200):
+        full = [side_of(log_softmax(random.normal(0, 1, 61))) for _ in range(3)]
+        weights = np.full(3, 1 / 3)
+        mixed = geometric([both(keep_top(side, 16)) for side in full], weights).start
+        found = np.exp([*mixed.log_mass, mixed.null, mixed.tail])
+        true = _named_and_tail(full, weights, mixed.chars)
+        tails.append((found[-1], true[-1]))
+        errors.append(np.abs(found - true).sum() / 2)
+    found_tail, true_tail = np.mean(tails, axis=0)
+    assert found_tail == pytest.approx(true_tail, abs=0.02)
+    assert np.mean(errors) < 0.1
 
 
 def test_geometric_counts_what_a_teacher_cannot_name_at_the_least_that_it_names() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from framework.data.batches import epoch_steps
 from framework.data.example import Answer, Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
@@ -91,7 +92,9 @@ def trained(teacher: Any, initial: Path, output: Path, precision: str = "fp32", 
     items = objective(teacher, initial, QUESTIONS)
     rows: list[Report] = []
     training = Training(lr=3e-3, epochs=4, batch_size=8, log_every=1, **fields)
-    job = TrainingJob(items, initial, output, training, Engine(workers=1, threads=1), precision, 1, 0, Store(output))
+    steps = epoch_steps(len(items.lengths), 8) * 4
+    engine = Engine(workers=1, threads=1)
+    job = TrainingJob(items, initial, output, training, engine, precision, 1, 0, steps, Store(output))
     train_in_process(job, rows.append)
     return [row.metrics["loss"] for row in rows if row.kind == "step"]
 

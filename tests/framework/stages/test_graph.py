@@ -43,6 +43,7 @@ def test_every_stage_comes_once_and_after_those_that_it_depends_on(tmp_path: Pat
         tmp_path,
         ensemble={"rule": "weighted", "weights": "f1"},
         teachers__a__temperature="calibrated",
+        signals__held_out="train",
         teachers__b__crossfit=2,
         data__extra={"more": {"source": {"kind": "synthetic", "examples": {"train": 8}, "seed": 5}}},
         student__unlabelled=["more"],
@@ -63,7 +64,7 @@ def test_every_stage_comes_once_and_after_those_that_it_depends_on(tmp_path: Pat
         "train b without fold 1 of 2",
         "train b without fold 2 of 2",
     ]
-    assert [title for title in titles if title.startswith("look")] == [f"look at {name} on 'dev'" for name in "abc"]
+    assert [title for title in titles if title.startswith("look")] == [f"look at {name} on 'train'" for name in "abc"]
     assert titles[-2:] == ["train student", "evaluate student"]
     assert {"evaluate ensemble", "train student_no_distillation", "train student_from_b"} <= set(titles)
 
@@ -90,7 +91,7 @@ def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch
     students = set()
     for rule in RULES:
         for trial in range(10):
-            values = several_values(tmp_path, ensemble=rule, student__lr=0.001 * (1 + trial))
+            values = several_values(tmp_path, ensemble=rule, signals__held_out="train", student__lr=0.001 * (1 + trial))
             values["data"]["source"]["examples"] = {"train": 16, "validation": 8}
             results = run(recipe_from_values(values, "here"))
             students.add(results["models"][-1]["digest"])

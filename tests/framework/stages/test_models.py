@@ -1,5 +1,6 @@
 """Folds, questions without labels, and students of one teacher of several, in whole runs."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from framework.data.batches import epoch_batches
 from framework.data.example import Example
 from framework.data.folds import fold_of
 from framework.data.load import load_data
@@ -87,6 +89,8 @@ def test_unlabelled_questions_teach_by_signals_alone(tmp_path: Path) -> None:
         baselines=["no_distillation"],
         data__extra={"transfer": TRANSFER},
         student__unlabelled=["transfer"],
+        student__batch_size=20,
+        student__log_every=1,
     )
     results, objectives = watched_run(values)
     assert [(signals["split"], signals["examples"]) for signals in results["signals"]] == [
@@ -96,10 +100,28 @@ def test_unlabelled_questions_teach_by_signals_alone(tmp_path: Path) -> None:
     student, before = model_of(results, "student"), model_of(plain, "student")
     weights = [load_file(tmp_path / model["folder"] / "model.safetensors") for model in (student, before)]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    # Labels alone have nothing to say about these questions: the baseline sees the labelled ones, for more epochs.
-    baseline = objectives[model_of(results, "student_no_distillation")["digest"]]
+    # Labels alone have nothing to say about these questions: the baseline sees the labelled ones, for as many steps.
+    record = model_of(results, "student_no_distillation")
+    baseline = objectives[record["digest"]]
     assert isinstance(baseline, Distillation)
     assert set(baseline.items.windows.example) == set(range(48))
+    assert (len(baseline.lengths), record["training"]["steps"], student["training"]["steps"]) == (48, 4, 4)
+    assert record["training"]["windows"] == 48 + len(
+        epoch_batches(baseline.lengths, 20, student["settings"]["seed"], 1)[0]
+    )
+    rows = [json.loads(line) for line in (tmp_path / record["history"]).read_text().splitlines()]
+    assert [(row["kind"], row["step"], row["epoch"]) for row in rows] == [
+        ("step", 1, 1 / 3),
+        ("step", 2, 2 / 3),
+        ("step", 3, 1.0),
+        ("epoch", 3, 1.0),
+        ("step", 4, 4 / 3),
+        ("epoch", 4, 4 / 3),
+    ]
+    rates = [row["metrics"]["lr"] for row in rows if row["kind"] == "step"]
+    taught = [json.loads(line) for line in (tmp_path / student["history"]).read_text().splitlines()]
+    assert rates == [row["metrics"]["lr"] for row in taught if row["kind"] == "step"]
+    assert record["settings"]["epochs"] == "until it has as many steps as the student"
 
     objective = objectives[student["digest"]]
     assert isinstance(objective, Distillation)
@@ -151,15 +173,3 @@ def test_how_a_generator_is_asked_does_not_train_it_anew(tmp_path: Path) -> None
     assert stages(beams=2)[0] == trained
     assert stages(beams=2)[1] != asked
     assert stages(prompt="{context} {question}")[0] != trained
-
-
-def test_without_teachers_more_epochs_make_up_for_the_unlabelled_questions(tmp_path: Path) -> None:
-    extra = {"more": {"source": {"kind": "synthetic", "examples": {"train": 96}, "seed": 5}}}
-    values = several_values(
-        tmp_path, data__extra=extra, student__unlabelled=["more"], baselines=["no_distillation"], student__epochs=2
-    )
-    models = {model.name: model for model in prepare(recipe_from_values(values, "here"))[1].models}
-    alone, taught = (models[name].training for name in ("student_no_distillation", "student"))
-    assert alone is not None
-    assert taught is not None
-    assert (48 * alone.epochs, (48 + 96) * taught.epochs) == (288, 288)

@@ -57,7 +57,12 @@ def read_by(objective: Objective, source: SignalSource, examples: Sequence[Examp
 
 def test_a_calibrated_temperature_reaches_the_student(tmp_path: Path) -> None:
     values = several_values(
-        tmp_path, teachers__b=None, teachers__c=None, ensemble=None, teachers__a__temperature="calibrated"
+        tmp_path,
+        teachers__b=None,
+        teachers__c=None,
+        ensemble=None,
+        teachers__a__temperature="calibrated",
+        signals__held_out="train",
     )
     results, objectives = watched_run(values)
     facts = held_out(tmp_path, results)["a"]
@@ -90,7 +95,7 @@ def test_weights_are_noted_as_the_student_saw_them_and_without_labels(
     tmp_path_factory: pytest.TempPathFactory, rule: dict[str, Any]
 ) -> None:
     output = tmp_path_factory.getbasetemp() / "teaching"  # shared, so that the teachers are trained once
-    results, _ = watched_run(several_values(output, ensemble=rule))
+    results, _ = watched_run(several_values(output, ensemble=rule, signals__held_out="train"))
     measured = model_of(results, "ensemble")["weights"]
     seen = model_of(results, "student")["training"]["weights"]
     for weights in (measured, seen):
@@ -128,6 +133,15 @@ def test_a_mean_of_equal_teachers_is_that_teacher(tmp_path: Path) -> None:
     source = OneTeacher(stored(tmp_path, results, "a", "train"))
     taught, expected = read_by(objectives[model_of(results, "student")["digest"]], source, examples)
     torch.testing.assert_close(taught, expected, atol=1e-5, rtol=1e-3)
+
+
+def test_held_out_questions_are_not_those_by_which_all_is_measured(tmp_path: Path) -> None:
+    splits = {"train": "train", "dev": "validation", "some": "validation[12:]"}
+    values = several_values(
+        tmp_path, data__splits=splits, signals__held_out="some", teachers__a__temperature="calibrated"
+    )
+    with pytest.raises(DataError, match=r"signals\.held_out: 4 of 4 questions of split 'some' are also in 'dev'"):
+        prepare(recipe_from_values(values, "here"))
 
 
 def test_held_out_questions_need_labels(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_generators_teach_beside_an_encoder(tmp_path: Path) -> None:
         ensemble={"rule": "mean"},
         baselines=None,
         evaluation__latency_questions=0,
+        signals__held_out="train",
     )
     values["teachers"] |= {"t5": generator("t5", "unigram"), "gpt": generator("gpt2", "bpe", temperature="calibrated")}
     recipe = recipe_from_values(values, "here")
