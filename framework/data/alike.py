@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 
+# Found on CPUs with AVX2 and with AVX-512; both hold on either.
 _ROWS = 4  # matrix products on a CPU go through so many rows at a time, and compute those left over another way
+_FEWEST = 16  # and products of fewer rows are another kernel's
 
 
 def in_batches(keys: NDArray[np.int64], batch_size: int) -> Iterator[Rows]:
@@ -30,5 +32,8 @@ def filled_up(rows: Rows, product_rows: int, batch_size: int, gpu: bool) -> Rows
     On a GPU, where kernels are chosen by shape, there are always `batch_size`. On a CPU there are no rows left over if
     each one stands for `product_rows` rows of a matrix product.
     """
+    if gpu:
+        return np.resize(rows, batch_size)
     step = _ROWS // gcd(_ROWS, product_rows)
-    return np.resize(rows, batch_size if gpu else -(-len(rows) // step) * step)
+    wanted = max(len(rows), -(-_FEWEST // product_rows))
+    return np.resize(rows, -(-wanted // step) * step)

@@ -43,5 +43,6 @@ def test_a_matrix_product_does_not_show_how_many_rows_there_were(product_rows: i
 
 
 def test_a_batch_is_filled_no_more_than_it_has_to_be() -> None:
-    assert [len(filled_up(np.arange(3), each, 32, gpu=False)) for each in (1, 2, 4, 5, 16)] == [4, 4, 3, 4, 3]
+    assert [len(filled_up(np.arange(3), each, 32, gpu=False)) for each in (1, 2, 4, 5, 6, 16)] == [16, 8, 4, 4, 4, 3]
+    assert len(filled_up(np.arange(17), 1, 32, gpu=False)) == 20
     assert filled_up(np.asarray([7, 9]), 4, 5, gpu=True).tolist() == [7, 9, 7, 9, 7]
