@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from framework.data.alike import Rows
 from framework.generative.prompts import Ids
 from framework.generative.tensors import padded, prompt_tensors
@@ -18,67 +16,128 @@ from framework.signals.span import Floats
 if TYPE_CHECKING:
     from torch import Tensor
 
+_FILLED = 5  # tokens by which a model is tried, and as many before them
+_ROUNDING = 3e-5  # of the largest logit
+
 
 @dataclass(frozen=True)
 class ReadPrompts:
-    """Prompts of L tokens, all but their last ones. cache: keys and values of all layers; mask: int64 [B, L - 1], 1 where a
-    prompt is; last: their last tokens, [B]."""
+    """Prompts of L tokens. ids, mask: int64 [B, L], 1 where a prompt is; cache: keys and values of all layers for all but
+    their last tokens, None of a model that does not remember."""
 
-    cache: Any
+    ids: "Tensor"
     mask: "Tensor"
-    last: Ids
+    cache: Any
 
 
 @dataclass(frozen=True)
 class CausalWriter:
-    """See Writer. Prompts are padded on the left, so that answers follow them at once."""
+    """See Writer. Prompts are padded on the left, so that answers follow them at once.
+
+    pads, remembers: see `pads_left` and `remembers`.
+    """
 
     model: Any
     special: SpecialTokens
-
-    @property
-    def pads(self) -> bool:
-        """See Writer. A model that takes no positions would count those of what fills a prompt up."""
-        return "position_ids" in inspect.signature(self.model.forward).parameters
+    pads: bool
+    remembers: bool
 
     def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
         """See Writer."""
+        return written(self.search(prompts, length, beams)[0], self.special.end, len(prompts))
+
+    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+        """See Writer."""
         ids, mask = self._tensors(prompts, length)
-        found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=beams.settings(self.special))
-        return written(found[:, length:], self.special.end, len(prompts))
+        settings = beams.settings(self.special, self.remembers)
+        found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
+        return found.sequences[:, length:], found.get("sequences_scores")
 
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer. The last token is left for `log_probs`, which needs the logits that follow it."""
-        ids, mask = self._tensors([prompt[:-1] for prompt in prompts], length - 1)
+        ids, mask = self._tensors(prompts, length)
+        if not self.remembers:
+            return ReadPrompts(ids, mask, None)
         output = self.model.base_model(
-            input_ids=ids, attention_mask=mask, use_cache=True, **self._positions((mask.cumsum(1) - 1).clamp(min=0))
+            input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True, **_positions(self.pads, mask[:, :-1])
         )
-        return ReadPrompts(output.past_key_values, mask, np.asarray([prompt[-1] for prompt in prompts], np.int32))
+        return ReadPrompts(ids, mask, output.past_key_values)
 
     def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
-        """See Writer. All answers to a prompt share its keys and values."""
+        """See Writer. All answers to a prompt share its keys and values, if there are any."""
         import torch
 
-        device = self.model.device
-        asked = torch.from_numpy(rows).to(device)
-        begun = [np.append(known.last[row], answer[:-1]) for row, answer in zip(rows, answers, strict=True)]
-        ids = padded(begun, self.special.pad, length).to(device)
+        asked = torch.from_numpy(rows).to(self.model.device)
+        begun = padded([answer[:-1] for answer in answers], self.special.pad, length - 1).to(self.model.device)
+        ids = torch.cat([known.ids[asked], begun], dim=1)
+        # What fills up an answer comes after it, where no token that counts can look.
+        mask = torch.cat([known.mask[asked], torch.ones_like(begun)], dim=1)
         cache = copy.deepcopy(known.cache)
-        cache.reorder_cache(asked)
-        seen = known.mask[asked]
+        if cache is not None:
+            cache.reorder_cache(asked)
+        new = ids.shape[1] if cache is None else length
         logits = self.model(
-            input_ids=ids,
-            # What fills up an answer comes after it, where no token that counts can look.
-            attention_mask=torch.cat([seen, torch.ones_like(ids)], dim=1),
-            past_key_values=cache,
-            use_cache=True,
-            **self._positions(seen.sum(1, keepdim=True) + torch.arange(length, device=device)),
+            input_ids=ids[:, -new:],
+            attention_mask=mask,
+            use_cache=cache is not None,
+            **({} if cache is None else {"past_key_values": cache}),
+            **_positions(self.pads, mask, new),
         ).logits
-        return summed(logits, answers)
+        return summed(logits[:, -length:], answers)
 
     def _tensors(self, prompts: Sequence[Ids], length: int) -> "tuple[Tensor, Tensor]":
         ids, mask = prompt_tensors(prompts, self.special.pad, length, left=True)
         return ids.to(self.model.device), mask.to(self.model.device)
 
-    def _positions(self, positions: "Tensor") -> "dict[str, Tensor]":
-        return {"position_ids": positions} if self.pads else {}
+
+def _positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[str, Tensor]":
+    """Of the `last` tokens, or of all."""
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    return {"position_ids": positions if last is None else positions[:, -last:]} if given else {}
+
+
+def pads_left(model: Any) -> bool:
+    """Whether a model writes the same after a prompt that is filled up on its left.
+
+    One that takes no positions would count those of the filling, RoBERTa numbers them in a way of its own, and Jamba's
+    state does not forget the filling.
+    """
+    import torch
+
+    if "position_ids" not in inspect.signature(model.forward).parameters:
+        return False
+    ids = torch.arange(1, _FILLED + 1, device=model.device)[None]
+    filled = torch.cat([torch.zeros_like(ids), ids], dim=1)
+    mask = torch.cat([torch.zeros_like(ids), torch.ones_like(ids)], dim=1)
+    with torch.inference_mode():
+        alone = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0]
+        behind = model(input_ids=filled, attention_mask=mask, use_cache=False, **_positions(True, mask)).logits[
+            0, _FILLED:
+        ]
+    return _alike(alone, behind)
+
+
+def remembers(model: Any) -> bool:
+    """Whether a model hands out keys and values of what it has read, to which others may be asked what follows.
+
+    One that does not reads a prompt again for each answer: Mamba hands out none, and Jamba goes on from them by one token
+    at a time only.
+    """
+    import torch
+
+    ids = torch.arange(1, 2 * _FILLED + 1, device=model.device)[None]
+    with torch.inference_mode():
+        whole = model(input_ids=ids, use_cache=False).logits[0, _FILLED:]
+        try:
+            cache = model.base_model(input_ids=ids[:, :_FILLED], use_cache=True).past_key_values
+            cache.reorder_cache(torch.zeros(1, dtype=torch.int64, device=model.device))
+            after = model(input_ids=ids[:, _FILLED:], past_key_values=cache, use_cache=True).logits[0]
+        except (AttributeError, ValueError):  # there is none, or one that does not count what it has read
+            return False
+    return _alike(whole, after)
+
+
+def _alike(first: "Tensor", second: "Tensor") -> bool:
+    """Whether logits differ by rounding only. [tokens, V] each."""
+    spread = (first - first.mean(1, keepdim=True)).abs().max()
+    return bool((first - second).abs().max() <= _ROUNDING * spread)

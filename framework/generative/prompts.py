@@ -96,14 +96,20 @@ class Prompts:
 
 
 def prompts_for(
-    tokenizer: "PreTrainedTokenizerFast", config: Any, windows: WindowSettings, max_answer: int, template: str | None
+    tokenizer: "PreTrainedTokenizerFast",
+    config: Any,
+    windows: WindowSettings,
+    max_answer: int,
+    template: str | None,
+    forced: int | None = None,
 ) -> Prompts:
-    """The maker of prompts for a model of this configuration; template: default by the kind of generator.
+    """The maker of prompts for a model of this configuration; template: default by the kind of generator; forced: see
+    special_tokens.
 
     `windows.max_length` counts all tokens that a model has positions for: those of the prompt and, of a decoder, those
     of the answer too. Raises RecipeError if nothing is left for the context, ModelError as special_tokens does.
     """
-    generator, special = generator_of(config), special_tokens(tokenizer, config)
+    generator, special = generator_of(config), special_tokens(tokenizer, config, forced)
     pieces = parse_template(template or (ENCODER_DECODER if generator.encoder_decoder else DECODER_ONLY))
     fixed = [_encode(tokenizer, piece.text).ids if piece.field is None else None for piece in pieces]
     before = np.asarray(_begin_of_text(tokenizer), np.int32)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadPrompts:
-    """states: those of the encoder, [B, L, width]; mask: int64 [B, L], 1 where a prompt is."""
+    """ids, mask: int64 [B, L], 1 where a prompt is; output: the encoder's, with states [B, L, width]."""
 
-    states: "Tensor"
+    ids: "Tensor"
+    output: Any
     mask: "Tensor"
 
 
@@ -35,30 +36,51 @@ class Seq2SeqWriter:
 
     def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
         """See Writer."""
+        return written(self.search(prompts, length, beams)[0], self.special.end, len(prompts))
+
+    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+        """See Writer."""
+        import torch
+
         ids, mask = self._tensors(prompts, length)
-        found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=beams.settings(self.special))
-        return written(found[:, 1:], self.special.end, len(prompts))
+        begun = torch.tensor([self.special.start] * len(prompts), device=ids.device)
+        found = self.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            decoder_input_ids=begun,
+            decoder_attention_mask=torch.ones_like(begun),
+            generation_config=beams.settings(self.special),
+        )
+        return found.sequences[:, begun.shape[1] :], found.get("sequences_scores")
 
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer."""
         ids, mask = self._tensors(prompts, length)
-        return ReadPrompts(self.model.get_encoder()(input_ids=ids, attention_mask=mask)[0], mask)
+        return ReadPrompts(ids, self.model.get_encoder()(input_ids=ids, attention_mask=mask), mask)
 
     def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """See Writer."""
         import torch
-        from transformers.modeling_outputs import BaseModelOutput
 
         device = self.model.device
         asked = torch.from_numpy(rows).to(device)
-        begun = [np.append(np.int32(self.special.start), answer[:-1]) for answer in answers]
+        start = np.asarray(self.special.start, np.int32)
+        before = len(start) - 1
+        begun = padded([np.append(start, answer[:-1]) for answer in answers], self.special.pad, before + length).to(
+            device
+        )
+        states = known.output.last_hidden_state[asked]
         logits = self.model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=known.states[asked]),
+            input_ids=known.ids[asked],
+            encoder_outputs=type(known.output)(last_hidden_state=states),
             attention_mask=known.mask[asked],
-            decoder_input_ids=padded(begun, self.special.pad, length).to(device),
+            decoder_input_ids=begun,
+            # What fills up an answer comes after it, where no token that counts can look; a model that hid it by itself
+            # would hide a start that is the padding token, too.
+            decoder_attention_mask=torch.ones_like(begun),
             use_cache=False,
         ).logits
-        return summed(logits, answers)
+        return summed(logits[:, before:], answers)
 
     def _tensors(self, prompts: Sequence[Ids], length: int) -> "tuple[Tensor, Tensor]":
         ids, mask = prompt_tensors(prompts, self.special.pad, length)

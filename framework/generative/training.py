@@ -98,13 +98,16 @@ class Generation:
 
 
 def _seq2seq(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "tuple[dict[str, Tensor], list[Ids]]":
-    begun = [np.concatenate([[np.int32(special.start)], answer[:-1]]) for answer in answers]
+    start = np.asarray(special.start, np.int32)
+    begun = [np.concatenate([start, answer[:-1]]) for answer in answers]
     inputs = {
         "input_ids": padded(prompts, special.pad),
         "attention_mask": padded([np.ones_like(prompt) for prompt in prompts], 0),
         "decoder_input_ids": padded(begun, special.pad),
+        "decoder_attention_mask": padded([np.ones_like(ids) for ids in begun], 1),
     }
-    return inputs, answers
+    before = np.full(len(start) - 1, _NOT_ASKED, np.int32)
+    return inputs, [np.concatenate([before, answer]) for answer in answers]
 
 
 def _causal(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "tuple[dict[str, Tensor], list[Ids]]":

@@ -26,8 +26,8 @@ class Beams:
     max_answer: int
     length_normalisation: float
 
-    def settings(self, special: SpecialTokens) -> Any:
-        """As transformers wants them."""
+    def settings(self, special: SpecialTokens, cached: bool = True) -> Any:
+        """As transformers wants them. cached: whether the model remembers what it has read."""
         from transformers import GenerationConfig
 
         # Without several beams there is nothing to rank, and transformers warns about a penalty.
@@ -39,7 +39,10 @@ class Beams:
             max_new_tokens=self.max_answer + 1,
             eos_token_id=special.end,
             pad_token_id=special.pad,
-            decoder_start_token_id=special.start,
+            decoder_start_token_id=special.start[0],
+            use_cache=cached,
+            return_dict_in_generate=True,
+            output_scores=self.count > 1,
             **ranking,
         )
 
@@ -54,6 +57,9 @@ class Writer(Protocol):
     def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
         """The best answers to each prompt, without their ends, best first."""
 
+    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+        """The best answers to all prompts, [prompts x beams, L], and of several beams what they are ranked by."""
+
     def read(self, prompts: Sequence[Ids], length: int) -> Any:
         """What `log_probs` has to know of the prompts, whatever is asked about them."""
 
@@ -65,11 +71,17 @@ class Writer(Protocol):
 
 
 def writer_for(generator: Generator, model: Any, special: SpecialTokens) -> Writer:
-    """The writer of a model that is on its device."""
-    from framework.generative.causal import CausalWriter
+    """The writer of a model that is on its device. What the model's own files say of how to generate no longer counts."""
+    from transformers import GenerationConfig
+
+    from framework.generative.causal import CausalWriter, pads_left, remembers
     from framework.generative.seq2seq import Seq2SeqWriter
 
-    return Seq2SeqWriter(model, special) if generator.encoder_decoder else CausalWriter(model, special)
+    # Whatever a search is not told it takes from there: shortest answers, forced ends, penalties for what is repeated.
+    model.generation_config = GenerationConfig()
+    if generator.encoder_decoder:
+        return Seq2SeqWriter(model, special)
+    return CausalWriter(model, special, pads_left(model), remembers(model))
 
 
 def written(sequences: "Tensor", end: int, prompts: int) -> list[list[Ids]]:

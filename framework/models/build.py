@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
 from framework.manifest import check_saved
-from framework.models.section import ConfigModel
 from framework.models.special_tokens import tell_special_tokens
 
 if TYPE_CHECKING:
@@ -28,37 +27,15 @@ def read_config(folder: Path) -> Any:
         raise ModelError(f"no usable config.json in {folder}: {first_line(error)}") from None
 
 
-def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
-    """The configuration that a recipe spells out. Raises ModelError for an unknown architecture or field."""
-    from transformers import AutoConfig
+def forced_start(folder: Path) -> int | None:
+    """The token with which all that the generator in `folder` writes has to begin, if there is one."""
+    from transformers import GenerationConfig
 
-    try:
-        known = AutoConfig.for_model(source.architecture).to_dict()
-    except ValueError:
-        raise ModelError(
-            f"transformers knows no architecture '{source.architecture}'; expected a model_type such as bert, distilbert, "
-            "roberta or electra"
-        ) from None
-    config_class = type(AutoConfig.for_model(source.architecture))
-    names = {*known, *getattr(config_class, "attribute_map", {})}
-    unknown = sorted(set(source.config) - names)
-    if unknown:
-        from framework.config import nearest_hint
-
-        raise ModelError(
-            f"config of architecture '{source.architecture}': unknown field '{unknown[0]}'; "
-            f"{nearest_hint(unknown[0], sorted(names))}"
-        )
-    given = {"vocab_size", "pad_token_id"} & set(source.config)
-    if given:
-        raise ModelError(f"config: {', '.join(sorted(given))} come from the tokenizer; drop them")
-    # Where an architecture's texts begin and end is a number in its own vocabulary.
-    foreign = {name: None for name in ("bos_token_id", "eos_token_id") if (known.get(name) or 0) >= vocab_size}
-    fields = {**foreign, **source.config, "vocab_size": vocab_size, "pad_token_id": pad_id}
-    try:
-        return AutoConfig.for_model(source.architecture, **fields)
-    except Exception as error:  # each architecture checks its fields in its own way
-        raise ModelError(f"config of architecture '{source.architecture}': {first_line(error)}") from None
+    if (folder / "generation_config.json").is_file():
+        settings = GenerationConfig.from_pretrained(str(folder))
+    else:
+        settings = GenerationConfig.from_model_config(read_config(folder))
+    return settings.forced_bos_token_id  # type: ignore[no-any-return]
 
 
 def random_model(task: "ModelKind", config: Any, seed: int) -> Any:

@@ -26,14 +26,11 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
 
     Raises ModelError if it is missing or slow, StoreError for files that are not as distil wrote them.
     """
-    from transformers import AutoTokenizer
-
     check_saved(folder)
-
     lower_case = settings.lower_case if settings is not None else None
     options = {} if lower_case is None else {"do_lower_case": lower_case}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, **options)
+        tokenizer = _class_for(folder).from_pretrained(str(folder), trust_remote_code=False, **options)
     except Exception as error:  # transformers raises whatever its parsers raise
         raise ModelError(f"no usable tokenizer in {folder}: {first_line(error)}") from None
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
@@ -46,6 +43,21 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
     if lower_case is not None:
         _set_lower_case(tokenizer, lower_case, folder)
     return tokenizer
+
+
+def _class_for(folder: Path) -> Any:
+    """The class that reads the tokenizer in `folder`.
+
+    One that names no family's class is read as its tokenizer.json has it. AutoTokenizer would rebuild it for some model
+    types, such as Qwen2's, by the class of that family, and lose whatever that does not know.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    settings = folder / "tokenizer_config.json"
+    if not (settings.is_file() and (folder / "tokenizer.json").is_file()):
+        return AutoTokenizer
+    named = json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class")
+    return PreTrainedTokenizerFast if named in ("TokenizersBackend", "PreTrainedTokenizerFast") else AutoTokenizer
 
 
 def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
@@ -84,9 +96,10 @@ def _parts(tokenizer: "PreTrainedTokenizerFast") -> list[tuple[str, str]]:
 def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
     """Let the tokenizer give token types only to models that have them, and pad for decoders, whose own may have no token
     for that. Raises ModelError if the two do not fit."""
-    if len(tokenizer) > config.vocab_size:
+    rows = config.get_text_config().vocab_size
+    if len(tokenizer) > rows:
         raise ModelError(
-            f"the tokenizer has {len(tokenizer)} tokens and the model only {config.vocab_size}; use the tokenizer that "
+            f"the tokenizer has {len(tokenizer)} tokens and the model only {rows}; use the tokenizer that "
             "the model was trained with"
         )
     if tokenizer.pad_token_id is None and _decodes(config):

@@ -170,5 +170,12 @@ def generative_reader(folder: Path, reading: Reading, settings: "Generative") ->
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)
     model = pretrained_model(generator_of(read_config(folder)), folder)
-    prompts = prompts_for(tokenizer, model.config, reading.windows, settings.max_answer, settings.prompt)
+    prompts = prompts_for(
+        tokenizer,
+        model.config,
+        reading.windows,
+        settings.max_answer,
+        settings.prompt,
+        model.generation_config.forced_bos_token_id,
+    )
     return GenerativeReader(model, prompts, settings, reading)

@@ -5,16 +5,18 @@ from typing import Any
 
 from framework.data.load import Split
 from framework.digest import digest_of_files
+from framework.generative.kind import Generator
+from framework.generative.trial import TRIED, try_model
 from framework.key import Key
 from framework.models.build import (
     copy_layers,
     count_parameters,
-    new_config,
     pretrained_model,
     random_model,
     read_config,
     save_model,
 )
+from framework.models.configuration import new_config
 from framework.models.kind import ModelKind
 from framework.models.locate import identity, locate, locate_tokenizer
 from framework.models.section import (
@@ -74,8 +76,11 @@ def initial_stage(
         else:
             source = locate(model, weights=True)
             built = pretrained_model(kind_of(read_config(source)), source, None if as_it_is else seed)
-            loaded = within_rows(loaded, built.config.vocab_size)
+            loaded = within_rows(loaded, built.config.get_text_config().vocab_size)
         fit_to_model(loaded, built.config)
+        kind = kind_of(built.config)
+        if isinstance(kind, Generator) and count_parameters(built) > TRIED:
+            try_model(kind, built)
         save_model(built, loaded, folder / "model")
         return {"parameters": count_parameters(built)}
 

@@ -4,7 +4,10 @@ from typing import Any
 
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
-from framework.models.build import copy_layers_config, new_config, planned_parameters, read_config
+from framework.generative.kind import Generator
+from framework.generative.trial import TRIED, try_architecture
+from framework.models.build import copy_layers_config, planned_parameters, read_config
+from framework.models.configuration import new_config
 from framework.models.locate import locate, locate_tokenizer
 from framework.models.positions import most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
@@ -48,10 +51,16 @@ def check_models(recipe: Recipe) -> None:
 
 def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
     config = planned_config(recipe, section)
-    planned_size(recipe, section)
+    size = planned_size(recipe, section)
     most = most_tokens(config)
     if most is not None and windows.max_length > most:
         raise ModelError(
             f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
             f"{most} tokens; lower max_length"
         )
+    kind = recipe.task if section is recipe.student else section.model_kind(recipe.task, config)
+    if isinstance(kind, Generator) and size <= TRIED:
+        try:
+            try_architecture(kind, config)
+        except ModelError as error:
+            raise ModelError(f"{place}: {error}") from None

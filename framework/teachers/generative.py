@@ -95,7 +95,8 @@ class Generative(Section):
         from framework.generative.prompts import prompts_for
         from framework.generative.training import generation
 
-        prompts = prompts_for(tokenizer, self._config(tokenizer), reading.windows, self.max_answer, self.prompt)
+        config, forced = self._config(tokenizer)
+        prompts = prompts_for(tokenizer, config, reading.windows, self.max_answer, self.prompt, forced)
         return generation(examples, prompts, reading.unanswerable, progress)
 
     def reader(self, folder: Path, reading: "Reading") -> "Reader":
@@ -104,11 +105,13 @@ class Generative(Section):
 
         return generative_reader(folder, reading, self)
 
-    def _config(self, tokenizer: "PreTrainedTokenizerFast") -> Any:
-        """The configuration of its model."""
-        from framework.models.build import new_config, read_config
+    def _config(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
+        """The configuration of its model, and the token that this forces to come first."""
+        from framework.models.build import forced_start, read_config
+        from framework.models.configuration import new_config
         from framework.models.locate import locate
 
         if isinstance(self.model, ConfigModel):
-            return new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id))
-        return read_config(locate(self.model))  # type: ignore[arg-type]
+            return new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id)), None
+        folder = locate(self.model)  # type: ignore[arg-type]
+        return read_config(folder), forced_start(folder)

@@ -19,7 +19,8 @@ from framework.export.folder import megabytes
 from framework.export.int8 import write_int8
 from framework.export.onnx import write_onnx
 from framework.export.session import open_onnx
-from framework.models.build import new_config, random_model
+from framework.models.build import random_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tables import markdown_rows
 from framework.tasks.extractive_qa import ExtractiveQA

@@ -10,7 +10,8 @@ from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.inference import all_logits, padded_lengths
-from framework.models.build import new_config, random_model
+from framework.models.build import random_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.extractive_qa import ExtractiveQA
 from tests.tokenizing import tokenizer

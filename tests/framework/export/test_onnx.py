@@ -12,7 +12,8 @@ from framework.export.compare import TOLERANCE
 from framework.export.int8 import write_int8
 from framework.export.onnx import write_onnx
 from framework.export.session import open_onnx
-from framework.models.build import new_config, random_model
+from framework.models.build import random_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.extractive_qa import ExtractiveQA
 

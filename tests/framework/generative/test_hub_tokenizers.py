@@ -11,7 +11,8 @@ from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.generative.prompts import prompts_for
-from framework.models.build import new_config, random_model, save_model
+from framework.models.build import random_model, save_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
 from framework.readers.generative import GenerativeReader

@@ -13,7 +13,7 @@ from framework.data.locating import locate
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
 from framework.generative.prompts import Prompts, prompts_for
-from framework.models.build import new_config
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from tests.tokenizing import KINDS, contexts, tokenizer
 

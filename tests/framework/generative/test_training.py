@@ -55,7 +55,7 @@ def test_the_loss_is_the_mean_over_each_answer_summed_over_items(teacher: Any, i
         log_p = 0.0
         for place, token in enumerate(answer):
             if items.generator.encoder_decoder:
-                begun = torch.cat([torch.tensor([items.special.start]), answer[:place]])
+                begun = torch.cat([torch.tensor(items.special.start), answer[:place]])
                 logits = model(input_ids=prompt[None], decoder_input_ids=begun[None]).logits
             else:
                 logits = model(input_ids=torch.cat([prompt, answer[:place]])[None]).logits

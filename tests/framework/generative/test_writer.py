@@ -1,5 +1,6 @@
 """Scores of answers against the definition, and beam search."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,13 @@ import torch
 
 from framework.data.example import Example
 from framework.generative.prompts import Prompts
+from framework.generative.training import Generation
 from framework.generative.writer import Beams, Writer, writer_for
-from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section
+from framework.models.section import PretrainedTokenizer
+from framework.models.tokenizers import load_model_tokenizer
+from framework.progress import SILENT
+from framework.teachers.generative import Generative
+from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section, sharpen
 
 QUESTIONS = examples(8, persons=1)
 SHORT = Example("short", "Анна живёт в Туле.", "Где живёт Анна?", None)
@@ -64,3 +70,56 @@ def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count
             assert all(prompts.special.end not in ids and len(ids) <= 4 for ids in found)
             assert scores[:count] == pytest.approx(sorted(scores[:count], reverse=True), abs=1e-5)
             assert scores[0] >= scores[-1] - 1e-5
+
+
+def test_what_a_models_files_say_of_generating_does_not_change_the_search(tmp_path: Any) -> None:
+    teacher = section("bart")
+    folder = saved(teacher, tmp_path, QUESTIONS)
+    plain = teacher.reader(folder, reading())
+    told = json.loads((folder / "generation_config.json").read_text())
+    told |= {"min_length": 4, "no_repeat_ngram_size": 1, "repetition_penalty": 3.0, "forced_eos_token_id": 7}
+    (folder / "generation_config.json").write_text(json.dumps(told))
+    other = teacher.reader(folder, reading())
+    assert other.model.generation_config.min_length == 4
+    prompt = plain.prompts.of(SHORT)[0].ids
+    answers = []
+    for reader in (plain, other):
+        sharpen(reader.model.eval())
+        writer = writer_for(reader.prompts.generator, reader.model, reader.prompts.special)
+        with torch.inference_mode():
+            answers.append([ids.tolist() for ids in writer.write([prompt], len(prompt), Beams(4, 5, 0.0))[0]])
+    assert answers[0] == answers[1]
+
+
+def test_a_token_that_is_forced_to_come_first_begins_every_answer(tmp_path: Any) -> None:
+    """As that of mBART-50's language does."""
+    teacher = section("bart")
+    folder = saved(teacher, tmp_path, QUESTIONS)
+    told = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**told, "forced_bos_token_id": 9}))
+    reader = teacher.reader(folder, reading())
+    start = reader.prompts.special.start
+    assert start[1:] == (9,)
+    model, prompts = reader.model.eval(), reader.prompts
+    sharpen(model)
+    writer = writer_for(prompts.generator, model, prompts.special)
+    prompt = prompts.of(SHORT)[0].ids
+    with torch.inference_mode():
+        ids, ranks = writer.search([prompt], len(prompt), Beams(2, 3, 0.0))
+        answer = ids[0].numpy().astype(np.int32)
+        ends = np.flatnonzero(answer == prompts.special.end)
+        answer = answer[: ends[0] + 1] if len(ends) else answer
+        expected = log_p_alone(model, prompts, prompt, answer)
+        known = writer.read([prompt], len(prompt))
+        scored = writer.log_probs(known, np.zeros(1, np.int64), [answer], len(answer) + 3)
+    assert ranks is not None
+    assert [ranks[0].item(), *scored] == pytest.approx([expected] * 2, abs=2e-5, rel=2e-5)
+    again = Generative.model_validate({**teacher.model_dump(), "model": {"kind": "folder", "path": str(folder)}})
+    again = again.model_copy(update={"tokenizer": PretrainedTokenizer()})
+    labelled = [example for example in QUESTIONS if example.answers]
+    items = again.objective(reading(), labelled, load_model_tokenizer(folder), 0, SILENT)
+    assert isinstance(items, Generation)
+    assert items.special.start == start
+    loss, _ = items.loss(model, items.batch(np.asarray([0]), True, 0), 0.0)
+    log_p = log_p_alone(model, prompts, items.prompts[0], items.answers[0])
+    assert loss.item() == pytest.approx(-log_p / len(items.answers[0]), rel=1e-4)

@@ -11,11 +11,11 @@ from framework.errors import ModelError
 from framework.models.build import (
     copy_layers,
     count_parameters,
-    new_config,
     planned_parameters,
     pretrained_model,
     random_model,
 )
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.extractive_qa import ExtractiveQA
 

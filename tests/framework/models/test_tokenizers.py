@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import BertConfig
+from transformers import AutoConfig, BertConfig
 
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
-from framework.models.tokenizers import fit_to_model, load_tokenizer, pieces_of, train_tokenizer
+from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, pieces_of, train_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
@@ -104,6 +104,17 @@ def test_a_trained_tokenizer_can_be_told_to_lower_case(tmp_path: Path) -> None:
     lowered = load_tokenizer(tmp_path, PretrainedTokenizer(lower_case=True))
     assert lowered.tokenize("ЧАЙ И МАЙКА") == lowered.tokenize("чай и майка")
     assert load_tokenizer(tmp_path).tokenize("ЧАЙ") != lowered.tokenize("чай")
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "qwen3_5_text", "phi3"])
+def test_a_trained_tokenizer_is_read_as_it_was_saved_whatever_the_model(architecture: str, tmp_path: Path) -> None:
+    """AutoTokenizer makes a Qwen2Tokenizer of it, which adds a token and loses all words."""
+    trained = tokenizer("wordpiece")
+    trained.save_pretrained(tmp_path)
+    AutoConfig.for_model(architecture, vocab_size=len(trained)).save_pretrained(tmp_path)
+    read = load_model_tokenizer(tmp_path)
+    assert (len(read), read.all_special_tokens) == (len(trained), trained.all_special_tokens)
+    assert read("Анна живёт в Туле.", "Где?").input_ids == trained("Анна живёт в Туле.", "Где?").input_ids
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused() -> None:

@@ -12,7 +12,8 @@ from framework.data.load import load_data
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError, RecipeError
-from framework.models.build import count_parameters, new_config, random_model, save_model
+from framework.models.build import count_parameters, random_model, save_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizers import train_tokenizer
 from framework.readers.base import Reading

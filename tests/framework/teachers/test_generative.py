@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 
 from framework.errors import ModelError
-from framework.models.build import count_parameters, new_config, planned_parameters, pretrained_model
+from framework.models.build import count_parameters, planned_parameters, pretrained_model
+from framework.models.configuration import new_config
 from framework.models.positions import most_tokens
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import load_model_tokenizer

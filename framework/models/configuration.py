@@ -1,0 +1,96 @@
+"""Configurations of models that a recipe spells out."""
+
+from typing import Any
+
+from framework.errors import ModelError, first_line
+from framework.models.section import ConfigModel
+
+_SIZES = ("vocab_size", "src_vocab_size", "tgt_vocab_size", "decoder_vocab_size", "vocab_size_per_layer_input")
+_NUMBERS = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
+_PARTS = ("text_config", "encoder", "decoder")
+_OF_PARTS = ("model_type", "is_decoder", "add_cross_attention")  # what a part is, unless the recipe says otherwise
+
+
+def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
+    """The configuration that a recipe spells out. Raises ModelError for an unknown architecture or field."""
+    place = f"config of architecture '{source.architecture}'"
+    standard = _standard(source.architecture)
+    _check(place, standard, source.config)
+    known = standard.to_dict()
+    try:
+        return _made(source, _fields(known, source.config, vocab_size, pad_id, None))
+    except Exception as error:  # each architecture checks its fields in its own way
+        reason = first_line(error)
+    try:
+        # Some do not take None for the number of a token.
+        return _made(source, _fields(known, source.config, vocab_size, pad_id, pad_id))
+    except Exception:
+        raise ModelError(f"{place}: {reason}") from None
+
+
+def _standard(architecture: str) -> Any:
+    """An architecture's configuration as transformers has it."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.for_model(architecture)
+    except ValueError:
+        raise ModelError(
+            f"transformers knows no architecture '{architecture}'; expected a model_type such as bert, distilbert, roberta or "
+            "electra"
+        ) from None
+
+
+def _made(source: ConfigModel, fields: dict[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(source.architecture, **fields)
+
+
+def _check(place: str, config: Any, given: dict[str, Any]) -> None:
+    """Refuse fields that `config` does not have, and those that come from the tokenizer; in its parts, too."""
+    names = {*config.to_dict(), *getattr(type(config), "attribute_map", {})}
+    unknown = sorted(set(given) - names)
+    if unknown:
+        from framework.config import nearest_hint
+
+        raise ModelError(f"{place}: unknown field '{unknown[0]}'; {nearest_hint(unknown[0], sorted(names))}")
+    foreign = sorted({"pad_token_id", *_SIZES} & set(given))
+    if foreign:
+        raise ModelError(f"{place}: {', '.join(foreign)} come from the tokenizer; drop them")
+    for name in _parts(config.to_dict()):
+        part = given.get(name, {})
+        if not isinstance(part, dict):
+            raise ModelError(f"{place}: {name} is {part!r}; expected the fields of a configuration")
+        own = _standard(str(part["model_type"])) if "model_type" in part else getattr(config, name)
+        _check(f"{place}: {name}", own, part)
+
+
+def _fields(
+    known: dict[str, Any], given: dict[str, Any], vocab_size: int, pad_id: int, nowhere: int | None
+) -> dict[str, Any]:
+    """The fields `given`, with those that depend on the tokenizer, in all parts that read or write text.
+
+    known: the architecture's own values; nowhere: stands for a token beyond the vocabulary: where an architecture's texts
+    begin and end is a number in its own one.
+    """
+    foreign = {name: nowhere for name in _NUMBERS if _greatest(known.get(name)) >= vocab_size}
+    parts = {}
+    for name in _parts(known):
+        kind = {field: known[name][field] for field in _OF_PARTS if known[name].get(field)}
+        parts[name] = {**kind, **_fields(known[name], given.get(name, {}), vocab_size, pad_id, nowhere)}
+    sizes = {name: vocab_size for name in _SIZES if known.get(name) is not None}
+    # Configurations without parts have both, also where they know them under another name.
+    sizes |= {"vocab_size": vocab_size} if not parts else {}
+    pad = {"pad_token_id": pad_id} if not parts or "pad_token_id" in known else {}
+    return {**foreign, **given, **parts, **sizes, **pad}
+
+
+def _parts(known: dict[str, Any]) -> list[str]:
+    return [name for name in _PARTS if isinstance(known.get(name), dict)]
+
+
+def _greatest(token: Any) -> int:
+    """The greatest number of a token, of which a configuration may list several; -1 without any."""
+    numbers = token if isinstance(token, list) else [token]
+    return max((number for number in numbers if isinstance(number, int)), default=-1)

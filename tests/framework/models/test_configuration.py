@@ -1,0 +1,48 @@
+"""Configurations that recipes spell out."""
+
+import pytest
+
+from framework.errors import ModelError
+from framework.models.configuration import new_config
+from framework.models.section import ConfigModel
+
+GEMMA = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+
+
+def test_the_vocabulary_goes_to_every_part_that_reads_or_writes_text() -> None:
+    multimodal = new_config(ConfigModel(architecture="gemma3", config={"text_config": GEMMA}), 300, 5)
+    assert (multimodal.text_config.vocab_size, multimodal.text_config.pad_token_id) == (300, 5)
+    assert multimodal.text_config.hidden_size == 32
+    assert multimodal.get_text_config().vocab_size == 300
+    pair = new_config(ConfigModel(architecture="encoder-decoder", config={"encoder": {"hidden_size": 48}}), 300, 5)
+    assert (pair.encoder.vocab_size, pair.decoder.vocab_size, pair.pad_token_id) == (300, 300, 5)
+    assert (pair.encoder.hidden_size, pair.decoder.is_decoder, pair.decoder.add_cross_attention) == (48, True, True)
+    of_languages = new_config(ConfigModel(architecture="fsmt", config={"langs": ["ru", "ru"]}), 300, 5)
+    assert (of_languages.src_vocab_size, of_languages.tgt_vocab_size) == (300, 300)
+    assert new_config(ConfigModel(architecture="marian"), 300, 5).decoder_vocab_size == 300
+
+
+def test_tokens_beyond_the_vocabulary_are_not_kept() -> None:
+    assert new_config(ConfigModel(architecture="cwm"), 300, 5).eos_token_id == 5  # a list of three that it has to have
+    assert new_config(ConfigModel(architecture="marian"), 300, 5).decoder_start_token_id == 5
+    assert new_config(ConfigModel(architecture="bart"), 300, 5).eos_token_id == 2
+    assert new_config(ConfigModel(architecture="modernbert-decoder"), 300, 5).bos_token_id == 5  # it has to have one
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fields", "message"),
+    [
+        ("gemma3", {"text_config": {"vocab_size": 7}}, "text_config: vocab_size come from the tokenizer"),
+        ("fsmt", {"src_vocab_size": 7}, "src_vocab_size come from the tokenizer"),
+        (
+            "gemma3",
+            {"text_config": {"hiden_size": 7}},
+            "text_config: unknown field 'hiden_size'; did you mean 'hidden_size'",
+        ),
+        ("gemma3", {"text_config": 7}, "text_config is 7; expected the fields of a configuration"),
+        ("encoder-decoder", {"encoder": {"model_type": "brt"}}, "knows no architecture 'brt'"),
+    ],
+)
+def test_fields_of_parts_are_checked_like_others(architecture: str, fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        new_config(ConfigModel(architecture=architecture, config=fields), 300, 0)
