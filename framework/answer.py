@@ -15,7 +15,7 @@ from framework.models.build import read_config
 from framework.models.locate import locate
 from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
-from framework.readers.base import Reader, Reading
+from framework.readers.base import Reader, Reading, alone
 from framework.readers.logits import logits_reader
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers import AnyTeacher
@@ -69,15 +69,16 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
     write_json(folder / _SETTINGS, settings)
 
 
-def load_answerer(folder: Path) -> Answerer:
+def load_answerer(folder: Path, many: bool = False) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
 
-    Raises ModelError, StoreError for files that are not as they were written.
+    many: whether its reader will be asked many questions at a time, and not one after the other. Raises ModelError, StoreError for files that are not as they were written.
     """
     check_saved(folder)
     noted = folder / _SETTINGS
     reading, teacher = _noted(noted) if noted.exists() else (_reading({}, _windows(folder)), None)
     locate(FolderModel(path=str(folder)), weights=True)
+    reading = reading if many else alone(reading)
     reader = logits_reader(folder, reading) if teacher is None else teacher.reader(folder, reading)
     return Answerer(reader, reading)
 

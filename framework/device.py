@@ -1,5 +1,6 @@
 """Which device and which arithmetic this machine offers."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,12 +26,15 @@ def device_kind() -> str:
 
 
 def resolve_precision(wanted: str) -> str:
-    """`wanted`, with auto made bf16 on a GPU that has it and fp32 elsewhere. Raises RecipeError for fp16 on a CPU."""
+    """`wanted`, with auto made bf16 on a GPU that computes in it by itself, and fp32 elsewhere.
+
+    Older ones, such as V100 and T4, only emulate it. Raises RecipeError for fp16 on a CPU.
+    """
     import torch
 
     gpu = torch.cuda.is_available()
     if wanted == "auto":
-        return "bf16" if gpu and torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if wanted == "fp16" and not gpu:
         raise RecipeError("engine.precision: fp16 needs a GPU and there is none here; use bf16, fp32 or auto")
     return wanted
@@ -49,6 +53,15 @@ def autocast(device: "torch.device", precision: str) -> "torch.autocast":
 
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)
+
+
+def free_memory() -> None:
+    """Give back the memory of what nobody names any more: models and engines are full of circles."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @contextmanager

@@ -28,15 +28,16 @@ def all_logits(
     precision: str,
     progress: Progress = SILENT,
     description: str = "infer",
+    filled: bool = True,
 ) -> list[NDArray[np.float32]]:
     """Logits of every window, each float32 [H, tokens of the window], in the windows' order.
 
     They are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a window
-    is padded depends on the window alone, and batches are filled up.
+    is padded depends on the window alone, and batches are filled up, unless not `filled`, as is enough for one question asked alone.
     """
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
     with progress.task(description, len(windows), "windows") as work:
-        for rows, logits in _batches(task, model, windows, pad_id, batch_size, precision):
+        for rows, logits in _batches(task, model, windows, pad_id, batch_size, precision, filled):
             for row, values in zip(rows, logits, strict=True):
                 results[row] = values[:, : windows.lengths[row]]
             work.advance(len(rows))
@@ -44,7 +45,7 @@ def all_logits(
 
 
 def _batches(
-    task: "Task", model: Any, windows: Windows, pad_id: int, batch_size: int, precision: str
+    task: "Task", model: Any, windows: Windows, pad_id: int, batch_size: int, precision: str, filled: bool
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     import torch
 
@@ -57,7 +58,7 @@ def _batches(
     with torch.inference_mode(), autocast(device, precision):
         for rows in in_batches(keys, batch_size):
             length = int(padded[rows[0]])
-            asked = filled_up(rows, length, batch_size, gpu=device.type != "cpu")
+            asked = filled_up(rows, length, batch_size, gpu=device.type != "cpu") if filled else rows
             output = model(**to_device(model_inputs(windows, asked, pad_id, length), device))
             yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
 

@@ -158,7 +158,9 @@ def _found(files: Any, folder: str) -> dict[str, Any]:
     import pyarrow.fs as pafs
 
     found = files.get_file_info(pafs.FileSelector(folder, allow_not_found=True, recursive=True))
-    return {posixpath.relpath(one.path, folder): one for one in found if one.type == pafs.FileType.File}
+    names = {posixpath.relpath(one.path, folder): one for one in found if one.type == pafs.FileType.File}
+    # Object stores take any name, and whoever can write to one must not write elsewhere by it.
+    return {name: one for name, one in names.items() if not name.startswith("../")}
 
 
 def _came_from(there: Any, path: Path) -> bool:

@@ -65,7 +65,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
         raise OutputError(f"--predictions {predictions} is a folder; name a file")
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
         raise OutputError(f"--predictions would write over the questions in {data}; name another file")
-    answerer = _answerer(source, model)
+    answerer = _answerer(source, model, many=True)
     from framework.data.load import load_data
     from framework.data.local_files import Files
     from framework.data.section import Data
@@ -109,7 +109,7 @@ def results_of(run: Path) -> dict[str, Any]:
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
 
 
-def _answerer(source: Path, model: str | None) -> Any:
+def _answerer(source: Path, model: str | None, many: bool = False) -> Any:
     """The model of a saved folder, one of a run, or the student of a search's best trial."""
     be_quiet()
     folder = _model_folder(source, model)
@@ -117,7 +117,7 @@ def _answerer(source: Path, model: str | None) -> Any:
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
-    return load_answerer(folder)
+    return load_answerer(folder, many)
 
 
 def _model_folder(source: Path, name: str | None) -> Path:

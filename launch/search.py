@@ -54,6 +54,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
+    from framework.device import free_memory
     from framework.run import alone_in, run_shared
     from framework.search.problems import check_models_of_trials
     from framework.search.recipes import trial_recipe
@@ -69,7 +70,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
         log = SearchLog(recipe, provenance())
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
-            _free_gpu()
+            free_memory()
             log.start_clock()
             _run_trials(log, data, progress, interrupt)
     _show(log, progress)
@@ -183,14 +184,6 @@ def _sources(recipe: Recipe, store: Store) -> dict[str, str]:
     from framework.sources import keep_sources
 
     return keep_sources([varied(recipe, {place: value}).resolved() for place, value in edges(recipe)], store)
-
-
-def _free_gpu() -> None:
-    """Give back what teachers have left of the GPU's memory in this process."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _show(log: SearchLog, progress: Progress) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
-from framework.readers.base import Reading
+from framework.readers.base import Reading, alone
 from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
@@ -177,4 +177,4 @@ def _store(run: Path) -> Store:
 
 
 def _reading(recipe: Recipe, windows: Any) -> Reading:
-    return Reading(recipe.task, windows, recipe.data.unanswerable, _BATCH, "fp32")
+    return alone(Reading(recipe.task, windows, recipe.data.unanswerable, _BATCH, "fp32"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from framework.errors import TrackingError, first_line
 from framework.locks import locked
-from tracking.destination import Destination
+from tracking.destination import Destination, sqlite_uri
 
 REQUEST_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 REQUEST_SECONDS = "10"
@@ -55,7 +55,7 @@ def _ensure_tables(database: Path) -> None:
         if not database.exists():
             new = database.with_name(f".{database.name}.new")
             new.unlink(missing_ok=True)
-            MlflowClient(tracking_uri=f"sqlite:///{new}")
+            MlflowClient(tracking_uri=sqlite_uri(new))
             new.replace(database)
 
 

@@ -91,10 +91,10 @@ class Generation:
 
     def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective. A matrix that embeddings and head share is saved once."""
+        from framework.models.build import save_weights
+
         shared_once = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
-        module.save_pretrained(
-            str(folder), state_dict={name: tensor for name, tensor in weights.items() if name in shared_once}
-        )
+        save_weights(module, {name: tensor for name, tensor in weights.items() if name in shared_once}, folder)
 
 
 def _seq2seq(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "tuple[dict[str, Tensor], list[Ids]]":

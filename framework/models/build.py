@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
+from framework.files import read_json, write_json
 from framework.manifest import check_saved
 from framework.models.special_tokens import tell_special_tokens
 
@@ -179,6 +180,16 @@ def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -
         tell_special_tokens(model, tokenizer)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
+
+
+def save_weights(model: Any, weights: dict[str, Any], folder: Path) -> None:
+    """Save a model (safetensors) with other weights than its own; its configuration says what kind of numbers these are."""
+    model.save_pretrained(str(folder), state_dict=weights)
+    kinds = {str(weight.dtype).removeprefix("torch.") for weight in weights.values() if weight.is_floating_point()}
+    path = folder / "config.json"
+    config = read_json(path)
+    if len(kinds) == 1 and config.get("dtype") not in kinds:
+        write_json(path, {**config, "dtype": kinds.pop()})
 
 
 def count_parameters(model: Any) -> int:

@@ -102,7 +102,7 @@ class GenerativeReader:
             longest_prompt=self.prompts.longest,
             longest_answer=settings.max_answer + 1,
             batch_size=self.reading.batch_size,
-            gpu=device.type != "cpu",
+            gpu=device.type != "cpu" and not self.reading.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
         texts: list[list[str]] = [[] for _ in examples]

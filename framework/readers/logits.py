@@ -36,8 +36,9 @@ class LogitsReader:
         reading = self.reading
         windows = cut_windows(examples, self.tokenizer, reading.windows)
         pad_id = int(self.tokenizer.pad_token_id)
+        filled = not reading.one_by_one
         logits = all_logits(
-            reading.task, self.model, windows, pad_id, reading.batch_size, reading.precision, progress, title
+            reading.task, self.model, windows, pad_id, reading.batch_size, reading.precision, progress, title, filled
         )
         return windows, logits
 

@@ -13,7 +13,7 @@ from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
 from framework.own_source import settings_of
-from framework.readers.base import Reader, Reading
+from framework.readers.base import Reader, Reading, alone
 from framework.stages.stage import Context, Stage, key_of
 from framework.stages.teaching import Teaching
 from framework.versions import MODELS, versions
@@ -29,7 +29,7 @@ def evaluation_stage(
     """Measure a model on the recipe's evaluation split. own: settings of its kind."""
     recipe, settings = context.recipe, context.recipe.evaluation
     reading = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, context.precision)
-    one_by_one = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, "fp32")
+    one_by_one = alone(reading)
 
     def make(folder: Path) -> dict[str, Any]:
         source = model.result(context.store) / "model"

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.batches import epoch_steps
+from framework.files import read_json, write_json
 from framework.models.tokenizers import load_model_tokenizer
 from framework.stages.stage import Context, Stage, key_of
+from framework.training.checkpoint import remove_checkpoints
 from framework.training.history import History
 from framework.training.job import Report, TrainingJob
 from framework.training.objective import Objective
@@ -43,6 +45,14 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
     recipe = context.recipe
 
     def make(folder: Path) -> dict[str, Any]:
+        finished = folder / "finished.json"
+        if not finished.exists():
+            write_json(finished, train(folder))
+        # Large checkpoints take their time to remove: a command that is killed meanwhile has its training all the same.
+        remove_checkpoints(folder, context.store)
+        return dict(read_json(finished))
+
+    def train(folder: Path) -> dict[str, Any]:
         source = initial.result(context.store) / "model"
         tokenizer = load_model_tokenizer(source)
         with lesson.begin(tokenizer) as (objective, figures):
@@ -63,7 +73,6 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))
         lesson.note(folder / "model")
-        context.store.remove(job.checkpoints)
         return {**summary.as_facts(), **figures}
 
     inputs = {

@@ -1,12 +1,22 @@
-"""Checkpoints from which training goes on exactly where it was."""
+"""Checkpoints from which training goes on exactly where it was.
 
+They are read as plain data and tensors: whoever can write where they lie can spoil a training, but run no code here.
+"""
+
+import os
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+from framework.errors import StoreError, first_line
 from framework.files import read_json, write_json
-from framework.training.job import TrainingJob
+from framework.store import Store
+from framework.training.job import CHECKPOINTS, TrainingJob
 from framework.training.meter import Meter
 from framework.training.random_state import random_state, set_random_state
 
@@ -31,7 +41,7 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
     import torch.distributed as dist
 
     folder, store = job.checkpoints, job.store
-    tag = f"step-{position.step}"
+    tag = _tag(position.step)
     first_here = _first_of_machine(job, rank)
     engine.save_checkpoint(str(folder), tag=tag, save_latest=False)
     torch.save({"random": random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
@@ -43,7 +53,7 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
     if rank == 0:
         if job.history.exists():
             store.push(job.history)
-        write_json(folder / _LATEST, {"tag": tag, "step": position.step, "seconds": position.seconds})
+        write_json(folder / _LATEST, {"step": position.step, "seconds": position.seconds})
         store.push(folder / _LATEST)
     if first_here:
         for old in folder.glob("step-*/"):
@@ -56,20 +66,44 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
 
 def load_checkpoint(engine: Any, meter: Meter, job: TrainingJob, rank: int) -> Position:
     """Bring all to where the latest checkpoint is; without one, this is the beginning. With a storage, its latest counts:
-    workers on several machines have to agree."""
+    workers on several machines have to agree. Raises StoreError for one that cannot be read."""
     import torch
 
     folder, latest = job.checkpoints, job.checkpoints / _LATEST
     found = read_json(latest) if _is_there(job) else None
     if found is None:
         return Position(0, 0.0)
-    job.store.pull_folder(folder / found["tag"])
-    engine.load_checkpoint(str(folder), tag=found["tag"])
-    # Written by this very training, so that a pickle is safe; random states are more than tensors.
-    state = torch.load(folder / found["tag"] / f"worker-{rank}.pt", weights_only=False)
+    position = Position(int(found["step"]), float(found["seconds"]))
+    tag = _tag(position.step)
+    job.store.pull_folder(folder / tag)
+    try:
+        with _plain_data():
+            state = torch.load(folder / tag / f"worker-{rank}.pt", map_location="cpu")
+            loaded, _ = engine.load_checkpoint(str(folder), tag=tag)
+        if loaded is None:
+            raise FileNotFoundError("nothing for DeepSpeed to load")
+    except torch.OutOfMemoryError:
+        raise
+    except UnpicklingError:
+        raise _unreadable(folder / tag, latest, "it holds more than tensors and numbers") from None
+    except (OSError, EOFError, RuntimeError, KeyError, AssertionError) as error:
+        raise _unreadable(folder / tag, latest, f"files are missing or damaged: {first_line(error)}") from None
     set_random_state(state["random"])
     meter.resume(state["meter"])
-    return Position(int(found["step"]), float(found["seconds"]))
+    return position
+
+
+def _unreadable(folder: Path, latest: Path, found: str) -> StoreError:
+    return StoreError(
+        f"the checkpoint {folder} cannot be read ({found}); to begin this training anew delete {latest}, in the storage too if "
+        "there is one"
+    )
+
+
+def remove_checkpoints(output: Path, store: Store) -> None:
+    """Remove the checkpoints of a training that is over, here and in the storage: first what says that there are any."""
+    store.remove(output / CHECKPOINTS / _LATEST)
+    store.remove(output / CHECKPOINTS)
 
 
 def forget_checkpoints(job: TrainingJob) -> None:
@@ -87,6 +121,31 @@ def _first_of_machine(job: TrainingJob, rank: int) -> bool:
     places: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(places, (socket.gethostname(), str(job.store.root)))
     return places.index(places[rank]) == rank
+
+
+def _tag(step: int) -> str:
+    return f"step-{step}"
+
+
+@contextmanager
+def _plain_data() -> Iterator[None]:
+    """Have torch.load, by whomever it is called, make nothing but tensors, plain data and DeepSpeed's few records."""
+    import torch
+    from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
+    from deepspeed.runtime.zero.config import ZeroStageEnum
+    from deepspeed.utils.tensor_fragment import fragment_address
+
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        with torch.serialization.safe_globals([DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]):
+            yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _is_there(job: TrainingJob) -> bool:

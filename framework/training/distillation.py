@@ -78,4 +78,6 @@ class Distillation:
 
     def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective."""
-        module.save_pretrained(str(folder), state_dict=weights)
+        from framework.models.build import save_weights
+
+        save_weights(module, weights, folder)

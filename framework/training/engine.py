@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from framework.device import default_device
+from framework.device import autocast, default_device
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
@@ -44,10 +46,11 @@ def _not_imported(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
-def join_process_group(rank: int, world_size: int) -> None:
+def join_process_group(rank: int, world_size: int, patience: timedelta = timedelta(hours=1)) -> None:
     """Join the group of all workers; a group that is there already is used as it is.
 
-    A single worker needs no port. Several find each other by MASTER_ADDR and MASTER_PORT.
+    A single worker needs no port. Several find each other by MASTER_ADDR and MASTER_PORT. patience: how long workers wait for
+    each other at most.
     """
     import torch
     import torch.distributed as dist
@@ -65,7 +68,7 @@ def join_process_group(rank: int, world_size: int) -> None:
 
             dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
         else:
-            dist.init_process_group(backend)
+            dist.init_process_group(backend, timeout=patience)
     if not deepspeed.comm.is_initialized():
         deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
 
@@ -81,7 +84,8 @@ def build_engine(
 ) -> Any:
     """A DeepSpeed engine over AdamW with linear warm-up and decay.
 
-    The engine sums gradients over `accumulation` micro-batches and averages over workers; the loss that it is given
+    In bf16 the weights stay in float32, as where a model is evaluated, and only what is computed with them is in bf16. In fp16,
+    whose loss DeepSpeed scales, the model holds rounded weights and the optimizer those in float32. The engine sums gradients over `accumulation` micro-batches and averages over workers; the loss that it is given
     has to be scaled accordingly.
     """
     from torch.optim.lr_scheduler import LambdaLR
@@ -93,13 +97,14 @@ def build_engine(
         "gradient_accumulation_steps": accumulation,
         "gradient_clipping": training.clip,
         "zero_optimization": {"stage": engine.zero_stage},
-        "bf16": {"enabled": precision == "bf16"},
         "fp16": {"enabled": precision == "fp16"},
         "optimizer": {"type": "AdamW", "params": {"lr": training.lr, "torch_adam": True}},
         "steps_per_print": sys.maxsize,
         "wall_clock_breakdown": False,
     }
     model.to(default_device())
+    if precision == "bf16":
+        model.forward = _autocast(model.forward)
     result, *_ = deepspeed.initialize(
         model=model,
         model_parameters=_parameter_groups(model, training.weight_decay),
@@ -110,6 +115,17 @@ def build_engine(
         dist_init_required=False,
     )
     return result
+
+
+def _autocast(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A module's `forward` that computes in bf16 what is computed well in it."""
+
+    @wraps(forward)
+    def in_bf16(*inputs: Any, **named: Any) -> Any:
+        with autocast(default_device(), "bf16"):
+            return forward(*inputs, **named)
+
+    return in_bf16
 
 
 def rate_factor(step: int, total: int, warmup: int) -> float:
@@ -133,10 +149,10 @@ def full_weights(engine: Any) -> dict[str, Any]:
 
     All workers have to call this together; under ZeRO-3 only the first gets the weights.
     """
-    if engine.zero_optimization_stage() == 3:
-        import deepspeed
+    import deepspeed
 
-        weights: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
+    if engine.zero_optimization_stage() == 3:
         for name, parameter in engine.module.named_parameters():
             with deepspeed.zero.GatheredParameters([parameter]):
                 weights[name] = parameter.detach().float().cpu().clone()
@@ -144,8 +160,28 @@ def full_weights(engine: Any) -> dict[str, Any]:
         for name, buffer in engine.module.named_buffers():
             if name in saved:
                 weights[name] = buffer.detach().cpu().clone()
-        return weights
-    return {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
-        for name, tensor in engine.module.state_dict().items()
-    }
+    else:
+        weights = {
+            name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+            for name, tensor in engine.module.state_dict().items()
+        }
+    if engine.fp16_enabled():
+        for name, parameter in engine.module.named_parameters(remove_duplicate=False):
+            exact = deepspeed.utils.safe_get_full_fp32_param(parameter)
+            if exact is not None and name in weights:
+                weights[name] = exact.float().cpu().clone()
+    return weights
+
+
+def release(engine: Any) -> None:
+    """Let go of what DeepSpeed still holds of an engine, so that its memory is free once nobody names it."""
+    from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
+    from deepspeed.runtime.zero.partitioned_param_coordinator import PartitionedParameterCoordinator
+
+    engine.destroy()
+    # ZeRO-3 keeps a module that was run, and a method's cache, behind a decorator, what it found for each, for ever.
+    FWD_MODULE_STACK.clear()
+    for method in vars(PartitionedParameterCoordinator).values():
+        for cell in getattr(method, "__closure__", None) or ():
+            if hasattr(cell.cell_contents, "cache_clear"):
+                cell.cell_contents.cache_clear()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from framework.store import Store
 from framework.training.objective import Objective
 from framework.training.section import Engine, Training
 from framework.training.validation import Validation
+
+CHECKPOINTS = "checkpoints"  # a folder in that of the result
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,15 @@ class TrainingJob:
     validation: Validation | None = None
 
     @property
+    def patience(self) -> timedelta:
+        """How long workers wait for each other at most: while one loads, brings files to the storage, or measures for all."""
+        measured = 0 if self.validation is None else len(self.validation.windows)
+        return timedelta(hours=1, seconds=5 * measured)
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.output / "checkpoints"
+        return self.output / CHECKPOINTS
 
     @property
     def history(self) -> Path:

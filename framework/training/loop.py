@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps, micro_batches
-from framework.device import default_device
+from framework.device import default_device, free_memory
 from framework.errors import TrainingError
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from framework.training.engine import build_engine, full_weights, join_process_group
+from framework.training.engine import build_engine, full_weights, join_process_group, release
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from framework.training.meter import Meter
 
@@ -18,21 +18,34 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
 
     Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite.
     """
+    join_process_group(rank, world_size, job.patience)
+    _seed(job.seed, rank)
+    try:
+        return _train(job, rank, world_size, report)
+    finally:
+        free_memory()
+
+
+def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
+    import torch.distributed as dist
+
+    training, objective = job.training, job.objective
+    accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
+    module = objective.build(job.initial, job.seed)
+    dist.barrier()  # loading takes some longer than others, and DeepSpeed's own groups have no patience
+    engine = build_engine(module, training, job.engine, job.precision, accumulation, world_size, job.steps)
+    try:
+        return _steps(engine, job, rank, world_size, accumulation, report)
+    finally:
+        release(engine)
+
+
+def _steps(
+    engine: Any, job: TrainingJob, rank: int, world_size: int, accumulation: int, report: ReportTo
+) -> TrainingSummary:
     training, objective = job.training, job.objective
     lengths = objective.lengths
-    join_process_group(rank, world_size)
-    _seed(job.seed, rank)
-    accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
     an_epoch, total_steps = epoch_steps(len(lengths), training.batch_size), job.steps
-    engine = build_engine(
-        objective.build(job.initial, job.seed),
-        training,
-        job.engine,
-        job.precision,
-        accumulation,
-        world_size,
-        total_steps,
-    )
     meter = Meter(list(objective.terms))
     device = default_device()
     begin = load_checkpoint(engine, meter, job, rank)
@@ -109,8 +122,11 @@ def _position(begin: Position, step: int, started: float) -> Position:
 def _validate(engine: Any, job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo) -> None:
     if job.validation is None:
         return
+    import torch.distributed as dist
+
     figures = job.validation.measure(job.objective, engine, job.output / "measured", rank)
     report(Report("evaluation", step, step / an_epoch, job.steps, figures))
+    dist.barrier()
 
 
 def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.device import default_device
+
 
 class Meter:
     """Sums losses on the device and brings them over only when they are read."""
@@ -28,12 +30,13 @@ class Meter:
         self._tokens += int(lengths.sum())
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint has to hold so that means come out as if training had never stopped."""
-        return {"sums": self._sums, "epoch": self._epoch, "count": self._count, "tokens": self._tokens}
+        """What a checkpoint has to hold so that means come out as if training had never stopped: tensors and plain data."""
+        return {"sums": self._sums, "epoch": self._epoch.tolist(), "count": self._count, "tokens": self._tokens}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state."""
-        self._sums, self._epoch = state["sums"], state["epoch"]
+        self._sums = None if state["sums"] is None else state["sums"].to(default_device())
+        self._epoch = np.asarray(state["epoch"])
         self._count, self._tokens = state["count"], state["tokens"]
 
     def read(self) -> dict[str, float]:

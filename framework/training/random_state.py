@@ -9,11 +9,13 @@ import numpy as np
 
 
 def random_state() -> dict[str, Any]:
-    """The state now."""
+    """The state now, as tensors and plain data."""
     import torch
 
     gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state(), "cuda": gpu}
+    kind, keys, *rest = np.random.get_state()
+    numpy = (kind, torch.from_numpy(np.asarray(keys, np.int64)), *rest)
+    return {"python": random.getstate(), "numpy": numpy, "torch": torch.get_rng_state(), "cuda": gpu}
 
 
 def set_random_state(state: dict[str, Any]) -> None:
@@ -21,9 +23,10 @@ def set_random_state(state: dict[str, Any]) -> None:
     import torch
 
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
+    if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
 
 

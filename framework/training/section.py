@@ -46,7 +46,8 @@ class Engine(Section):
     )
     zero_stage: Literal[0, 1, 2, 3] = 0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        default="auto", description="auto: bf16 on a GPU that has it, fp32 elsewhere."
+        default="auto",
+        description="auto: bf16 on a GPU that has it, fp32 elsewhere. fp16: on a GPU, with a zero_stage of 1 or more.",
     )
     worker_failures: int = Field(
         default=2,
@@ -64,4 +65,9 @@ class Engine(Section):
     def _check(self) -> "Engine":
         if isinstance(self.workers, int) and self.workers < 1:
             raise ValueError(f"workers is {self.workers}; expected at least 1, or 'auto'")
+        if self.precision == "fp16" and self.zero_stage == 0:
+            raise ValueError(
+                "precision fp16 takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small gradients are lost); "
+                "set zero_stage: 1, which costs one worker nothing"
+            )
         return self

@@ -1,11 +1,15 @@
 """Logits of a window, whatever else is asked at the same time."""
 
+from contextlib import nullcontext
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from framework import inference
 from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
@@ -13,6 +17,9 @@ from framework.inference import all_logits, padded_lengths
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
+from framework.readers import base
+from framework.readers.base import Reading, alone
+from framework.readers.logits import LogitsReader
 from framework.tasks.extractive_qa import ExtractiveQA
 from tests.tokenizing import tokenizer
 
@@ -61,3 +68,42 @@ def test_lengths_depend_on_the_window_alone_and_never_outgrow_the_model() -> Non
     lengths = np.asarray([1, 16, 17, 60, 61])
     assert padded_lengths(lengths, None).tolist() == [16, 16, 32, 64, 64]
     assert padded_lengths(lengths, MOST).tolist() == [16, 16, 32, 61, 61]
+
+
+class Counting:
+    """A model that notes how many windows it reads at a time."""
+
+    def __init__(self) -> None:
+        self.config, self.read = model("bert").config, []
+
+    def to(self, device: Any) -> "Counting":
+        return self
+
+    def eval(self) -> "Counting":
+        return self
+
+    def __call__(self, **inputs: Any) -> Any:
+        self.read.append(len(inputs["input_ids"]))
+        return model("bert").eval()(**inputs)
+
+
+def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimpleNamespace(type="cuda")
+    for module in (inference, base):
+        monkeypatch.setattr(module, "default_device", lambda: gpu)
+    monkeypatch.setattr(inference, "to_device", lambda values, device: values)
+    monkeypatch.setattr(inference, "autocast", lambda device, precision: nullcontext())
+    reading, counting = Reading(TASK, WINDOWS, False, 32, "bf16"), Counting()
+    for one in (reading, alone(reading)):
+        reader = LogitsReader(counting, tokenizer("wordpiece"), one)
+        counting.read.clear()
+        windows, _ = reader.outputs(EXAMPLES[3:4])
+        assert len(windows) > 1
+        assert sum(counting.read) == (len(windows) if one.one_by_one else 32 * len(counting.read))
+    assert alone(reading).precision == "fp32"
+
+
+def test_on_a_cpu_a_question_is_read_alone_as_among_others() -> None:
+    reading = Reading(TASK, WINDOWS, False, 32, "fp32")
+    if not torch.cuda.is_available():
+        assert alone(reading) == reading

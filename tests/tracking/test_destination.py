@@ -19,6 +19,16 @@ def test_an_sqlite_path_is_made_absolute_and_has_its_artifacts_beside_it(tmp_pat
     assert destination.artifacts == f"file://{tmp_path}/a/mlartifacts"
 
 
+def test_signs_that_mean_something_in_a_uri_are_quoted(tmp_path):
+    destination = destination_of(Tracking(), tmp_path / "a?b 50%41#c", {})
+    assert destination.uri == f"sqlite+pysqlite:///{tmp_path}/a%3Fb 50%2541#c/mlflow.db"
+    assert destination.database == tmp_path / "a?b 50%41#c" / "mlflow.db"
+    again = destination_of(Tracking(uri=destination.uri), tmp_path, {})
+    assert (again.uri, again.database) == (destination.uri, destination.database)
+    options = destination_of(Tracking(uri=f"sqlite:///{tmp_path}/m.db?timeout=9"), tmp_path, {})
+    assert (options.uri, options.database) == (f"sqlite:///{tmp_path}/m.db?timeout=9", tmp_path / "m.db")
+
+
 def test_a_database_without_a_server_keeps_artifacts_in_the_output_folder(tmp_path):
     destination = destination_of(Tracking(uri="postgresql://db/mlflow"), tmp_path, {})
     assert destination.artifacts == f"file://{tmp_path}/mlartifacts"

@@ -7,6 +7,7 @@ import pytest
 
 from framework.errors import OutputError, StoreError, TrackingError
 from framework.tracking_section import Tracking
+from tests.tracking.conftest import RunOnDisk, Seen
 from tracking import sender
 from tracking.cursor import Ledger
 from tracking.mlflow_sync import sync
@@ -20,6 +21,18 @@ def _whole(run):
     run.add_model("student", "student", steps=500)
     run.evaluate("student")
     run.finish()
+
+
+def test_an_output_folder_may_be_called_anything(tmp_path):
+    run = RunOnDisk(tmp_path / "a?b 50%41#c")
+    _whole(run)
+    report = sync(run.folder, TRACKING, final=True)
+    store = Seen(report.uri)
+    (parent,) = store.parents()
+    assert set(store.children(parent)) == {"teacher", "student"}
+    assert json.loads(store.text(parent, "results.json")) == run.results
+    assert {path.name for path in tmp_path.iterdir()} == {run.output.name}
+    assert {path.name for path in run.output.iterdir()} >= {"mlflow.db", "mlartifacts"}
 
 
 def test_a_run_arrives_whole(run, seen, tmp_path):

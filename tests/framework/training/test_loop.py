@@ -1,11 +1,13 @@
 """The loop over a real DeepSpeed engine: ZeRO stages, precisions, accumulation, exact resumption."""
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from framework.device import resolve_precision
@@ -13,8 +15,9 @@ from framework.errors import RecipeError, TrainingError
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.stages.stage import Stage
+from framework.training.engine import import_deepspeed
 from framework.training.in_process import train_in_process
-from framework.training.job import Report, TrainingJob
+from framework.training.job import Report, Trainer, TrainingJob
 from tests.tiny import tiny_values
 
 
@@ -22,10 +25,10 @@ class _Stop(Exception):
     pass
 
 
-def student(output: Path, **changes: Any) -> tuple[Any, Stage]:
+def student(output: Path, train: Trainer = train_in_process, **changes: Any) -> tuple[Any, Stage]:
     """Context and training stage of a student on labels alone; all stages before it done."""
     values = tiny_values(output, teachers=None, baselines=None, losses={"hard_label": None}, **changes)
-    context, graph = prepare(recipe_from_values(values, "here"))
+    context, graph = prepare(recipe_from_values(values, "here"), train)
     (model,) = graph.models
     assert model.tokenizer is not None
     assert model.trained is not None
@@ -65,15 +68,78 @@ def test_accumulation_changes_nothing_without_dropout(tmp_path: Path) -> None:
     assert parts == pytest.approx(whole, abs=1e-4)
 
 
-def test_bf16_trains(tmp_path: Path, plain: list[float]) -> None:
-    losses, weights = trained(tmp_path, engine__precision="bf16")
+def rounded(weights: dict[str, Any], dtype: torch.dtype) -> bool:
+    return all((tensor.to(dtype).float() == tensor).all() for tensor in weights.values())
+
+
+def saved_dtype(output: Path, kind: str) -> str:
+    (path,) = output.glob(f"store/{kind}/*/model/config.json")
+    return str(json.loads(path.read_text())["dtype"])
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_bf16_trains_weights_that_are_not_rounded(tmp_path: Path, plain: list[float], stage: int) -> None:
+    losses, weights = trained(tmp_path, engine__precision="bf16", engine__zero_stage=stage)
     assert losses == pytest.approx(plain, rel=0.05)
-    assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float32"}
+    assert losses != plain
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert not rounded(weights, torch.bfloat16)
+    assert saved_dtype(tmp_path, "models") == "float32"
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_bf16_begins_with_the_weights_that_it_is_given(tmp_path: Path, stage: int) -> None:
+    _, weights = trained(
+        tmp_path, engine__precision="bf16", engine__zero_stage=stage, student__lr=1e-30, student__epochs=1
+    )
+    (path,) = tmp_path.glob("store/initial/*/model/model.safetensors")
+    initial = load_file(path)
+    assert set(weights) == set(initial)
+    for name, tensor in initial.items():
+        torch.testing.assert_close(weights[name], tensor, atol=1e-25, rtol=0)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_fp16_scales_its_loss_and_saves_the_weights_of_the_optimizer(
+    tmp_path: Path, plain: list[float], monkeypatch: pytest.MonkeyPatch, stage: int
+) -> None:
+    import_deepspeed()
+    from deepspeed.accelerator import get_accelerator
+
+    monkeypatch.setattr(type(get_accelerator()), "is_fp16_supported", lambda self: True)
+    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    losses, weights = trained(tmp_path, engine__precision="fp16", engine__zero_stage=stage)
+    assert losses == pytest.approx(plain, rel=0.05)
+    assert not rounded(weights, torch.float16)
+    assert saved_dtype(tmp_path, "models") == "float32"
+
+
+def test_fp16_is_refused_where_its_loss_would_not_be_scaled(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"fp16 takes a zero_stage of 1, 2 or 3.*set zero_stage: 1"):
+        recipe_from_values(tiny_values(tmp_path, engine__precision="fp16"), "here")
+
+
+def test_auto_is_bf16_only_where_a_gpu_computes_in_it_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for by_itself, expected in ((True, "bf16"), (False, "fp32")):  # T4: emulated
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation=True, own=by_itself: including_emulation or own
+        )
+        assert resolve_precision("auto") == expected
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_three_trainings_leave_no_tensor_behind(tmp_path: Path, stage: int) -> None:
+    _, training = student(tmp_path, engine__zero_stage=stage, student__epochs=1)
+    left = []
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        training.make(tmp_path / str(number))
+        left.append(sum(isinstance(found, torch.Tensor) for found in gc.get_objects()))
+    assert left[2] <= left[1] <= left[0]
 
 
 def test_fp16_needs_a_gpu() -> None:
-    import torch
-
     if torch.cuda.is_available():
         assert resolve_precision("fp16") == "fp16"
     else:
@@ -126,8 +192,6 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    import torch
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

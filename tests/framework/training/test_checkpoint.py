@@ -1,0 +1,141 @@
+"""Checkpoints that run no code, and trainings that outlive a kill at any moment."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from framework.errors import StoreError
+from framework.files import read_json
+from framework.stages.stage import Context, Stage
+from framework.store import Store
+from framework.training.in_process import train_in_process
+from framework.training.job import Report, TrainingJob
+from tests.framework.training.test_loop import student
+
+
+class Stop(Exception):
+    pass
+
+
+class Harmful:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.mark),)
+
+
+def stopped(output: Path, after: int, **changes: Any) -> tuple[Context, Stage, Path]:
+    """A training that was stopped after a step: its context, its stage, its folder."""
+
+    def until(job: TrainingJob, report: Any) -> Any:
+        def told(row: Report) -> None:
+            report(row)
+            if row.kind == "step" and row.step >= after:
+                raise Stop
+
+        return train_in_process(job, told)
+
+    context, stage = student(output, train=until, **changes)
+    folder = stage.folder(context.store)
+    folder.mkdir(parents=True)
+    with pytest.raises(Stop):
+        stage.make(folder)
+    context, stage = student(output, **changes)
+    return context, stage, folder
+
+
+@pytest.mark.parametrize(
+    ("zero_stage", "file"), [(0, "worker-0.pt"), (1, "*_optim_states.pt"), (3, "*_model_states.pt")]
+)
+def test_no_file_of_a_checkpoint_runs_code(tmp_path: Path, zero_stage: int, file: str) -> None:
+    _, stage, folder = stopped(tmp_path / "runs", 6, engine__zero_stage=zero_stage)
+    (path,) = folder.glob(f"checkpoints/step-*/{file}")
+    content = torch.load(path, weights_only=False)
+    torch.save({**content, "more": Harmful(tmp_path / "mark")}, path, pickle_protocol=2)
+    told = r"step-\d+ cannot be read \(it holds more than tensors and numbers\); to begin .* delete .*latest\.json"
+    with pytest.raises(StoreError, match=told):
+        stage.make(folder)
+    assert not (tmp_path / "mark").exists()
+    torch.load(path, weights_only=False)
+    assert (tmp_path / "mark").exists()  # so it would have
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+
+
+def test_a_checkpoint_that_lost_a_file_is_named_and_without_it_the_training_begins_anew(tmp_path: Path) -> None:
+    context, stage, folder = stopped(tmp_path, 6)
+    (path,) = folder.glob("checkpoints/step-*/mp_rank_00_model_states.pt")
+    path.unlink()
+    with pytest.raises(StoreError, match=r"checkpoints/step-\d+ cannot be read \(files are missing"):
+        stage.make(folder)
+    (folder / "checkpoints" / "latest.json").unlink()
+    assert context.store.produce(stage.key, stage.make).facts["steps"] > 0
+
+
+@pytest.mark.parametrize("storage", [False, True])
+def test_a_kill_while_a_finished_trainings_checkpoints_are_removed_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: bool
+) -> None:
+    changes = {"storage": f"file://{tmp_path}/shared"} if storage else {}
+    context, stage, folder = stopped(tmp_path / "runs", 6, **changes)
+    weights: list[bytes] = []
+    removed: list[str] = []
+
+    remove = Store.remove
+
+    def killed(store: Store, path: Path) -> None:
+        if path.name.startswith("step-"):  # an older checkpoint, while the training lasts
+            remove(store, path)
+            return
+        weights.append((folder / "model" / "model.safetensors").read_bytes())
+        removed.append(path.name)
+        for step in folder.glob("checkpoints/step-*/"):
+            shutil.rmtree(step)
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "remove", killed)
+        with pytest.raises(Stop):
+            context.store.produce(stage.key, stage.make)
+    assert removed == ["latest.json"]
+    _, again = student(tmp_path / "runs", train=_nobody, **changes)
+    made = context.store.produce(again.key, again.make)
+    assert made.facts == read_json(folder / "finished.json")
+    assert (folder / "model" / "model.safetensors").read_bytes() == weights[0]
+    assert not (folder / "checkpoints").exists()
+    if storage:
+        assert not (tmp_path / "shared" / "store" / "models" / folder.name / "checkpoints").exists()
+
+
+def _nobody(*_: object) -> Any:
+    raise AssertionError("trained again")
+
+
+def test_random_states_are_plain_data(tmp_path: Path) -> None:
+    from framework.training.random_state import random_state, set_random_state
+
+    torch.save(random_state(), tmp_path / "state.pt")
+    expected = _drawn()
+    set_random_state(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert _drawn() == expected
+
+
+def _drawn() -> list[float]:
+    import random
+
+    import numpy as np
+
+    return [random.random(), float(np.random.rand()), float(np.random.randn()), float(torch.rand(1))]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
