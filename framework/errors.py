@@ -6,7 +6,14 @@ survive pickling on their way out of a worker process.
 
 import errno
 
-_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
+_OF_THIS_MACHINE = {errno.EACCES, errno.EROFS}
+# The first two are the system's words, as safetensors and tokenizers pass them on, then SQLite's and torch.save's.
+_FULL = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "database or disk is full",
+    "enforce fail at inline_container",
+)
 
 
 class DistilError(Exception):
@@ -69,4 +76,11 @@ def first_line(error: BaseException) -> str:
 
 def is_of_this_machine(error: BaseException) -> bool:
     """Whether its disk or its rights are to blame, and not whoever was asked for something."""
-    return isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE
+    return disk_is_full(error) or (isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a disk without room is to blame: libraries that are not Python's say so in words alone."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in _FULL)

@@ -1,6 +1,5 @@
 """Turning whatever goes wrong into one message and an exit code."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ def guarded(action: Callable[[], object]) -> int:
 
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
-    from framework.errors import DistilError
+    from framework.errors import DistilError, disk_is_full
 
     try:
         action()
@@ -39,6 +38,9 @@ def guarded(action: Callable[[], object]) -> int:
         _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
         return FAILURE
     except Exception as error:
+        if disk_is_full(error):
+            _say(_full_disk())
+            return FAILURE
         if os.environ.get("DISTIL_DEBUG"):
             raise
         if "out of memory" in str(error).lower():
@@ -52,13 +54,19 @@ def guarded(action: Callable[[], object]) -> int:
     return 0
 
 
+def _full_disk(place: str = "") -> str:
+    return (
+        f"the disk is full{place}; what is done is kept: free some space, or set `output` to another disk, and run "
+        "the same command again"
+    )
+
+
 def _os_error(error: OSError) -> str:
+    from framework.errors import disk_is_full
+
     place = f": {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full{place}; what is done is kept: free some space, or set `output` to another disk, and run "
-            "the same command again"
-        )
+    if disk_is_full(error):
+        return _full_disk(place)
     if isinstance(error, PermissionError):
         return f"no permission{place}; set `output` to a folder that you may write to, or change its rights"
     return f"{error.strerror or error}{place}; what is done is kept: run the same command again to go on"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from framework.errors import DistilError, TrainingError, first_line
+from framework.errors import DistilError, TrainingError, disk_is_full, first_line
 from framework.progress import Progress
 from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
@@ -153,6 +153,11 @@ def _worded(error: Exception, job: TrainingJob) -> DistilError:
         while cause is not None:
             if isinstance(cause, DistilError):
                 return cause
+            if disk_is_full(cause):
+                return TrainingError(
+                    f"a disk of a Ray worker is full ({first_line(cause)}); what is done is kept: free some space and run the "
+                    "same command again"
+                )
             cause = getattr(cause, "cause", None) or cause.__cause__
     return TrainingError(
         f"training in {job.workers} Ray workers failed ({first_line(error)}); what is done is kept: run the same command "

@@ -1,8 +1,15 @@
 """What of an error is said."""
 
-import pytest
+import errno
+from collections.abc import Callable
+from pathlib import Path
 
-from framework.errors import first_line
+import pytest
+import torch
+from safetensors import SafetensorError
+from tokenizers import Tokenizer, models
+
+from framework.errors import disk_is_full, first_line, is_of_this_machine
 
 
 @pytest.mark.parametrize(
@@ -20,3 +27,37 @@ from framework.errors import first_line
 )
 def test_the_first_line_is_said_and_what_it_announces(error: Exception, said: str) -> None:
     assert first_line(error) == said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_known_by_number_or_words(error: Exception) -> None:
+    assert disk_is_full(error)
+    assert is_of_this_machine(error)
+
+
+def _save_tokenizer(path: Path) -> None:
+    Tokenizer(models.WordLevel({f"w{number}": number for number in range(5000)}, unk_token="w0")).save(str(path))
+
+
+def _save_tensors(path: Path) -> None:
+    torch.save({"a": torch.zeros(100_000)}, path)
+
+
+@pytest.mark.parametrize("save", [_save_tokenizer, _save_tensors])
+def test_what_libraries_raise_on_a_full_disk(save: Callable[[Path], None], tmp_path: Path) -> None:
+    (tmp_path / "file").symlink_to("/dev/full")
+    with pytest.raises(Exception, match=r"No space|fail") as caught:
+        save(tmp_path / "file")
+    assert disk_is_full(caught.value)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), RuntimeError("shapes do not match")])
+def test_other_errors_are_not_the_disks(error: Exception) -> None:
+    assert not disk_is_full(error)

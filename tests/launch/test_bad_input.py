@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from safetensors import SafetensorError
 from typer.testing import CliRunner
 
 from launch.cli import app
@@ -283,8 +284,12 @@ def test_a_full_disk_is_a_failure_and_not_a_mistake(capsys: pytest.CaptureFixtur
         with open("/dev/full", "w") as file:
             file.write("x" * 100_000)
 
-    assert guarded(fill) == 1
-    assert "the disk is full" in capsys.readouterr().err
+    def fill_with_weights() -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    for action in (fill, fill_with_weights):
+        assert guarded(action) == 1
+        assert "the disk is full" in capsys.readouterr().err
 
 
 def test_a_folder_without_rights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
