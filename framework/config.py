@@ -3,11 +3,20 @@
 import difflib
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+MOST_EPOCHS = 10_000
+MOST_BATCH = 65_536
+MOST_LAYERS = 1000
+Layer = Annotated[int, Field(ge=-MOST_LAYERS, le=MOST_LAYERS)]
+MOST_STEPS = 1_000_000_000
+
+# Of a union of a number, tagged "number", and a word, tagged "word": told apart beforehand, so that an error speaks of the
+# form that was meant.
+NUMBER_OR_WORD = Discriminator(lambda value: "word" if isinstance(value, str) else "number")
 
 
 class Section(BaseModel):
@@ -25,13 +34,18 @@ class Section(BaseModel):
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key '{key}'; {hint}",
-                    {"key": str(key), "hint": nearest_hint(str(key), list(cls.model_fields))},
+                    {"key": shortened(str(key)), "hint": nearest_hint(str(key), list(cls.model_fields))},
                 )
         return values
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """The text, or its beginning, of at most so many characters, as errors show it."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def nearest_hint(word: str, legal: list[str]) -> str:
     """Words it nearest-first: ``did you mean 'x'? legal here: ...``."""
     listing = "legal here: " + ", ".join(legal)
-    near = difflib.get_close_matches(word, legal, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(shortened(word), legal, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'? ({listing})" if near else listing

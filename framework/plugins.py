@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from framework.config import nearest_hint
+from framework.config import nearest_hint, shortened
+from framework.errors import first_line
 
 _user_modules: set[str] = set()
 
@@ -58,12 +59,12 @@ def by_kind(*classes: type[BaseModel], field: str = "kind", protocols: tuple[typ
                 "kind_missing", "needs a `{field}`, one of: {kinds}", {"field": field, "kinds": listing}
             )
         if isinstance(kind, str) and ":" in kind:
-            return _import(kind, field, protocols).model_validate(value)
+            return _made(_import(kind, field, protocols), kind, value)
         if not isinstance(kind, str) or kind not in kinds:
             raise PydanticCustomError(
                 "kind_unknown",
                 "unknown {field} '{kind}'; {hint}",
-                {"field": field, "kind": str(kind), "hint": nearest_hint(str(kind), list(kinds))},
+                {"field": field, "kind": shortened(str(kind)), "hint": nearest_hint(str(kind), list(kinds))},
             )
         return kinds[kind].model_validate(value)
 
@@ -80,11 +81,13 @@ def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseMode
     _user_modules.add(module.partition(".")[0])
     try:
         cls = getattr(importlib.import_module(module), name)
-    except Exception as error:  # a module of the user's may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module of the user's may raise anything, and end the interpreter
         raise PydanticCustomError(
             "kind_import",
             "cannot import '{path}' ({error}); expected package.module:Class, importable where distil runs",
-            {"path": path, "error": str(error)},
+            {"path": shortened(path), "error": _told(error)},
         ) from None
     if not (isinstance(cls, type) and issubclass(cls, BaseModel) and field in cls.model_fields):
         raise PydanticCustomError(
@@ -100,6 +103,25 @@ def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseMode
             {"path": path, "missing": ", ".join(missing)},
         )
     return cls
+
+
+def _made(cls: type[BaseModel], path: str, value: dict[str, Any]) -> Any:
+    try:
+        return cls.model_validate(value)
+    except (ValidationError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # as do its validators
+        raise PydanticCustomError(
+            "kind_check",
+            "'{path}' does not take these values ({error}); its own checks should raise ValueError",
+            {"path": shortened(path), "error": _told(error)},
+        ) from None
+
+
+def _told(error: BaseException) -> str:
+    """What an error of the user's code says, in one line."""
+    said = first_line(error)
+    return said if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {said}"
 
 
 def _missing(cls: type[BaseModel], protocol: type) -> list[str]:

@@ -15,6 +15,7 @@ from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
+from framework.path_text import PathText
 from framework.recipe_checks import (
     ensemble_problems,
     held_out_problems,
@@ -40,7 +41,7 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="Names the run's folder.")
     description: str = ""
     seed: Seed = Field(default=0, description="Of weights, order and dropout, where a section names no other.")
-    output: str = Field(default="runs", min_length=1, description="Folder of runs and of everything they share.")
+    output: PathText = Field(default="runs", description="Folder of runs and of everything they share.")
     storage: str | None = Field(
         default=None,
         description="URI where results are kept as well, such as s3://bucket/folder, for machines that do not share `output`.",
@@ -128,9 +129,14 @@ class Recipe(Section):
         return digest_of(values if order == sorted(order) else {**values, "order": order})
 
     @property
+    def output_folder(self) -> Path:
+        """Absolute folder of runs and of the store that they share."""
+        return Path(self.output).expanduser().absolute()
+
+    @property
     def run_folder(self) -> Path:
         """Absolute folder of the run; the same recipe always has the same one."""
-        return Path(self.output).absolute() / f"{self.name}-{self.digest[:8]}"
+        return self.output_folder / f"{self.name}-{self.digest[:8]}"
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults filled in, as plain data."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from framework.config import nearest_hint
+from framework.config import nearest_hint, shortened
 from framework.data.section import DEFAULT_SPLITS
 from framework.ensembles.weighted import Weighted
 from framework.losses.hard_label import HardLabel
@@ -13,6 +13,7 @@ from framework.tasks.extractive_qa import ExtractiveQA
 if TYPE_CHECKING:
     from framework.recipe import Recipe
 
+_MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
 
 
@@ -22,9 +23,16 @@ def teacher_problems(recipe: "Recipe") -> list[str]:
     if not recipe.teachers and recipe.student is None:
         problems.append("nothing to do: give `teachers`, a `student`, or both")
     for name in recipe.teachers:
-        if name in _TAKEN or name.startswith("student_from_") or "/" in name or not name.strip():
-            problems.append(f"'{name}' cannot name a teacher: it means something else, or is no file name")
+        if name in _TAKEN or name.startswith("student_from_") or not _is_file_name(name):
+            problems.append(
+                f"{shortened(name)!r} cannot name a teacher: it means something else, or is no file name of at most "
+                f"{_MOST_NAME} bytes"
+            )
     return problems
+
+
+def _is_file_name(name: str) -> bool:
+    return bool(name.strip()) and "/" not in name and name.isprintable() and len(name.encode()) <= _MOST_NAME
 
 
 def ensemble_problems(recipe: "Recipe") -> list[str]:

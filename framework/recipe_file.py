@@ -1,5 +1,6 @@
 """Reading a recipe from its YAML file, with overrides, and wording what is wrong with it."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from framework.config import shortened
 from framework.errors import RecipeError
 from framework.places import NoPlace, drop_at, set_at
 from framework.recipe import Recipe
-from framework.yaml_loader import StrictLoader, line_of
+from framework.yaml_loader import MOST_LEVELS, document, line_of, problem_of
+
+_MOST_BYTES = 250_000
 
 
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
@@ -20,12 +24,11 @@ def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
     Raises RecipeError, naming file, line, place, value and the nearest legal key.
     """
     path = Path(path)
-    text = _read(path)
     try:
-        node = yaml.compose(text, Loader=StrictLoader)
-        values = yaml.load(text, Loader=StrictLoader)
+        node, values = document(_read(path))
     except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not legal YAML: {' '.join(str(error).split())}") from None
+        line, problem = problem_of(error)
+        raise RecipeError(f"{path}{f':{line}' if line else ''}: not legal YAML: {problem}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{path}: expected sections such as `data:` and `student:`, found {_shown(values)}")
     for override in overrides:
@@ -46,16 +49,23 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _read(path: Path) -> str:
-    if path.is_dir():
-        raise RecipeError(f"{path} is a folder; expected a recipe, a YAML file")
     try:
-        return path.read_text(encoding="utf-8")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise RecipeError(
+                f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'no file'}; expected a recipe, a YAML file"
+            )
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise RecipeError(f"{path}: expected a recipe, and this is more than {_MOST_BYTES // 1000} kB")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise RecipeError(f"no recipe at {path}; expected a YAML file{_near_files(path)}") from None
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
     except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
+        raise RecipeError(f"cannot read the recipe {_shown(str(path))}: {error.strerror}") from None
 
 
 def _near_files(path: Path) -> str:
@@ -67,20 +77,21 @@ def _near_files(path: Path) -> str:
 def _apply(values: dict[str, Any], override: str) -> None:
     """Set the value at a dotted place; a null that is written out takes away what the file says there."""
     place, equals, text = override.partition("=")
+    shown = _named(override)
     if not equals or not all(place.split(".")):
-        raise RecipeError(f"override '{override}': expected PLACE=VALUE, such as student.lr=3e-5")
+        raise RecipeError(f"{shown}: expected PLACE=VALUE, such as student.lr=3e-5")
+    if place.count(".") >= MOST_LEVELS:
+        raise RecipeError(f"{shown}: no place of a recipe lies {MOST_LEVELS} levels deep")
     try:
-        value = yaml.load(text, Loader=StrictLoader)
+        _, value = document(text)
     except yaml.YAMLError as error:
-        raise RecipeError(
-            f"override '{override}': the value is not legal YAML: {' '.join(str(error).split())}"
-        ) from None
+        raise RecipeError(f"{shown}: the value is not legal YAML: {problem_of(error)[1]}") from None
     try:
         dropped = value is None and text != "" and (drop_at(values, place) or place in Recipe.model_fields)
         if not dropped:
             set_at(values, place, value)
     except NoPlace as error:
-        raise RecipeError(f"override '{override}': {error.at} is {_shown(error.found)}, not a section") from None
+        raise RecipeError(f"{shown}: {error.at} is {_shown(error.found)}, not a section") from None
 
 
 def _validated(values: dict[str, Any], where: Any) -> Recipe:
@@ -97,7 +108,7 @@ def _worded(details: ErrorDetails, values: dict[str, Any], where: Any) -> str:
     place = _place(details["loc"], values, details["type"] == "missing")
     if details["type"] == "unknown_key":
         place = [*place, details["ctx"]["key"]]
-    dotted = ".".join(str(part) for part in place)
+    dotted = shortened(".".join(str(part) for part in place), 200)
     message = details["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if details["type"] == "missing":
@@ -127,8 +138,12 @@ def _override_at(overrides: list[str] | tuple[str, ...], place: list[str | int])
     for override in reversed(overrides):
         given = override.partition("=")[0].split(".")
         if parts[: len(given)] == given:
-            return f"override '{override}'"
+            return _named(override)
     return None
+
+
+def _named(override: str) -> str:
+    return f"override '{shortened(override, 200)}'"
 
 
 def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:
@@ -137,5 +152,6 @@ def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened(
+        repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
+    )

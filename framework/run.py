@@ -56,7 +56,7 @@ def prepare(
 def store_of(recipe: Recipe) -> Store:
     """The store of a recipe's results."""
     storage = Storage(recipe.storage) if recipe.storage is not None else None
-    return Store(Path(recipe.output).absolute() / "store", storage)
+    return Store(recipe.output_folder / "store", storage)
 
 
 def run(

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 
 FAILURE, USER, INTERRUPTED = 1, 2, 130
+_MOST = 1500  # characters of a line: what a user gave may be long
+_NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 _STOPPED = "stopped; what is done is kept: run the same command again to go on"
 
 
@@ -33,7 +35,7 @@ def guarded(action: Callable[[], object]) -> int:
         return FAILURE
     except OSError as error:
         _say(_os_error(error))
-        return USER if isinstance(error, PermissionError) else FAILURE
+        return USER if isinstance(error, PermissionError) or error.errno in _NO_PATH else FAILURE
     except MemoryError:
         _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
         return FAILURE
@@ -69,6 +71,8 @@ def _os_error(error: OSError) -> str:
         return _full_disk(place)
     if isinstance(error, PermissionError):
         return f"no permission{place}; set `output` to a folder that you may write to, or change its rights"
+    if error.errno in _NO_PATH:
+        return f"{error.strerror}{place[:200]}; name another file or folder"
     return f"{error.strerror or error}{place}; what is done is kept: run the same command again to go on"
 
 
@@ -77,4 +81,6 @@ def _first_line(error: Exception) -> str:
 
 
 def _say(message: str) -> None:
-    print(f"distil: {message}", file=sys.stderr)
+    lines = (line if len(line) <= _MOST else f"{line[:_MOST]}..." for line in message.splitlines() or [message])
+    told = "\n".join(lines).encode("utf-8", "backslashreplace").decode()  # arguments may hold what is no text
+    print(f"distil: {told}", file=sys.stderr)

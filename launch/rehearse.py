@@ -38,7 +38,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     models = outline(recipe, data.sizes)
     progress.say(f"{recipe.name}: {questions(data)}")
     found: dict[str, Rehearsed] = {}
-    output = Path(recipe.output).absolute()
+    output = recipe.output_folder
     make_folder(output)
     for number, model in enumerate(models, start=1):
         why = obstacle(model)

@@ -15,6 +15,7 @@ from framework.data.json_files import read_json, read_json_lines
 from framework.data.row import Readers, Row
 from framework.data.unpacking import check_is_file
 from framework.errors import DataError
+from framework.path_text import PathTexts
 from framework.progress import Progress
 
 _READERS: dict[str, Callable[[Path, Fields], list[Row]]] = {
@@ -33,7 +34,7 @@ class Files(Section):
     """Files of one's own: JSON in several shapes, JSON lines, CSV, TSV, parquet, Arrow, saved datasets."""
 
     kind: Literal["files"] = "files"
-    path: str | dict[str, str] = Field(
+    path: PathTexts = Field(
         description="one file (its split is called train), or split names with a file each; or folders that save_to_disk of "
         "datasets has written; relative to the current working directory"
     )
@@ -42,7 +43,7 @@ class Files(Section):
     @field_validator("path")
     @classmethod
     def _some_file(cls, path: str | dict[str, str]) -> str | dict[str, str]:
-        if not path or (isinstance(path, dict) and not all(path.values())):
+        if not path:
             raise ValueError("no file is named; give a path, or split names with a path each")
         return path
 

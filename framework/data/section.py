@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from framework.config import Section
+from framework.config import Section, Seed
 from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.data.splits import parse_slice
@@ -20,14 +20,16 @@ class Cut(Section):
     """Cuts one split of the source by paragraph: all questions about a context go to the same side."""
 
     split: str = Field(default="train", min_length=1, description="the split of the source that is cut")
-    shares: dict[str, float] = Field(description="name -> share of the paragraphs, for example {train: 0.8, dev: 0.2}")
-    seed: int = 0
+    shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="name -> share of the paragraphs, for example {train: 0.8, dev: 0.2}"
+    )
+    seed: Seed = 0
 
     @field_validator("shares")
     @classmethod
     def _proper_shares(cls, shares: dict[str, float]) -> dict[str, float]:
-        if not shares or not all(share > 0 for share in shares.values()):
-            raise ValueError("every share must be above 0, and there must be at least one")
+        if not shares:
+            raise ValueError("there must be at least one share")
         if sum(shares.values()) > 1 + 1e-9:
             raise ValueError(f"the shares add up to {sum(shares.values()):g}; they may add up to 1 at most")
         return shares

@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SLICE = re.compile(r"(?P<split>[^\[\]()+]+)(\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?")
+from framework.config import shortened
+
+_SLICE = re.compile(r"(?P<split>[^\[\]()+]+)(\[(?P<start>-?\d{1,12}%?)?:(?P<stop>-?\d{1,12}%?)?\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def parse_slice(text: str) -> Slice:
     match = _SLICE.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"'{text}' is not a split or a slice of one; write it like train, train[:1000] or train[10%:20%]"
+            f"'{shortened(text)}' is not a split or a slice of one; write it like train, train[:1000] or train[10%:20%]"
         )
     bounds = [match["start"], match["stop"]]
     percent = any(bound is not None and bound.endswith("%") for bound in bounds)

@@ -8,9 +8,13 @@ from framework.config import Section
 class WindowSettings(Section):
     """Overlapping windows over the context (Devlin et al., arXiv 1810.04805), in tokens."""
 
-    max_length: int = Field(default=384, ge=16, description="Tokens of question, context and special tokens together.")
-    doc_stride: int = Field(default=128, ge=0, description="Context tokens that neighbouring windows share.")
-    max_question: int = Field(default=64, ge=1, description="Question tokens kept.")
+    max_length: int = Field(
+        default=384, ge=16, le=1_000_000, description="Tokens of question, context and special tokens together."
+    )
+    doc_stride: int = Field(
+        default=128, ge=0, le=1_000_000, description="Context tokens that neighbouring windows share."
+    )
+    max_question: int = Field(default=64, ge=1, le=1_000_000, description="Question tokens kept.")
 
     @model_validator(mode="after")
     def _check(self) -> "WindowSettings":

@@ -25,7 +25,7 @@ class Agreement(Section):
     """
 
     rule: Literal["agreement"] = "agreement"
-    tau: float = Field(default=0.1, ge=0.01, description="Nats, of which ln 2 is the greatest distance.")
+    tau: float = Field(default=0.1, ge=0.01, le=1000, description="Nats, of which ln 2 is the greatest distance.")
     needs_labels: ClassVar[bool] = False
     needs_f1: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "arithmetic"

@@ -15,7 +15,7 @@ def _form(value: Any) -> str:
     return "f1" if isinstance(value, str) else "given"
 
 
-Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 # Told apart beforehand, so that an error speaks of the form that was meant.
 Weights = Annotated[
     Annotated[dict[str, Share], Tag("given")] | Annotated[Literal["f1"], Tag("f1")], Discriminator(_form)
@@ -32,7 +32,9 @@ class Weighted(Section):
 
     rule: Literal["weighted"] = "weighted"
     weights: Weights = Field(description="By teacher, {a: 2, b: 1}; or f1.")
-    tau: float = Field(default=1.0, ge=0.01, description="Points of F1; with `weights: f1`. Large: all weigh the same.")
+    tau: float = Field(
+        default=1.0, ge=0.01, le=1e6, description="Points of F1; with `weights: f1`. Large: all weigh the same."
+    )
     needs_labels: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "arithmetic"
 

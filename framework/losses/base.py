@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Linear(Section):
     """A weight that moves linearly over the training from `start` to `end`."""
 
-    start: float = Field(ge=0)
-    end: float = Field(ge=0)
+    start: float = Field(ge=0, le=1e6)
+    end: float = Field(ge=0, le=1e6)
 
 
 def _form(value: Any) -> str:
@@ -24,11 +24,11 @@ def _form(value: Any) -> str:
 
 # Told apart beforehand, so that an error speaks of the form that was meant.
 Weight = Annotated[
-    Annotated[float, Field(ge=0), Tag("constant")] | Annotated[Linear, Tag("linear")],
+    Annotated[float, Field(ge=0, le=1e6), Tag("constant")] | Annotated[Linear, Tag("linear")],
     Discriminator(_form),
     Field(description="A constant, or {start, end}: linear over the training."),
 ]
-Temperature = Annotated[float, Field(ge=0.01, description="Divides the logits of teacher and student.")]
+Temperature = Annotated[float, Field(ge=0.01, le=1000, description="Divides the logits of teacher and student.")]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field
 
+from framework.config import Layer
 from framework.errors import ModelError
 from framework.losses.base import Linear, Loss
 
@@ -99,7 +100,7 @@ LiveTeacherName = Annotated[
     str | None, Field(description="Name of the teacher that it looks into; may be left out if there is only one.")
 ]
 LayerMap = Annotated[
-    Annotated[dict[int, int], Field(min_length=1)] | None,
+    Annotated[dict[Layer, Layer], Field(min_length=1)] | None,
     BeforeValidator(_numbers),
     Field(
         description="{student's layer: teacher's layer}, from 0 (the first layer, not the embeddings); negative from the "

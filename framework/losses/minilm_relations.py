@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.config import Section
+from framework.config import Layer, Section
 from framework.errors import ModelError
 from framework.losses.attention_vectors import check_has_vectors, split_heads
 from framework.losses.base import Weight
@@ -25,13 +25,16 @@ class MiniLMRelations(Section):
     kind: Literal["minilm_relations"] = "minilm_relations"
     weight: Weight = 1.0
     teacher: LiveTeacherName = None
-    teacher_layer: int = Field(
+    teacher_layer: Layer = Field(
         default=-1,
         description="From 0; negative from the end. MiniLMv2 advises one above the middle for a large teacher: 20 for "
         "BERT-large, 18 for RoBERTa-large, of 24.",
     )
     relation_heads: int | None = Field(
-        default=None, ge=1, description="Has to divide both widths. Default: the teacher's number of attention heads."
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Has to divide both widths. Default: the teacher's number of attention heads.",
     )
     source: ClassVar[Literal["live"]] = "live"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import ModelError, first_line
 from framework.files import read_json, write_json
 from framework.manifest import check_saved
+from framework.models.bounds import TooLarge, bounded
 from framework.models.special_tokens import tell_special_tokens
 
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _from_config(task, config)
+        model = _from_config(task, config)
+    _check_finite(model, f"a {config.model_type} model of this configuration begins with weights that are no numbers")
+    return model
 
 
 def _from_config(task: "ModelKind", config: Any) -> Any:
     try:
-        return task.model_class().from_config(config, trust_remote_code=False)
+        with bounded():
+            return task.model_class().from_config(config, trust_remote_code=False)
+    except TooLarge:
+        raise
     except Exception as error:  # each architecture checks its configuration in its own way
         raise ModelError(
             f"cannot build a {config.model_type} model for task {task.kind}: {first_line(error)}"
@@ -79,6 +85,7 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
                 output_attentions=False,
                 output_hidden_states=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
@@ -89,12 +96,28 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
             f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
             f"{body[0]} are missing; only a task's head may be new"
         )
+    for name, found, expected in sorted(loading["mismatched_keys"]):
+        raise ModelError(
+            f"the weights in {folder} do not fit its config.json: {name} is {list(found)}, expected {list(expected)}"
+        )
     if seed is None and loading["missing_keys"]:
         raise ModelError(
             f"the model in {folder} was not trained for task {task.kind}: it has no {min(loading['missing_keys'])}, and "
             "random weights know nothing; fine-tune it, or take another"
         )
+    _check_finite(model, f"the weights in {folder} are damaged; take a sound copy")
     return model
+
+
+def _check_finite(model: Any, problem: str) -> None:
+    """Raise ModelError, naming the tensor, where a model cannot compute anything."""
+    import torch
+
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and parameter.numel():
+            least, most = torch.aminmax(parameter.detach())
+            if not (torch.isfinite(least) and torch.isfinite(most)):
+                raise ModelError(f"{problem}: {name} holds NaN or infinity")
 
 
 def copy_layers(task: "ModelKind", teacher: Any, layers: list[int]) -> Any:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from framework.config import shortened
 from framework.errors import ModelError, first_line
+from framework.models.bounds import check_sizes
 from framework.models.section import ConfigModel
 
 _SIZES = ("vocab_size", "src_vocab_size", "tgt_vocab_size", "decoder_vocab_size", "vocab_size_per_layer_input")
@@ -16,6 +18,7 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
     place = f"config of architecture '{source.architecture}'"
     standard = _standard(source.architecture)
     _check(place, standard, source.config)
+    check_sizes(source.config, place)
     known = standard.to_dict()
     try:
         return _made(source, _fields(known, source.config, vocab_size, pad_id, None))
@@ -36,7 +39,7 @@ def _standard(architecture: str) -> Any:
         return AutoConfig.for_model(architecture)
     except ValueError:
         raise ModelError(
-            f"transformers knows no architecture '{architecture}'; expected a model_type such as bert, distilbert, roberta or "
+            f"transformers knows no architecture '{shortened(architecture)}'; expected a model_type such as bert, distilbert, roberta or "
             "electra"
         ) from None
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from framework.digest import digest_of_files
 from framework.errors import MissingModelError, ModelError, first_line, is_of_this_machine
+from framework.models.folder_files import SMALL_FILES, check_folder, check_headers
 from framework.models.section import FolderModel, HubModel
-
-_SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
 
 
 def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
@@ -17,17 +16,26 @@ def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
     if isinstance(source, FolderModel):
         folder = _local(source.path)
     else:
-        folder = _from_hub(source.id, source.revision, _SMALL_FILES)
+        folder = _from_hub(source.id, source.revision, SMALL_FILES)
     if not (folder / "config.json").exists():
         raise ModelError(f"{_name(source)}: no config.json in {folder}; expected a model saved in Hugging Face form")
-    return _with_weights(source, folder) if weights else folder
+    check_folder(folder)
+    if not weights:
+        return folder
+    folder = _with_weights(source, folder)
+    check_folder(folder)
+    check_headers(folder)
+    return folder
 
 
 def locate_tokenizer(id_or_path: str, revision: str | None) -> Path:
     """The folder with a tokenizer's files. Raises ModelError where they cannot be had."""
     if Path(id_or_path).expanduser().is_dir():
-        return _local(id_or_path)
-    return _from_hub(id_or_path, revision or "main", _SMALL_FILES)
+        folder = _local(id_or_path)
+    else:
+        folder = _from_hub(id_or_path, revision or "main", SMALL_FILES)
+    check_folder(folder)
+    return folder
 
 
 def identity(source: HubModel | FolderModel) -> dict[str, str]:
@@ -104,7 +112,7 @@ def _how_to_bring(name: str, revision: str) -> str:
 
 def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
     if isinstance(source, HubModel):
-        folder = _from_hub(source.id, source.revision, [*_SMALL_FILES, "*.safetensors"])
+        folder = _from_hub(source.id, source.revision, [*SMALL_FILES, "*.safetensors"])
     if any(folder.glob("*.safetensors")):
         return folder
     if source.pickled_weights == "refuse":
@@ -114,7 +122,7 @@ def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
             "`pickled_weights: tensors_only`"
         )
     if isinstance(source, HubModel):
-        folder = _from_hub(source.id, source.revision, [*_SMALL_FILES, "pytorch_model*.bin"])
+        folder = _from_hub(source.id, source.revision, [*SMALL_FILES, "pytorch_model*.bin"])
     if not any(folder.glob("pytorch_model*.bin")):
         raise ModelError(
             f"{_name(source)}: neither *.safetensors nor pytorch_model.bin in {folder}; the configuration is there, "

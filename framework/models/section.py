@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
+from framework.config import MOST_LAYERS, Layer, Section
+from framework.path_text import PathText
 from framework.plugins import by_kind
 
 
@@ -24,7 +25,7 @@ class FolderModel(Section):
     """A model saved in a local folder in Hugging Face form."""
 
     kind: Literal["folder"] = "folder"
-    path: str = Field(min_length=1)
+    path: PathText
     pickled_weights: Literal["refuse", "tensors_only"] = "refuse"
 
 
@@ -41,7 +42,9 @@ class LayersModel(Section):
 
     kind: Literal["layers"] = "layers"
     teacher: str = Field(description="Name of the teacher whose embeddings, layers and head are copied.")
-    layers: list[int] = Field(min_length=1, description="Numbers of the copied layers, from 0; negative from the end.")
+    layers: list[Layer] = Field(
+        min_length=1, max_length=MOST_LAYERS, description="Numbers of the copied layers, from 0; negative from the end."
+    )
 
 
 ModelSource = Annotated[
@@ -54,7 +57,7 @@ class PretrainedTokenizer(Section):
     """The tokenizer that lies beside the model, or another one from hub or folder."""
 
     kind: Literal["pretrained"] = "pretrained"
-    id: str | None = Field(default=None, description="Hub id or folder; default: the model's own.")
+    id: PathText | None = Field(default=None, description="Hub id or folder; default: the model's own.")
     revision: str | None = Field(default=None, description="Of `id` on the hub; default: main.")
     lower_case: bool | None = Field(default=None, description="Overrides what the tokenizer's files say.")
 
@@ -72,7 +75,7 @@ class TrainedTokenizer(Section):
     """
 
     kind: Literal["wordpiece", "bpe", "unigram"]
-    vocab_size: int = Field(default=8000, ge=64, description="At most so many tokens.")
+    vocab_size: int = Field(default=8000, ge=64, le=1_000_000, description="At most so many tokens.")
     lower_case: bool = False
     strip_accents: bool = Field(default=False, description="й becomes и and ё becomes е, inside the model only.")
 

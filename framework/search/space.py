@@ -1,5 +1,6 @@
 """From what a search may draw the value at a place of the recipe. A new kind is a class here and a name in the union."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
@@ -10,6 +11,10 @@ from framework.plugins import by_kind
 if TYPE_CHECKING:
     import optuna
 
+MOST_WHOLE = 10**9
+Real = Annotated[float, Field(ge=-1e12, le=1e12)]
+Whole = Annotated[int, Field(ge=-MOST_WHOLE, le=MOST_WHOLE)]
+
 
 class Distribution(Protocol):
     """Values at one place. A *parameter* is what Optuna knows a value by: the value itself, or its number."""
@@ -17,7 +22,7 @@ class Distribution(Protocol):
     def edges(self) -> list[Any]:
         """Values that the recipe has to take for it to take all of them."""
 
-    def parameters(self) -> list[Any] | None:
+    def parameters(self) -> Sequence[Any] | None:
         """Every parameter, for a grid; None if they cannot be counted."""
 
     def suggest(self, trial: "optuna.Trial", place: str) -> Any:
@@ -28,8 +33,8 @@ class Uniform(Section):
     """Real numbers from `low` to `high`, all as likely."""
 
     kind: Literal["uniform"] = "uniform"
-    low: float
-    high: float
+    low: Real
+    high: Real
 
     @model_validator(mode="after")
     def _check(self) -> "Uniform":
@@ -40,7 +45,7 @@ class Uniform(Section):
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> list[Any] | None:
+    def parameters(self) -> Sequence[Any] | None:
         """See Distribution."""
         return None
 
@@ -53,8 +58,8 @@ class LogUniform(Section):
     """Real numbers from `low` to `high`, whose logarithms are all as likely."""
 
     kind: Literal["log_uniform"] = "log_uniform"
-    low: float = Field(gt=0)
-    high: float
+    low: float = Field(gt=0, le=1e12)
+    high: Real
 
     @model_validator(mode="after")
     def _check(self) -> "LogUniform":
@@ -65,7 +70,7 @@ class LogUniform(Section):
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> list[Any] | None:
+    def parameters(self) -> Sequence[Any] | None:
         """See Distribution."""
         return None
 
@@ -78,9 +83,9 @@ class IntUniform(Section):
     """Whole numbers `low`, `low` + `step`, … up to `high`, all as likely."""
 
     kind: Literal["int_uniform"] = "int_uniform"
-    low: int
-    high: int
-    step: int = Field(default=1, ge=1)
+    low: Whole
+    high: Whole
+    step: int = Field(default=1, ge=1, le=MOST_WHOLE)
 
     @model_validator(mode="after")
     def _check(self) -> "IntUniform":
@@ -93,9 +98,9 @@ class IntUniform(Section):
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> list[Any] | None:
+    def parameters(self) -> Sequence[Any] | None:
         """See Distribution."""
-        return list(range(self.low, self.high + 1, self.step))
+        return range(self.low, self.high + 1, self.step)
 
     def suggest(self, trial: "optuna.Trial", place: str) -> int:
         """See Distribution."""
@@ -106,7 +111,7 @@ class Choice(Section):
     """One of some values, which may be whole sections. Its parameter is the value's number, from 0."""
 
     kind: Literal["choice"] = "choice"
-    values: list[Any] = Field(min_length=2)
+    values: list[Any] = Field(min_length=2, max_length=1000)
 
     @model_validator(mode="after")
     def _check(self) -> "Choice":
@@ -119,9 +124,9 @@ class Choice(Section):
         """See Distribution."""
         return self.values
 
-    def parameters(self) -> list[Any] | None:
+    def parameters(self) -> Sequence[Any] | None:
         """See Distribution."""
-        return list(range(len(self.values)))
+        return range(len(self.values))
 
     def suggest(self, trial: "optuna.Trial", place: str) -> Any:
         """See Distribution."""

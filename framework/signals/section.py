@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
+from framework.config import MOST_BATCH, Section
 
 
 class Signals(Section):
@@ -15,17 +15,21 @@ class Signals(Section):
         description="precomputed: before the student is trained; streamed: by Ray actors that run ahead of the student in "
         "its first epoch; auto: streamed where teachers' `actor` asks for GPUs that the student leaves, else precomputed.",
     )
-    ahead: int = Field(default=4, ge=1, description="Batches that streaming teachers run ahead of the student.")
+    ahead: int = Field(
+        default=4, ge=1, le=10_000, description="Batches that streaming teachers run ahead of the student."
+    )
     held_out: str | None = Field(
         default=None,
         description="Labelled split on which teachers' temperatures are calibrated and their F1 is taken for weights; not "
         "evaluation.split.",
     )
-    top_k: int = Field(default=16, ge=1, description="Positions kept of the start and of the end distribution.")
-    shard_size: int = Field(
-        default=1024, ge=1, description="Examples a file; what a stopped collection repeats at most."
+    top_k: int = Field(
+        default=16, ge=1, le=4096, description="Positions kept of the start and of the end distribution."
     )
-    batch_size: int = Field(default=32, ge=1, description="Windows a forward pass of a teacher.")
+    shard_size: int = Field(
+        default=1024, ge=1, le=1_000_000, description="Examples a file; what a stopped collection repeats at most."
+    )
+    batch_size: int = Field(default=32, ge=1, le=MOST_BATCH, description="Windows a forward pass of a teacher.")
 
     @model_validator(mode="after")
     def _check(self) -> "Signals":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from framework.losses.base import Loss
@@ -92,10 +93,7 @@ def build_graph(context: Context) -> Graph:
     if recipe.ensemble is not None:
         ensemble = ensemble_stage(context, _teaching(context, collections, held_out, [recipe.evaluation.split], None))
     students = list(_students(context, teachers, collections, held_out))
-    for model in [*teachers.values(), *students]:
-        section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
-        if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
-            fetch(section.model, section.tokenizer)
+    _fetch_models(context, [*teachers.values(), *students])
     return Graph(
         [*teachers.values(), *students],
         collections.made,
@@ -110,6 +108,16 @@ def _read_first(recipe: Recipe) -> frozenset[str]:
     """Splits on which signals are read before any student is trained."""
     held_out = [recipe.held_out] if recipe.looked_at else []
     return frozenset([*held_out, *([recipe.evaluation.split] if recipe.ensemble is not None else [])])
+
+
+def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
+    """Bring models here whose stages are to do; students, which all begin alike, once."""
+    recipe = context.recipe
+    for model in {model.initial.digest: model for model in models}.values():
+        section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
+        if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
+            kind_of = partial(section.model_kind, recipe.task) if model.role == "teacher" else lambda _: recipe.task
+            fetch(section.model, section.tokenizer, kind_of, as_it_is=model.training is None)
 
 
 class _Collections:

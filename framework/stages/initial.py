@@ -1,5 +1,6 @@
 """Stages that make tokenizers and models before any training."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from framework.models.build import (
     save_model,
 )
 from framework.models.configuration import new_config
+from framework.models.folder_files import weight_files
 from framework.models.kind import ModelKind
 from framework.models.locate import identity, locate, locate_tokenizer
 from framework.models.section import (
@@ -36,6 +38,8 @@ from framework.tasks.base import trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.versions import MODELS, versions
+
+_QUICK = 2e9  # bytes of weights that are loaded in seconds
 
 
 def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -> Stage:
@@ -129,11 +133,22 @@ def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
     return Stage("trim the vocabulary of the student", key, make)
 
 
-def fetch(model: HubModel | FolderModel, settings: PretrainedTokenizer | TrainedTokenizer) -> None:
-    """Bring a model's files here before anything starts. Raises ModelError for what cannot be had."""
-    read_config(locate(model, weights=True))
+def fetch(
+    model: HubModel | FolderModel,
+    settings: PretrainedTokenizer | TrainedTokenizer,
+    kind_of: Callable[[Any], ModelKind],
+    as_it_is: bool,
+) -> None:
+    """Bring a model's files here before anything starts, and load those that take no time.
+
+    Raises ModelError for what cannot be had, or is no model of its kind.
+    """
+    source = locate(model, weights=True)
+    config = read_config(source)
     if isinstance(settings, PretrainedTokenizer):
         load_tokenizer(_tokenizer_home(model, settings), settings)
+    if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
+        pretrained_model(kind_of(config), source, None if as_it_is else 0)
 
 
 def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:

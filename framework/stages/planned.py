@@ -1,18 +1,26 @@
 """Models as they will be, known from their configurations before anything is made."""
 
+import time
 from typing import Any
 
+from framework.config import shortened
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_architecture
+from framework.models.bounds import TooLarge
 from framework.models.build import copy_layers_config, planned_parameters, read_config
 from framework.models.configuration import new_config
+from framework.models.head import check_head
+from framework.models.kind import ModelKind
 from framework.models.locate import locate, locate_tokenizer
 from framework.models.positions import most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
+from framework.tasks.extractive_qa import ExtractiveQA
+
+_SECONDS = 5.0  # in which a field is looked for that is to blame
 
 
 def planned_config(recipe: Recipe, section: Any) -> Any:
@@ -35,9 +43,11 @@ def planned_config(recipe: Recipe, section: Any) -> Any:
 def planned_size(recipe: Recipe, section: Any) -> int:
     """Parameters of a teacher's or student's model, at most. Raises ModelError as planned_config does."""
     config = planned_config(recipe, section)
-    return planned_parameters(
-        recipe.task if section is recipe.student else section.model_kind(recipe.task, config), config
-    )
+    return planned_parameters(_kind(recipe, section, config), config)
+
+
+def _kind(recipe: Recipe, section: Any, config: Any) -> ModelKind:
+    return recipe.task if section is recipe.student else section.model_kind(recipe.task, config)
 
 
 def check_models(recipe: Recipe) -> None:
@@ -50,17 +60,51 @@ def check_models(recipe: Recipe) -> None:
 
 
 def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
-    config = planned_config(recipe, section)
-    size = planned_size(recipe, section)
+    try:
+        config = _tried(recipe, place, section)
+    except TooLarge:
+        raise
+    except ModelError as error:
+        raise ModelError(f"{error}{_field_to_blame(recipe, place, section)}") from None
     most = most_tokens(config)
     if most is not None and windows.max_length > most:
         raise ModelError(
             f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
             f"{most} tokens; lower max_length"
         )
-    kind = recipe.task if section is recipe.student else section.model_kind(recipe.task, config)
+
+
+def _tried(recipe: Recipe, place: str, section: Any) -> Any:
+    """The configuration of a model that can be built. Raises ModelError if it cannot."""
+    config = planned_config(recipe, section)
+    size = planned_size(recipe, section)
+    kind = _kind(recipe, section, config)
+    if isinstance(kind, ExtractiveQA):
+        check_head(kind, config)
     if isinstance(kind, Generator) and size <= TRIED:
         try:
             try_architecture(kind, config)
         except ModelError as error:
             raise ModelError(f"{place}: {error}") from None
+    return config
+
+
+def _field_to_blame(recipe: Recipe, place: str, section: Any) -> str:
+    """Names the field of a model's configuration without which it could be built, if there is one."""
+    source = section.model
+    if not isinstance(source, ConfigModel):
+        return ""
+    until = time.monotonic() + _SECONDS
+    for field in source.config:
+        rest = {name: value for name, value in source.config.items() if name != field}
+        changed = section.model_copy(update={"model": source.model_copy(update={"config": rest})})
+        without = recipe.model_copy(update={"student": changed}) if section is recipe.student else recipe
+        if time.monotonic() > until:
+            break
+        try:
+            _tried(without, place, changed)
+        except ModelError:
+            continue
+        return f" (the field `{field}` is to blame: without it the model could be built)"
+    given = ", ".join(f"{name}: {value}" for name, value in source.config.items())
+    return f" (given: {shortened(given, 300)})" if given else ""

@@ -22,10 +22,12 @@ class ExtractiveQA(Section):
     """Two heads say where the answer starts and where it ends."""
 
     kind: Literal["extractive_qa"] = "extractive_qa"
-    n_best: int = Field(default=20, ge=1, description="Answers kept for each question.")
-    max_answer_length: int = Field(default=30, ge=1, description="Tokens of the longest answer.")
+    n_best: int = Field(default=20, ge=1, le=1000, description="Answers kept for each question.")
+    max_answer_length: int = Field(default=30, ge=1, le=10_000, description="Tokens of the longest answer.")
     null_threshold: float = Field(
         default=0.0,
+        ge=-1e6,
+        le=1e6,
         description="Unanswerable questions: 'no answer' is given where its logit leads the best span's by more.",
     )
 

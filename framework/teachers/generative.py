@@ -51,12 +51,14 @@ class Generative(Section):
         description="Text with {question} and {context}. Default: 'question: {question} context: {context}' for an "
         "encoder-decoder; for a decoder the context, 'question: {question}' and 'answer:' on a line each.",
     )
-    beams: int = Field(default=4, ge=1, description="Beams of the search, whose answers are all candidates.")
-    candidates: int = Field(default=5, ge=1, description="Spans taken from each other teacher as candidates, at most.")
-    length_normalisation: float = Field(
-        default=0.0, ge=0, description="α: candidates weigh log P / length^α, with the length in tokens."
+    beams: int = Field(default=4, ge=1, le=1000, description="Beams of the search, whose answers are all candidates.")
+    candidates: int = Field(
+        default=5, ge=1, le=1000, description="Spans taken from each other teacher as candidates, at most."
     )
-    max_answer: int = Field(default=32, ge=1, description="Tokens of the longest answer.")
+    length_normalisation: float = Field(
+        default=0.0, ge=0, le=100, description="α: candidates weigh log P / length^α, with the length in tokens."
+    )
+    max_answer: int = Field(default=32, ge=1, le=10_000, description="Tokens of the longest answer.")
     trained_with: ClassVar[tuple[str, ...]] = ("prompt", "max_answer")
     takes_hints: ClassVar[bool] = True
 

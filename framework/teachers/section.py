@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Tag
 
-from framework.config import Section
+from framework.config import NUMBER_OR_WORD, Section
 from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
 from framework.own_source import settings_of
 
@@ -14,12 +14,15 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 class Actor(Section):
     """What a Ray actor takes that streams a teacher's signals."""
 
-    cpus: float = Field(default=1.0, ge=0, description="CPU cores.")
-    gpus: float = Field(default=0.0, ge=0, description="GPUs; a share, such as 0.5, if several teachers sit on one.")
+    cpus: float = Field(default=1.0, ge=0, le=10_000, description="CPU cores.")
+    gpus: float = Field(
+        default=0.0, ge=0, le=1000, description="GPUs; a share, such as 0.5, if several teachers sit on one."
+    )
 
 
 TeacherTemperature = Annotated[
-    float | Literal["calibrated"],
+    Annotated[float, Field(ge=0.01, le=1000), Tag("number")] | Annotated[Literal["calibrated"], Tag("word")],
+    NUMBER_OR_WORD,
     Field(
         description="Divides the teacher's logits; calibrated: the one that makes its probabilities fit the labels of "
         "signals.held_out best."
@@ -29,6 +32,7 @@ Crossfit = Annotated[
     int | None,
     Field(
         ge=2,
+        le=1000,
         description="Folds: each question's signal comes from a model that was not fine-tuned on its paragraph. Default: "
         "from the one model that was fine-tuned on all.",
     ),
@@ -41,9 +45,6 @@ def check_teacher(teacher: object) -> None:
     if isinstance(model, LayersModel):
         raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
     check_tokenizer_fits(model, teacher.tokenizer)  # type: ignore[attr-defined]
-    temperature = teacher.temperature  # type: ignore[attr-defined]
-    if isinstance(temperature, float) and temperature < 0.01:
-        raise ValueError(f"temperature is {temperature:g}; expected at least 0.01, or 'calibrated'")
     if fine_tune is not None:
         return
     if model.kind == "config":

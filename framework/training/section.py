@@ -1,27 +1,35 @@
 """How a model is trained: the settings of the optimizer and of the engine."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from framework.config import Section, Seed
+from framework.config import MOST_BATCH, MOST_EPOCHS, MOST_STEPS, NUMBER_OR_WORD, Section, Seed
 
 
 class Training(Section):
     """AdamW with linear warm-up and linear decay to zero (Loshchilov & Hutter, arXiv 1711.05101)."""
 
-    lr: float = Field(default=3e-5, gt=0, description="Peak learning rate.")
-    epochs: int = Field(default=2, ge=1)
-    batch_size: int = Field(default=16, ge=1, description="Windows an optimizer step, over all workers.")
+    lr: float = Field(default=3e-5, gt=0, le=100, description="Peak learning rate.")
+    epochs: int = Field(default=2, ge=1, le=MOST_EPOCHS)
+    batch_size: int = Field(default=16, ge=1, le=MOST_BATCH, description="Windows an optimizer step, over all workers.")
     micro_batch: int | None = Field(
-        default=None, ge=1, description="Windows a forward pass and worker; default: the whole batch in one."
+        default=None,
+        ge=1,
+        le=MOST_BATCH,
+        description="Windows a forward pass and worker; default: the whole batch in one.",
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
-    weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and layer norms.")
-    clip: float = Field(default=1.0, ge=0, description="Largest norm of the gradient; 0: no clipping.")
+    weight_decay: float = Field(default=0.01, ge=0, le=100, description="Not applied to biases and layer norms.")
+    clip: float = Field(default=1.0, ge=0, le=1e6, description="Largest norm of the gradient; 0: no clipping.")
     seed: Seed | None = Field(default=None, description="Default: the recipe's seed.")
-    checkpoint_every: int | Literal["epoch"] = Field(default="epoch", description="Steps, or 'epoch'.")
-    log_every: int = Field(default=20, ge=1, description="Steps between two rows of the training history.")
+    checkpoint_every: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_STEPS), Tag("number")] | Annotated[Literal["epoch"], Tag("word")],
+        NUMBER_OR_WORD,
+    ] = Field(default="epoch", description="Steps, or 'epoch'.")
+    log_every: int = Field(
+        default=20, ge=1, le=MOST_STEPS, description="Steps between two rows of the training history."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Training":
@@ -29,20 +37,20 @@ class Training(Section):
             raise ValueError(
                 f"micro_batch {self.micro_batch} is larger than batch_size {self.batch_size}; make it at most that"
             )
-        if isinstance(self.checkpoint_every, int) and self.checkpoint_every < 1:
-            raise ValueError(f"checkpoint_every is {self.checkpoint_every}; expected at least 1 step, or 'epoch'")
         return self
 
 
 class Engine(Section):
     """Where and in which arithmetic training runs (DeepSpeed; ZeRO: Rajbhandari et al., arXiv 1910.02054)."""
 
-    workers: int | Literal["auto"] = Field(
+    workers: Annotated[
+        Annotated[int, Field(ge=1, le=10_000), Tag("number")] | Annotated[Literal["auto"], Tag("word")], NUMBER_OR_WORD
+    ] = Field(
         default="auto",
         description="Processes, one a GPU; more than one are Ray workers. auto: as many as GPUs, or 1.",
     )
     threads: int | None = Field(
-        default=None, ge=1, description="CPU threads a worker; default: the cores shared out evenly."
+        default=None, ge=1, le=10_000, description="CPU threads a worker; default: the cores shared out evenly."
     )
     zero_stage: Literal[0, 1, 2, 3] = 0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
@@ -52,6 +60,7 @@ class Engine(Section):
     worker_failures: int = Field(
         default=2,
         ge=0,
+        le=1000,
         description="Lost Ray workers that a training survives by resuming from its checkpoint; also how often each streaming "
         "teacher that is lost is started again.",
     )
@@ -63,8 +72,6 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Engine":
-        if isinstance(self.workers, int) and self.workers < 1:
-            raise ValueError(f"workers is {self.workers}; expected at least 1, or 'auto'")
         if self.precision == "fp16" and self.zero_stage == 0:
             raise ValueError(
                 "precision fp16 takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small gradients are lost); "

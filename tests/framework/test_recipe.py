@@ -38,7 +38,7 @@ def recipe(**changes: Any) -> Recipe:
         ({"student__tokenizer": {"kind": "pretrained", "revision": "v1"}}, "revision belongs to `id`"),
         ({"student__tokenizer": {"kind": "bpe", "lower_case": True}}, "drop lower_case and strip_accents"),
         ({"student__tokenizer": {"kind": "wordpiece", "vocab_size": 10}}, "student.tokenizer.vocab_size"),
-        ({"student__checkpoint_every": 0}, "checkpoint_every is 0"),
+        ({"student__checkpoint_every": 0}, "checkpoint_every: input should be greater than or equal to 1"),
         ({"student__checkpoint_every": "step"}, "student.checkpoint_every"),
         ({"losses": {}}, "losses"),
         ({"losses__kl__temperature": 0.0}, "losses.kl.temperature"),

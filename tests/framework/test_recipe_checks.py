@@ -86,7 +86,7 @@ def recipe(**changes: Any) -> Recipe:
             {"task": {"kind": "extractive_qa", "null_threshold": 1.0}},
             r"task\.null_threshold is for unanswerable questions: set data\.unanswerable: true, or drop it",
         ),
-        ({"teachers__a__temperature": 0.0}, "temperature is 0; expected at least 0.01, or 'calibrated'"),
+        ({"teachers__a__temperature": 0.0}, "temperature: input should be greater than or equal to 0.01"),
         ({"teachers__a__temperature": "calibrate"}, r"teachers\.a\.temperature: input should be 'calibrated'"),
         ({"teachers__a__temperature": float("inf")}, r"teachers\.a\.temperature: input should be a finite number"),
         (

@@ -23,6 +23,25 @@ def complaints(**changes: Any) -> list[str]:
     return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
 
 
+def unbounded(node: Any, place: str = "") -> list[str]:
+    """Places of numbers in a JSON schema that lack a lower or an upper bound."""
+    if isinstance(node, list):
+        return [found for number, value in enumerate(node) for found in unbounded(value, f"{place}.{number}")]
+    if not isinstance(node, dict):
+        return []
+    found = [found for key, value in node.items() for found in unbounded(value, f"{place}.{key}")]
+    bounds = {"minimum", "exclusiveMinimum"} & node.keys() and {"maximum", "exclusiveMaximum"} & node.keys()
+    is_number = node.get("type") in ("integer", "number") and "enum" not in node and "const" not in node
+    return [*found, place] if is_number and not bounds else found
+
+
+def test_every_number_has_a_lower_and_an_upper_bound() -> None:
+    schema = recipe_schema()
+    assert unbounded(schema) == []
+    del schema["$defs"]["Student"]["properties"]["lr"]["maximum"]
+    assert unbounded(schema) == [".$defs.Student.properties.lr"]
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_the_recipes_that_come_with_distil_are_legal(path: Path) -> None:
     EDITOR.validate(yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader))

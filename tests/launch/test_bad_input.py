@@ -152,7 +152,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     ),
     "fp16 without a GPU": (changed(engine__precision="fp16"), "fp16"),
     "ZeRO 4": (changed(engine__zero_stage=4), "engine.zero_stage"),
-    "no workers": (changed(engine__workers=0), "workers is 0"),
+    "no workers": (changed(engine__workers=0), "engine.workers: input should be greater than or equal to 1"),
     "hub model that is not here": (
         changed(teachers__teacher__model={"kind": "hub", "id": "nobody/nothing"}, teachers__teacher__tokenizer=None),
         "hf download nobody/nothing",

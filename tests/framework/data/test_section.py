@@ -47,7 +47,7 @@ def test_a_resolved_section_reads_back_as_itself(section: dict[str, Any]) -> Non
         ({"source": FILE, "splits": {}}, "splits is empty"),
         ({"source": FILE, "splits": {"train": "train[5]"}}, "not a split or a slice"),
         ({"source": FILE, "cut": {"shares": {}}}, "at least one"),
-        ({"source": FILE, "cut": {"shares": {"a": 0.0}}}, "above 0"),
+        ({"source": FILE, "cut": {"shares": {"a": 0.0}}}, "greater than 0"),
         ({"source": FILE, "cut": {"shares": {"a": 0.8, "b": 0.3}}}, r"add up to 1\.1"),
         ({"source": {"kind": "synthetic", "unanswerable": 0.1}}, "data.unanswerable: true"),
         ({"source": FILE, "extra": {"dev": {"source": HUB}}}, "extra names the split 'dev', which there is already"),

@@ -185,7 +185,7 @@ def _folder(context: Any, stage: Stage) -> Path:
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
-    context, stage = student(tmp_path, student__lr=1e30, student__clip=0.0)
+    context, stage = student(tmp_path, student__lr=100.0, student__weight_decay=100.0, student__clip=0.0)
     with pytest.raises(TrainingError, match="lower the learning rate"):
         context.store.produce(stage.key, stage.make)
 

@@ -13,7 +13,7 @@ from framework.progress import SILENT
     ("settings", "message"),
     [
         ({"examples": {}}, "at least one split"),
-        ({"examples": {"train": 0}}, "1 question or more"),
+        ({"examples": {"train": 0}}, "greater than or equal to 1"),
         ({"persons": 9}, "less than or equal to 4"),
         ({"facts": 2, "questions_per_paragraph": 3}, "holds only 2 facts"),
         ({"facts": 12, "unanswerable": 0.5}, "lower facts"),

@@ -1,0 +1,73 @@
+"""The files of a model's folder, looked at before a library reads them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.errors import ModelError, first_line
+from framework.models.bounds import check_sizes
+
+SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
+_MOST_BYTES = {"config.json": 20_000_000}
+_MOST_OTHERS = 500_000_000  # tokenizers of 256,000 tokens come to 35 MB
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what could not be read to its end, or would lead out of the folder. Raises ModelError, naming the file."""
+    paths = sorted({path for pattern in [*SMALL_FILES, "*.safetensors"] for path in folder.glob(pattern)})
+    for path in paths:
+        if path.is_dir():
+            continue
+        if not path.is_file():
+            raise ModelError(f"{path} is no file: a pipe, or a link that leads nowhere; put the file itself there")
+        most = _MOST_BYTES.get(path.name, _MOST_OTHERS)
+        if path.suffix != ".safetensors" and path.stat().st_size > most:
+            raise ModelError(f"{path} has {path.stat().st_size / 1e6:,.0f} MB, and {most / 1e6:,.0f} MB are the most")
+        if path.name == "config.json":
+            check_sizes(_read(path), str(path))
+        elif path.name.endswith(".index.json"):
+            _check_index(path)
+
+
+def weight_files(folder: Path) -> Sequence[Path]:
+    """The safetensors files that make up the model in a folder."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
+    if index.is_file():
+        return [folder / name for name in sorted(set(_read(index)["weight_map"].values()))]
+    return sorted(folder.glob("*.safetensors"))
+
+
+def check_headers(folder: Path) -> None:
+    """Refuse safetensors that are cut short, or whose headers say what is not there. Raises ModelError, naming the file."""
+    from safetensors import safe_open
+
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                file.keys()
+        except Exception as error:  # the library's own kinds of error
+            raise ModelError(
+                f"{path} is damaged, or no safetensors file ({first_line(error)}); fetch it again"
+            ) from None
+
+
+def _check_index(path: Path) -> None:
+    named = _read(path).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+        raise ModelError(f"{path} has no `weight_map` from tensors to files; fetch it again")
+    for name in sorted(set(named.values())):
+        if not name or "/" in name or "\0" in name or not (path.parent / name).is_file():
+            raise ModelError(f"{path} names {name[:200]!r}, which is no file in this folder; fetch both again")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise ModelError(f"no usable {path.name} in {path.parent}: {first_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ModelError(f"no usable {path.name} in {path.parent}: expected an object, found {type(values).__name__}")
+    return values
