@@ -1,5 +1,6 @@
 """Turning whatever goes wrong into one message and an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable

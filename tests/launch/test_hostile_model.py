@@ -12,7 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from framework.models.build import new_config, random_model, save_model
+from framework.models.build import random_model, save_model
+from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizers import train_tokenizer
 from framework.tasks.extractive_qa import ExtractiveQA
