@@ -15,7 +15,7 @@ from framework.errors import DataError, first_line
 if TYPE_CHECKING:
     import pyarrow
 
-_ROWS = 256  # unpacked at a time
+_ROWS = 64  # unpacked at a time
 _STATE, _SPLITS = "state.json", "dataset_dict.json"  # beside the files of a saved dataset, and of a dict of them
 
 
@@ -48,8 +48,14 @@ def read_arrow(path: Path, fields: Fields) -> list[Row]:
             stream = pyarrow.ipc.open_stream(source)
             schema, batches = stream.schema, iter(stream)
         columns = fields.columns(schema.names, str(path))
-        pieces = (batch.slice(at, _ROWS) for batch in batches for at in range(0, batch.num_rows, _ROWS))
+        pieces = (piece for batch in batches for piece in _sound_pieces(batch.select(columns)))
         return list(rows_of_items(_records(pieces, columns, path, Allowance(path)), fields))
+
+
+def _sound_pieces(batch: "pyarrow.RecordBatch") -> Iterator["pyarrow.RecordBatch"]:
+    batch.validate(full=True)  # else damaged offsets would lead out of the file
+    for at in range(0, batch.num_rows, _ROWS):
+        yield batch.slice(at, _ROWS)
 
 
 def saved_splits(folder: Path) -> list[str] | None:
@@ -141,5 +147,5 @@ def _problems_of(path: Path, kind: str) -> Iterator[None]:
 
     try:
         yield
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable {kind} file: {first_line(error)}") from None

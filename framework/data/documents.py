@@ -7,7 +7,7 @@ from typing import Any
 from framework.data.fields import STANDARD, Fields, missing_field
 from framework.data.label_studio import is_task, task_row
 from framework.data.records import context_of, parse_row
-from framework.data.row import Row, shown
+from framework.data.row import Row, listed, shown
 from framework.errors import DataError
 
 Record = dict[str, Any]
@@ -81,5 +81,5 @@ def _objects(parent: Record, name: str, place: str) -> list[Record]:
 
 def _outline(document: Any) -> str:
     if isinstance(document, dict):
-        return "an object with the keys " + (", ".join(list(document)[:10]) or "(none)")
+        return f"an object with the keys {listed(document)}"
     return type(document).__name__

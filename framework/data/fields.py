@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from framework.config import Section
+from framework.data.row import listed
 from framework.errors import DataError
 
 _ANSWERS = ("answers", "answer")
@@ -70,14 +71,10 @@ class Fields(Section):
         required = {"id", "context", "question"} | ({"answers"} if parts["is_impossible"] is None else set())
         for part, column in parts.items():
             if column is None and (part in required or getattr(self, part)):
-                raise DataError(
-                    f"{place}: no column '{self.name_of(part)}' (found: {', '.join(there)}); {_OTHER_NAMES}"
-                )
+                raise DataError(f"{place}: no column '{self.name_of(part)}' (found: {listed(there)}); {_OTHER_NAMES}")
         twice = next((name for name in needed if there.count(name) > 1), None)
         if twice is not None:
-            raise DataError(
-                f"{place}: two columns are called '{twice}'; rename or drop one (found: {', '.join(there)})"
-            )
+            raise DataError(f"{place}: two columns are called '{twice}'; rename or drop one (found: {listed(there)})")
         return needed
 
     def _column(self, part: str, there: list[str]) -> str | None:
@@ -100,5 +97,4 @@ def lookup(record: dict[str, Any], name: str) -> tuple[bool, Any]:
 def missing_field(record: dict[str, Any], name: str, place: str) -> DataError:
     """The error that lists the fields that are there."""
     hint = "; write null for an unlabelled question" if name in _ANSWERS else ""
-    there = ", ".join(map(str, record)) or "none"
-    return DataError(f"{place}: no field '{name}'{hint} (found: {there}); {_OTHER_NAMES}")
+    return DataError(f"{place}: no field '{name}'{hint} (found: {listed(record)}); {_OTHER_NAMES}")

@@ -54,7 +54,10 @@ class Files(Section):
 
     def _splits(self) -> dict[str, Path]:
         path = Path(str(self.path)).expanduser()
-        splits = saved_splits(path)
+        try:
+            splits = saved_splits(path)
+        except OSError:  # of which is said more when it is read
+            splits = None
         return {"train": path} if splits is None else {name: path / name for name in splits}
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from framework.data.row import shortened
+
 Notes = Mapping[str, tuple[str, ...]]
 """Kind, one of MEANINGS, -> ids of the questions concerned, in the order of the source."""
 
@@ -55,6 +57,4 @@ def as_json(notes: Notes) -> dict[str, Any]:
 
 
 def _listing(ids: tuple[str, ...]) -> str:
-    return ", ".join(id if len(id) <= 60 else f"{id[:57]}..." for id in ids[:_NAMED]) + (
-        ", …" if len(ids) > _NAMED else ""
-    )
+    return ", ".join(map(shortened, ids[:_NAMED])) + (", …" if len(ids) > _NAMED else "")

@@ -1,6 +1,6 @@
 """One question as its source has it, before its answers are checked against the context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,5 +45,15 @@ def text_of(value: Any, name: str, place: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as messages show it."""
-    text = repr(value)
+    return shortened(repr(value))
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names of fields or columns as messages list them: some of them, where there are many."""
+    texts = [shortened(str(name)) for name in names]
+    return ", ".join(texts[:20]) + (f" and {len(texts) - 20} more" if len(texts) > 20 else "") or "none"
+
+
+def shortened(text: str) -> str:
+    """The text, or the beginning of a long one."""
     return text if len(text) <= 60 else text[:57] + "..."

@@ -8,24 +8,25 @@ from pathlib import Path
 from framework.errors import DataError
 
 _SHARE = 4  # what is read takes several times its bytes once it is made of Python's objects
+_MOST = 2 << 30
 _CHUNK = 1 << 20
 
 
 class Allowance:
-    """How many bytes the contents of a file may have: a quarter of the memory that is free."""
+    """How many bytes the contents of a file may have: a quarter of the memory that is free, and 2 GiB at most."""
 
     def __init__(self, path: Path) -> None:
         import psutil
 
         self._path = path
-        self._most = self._left = psutil.virtual_memory().available // _SHARE
+        self._most = self._left = min(psutil.virtual_memory().available // _SHARE, _MOST)
 
     def check(self, count: int) -> None:
         """Raise DataError if `count` more bytes are too many."""
         if count > self._left:
             raise DataError(
-                f"{self._path}: too large: it holds more than {self._most / 2**30:.1f} GiB, a quarter of the memory that is "
-                "free here; split it, or use a machine with more memory"
+                f"{self._path}: too large: what is in it takes more than {self._most / 2**30:.1f} GiB, which is the most for a "
+                f"file (2 GiB, or a quarter of the free memory); split it, or leave out what is not needed"
             )
 
     def take(self, count: int) -> None:

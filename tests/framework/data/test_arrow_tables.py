@@ -87,12 +87,25 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
 def test_what_unpacks_to_more_than_there_is_room_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dictionary: bool
 ) -> None:
-    """One text of 1 MB, 300 times: in the file it stands once, or packed."""
-    rows = [{**row, "context": "Кот. " * 125_000} for row in ROWS[:300]]
+    """One text of 0.5 MB, 100 times: in the file it stands once, or packed."""
+    rows = [{**row, "context": "Кот. " * 60_000} for row in ROWS[:100]]
     path = parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows), use_dictionary=dictionary, compression="zstd")
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=400 << 20))
-    with pytest.raises(DataError, match=r"a.parquet: too large: it holds more than 0.1 GiB"):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100 << 20))
+    with pytest.raises(DataError, match=r"a.parquet: too large: .* takes more than 0.0 GiB"):
         read_parquet(path, STANDARD)
-    others = pa.Table.from_pylist([{**row, "extra": "Кот. " * 125_000} for row in ROWS[:300]])
-    assert len(read_parquet(parquet(tmp_path / "b.parquet", others), STANDARD)) == 300
+    others = pa.Table.from_pylist([{**row, "extra": "Кот. " * 60_000} for row in ROWS[:100]])
+    assert len(read_parquet(parquet(tmp_path / "b.parquet", others), STANDARD)) == 100
+
+
+def test_a_damaged_arrow_file_leads_nowhere(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a"], "context": ["Кот спит." * 37], "question": ["Кто?"], "answers": ["Кот"]})
+    content = arrow(tmp_path / "a.arrow", table).read_bytes()
+    offsets = pa.array(["Кот спит." * 37]).buffers()[1].to_pybytes()[:8]  # where the text begins and ends
+    assert content.count(offsets) == 1
+    (tmp_path / "a.arrow").write_bytes(content.replace(offsets, offsets[:4] + (2**31 - 9).to_bytes(4, "little")))
+    with pytest.raises(DataError, match=r"a.arrow: not a readable Arrow file: "):
+        read_arrow(tmp_path / "a.arrow", STANDARD)
+    (tmp_path / "a.arrow").write_bytes(content.replace(b"question", b"quest\xffon"))
+    with pytest.raises(DataError, match=r"a.arrow: not a readable Arrow file: "):
+        read_arrow(tmp_path / "a.arrow", STANDARD)

@@ -146,7 +146,7 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
     [
         ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*.gz after it"),
         ("a.gz", b"", "unknown kind of file"),
-        ("a.csv", b"", r"no column 'id' \(found: \)"),
+        ("a.csv", b"", r"no column 'id' \(found: none\)"),
         ("a.json", b'{"data": [{"id": 1, "id": 2}]}', "an object has the key 'id' twice"),
         ("a.jsonl", b'{"id": 1, "id": 2}', "line 1: not usable JSON: an object has the key 'id' twice"),
         ("a.json.gz", b"[]", "not a whole gzip file: Not a gzipped file"),
@@ -208,6 +208,8 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(DataError, match="is a folder"):
         read_file(tmp_path / "folder.json")
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        Files(path="x" * 300 + ".json").readers(SILENT)["train"]()
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "device.csv").symlink_to("/dev/zero")
     for name in ("pipe.jsonl", "device.csv"):

@@ -20,7 +20,9 @@ def test_what_unpacks_to_more_than_there_is_room_for(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b" " * (4 << 20)))
     assert len(read_bytes(path)) == 4 << 20
     path.write_bytes(gzip.compress(b" " * ((4 << 20) + 1)) + gzip.compress(b" "))
-    with pytest.raises(DataError, match=r"a.json.gz: too large: it holds more than 0.0 GiB, a quarter of the memory"):
+    with pytest.raises(
+        DataError, match=r"a.json.gz: too large: .* takes more than 0.0 GiB, .* a quarter of the free memory"
+    ):
         read_bytes(path)
 
 
