@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     """Export a model of a run, print what was measured, and send that to MLflow where the run is tracked.
 
-    Raises ExportError, with the folder in place, if the ONNX file does not answer as the model does; UserError.
+    Raises ExportError, with the folder in place, if an ONNX file is missing or does not answer as the model does; UserError.
     """
     be_quiet()
     # ONNX Runtime computes on the CPU here: PyTorch has to as well, or neither logits nor times could be compared.
@@ -31,6 +31,7 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     run = _run_of(run)
     results = results_of(run)
     from framework.export.chosen import FinishedRun
+    from framework.export.compare import cost
     from framework.export.export import export_model
     from framework.recipe_file import recipe_from_values
     from launch.quiet import quiet_transformers
@@ -43,6 +44,8 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     finished = FinishedRun(results, recipe, run.absolute().parent)
     export = export_model(finished, model or usual_model(results), to, with_onnx, provenance(), progress)
     table_console().print(_table(export))
+    if said := cost(export["forms"]):
+        progress.say(said)
     try:
         keep_export(run, to, export["model"]["name"])
     except OSError as error:
@@ -54,11 +57,11 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
 
 
 def refuse_problems(export: dict[str, Any], to: Path) -> None:
-    """Raises ExportError if the ONNX file in the folder `to` does not answer as the model does."""
+    """Raises ExportError if an ONNX file of the folder `to` is missing or does not answer as the model does."""
     if export["problems"]:
         raise ExportError(
-            f"the ONNX file of '{export['model']['name']}' does not answer as the model does: {'; '.join(export['problems'])}. "
-            f"The files are in {to}: use the safetensors, not those in {to / 'onnx'}"
+            f"'{export['model']['name']}' is in {to}, as safetensors that are whole, but not all of its ONNX files are to be "
+            f"used: {'. '.join(export['problems'])}"
         )
 
 

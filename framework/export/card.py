@@ -10,6 +10,7 @@ from framework.data.local_files import Files
 from framework.data.section import Source
 from framework.data.synthetic.section import Synthetic
 from framework.export.chosen import FinishedRun
+from framework.export.compare import cost
 from framework.export.rows import form_columns, form_rows
 from framework.export.usage import usage
 from framework.files import write_atomic
@@ -32,7 +33,7 @@ def write_card(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], 
         *_results(run),
         *_forms(export),
         *_limits(run, model, export),
-        *usage(run.reading(model), onnx="onnx" in export["forms"]),
+        *usage(run.reading(model), _onnx_file(export)),
     ]
     write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
 
@@ -135,8 +136,14 @@ def _forms(export: dict[str, Any]) -> Iterator[str]:
         "context. Milliseconds are median / 95th percentile for one question asked alone, all forms taking turns."
     )
     yield markdown_rows(form_columns(export), form_rows(export), left=2)
-    if export["problems"]:
-        yield f"**The ONNX file does not answer as the model does: {'; '.join(export['problems'])}.**"
+    if said := cost(export["forms"]):
+        yield f"{said}."
+    yield from (f"**{problem[0].upper()}{problem[1:]}.**" for problem in export["problems"])
+
+
+def _onnx_file(export: dict[str, Any]) -> str | None:
+    files = {"int8": "onnx/model_int8.onnx", "onnx": "onnx/model.onnx"}
+    return next((file for form, file in files.items() if form in export["forms"]), None)
 
 
 def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any]) -> Iterator[str]:

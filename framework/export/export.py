@@ -1,7 +1,6 @@
 """Exporting a model of a run: files, measurements, card."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,13 @@ from framework.export.card import write_card
 from framework.export.chosen import FinishedRun
 from framework.export.compare import compare_forms, problems
 from framework.export.folder import copy_model, megabytes, new_folder
-from framework.export.int8 import write_int8
-from framework.export.onnx import write_onnx
-from framework.export.session import open_onnx
+from framework.export.forms import Forms, make_forms
 from framework.export.speed import Form, Opening, time_forms
 from framework.files import write_json
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader, logits_reader
 
 EXPORT = "export.json"
-_ONNX, _INT8 = "onnx/model.onnx", "onnx/model_int8.onnx"
 
 
 def export_model(
@@ -30,7 +26,8 @@ def export_model(
 ) -> dict[str, Any]:
     """Put the model `name` of a run into the new folder `to`, and return what export.json says of it.
 
-    The folder is kept where the ONNX file does not answer as the model does: see `problems` in the result.
+    The folder is kept where an ONNX file cannot be made, does not run or does not answer as the model does: see `problems`
+    in the result.
     Raises UserError for what cannot be exported, and for a folder that holds something.
     """
     model = run.model(name)
@@ -39,9 +36,8 @@ def export_model(
         reader = _copy(run, model, folder)
         if with_onnx:
             progress.say("export to ONNX")
-            write_onnx(reader.model, reader.tokenizer.model_input_names, folder / _ONNX)
-            write_int8(folder / _ONNX, folder / _INT8)
-        values = _measured(run, model, folder, reader, with_onnx, examples, progress)
+        forms = make_forms(reader, folder, examples[0], with_onnx)
+        values = _measured(run, model, forms, examples, progress)
         values = {**_origin(run, model), "exported": now(), "provenance": provenance, **values}
         write_json(folder / EXPORT, values)
         write_card(run, model, values, folder)
@@ -62,28 +58,19 @@ def _origin(run: FinishedRun, model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measured(
-    run: FinishedRun,
-    model: dict[str, Any],
-    folder: Path,
-    reader: LogitsReader,
-    with_onnx: bool,
-    examples: Sequence[Example],
-    progress: Progress,
+    run: FinishedRun, model: dict[str, Any], forms: Forms, examples: Sequence[Example], progress: Progress
 ) -> dict[str, Any]:
     settings = run.recipe.evaluation
-    opening: dict[str, Opening] = {"torch": partial(_unthreaded, reader)}
-    files = {"torch": sorted(folder.glob("*.safetensors"))}
-    if with_onnx:
-        opening |= {"onnx": partial(_open, reader, folder / _ONNX), "int8": partial(_open_int8, reader, folder / _INT8)}
-        files |= {"onnx": [folder / _ONNX], "int8": [folder / _INT8]}
-    forms = compare_forms(
-        {form: opens(_threads()) for form, opens in opening.items()},
+    found, failed = compare_forms(
+        {form: opens(_threads()) for form, opens in forms.opening.items()},
         examples,
         settings.bootstrap,
         run.recipe.seed,
         progress,
     )
-    timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in opening.items()}
+    for form, problem in failed.items():
+        forms.drop(form, problem)
+    timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in forms.opening.items()}
     for teacher in run.teachers():
         if teacher["name"] != model["name"]:
             beside = logits_reader(run.folder(teacher), run.reading(teacher))
@@ -93,19 +80,10 @@ def _measured(
         progress.say(f"time all forms on {len(asked)} questions")
     return {
         "split": settings.split,
-        "forms": {form: {"megabytes": megabytes(*files[form]), **found} for form, found in forms.items()},
+        "forms": {form: {"megabytes": megabytes(*forms.files[form]), **values} for form, values in found.items()},
         "latency": time_forms(timed, asked),
-        "problems": problems(forms),
+        "problems": [*forms.problems, *problems(found)],
     }
-
-
-def _open(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
-    return replace(reader, model=open_onnx(path, reader.model.config, threads))
-
-
-def _open_int8(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
-    # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
-    return replace(_open(reader, path, threads), reading=replace(reader.reading, batch_size=1))
 
 
 def _unthreaded(reader: LogitsReader, threads: int) -> LogitsReader:

@@ -29,7 +29,7 @@ print(context[offsets[start, 0] : offsets[end, 1]])
 _ONNX = """```python
 import onnxruntime
 
-session = onnxruntime.InferenceSession("onnx/model_int8.onnx")
+session = onnxruntime.InferenceSession("{file}")
 inputs = tokenizer(question, context, return_tensors="np")
 start_logits, end_logits = session.run(["start_logits", "end_logits"], dict(inputs))
 ```"""
@@ -40,15 +40,15 @@ distil evaluate . --data questions.json
 ```"""
 
 
-def usage(reading: Reading, onnx: bool) -> Iterator[str]:
-    """The card's last section. onnx: whether there are ONNX files."""
+def usage(reading: Reading, onnx: str | None) -> Iterator[str]:
+    """The card's last section. onnx: an ONNX file, if there is one."""
     longest = reading.task.model_dump().get("max_answer_length", 1) - 1
     code = _TRANSFORMERS.replace("{max_length}", str(reading.windows.max_length))
     yield "## Use"
     yield "With transformers alone; of a longer text it reads the beginning only:"
     yield code.replace("{longest}", str(longest))
-    if onnx:
+    if onnx is not None:
         yield "The same logits with ONNX Runtime, after the tokenizer above:"
-        yield _ONNX
+        yield _ONNX.replace("{file}", onnx)
     yield "With distil, which cuts long texts into overlapping windows, as when it was measured:"
     yield _DISTIL

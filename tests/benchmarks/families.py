@@ -19,9 +19,10 @@ from framework.training.engine import import_deepspeed
 from launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.family_cells import Cell, Family, family_cells, save_cells, saved_cells
 from tests.benchmarks.family_encoders import ENCODERS
+from tests.benchmarks.family_generators import GENERATORS
 from tests.benchmarks.family_models import texts
 
-KINDS: Mapping[str, Mapping[str, Family]] = {"encoders": ENCODERS}
+KINDS: Mapping[str, Mapping[str, Family]] = {"encoders": ENCODERS, "generators": GENERATORS}
 
 
 def main() -> None:

@@ -69,10 +69,27 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
     ):
         assert fact in text
     assert "does not answer as the model does" not in text
+    assert "8 bits" not in text
     assert "generated" not in text
 
 
 def test_it_says_so_when_the_onnx_file_failed(run: FinishedRun, tmp_path: Path) -> None:
-    _, text = card(run, tmp_path, problems=["its logits are not finite"])
+    _, text = card(
+        run, tmp_path, problems=["the ONNX file does not answer as the model does: its logits are not finite"]
+    )
     assert "| student | onnx | 0.5 | 50.0 | 62.5 | 0 | not finite |" in text
     assert "**The ONNX file does not answer as the model does: its logits are not finite.**" in text
+    assert 'InferenceSession("onnx/model.onnx")' in text
+
+
+def test_it_says_what_8_bits_cost_and_shows_a_file_that_is_there(run: FinishedRun, tmp_path: Path) -> None:
+    one = {**FORM, "largest_difference": 0.0}
+    int8 = {**one, "megabytes": 0.25, "exact_match": 43.75, "different_answers": 1}
+    _, text = card(run, tmp_path, forms={"torch": one, "onnx": one, "int8": int8})
+    assert "8 bits change 1 of 16 answers, EM by -6.25 and F1 by +0.00, for 50% of the size." in text
+    assert 'InferenceSession("onnx/model_int8.onnx")' in text
+    _, text = card(
+        run, tmp_path, forms={"torch": one}, problems=["cannot export a canine model to ONNX (why); use --no-onnx"]
+    )
+    assert "**Cannot export a canine model to ONNX (why); use --no-onnx.**" in text
+    assert "onnxruntime" not in text

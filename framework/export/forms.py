@@ -1,0 +1,76 @@
+"""The forms of an exported model: PyTorch's, and the ONNX files that could be written and run."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from framework.answer import Answerer
+from framework.data.example import Example
+from framework.errors import ModelError
+from framework.export.int8 import write_int8
+from framework.export.onnx import write_onnx
+from framework.export.session import open_onnx
+from framework.export.speed import Opening
+from framework.readers.logits import LogitsReader
+
+
+@dataclass(frozen=True)
+class Forms:
+    """By name, the files of each form and what opens it for so many threads; problems: why others are missing, in words."""
+
+    opening: dict[str, Opening]
+    files: dict[str, list[Path]]
+    problems: list[str]
+
+    def drop(self, name: str, problem: str) -> None:
+        """Remove a form that cannot be used."""
+        del self.opening[name]
+        for path in self.files.pop(name):
+            path.unlink(missing_ok=True)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        self.problems.append(problem)
+
+
+def make_forms(reader: LogitsReader, folder: Path, example: Example, with_onnx: bool) -> Forms:
+    """The forms of the model in `folder`, which `reader` has open. ONNX files that cannot be written, or cannot answer the
+    question of `example`, are left out."""
+    forms = Forms({"torch": lambda threads: reader}, {"torch": sorted(folder.glob("*.safetensors"))}, [])
+    if not with_onnx:
+        return forms
+    onnx, int8 = folder / "onnx/model.onnx", folder / "onnx/model_int8.onnx"
+    onnx.parent.mkdir()
+    names = reader.tokenizer.model_input_names
+    # Exporters change some models, such as BigBird's attention.
+    _add(
+        forms,
+        "onnx",
+        onnx,
+        partial(write_onnx, deepcopy(reader.model), names, onnx),
+        partial(_open, reader, onnx),
+        example,
+    )
+    if "onnx" in forms.files:
+        _add(forms, "int8", int8, partial(write_int8, onnx, int8), partial(_open_int8, reader, int8), example)
+    return forms
+
+
+def _add(forms: Forms, name: str, path: Path, write: Callable[[], None], opening: Opening, example: Example) -> None:
+    forms.opening[name], forms.files[name] = opening, [path]
+    try:
+        write()
+        reader = opening(1)
+        Answerer(reader, reader.reading).answer(example.question, example.context)
+    except ModelError as error:
+        forms.drop(name, str(error))
+
+
+def _open(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
+    return replace(reader, model=open_onnx(path, reader.model.config, threads))
+
+
+def _open_int8(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
+    # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
+    return replace(_open(reader, path, threads), reading=replace(reader.reading, batch_size=1))
