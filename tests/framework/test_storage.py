@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.fs as pafs
 import pytest
 
+from framework import storage as storage_module
 from framework.errors import OutputError, RecipeError
 from framework.recipe_file import recipe_from_values
 from framework.storage import Storage
@@ -123,3 +125,14 @@ def test_several_may_remove_a_folder_while_others_write_beside_it(tmp_path: Path
                 one.result()
     assert storage.exists("model/b.txt")
     assert not storage.exists("model/checkpoints/1/a.txt")
+
+
+def test_names_that_lead_elsewhere_are_not_followed() -> None:
+    """As object stores allow them."""
+
+    class Bucket:
+        def get_file_info(self, selector: pafs.FileSelector) -> list[pafs.FileInfo]:
+            names = ("weights", "inner/more", "../../../etc/evil", "inner/../../other")
+            return [pafs.FileInfo(f"{selector.base_dir}/{name}", type=pafs.FileType.File) for name in names]
+
+    assert set(storage_module._found(Bucket(), "bucket/store/model")) == {"weights", "inner/more"}

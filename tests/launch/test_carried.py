@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import TrainingError
+from framework.key import Key
 from framework.storage import Storage
 from framework.store import Store
 from launch.carried import pack, unpack
@@ -32,7 +33,7 @@ def test_paths_into_the_store_become_paths_into_the_store_there(tmp_path: Path) 
         (folder / "model" / "weights").write_text("1")
         return {}
 
-    made = here.produce("models", {}, make)
+    made = here.produce(Key("models", {}), make)
     work = Work(here, made.folder / "model", here.root / "models" / "later", tmp_path, str(made.folder))
     found = unpack(pack(work, here, []), there)
     assert found.store == there
@@ -51,7 +52,7 @@ def test_a_worker_does_not_wait_for_the_result_that_its_driver_makes_though_anot
     found: list[Path] = []
 
     def make(folder: Path) -> dict[str, int]:
-        other.produce("models", {}, lambda there: {"by": 2})  # the other one is quicker
+        other.produce(Key("models", {}), lambda there: {"by": 2})  # the other one is quicker
         # A worker on this machine, in the driver's own folder.
         carried = pack([folder / "model", initial.folder], driver, [folder])
         worker = threading.Thread(target=lambda: found.extend(unpack(carried, driver)), daemon=True)
@@ -59,8 +60,8 @@ def test_a_worker_does_not_wait_for_the_result_that_its_driver_makes_though_anot
         worker.join(20)
         return {"by": 1}
 
-    initial = driver.produce("initial", {}, lambda folder: {})
-    made = driver.produce("models", {}, make)
+    initial = driver.produce(Key("initial", {}), lambda folder: {})
+    made = driver.produce(Key("models", {}), make)
     assert found == [made.folder / "model", initial.folder]
     assert made.facts == {"by": 1}
 

@@ -104,6 +104,12 @@ def test_the_loss_falls_and_accumulation_changes_nothing(teacher: Any, initial: 
     assert np.mean(whole[-3:]) < 0.9 * whole[0]
     assert trained(teacher, initial, tmp_path / "parts", micro_batch=3) == pytest.approx(whole, abs=1e-3)
     assert trained(teacher, initial, tmp_path / "bf16", "bf16") == pytest.approx(whole, rel=0.05)
+    half = load_file(tmp_path / "bf16" / "model" / "model.safetensors")
+    assert any((tensor.bfloat16().float() != tensor).any() for tensor in half.values())
+    loaded = type(objective(teacher, initial, QUESTIONS).build(initial, 0)).from_pretrained(tmp_path / "bf16" / "model")
+    assert all(
+        (loaded.state_dict()[name] == tensor).all() for name, tensor in half.items()
+    )  # as its card says to load it
     weights = load_file(tmp_path / "whole" / "model" / "model.safetensors")
     assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float32"}
     vocabulary = max(tensor.shape[0] for tensor in weights.values())
