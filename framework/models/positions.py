@@ -1,14 +1,111 @@
-"""How many tokens a model has positions for."""
+"""How many tokens a model reads at once, found by asking it."""
 
-from typing import Any
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import ModelError, first_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from framework.models.kind import ModelKind
+
+_SHORT = 32  # tokens that every model reads
+_LENGTHS = (30, 31)  # of texts that a model is tried on: batches are as long as their longest text
 
 
-def most_tokens(config: Any) -> int | None:
-    """Tokens that a model of this configuration can read at once; None without a limit, or without a known one."""
-    most = getattr(config, "max_position_embeddings", None)
-    if most is None:
-        return None
-    # RoBERTa and its kin number their positions from the padding token on.
-    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        most -= config.pad_token_id + 1
-    return int(most)
+def most_tokens(kind: "ModelKind", config: Any, wanted: int) -> int:
+    """The largest number of tokens, up to `wanted`, that a model of this configuration can read at once.
+
+    A model without weights is run; configurations do not tell, as some models number their positions from the padding
+    token on, and others have no table of them. Models that turn their vectors by position compute any, but have learnt
+    no further ones than their configuration names.
+    """
+    return _most_tokens(_Asked(kind, config), wanted)
+
+
+def check_reads_text(kind: "ModelKind", config: Any) -> None:
+    """Refuse a model that wants something else than text, or text of some lengths alone. Raises ModelError."""
+    _check_reads_text(_Asked(kind, config))
+
+
+def probe_inputs(kind: "ModelKind", config: Any, length: int) -> "dict[str, Tensor]":
+    """Inputs [1, length] that any text model takes: a question and a context, whatever they say."""
+    import torch
+
+    text = config.get_text_config()
+    taken = {getattr(text, f"{part}_token_id", None) for part in ("pad", "sep", "eos", "bos", "cls", "mask")}
+    word = next(number for number in reversed(range(text.vocab_size)) if number not in taken)
+    ids = torch.full((1, length), word)
+    separator = getattr(text, "sep_token_id", None)
+    if isinstance(separator, int) and separator < text.vocab_size:
+        ids[0, [length // 4, length // 4 + 1, length - 1]] = separator  # Longformer wants these three
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if getattr(kind, "encoder_decoder", False):
+        inputs["decoder_input_ids"] = ids[:, :1]
+    return inputs
+
+
+class _Asked:
+    """A kind and a configuration that are the same as others with the same contents."""
+
+    def __init__(self, kind: "ModelKind", config: Any) -> None:
+        self.kind, self.config = kind, config
+        self._text = json.dumps([kind.model_class().__name__, config.to_dict()], sort_keys=True, default=str)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self._text == other._text
+
+
+@lru_cache(maxsize=64)
+def _check_reads_text(asked: _Asked) -> None:
+    from framework.models.weightless import CannotTell, run_weightless, weightless_model
+
+    model = weightless_model(asked.kind, asked.config)
+    for length in _LENGTHS:
+        try:
+            run_weightless(model, probe_inputs(asked.kind, asked.config, length))
+        except CannotTell:
+            return
+        except Exception as error:  # whatever its code raises
+            raise ModelError(
+                f"a {asked.config.model_type} model cannot be trained on {length} tokens of text alone: {first_line(error)}"
+            ) from None
+
+
+@lru_cache(maxsize=64)
+def _most_tokens(asked: _Asked, wanted: int) -> int:
+    from framework.models.weightless import weightless_model
+
+    text = asked.config.get_text_config()
+    learnt = getattr(text, "max_position_embeddings", None)
+    learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
+    model = weightless_model(asked.kind, asked.config).eval()
+    if wanted > _SHORT and not _reads(model, asked, _SHORT):
+        return min(wanted, learnt)
+    if getattr(text, "rope_parameters", None):
+        wanted = min(wanted, learnt)
+    if _reads(model, asked, wanted):
+        return wanted
+    least, most = _SHORT, wanted
+    while most - least > 1:
+        middle = (least + most) // 2
+        if _reads(model, asked, middle):
+            least = middle
+        else:
+            most = middle
+    return least
+
+
+def _reads(model: Any, asked: _Asked, length: int) -> bool:
+    from framework.models.weightless import run_weightless
+
+    try:
+        run_weightless(model, probe_inputs(asked.kind, asked.config, length))
+    except Exception:  # whatever a table of positions raises that is too short
+        return False
+    return True

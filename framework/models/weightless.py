@@ -1,0 +1,103 @@
+"""Models without weights: large tensors of floating-point numbers have a shape and no content, so that a model of any size
+can be built and run in a moment. Whole numbers, such as tokens and positions, are computed as ever.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from framework.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from framework.models.kind import ModelKind
+
+_SMALL = 4096  # numbers; constants and masks are that small and, like whole numbers, may decide what is computed
+_META, _CPU = torch.device("meta"), torch.device("cpu")
+
+
+class CannotTell(Exception):
+    """Some models look at what they compute, and cannot run without weights."""
+
+
+def weightless_model(kind: "ModelKind", config: Any) -> Any:
+    """A model of this configuration in training mode. Raises ModelError if there is no such model."""
+    with _weightless():
+        try:
+            return kind.model_class().from_config(config, trust_remote_code=False).train()
+        except Exception as error:  # each architecture checks its configuration in its own way
+            raise ModelError(f"cannot build a {config.model_type} model ({error})") from None
+
+
+def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -> Any:
+    """The model's output, with tensors of the right shapes.
+
+    Raises CannotTell, or what the model raises for inputs that it does not take.
+    """
+    with _weightless(), torch.no_grad():
+        try:
+            return model(**inputs, **options)
+        except NotImplementedError as error:
+            raise CannotTell(str(error)) from None
+        except RuntimeError as error:
+            if "meta" in str(error) or "BF16" in str(error):  # no content; a product that only exists for real
+                raise CannotTell(str(error)) from None
+            raise
+
+
+@contextmanager
+def _weightless() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]), _Weightless():
+        yield
+
+
+class _Weightless(TorchDispatchMode):  # type: ignore[misc]
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = dict(kwargs or {})
+        tensors = [value for value in tree_leaves((args, options)) if isinstance(value, torch.Tensor)]
+        if any(tensor.is_meta for tensor in tensors):
+            _check_look_up(func, args)
+            args, options = tree_map(_without_content, (args, options))
+            return func(*args, **_placed(options, _META))
+        large = not tensors and _is_large(args, options)
+        if large and any(argument.name == "device" for argument in func._schema.arguments):
+            return func(*args, **{**options, "device": _META})
+        return func(*args, **_placed(options, _CPU))
+
+
+def _is_large(args: Any, options: Mapping[str, Any]) -> bool:
+    """Whether an operation of these arguments makes many floating-point numbers of nothing."""
+    size = args[0] if args and isinstance(args[0], list | tuple) else ()
+    dtype = options.get("dtype") or torch.get_default_dtype()
+    return (dtype.is_floating_point or dtype.is_complex) and prod(size) > _SMALL
+
+
+def _placed(options: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    return {**options, "device": device} if options.get("device") is not None else options
+
+
+def _without_content(value: Any) -> Any:
+    return value.to(_META) if isinstance(value, torch.Tensor) else value
+
+
+def _check_look_up(func: Any, args: Any) -> None:
+    """Raise IndexError where a row is looked up that a table does not have, which goes unnoticed without content."""
+    if func is torch.ops.aten.embedding.default:
+        looked_up = [(args[0], 0, args[1])]
+    elif func is torch.ops.aten.gather.default:
+        looked_up = [(args[0], args[1], args[2])]
+    elif func is torch.ops.aten.index.Tensor:
+        looked_up = [(args[0], place, index) for place, index in enumerate(args[1]) if index is not None]
+    else:
+        return
+    for table, dimension, index in looked_up:
+        if not index.is_meta and index.dtype != torch.bool and index.numel():
+            rows = table.shape[dimension]
+            if int(index.max()) >= rows or int(index.min()) < -rows:
+                raise IndexError(f"row {int(index.max())} of a table of {rows}")
