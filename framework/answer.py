@@ -110,7 +110,7 @@ def _reading(settings: dict[str, Any], windows: WindowSettings) -> Reading:
 def _windows(folder: Path) -> WindowSettings:
     """The default windows, or shorter ones of the same proportions for a model that has fewer positions."""
     default = WindowSettings()
-    length = min(default.max_length, most_tokens(read_config(folder)) or default.max_length)
+    length = most_tokens(ExtractiveQA(), read_config(folder), default.max_length)
     part = length / default.max_length
     return WindowSettings(
         max_length=length,

@@ -52,7 +52,8 @@ def _batches(
     device = default_device()
     model.to(device).eval()
     lengths = windows.lengths
-    padded = padded_lengths(lengths, most_tokens(model.config))
+    wanted = -(-int(lengths.max(initial=1)) // _STEP) * _STEP
+    padded = padded_lengths(lengths, most_tokens(task, model.config, wanted))
     # Transformers leaves out a mask that hides nothing, and attention is then computed another way.
     keys = np.stack([padded, padded == lengths], 1)
     with torch.inference_mode(), autocast(device, precision):
@@ -63,7 +64,6 @@ def _batches(
             yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
 
 
-def padded_lengths(lengths: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
-    """The lengths to which windows of these lengths are padded, for a model with positions for `most` tokens."""
-    rounded = -(-lengths // _STEP) * _STEP
-    return rounded if most is None else np.maximum(np.minimum(rounded, most), lengths)
+def padded_lengths(lengths: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """The lengths to which windows of these lengths are padded, for a model that reads `most` tokens."""
+    return np.maximum(np.minimum(-(-lengths // _STEP) * _STEP, most), lengths)

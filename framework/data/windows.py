@@ -35,7 +35,7 @@ class Windows:
     support: NDArray[np.bool_]  # [T]
     spans: NDArray[np.int32]  # [T, 2]; zeros outside the support
     best: NDArray[np.bool_]  # [T]; of all windows, this one shows the token with the most context around it
-    null: NDArray[np.int32]  # [N]; place in the window of [CLS], which stands for "no answer here"
+    null: NDArray[np.int32]  # [N]; place in the window of [CLS] or the like, which stands for "no answer here"
     example: NDArray[np.int32]  # [N]; number of the window's example
     reach: NDArray[np.int32]  # [N, 2]; characters [lo, hi) of the context that are this window's to answer for
 
@@ -64,8 +64,9 @@ def cut_windows(
 ) -> Windows:
     """Tokenise questions and contexts. Every example gets at least one window, in the order of `examples`.
 
-    Raises ModelError for a tokenizer without offsets or without a token for "no answer", for one that drops many letters,
-    and if the windows do not show a whole context.
+    "No answer here" is [CLS] or the begin of the text, where there is none the first end of a text, such as T5's between
+    question and context, or else the first token. Raises ModelError for a tokenizer without offsets, for one that drops many
+    letters, and if the windows do not show a whole context.
     """
     _null_token(tokenizer)
     tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
@@ -106,19 +107,14 @@ class _Window:
     reach: tuple[int, int]
 
 
-def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int:
+def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int | None:
     if not tokenizer.is_fast:
         raise ModelError(
             f"the tokenizer {type(tokenizer).__name__} of {tokenizer.name_or_path} is a slow one: it cannot tell which "
             "characters its tokens cover; use a model with a fast tokenizer (a tokenizer.json)"
         )
-    null_id = tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
-    if null_id is None:
-        raise ModelError(
-            f"the tokenizer of {tokenizer.name_or_path} has neither [CLS] nor a begin-of-text token, one of which has "
-            "to stand for 'no answer here'; use an encoder whose tokenizer has one"
-        )
-    return int(null_id)
+    parts = (tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.sep_token_id)
+    return next((int(number) for number in parts if number is not None), None)
 
 
 def shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: int) -> list[str]:
@@ -157,7 +153,8 @@ def _windows_of(
         support = spans[:, 1] > spans[:, 0]
         shown_best = np.zeros(len(ids), bool)
         shown_best[in_context] = best[index]
-        nulls = np.flatnonzero(ids == null_id)
+        special = np.asarray([sequence is None for sequence in encoding.sequence_ids], bool)
+        nulls = np.flatnonzero(special & (ids == null_id))
         shown = spans[support]
         reach = (
             0 if index == 0 else int(shown[0, 0]) if len(shown) else 0,

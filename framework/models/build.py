@@ -1,6 +1,6 @@
-"""Initial models: pretrained weights, random weights from a configuration, or parts of another model."""
+"""Initial models: pretrained weights, random weights from a configuration, or another vocabulary's rows."""
 
-import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from framework.models.kind import ModelKind
 
 _BODY = ("shared.", "encoder.", "decoder.")  # of models such as T5, which keep theirs under no common name
-_LAYER = re.compile(r"^(.*?\.(?:layer|layers|h|block)\.)(\d+)(\..*)$")
 
 
 def read_config(folder: Path) -> Any:
@@ -46,12 +45,13 @@ def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = _from_config(task, config)
+        model = from_config(task, config)
     _check_finite(model, f"a {config.model_type} model of this configuration begins with weights that are no numbers")
     return model
 
 
-def _from_config(task: "ModelKind", config: Any) -> Any:
+def from_config(task: "ModelKind", config: Any) -> Any:
+    """A model with random weights from torch's global seed. Raises ModelError if the task has no such model."""
     try:
         with bounded():
             return task.model_class().from_config(config, trust_remote_code=False)
@@ -89,6 +89,7 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
+    keep_attention(model)
     prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
     body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes))
     if body:
@@ -120,45 +121,19 @@ def _check_finite(model: Any, problem: str) -> None:
                 raise ModelError(f"{problem}: {name} holds NaN or infinity")
 
 
-def copy_layers(task: "ModelKind", teacher: Any, layers: list[int]) -> Any:
-    """A model like `teacher` with only the given layers of its encoder; the rest is copied whole.
+def keep_attention(model: Any) -> None:
+    """Let a model that attends in full to short texts, such as BigBird, choose anew for each batch by its length alone.
 
-    Raises ModelError for a layer that the teacher does not have, or an architecture without numbered layers.
+    By itself it never goes back from full attention, so that what it says would depend on what it was asked before.
     """
-    count = int(teacher.config.num_hidden_layers)
-    config = copy_layers_config(teacher.config, layers)
-    wanted = [layer + count if layer < 0 else layer for layer in layers]
-    weights: dict[str, Any] = {}
-    for name, tensor in teacher.state_dict().items():
-        match = _LAYER.match(name)
-        if match is None:
-            weights[name] = tensor
-            continue
-        for new, old in enumerate(wanted):
-            if int(match[2]) == old:
-                weights[f"{match[1]}{new}{match[3]}"] = tensor
-    student = _from_config(task, config)
-    if set(weights) != set(student.state_dict()):
-        raise ModelError(f"cannot tell the layers of a {config.model_type} model apart; use another kind of student")
-    student.load_state_dict(weights)
-    return student
+    for module in model.modules():
+        if hasattr(module, "set_attention_type"):
+            module.register_forward_pre_hook(partial(_attend, module.attention_type))
+            return
 
 
-def copy_layers_config(config: Any, layers: list[int]) -> Any:
-    """The configuration of a copy with these layers. Raises ModelError for a layer, or a configuration, that cannot be."""
-    count = int(config.num_hidden_layers)
-    wrong = [layer for layer in layers if not -count <= layer < count]
-    if wrong:
-        raise ModelError(f"student.model.layers: {wrong} asked for, but the teacher's layers are 0 to {count - 1}")
-    fields = {**config.to_dict(), _field(config, "num_hidden_layers"): len(layers)}
-    if fields.get("layer_types") is not None:
-        fields["layer_types"] = [fields["layer_types"][layer] for layer in layers]
-    try:
-        return config.__class__.from_dict(fields)
-    except Exception as error:  # each architecture checks its configuration in its own way
-        raise ModelError(
-            f"cannot give a {config.model_type} model {len(layers)} layers ({first_line(error)}); use another kind of student"
-        ) from None
+def _attend(kind: str, module: Any, _: Any) -> None:
+    module.set_attention_type(kind)
 
 
 def copy_rows(task: "ModelKind", model: Any, rows: list[int]) -> Any:
@@ -175,7 +150,7 @@ def copy_rows(task: "ModelKind", model: Any, rows: list[int]) -> Any:
         raise ModelError(
             f"cannot find the embeddings of a {kind} model, one row a token; leave its vocabulary as it is"
         )
-    result = _from_config(task, _config_of_rows(model.config, rows))
+    result = from_config(task, _config_of_rows(model.config, rows))
     shapes = {name: tensor.shape for name, tensor in result.state_dict().items()}
     weights = {}
     for name, tensor in model.state_dict().items():
@@ -193,7 +168,7 @@ def _config_of_rows(config: Any, rows: list[int]) -> Any:
         if name.endswith("_token_id"):
             one = fields[name]
             fields[name] = [numbers[of] for of in one if of in numbers] if isinstance(one, list) else numbers.get(one)
-    fields[_field(config, "vocab_size")] = len(rows)
+    fields[field_name(config, "vocab_size")] = len(rows)
     return config.__class__.from_dict(fields)
 
 
@@ -225,9 +200,9 @@ def planned_parameters(task: "ModelKind", config: Any) -> int:
     import torch
 
     with torch.device("meta"):
-        return count_parameters(_from_config(task, config))
+        return count_parameters(from_config(task, config))
 
 
-def _field(config: Any, name: str) -> str:
+def field_name(config: Any, name: str) -> str:
     """The name that an architecture has for a field of configurations (DistilBERT: n_layers for num_hidden_layers)."""
     return str(getattr(config, "attribute_map", {}).get(name, name))

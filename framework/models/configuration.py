@@ -1,5 +1,9 @@
 """Configurations of models that a recipe spells out."""
 
+import inspect
+import re
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from framework.config import shortened
@@ -8,25 +12,31 @@ from framework.models.bounds import check_sizes
 from framework.models.section import ConfigModel
 
 _SIZES = ("vocab_size", "src_vocab_size", "tgt_vocab_size", "decoder_vocab_size", "vocab_size_per_layer_input")
-_NUMBERS = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
+_NUMBERS = tuple(f"{part}_token_id" for part in ("bos", "eos", "cls", "sep", "mask", "decoder_start"))
 _PARTS = ("text_config", "encoder", "decoder")
 _OF_PARTS = ("model_type", "is_decoder", "add_cross_attention")  # what a part is, unless the recipe says otherwise
 
 
-def new_config(source: ConfigModel, vocab_size: int, pad_id: int) -> Any:
-    """The configuration that a recipe spells out. Raises ModelError for an unknown architecture or field."""
+def new_config(source: ConfigModel, vocab_size: int, pad_id: int, named: Mapping[str, int] | None = None) -> Any:
+    """The configuration that a recipe spells out. named: numbers of further tokens, such as ``sep_token_id``.
+
+    Raises ModelError for an unknown architecture or field.
+    """
     place = f"config of architecture '{source.architecture}'"
     standard = _standard(source.architecture)
     _check(place, standard, source.config)
     check_sizes(source.config, place)
     known = standard.to_dict()
+    given = {name: number for name, number in (named or {}).items() if name in known} | source.config
+    if standard.is_encoder_decoder and known.get("decoder_start_token_id") is None:
+        given = {"decoder_start_token_id": pad_id} | given
     try:
-        return _made(source, _fields(known, source.config, vocab_size, pad_id, None))
+        return _made(source, _fields(known, given, vocab_size, pad_id, None))
     except Exception as error:  # each architecture checks its fields in its own way
         reason = first_line(error)
     try:
         # Some do not take None for the number of a token.
-        return _made(source, _fields(known, source.config, vocab_size, pad_id, pad_id))
+        return _made(source, _fields(known, given, vocab_size, pad_id, pad_id))
     except Exception:
         raise ModelError(f"{place}: {reason}") from None
 
@@ -52,7 +62,7 @@ def _made(source: ConfigModel, fields: dict[str, Any]) -> Any:
 
 def _check(place: str, config: Any, given: dict[str, Any]) -> None:
     """Refuse fields that `config` does not have, and those that come from the tokenizer; in its parts, too."""
-    names = {*config.to_dict(), *getattr(type(config), "attribute_map", {})}
+    names = {*config.to_dict(), *getattr(type(config), "attribute_map", {}), *_read_by_code(type(config))}
     unknown = sorted(set(given) - names)
     if unknown:
         from framework.config import nearest_hint
@@ -67,6 +77,15 @@ def _check(place: str, config: Any, given: dict[str, Any]) -> None:
             raise ModelError(f"{place}: {name} is {part!r}; expected the fields of a configuration")
         own = _standard(str(part["model_type"])) if "model_type" in part else getattr(config, name)
         _check(f"{place}: {name}", own, part)
+
+
+def _read_by_code(config_class: type) -> set[str]:
+    """Fields that an architecture's code reads although its configuration does not list them, as DeBERTa-v3's."""
+    try:
+        module = import_module(config_class.__module__.replace(".configuration_", ".modeling_"))
+        return set(re.findall(r'getattr\((?:self\.)?config, "(\w+)"', inspect.getsource(module)))
+    except (ImportError, OSError, TypeError):  # of a package that is not here, or code of the user's
+        return set()
 
 
 def _fields(

@@ -61,11 +61,18 @@ class _Asked:
         return isinstance(other, _Asked) and self._text == other._text
 
 
+@lru_cache(maxsize=4)
+def _model(asked: _Asked) -> Any:
+    from framework.models.weightless import weightless_model
+
+    return weightless_model(asked.kind, asked.config)
+
+
 @lru_cache(maxsize=64)
 def _check_reads_text(asked: _Asked) -> None:
-    from framework.models.weightless import CannotTell, run_weightless, weightless_model
+    from framework.models.weightless import CannotTell, run_weightless
 
-    model = weightless_model(asked.kind, asked.config)
+    model = _model(asked).train()
     for length in _LENGTHS:
         try:
             run_weightless(model, probe_inputs(asked.kind, asked.config, length))
@@ -79,12 +86,10 @@ def _check_reads_text(asked: _Asked) -> None:
 
 @lru_cache(maxsize=64)
 def _most_tokens(asked: _Asked, wanted: int) -> int:
-    from framework.models.weightless import weightless_model
-
     text = asked.config.get_text_config()
     learnt = getattr(text, "max_position_embeddings", None)
     learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
-    model = weightless_model(asked.kind, asked.config).eval()
+    model = _model(asked).eval()
     if wanted > _SHORT and not _reads(model, asked, _SHORT):
         return min(wanted, learnt)
     if getattr(text, "rope_parameters", None):

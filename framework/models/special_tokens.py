@@ -36,6 +36,12 @@ def special_tokens(tokenizer: "PreTrainedTokenizerFast", config: Any, forced: in
     return SpecialTokens(int(pad), int(end), begin)
 
 
+def named_tokens(tokenizer: "PreTrainedTokenizerFast") -> dict[str, int]:
+    """The numbers of [CLS], [SEP] and [MASK], as far as there are such, as configurations name them."""
+    names = ("cls_token_id", "sep_token_id", "mask_token_id")
+    return {name: number for name in names if (number := getattr(tokenizer, name)) is not None}
+
+
 def tell_special_tokens(model: Any, tokenizer: "PreTrainedTokenizerFast") -> None:
     """Note the tokenizer's special tokens in a generator's configurations, so that others generate alike with it."""
     from huggingface_hub.errors import StrictDataclassError

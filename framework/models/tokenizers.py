@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LONG_RUN = re.compile(r"\S{1000}|\s{1000}")
 _USUAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+# Their numbers in every tokenizer that is trained here, as configurations name them.
+TRAINED = {f"{part}_token_id": _SPECIAL.index(f"[{part.upper()}]") for part in ("cls", "sep", "mask")}
 
 
 def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) -> "PreTrainedTokenizerFast":
@@ -42,6 +44,7 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         )
     if lower_case is not None:
         _set_lower_case(tokenizer, lower_case, folder)
+    _check_reads_pairs(tokenizer, folder)
     return tokenizer
 
 
@@ -58,6 +61,14 @@ def _class_for(folder: Path) -> Any:
         return AutoTokenizer
     named = json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class")
     return PreTrainedTokenizerFast if named in ("TokenizersBackend", "PreTrainedTokenizerFast") else AutoTokenizer
+def _check_reads_pairs(tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
+    try:
+        tokenizer("a", "a")
+    except Exception as error:  # whatever else its class wants, such as places on a page
+        raise ModelError(
+            f"the tokenizer {type(tokenizer).__name__} in {folder} does not take a question and a context alone "
+            f"({first_line(error)}); use a model that reads text"
+        ) from None
 
 
 def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
@@ -67,8 +78,8 @@ def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     return tokenizer
 
 
-def within_rows(tokenizer: "PreTrainedTokenizerFast", rows: int) -> "PreTrainedTokenizerFast":
-    """The tokenizer without special tokens beyond the `rows` of its model's embedding; usual ones of its vocabulary take
+def within_rows(tokenizer: "PreTrainedTokenizerFast", config: Any) -> "PreTrainedTokenizerFast":
+    """The tokenizer without special tokens beyond the rows of its model's embedding; usual ones of its vocabulary take
     their parts.
 
     GPT-2's class adds <|endoftext|> to a vocabulary that lacks it. ruGPT-3's has <s>, </s>, <pad> and <unk> instead.
@@ -76,6 +87,9 @@ def within_rows(tokenizer: "PreTrainedTokenizerFast", rows: int) -> "PreTrainedT
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
+    rows = _rows(config)
+    if rows is None:
+        return tokenizer
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     kept = [token for token in state["added_tokens"] if token["id"] < rows or not token["special"]]
     if len(kept) == len(state["added_tokens"]):
@@ -96,18 +110,37 @@ def _parts(tokenizer: "PreTrainedTokenizerFast") -> list[tuple[str, str]]:
 def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
     """Let the tokenizer give token types only to models that have them, and pad for decoders, whose own may have no token
     for that. Raises ModelError if the two do not fit."""
-    rows = config.get_text_config().vocab_size
-    if len(tokenizer) > rows:
+    rows = _rows(config)
+    if rows is not None and len(tokenizer) > rows:
         raise ModelError(
-            f"the tokenizer has {len(tokenizer)} tokens and the model only {rows}; use the tokenizer that "
+            f"the tokenizer has {len(tokenizer)} tokens and the {config.model_type} model only {rows}; use the tokenizer that "
             "the model was trained with"
         )
     if tokenizer.pad_token_id is None and _decodes(config):
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.pad_token_id is None:
-        raise ModelError("the tokenizer has no padding token; use one that has")
-    types = ["token_type_ids"] if getattr(config, "type_vocab_size", 0) > 1 else []
+        raise ModelError(f"the tokenizer of the {config.model_type} model has no padding token; use one that has")
+    types = ["token_type_ids"] if takes_token_types(config) else []
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
+
+
+def _rows(config: Any) -> int | None:
+    """Tokens that a model has embeddings for; Canine, which hashes their numbers, takes any."""
+    rows = getattr(config.get_text_config(), "vocab_size", None)
+    return None if rows is None else int(rows)
+
+
+def takes_token_types(config: Any) -> bool:
+    """Whether a model tells question and context apart by their token types."""
+    # XLNet compares types with each other, and needs no table whose size a configuration could name.
+    return config.model_type == "xlnet" or (getattr(config, "type_vocab_size", None) or 0) > 1
+
+
+def separate(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
+    """Put between question and context what a model of this configuration wants there, if that is not one [SEP]."""
+    # Longformer finds the question, whose tokens see all of the context, by three separators.
+    if config.model_type == "longformer" and tokenizer.sep_token_id is not None:
+        _set_pair_format(tokenizer.backend_tokenizer, between="[SEP] [SEP]")
 
 
 def _decodes(config: Any) -> bool:
@@ -131,7 +164,7 @@ def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTra
     tokenizer = _TRAINERS[settings.kind](settings, [piece for text in texts for piece in pieces_of(text)])
     if tokenizer.get_vocab_size() > settings.vocab_size:
         raise _too_small(settings, f"needs {tokenizer.get_vocab_size()} tokens")
-    tokenizer.post_processor = _pair_format(tokenizer)
+    _set_pair_format(tokenizer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
@@ -240,12 +273,12 @@ def _too_small(settings: TrainedTokenizer, found: str) -> ModelError:
 _TRAINERS = {"wordpiece": _train_wordpiece, "bpe": _train_bpe, "unigram": _train_unigram}
 
 
-def _pair_format(tokenizer: "Tokenizer") -> Any:
+def _set_pair_format(tokenizer: "Tokenizer", between: str = "[SEP]") -> None:
     from tokenizers import processors
 
-    return processors.TemplateProcessing(
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        pair=f"[CLS] $A {between} $B:1 [SEP]:1",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
 

@@ -11,8 +11,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from framework.errors import ModelError
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -27,12 +25,11 @@ class CannotTell(Exception):
 
 
 def weightless_model(kind: "ModelKind", config: Any) -> Any:
-    """A model of this configuration in training mode. Raises ModelError if there is no such model."""
+    """A model of this configuration. Raises ModelError if there is no such model."""
+    from framework.models.build import from_config
+
     with _weightless():
-        try:
-            return kind.model_class().from_config(config, trust_remote_code=False).train()
-        except Exception as error:  # each architecture checks its configuration in its own way
-            raise ModelError(f"cannot build a {config.model_type} model ({error})") from None
+        return from_config(kind, config)
 
 
 def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -> Any:
@@ -53,11 +50,11 @@ def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -
 
 @contextmanager
 def _weightless() -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]), _Weightless():
+    with torch.random.fork_rng(devices=[]), _Weightless():  # type: ignore[no-untyped-call]
         yield
 
 
-class _Weightless(TorchDispatchMode):  # type: ignore[misc]
+class _Weightless(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = dict(kwargs or {})
         tensors = [value for value in tree_leaves((args, options)) if isinstance(value, torch.Tensor)]

@@ -10,7 +10,8 @@ from framework.data.splits import parse_slice
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import MissingDataError
 from framework.losses.live_checks import live_teachers
-from framework.models.build import copy_layers_config, planned_parameters
+from framework.models.build import planned_parameters
+from framework.models.layers import copy_layers_config
 from framework.models.section import HubModel, LayersModel
 from framework.paper.datasets import published_sizes
 from framework.paper.published import PUBLISHED, published_config

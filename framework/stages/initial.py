@@ -10,7 +10,6 @@ from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_model
 from framework.key import Key
 from framework.models.build import (
-    copy_layers,
     count_parameters,
     pretrained_model,
     random_model,
@@ -20,6 +19,7 @@ from framework.models.build import (
 from framework.models.configuration import new_config
 from framework.models.folder_files import weight_files
 from framework.models.kind import ModelKind
+from framework.models.layers import copy_layers
 from framework.models.locate import identity, locate, locate_tokenizer
 from framework.models.section import (
     ConfigModel,
@@ -29,7 +29,8 @@ from framework.models.section import (
     PretrainedTokenizer,
     TrainedTokenizer,
 )
-from framework.models.tokenizers import fit_to_model, load_tokenizer, train_tokenizer, within_rows
+from framework.models.special_tokens import named_tokens
+from framework.models.tokenizers import fit_to_model, load_tokenizer, separate, train_tokenizer, within_rows
 from framework.own_source import SOURCE
 from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
@@ -75,12 +76,14 @@ def initial_stage(
     def make(folder: Path) -> dict[str, Any]:
         loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
         if isinstance(model, ConfigModel):
-            config = new_config(model, len(loaded), int(loaded.pad_token_id or 0))
+            config = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
             built = random_model(kind_of(config), config, seed)
+            if isinstance(settings, TrainedTokenizer):
+                separate(loaded, config)
         else:
             source = locate(model, weights=True)
             built = pretrained_model(kind_of(read_config(source)), source, None if as_it_is else seed)
-            loaded = within_rows(loaded, built.config.get_text_config().vocab_size)
+            loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
         kind = kind_of(built.config)
         if isinstance(kind, Generator) and count_parameters(built) > TRIED:
@@ -146,7 +149,8 @@ def fetch(
     source = locate(model, weights=True)
     config = read_config(source)
     if isinstance(settings, PretrainedTokenizer):
-        load_tokenizer(_tokenizer_home(model, settings), settings)
+        tokenizer = load_tokenizer(_tokenizer_home(model, settings), settings)
+        fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
         pretrained_model(kind_of(config), source, None if as_it_is else 0)
 

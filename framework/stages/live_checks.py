@@ -14,6 +14,7 @@ from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
 from framework.stages.planned import planned_config
 from framework.stages.stage import Stage
+from framework.training.live_states import check_states
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,14 +32,17 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
             f"losses.{name}: teacher '{called}' is of kind {teacher.kind}, but only an encoder for task {recipe.task.kind} "
             "computes what can be compared with the student; name another teacher, or drop the loss"
         )
-    most = most_tokens(config)
-    if most is not None and recipe.windows.max_length > most:
+    most = most_tokens(recipe.task, config, recipe.windows.max_length)
+    if recipe.windows.max_length > most:
         raise ModelError(
             f"losses.{name}: teacher '{called}' has to read the student's windows of up to {recipe.windows.max_length} tokens, "
             f"but has positions for {most}; lower windows.max_length"
         )
+    own = planned_config(recipe, recipe.student)
     try:
-        loss.wants(planned_config(recipe, recipe.student), config)
+        in_student, in_teacher = loss.wants(own, config)
+        check_states(recipe.task, own, in_student)
+        check_states(recipe.task, config, in_teacher)
     except ModelError as error:
         raise ModelError(f"losses.{name}: {error}") from None
 

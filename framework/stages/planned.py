@@ -9,14 +9,16 @@ from framework.errors import ModelError
 from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_architecture
 from framework.models.bounds import TooLarge
-from framework.models.build import copy_layers_config, planned_parameters, read_config
+from framework.models.build import planned_parameters, read_config
 from framework.models.configuration import new_config
 from framework.models.head import check_head
 from framework.models.kind import ModelKind
+from framework.models.layers import check_layers, copy_layers_config
 from framework.models.locate import locate, locate_tokenizer
-from framework.models.positions import most_tokens
+from framework.models.positions import check_reads_text, most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
-from framework.models.tokenizers import load_tokenizer
+from framework.models.special_tokens import named_tokens
+from framework.models.tokenizers import TRAINED, load_tokenizer
 from framework.recipe import Recipe
 from framework.tasks.extractive_qa import ExtractiveQA
 
@@ -35,9 +37,9 @@ def planned_config(recipe: Recipe, section: Any) -> Any:
         return read_config(locate(source))
     settings = section.tokenizer
     if isinstance(settings, TrainedTokenizer):
-        return new_config(source, settings.vocab_size, pad_id=0)
+        return new_config(source, settings.vocab_size, 0, TRAINED)
     tokenizer = load_tokenizer(locate_tokenizer(settings.id, settings.revision), settings)
-    return new_config(source, len(tokenizer), int(tokenizer.pad_token_id or 0))
+    return new_config(source, len(tokenizer), int(tokenizer.pad_token_id or 0), named_tokens(tokenizer))
 
 
 def planned_size(recipe: Recipe, section: Any) -> int:
@@ -66,8 +68,8 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
         raise
     except ModelError as error:
         raise ModelError(f"{error}{_field_to_blame(recipe, place, section)}") from None
-    most = most_tokens(config)
-    if most is not None and windows.max_length > most:
+    most = most_tokens(_kind(recipe, section, config), config, windows.max_length)
+    if windows.max_length > most:
         raise ModelError(
             f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
             f"{most} tokens; lower max_length"
@@ -81,12 +83,23 @@ def _tried(recipe: Recipe, place: str, section: Any) -> Any:
     kind = _kind(recipe, section, config)
     if isinstance(kind, ExtractiveQA):
         check_head(kind, config)
+    if not isinstance(kind, Generator):
+        _check_reads_text(recipe, place, section, kind, config)
     if isinstance(kind, Generator) and size <= TRIED:
         try:
             try_architecture(kind, config)
         except ModelError as error:
             raise ModelError(f"{place}: {error}") from None
     return config
+
+
+def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: Any) -> None:
+    if isinstance(section.model, LayersModel):
+        check_layers(kind, planned_config(recipe, recipe.teachers[section.model.teacher]), section.model.layers)
+    try:
+        check_reads_text(kind, config)
+    except ModelError as error:
+        raise ModelError(f"{place}.model: {error}") from None
 
 
 def _field_to_blame(recipe: Recipe, place: str, section: Any) -> str:

@@ -26,10 +26,12 @@ _LIMIT = 240  # seconds a family
 @dataclass(frozen=True)
 class Family:
     """recipes: for each column of the table what makes a recipe's values, given a folder for the files that it needs;
-    exported: the model that is exported after the first of them that works, if any."""
+    check: raises AssertionError if a finished run broke a promise; exported: the model that is exported after the first of
+    them that works, if any."""
 
     name: str
     recipes: Mapping[str, Callable[[Path], Values]]
+    check: Callable[[FinishedRun], None] = lambda finished: None
     exported: str | None = "student"
 
 
@@ -91,12 +93,13 @@ def _run(family: Family, make: Callable[[Path], Values], folder: Path) -> tuple[
         try:
             prepare(recipe)
         except UserError as error:
-            named = family.name.lower() in str(error).lower().replace(str(folder).lower(), "")
+            named = _letters(family.name) in _letters(str(error).replace(str(folder), ""))
             return ("refused" if named else "failed"), (str(error) if named else f"not named: {error}"), None
-        results = run(recipe)
+        finished = FinishedRun(run(recipe), recipe, Path(recipe.output))
+        family.check(finished)
     except BaseException as error:
         return "failed", _told(error), None
-    return "works", "", FinishedRun(results, recipe, Path(recipe.output))
+    return "works", "", finished
 
 
 def _export(finished: FinishedRun, name: str, to: Path) -> tuple[str, str]:
@@ -108,6 +111,10 @@ def _export(finished: FinishedRun, name: str, to: Path) -> tuple[str, str]:
     if problems and "--no-onnx" not in problems:
         return "failed", problems
     return ("refused", problems) if problems else ("works", "")
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def _told(error: BaseException) -> str:

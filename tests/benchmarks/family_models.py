@@ -13,7 +13,7 @@ from framework.models.section import TrainedTokenizer
 from framework.models.tokenizers import train_tokenizer
 
 DATA = {
-    "source": {"kind": "synthetic", "examples": {"train": 8, "validation": 4}, "facts": 3, "fillers": 0},
+    "source": {"kind": "synthetic", "examples": {"train": 8, "validation": 4}, "facts": 6, "fillers": 1},
     "splits": {"train": "train", "dev": "validation"},
 }
 POSITIONS = 160
@@ -75,9 +75,7 @@ def natural_tokenizer(architecture: str) -> Any:
 def with_pieces(made: Any, **needed: Any) -> Any:
     """A tokenizer of the class `made` that has learnt from `texts`. needed: what the class wants besides."""
     made = partial(made, **needed)
-    kind = {"WordPiece": "wordpiece", "BPE": "bpe", "Unigram": "unigram"}[
-        type(made().backend_tokenizer.model).__name__
-    ]
+    kind = {"WordPiece": "wordpiece", "BPE": "bpe", "Unigram": "unigram"}[type(made().backend_tokenizer.model).__name__]
     special = _special(made)
     learnt = _learnt(kind)
     if kind == "unigram":
@@ -124,7 +122,8 @@ def saved_model(folder: Path, architecture: str, model_class: Any, **fields: Any
         architecture,
         **{
             "vocab_size": len(tokenizer),
-            **{name: number for name, number in numbers.items() if number is not None},
+            **numbers,
+            **({"decoder_start_token_id": tokenizer.pad_token_id} if architecture.endswith("t5") else {}),
             **tiny_fields(architecture),
             **fields,
         },

@@ -66,7 +66,7 @@ def test_logits_are_the_same_to_the_bit_alone_and_together(architecture: str) ->
 
 def test_lengths_depend_on_the_window_alone_and_never_outgrow_the_model() -> None:
     lengths = np.asarray([1, 16, 17, 60, 61])
-    assert padded_lengths(lengths, None).tolist() == [16, 16, 32, 64, 64]
+    assert padded_lengths(lengths, 64).tolist() == [16, 16, 32, 64, 64]
     assert padded_lengths(lengths, MOST).tolist() == [16, 16, 32, 61, 61]
 
 

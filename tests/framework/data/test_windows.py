@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tokenizers import processors
 from transformers import BertConfig, DistilBertConfig, PreTrainedTokenizerFast
 
 from framework.data.example import Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.errors import ModelError
 from framework.models.tokenizers import fit_to_model
 from tests.tokenizing import KINDS, contexts, texts, tokenizer
 
@@ -149,7 +149,24 @@ def test_token_types_are_there_for_models_that_have_them() -> None:
     assert cut_windows(examples, typed, WindowSettings()).token_types is None
 
 
-def test_a_tokenizer_without_a_null_token_is_refused() -> None:
-    bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer("wordpiece").backend_tokenizer, pad_token="[PAD]")
-    with pytest.raises(ModelError, match="no answer here"):
-        cut_windows([Example("1", "Да.", "Да?", None)], bare, WindowSettings())
+@pytest.mark.parametrize(
+    ("template", "named", "place"),
+    [
+        ("$A [SEP] $B:1 [SEP]:1", {"eos_token": "[SEP]"}, "question"),  # T5's
+        ("$A [SEP] $B:1 [SEP]:1 [CLS]:2", {"cls_token": "[CLS]", "sep_token": "[SEP]"}, "last"),  # XLNet's
+        ("[CLS] $A [SEP] $B:1 [SEP]:1", {"cls_token": "[CLS]"}, "first"),
+        ("$A $B:1", {"bos_token": "[CLS]", "eos_token": "[SEP]"}, "first"),  # GPT-2's, which puts nothing anywhere
+        ("$A $B:1", {}, "first"),
+    ],
+)
+def test_a_token_stands_for_no_answer(template: str, named: dict[str, str], place: str) -> None:
+    backend = copy.deepcopy(tokenizer("wordpiece").backend_tokenizer)
+    numbers = [(token, backend.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    backend.post_processor = processors.TemplateProcessing(single="$A", pair=template, special_tokens=numbers)
+    tokens = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", **named)
+    question = "Да [CLS]?" if place == "first" else "Да?"  # whatever a text says
+    windows = cut_windows([Example("1", "Да, да.", question, None)], tokens, WindowSettings())
+    length = len(windows.input_ids)
+    asked = len(tokens(question, add_special_tokens=False)["input_ids"])
+    assert windows.null.tolist() == [{"question": asked, "last": length - 1, "first": 0}[place]]
+    assert not windows.support[windows.null[0]]

@@ -102,7 +102,7 @@ def russian(path: Path, files: dict[str, Any]) -> Path:
 def test_special_tokens_without_a_row_give_way_to_those_of_the_vocabulary(layout: str, tmp_path: Path) -> None:
     path = russian(tmp_path / "gpt", LAYOUTS[layout])
     loaded = load_tokenizer(path)
-    words = within_rows(loaded, 261)
+    words = within_rows(loaded, BertConfig(vocab_size=261))
     fit_to_model(words, new_config(ConfigModel(architecture="gpt2"), 261, 0))
     assert (len(words), words.eos_token, words.bos_token) == (261, "</s>", "<s>")
     assert words.pad_token == ("<pad>" if layout == "special tokens named" else "</s>")
@@ -115,10 +115,11 @@ def test_special_tokens_without_a_row_give_way_to_those_of_the_vocabulary(layout
 
 def test_a_tokenizer_that_fits_and_one_that_is_anothers_stay_as_they_are(tmp_path: Path) -> None:
     words = byte_level()
-    assert within_rows(words, len(words)) is words
+    assert within_rows(words, BertConfig(vocab_size=len(words))) is words
     words.add_tokens(["слово"])
+    fewer = BertConfig(vocab_size=len(words) - 1)
     with pytest.raises(ModelError, match="use the tokenizer that the model was trained with"):
-        fit_to_model(within_rows(words, len(words) - 1), BertConfig(vocab_size=len(words) - 1))
+        fit_to_model(within_rows(words, fewer), fewer)
 
 
 def test_a_model_with_such_a_tokenizer_is_fine_tuned_and_asked(tmp_path: Path) -> None:

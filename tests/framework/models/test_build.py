@@ -9,13 +9,13 @@ from safetensors.torch import load_file, save_file
 
 from framework.errors import ModelError
 from framework.models.build import (
-    copy_layers,
     count_parameters,
     planned_parameters,
     pretrained_model,
     random_model,
 )
 from framework.models.configuration import new_config
+from framework.models.layers import copy_layers
 from framework.models.section import ConfigModel
 from framework.tasks.extractive_qa import ExtractiveQA
 

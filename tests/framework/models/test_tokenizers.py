@@ -118,7 +118,7 @@ def test_a_trained_tokenizer_is_read_as_it_was_saved_whatever_the_model(architec
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused() -> None:
-    with pytest.raises(ModelError, match="and the model only 50"):
+    with pytest.raises(ModelError, match="and the bert model only 50"):
         fit_to_model(tokenizer("wordpiece"), BertConfig(vocab_size=50))
 
 
