@@ -90,7 +90,9 @@ def _most_tokens(asked: _Asked, wanted: int) -> int:
     learnt = getattr(text, "max_position_embeddings", None)
     learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
     model = _model(asked).eval()
-    if wanted > _SHORT and not _reads(model, asked, _SHORT):
+    if wanted <= _SHORT:
+        return wanted
+    if not _reads(model, asked, _SHORT):
         return min(wanted, learnt)
     if getattr(text, "rope_parameters", None):
         wanted = min(wanted, learnt)

@@ -61,6 +61,8 @@ def _class_for(folder: Path) -> Any:
         return AutoTokenizer
     named = json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class")
     return PreTrainedTokenizerFast if named in ("TokenizersBackend", "PreTrainedTokenizerFast") else AutoTokenizer
+
+
 def _check_reads_pairs(tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
     try:
         tokenizer("a", "a")

@@ -28,7 +28,7 @@ def weightless_model(kind: "ModelKind", config: Any) -> Any:
     """A model of this configuration. Raises ModelError if there is no such model."""
     from framework.models.build import from_config
 
-    with _weightless():
+    with _weightless(largest=0):  # weights of any size: what is made of them is of one kind then
         return from_config(kind, config)
 
 
@@ -37,7 +37,7 @@ def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -
 
     Raises CannotTell, or what the model raises for inputs that it does not take.
     """
-    with _weightless(), torch.no_grad():
+    with _weightless(_SMALL), torch.no_grad():
         try:
             return model(**inputs, **options)
         except NotImplementedError as error:
@@ -49,30 +49,35 @@ def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -
 
 
 @contextmanager
-def _weightless() -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]), _Weightless():  # type: ignore[no-untyped-call]
+def _weightless(largest: int) -> Iterator[None]:
+    """largest: so many floating-point numbers, made of nothing, still have content."""
+    with torch.random.fork_rng(devices=[]), _Weightless(largest):
         yield
 
 
 class _Weightless(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, largest: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._largest = largest
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = dict(kwargs or {})
         tensors = [value for value in tree_leaves((args, options)) if isinstance(value, torch.Tensor)]
         if any(tensor.is_meta for tensor in tensors):
             _check_look_up(func, args)
-            args, options = tree_map(_without_content, (args, options))
+            args, options = tree_map(_without_content, (_with_numbers(func, args), options))
             return func(*args, **_placed(options, _META))
-        large = not tensors and _is_large(args, options)
+        large = not tensors and _floats(args, options) > self._largest
         if large and any(argument.name == "device" for argument in func._schema.arguments):
             return func(*args, **{**options, "device": _META})
         return func(*args, **_placed(options, _CPU))
 
 
-def _is_large(args: Any, options: Mapping[str, Any]) -> bool:
-    """Whether an operation of these arguments makes many floating-point numbers of nothing."""
+def _floats(args: Any, options: Mapping[str, Any]) -> int:
+    """How many floating-point numbers an operation of these arguments makes of nothing."""
     size = args[0] if args and isinstance(args[0], list | tuple) else ()
     dtype = options.get("dtype") or torch.get_default_dtype()
-    return (dtype.is_floating_point or dtype.is_complex) and prod(size) > _SMALL
+    return prod(size) if size and (dtype.is_floating_point or dtype.is_complex) else 0
 
 
 def _placed(options: dict[str, Any], device: torch.device) -> dict[str, Any]:
@@ -81,6 +86,17 @@ def _placed(options: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 def _without_content(value: Any) -> Any:
     return value.to(_META) if isinstance(value, torch.Tensor) else value
+
+
+def _with_numbers(func: Any, args: Any) -> Any:
+    """The arguments with numbers of rows in the place of truth values that select them, whose count only content tells."""
+    if func is not torch.ops.aten.index.Tensor:
+        return args
+    indices: list[Any] = []
+    for index in args[1]:
+        chosen = index is not None and index.dtype == torch.bool and not index.is_meta
+        indices.extend(index.nonzero(as_tuple=True) if chosen else [index])
+    return args[0], indices
 
 
 def _check_look_up(func: Any, args: Any) -> None:

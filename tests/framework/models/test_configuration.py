@@ -46,3 +46,19 @@ def test_tokens_beyond_the_vocabulary_are_not_kept() -> None:
 def test_fields_of_parts_are_checked_like_others(architecture: str, fields: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         new_config(ConfigModel(architecture=architecture, config=fields), 300, 0)
+
+
+def test_fields_that_only_the_code_of_an_architecture_reads_are_known() -> None:
+    fields = {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"}
+    config = new_config(ConfigModel(architecture="deberta-v2", config=fields), 300, 0)
+    assert {name: getattr(config, name) for name in fields} == fields
+    with pytest.raises(ModelError, match="did you mean 'position_buckets'"):
+        new_config(ConfigModel(architecture="deberta-v2", config={"position_bucket": 16}), 300, 0)
+
+
+def test_further_tokens_are_named_where_an_architecture_has_them() -> None:
+    named = {"cls_token_id": 2, "sep_token_id": 3}
+    longformer = new_config(ConfigModel(architecture="longformer"), 300, 0, named)
+    assert (longformer.sep_token_id, longformer.pad_token_id) == (3, 0)
+    assert not hasattr(new_config(ConfigModel(architecture="bert"), 300, 0, named), "cls_token_id")
+    assert new_config(ConfigModel(architecture="t5"), 300, 7).decoder_start_token_id == 7

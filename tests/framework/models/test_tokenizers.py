@@ -1,5 +1,6 @@
 """Tokenizers trained by a run, and loaded ones told to keep case."""
 
+import copy
 import hashlib
 import json
 import random
@@ -11,12 +12,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoConfig, BertConfig
+from transformers import AutoConfig, BertConfig, GPT2Config, LayoutLMv3Tokenizer, LongformerConfig, XLNetConfig
 
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
-from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, pieces_of, train_tokenizer
+from framework.models.tokenizers import (
+    fit_to_model,
+    load_model_tokenizer,
+    load_tokenizer,
+    pieces_of,
+    separate,
+    train_tokenizer,
+)
 from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
@@ -134,3 +142,28 @@ def test_a_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine").mkdir()
     assert locate_tokenizer("~/mine", None) == tmp_path / "mine"
+
+
+def test_longformer_gets_three_separators() -> None:
+    own = copy.deepcopy(tokenizer("wordpiece"))
+    separate(own, BertConfig())
+    assert own("да", "чай")["input_ids"].count(own.sep_token_id) == 2
+    separate(own, LongformerConfig())
+    read = own("да", "чай", return_token_type_ids=True)
+    assert read["input_ids"].count(own.sep_token_id) == 3
+    assert (read["input_ids"][0], read["token_type_ids"][-1]) == (own.cls_token_id, 1)
+
+
+def test_xlnet_is_told_question_and_context_apart() -> None:
+    own = copy.deepcopy(tokenizer("unigram"))
+    fit_to_model(own, XLNetConfig(vocab_size=1000))
+    assert set(own("да", "чай")["token_type_ids"]) == {0, 1}
+    fit_to_model(own, GPT2Config(vocab_size=1000))  # which would read them as words
+    assert "token_type_ids" not in own("да", "чай")
+
+
+def test_a_tokenizer_that_wants_places_on_a_page_is_refused(tmp_path: Path) -> None:
+    LayoutLMv3Tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(tokenizer("byte-level bpe").backend_tokenizer.to_str(), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"LayoutLMv3Tokenizer .* does not take a question and a context alone"):
+        load_tokenizer(tmp_path)
