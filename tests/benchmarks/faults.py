@@ -244,7 +244,9 @@ def _manifests(store: Path) -> dict[str, str]:
 def _files(store: Path) -> set[str]:
     """All that is kept. Ray's own files bear names that never come twice."""
     files = (path.relative_to(store) for path in store.rglob("*") if path.is_file())
-    return {str(path) for path in files if "ray" not in path.parts and not path.name.endswith((".lock", ".mark"))}
+    return {
+        str(path) for path in files if "ray" not in path.parts and not path.name.endswith((".lock", ".owner", ".mark"))
+    }
 
 
 def _outcome(store: Path) -> dict[str, Any]:
