@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from framework.data.notes import MEANINGS
 from framework.tables import COLUMNS, NOTHING, markdown_rows, table_rows
 from framework.versions import in_words
 
@@ -35,6 +36,9 @@ def markdown_table(results: dict[str, Any]) -> str:
         counts = ("examples", "questions_unlabelled", "repaired", "dropped")
         rows = [(name, *(_count(split.get(count)) for count in counts)) for name, split in splits.items()]
         parts += ["## Data", markdown_rows(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
+        noted = [row for name, split in splits.items() for row in _noted(name, split.get("notes") or {})]
+        if noted:
+            parts.append(markdown_rows(("split", "what was done to questions", "ids", "questions"), noted, left=3))
     if results.get("signals"):
         columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
         parts += ["## Signals", markdown_rows(columns, [_signal(signal) for signal in results["signals"]], left=2)]
@@ -61,6 +65,15 @@ def ensemble_table(results: dict[str, Any]) -> EnsembleTable | None:
     measured = f"weight on `{ensemble['evaluation']['split']}`"
     rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
     return ("teacher", measured, "weight for the student", "temperature"), rows
+
+
+def _noted(name: str, notes: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each kind of note on a split's questions, with the ids of the first of them."""
+    rows = []
+    for kind, note in notes.items():
+        ids = [" ".join(id.split()) for id in note["first"]] + ["…"] * (note["questions"] > len(note["first"]))
+        rows.append((name, MEANINGS.get(kind, kind), ", ".join(ids), _count(note["questions"])))
+    return rows
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
