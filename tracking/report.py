@@ -69,7 +69,7 @@ def ensemble_table(results: dict[str, Any]) -> EnsembleTable | None:
 
 def _noted(name: str, notes: dict[str, Any]) -> list[tuple[str, ...]]:
     """A row for each kind of note on a split's questions, with the ids of the first of them."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind, note in notes.items():
         ids = [" ".join(id.split()) for id in note["first"]] + ["…"] * (note["questions"] > len(note["first"]))
         rows.append((name, MEANINGS.get(kind, kind), ", ".join(ids), _count(note["questions"])))

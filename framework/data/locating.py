@@ -88,9 +88,9 @@ def _places(context: Folded, query: str) -> list[tuple[int, int]]:
     places = set()
     for at in words or found:
         start, end = at, at + len(core)
-        if context.form[:start].endswith(before) and _whole_characters(context, start - len(before), end):
+        if context.form.endswith(before, 0, start) and _whole_characters(context, start - len(before), end):
             start -= len(before)
-        if context.form[end:].startswith(after) and _whole_characters(context, start, end + len(after)):
+        if context.form.startswith(after, end) and _whole_characters(context, start, end + len(after)):
             end += len(after)
         places.add((int(context.origin[start]), _after_accents(context.text, int(context.ends[end - 1]))))
     return sorted(places)
