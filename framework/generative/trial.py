@@ -18,6 +18,7 @@ TRIED = 50_000_000  # parameters up to which a model is built for a trial, which
 _END = 1
 _LENGTHS = (9, 12)  # tokens of the prompts
 _ANSWERS = (2, 4)  # tokens of the answers to each
+_LEAST = 0.2  # where logits are smaller than that, log-probabilities are rounded by more
 _NEW, _LEARNT = (
     5e-6,
     1e-4,
@@ -104,7 +105,7 @@ def _log_p(generator: Generator, model: Any, special: SpecialTokens, prompt: Ids
     logits = model(**inputs, use_cache=False).logits[0, -len(answer) :].double()
     log_p = logits.log_softmax(-1).gather(1, target[0, :, None]).sum()
     spread = (logits - logits.mean(1, keepdim=True)).abs().max()
-    return log_p.item(), len(answer) * spread.item()
+    return log_p.item(), len(answer) * max(spread.item(), _LEAST)
 
 
 def _special(model: Any) -> SpecialTokens:

@@ -115,8 +115,11 @@ def _field_to_blame(recipe: Recipe, place: str, section: Any) -> str:
         if time.monotonic() > until:
             break
         try:
-            _tried(without, place, changed)
+            config = _tried(without, place, changed)
+            untried = isinstance(_kind(without, changed, config), Generator) and planned_size(without, changed) > TRIED
         except ModelError:
+            continue
+        if untried:  # the architecture's own size
             continue
         return f" (the field `{field}` is to blame: without it the model could be built)"
     given = ", ".join(f"{name}: {value}" for name, value in source.config.items())
