@@ -209,7 +209,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder"):
         read_file(tmp_path / "folder.json")
     with pytest.raises(DataError, match="cannot be read: File name too long"):
-        Files(path="x" * 300 + ".json").readers(SILENT)["train"]()
+        read_file(Path("x" * 300 + ".json"))
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "device.csv").symlink_to("/dev/zero")
     for name in ("pipe.jsonl", "device.csv"):

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from framework.config import Section
+from framework.own_source import source_digest
 from framework.teachers.section import TeacherTemperature, own_settings, without_model
 
 
@@ -41,5 +42,6 @@ def test_what_the_class_has_itself_stays() -> None:
 
 
 def test_own_settings_are_those_of_the_kind() -> None:
-    assert own_settings(Plain(kind="plain", strength=3.0)) == {"kind": "plain", "strength": 3.0}
-    assert own_settings(Tempered(kind="tempered")) == {"kind": "tempered"}
+    code = {"source_digest": source_digest(Plain)}  # of this file, in which both stand
+    assert own_settings(Plain(kind="plain", strength=3.0)) == {"kind": "plain", "strength": 3.0, **code}
+    assert own_settings(Tempered(kind="tempered")) == {"kind": "tempered", **code}
