@@ -44,6 +44,7 @@ class Recipe(Section):
     output: PathText = Field(default="runs", description="Folder of runs and of everything they share.")
     storage: str | None = Field(
         default=None,
+        max_length=2000,
         description="URI where results are kept as well, such as s3://bucket/folder, for machines that do not share `output`.",
     )
     rehearse: bool = Field(

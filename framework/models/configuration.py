@@ -68,6 +68,8 @@ def _check(place: str, config: Any, given: dict[str, Any]) -> None:
         from framework.config import nearest_hint
 
         raise ModelError(f"{place}: unknown field '{unknown[0]}'; {nearest_hint(unknown[0], sorted(names))}")
+    if "dtype" in given:
+        raise ModelError(f"{place}: dtype comes from the recipe's engine.precision; drop it")
     foreign = sorted({"pad_token_id", *_SIZES} & set(given))
     if foreign:
         raise ModelError(f"{place}: {', '.join(foreign)} come from the tokenizer; drop them")

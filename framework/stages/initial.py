@@ -18,6 +18,7 @@ from framework.models.build import (
 )
 from framework.models.configuration import new_config
 from framework.models.folder_files import weight_files
+from framework.models.head import check_answers
 from framework.models.kind import ModelKind
 from framework.models.layers import copy_layers
 from framework.models.locate import identity, locate, locate_tokenizer
@@ -36,6 +37,7 @@ from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
 from framework.students.trim import trim
 from framework.tasks.base import trained_settings
+from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.versions import MODELS, versions
@@ -86,6 +88,8 @@ def initial_stage(
             loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
         kind = kind_of(built.config)
+        if isinstance(kind, ExtractiveQA):
+            check_answers(kind, built)
         if isinstance(kind, Generator) and count_parameters(built) > TRIED:
             try_model(kind, built)
         save_model(built, loaded, folder / "model")
@@ -152,7 +156,10 @@ def fetch(
         tokenizer = load_tokenizer(_tokenizer_home(model, settings), settings)
         fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
-        pretrained_model(kind_of(config), source, None if as_it_is else 0)
+        kind = kind_of(config)
+        loaded = pretrained_model(kind, source, None if as_it_is else 0)
+        if isinstance(kind, ExtractiveQA):
+            check_answers(kind, loaded)
 
 
 def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:
