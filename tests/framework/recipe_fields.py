@@ -1,0 +1,158 @@
+"""Recipes that have all sections between them, and what to change in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.tiny import several_values
+
+# Sections that reach results by what they give alone, or not at all.
+WHOLE = {
+    "framework.data": "Questions are known by their texts and answers, wherever they come from.",
+    "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
+    "framework.tracking_section": "Tracking copies results.",
+}
+COUNTED_AFTER_ALL = {("Data", "unanswerable")}
+
+HARMLESS = {
+    ("Recipe", "name"): "It names the run's folder.",
+    ("Recipe", "description"): "It is for people.",
+    ("Recipe", "output"): "Where results lie.",
+    ("Recipe", "storage"): "Where results are kept as well.",
+    ("Recipe", "rehearse"): "A rehearsal has a recipe of its own.",
+    ("Recipe", "tracking"): WHOLE["framework.tracking_section"],
+    ("Recipe", "search"): WHOLE["framework.search"],
+    ("Signals", "mode"): "A stream stores what would have been collected.",
+    ("Signals", "ahead"): "How far a stream runs ahead.",
+    ("Signals", "shard_size"): "How signals are cut into files.",
+    ("Signals", "batch_size"): "A window is padded by itself; sums may be rounded otherwise.",
+    ("Evaluation", "batch_size"): "As that of signals.",
+    ("Evaluation", "during_training"): "Measuring leaves no trace in the training.",
+    ("Engine", "threads"): "Sums may be rounded otherwise.",
+    ("Engine", "worker_failures"): "What is lost is done again.",
+    ("Engine", "accept_versions"): "It chooses among results that are there.",
+    ("Actor", "cpus"): "Where a stream's teachers are asked.",
+    ("Actor", "gpus"): "As cpus; the kind of device counts by itself, where a run streams.",
+    ("HubModel", "pickled_weights"): "Where weights may come from; which ones they are is told by the commit.",
+    ("FolderModel", "pickled_weights"): "As of the hub's models; the files are known by their content.",
+    **{
+        (section, name): reason
+        for section in ("Training", "Student")
+        for name, reason in {
+            "micro_batch": "Sums are rounded otherwise, and other units dropped out.",
+            "checkpoint_every": "A training that goes on is the one that was not stopped.",
+            "log_every": "How often it is told.",
+        }.items()
+    },
+}
+
+# Other values, where adding one to a number or taking another of the legal words makes none.
+OTHER: dict[tuple[str, str], Any] = {
+    ("Recipe", "name"): "other",
+    ("Recipe", "description"): "other",
+    ("Recipe", "output"): "elsewhere",
+    ("Recipe", "storage"): "file:///nowhere",
+    ("Recipe", "baselines"): ["b"],
+    ("Recipe", "search"): {"space": {"student.lr": {"kind": "uniform", "low": 0.1, "high": 0.2}}, "trials": 2},
+    ("Signals", "held_out"): "spare",
+    ("Signals", "mode"): "precomputed",
+    ("Engine", "threads"): 2,
+    ("Engine", "precision"): "bf16",
+    ("Evaluation", "split"): "spare",
+    ("Encoder", "split"): "spare",
+    ("Encoder", "windows"): {"max_length": 48, "doc_stride": 8, "max_question": 16},
+    ("Encoder", "temperature"): 2.0,
+    ("Encoder", "crossfit"): 2,
+    ("Encoder", "fine_tune"): {"epochs": 7},
+    ("Generative", "split"): "train",
+    ("Generative", "windows"): {"max_length": 48, "doc_stride": 8, "max_question": 16},
+    ("Generative", "temperature"): 2.0,
+    ("Generative", "crossfit"): 2,
+    ("Generative", "fine_tune"): {"epochs": 7},
+    ("Generative", "prompt"): "{context} {question}",
+    ("ConfigModel", "architecture"): "electra",
+    ("ConfigModel", "config"): {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32},
+    ("HubModel", "id"): "me/other",
+    ("HubModel", "revision"): "newer",
+    ("LayersModel", "teacher"): "b",
+    ("LayersModel", "layers"): [1],
+    ("PretrainedTokenizer", "id"): "me/other",
+    ("PretrainedTokenizer", "revision"): "newer",
+    ("PretrainedTokenizer", "lower_case"): True,
+    ("Trim", "splits"): ["train"],
+    ("Student", "split"): "spare",
+    ("Student", "unlabelled"): ["dev", "more", "rest"],
+    ("Training", "checkpoint_every"): 3,
+    ("Student", "checkpoint_every"): 3,
+    ("Weighted", "weights"): {"a": 1.0, "b": 2.0},
+    **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations")},
+    **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
+    ("MiniLMRelations", "relation_heads"): 1,
+    ("MiniLMRelations", "teacher_layer"): 0,
+    # Of any section that has none now.
+    ("", "micro_batch"): 4,
+    ("", "seed"): 9,
+}
+_SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+_EXTRA = {
+    name: {"source": {"kind": "synthetic", "examples": {"train": 12}, "facts": 3, "fillers": 0, "seed": 5 + seed}}
+    for seed, name in enumerate(("more", "rest", "spare"))
+}
+
+
+def bases(folder: Path) -> Iterator[dict[str, Any]]:
+    """Recipes that have all sections between them."""
+    common = {
+        "data__source__examples": {"train": 24, "validation": 8},
+        "data__extra": _EXTRA,
+        "data__unanswerable": True,
+        "teachers__b__split": "spare",
+        "teachers__b__temperature": "calibrated",
+        "teachers__c": None,
+        "signals__held_out": "rest",
+        "student__unlabelled": ["more", "rest", "dev"],
+    }
+    bert = {"kind": "config", "architecture": "bert", "config": _SMALL}
+    hub = {"kind": "hub", "id": "me/model"}
+    yield several_values(
+        folder,
+        **common,
+        ensemble={"rule": "weighted", "weights": "f1"},
+        losses={
+            "kl": {"weight": {"start": 1.0, "end": 0.5}},
+            **{name: {} for name in ("reverse_kl", "jsd", "mse_logits", "hard_label")},
+        },
+        baselines=["a", "no_distillation"],
+        teachers__a__tokenizer={"kind": "wordpiece", "vocab_size": 300},
+        teachers__a__model=bert,
+        teachers__a__windows={"max_length": 40, "doc_stride": 8, "max_question": 16},
+    )
+    for rule in ("mean", "geometric", "confidence", "agreement", "sampled"):
+        yield several_values(folder, **common, ensemble={"rule": rule})
+    yield several_values(
+        folder, **{**common, "student__unlabelled": [], "student__split": "more"}, ensemble={"rule": "label_aware"}
+    )
+    yield several_values(
+        folder,
+        **{**common, "student__unlabelled": ["more", "rest", "dev", "spare"]},
+        teachers__b__kind="generative",
+        teachers__b__model={"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1}},
+    )
+    every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
+    named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
+    as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}
+    student = {"student__model": {"kind": "folder", "path": str(folder / "me")}, "student__tokenizer": None}
+    yield several_values(
+        folder,
+        **{**every_split, **named, **as_it_is, **student},
+        teachers__a__tokenizer__revision="main",
+        teachers__b__model=hub,
+        student__trim={},
+    )
+    teachers = {f"teachers__{name}__model": bert for name in "ab"}
+    layers = {"student__model": {"kind": "layers", "teacher": "a", "layers": [0]}, "student__tokenizer": None}
+    yield several_values(
+        folder,
+        **{**every_split, **teachers, **layers, "teachers__b__split": "train"},
+        losses={"kl": {}, **{name: {"teacher": "a"} for name in ("hidden_mse", "attention_mse", "minilm_relations")}},
+    )
