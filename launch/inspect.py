@@ -68,6 +68,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
     answerer = _answerer(source, model, many=True)
     from framework.data.load import load_data
     from framework.data.local_files import Files
+    from framework.data.notes import as_json, described
     from framework.data.section import Data
     from launch.console import console_progress
 
@@ -81,12 +82,20 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
     if as_json:
         print(
             json.dumps(
-                {"examples": scores.examples, **scores.metrics, "intervals": scores.intervals, **scores.variants}
+                {
+                    "examples": scores.examples,
+                    **scores.metrics,
+                    "intervals": scores.intervals,
+                    **scores.variants,
+                    "notes": as_json(split.notes),
+                }
             )
         )
         return
     counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
     print(f"{data}: {counts}")
+    for line in described(split.notes):
+        print(f"  {line}")
     for name, value in scores.metrics.items():
         bounds = scores.intervals.get(name)
         print(f"  {name}: {value:.2f}" + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""))
