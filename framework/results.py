@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.clock import now
-from framework.data.notes import as_json
+from framework.data.notes import counted
 from framework.errors import OutputError, StoreError
 from framework.files import read_json, write_atomic, write_json
 from framework.own_source import SOURCE
@@ -155,7 +155,7 @@ def _data(context: Context) -> dict[str, Any]:
                 "questions_unlabelled": split.unlabelled,
                 "repaired": split.repaired,
                 "dropped": split.dropped,
-                "notes": as_json(split.notes),
+                "notes": counted(split.notes),
             }
             for name, split in context.data.items()
         },

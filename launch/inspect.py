@@ -68,7 +68,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
     answerer = _answerer(source, model, many=True)
     from framework.data.load import load_data
     from framework.data.local_files import Files
-    from framework.data.notes import as_json, described
+    from framework.data.notes import counted, described
     from framework.data.section import Data
     from launch.console import console_progress
 
@@ -87,7 +87,7 @@ def evaluate_model(source: Path, model: str | None, data: Path, predictions: Pat
                     **scores.metrics,
                     "intervals": scores.intervals,
                     **scores.variants,
-                    "notes": as_json(split.notes),
+                    "notes": counted(split.notes),
                 }
             )
         )

@@ -51,7 +51,7 @@ def described(notes: Notes) -> list[str]:
     return [f"{len(ids)} questions {MEANINGS[kind]}: {_listing(ids)}" for kind, ids in notes.items()]
 
 
-def as_json(notes: Notes) -> dict[str, Any]:
+def counted(notes: Notes) -> dict[str, Any]:
     """For results.json: kind -> how many questions, and the first ten ids."""
     return {kind: {"questions": len(ids), "first": list(ids[:_NAMED])} for kind, ids in notes.items()}
 

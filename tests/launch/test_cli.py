@@ -126,6 +126,11 @@ def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -
         assert found["exact_match"] == model["evaluation"]["exact_match"]
         assert found["f1"] == pytest.approx(model["evaluation"]["f1"])
         assert found["intervals"]["f1"] is not None
+        assert found["notes"] == {}
+    data.write_text(data.read_text() + json.dumps({**rows[0], "id": "empty", "context": " "}) + "\n")
+    assert "\n  1 questions left out, as context or question is blank: empty\n" in distil(
+        "evaluate", str(finished), "--data", str(data)
+    )
 
 
 def test_report_repeats_the_table(finished: Path) -> None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from framework.data.notes import MEANINGS, Notebook, as_json, described
+from framework.data.notes import MEANINGS, Notebook, counted, described
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
 
@@ -16,7 +16,7 @@ def test_the_first_ten_are_named() -> None:
     ids = tuple(f"q{number}" for number in range(11))
     (line,) = described({"repeated": ids})
     assert line == f"11 questions {MEANINGS['repeated']}: {', '.join(ids[:10])}, …"
-    assert as_json({"repeated": ids}) == {"repeated": {"questions": 11, "first": list(ids[:10])}}
+    assert counted({"repeated": ids}) == {"repeated": {"questions": 11, "first": list(ids[:10])}}
 
 
 def test_a_long_id_is_shortened_for_people() -> None:
