@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from framework.device import free_memory
 from framework.errors import DistilError, TrainingError, disk_is_full, first_line
 from framework.progress import Progress
 from framework.store import Store
@@ -32,6 +33,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     gpu = gpu_count() > 0
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
+    free_memory()  # of GPUs that the workers will use
     with ray_cluster(progress):
         _check_resources(job.workers, gpu)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
