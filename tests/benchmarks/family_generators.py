@@ -10,6 +10,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
+from framework.errors import ModelError
 from framework.generative.kind import generator_of
 from framework.models.build import random_model
 from framework.models.configuration import new_config
@@ -17,13 +18,13 @@ from framework.models.section import ConfigModel
 from tests.benchmarks.family_cells import Family, Values
 from tests.benchmarks.family_models import DATA, POSITIONS, llama_like, natural_tokenizer, tiny_fields
 
-# They read or write sound or pictures beside text, or instead of it.
+# They read or write sound, pictures or bytes beside tokens of text, or instead of them.
 _NO_TEXT = {
     *("audioflamingo3", "emu3", "fuyu", "git", "glmasr", "got_ocr2", "granite_speech", "granite_speech_plus"),
     *("mllama", "moshi", "moss_transcribe_diarize", "musicflamingo", "musicgen", "musicgen_melody", "nemo_speechlm"),
     *("phi4_multimodal", "qwen2_audio", "qwen3_asr", "seamless_m4t", "seamless_m4t_v2", "trocr", "vibevoice_asr"),
     *("voxtral", "voxtral_realtime", "whisper", "gemma3n", "t5gemma2", "gemma4_assistant", "gemma4_unified"),
-    *("gemma4_unified_assistant", "llama4", "qwen3_5", "qwen3_5_moe", "qwen4_exp", "dots3_note"),
+    *("blt", "gemma4_unified_assistant", "llama4", "qwen3_5", "qwen3_5_moe", "qwen4_exp", "dots3_note"),
 }
 _SPARSE = {"num_experts_per_tok": 1, "top_k": 1, "moe_topk": 1, "moe_k": 1, "n_group": 1, "topk_group": 1}
 _SPARSE |= dict.fromkeys(("n_routed_experts", "moe_num_experts"), 2)
@@ -49,12 +50,15 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "big_bird": {**_DECODER, "block_size": 8, "num_random_blocks": 1},
     "bigbird_pegasus": {"block_size": 8, "num_random_blocks": 1},
     "codegen": {"rotary_dim": 8, "n_head": 4},
+    **{key: {"head_dim": None} for key in ("axk1", "deepseek_v3", "longcat_flash", "youtu")},
+    "deepseek_v2": {"num_experts_per_tok": 1, "head_dim": None},
+    "dots1": {"n_routed_experts": 2, "n_shared_experts": 1, "num_experts_per_tok": 1},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0},
         "ffn_config": {"ffn_hidden_size": 64, "moe_num_experts": 2, "moe_top_k": 1},
     },
     "encoder-decoder": {"encoder": _TEXT, "decoder": _TEXT},
-    "falcon_h1": _STATES,
+    "falcon_h1": {**_STATES, "mamba_d_ssm": 64},
     "falcon_mamba": {"state_size": 8},
     "fsmt": {"langs": ["ru", "ru"]},
     "gemma3": {"text_config": _GEMMA, "vision_config": {**_PICTURES, "image_size": 28}, "mm_tokens_per_image": 4},
@@ -124,7 +128,8 @@ def _fields(name: str) -> dict[str, Any]:
     if any(isinstance(known.get(part), dict) for part in ("text_config", "encoder", "decoder")):
         return _FIELDS[name]
     some = {field: size for field, size in {**_SPARSE, **_LATENT}.items() if isinstance(known.get(field), int)}
-    return {**tiny_fields(name), **some, **_FIELDS.get(name, {})}
+    fields = {**tiny_fields(name), **some, **_FIELDS.get(name, {})}
+    return {field: value for field, value in fields.items() if value is not None}
 
 
 def _values(teacher: Mapping[str, Any]) -> Values:
@@ -153,12 +158,14 @@ def _folder(name: str, folder: Path) -> Values:
     """
     try:
         tokenizer = natural_tokenizer(name)
-    except (TypeError, ValueError, ImportError):
+    except (TypeError, ValueError, ImportError, RuntimeError):
         tokenizer = llama_like()
-    config = new_config(
-        ConfigModel(architecture=name, config=_fields(name)), len(tokenizer), tokenizer.pad_token_id or 0
-    )
-    random_model(generator_of(config), config, seed=0).save_pretrained(folder / "saved")
+    source = ConfigModel(architecture=name, config=_fields(name))
+    try:
+        config = new_config(source, len(tokenizer), tokenizer.pad_token_id or 0)
+        random_model(generator_of(config), config, seed=0).save_pretrained(folder / "saved")
+    except ModelError:  # what cannot be built cannot be saved
+        return _configuration(name, folder)
     tokenizer.save_pretrained(folder / "saved")
     return _values({"model": {"kind": "folder", "path": str(folder / "saved")}})
 
