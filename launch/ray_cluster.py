@@ -3,13 +3,14 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
 from launch.home import Home
+from launch.ray_private import private_ray
 from launch.shipped_modules import modules_to_ship
 
 
@@ -24,7 +25,20 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = os.environ.get("RAY_ADDRESS")
+    address = _named_address()
+    with private_ray() if address is None else nullcontext():
+        _begin(address)
+        try:
+            _announce(address, progress)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _begin(address: str | None) -> None:
+    """Join the cluster there, or start one. Raises TrainingError."""
+    import ray
+
     check_address()
     try:
         ray.init(
@@ -37,16 +51,23 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
     except Exception as error:
         where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise TrainingError(f"cannot reach {where} ({first_line(error)}); start it, or unset RAY_ADDRESS") from None
-    progress.say(f"    Ray: {'joined ' + address if address else 'started on this machine'}")
+
+
+def _announce(address: str | None, progress: Progress) -> None:
+    import ray
+    from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+    progress.say(f"    Ray: {'joined ' + address if address else 'started on this machine, for it alone'}")
+    if address and not is_token_auth_enabled():
+        progress.say(
+            "    this cluster asks for no token: whoever comes to its ports can run programs on its machines. Keep others off "
+            "them, or start it with RAY_AUTH_MODE=token (docs/clusters.md)"
+        )
     if address and gpu_count() == 0 and ray.cluster_resources().get("GPU", 0):
         progress.say(
             "    the cluster has GPUs, but this process has none and works on its CPU; a job gets one by "
             "`ray job submit --entrypoint-num-gpus 1`"
         )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _runtime_env(joins: bool) -> dict[str, Any]:
@@ -60,7 +81,7 @@ def check_address() -> None:
 
     Raises TrainingError.
     """
-    address = os.environ.get("RAY_ADDRESS", "")
+    address = _named_address() or ""
     if address.startswith("ray://"):
         raise TrainingError(
             f"RAY_ADDRESS={address} is an address for Ray's client, by which neither Ray Tune nor Ray Train can be driven well; "
@@ -75,6 +96,12 @@ def check_address() -> None:
         raise TrainingError(
             f"nothing answers at RAY_ADDRESS={address} ({error}); start the Ray cluster there, or unset RAY_ADDRESS"
         ) from None
+
+
+def _named_address() -> str | None:
+    """The address of the cluster that RAY_ADDRESS names; None where one is to be started here."""
+    address = os.environ.get("RAY_ADDRESS")
+    return None if address in ("", "local") else address
 
 
 def check_machines(home: Home) -> None:

@@ -30,6 +30,8 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    from launch.ray_meeting import Meeting
+
     gpu = gpu_count() > 0
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
@@ -40,6 +42,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
         reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave
         trainer = TorchTrainer(
             _work,
+            torch_config=Meeting(),
             train_loop_config={
                 "job": ray.put(pack(job, job.store, [job.output])),
                 "home": home_of(job.store),

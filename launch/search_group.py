@@ -1,7 +1,6 @@
 """The workers of a trial: the trial's own process and, beside it in the trial's placement group, an actor each."""
 
 import os
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from framework.device import cpu_threads
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
+from framework.training.meeting import free_port
 from launch.carried import pack
 from launch.carried_training import train_carried
 from launch.home import Home
@@ -64,7 +64,8 @@ class _Group:
         from ray.util import get_current_placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        address = {"MASTER_ADDR": ray.util.get_node_ip_address(), "MASTER_PORT": str(_free_port())}
+        host = ray.util.get_node_ip_address()
+        address = {"MASTER_ADDR": host, "MASTER_PORT": str(free_port(host))}
         os.environ.update(address)
         group = get_current_placement_group()
         for rank in range(1, self._workers):
@@ -126,9 +127,3 @@ class _Peer:
 
 def _nobody(row: Report) -> None:
     return None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])

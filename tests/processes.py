@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from subprocess import Popen
 
 import psutil
@@ -35,11 +35,13 @@ def lasting_cluster() -> Iterator[None]:
     import ray
 
     from launch.quiet import be_quiet
+    from launch.ray_private import private_ray
 
     be_quiet()
-    found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
-    with _named(found.address_info["gcs_address"]):
-        yield
+    with private_ray():
+        found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+        with _named(found.address_info["gcs_address"]):
+            yield
 
 
 @contextmanager
@@ -92,14 +94,21 @@ def groups_left() -> list[str]:
     return _after_a_while(found)
 
 
-def _session(leader: int) -> list[str]:
+def processes_of(leader: int) -> list[psutil.Process]:
+    """The processes of the session that a command began, whoever is their parent."""
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error, ProcessLookupError):  # it has just ended
             if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(f"process {process.pid}: {' '.join(process.cmdline()).strip()}")
-        except (psutil.Error, ProcessLookupError):  # it has just ended
-            continue
+                found.append(process)
+    return found
+
+
+def _session(leader: int) -> list[str]:
+    found = []
+    for process in processes_of(leader):
+        with suppress(psutil.Error):
+            found.append(f"process {process.pid}: {' '.join(process.cmdline()).strip()}")
     return found
 
 

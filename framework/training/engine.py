@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device
+from framework.training.meeting import meeting_place
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
@@ -63,12 +64,8 @@ def join_process_group(rank: int, world_size: int, patience: timedelta = timedel
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(world_size)
-        if world_size == 1:
-            from torch._C._distributed_c10d import HashStore
-
-            dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
-        else:
-            dist.init_process_group(backend, timeout=patience)
+        store = meeting_place(rank, world_size, patience)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
     if not deepspeed.comm.is_initialized():
         deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
 

@@ -109,7 +109,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         (driver / "two.yaml").write_text(yaml.safe_dump({**two, "storage": storage}))
         process = distil(driver, address, "run", "two.yaml")
         nodes.remove(lost(nodes, "models/*/checkpoints/latest.json"))
-        finish(process)
+        assert "this cluster asks for no token" in finish(process)
         assert not any(node.has("models/*/checkpoints/*") for node in nodes)
 
         # Trials, one after the other, the first of which loses its machine; the last one is left.

@@ -12,7 +12,8 @@ import yaml
 from framework.recipe_file import recipe_from_values
 from framework.run import run
 from tests.forked import start
-from tests.processes import ray_workers
+from tests.listening import assert_for_this_machine_alone
+from tests.processes import processes_of, ray_workers
 from tests.searching import finish
 from tests.tiny import figures, tiny_values
 
@@ -47,11 +48,13 @@ def test_two_workers_train_as_one_through_ctrl_c_and_the_loss_of_one(tmp_path: P
 
     process = start("run", recipe)
     _wait_for_checkpoint(tmp_path / "two")
+    assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     process.send_signal(signal.SIGINT)
     assert "run the same command again to go on" in finish(process, 130)
     process = start("run", recipe)
     _kill_a_worker()
     finish(process)
+    assert not (tmp_path / "owned").exists()
     (path,) = (tmp_path / "two").glob("tiny-*/results.json")
     two = json.loads(path.read_text())
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.forked import start
-from tests.processes import ray_workers
+from tests.listening import assert_for_this_machine_alone
+from tests.processes import processes_of, ray_workers
 from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 
@@ -20,6 +21,7 @@ def test_a_trial_of_two_workers_equals_a_run_of_two(tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path, search=settings, engine__workers=2, engine__zero_stage=1, **TEACHERLESS)
     process = start("search", recipe)
     wait_for(process, 0, "1/5")
+    assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     (peer,) = ray_workers("_Peer")
     peer.kill()
     output = finish(process)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from framework.data.load import load_data
@@ -22,8 +23,10 @@ from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
+from launch.ray_private import private_ray
 from launch.streaming import streamer_for
 from launch.training import trainer_for
+from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers
 from tests.tiny import tiny_values
 from tests.witness import Witness
@@ -43,17 +46,18 @@ def cluster() -> Iterator[None]:
     quiet_transformers()
     import ray
 
-    ray.init(
-        "local",
-        num_cpus=6,
-        _system_config={"max_direct_call_object_size": 10_000},  # so that what is small here travels as large things do
-        include_dashboard=False,
-        logging_level="WARNING",
-        log_to_driver=False,
-        runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}},
-    )
-    yield
-    ray.shutdown()
+    with private_ray():
+        ray.init(
+            "local",
+            num_cpus=6,
+            _system_config={"max_direct_call_object_size": 10_000},  # so what is small here travels as large things do
+            include_dashboard=False,
+            logging_level="WARNING",
+            log_to_driver=False,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}},
+        )
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +188,14 @@ def _files(output: Path, results: dict[str, Any]) -> list[bytes]:
 
 def test_streaming_changes_nothing(tmp_path: Path, taught: Path, precomputed: tuple[Path, dict[str, Any]]) -> None:
     output = copied(taught, tmp_path)
-    assert_same_run(precomputed, (output, streamed(output)))
+
+    def look(step: int) -> None:
+        if step == 2:
+            here = psutil.Process()
+            assert_for_this_machine_alone([here, *here.children(recursive=True)], tmp_path)
+
+    assert_same_run(precomputed, (output, streamed(output, look)))
+    assert not (tmp_path / "owned").exists()
 
 
 def test_a_killed_teacher_changes_nothing(

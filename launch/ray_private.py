@@ -1,0 +1,56 @@
+"""Ray on this machine for this user alone: it listens at the loopback address, and asks for a token."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # off, Ray takes the loopback address for this machine's, on Linux too
+
+
+@contextmanager
+def private_ray() -> Iterator[None]:
+    """Settings for a cluster that begins and ends within: others on the network cannot reach it, nor others on this machine
+    have work done by it.
+
+    The token lies in a file that only this user may read, and is on no command line.
+    """
+    from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    with TemporaryDirectory(prefix="distil-ray-") as folder:  # nobody else may look into it
+        token = Path(folder) / "token"
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32))
+        joins = ray_constants.ENABLE_RAY_CLUSTER
+        settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, _CLUSTERS: "0"}
+        with _environment(settings):
+            ray_constants.ENABLE_RAY_CLUSTER = False
+            Config.initialize("")  # Ray has read the environment when it was imported
+            AuthenticationTokenLoader.instance().reset_cache()
+            try:
+                yield
+            finally:
+                ray_constants.ENABLE_RAY_CLUSTER = joins
+        Config.initialize("")
+
+
+@contextmanager
+def _environment(values: dict[str, str | None]) -> Iterator[None]:
+    """These environment variables; None: there is none of that name."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,48 @@
+"""What the processes of a command listen at, and a stranger who wants to have a program run there."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+
+def assert_for_this_machine_alone(processes: Iterable[psutil.Process], folder: Path) -> None:
+    """Every socket of these processes, with Ray's among them, listens at the loopback address, and a job that is POSTed to them
+    is not taken. folder: where the job would leave a file `owned`."""
+    found = [socket for process in processes for socket in _listening(process)]
+    assert {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} <= {name for name, _, _ in found}
+    assert not [one for one in found if one[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")]
+    answers = [_submit(port, f"touch {folder}/owned") for name, _, port in found if name == "ray::DashboardAgent"]
+    assert 401 in answers
+    assert 200 not in answers
+
+
+def _listening(process: psutil.Process) -> list[tuple[str, str, int]]:
+    try:
+        return [
+            (process.name(), socket.laddr.ip, socket.laddr.port)
+            for socket in process.net_connections("tcp")
+            if socket.status == psutil.CONN_LISTEN
+        ]
+    except psutil.Error:  # it has just ended
+        return []
+
+
+def _submit(port: int, entrypoint: str) -> int | None:
+    """The status of the answer; None if the port does not speak HTTP."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/job_agent/jobs/",
+        data=json.dumps({"entrypoint": entrypoint}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return None
