@@ -49,16 +49,19 @@ def _begin(address: str | None) -> None:
             runtime_env=_runtime_env(joins=address is not None),
         )
     except Exception as error:
-        where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
-        raise TrainingError(f"cannot reach {where} ({first_line(error)}); start it, or unset RAY_ADDRESS") from None
+        if address is None:
+            raise TrainingError(f"cannot start Ray on this machine ({first_line(error)})") from None
+        raise TrainingError(
+            f"cannot join the Ray cluster at RAY_ADDRESS={address} ({first_line(error)}); start it, or unset RAY_ADDRESS; one that "
+            "asks for a token takes RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH with the file that holds it"
+        ) from None
 
 
 def _announce(address: str | None, progress: Progress) -> None:
     import ray
-    from ray._private.authentication.authentication_utils import is_token_auth_enabled
 
     progress.say(f"    Ray: {'joined ' + address if address else 'started on this machine, for it alone'}")
-    if address and not is_token_auth_enabled():
+    if address and open_to_all(ray.get_runtime_context().gcs_address):
         progress.say(
             "    this cluster asks for no token: whoever comes to its ports can run programs on its machines. Keep others off "
             "them, or start it with RAY_AUTH_MODE=token (docs/clusters.md)"
@@ -102,6 +105,18 @@ def _named_address() -> str | None:
     """The address of the cluster that RAY_ADDRESS names; None where one is to be started here."""
     address = os.environ.get("RAY_ADDRESS")
     return None if address in ("", "local") else address
+
+
+def open_to_all(address: str) -> bool:
+    """Whether a cluster answers those who have no token, nor a certificate."""
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(b"", timeout=10)
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def check_machines(home: Home) -> None:

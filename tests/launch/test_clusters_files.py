@@ -32,6 +32,7 @@ def test_the_kuberay_job_searches_with_a_recipe_that_is_legal() -> None:
     (container,) = worker["template"]["spec"]["containers"]
     gpus = int(container["resources"]["limits"]["nvidia.com/gpu"])
     assert gpus * worker["minReplicas"] >= job["spec"]["entrypointNumGpus"] + recipe.search.resources.gpus
+    assert cluster["authOptions"] == {"mode": "token"}
     (head,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
     assert head["image"] == container["image"]
 
