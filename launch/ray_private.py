@@ -18,7 +18,7 @@ def private_ray() -> Iterator[None]:
     The token lies in a file that only this user may read, and is on no command line.
     """
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled
 
     with TemporaryDirectory(prefix="distil-ray-") as folder:  # nobody else may look into it
         token = Path(folder) / "token"

@@ -73,6 +73,8 @@ def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) 
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str, output: Connection) -> None:
+    from ray._raylet import Config
+
     from launch.cli import main
 
     os.setsid()
@@ -82,6 +84,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, output:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
+    Config.initialize("")  # Ray keeps what it has read there
     os.chdir(folder)
     sys.argv = ["distil", *arguments]
     try:

@@ -14,8 +14,7 @@ def meeting_place(rank: int, world_size: int, patience: timedelta) -> Any:
     Workers of one machine are told its loopback address, and then listen at that alone; PyTorch's own store listens at all
     addresses, and Gloo at that of the machine's name. patience: how long they wait for each other at most.
     """
-    from torch._C._distributed_c10d import HashStore
-    from torch.distributed import TCPStore
+    from torch._C._distributed_c10d import HashStore, TCPStore
 
     if world_size == 1:
         _listen_at_loopback()
