@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import Callable
 
-FAILURE, USER, INTERRUPTED = 1, 2, 130
+from launch.interrupt import INTERRUPT
+
+FAILURE, USER = 1, 2
+_CTRL_C = 130
 _MOST = 1500  # characters of a line: what a user gave may be long
 _NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 _STOPPED = "stopped; what is done is kept: run the same command again to go on"
 
 
 def guarded(action: Callable[[], object]) -> int:
-    """Run `action` and return an exit code: 2 for what the user can put right, 1 for failures, 130 after ^C.
+    """Run `action` and return an exit code: 2 for what the user can put right, 1 for failures, 128 + its number after a signal.
 
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
@@ -21,12 +24,13 @@ def guarded(action: Callable[[], object]) -> int:
     try:
         action()
     except SystemExit as error:
-        if error.code == INTERRUPTED:  # typer makes this of a KeyboardInterrupt
+        if error.code == _CTRL_C:  # typer makes this of a KeyboardInterrupt
             _say(_STOPPED)
+            return INTERRUPT.exit_code
         return error.code if isinstance(error.code, int) else 0 if error.code is None else FAILURE
     except KeyboardInterrupt:
         _say(_STOPPED)
-        return INTERRUPTED
+        return INTERRUPT.exit_code
     except DistilError as error:
         _say(str(error))
         return error.exit_code

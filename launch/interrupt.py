@@ -1,4 +1,4 @@
-"""^C that cannot get lost.
+"""^C, SIGTERM and SIGHUP that cannot get lost, and mean the same: stop, and leave nothing behind.
 
 A signal becomes a KeyboardInterrupt wherever the main thread happens to be, and some libraries swallow every exception
 there. So the wish to stop is also remembered, and looked at whenever work reports its progress.
@@ -8,39 +8,68 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
-from framework.progress import Progress, Task
+if TYPE_CHECKING:
+    from framework.progress import Progress, Task
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """Remembers ^C, and a polite kill, which means the same."""
+    """Remembers that someone has asked to stop, and by which signal."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that was stopped ends with, as shells have it: 130 after ^C, 143 after SIGTERM, 129 after SIGHUP."""
+        return 128 + (self._asked or signal.SIGINT)
 
     def install(self) -> None:
-        """Take over SIGINT and SIGTERM."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._remember)
+        """Take the signals over."""
+        for number in _STOPPING:
+            signal.signal(number, self.stop)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the signals while a library is begun that takes them for itself."""
+        ours = threading.current_thread() is threading.main_thread()
+        before = {number: signal.getsignal(number) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                if ours:
+                    signal.signal(number, handler)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a stop was asked for. Other threads are left to the main one, which ends them."""
-        if self._asked and threading.current_thread() is threading.main_thread():
+        if self._asked is not None and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
 
-    def _remember(self, number: int, frame: object) -> None:
-        self._asked = True
+    def stop(self, number: int, frame: FrameType | None) -> NoReturn:
+        """Someone asks to stop, by this signal. Raises KeyboardInterrupt."""
+        self._asked = number
+        of_ctrl_c = signal.getsignal(signal.SIGINT)
+        if number != signal.SIGINT and callable(of_ctrl_c) and of_ctrl_c != self.stop:
+            of_ctrl_c(signal.SIGINT, frame)  # a library has taken ^C over for a while, and knows what is to be ended
         raise KeyboardInterrupt
+
+
+INTERRUPT = Interrupt()  # of this process
 
 
 class InterruptibleProgress:
     """A progress that looks at `interrupt` whenever something is reported to it."""
 
-    def __init__(self, progress: Progress, interrupt: Interrupt) -> None:
+    def __init__(self, progress: "Progress", interrupt: Interrupt) -> None:
         self._progress, self._interrupt = progress, interrupt
 
     @contextmanager
-    def task(self, description: str, total: float, unit: str = "examples") -> Iterator[Task]:
+    def task(self, description: str, total: float, unit: str = "examples") -> "Iterator[Task]":
         """As the progress within does it."""
         with self._progress.task(description, total, unit) as task:
             yield _InterruptibleTask(task, self._interrupt)
@@ -52,7 +81,7 @@ class InterruptibleProgress:
 
 
 class _InterruptibleTask:
-    def __init__(self, task: Task, interrupt: Interrupt) -> None:
+    def __init__(self, task: "Task", interrupt: Interrupt) -> None:
         self._task, self._interrupt = task, interrupt
 
     def advance(self, count: float = 1, **figures: float) -> None:

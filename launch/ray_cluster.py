@@ -1,6 +1,7 @@
 """The Ray cluster that trainings and teachers run on."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,6 +11,7 @@ from typing import Any
 from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
 from launch.home import Home
+from launch.interrupt import INTERRUPT
 from launch.ray_private import private_ray
 from launch.shipped_modules import modules_to_ship
 
@@ -41,13 +43,16 @@ def _begin(address: str | None) -> None:
 
     check_address()
     try:
-        ray.init(
-            address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
-            include_dashboard=False if address is None else None,
-            logging_level="WARNING",
-            log_to_driver=False,
-            runtime_env=_runtime_env(joins=address is not None),
-        )
+        with INTERRUPT.kept():  # Ray would have SIGTERM end the process at once, with what its own code was at
+            ray.init(
+                address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
+                include_dashboard=False if address is None else None,
+                logging_level="WARNING",
+                log_to_driver=False,
+                runtime_env=_runtime_env(joins=address is not None),
+            )
+    except SystemExit:  # by which Ray answers SIGTERM meanwhile
+        INTERRUPT.stop(signal.SIGTERM, None)
     except Exception as error:
         if address is None:
             raise TrainingError(f"cannot start Ray on this machine ({first_line(error)})") from None

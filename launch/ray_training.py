@@ -26,7 +26,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     import ray
     import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -49,7 +49,6 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
                 "reports": reports,
                 "threads": threads,
             },
-            torch_config=TorchConfig(timeout_s=int(job.patience.total_seconds())),
             scaling_config=ScalingConfig(
                 num_workers=job.workers, use_gpu=gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if gpu else {})}
             ),

@@ -9,19 +9,17 @@ from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from launch.console import console_progress, table_console
-from launch.interrupt import Interrupt, InterruptibleProgress
+from launch.interrupt import INTERRUPT, InterruptibleProgress
 from launch.quiet import be_quiet
 
 
 def run_recipe(path: Path, overrides: list[str]) -> None:
     """Run the recipe at `path` and print its table, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    interrupt = Interrupt()
-    interrupt.install()
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
-    progress = InterruptibleProgress(console_progress(), interrupt)
+    progress = InterruptibleProgress(console_progress(), INTERRUPT)
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
 

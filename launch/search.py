@@ -17,7 +17,7 @@ from framework.recipe import Recipe
 from framework.search.log import SearchLog
 from framework.store import Store
 from launch.console import console_progress, table_console
-from launch.interrupt import Interrupt, InterruptibleProgress
+from launch.interrupt import INTERRUPT, Interrupt, InterruptibleProgress
 from launch.quiet import be_quiet
 
 _TUNE = {
@@ -32,17 +32,15 @@ _TUNE = {
 def search_recipe(path: Path, overrides: list[str]) -> None:
     """Search the recipe at `path`, or go on with its search, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    interrupt = Interrupt()
-    interrupt.install()
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
 
-        show_rehearsal(recipe, InterruptibleProgress(console_progress(), interrupt))
+        show_rehearsal(recipe, InterruptibleProgress(console_progress(), INTERRUPT))
         return
-    run_search(recipe, interrupt)
+    run_search(recipe, INTERRUPT)
 
 
 def run_search(recipe: Recipe, interrupt: Interrupt) -> None:

@@ -33,6 +33,7 @@ _SERVER.set_forkserver_preload(
         "transformers.models.bert.modeling_bert",
         "transformers.models.distilbert.modeling_distilbert",
         "launch.cli",
+        "launch.commands",
     ]
 )
 
@@ -73,8 +74,6 @@ def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) 
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str, output: Connection) -> None:
-    from ray._raylet import Config
-
     from launch.cli import main
 
     os.setsid()
@@ -84,7 +83,6 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, output:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
-    Config.initialize("")  # Ray keeps what it has read there
     os.chdir(folder)
     sys.argv = ["distil", *arguments]
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from launch.cli import app
+from launch.commands import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,7 +12,7 @@ import yaml
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
-from launch.cli import app
+from launch.commands import app
 from launch.guard import guarded
 from tests.forked import start
 from tests.searching import finish

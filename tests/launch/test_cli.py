@@ -20,7 +20,7 @@ from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
 from framework.results import read_results
 from framework.tables import short_count
-from launch.cli import app
+from launch.commands import app
 from tests.tiny import tiny_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from framework.results import read_results
 from framework.run import run
 from framework.search.log import SearchLog
 from framework.tables import table_rows
-from launch.cli import app
+from launch.commands import app
 from launch.export import refuse_problems
 from tests.searching import SPACE
 from tests.tiny import model_of, tiny_values

@@ -1,6 +1,8 @@
 """^C stops a run even where a library swallows the exception."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,16 +11,18 @@ import pytest
 from framework.progress import SILENT
 from launch.interrupt import Interrupt, InterruptibleProgress
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_swallowed_interrupt_comes_back_with_the_next_report(number: signal.Signals) -> None:
     interrupt = Interrupt()
     interrupt.install()
@@ -32,3 +36,32 @@ def test_a_swallowed_interrupt_comes_back_with_the_next_report(number: signal.Si
             task.advance()
     with pytest.raises(KeyboardInterrupt):
         progress.say("the next stage")
+    assert interrupt.exit_code == 128 + number
+
+
+@pytest.mark.parametrize("number", SIGNALS[1:])
+def test_what_a_library_does_at_ctrl_c_is_done_at_the_others_too(number: signal.Signals) -> None:
+    interrupt, heard = Interrupt(), []
+    interrupt.install()
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    assert heard == [signal.SIGINT]
+    assert interrupt.exit_code == 128 + number
+
+
+def test_the_signals_outlive_a_library_that_takes_them() -> None:
+    interrupt = Interrupt()
+    interrupt.install()
+    with interrupt.kept():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal.Signals) -> None:
+    begin = f"import signal, threading; threading.Timer(0.02, signal.raise_signal, [{number:d}]).start()"
+    code = f"{begin}\nfrom launch.cli import main\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + number, "distil: stopped\n")

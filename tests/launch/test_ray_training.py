@@ -41,7 +41,7 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.timeout(400)
-def test_two_workers_train_as_one_through_ctrl_c_and_the_loss_of_one(tmp_path: Path) -> None:
+def test_two_workers_train_as_one_through_a_polite_kill_and_the_loss_of_one(tmp_path: Path) -> None:
     one = run(recipe_from_values(values(tmp_path / "one", workers=1), "here"))
     recipe = tmp_path / "two.yaml"
     recipe.write_text(yaml.safe_dump(values(tmp_path / "two", workers=2)))
@@ -49,8 +49,12 @@ def test_two_workers_train_as_one_through_ctrl_c_and_the_loss_of_one(tmp_path: P
     process = start("run", recipe)
     _wait_for_checkpoint(tmp_path / "two")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
-    process.send_signal(signal.SIGINT)
-    assert "run the same command again to go on" in finish(process, 130)
+    process.send_signal(signal.SIGTERM)
+    said = finish(process, 143)
+    assert said.splitlines()[-1] == "distil: stopped; what is done is kept: run the same command again to go on"
+    assert "SIGTERM received" not in said
+    (path,) = (tmp_path / "two").glob("tiny-*/results.json")
+    assert json.loads(path.read_text())["state"] == "failed"
     process = start("run", recipe)
     _kill_a_worker()
     finish(process)

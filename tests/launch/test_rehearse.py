@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from framework.errors import MissingDataError, MissingModelError
 from framework.paper.published import PUBLISHED, Published
 from framework.paper.table import STUDENT
-from launch.cli import app
+from launch.commands import app
 from launch.rehearse import duration
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "sberquad"

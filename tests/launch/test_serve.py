@@ -20,7 +20,7 @@ from framework.errors import ModelError
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
 from framework.run import run
-from launch.cli import app
+from launch.commands import app
 from launch.guard import guarded
 from launch.serve import serve
 from launch.serve_app import MOST_CONTEXT, MOST_QUESTION

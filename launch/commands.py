@@ -1,0 +1,199 @@
+"""The commands. Heavy imports wait until one needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="distil",
+    help="Distil large models into a small one, from one YAML recipe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[PLACE=VALUE]...", help="Overrides, such as student.lr=3e-5.")
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")
+]
+ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
+Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, of a search, or of a saved model.")]
+
+
+@app.command()
+def run(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Run a recipe from data to results. A run that was stopped goes on where it was."""
+    from launch.run import run_recipe
+
+    run_recipe(recipe, overrides or [])
+
+
+@app.command()
+def search(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Search for the best values at some places of a recipe, as its section `search` says, or go on with it."""
+    from launch.search import search_recipe
+
+    search_recipe(recipe, overrides or [])
+
+
+@app.command()
+def best(
+    run: RunFolder,
+    to: Annotated[Path | None, typer.Option("--to", help="Copy the student into this new folder.")] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="Another trial than the best.")] = None,
+) -> None:
+    """Print the recipe of a search's best trial."""
+    from launch.best import show_best
+
+    show_best(run, to, trial)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    to: Annotated[Path, typer.Option("--to", help="Put everything into this new folder.")],
+    model: ModelName = None,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Without ONNX files.")] = False,
+) -> None:
+    """Put a model into a folder for others: safetensors, ONNX, 8 bit, all measured, with a model card."""
+    from launch.export import export_run
+
+    export_run(run, to, model, with_onnx=not no_onnx)
+
+
+@app.command()
+def resume(run: RunFolder) -> None:
+    """Go on with a run or a search that was stopped."""
+    from launch.search import resume as resume_run
+
+    resume_run(run)
+
+
+@app.command()
+def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Show the stages of a recipe, what is done already, parameters and memory, and do nothing."""
+    from launch.plan import show_plan
+
+    show_plan(recipe, overrides or [])
+
+
+@app.command()
+def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Try a recipe's models out on a few questions, those of the hub with random weights, and estimate time, memory, disk."""
+    from launch.run import run_recipe
+
+    run_recipe(recipe, [*(overrides or []), "rehearse=true"])
+
+
+@app.command()
+def evaluate(
+    source: Source,
+    data: Annotated[Path, typer.Option("--data", help="SQuAD JSON, JSON lines or parquet with answers.")],
+    model: ModelName = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a model on a file of questions: EM and F1 with intervals."""
+    from launch.inspect import evaluate_model
+
+    evaluate_model(source, model, data, predictions, as_json)
+
+
+@app.command()
+def answer(
+    source: Source,
+    question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
+    context: Annotated[str | None, typer.Option("--context", "-c", help="The text that holds the answer.")] = None,
+    context_file: Annotated[
+        Path | None, typer.Option("--context-file", help="A file with that text; - for standard input.")
+    ] = None,
+    model: ModelName = None,
+) -> None:
+    """Answer a question about a text: prints score, start, end and answer."""
+    from launch.inspect import answer_question
+
+    answer_question(source, model, question, context, context_file)
+
+
+@app.command()
+def serve(
+    source: Source,
+    model: ModelName = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
+) -> None:
+    """Open a local page on which students, teachers and the ensemble answer questions."""
+    from launch.serve import serve as serve_models
+
+    serve_models(source, model, host, port)
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="RUN...", help="The folder of a run; with --paper several, or none.")
+    ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Show the paper's table beside what these runs, or all tracked ones, measured."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: results.json, or the paper's table.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page with tables, plots and answers of a run or a search.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Where --html writes the page; default: report.html in the run's folder."),
+    ] = None,
+) -> None:
+    """Show the results of a run again, or those of all runs beside the paper's, or write them as a page."""
+    from framework.errors import UserError
+
+    if html and (paper or as_json or markdown):
+        raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
+    if as_json and markdown:
+        raise UserError("--json and --markdown print the same in two forms; drop one of them")
+    if to is not None and not html:
+        raise UserError("--to says where --html writes; add --html, or drop --to")
+    if paper:
+        from launch.paper import show_paper
+
+        show_paper(runs or [], as_json, markdown)
+        return
+    if runs is None or len(runs) != 1:
+        raise UserError(
+            f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
+        )
+    if html:
+        from launch.html import write_html
+
+        write_html(runs[0], to)
+        return
+    from launch.inspect import show_report
+
+    show_report(runs[0], as_json, markdown)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, with which editors complete and check them."""
+    import json
+
+    from framework.recipe_file import recipe_schema
+
+    print(json.dumps(recipe_schema(), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def track(run: RunFolder) -> None:
+    """Send to MLflow what it has not got yet of a run."""
+    from launch.inspect import track_run
+
+    track_run(run)
