@@ -17,7 +17,7 @@ from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizers import train_tokenizer
 from framework.tasks.extractive_qa import ExtractiveQA
-from launch.cli import app
+from launch.commands import app
 from launch.guard import guarded
 from tests.launch.test_hostile_recipe import refused, written
 from tests.tiny import tiny_values

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from launch.cli import app
+from launch.commands import app
 from launch.guard import guarded
 from tests.tiny import several_values, tiny_values
 
