@@ -5,10 +5,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from launch.interrupt import INTERRUPT
+from launch.interrupt import CTRL_C, INTERRUPT
 
 FAILURE, USER = 1, 2
-_CTRL_C = 130
 _MOST = 1500  # characters of a line: what a user gave may be long
 _NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 _STOPPED = "stopped; what is done is kept: run the same command again to go on"
@@ -24,7 +23,7 @@ def guarded(action: Callable[[], object]) -> int:
     try:
         action()
     except SystemExit as error:
-        if error.code == _CTRL_C:  # typer makes this of a KeyboardInterrupt
+        if error.code == CTRL_C:  # typer makes this of a KeyboardInterrupt
             _say(_STOPPED)
             return INTERRUPT.exit_code
         return error.code if isinstance(error.code, int) else 0 if error.code is None else FAILURE

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from framework.progress import Progress, Task
 
+CTRL_C = 128 + signal.SIGINT  # the exit code
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from framework.errors import OutputError
+from launch.interrupt import CTRL_C, INTERRUPT
 from launch.quiet import be_quiet
 
 
@@ -18,7 +19,8 @@ def serve(source: Path, model: str | None, host: str, port: int) -> None:
         with suppress(KeyboardInterrupt):  # which uvicorn may have swallowed: it ends for nothing else
             _serve(source, model, host, listening)
         print("distil: stopped", file=sys.stderr, flush=True)
-        os._exit(0)  # at once: a model may be at work in its thread, and there is nothing to put away
+        # At once: a model may be at work in its thread, and there is nothing to put away. ^C is how one is done with serving.
+        os._exit(0 if INTERRUPT.exit_code == CTRL_C else INTERRUPT.exit_code)
 
 
 def _serve(source: Path, model: str | None, host: str, listening: socket.socket) -> None:
