@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import get_linear_schedule_with_warmup
 
+from framework.training import engine
 from framework.training.engine import import_deepspeed, join_process_group, rate_factor
 
 
@@ -40,10 +41,12 @@ def test_workers_wait_for_each_other_as_long_as_they_are_told(monkeypatch: pytes
     monkeypatch.setattr(deepspeed.comm, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: False)
     monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend, **given: options.update(given))
+    monkeypatch.setattr(engine, "meeting_place", lambda rank, world_size, patience: patience)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.setenv(name, "0")
-    join_process_group(1, 2, timedelta(hours=7))
-    assert options == {"timeout": timedelta(hours=7)}
+    patience = timedelta(hours=7)
+    join_process_group(1, 2, patience)
+    assert options == {"store": patience, "rank": 1, "world_size": 2, "timeout": patience}
 
 
 def test_deepspeed_comes_without_mlflow_and_leaves_it_to_those_who_want_it() -> None:
