@@ -124,15 +124,18 @@ def saved_model(folder: Path, architecture: str, model_class: Any, **fields: Any
             "vocab_size": len(tokenizer),
             **numbers,
             **({"decoder_start_token_id": tokenizer.pad_token_id} if architecture.endswith("t5") else {}),
+            **({"architectures": ["FunnelModel"]} if architecture == "funnel" else {}),
             **tiny_fields(architecture),
             **fields,
         },
     )
+    tokenizer.save_pretrained(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = model_class.from_config(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        try:
+            model_class.from_config(config).save_pretrained(folder)
+        except ImportError:  # of a package that is not here: there are no weights then
+            config.save_pretrained(folder)
     return folder
 
 
