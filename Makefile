@@ -40,6 +40,7 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/ensembles.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/further.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/export_speed.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/families.py
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_input.py $(FILE))
 	$(if $(FILE),.venv/bin/python tests/benchmarks/real_tokenizers.py $(FILE))
 	$(if $(FILE),OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/real_export.py $(FILE))

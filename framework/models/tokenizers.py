@@ -65,12 +65,17 @@ def _class_for(folder: Path) -> Any:
 
 def _check_reads_pairs(tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
     try:
-        tokenizer("a", "a")
+        more = set(tokenizer("a", "a")) - {"input_ids", "token_type_ids", "attention_mask"}
     except Exception as error:  # whatever else its class wants, such as places on a page
         raise ModelError(
             f"the tokenizer {type(tokenizer).__name__} in {folder} does not take a question and a context alone "
             f"({first_line(error)}); use a model that reads text"
         ) from None
+    if more:
+        raise ModelError(
+            f"the tokenizer {type(tokenizer).__name__} in {folder} does not take a question and a context alone: it gives "
+            f"{', '.join(sorted(more))} too, which plain text has not; use a model that reads text"
+        )
 
 
 def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":

@@ -8,11 +8,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoConfig, BertConfig, GPT2Config, LayoutLMv3Tokenizer, LongformerConfig, XLNetConfig
+from transformers import (
+    AutoConfig,
+    BertConfig,
+    GPT2Config,
+    LayoutLMv3Tokenizer,
+    LongformerConfig,
+    MarkupLMTokenizer,
+    XLNetConfig,
+)
 
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
@@ -162,8 +171,9 @@ def test_xlnet_is_told_question_and_context_apart() -> None:
     assert "token_type_ids" not in own("да", "чай")
 
 
-def test_a_tokenizer_that_wants_places_on_a_page_is_refused(tmp_path: Path) -> None:
-    LayoutLMv3Tokenizer().save_pretrained(tmp_path)
+@pytest.mark.parametrize("made", [LayoutLMv3Tokenizer(), MarkupLMTokenizer(tags_dict={})])
+def test_a_tokenizer_that_wants_places_on_a_page_is_refused(made: Any, tmp_path: Path) -> None:
+    made.save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").write_text(tokenizer("byte-level bpe").backend_tokenizer.to_str(), encoding="utf-8")
-    with pytest.raises(ModelError, match=r"LayoutLMv3Tokenizer .* does not take a question and a context alone"):
+    with pytest.raises(ModelError, match=rf"{type(made).__name__} .* does not take a question and a context alone"):
         load_tokenizer(tmp_path)
