@@ -36,12 +36,18 @@ class Interrupt:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep the signals while a library is begun that takes them for itself."""
+        """Keep the signals while a library is begun that takes them for itself.
+
+        Processes that are started meanwhile do not hear SIGHUP, which a closed terminal sends to all: they end with this one,
+        once it has put everything away with their help.
+        """
         ours = threading.current_thread() is threading.main_thread()
         before = {number: signal.getsignal(number) for number in _STOPPING}
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             for number, handler in before.items():
                 if ours:
                     signal.signal(number, handler)

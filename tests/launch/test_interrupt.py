@@ -59,6 +59,14 @@ def test_the_signals_outlive_a_library_that_takes_them() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+def test_processes_begun_meanwhile_do_not_hear_that_the_terminal_is_closed() -> None:
+    code = "import signal; print(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    with Interrupt().kept():
+        within = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (within.stdout, after.stdout) == ("True\n", "False\n")
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal.Signals) -> None:
     begin = f"import signal, threading; threading.Timer(0.02, signal.raise_signal, [{number:d}]).start()"
