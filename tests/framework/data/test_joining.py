@@ -1,9 +1,10 @@
 """Windows show a context from its first token to its last."""
 
+import copy
 from typing import Any
 
 import pytest
-from tokenizers import normalizers
+from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from framework.data.example import Example
@@ -38,7 +39,7 @@ def losing(kept: slice) -> Losing:
 
 @pytest.mark.parametrize("kept", [slice(2), slice(None, -1), slice(None, None, 2), slice(1, None)])
 @pytest.mark.parametrize("end", ["", "\ufeff"])
-@pytest.mark.parametrize("stride", [0, 8])
+@pytest.mark.parametrize("stride", [0, 1, 8])
 def test_windows_that_leave_a_part_out_are_refused(kept: slice, end: str, stride: int) -> None:
     """Also where the text ends with what a tokenizer drops, so that its last token does not end there anyway."""
     example, settings = Example("q7", CONTEXT + end, "Где?", None), SETTINGS.model_copy(update={"doc_stride": stride})
@@ -61,3 +62,22 @@ def test_a_tokenizer_that_cuts_at_the_left_is_read_from_the_beginning() -> None:
     one, other = (cut_windows(examples, each, SETTINGS) for each in (right, left))
     assert one.input_ids.tolist() == other.input_ids.tolist()
     assert one.reach.tolist() == other.reach.tolist()
+
+
+def test_a_window_may_begin_its_first_token_late() -> None:
+    """As LUKE's do: what trims spaces takes the first letter of a window for one."""
+    backend = copy.deepcopy(tokenizer("byte-level bpe").backend_tokenizer)
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = [(token, backend.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    backend.post_processor = processors.RobertaProcessing(*special, trim_offsets=True, add_prefix_space=True)
+    trimming = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    context = " ".join(str(number % 10) for number in range(80))
+    late = trimming(
+        ["Где?"], [context], truncation="only_second", max_length=40, stride=8, return_overflowing_tokens=True
+    )
+    assert any(begin == end for window in late.encodings[1:] for begin, end in window.offsets if end)
+    windows = cut_windows([Example("1", context, "Где?", None)], trimming, SETTINGS)
+    shown = {tuple(span) for span in windows.spans[windows.support].tolist()}
+    assert {(place, place + 1) for place in range(0, len(context), 2)} <= shown
