@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.models.section import TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from tests.hub_cache import Repository
 from tests.standin_datasets import fill_datasets, training_texts
 

@@ -8,7 +8,7 @@ from framework.data.example import Example
 from framework.models.build import random_model, save_model
 from framework.models.kind import ModelKind
 from framework.models.section import TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from framework.paper.published import PUBLISHED
 
 

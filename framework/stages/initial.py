@@ -31,7 +31,8 @@ from framework.models.section import (
     TrainedTokenizer,
 )
 from framework.models.special_tokens import named_tokens
-from framework.models.tokenizers import fit_to_model, load_tokenizer, separate, train_tokenizer, within_rows
+from framework.models.tokenizer_training import separate, train_tokenizer
+from framework.models.tokenizers import fit_to_model, load_tokenizer, within_rows
 from framework.own_source import SOURCE
 from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim

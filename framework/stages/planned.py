@@ -18,7 +18,8 @@ from framework.models.locate import locate, locate_tokenizer
 from framework.models.positions import check_reads_text, most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from framework.models.special_tokens import named_tokens
-from framework.models.tokenizers import TRAINED, load_tokenizer
+from framework.models.tokenizer_training import TRAINED
+from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
 from framework.tasks.extractive_qa import ExtractiveQA
 

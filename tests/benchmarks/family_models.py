@@ -10,7 +10,7 @@ from typing import Any
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.models.section import TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 
 DATA = {
     "source": {"kind": "synthetic", "examples": {"train": 8, "validation": 4}, "facts": 6, "fillers": 1},

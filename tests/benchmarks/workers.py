@@ -18,7 +18,7 @@ from typing import Any
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.models.section import TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare

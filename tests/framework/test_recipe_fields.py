@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from framework.config import Section
 from framework.models.section import TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
 from framework.run import prepare

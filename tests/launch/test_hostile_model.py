@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from framework.tasks.extractive_qa import ExtractiveQA
 from launch.commands import app
 from launch.guard import guarded

@@ -60,7 +60,7 @@ def text_table(delimiter: str, answers: str, **more: str) -> bytes:
 def written(name: str) -> bytes:
     """A file with ROWS in the format that its name says."""
     if name.endswith(".gz"):
-        return gzip.compress(written(name.removesuffix(".gz", mtime=0)))
+        return gzip.compress(written(name.removesuffix(".gz")), mtime=0)
     stem, _, extension = name.partition(".")
     if extension in ("parquet", "arrow"):
         sink = io.BytesIO()

@@ -14,7 +14,8 @@ from framework.generative.prompts import Prompts
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizers import fit_to_model, train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
+from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
 from framework.tasks.extractive_qa import ExtractiveQA
 from framework.teachers.generative import Generative

@@ -26,14 +26,8 @@ from transformers import (
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer, TrainedTokenizer
-from framework.models.tokenizers import (
-    fit_to_model,
-    load_model_tokenizer,
-    load_tokenizer,
-    pieces_of,
-    separate,
-    train_tokenizer,
-)
+from framework.models.tokenizer_training import pieces_of, separate, train_tokenizer
+from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
@@ -67,7 +61,7 @@ def test_a_mixed_case_vocabulary_is_lower_cased_unless_told_otherwise(tmp_path: 
 def test_every_process_trains_the_same_tokenizer(kind: str) -> None:
     code = (
         "import hashlib, json, sys; from framework.models.section import TrainedTokenizer;"
-        "from framework.models.tokenizers import train_tokenizer; settings, texts = json.loads(sys.argv[1]);"
+        "from framework.models.tokenizer_training import train_tokenizer; settings, texts = json.loads(sys.argv[1]);"
         "trained = train_tokenizer(TrainedTokenizer(**settings), texts).backend_tokenizer.to_str();"
         "print(hashlib.sha256(trained.encode()).hexdigest())"
     )

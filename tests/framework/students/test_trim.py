@@ -15,7 +15,7 @@ from framework.errors import ModelError, RecipeError
 from framework.models.build import count_parameters, random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizers import train_tokenizer
+from framework.models.tokenizer_training import train_tokenizer
 from framework.readers.base import Reading
 from framework.readers.logits import logits_reader
 from framework.recipe_file import recipe_from_values
