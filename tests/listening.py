@@ -24,9 +24,12 @@ def assert_for_this_machine_alone(processes: Iterable[psutil.Process], folder: P
     while True:
         found = [one for process in processes for one in _listening(process)]
         assert not [one for one in found if one[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")]
-        answers = [_submit(port, f"touch {folder}/owned") for name, _, port in found if name == "ray::DashboardAgent"]
-        assert 200 not in answers
-        if {name for name, _, _ in found} >= RAYS and 401 in answers:
+        answers = {
+            port: _submit(port, f"touch {folder}/owned") for name, _, port in found if name == "ray::DashboardAgent"
+        }
+        assert 200 not in answers.values()
+        refused = answers.get(AGENT) == 401 or (AGENT not in answers and _is_taken(AGENT))
+        if refused and {name for name, _, _ in found} >= RAYS:
             return
         assert time.monotonic() < until, (found, answers)
         time.sleep(0.5)
