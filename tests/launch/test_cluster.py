@@ -18,7 +18,7 @@ from tests.clusters import Node, cluster
 from tests.searching import SEARCH, recipe_file
 from tests.tiny import model_of, tiny_values
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 LOSS = '''
 """A loss that only the driver's folder has."""
 

@@ -40,7 +40,7 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
     return [row["metrics"]["loss"] for row in rows if row["kind"] == "step"]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_two_workers_train_as_one_through_a_polite_kill_and_the_loss_of_one(tmp_path: Path) -> None:
     one = run(recipe_from_values(values(tmp_path / "one", workers=1), "here"))
     recipe = tmp_path / "two.yaml"

@@ -96,7 +96,7 @@ def cluster() -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("cluster")
 def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path)
