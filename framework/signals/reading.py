@@ -27,7 +27,8 @@ def map_characters(length: int, spans: NDArray[np.int32], reach: tuple[int, int]
     """Map the characters of a context of `length` onto tokens that cover `spans` ([C, 2], none empty).
 
     Where tokens share a character, its start mass goes to the one that begins last, of several the first; its end mass to
-    the one that ends first, of several the last; as the gold answer's does. Uncovered characters inside `reach` go to the nearest token, halfway to the following one for starts
+    the one that ends first, of several the last; as the gold answer's does. Uncovered characters inside `reach` go to the
+    nearest token, halfway to the following one for starts
     and to the preceding one for ends. All other characters go to "no answer here".
     """
     count = len(spans)
