@@ -90,6 +90,8 @@ def _give_to_the_last(spans: NDArray[np.int32], places: Places, spaces: NDArray[
     if not len(some):
         return
     ends = np.maximum.accumulate(spans[some, 1])
+    # A token may lie within one before it: the one that reaches furthest is the last.
+    furthest = np.maximum.accumulate(np.where(spans[some, 1] == ends, np.arange(len(some)), 0))
     last = np.searchsorted(ends, places, side="right") - 1
     of_word = (last >= 0) & (spaces[ends[last]] == spaces[places])
-    np.maximum.at(spans[:, 1], some[last[of_word]], places[of_word] + 1)
+    np.maximum.at(spans[:, 1], some[furthest[last[of_word]]], places[of_word] + 1)

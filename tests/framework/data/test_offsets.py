@@ -106,6 +106,7 @@ def test_accents_and_the_ends_of_words_go_to_the_token_before() -> None:
     assert spans_of("е\u0301\u0308ж", (0, 1), (3, 4)) == ["е\u0301\u0308", "ж"]
     assert spans_of("abc! d", (0, 1)) == ["abc!"]
     assert spans_of("\u0301a", (1, 2)) == ["a"]
+    assert spans_of("ab cde", (0, 4), (1, 2)) == ["ab cde", "b"]  # one within another
 
 
 def test_what_cannot_be_seen_belongs_to_no_token() -> None:
