@@ -17,7 +17,7 @@ from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
 from framework.readers.base import Reader, Reading, alone
 from framework.readers.logits import logits_reader
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers import AnyTeacher
 from framework.teachers.base import Teacher
 

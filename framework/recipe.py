@@ -29,7 +29,7 @@ from framework.search.section import Search
 from framework.signals.section import Signals
 from framework.students.section import Student
 from framework.tasks import AnyTask
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers import AnyTeacher
 from framework.tracking_section import Tracking
 from framework.training.section import Engine

@@ -8,7 +8,7 @@ from framework.ensembles.weighted import Weighted
 from framework.losses.hard_label import HardLabel
 from framework.models.section import LayersModel
 from framework.students.section import Student
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 if TYPE_CHECKING:
     from framework.recipe import Recipe

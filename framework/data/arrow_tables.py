@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.data.documents import rows_of_items
 from framework.data.fields import Fields
 from framework.data.row import Row
 from framework.data.unpacking import Allowance, check_is_file, read_bytes
 from framework.errors import DataError, first_line
+from framework.tasks.span_qa.documents import rows_of_items
 
 if TYPE_CHECKING:
     import pyarrow

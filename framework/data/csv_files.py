@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.fields import Fields
-from framework.data.records import parse_row
 from framework.data.row import Row
 from framework.data.unpacking import read_text
 from framework.errors import DataError
+from framework.tasks.span_qa.records import parse_row
 
 
 def read_csv(path: Path, fields: Fields) -> list[Row]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.data.documents import document_rows, rows_of_items
 from framework.data.fields import Fields
 from framework.data.row import Row
 from framework.data.unpacking import read_text
 from framework.errors import DataError
+from framework.tasks.span_qa.documents import document_rows, rows_of_items
 
 
 def read_json(path: Path, fields: Fields) -> list[Row]:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from framework.data.example import Example, fingerprint
-from framework.data.joined import joined
 from framework.data.notes import DROPPED, Notebook, Notes, described
-from framework.data.repair import repair_answers
 from framework.data.row import Row
 from framework.data.section import Cut, Data, Source
 from framework.data.splits import cut_paragraphs, parse_slice
-from framework.data.units import in_characters
 from framework.errors import DataError
 from framework.progress import SILENT, Progress
+from framework.tasks.span_qa.joined import joined
+from framework.tasks.span_qa.repair import repair_answers
+from framework.tasks.span_qa.units import in_characters
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from framework.config import Section, Seed
 from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.data.splits import parse_slice
-from framework.data.synthetic.section import Synthetic
 from framework.plugins import by_kind
+from framework.tasks.span_qa.synthetic.section import Synthetic
 
 DEFAULT_SPLITS = {"train": "train", "dev": "validation"}
 

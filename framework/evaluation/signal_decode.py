@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.evaluation.decode import IMPOSSIBLE, Prediction, best_spans
 from framework.signals.span import Floats, Side, SpanSignal
+from framework.tasks.span_qa.decode import IMPOSSIBLE, Prediction, best_spans
 
 
 def decode_signal(context: str, signal: SpanSignal, n_best: int, max_words: int, null: bool) -> Prediction:

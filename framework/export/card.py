@@ -8,7 +8,6 @@ from typing import Any
 from framework.data.hub import Hub, hub_languages
 from framework.data.local_files import Files
 from framework.data.section import Source
-from framework.data.synthetic.section import Synthetic
 from framework.export.chosen import FinishedRun
 from framework.export.compare import cost
 from framework.export.rows import form_columns, form_rows
@@ -16,6 +15,7 @@ from framework.export.usage import usage
 from framework.files import write_atomic
 from framework.models.section import ConfigModel, HubModel
 from framework.tables import COLUMNS, NOTHING, markdown_rows, short_count, table_rows
+from framework.tasks.span_qa.synthetic.section import Synthetic
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own

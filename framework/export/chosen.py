@@ -12,7 +12,7 @@ from framework.progress import Progress
 from framework.readers.base import Reading
 from framework.recipe import Recipe
 from framework.results import model_of
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.encoder import Encoder
 
 

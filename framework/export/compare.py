@@ -8,10 +8,10 @@ import numpy as np
 from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.errors import ModelError
-from framework.evaluation.metrics import main_metrics
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader
 from framework.tasks.base import Logits
+from framework.tasks.span_qa.metrics import main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely

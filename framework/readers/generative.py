@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.data.example import Example
-from framework.data.locating import locate
 from framework.device import autocast, default_device
-from framework.evaluation.decode import Prediction, SpanPrediction
 from framework.evaluation.signal_decode import decode_signal
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
@@ -23,6 +21,8 @@ from framework.progress import SILENT, Progress
 from framework.readers.base import Reading
 from framework.signals.span import Floats, SpanSignal, log_softmax
 from framework.tasks.span_outputs import prediction_record
+from framework.tasks.span_qa.decode import Prediction, SpanPrediction
+from framework.tasks.span_qa.locating import locate
 
 if TYPE_CHECKING:
     from framework.teachers.generative import Generative

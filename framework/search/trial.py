@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from framework.data.load import Split
-from framework.evaluation.metrics import main_metrics
 from framework.files import read_json_lines
 from framework.recipe import Recipe
 from framework.run import prepare, produce
 from framework.search.recipes import trial_recipe
+from framework.tasks.span_qa.metrics import main_metrics
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 
 Epoch = dict[str, float]  # epoch, exact_match, f1

@@ -18,7 +18,6 @@ from framework.models.build import (
 )
 from framework.models.configuration import new_config
 from framework.models.folder_files import weight_files
-from framework.models.head import check_answers
 from framework.models.kind import ModelKind
 from framework.models.layers import copy_layers
 from framework.models.locate import identity, locate, locate_tokenizer
@@ -38,7 +37,8 @@ from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
 from framework.students.trim import trim
 from framework.tasks.base import trained_settings
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.head import check_answers
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.versions import MODELS, versions

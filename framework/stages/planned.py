@@ -11,7 +11,6 @@ from framework.generative.trial import TRIED, try_architecture
 from framework.models.bounds import TooLarge
 from framework.models.build import planned_parameters, read_config
 from framework.models.configuration import new_config
-from framework.models.head import check_head
 from framework.models.kind import ModelKind
 from framework.models.layers import check_layers, copy_layers_config
 from framework.models.locate import locate, locate_tokenizer
@@ -21,7 +20,8 @@ from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import TRAINED
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.head import check_head
+from framework.tasks.span_qa.task import ExtractiveQA
 
 _SECONDS = 5.0  # in which a field is looked for that is to blame
 

@@ -4,6 +4,6 @@ from typing import Annotated
 
 from framework.plugins import by_kind
 from framework.tasks.base import Task
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 AnyTask = Annotated[ExtractiveQA, by_kind(ExtractiveQA, protocols=(Task,))]

@@ -8,10 +8,10 @@ import numpy as np
 from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.evaluation.bootstrap import interval
-from framework.evaluation.decode import Prediction, WindowLogits
-from framework.evaluation.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 from framework.signals.span import TeacherWindow
 from framework.tasks.base import Logits, Scores
+from framework.tasks.span_qa.decode import Prediction, WindowLogits
+from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 
 
 def teacher_windows(count: int, windows: Windows, logits: Logits) -> Iterator[list[TeacherWindow]]:

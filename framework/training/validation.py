@@ -8,9 +8,9 @@ from typing import Any
 
 from framework.data.example import Example
 from framework.data.windows import Windows
-from framework.evaluation.metrics import main_metrics
 from framework.inference import all_logits
 from framework.readers.base import Reading
+from framework.tasks.span_qa.metrics import main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state

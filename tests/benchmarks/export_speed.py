@@ -23,7 +23,7 @@ from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tables import markdown_rows
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from launch.quiet import be_quiet, quiet_transformers
 
 TEACHER = ("bert", 120_138, ("input_ids", "attention_mask", "token_type_ids"))

@@ -8,6 +8,7 @@ from tests.tiny import several_values
 
 # Sections that reach results by what they give alone, or not at all.
 WHOLE = {
+    "framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
     "framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
     "framework.tracking_section": "Tracking copies results.",

@@ -20,7 +20,7 @@ from framework.models.section import ConfigModel
 from framework.readers import base
 from framework.readers.base import Reading, alone
 from framework.readers.logits import LogitsReader
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 TASK = ExtractiveQA()

@@ -20,7 +20,7 @@ from framework.models.section import ModelSource, TokenizerSource
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
 from framework.signals.span import Floats
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.encoder import Encoder
 from framework.teachers.section import Actor
 from framework.training.section import Training

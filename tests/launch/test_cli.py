@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from framework.data.load import load_data
 from framework.data.section import Data
-from framework.data.synthetic.section import Synthetic
 from framework.errors import UserError
 from framework.files import write_json
 from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
 from framework.results import read_results
 from framework.tables import short_count
+from framework.tasks.span_qa.synthetic.section import Synthetic
 from launch.commands import app
 from tests.tiny import tiny_recipe
 

@@ -8,10 +8,10 @@ from typing import Any
 from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
 from framework.errors import DataError
-from framework.evaluation.metrics import Variant, score_example
 from framework.files import read_json
 from framework.recipe_file import recipe_from_values
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.metrics import Variant, score_example
+from framework.tasks.span_qa.task import ExtractiveQA
 
 
 @dataclass(frozen=True)

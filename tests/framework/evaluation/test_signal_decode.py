@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.evaluation.decode import IMPOSSIBLE, decode
 from framework.evaluation.signal_decode import decode_signal
 from framework.signals.span import Side, SpanSignal, log_softmax, write_signal
 from framework.tasks.span_outputs import teacher_windows, window_logits
+from framework.tasks.span_qa.decode import IMPOSSIBLE, decode
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 CONTEXT = "Анна жила  в Твери\nдо войны."

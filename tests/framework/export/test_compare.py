@@ -13,7 +13,7 @@ from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.readers.base import Reading
 from framework.tasks.base import Logits
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), False, 4, "fp32")

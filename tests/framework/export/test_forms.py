@@ -15,7 +15,7 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
 from framework.readers.logits import LogitsReader, logits_reader
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}

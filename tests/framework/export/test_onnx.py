@@ -15,7 +15,7 @@ from framework.export.session import open_onnx
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 NAMES = ("input_ids", "attention_mask", "token_type_ids")

@@ -18,7 +18,7 @@ from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load
 from framework.readers.generative import GenerativeReader
 from framework.recipe_file import recipe_from_values
 from framework.run import run
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, reading
 from tests.tiny import tiny_values

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.data.example import Example
-from framework.data.locating import locate
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
 from framework.generative.prompts import Prompts, prompts_for
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
+from framework.tasks.span_qa.locating import locate
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 KIND = st.sampled_from(list(KINDS))

@@ -17,7 +17,7 @@ from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative
 
 SIZES: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from framework.models.build import (
 from framework.models.configuration import new_config
 from framework.models.layers import copy_layers
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 SIZES = {

@@ -10,7 +10,7 @@ from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.layers import check_layers, copy_layers
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 BERT = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}

@@ -10,7 +10,7 @@ from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.positions import check_reads_text, most_tokens
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 WANTED = 60

@@ -8,7 +8,7 @@ from framework.models.build import count_parameters, random_model
 from framework.models.kind import ModelKind
 from framework.paper.published import PUBLISHED, published_config, published_parameters
 from framework.paper.table import STUDENT, TABLE, Row
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 # DistilRuBERT; 21M in the layers of MiniLM and 96M in its embeddings; rubert-tiny2, whose file holds 118 MB of float32.
 OTHERS = {

@@ -14,7 +14,7 @@ from framework.readers.base import Reading
 from framework.readers.ensemble import EnsembleReader
 from framework.signals.shards import as_stored
 from framework.signals.span import Side, SpanSignal
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 READING = Reading(ExtractiveQA(), WindowSettings(), True, 32, "fp32")
 EXAMPLES = [Example(str(number), "Anna lives in Tver", "Where?", None) for number in range(3)]

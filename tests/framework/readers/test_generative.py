@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from framework.data.example import Example
-from framework.data.locating import locate
 from framework.data.windows_section import WindowSettings
 from framework.generative.writer import writer_for
 from framework.readers.generative import GenerativeReader
 from framework.signals.span import Side, SpanSignal, probabilities
+from framework.tasks.span_qa.locating import locate
 from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
 
 QUESTIONS = examples(12, persons=1)

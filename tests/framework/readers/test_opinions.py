@@ -5,7 +5,7 @@ from framework.data.windows_section import WindowSettings
 from framework.readers.base import Reading
 from framework.readers.opinions import OpinionReader
 from framework.signals.span import Side, SpanSignal
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 READING = Reading(ExtractiveQA(), WindowSettings(), True, 32, "fp32")
 EXAMPLES = [Example(word, "Anna lives in Tver", word, None) for word in ("Anna", "Tver", "Moscow")]

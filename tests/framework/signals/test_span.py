@@ -25,7 +25,7 @@ from framework.signals.span import (
     temper_side,
     write_signal,
 )
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.items import batch_targets
 from tests.tokenizing import tokenizer
 

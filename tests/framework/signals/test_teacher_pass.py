@@ -14,7 +14,7 @@ from framework.readers.base import Reading
 from framework.signals.section import Signals
 from framework.signals.span import Side, SpanSignal
 from framework.signals.teacher_pass import TeacherPass
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 
 EXAMPLES = [Example(f"{number}", f"Абзац {number // 2}.", "Где?", None) for number in range(24)]
 READING = Reading(ExtractiveQA(), WindowSettings(), False, 8, "fp32")

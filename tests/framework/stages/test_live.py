@@ -13,7 +13,7 @@ from framework.models.build import random_model, save_model
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.stages.graph import Graph
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.encoder import Encoder
 from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer

@@ -16,7 +16,7 @@ from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.distillation import Distillation
 from framework.training.items import batch_targets
 from framework.training.objective import Objective

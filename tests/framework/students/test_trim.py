@@ -21,7 +21,7 @@ from framework.readers.logits import logits_reader
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.students.trim import trim
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tiny import model_of, tiny_values
 
 TASK = ExtractiveQA()

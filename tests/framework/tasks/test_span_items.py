@@ -20,8 +20,8 @@ from framework.signals.reading import dense, map_characters, read_window
 from framework.signals.shards import SignalReader, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals
 from framework.signals.span import Side, SpanSignal, keep_top, probabilities, temper, temper_side
-from framework.tasks.extractive_qa import ExtractiveQA
 from framework.tasks.span_items import moved_mass, span_items
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.items import TrainingItems, batch_targets
 from tests.tokenizing import KINDS, contexts, tokenizer
 

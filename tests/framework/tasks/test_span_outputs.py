@@ -6,9 +6,9 @@ import pytest
 from framework.data.example import Answer, Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.evaluation.metrics import squad_v1, squad_v2
-from framework.tasks.extractive_qa import ExtractiveQA
 from framework.tasks.span_outputs import teacher_windows
+from framework.tasks.span_qa.metrics import squad_v1, squad_v2
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Пётр родился в Воткинске. Йозеф родился в Рорау."

@@ -13,7 +13,7 @@ from framework.models.configuration import new_config
 from framework.models.positions import most_tokens
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import load_model_tokenizer
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers import AnyTeacher
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section

@@ -11,7 +11,7 @@ from framework.losses.attention_vectors import split_heads
 from framework.losses.live import Wanted
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.live_states import check_states, run_with_states
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 32}

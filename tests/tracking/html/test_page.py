@@ -10,9 +10,9 @@ import pytest
 
 from framework.data.load import load_data
 from framework.data.section import Data
-from framework.data.synthetic.section import Synthetic
 from framework.files import read_json, write_json
 from framework.results import read_results
+from framework.tasks.span_qa.synthetic.section import Synthetic
 from tests.reading_html import Page
 from tests.tiny import model_of, several_values, watched_run
 from tracking.html.groups import by_answer_length, by_question_word

@@ -1,0 +1,1 @@
+"""Extractive question answering: an answer is a span of a text."""

@@ -1,0 +1,67 @@
+"""Tasks as Label Studio exports them (JSON), from a project in which answers are marked in a text."""
+
+from typing import Any
+
+from framework.data.fields import Fields, lookup
+from framework.data.row import Row, shown
+from framework.errors import DataError
+from framework.tasks.span_qa.claims import whole
+from framework.tasks.span_qa.records import parse_row
+
+Record = dict[str, Any]
+
+_ANNOTATIONS = ("annotations", "completions")  # the latter until version 1.0
+
+
+def is_task(item: Any) -> bool:
+    """Whether this is a task of Label Studio."""
+    return isinstance(item, dict) and isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
+
+
+def task_row(task: Record, place: str, fields: Fields) -> Row:
+    """The question of a task: its marked regions are the answers; unlabelled if nobody has finished an annotation.
+
+    `fields` name what is in the task's `data`, where the text may also be called `text`; the id is the task's unless
+    `fields` has one.
+
+    Raises:
+        DataError: an annotation that is not one of a text, or as `parse_row` does.
+    """
+    data = task["data"]
+    if fields.context is None and "context" not in data:
+        fields = fields.model_copy(update={"context": "text"})
+    _, context = lookup(data, fields.name_of("context"))
+    annotations = next(task[name] for name in _ANNOTATIONS if name in task)
+    finished = [one for one in _objects(annotations, place) if not one.get("was_cancelled")]
+    regions = [region for one in finished for region in _objects(one.get("result"), place)]
+    answers = [_answer(region, context, place) for region in regions if _marks(region)]
+    record = data if fields.id else {**data, "id": task.get("id")}
+    known = {"answers": answers if finished else None}
+    return parse_row({**record, **known}, place, fields.model_copy(update={"answers": None, "start": None}))
+
+
+def _marks(region: Record) -> bool:
+    value = region.get("value")
+    return isinstance(value, dict) and ("start" in value or "startOffset" in value)
+
+
+def _answer(region: Record, context: Any, place: str) -> Record:
+    value = region["value"]
+    # The start of a region in HTML is a path.
+    offsets = value.get("globalOffsets", {} if "startOffset" in value else value)
+    start, end = (whole(offsets.get(name), f"a region's {name}", place) for name in ("start", "end"))
+    text = value.get("text")
+    if text is None and isinstance(context, str) and start is not None and end is not None:
+        if any(ord(letter) > 0xFFFF for letter in context[:end]):
+            raise DataError(
+                f"{place}: a region comes without its text, and its offsets may count letters in another way; export with "
+                "saveTextResult"
+            )
+        text = context[start:end]
+    return {"text": text, "answer_start": start}
+
+
+def _objects(value: Any, place: str) -> list[Record]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise DataError(f"{place}: annotations and their results must be lists of objects, found {shown(value)}")
+    return value

@@ -1,0 +1,62 @@
+"""Generating all splits: paragraphs that no two splits share, and their questions as rows."""
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from framework.data.row import Row
+from framework.errors import DataError
+from framework.tasks.span_qa.synthetic.draws import chance
+from framework.tasks.span_qa.synthetic.noise import wrong_span
+from framework.tasks.span_qa.synthetic.paragraph import Paragraph, Question, ask, write_paragraph
+
+if TYPE_CHECKING:
+    from framework.tasks.span_qa.synthetic.section import Synthetic
+
+_ATTEMPTS = 1000
+
+
+def generate(settings: "Synthetic") -> dict[str, list[Row]]:
+    """The rows of every split.
+
+    Each split has random generators of its own, one for the text and one for the noise: more questions leave
+    the earlier ones as they are, and noise changes nothing but labels.
+
+    Raises:
+        DataError: the settings allow too few different paragraphs.
+    """
+    written: set[str] = set()
+    # Sorted, since the order in which a recipe names its splits means nothing.
+    return {split: _split(settings, split, written) for split in sorted(settings.examples)}
+
+
+def _split(settings: "Synthetic", split: str, written: set[str]) -> list[Row]:
+    text_rng, noise_rng = Random(f"{settings.seed}/{split}/text"), Random(f"{settings.seed}/{split}/noise")
+    noise = settings.label_noise if split == "train" else 0.0
+    count = settings.examples[split]
+    rows: list[Row] = []
+    while len(rows) < count:
+        paragraph = _new_paragraph(text_rng, settings, written)
+        for question in ask(text_rng, settings, paragraph)[: count - len(rows)]:
+            rows.append(_row(f"{split}-{len(rows):06d}", paragraph, question, noise_rng, noise))
+    return rows
+
+
+def _new_paragraph(rng: Random, settings: "Synthetic", written: set[str]) -> Paragraph:
+    for _ in range(_ATTEMPTS):
+        paragraph = write_paragraph(rng, settings)
+        if paragraph.context not in written:
+            written.add(paragraph.context)
+            return paragraph
+    raise DataError(
+        f"data.source: after {len(written)} paragraphs hardly a new one can be made; "
+        "raise facts or ways_to_tell, or ask for fewer examples"
+    )
+
+
+def _row(id: str, paragraph: Paragraph, question: Question, rng: Random, noise: float) -> Row:
+    fact, context = question.fact, paragraph.context
+    place = f"generated {id}"
+    if fact is None:
+        return Row(place, id, context, question.text, answers=(), impossible=True)
+    start, end = wrong_span(rng, paragraph, fact) if chance(rng, noise) else (fact.start, fact.end)
+    return Row(place, id, context, question.text, answers=((context[start:end], start),))

@@ -1,0 +1,94 @@
+"""One paragraph: who it is about, what it tells, and questions about it."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from framework.tasks.span_qa.synthetic.declension import Forms
+from framework.tasks.span_qa.synthetic.draws import chance, pick, pick_several
+from framework.tasks.span_qa.synthetic.people import Person, draw_people
+from framework.tasks.span_qa.synthetic.phrases import Phrase, fill
+from framework.tasks.span_qa.synthetic.relations import FILLERS, RELATIONS, Relation
+from framework.tasks.span_qa.synthetic.values import draw_values
+
+if TYPE_CHECKING:
+    from framework.tasks.span_qa.synthetic.section import Synthetic
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something told: ``context[start:end]`` is its value."""
+
+    person: Person
+    relation: Relation
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A context with the facts in it and the relations of which it tells nothing."""
+
+    context: str
+    facts: list[Fact]
+    untold: list[Relation]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the fact that answers it, or None."""
+
+    text: str
+    fact: Fact | None
+
+
+def write_paragraph(rng: Random, settings: "Synthetic") -> Paragraph:
+    """Tell of each person in turn; all have the same relations, so that only the name tells them apart."""
+    relations = pick_several(rng, RELATIONS, len(RELATIONS))
+    told, untold = relations[: settings.facts], relations[settings.facts :]
+    people = draw_people(rng, 2 * settings.persons)
+    friends = [friend.full for friend in people[settings.persons :]]
+    values = draw_values(rng, [relation.pool for relation in told], friends)
+    context, facts = "", []
+    for person, known in zip(people, values, strict=False):
+        for relation, phrase in _block(rng, settings, person, list(zip(told, known, strict=True))):
+            context += " " if context else ""
+            if relation is not None:
+                facts.append(Fact(person, relation, len(context) + phrase.start, len(context) + phrase.end))
+            context += phrase.text
+    return Paragraph(context, facts, untold)
+
+
+def ask(rng: Random, settings: "Synthetic", paragraph: Paragraph) -> list[Question]:
+    """Different questions about a paragraph."""
+    untold = pick_several(rng, paragraph.untold, len(paragraph.untold))
+    questions = []
+    for fact in pick_several(rng, paragraph.facts, settings.questions_per_paragraph):
+        in_vain = bool(untold) and chance(rng, settings.unanswerable)
+        relation = untold.pop() if in_vain else fact.relation
+        person = fact.person
+        name = pick(rng, (person.full, person.full, person.given, person.surname))
+        template = pick(rng, relation.asked[: settings.ways_to_ask])
+        questions.append(Question(fill(template, person.gender, name).text, None if in_vain else fact))
+    return questions
+
+
+def _block(
+    rng: Random, settings: "Synthetic", person: Person, facts: list[tuple[Relation, Forms]]
+) -> list[tuple[Relation | None, Phrase]]:
+    """The sentences about one person; the first gives the full name."""
+    fillers = pick_several(rng, FILLERS, settings.fillers)
+    contents: list[tuple[Relation, Forms] | str] = pick_several(rng, [*facts, *fillers], len(facts) + len(fillers))
+    sentences: list[tuple[Relation | None, Phrase]] = []
+    after_friend = False  # he or she could then be either of two people
+    for content in contents:
+        pronoun = bool(sentences) and not after_friend and chance(rng, settings.pronouns)
+        name = pick(rng, (person.full, person.given, person.surname)) if sentences else person.full
+        if isinstance(content, str):
+            sentences.append((None, fill(content, person.gender, name, pronoun)))
+            continue
+        relation, value = content
+        template = pick(rng, relation.told[: settings.ways_to_tell])
+        sentences.append((relation, fill(template, person.gender, name, pronoun, value)))
+        after_friend = relation.pool == "person"
+    return sentences

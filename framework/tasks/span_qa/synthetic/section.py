@@ -1,0 +1,83 @@
+"""The recipe's settings of the generator."""
+
+from functools import cache, partial
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from framework.config import Section, Seed
+from framework.data.row import Readers, Row
+from framework.progress import Progress
+from framework.tasks.span_qa.synthetic.relations import PHRASINGS, RELATIONS
+
+MAX_PERSONS = 4
+
+
+class Synthetic(Section):
+    """Generated Russian paragraphs about people. The seed decides everything, on every machine."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    seed: Seed = 0
+    examples: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=lambda: {"train": 5000, "validation": 500}, description="split -> number of questions"
+    )
+    persons: int = Field(
+        default=1, ge=1, le=MAX_PERSONS, description="persons a paragraph; each has all the paragraph's facts"
+    )
+    facts: int = Field(default=5, ge=1, le=len(RELATIONS), description="facts told about each person")
+    questions_per_paragraph: int = Field(
+        default=2,
+        ge=1,
+        le=MAX_PERSONS * len(RELATIONS),
+        description="questions asked about one paragraph, all different",
+    )
+    ways_to_tell: int = Field(default=1, ge=1, le=PHRASINGS, description="sentences in which one fact may be told")
+    ways_to_ask: int = Field(default=3, ge=1, le=PHRASINGS, description="questions in which it may be asked for")
+    pronouns: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="how often a person once named is called he or she, where that can be told",
+    )
+    fillers: int = Field(default=1, ge=0, le=3, description="sentences a person that tell nothing")
+    label_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the questions of the split `train` that get a wrong answer",
+    )
+    unanswerable: float = Field(
+        default=0.0, ge=0, le=1, description="share of the questions that ask for a fact not told"
+    )
+
+    @field_validator("examples")
+    @classmethod
+    def _some_examples(cls, examples: dict[str, int]) -> dict[str, int]:
+        if not examples:
+            raise ValueError("name at least one split, with its number of questions")
+        return examples
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.questions_per_paragraph > self.persons * self.facts:
+            raise ValueError(
+                f"questions_per_paragraph is {self.questions_per_paragraph}, but a paragraph holds only "
+                f"{self.persons * self.facts} facts (persons x facts); ask fewer or tell more"
+            )
+        if self.unanswerable > 0 and self.facts == len(RELATIONS):
+            raise ValueError(f"with all {len(RELATIONS)} facts told, none is left to ask for in vain; lower facts")
+        if self.label_noise > 0 and "train" not in self.examples:
+            raise ValueError("label_noise spoils the split 'train' alone, and examples names no such split")
+        return self
+
+    def readers(self, progress: Progress) -> Readers:
+        """A function for each split that generates it."""
+        from framework.tasks.span_qa.synthetic.generate import generate
+
+        # No split can be made without the others, since they share no paragraph; one pass makes them all.
+        everything = cache(partial(generate, self))
+
+        def rows(split: str) -> list[Row]:
+            return everything()[split]
+
+        return {split: partial(rows, split) for split in self.examples}

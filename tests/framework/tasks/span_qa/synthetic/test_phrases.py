@@ -1,0 +1,36 @@
+import pytest
+
+from framework.tasks.span_qa.synthetic.declension import decline
+from framework.tasks.span_qa.synthetic.phrases import fill
+from framework.tasks.span_qa.synthetic.relations import FILLERS, PHRASINGS, RELATIONS
+from framework.tasks.span_qa.synthetic.words import invariable
+
+ANNA = decline("Анна", "f", animate=True)
+IVAN = decline("Иван", "m", animate=True)
+
+
+def test_case_gender_and_value() -> None:
+    phrase = fill("Детство {nom} [провёл|провела] в <prep>.", "f", ANNA, value=decline("Казань", "f"))
+    assert phrase.text == "Детство Анна провела в Казани."
+    assert phrase.text[phrase.start : phrase.end] == "Казани"
+
+
+def test_pronouns_stand_only_where_grammar_allows() -> None:
+    assert fill("{u} дома есть <nom>.", "f", ANNA, True, invariable("рояль")).text == "У неё дома есть рояль."
+    assert fill("{u} дома есть <nom>.", "m", IVAN, False, invariable("рояль")).text == "У Ивана дома есть рояль."
+    assert fill("Питомца {gen} зовут <nom>.", "f", ANNA, True, invariable("Рекс")).text == "Питомца Анны зовут Рекс."
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_every_relation_has_all_phrasings_with_one_value_and_one_person(relation: object) -> None:
+    told, asked = relation.told, relation.asked  # type: ignore[attr-defined]
+    assert len(told) == len(asked) == PHRASINGS
+    assert all(template.count("<") == 1 and template.count("{") == 1 and template.endswith(".") for template in told)
+    assert all("<" not in template and template.count("{") == 1 and template.endswith("?") for template in asked)
+    for template in (*told, *asked):
+        text = fill(template, "m", IVAN, value=invariable("Х")).text
+        assert not set("{}[]<>|") & set(text)
+
+
+def test_fillers_tell_nothing_but_a_name() -> None:
+    assert all("<" not in filler and filler.count("{") == 1 for filler in FILLERS)
