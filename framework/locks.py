@@ -61,6 +61,19 @@ def locked(path: Path, what: str, seconds: float | None = None) -> Iterator[None
         lock.release()
 
 
+def deserted(path: Path) -> bool:
+    """Whether the owner of the lock `path` has ended without letting go of it, as far as can be told without waiting."""
+    note = note_of(path)
+    owner = _read(note)
+    if owner is None:
+        return False
+    if owner.machine == _machine():
+        return not _runs(owner)
+    with suppress(OSError):
+        return time.time() - note.stat().st_mtime >= LOST_AFTER
+    return False
+
+
 def note_of(path: Path) -> Path:
     """Where the owner of the lock `path` signs."""
     return path.with_name(f"{path.name}.owner")
@@ -169,7 +182,8 @@ def _read(note: Path) -> Owner | None:
 def _runs(owner: Owner) -> bool:
     """Whether the very process still runs on this machine; its number may be another's by now."""
     try:
-        return abs(_started(owner.pid) - owner.started) < 2
+        ended = psutil.Process(owner.pid).status() == psutil.STATUS_ZOMBIE
+        return not ended and abs(_started(owner.pid) - owner.started) < 2
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from framework.alone import true_state
 from framework.clock import now
 from framework.data.notes import counted
 from framework.errors import OutputError, StoreError
@@ -109,7 +110,9 @@ class Results:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """The results of the run in `folder`. Raises StoreError for a damaged file, or one of another format."""
+    """The results of the run in `folder`; the state `running` of one that was killed reads `failed`.
+
+    Raises StoreError for a damaged file, or one of another format."""
     path = folder / "results.json"
     try:
         results: Any = read_json(path)
@@ -118,7 +121,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not isinstance(results, dict) or results.get("format") != 1:
         found = results.get("format") if isinstance(results, dict) else type(results).__name__
         raise StoreError(f"{path} is of format {found}; this version reads format 1")
-    return results
+    return {**results, "state": true_state(folder, results["state"])}
 
 
 def usual_model(results: dict[str, Any]) -> str:

@@ -1,15 +1,15 @@
 """Running a recipe, from data to results."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from framework.alone import alone_in
 from framework.data.load import Split, load_data
 from framework.device import device_kind, resolve_precision, resolve_workers
 from framework.errors import RecipeError
 from framework.files import write_atomic
-from framework.locks import locked
 from framework.progress import SILENT, Progress
 from framework.recipe import Recipe
 from framework.results import Results
@@ -17,7 +17,7 @@ from framework.signals.stream import Streamer
 from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context, Stage
 from framework.storage import Storage
-from framework.store import Artifact, Store, make_folder
+from framework.store import Artifact, Store
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
 from framework.versions import differences, in_words
@@ -77,14 +77,6 @@ def run(
     context, graph = prepare(recipe, train, stream, progress)
     with alone_in(recipe.run_folder):
         return _run(context, graph, provenance or {}, watch)
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Have the folder of a run or a search, which is made if need be, for this process alone. Raises OutputError."""
-    make_folder(folder)
-    with locked(folder / ".run.lock", f"the run {folder}"):
-        yield
 
 
 def _run(context: Context, graph: Graph, provenance: dict[str, Any], watch: Watch) -> dict[str, Any]:

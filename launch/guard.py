@@ -21,7 +21,7 @@ def guarded(action: Callable[[], object]) -> int:
     from framework.errors import DistilError, disk_is_full
 
     try:
-        action()
+        _stopped_or(action)
     except SystemExit as error:
         if error.code == CTRL_C:  # typer makes this of a KeyboardInterrupt
             _say(_STOPPED)
@@ -58,6 +58,16 @@ def guarded(action: Callable[[], object]) -> int:
         )
         return FAILURE
     return 0
+
+
+def _stopped_or(action: Callable[[], object]) -> None:
+    """Run `action`; what it fails with after someone has asked to stop comes of that, whatever a library made of it."""
+    try:
+        action()
+    except (Exception, SystemExit):
+        if INTERRUPT.asked:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _full_disk(place: str = "") -> str:

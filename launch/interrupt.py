@@ -25,6 +25,11 @@ class Interrupt:
         self._asked: int | None = None
 
     @property
+    def asked(self) -> bool:
+        """Whether someone has asked to stop."""
+        return self._asked is not None
+
+    @property
     def exit_code(self) -> int:
         """What a command that was stopped ends with, as shells have it: 130 after ^C, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + (self._asked or signal.SIGINT)
@@ -38,12 +43,12 @@ class Interrupt:
     def kept(self) -> Iterator[None]:
         """Keep the signals while a library is begun that takes them for itself.
 
-        Processes that are started meanwhile do not hear SIGHUP, which a closed terminal sends to all: they end with this one,
-        once it has put everything away with their help.
+        Processes that are started meanwhile hear neither SIGHUP, which a closed terminal sends to all, nor SIGTERM, which
+        `timeout`, systemd and Slurm do: they end with this one, once it has put everything away with their help.
         """
         ours = threading.current_thread() is threading.main_thread()
         before = {number: signal.getsignal(number) for number in _STOPPING}
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
         try:
             yield
         finally:
@@ -54,7 +59,7 @@ class Interrupt:
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a stop was asked for. Other threads are left to the main one, which ends them."""
-        if self._asked is not None and threading.current_thread() is threading.main_thread():
+        if self.asked and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
 
     def stop(self, number: int, frame: FrameType | None) -> NoReturn:

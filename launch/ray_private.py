@@ -2,10 +2,13 @@
 
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import psutil
 
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # off, Ray takes the loopback address for this machine's, on Linux too
 
@@ -17,13 +20,14 @@ def private_ray() -> Iterator[None]:
 
     The token lies in a file that only this user may read, and is on no command line.
     """
-    from ray._private import ray_constants
+    from ray._private import ray_constants, services
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled
 
     with TemporaryDirectory(prefix="distil-ray-") as folder:  # nobody else may look into it
         token = Path(folder) / "token"
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
+        services.ConsolePopen.terminate = _end  # also for what Ray puts away when the interpreter ends
         joins = ray_constants.ENABLE_RAY_CLUSTER
         settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, _CLUSTERS: "0"}
         with _environment(settings):
@@ -35,6 +39,16 @@ def private_ray() -> Iterator[None]:
             finally:
                 ray_constants.ENABLE_RAY_CLUSTER = joins
         Config.initialize("")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process of Ray's with those below it. They do not hear SIGTERM, which Ray would wait a second for."""
+    with suppress(psutil.NoSuchProcess):
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for other in below:
+            with suppress(psutil.NoSuchProcess):
+                other.kill()
 
 
 @contextmanager

@@ -52,8 +52,9 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     progress = InterruptibleProgress(console_progress(), interrupt)
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
+    from framework.alone import alone_in
     from framework.device import free_memory
-    from framework.run import alone_in, run_shared
+    from framework.run import run_shared
     from framework.search.problems import check_models_of_trials
     from framework.search.recipes import trial_recipe
     from launch.quiet import quiet_transformers

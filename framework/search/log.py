@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from framework.alone import true_state
 from framework.clock import now
 from framework.errors import StoreError
 from framework.files import read_json, write_atomic, write_json
@@ -149,7 +150,7 @@ class SearchLog:
 
 
 def read_search(folder: Path) -> dict[str, Any]:
-    """The search in `folder`. Raises StoreError for a damaged file."""
+    """The search in `folder`; the state `running` of one that was killed reads `failed`. Raises StoreError for a damaged file."""
     path = folder / SEARCH
     try:
         values = dict(read_json(path))
@@ -157,7 +158,7 @@ def read_search(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is damaged ({error}); delete it and search again: students are kept") from None
     if values.get("format") != 1:
         raise StoreError(f"{path} is of format {values.get('format')}; this version reads format 1")
-    return values
+    return {**values, "state": true_state(folder, values["state"])}
 
 
 def recipe_of_trial(recipe: Recipe, trial: dict[str, Any]) -> Recipe:

@@ -19,7 +19,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from framework import locks
-from framework.locks import Owner, locked, note_of
+from framework.locks import Owner, deserted, locked, note_of
 
 FORK = multiprocessing.get_context("fork")
 
@@ -69,12 +69,24 @@ def test_the_lock_of_a_process_that_was_killed_is_free_at_once_and_its_note_misl
 ) -> None:
     path = tmp_path / "one.lock"
     with held_elsewhere(path) as (pid, _):
+        assert not deserted(path)
         os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert deserted(path)  # though nobody has asked how it ended
         os.waitpid(pid, 0)
-        assert note_of(path).exists()
+        assert deserted(path)
         with locked(path, "the run", seconds=5):
             assert json.loads(note_of(path).read_text())["pid"] == os.getpid()
+    assert not deserted(path)
     assert not caplog.messages
+
+
+def test_the_lock_of_a_machine_that_has_stopped_signing_is_deserted(tmp_path: Path) -> None:
+    path = tmp_path / "one.lock"
+    with never_let_go(path, someone(machine="lost")):
+        assert not deserted(path)
+        os.utime(note_of(path), (time.time() - locks.LOST_AFTER,) * 2)
+        assert deserted(path)
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from framework import locks
+from framework.alone import alone_in
 from framework.errors import RecipeError, StoreError, TrainingError
 from framework.progress import Silent
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
-from framework.run import alone_in, prepare, run
+from framework.run import prepare, run
 from tests.tiny import figures, several_values, tiny_values
 
 BLOCKED = """

@@ -8,7 +8,9 @@ from contextlib import suppress
 
 import pytest
 
+from framework.errors import TrainingError
 from framework.progress import SILENT
+from launch import guard
 from launch.interrupt import Interrupt, InterruptibleProgress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,6 +52,22 @@ def test_what_a_library_does_at_ctrl_c_is_done_at_the_others_too(number: signal.
     assert interrupt.exit_code == 128 + number
 
 
+@pytest.mark.parametrize("failure", [TrainingError("lost"), ImportError("half imported"), SystemExit(15)])
+def test_what_fails_because_it_was_asked_to_stop_has_stopped(
+    failure: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupt = Interrupt()
+    monkeypatch.setattr(guard, "INTERRUPT", interrupt)
+
+    def stopped() -> None:
+        with suppress(KeyboardInterrupt):
+            interrupt.stop(signal.SIGTERM, None)
+        raise failure
+
+    assert guard.guarded(stopped) == 143
+    assert capsys.readouterr().err.startswith("distil: stopped; what is done is kept")
+
+
 def test_the_signals_outlive_a_library_that_takes_them() -> None:
     interrupt = Interrupt()
     interrupt.install()
@@ -59,8 +77,8 @@ def test_the_signals_outlive_a_library_that_takes_them() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_processes_begun_meanwhile_do_not_hear_that_the_terminal_is_closed() -> None:
-    code = "import signal; print(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+def test_processes_begun_meanwhile_hear_nothing_that_is_sent_to_all() -> None:
+    code = "import signal; print({signal.SIGHUP, signal.SIGTERM} <= signal.pthread_sigmask(signal.SIG_BLOCK, []))"
     with Interrupt().kept():
         within = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

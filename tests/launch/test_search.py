@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from framework.search.log import read_search
 from launch.commands import app
 from launch.guard import guarded
 from launch.serve_models import models_in
@@ -111,7 +112,7 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     assert left_in_cluster() == []
 
     folder, search = search_of(recipe)
-    assert search["state"] == "running"
+    assert (search["state"], read_search(folder)["state"]) == ("running", "failed")
     done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
     process = start("resume", folder)
     wait_for(process, 2, "1/5")
