@@ -50,9 +50,9 @@ def test_two_workers_train_as_one_through_a_polite_kill_and_the_loss_of_one(tmp_
     process = start("run", recipe)
     _wait_for_checkpoint(tmp_path / "two")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
-    for one in processes_of(process.pid):  # as systemd and Slurm do
+    for each in processes_of(process.pid):  # as systemd and Slurm do
         with suppress(psutil.NoSuchProcess):
-            one.terminate()
+            each.terminate()
     said = finish(process, 143)
     assert said.splitlines()[-1] == "distil: stopped; what is done is kept: run the same command again to go on"
     assert "SIGTERM received" not in said
