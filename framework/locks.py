@@ -30,8 +30,8 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a lock. machine: one kernel and its process numbers; started, since: seconds since the epoch, of the process
-    and of the lock; token: of this very lock."""
+    """Who holds a lock. machine: one kernel and its process numbers; started: when the process began, as this machine
+    counts; since: when it got the lock, in seconds since the epoch; token: of this very lock."""
 
     pid: int
     host: str
@@ -191,7 +191,13 @@ def _runs(owner: Owner) -> bool:
 
 
 def _started(pid: int) -> float:
-    return float(psutil.Process(pid).create_time())
+    """When a process began, in seconds. On Linux since the machine's own start, as a clock that is set moves all times of day,
+    those of processes that run as well."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return float(psutil.Process(pid).create_time())
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 @cache

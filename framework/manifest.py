@@ -1,17 +1,14 @@
-"""Manifests: what says that a folder is whole, and what its files were when they were written.
-
-Damage is to be noticed, not forgery: CRC-32 finds every flipped bit and every short burst of them, and misses one of 2^32 other
-changes, at several times the speed of a cryptographic digest.
-"""
+"""Manifests: what says that a folder is whole, and what its files were when they were written."""
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from framework.errors import StoreError
-from framework.files import PASSING, write_json
+from framework.files import PASSING
+from framework.sealed import crc_of, write_sealed
 
 MANIFEST = "manifest.json"
 _CHUNK = 2**22  # bytes read at a time
@@ -24,13 +21,13 @@ _found_whole: dict[Path, _State] = {}  # in this process
 
 def write_manifest(folder: Path, values: dict[str, Any], but_for: tuple[str, ...] = ()) -> None:
     """Write the JSON-like `values` into the folder's manifest, with size and checksum of all files but those called `but_for`."""
-    files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "crc32": f"{checksum(path):08x}"}
-        for path in sorted(folder.rglob("*"))
+    written = [
+        path
+        for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith(PASSING) and path.name not in (MANIFEST, *but_for)
-    }
-    whole = json.loads(json.dumps({**values, "files": files}))  # as it will be read
-    write_json(folder / MANIFEST, {**whole, "crc32": _crc_of(whole)})
+    ]
+    files = described(folder, written)
+    write_sealed(folder / MANIFEST, {**values, "files": files})
     _found_whole[folder] = (folder / MANIFEST).read_bytes(), _state(folder, files)
 
 
@@ -40,7 +37,7 @@ def read_manifest(content: bytes, path: Path) -> dict[str, Any]:
         values = dict(json.loads(content))
         crc = values.pop("crc32", None)
         first_version = crc is None and "files" not in values and "facts" in values
-        if not first_version and crc != _crc_of(values):
+        if not first_version and crc != crc_of(values):
             raise ValueError("its content is not what was written")
     except (ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error}); {_MAKE_ANEW}") from None
@@ -62,7 +59,7 @@ def check_files(folder: Path) -> None:
     state = content, _state(folder, files)
     if _found_whole.get(folder) == state:
         return
-    if wrong := list(_damage(folder, files)):
+    if wrong := list(damage(folder, files)):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise StoreError(
             f"{folder} is damaged: {', '.join(wrong[:5])}{more}; {_MAKE_ANEW if 'digest' in values else _COPY_ANEW}"
@@ -73,9 +70,30 @@ def check_files(folder: Path) -> None:
 def check_saved(folder: Path) -> None:
     """Check a saved model, or whatever else is read from one folder: by its own manifest, or by that of the result that it
     belongs to. Raises StoreError."""
-    for one in (folder.absolute(), folder.absolute().parent):
+    whole = folder.resolve()  # what a link leads to may have a manifest beside it
+    for one in (whole, whole.parent):
         if _is_ours(one / MANIFEST):
             check_files(one)
+
+
+def described(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Size in `bytes` and checksum, `crc32`, of files, by their names in `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "crc32": f"{checksum(path):08x}"}
+        for path in sorted(paths)
+    }
+
+
+def damage(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with files that were `described`: a text for each that is missing, cut short or altered."""
+    for name, written in files.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif (size := path.stat().st_size) != written["bytes"]:
+            yield f"{name} has {size} of {written['bytes']} bytes"
+        elif f"{checksum(path):08x}" != written["crc32"]:
+            yield f"{name} has other bytes than were written"
 
 
 def checksum(path: Path) -> int:
@@ -85,17 +103,6 @@ def checksum(path: Path) -> int:
         while chunk := file.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc
-
-
-def _damage(folder: Path, files: dict[str, Any]) -> Iterator[str]:
-    for name, written in files.items():
-        path = folder / name
-        if not path.is_file():
-            yield f"{name} is missing"
-        elif (size := path.stat().st_size) != written["bytes"]:
-            yield f"{name} has {size} of {written['bytes']} bytes"
-        elif f"{checksum(path):08x}" != written["crc32"]:
-            yield f"{name} has other bytes than were written"
 
 
 def _state(folder: Path, files: dict[str, Any]) -> tuple[tuple[str, int, int], ...]:
@@ -108,11 +115,6 @@ def _stat(folder: Path, name: str) -> tuple[str, int, int]:
     except OSError:
         return name, -1, -1
     return name, found.st_size, found.st_mtime_ns
-
-
-def _crc_of(values: dict[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def _is_ours(path: Path) -> bool:

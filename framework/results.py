@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.alone import true_state
 from framework.clock import now
 from framework.data.notes import counted
-from framework.errors import OutputError, StoreError
-from framework.files import read_json, write_atomic, write_json
+from framework.errors import OutputError
+from framework.files import write_atomic
+from framework.outcome import FORMAT, RunShape, read_outcome
 from framework.own_source import SOURCE
+from framework.sealed import write_sealed
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages
 from framework.stages.signals import Collection
@@ -31,7 +32,7 @@ class Results:
         if graph.ensemble is not None:
             self._evaluations["ensemble"] = graph.ensemble.digest
         self.values: dict[str, Any] = {
-            "format": 1,
+            "format": FORMAT,
             "name": recipe.name,
             "run": self.folder.name,
             "state": "running",
@@ -75,7 +76,7 @@ class Results:
 
     def save(self) -> None:
         """Write results.json and the resolved recipe."""
-        write_json(self.folder / "results.json", self.values)
+        write_sealed(self.folder / "results.json", self.values)
 
     def _note_training(self, record: dict[str, Any], artifact: Artifact) -> None:
         record["reused"] = artifact.reused
@@ -113,15 +114,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The results of the run in `folder`; the state `running` of one that was killed reads `failed`.
 
     Raises StoreError for a damaged file, or one of another format."""
-    path = folder / "results.json"
-    try:
-        results: Any = read_json(path)
-    except ValueError as error:
-        raise StoreError(f"{path} is damaged ({error}); run the recipe again to write it anew") from None
-    if not isinstance(results, dict) or results.get("format") != 1:
-        found = results.get("format") if isinstance(results, dict) else type(results).__name__
-        raise StoreError(f"{path} is of format {found}; this version reads format 1")
-    return {**results, "state": true_state(folder, results["state"])}
+    return read_outcome(folder / "results.json", RunShape, "run the recipe again to write it anew")
 
 
 def usual_model(results: dict[str, Any]) -> str:

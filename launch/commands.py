@@ -94,15 +94,23 @@ def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
 @app.command()
 def evaluate(
     source: Source,
-    data: Annotated[Path, typer.Option("--data", help="SQuAD JSON, JSON lines or parquet with answers.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Questions with answers, in any format that a recipe's files may have.")
+    ],
     model: ModelName = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--field", help="NAME=COLUMN: another name of a column, such as context=passage; several are allowed."
+        ),
+    ] = None,
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model on a file of questions: EM and F1 with intervals."""
-    from launch.inspect import evaluate_model
+    from launch.evaluate import evaluate_model
 
-    evaluate_model(source, model, data, predictions, as_json)
+    evaluate_model(source, model, data, field or [], predictions, as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands that look at a finished run: evaluate, answer, report, track."""
+"""Commands that look at a finished run: answer, report, track."""
 
 import json
 import sys
@@ -8,7 +8,6 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError, OutputError
-from framework.files import write_json
 from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
 from launch.best import best_student
@@ -51,56 +50,12 @@ def answer_question(
 ) -> None:
     """Print the answer in the paper's form. Raises DataError for a text that cannot be had."""
     text = _context(context, context_file)
-    print(json.dumps(shown(_answerer(source, model).answer(question, text)), ensure_ascii=False))
+    print(json.dumps(shown(answerer_of(source, model).answer(question, text)), ensure_ascii=False))
 
 
 def shown(answer: "SpanAnswer") -> dict[str, Any]:
     """An answer in the paper's form."""
     return {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
-
-
-def evaluate_model(source: Path, model: str | None, data: Path, predictions: Path | None, as_json: bool) -> None:
-    """Measure a model on a file and print EM and F1. Raises DataError for a file that cannot be read."""
-    if predictions is not None and predictions.is_dir():
-        raise OutputError(f"--predictions {predictions} is a folder; name a file")
-    if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
-        raise OutputError(f"--predictions would write over the questions in {data}; name another file")
-    answerer = _answerer(source, model, many=True)
-    from framework.data.load import load_data
-    from framework.data.local_files import Files
-    from framework.data.notes import counted, described
-    from framework.data.section import Data
-    from launch.console import console_progress
-
-    unanswerable = answerer.reading.unanswerable
-    section = Data(source=Files(path={"file": str(data)}), splits={"file": "file"}, unanswerable=unanswerable)
-    split = load_data(section)["file"]
-    found = answerer.reader.predict(split.examples, console_progress(), "evaluate")
-    if predictions is not None:
-        write_json(predictions, found)
-    scores = answerer.reading.task.score(split.examples, found, unanswerable, resamples=1000, seed=0)
-    if as_json:
-        print(
-            json.dumps(
-                {
-                    "examples": scores.examples,
-                    **scores.metrics,
-                    "intervals": scores.intervals,
-                    **scores.variants,
-                    "notes": counted(split.notes),
-                }
-            )
-        )
-        return
-    counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
-    print(f"{data}: {counts}")
-    for line in described(split.notes):
-        print(f"  {line}")
-    for name, value in scores.metrics.items():
-        bounds = scores.intervals.get(name)
-        print(f"  {name}: {value:.2f}" + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""))
-    for variant, metrics in scores.variants.items():
-        print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
 
 
 def results_of(run: Path) -> dict[str, Any]:
@@ -118,8 +73,11 @@ def results_of(run: Path) -> dict[str, Any]:
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
 
 
-def _answerer(source: Path, model: str | None, many: bool = False) -> Any:
-    """The model of a saved folder, one of a run, or the student of a search's best trial."""
+def answerer_of(source: Path, model: str | None, many: bool = False) -> Any:
+    """The model of a saved folder, one of a run, or the student of a search's best trial.
+
+    many: whether it will be asked many questions at a time. Raises DistilError.
+    """
     be_quiet()
     folder = _model_folder(source, model)
     from framework.answer import load_answerer

@@ -209,14 +209,21 @@ def _show(log: SearchLog, progress: Progress) -> None:
 
 
 def resume(run: Path) -> None:
-    """Go on with the run or search in `run`. Raises OutputError if there is none."""
+    """Go on with the run or search in `run`. Raises OutputError if there is none, or one of another recipe."""
     recipe = run / "recipe.yaml"
     if not recipe.is_file():
         raise OutputError(f"no run at {run}: expected a folder with recipe.yaml; `distil run RECIPE` makes one")
+    from framework.recipe_file import load_recipe
     from framework.search.log import SEARCH
     from launch.run import run_recipe
 
     overrides = [f"output={json.dumps(str(run.absolute().parent), ensure_ascii=False)}"]
+    folder = load_recipe(recipe, overrides).run_folder
+    if folder.name != run.absolute().name:
+        raise OutputError(
+            f"{recipe} is not the recipe of {run}, but one whose results lie in {folder}: it has changed, or the folder has "
+            f"another name than it had. `distil run {quote(str(recipe))}` runs it as it is"
+        )
     if (run / SEARCH).exists():
         search_recipe(recipe, overrides)
     else:

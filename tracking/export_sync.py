@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from framework.errors import StoreError, first_line
 from framework.files import read_json, write_atomic
 from tracking.cursor import RunCursor
 from tracking.keys import numbers
@@ -22,10 +23,16 @@ def send_export(sender: Sender, cursor: RunCursor, run_folder: Path, model: dict
     path = run_folder / _folder(model["name"]) / FIGURES
     if not path.is_file():
         return
-    export = read_json(path)
-    if export["model"]["digest"] != model["digest"]:  # of the model as it was before
+    try:
+        export = read_json(path)
+        measured, metrics = export["model"]["digest"], export_metrics(export)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path} is damaged ({first_line(error)}); export the model anew, or delete that folder"
+        ) from None
+    if measured != model["digest"]:  # of the model as it was before
         return
-    sender.metrics(cursor, export_metrics(export), path.stat().st_mtime_ns // 1_000_000)
+    sender.metrics(cursor, metrics, path.stat().st_mtime_ns // 1_000_000)
     for name in (CARD, FIGURES):
         sender.artifact(cursor, run_folder, f"{_folder(model['name'])}/{name}")
 

@@ -9,7 +9,7 @@ from framework.data.row import listed
 from framework.errors import DataError
 
 _ANSWERS = ("answers", "answer")
-_OTHER_NAMES = "`fields` of the data's source gives other names"
+_OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
 
 
 class Fields(Section):

@@ -68,7 +68,7 @@ def cut_windows(
     question and context, or else the first token. Raises ModelError for a tokenizer without offsets, for one that drops many
     letters, and if the windows do not show a whole context.
     """
-    _null_token(tokenizer)
+    null_id = _null_token(tokenizer)
     tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
     parts: list[_Window] = []
     letters: list[tuple[int, int]] = []
@@ -87,7 +87,9 @@ def cut_windows(
             bounds = np.searchsorted(owners, np.arange(len(chunk) + 1))
             for number, example in enumerate(chunk):
                 encodings = encoded.encodings[bounds[number] : bounds[number + 1]]
-                windows, covered = _windows_of(example, begin + number, encodings, tokenizer, settings.doc_stride)
+                windows, covered = _windows_of(
+                    example, begin + number, encodings, tokenizer, settings.doc_stride, null_id
+                )
                 parts.extend(windows)
                 letters.append((covered.lost, covered.visible))
             task.advance(len(chunk))
@@ -133,10 +135,15 @@ def _cut(question: str, offsets: NDArray[np.int32], most: int) -> str:
 
 
 def _windows_of(
-    example: Example, number: int, encodings: list[Any], tokenizer: "PreTrainedTokenizerFast", stride: int
+    example: Example,
+    number: int,
+    encodings: list[Any],
+    tokenizer: "PreTrainedTokenizerFast",
+    stride: int,
+    null_id: int | None,
 ) -> tuple[list[_Window], Cover]:
     """The windows of one example, from the tokenizer's encodings, and what all tokens of its context cover."""
-    null_id, typed = _null_token(tokenizer), "token_type_ids" in tokenizer.model_input_names
+    typed = "token_type_ids" in tokenizer.model_input_names
     contexts = [np.asarray([sequence == 1 for sequence in encoding.sequence_ids], bool) for encoding in encodings]
     offsets = [
         np.asarray(encoding.offsets, np.int32).reshape(-1, 2)[in_context]

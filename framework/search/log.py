@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from framework.alone import true_state
 from framework.clock import now
-from framework.errors import StoreError
-from framework.files import read_json, write_atomic, write_json
+from framework.files import write_atomic
+from framework.outcome import FORMAT, SearchShape, read_outcome
 from framework.recipe import Recipe
 from framework.run import as_yaml, store_of
+from framework.sealed import write_sealed
 from framework.search.recipes import varied
 from framework.search.study import ENDED, best_of, front_of
 from framework.store import make_folder
@@ -37,7 +37,7 @@ class SearchLog:
         self._seconds = float(before.get("seconds", 0.0))
         self._clock: float | None = None
         self.values: dict[str, Any] = {
-            "format": 1,
+            "format": FORMAT,
             "name": recipe.name,
             "run": self.folder.name,
             "state": "running",
@@ -137,7 +137,7 @@ class SearchLog:
         self.values.update(best=best, front=front, seconds=self.seconds)
         if best is not None and changed:
             self._write_recipe("best.yaml", recipe_of_trial(self.recipe, self.trials[best]))
-        write_json(self.folder / SEARCH, self.values)
+        write_sealed(self.folder / SEARCH, self.values)
         self._store.push(self.folder / SEARCH)
 
     def _write_recipe(self, name: str, recipe: Recipe) -> None:
@@ -150,15 +150,12 @@ class SearchLog:
 
 
 def read_search(folder: Path) -> dict[str, Any]:
-    """The search in `folder`; the state `running` of one that was killed reads `failed`. Raises StoreError for a damaged file."""
-    path = folder / SEARCH
-    try:
-        values = dict(read_json(path))
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{path} is damaged ({error}); delete it and search again: students are kept") from None
-    if values.get("format") != 1:
-        raise StoreError(f"{path} is of format {values.get('format')}; this version reads format 1")
-    return {**values, "state": true_state(folder, values["state"])}
+    """The search in `folder`; the state `running` of one that was killed reads `failed`.
+
+    Raises StoreError for a damaged file, or one of another format.
+    """
+    remedy = "delete it, in the storage too if there is one, and search again: students are kept"
+    return read_outcome(folder / SEARCH, SearchShape, remedy)
 
 
 def recipe_of_trial(recipe: Recipe, trial: dict[str, Any]) -> Recipe:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.batches import epoch_steps
-from framework.files import read_json, write_json
+from framework.errors import StoreError
 from framework.models.tokenizers import load_model_tokenizer
+from framework.sealed import read_sealed, write_sealed
 from framework.stages.stage import Context, Stage, key_of
 from framework.training.checkpoint import remove_checkpoints
 from framework.training.history import History
@@ -47,10 +48,14 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
     def make(folder: Path) -> dict[str, Any]:
         finished = folder / "finished.json"
         if not finished.exists():
-            write_json(finished, train(folder))
+            write_sealed(finished, train(folder))
+        try:
+            facts = read_sealed(finished)
+        except ValueError as error:
+            raise StoreError(f"{finished} is damaged ({error}); delete it, and the model is trained anew") from None
         # Large checkpoints take their time to remove: a command that is killed meanwhile has its training all the same.
         remove_checkpoints(folder, context.store)
-        return dict(read_json(finished))
+        return facts
 
     def train(folder: Path) -> dict[str, Any]:
         source = initial.result(context.store) / "model"

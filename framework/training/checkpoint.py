@@ -1,6 +1,7 @@
 """Checkpoints from which training goes on exactly where it was.
 
-They are read as plain data and tensors: whoever can write where they lie can spoil a training, but run no code here.
+They are read as plain data and tensors: whoever can write where they lie can spoil a training, but run no code here. Sizes and
+checksums of their files are kept beside them, so that none is taken that is not as it was written.
 """
 
 import os
@@ -14,7 +15,9 @@ from pickle import UnpicklingError
 from typing import Any
 
 from framework.errors import StoreError, first_line
-from framework.files import read_json, write_json
+from framework.files import PASSING
+from framework.manifest import damage, described
+from framework.sealed import read_sealed, write_sealed
 from framework.store import Store
 from framework.training.job import CHECKPOINTS, TrainingJob
 from framework.training.meter import Meter
@@ -46,6 +49,7 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
     engine.save_checkpoint(str(folder), tag=tag, save_latest=False)
     torch.save({"random": random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
     dist.barrier()
+    files = _files_of_all(folder / tag, first_here)
     if store.storage is not None:
         if first_here:
             store.push(folder / tag)
@@ -53,7 +57,7 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
     if rank == 0:
         if job.history.exists():
             store.push(job.history)
-        write_json(folder / _LATEST, {"step": position.step, "seconds": position.seconds})
+        write_sealed(folder / _LATEST, {"step": position.step, "seconds": position.seconds, "files": files})
         store.push(folder / _LATEST)
     if first_here:
         for old in folder.glob("step-*/"):
@@ -70,12 +74,12 @@ def load_checkpoint(engine: Any, meter: Meter, job: TrainingJob, rank: int) -> P
     import torch
 
     folder, latest = job.checkpoints, job.checkpoints / _LATEST
-    found = read_json(latest) if _is_there(job) else None
-    if found is None:
+    if not _is_there(job):
         return Position(0, 0.0)
-    position = Position(int(found["step"]), float(found["seconds"]))
+    position, files = _read_latest(latest)
     tag = _tag(position.step)
     job.store.pull_folder(folder / tag)
+    _check(job, folder / tag, files, rank)
     try:
         with _plain_data():
             state = torch.load(folder / tag / f"worker-{rank}.pt", map_location="cpu")
@@ -91,6 +95,52 @@ def load_checkpoint(engine: Any, meter: Meter, job: TrainingJob, rank: int) -> P
     set_random_state(state["random"])
     meter.resume(state["meter"])
     return position
+
+
+def _read_latest(path: Path) -> tuple[Position, dict[str, Any]]:
+    """Where the latest checkpoint is, and its files as they were described. Raises StoreError."""
+    try:
+        found = read_sealed(path)
+        return Position(int(found["step"]), float(found["seconds"])), dict(found["files"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"{path} is damaged ({first_line(error)}); to begin this training anew delete it, in the storage too if there is one"
+        ) from None
+
+
+def _files_of_all(folder: Path, first_here: bool) -> dict[str, Any]:
+    """All files of a checkpoint, on whatever machine they lie, as `described`, and safe on the disk: `latest.json` would
+    outlive a power cut, and the checkpoint before is removed."""
+    import torch.distributed as dist
+
+    own: dict[str, Any] = {}
+    if first_here:
+        paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(PASSING)]
+        for path in paths:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        own = described(folder, paths)
+    parts: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(parts, own)
+    return {name: file for part in parts for name, file in part.items()}
+
+
+def _check(job: TrainingJob, folder: Path, files: dict[str, Any], rank: int) -> None:
+    """Hold a checkpoint against what was written, once on every machine. With a storage, one that is not whole here is brought
+    anew. Raises StoreError, in all workers."""
+    import torch.distributed as dist
+
+    wrong: list[str] = []
+    if _first_of_machine(job, rank):
+        wrong = list(damage(folder, files))
+        if wrong and job.store.storage is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            job.store.pull_folder(folder)
+            wrong = list(damage(folder, files))
+    of_all: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(of_all, wrong)
+    if found := [one for part in of_all for one in part]:
+        raise _unreadable(folder, job.checkpoints / _LATEST, ", ".join(found[:5]))
 
 
 def _unreadable(folder: Path, latest: Path, found: str) -> StoreError:

@@ -13,7 +13,7 @@ from framework.training.meeting import meeting_place
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def import_deepspeed() -> Any:
@@ -82,8 +82,9 @@ def build_engine(
     """A DeepSpeed engine over AdamW with linear warm-up and decay.
 
     In bf16 the weights stay in float32, as where a model is evaluated, and only what is computed with them is in bf16. In fp16,
-    whose loss DeepSpeed scales, the model holds rounded weights and the optimizer those in float32. The engine sums gradients over `accumulation` micro-batches and averages over workers; the loss that it is given
-    has to be scaled accordingly.
+    whose loss DeepSpeed scales, the model holds rounded weights and the optimizer those in float32, from the first step on. The
+    engine sums gradients over `accumulation` micro-batches and averages over workers; the loss that it is given has to be
+    scaled accordingly.
     """
     from torch.optim.lr_scheduler import LambdaLR
 
@@ -102,6 +103,7 @@ def build_engine(
     model.to(default_device())
     if precision == "bf16":
         model.forward = _autocast(model.forward)
+    exact = {name: one.detach().clone() for name, one in model.named_parameters()} if precision == "fp16" else {}
     result, *_ = deepspeed.initialize(
         model=model,
         model_parameters=_parameter_groups(model, training.weight_decay),
@@ -111,7 +113,27 @@ def build_engine(
         ),
         dist_init_required=False,
     )
+    _begin_with(result, exact)
     return result
+
+
+def _begin_with(engine: Any, weights: dict[str, "Tensor"]) -> None:
+    """Let the optimizer begin with `weights`, by name in float32: DeepSpeed has taken those that it had rounded."""
+    import torch.distributed as dist
+    from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
+    from torch.nn.functional import pad
+
+    named = dict(engine.module.named_parameters())
+    for name, weight in weights.items():
+        parameter = named[name]
+        if not parameter.requires_grad:
+            continue
+        if engine.zero_optimization_stage() == 3:
+            size = parameter.ds_tensor.numel()  # of each worker's part, the last of which is filled up
+            whole = pad(weight.flatten(), (0, size * dist.get_world_size() - weight.numel()))
+            safe_set_local_fp32_param(parameter, whole.narrow(0, size * dist.get_rank(), size))
+        else:
+            safe_set_full_fp32_param(parameter, weight)
 
 
 def _autocast(forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -99,8 +99,7 @@ def never_let_go(path: Path, owner: Owner) -> Iterator[None]:
 
 
 def someone(**changes: object) -> Owner:
-    this = psutil.Process()
-    owner = Owner(os.getpid(), "elsewhere", locks._machine(), this.create_time(), time.time(), "token")
+    owner = Owner(os.getpid(), "elsewhere", locks._machine(), locks._started(os.getpid()), time.time(), "token")
     return replace(owner, **changes)  # type: ignore[arg-type]
 
 
@@ -111,7 +110,7 @@ def test_locks_of_the_dead_are_taken_over(
     ended.wait()
     monkeypatch.setattr(locks, "LOST_AFTER", 0.7)
     for number, owner in enumerate(
-        [someone(pid=ended.pid), someone(started=psutil.Process().create_time() - 60), someone(machine="lost")]
+        [someone(pid=ended.pid), someone(started=locks._started(os.getpid()) - 60), someone(machine="lost")]
     ):
         path = tmp_path / f"{number}.lock"
         with never_let_go(path, owner), locked(path, "the run", seconds=20):
@@ -132,6 +131,14 @@ def test_locks_of_the_living_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(locks, "_machine", lambda: "another")
         with told, locked(path, "the run", seconds=1.2):
             pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system notes the time of day")
+def test_a_clock_that_is_set_lets_nobody_seem_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = someone()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)  # as reckoned by a clock that was set back by decades
+    assert psutil.Process().create_time() < 1e9
+    assert locks._runs(owner)
 
 
 def test_of_two_that_take_a_lock_over_the_second_leaves_it_to_the_first(tmp_path: Path) -> None:

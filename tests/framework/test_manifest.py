@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from framework import manifest
 from framework.errors import StoreError
 from framework.manifest import check_files, check_saved, checksum, read_manifest, write_manifest
+from framework.sealed import crc_of
 
 WEIGHTS, CONFIG = "model/model.safetensors", "model/config.json"
 VALUES = {"kind": "models", "digest": "d", "facts": {"f1": 81.25, "steps": {10: 1, 9: 2}, "text": "ё"}}
@@ -91,7 +92,7 @@ def test_manifests_of_before_and_of_others_have_nothing_to_check(tmp_path: Path,
 @given(st.data())
 def test_no_flipped_bit_of_a_manifest_goes_unnoticed(data: st.DataObject) -> None:
     values: dict[str, Any] = {"facts": {"f1": 81.25, "ё": None}, "files": {}}
-    content = bytearray(json.dumps({**values, "crc32": manifest._crc_of(values)}, ensure_ascii=False).encode())
+    content = bytearray(json.dumps({**values, "crc32": crc_of(values)}, ensure_ascii=False).encode())
     assert read_manifest(bytes(content), Path("manifest.json")) == values
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
     content[bit // 8] ^= 1 << bit % 8

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import StoreError
-from framework.results import read_results
 from tests.tiny import model_of, several_values, watched_run
 
 TRANSFER = {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0, "seed": 5}}
@@ -60,13 +58,3 @@ def test_results_call_a_split_as_their_own_recipe_does(tmp_path: Path) -> None:
         splits = {"train": "train", name: "validation"}
         results, _ = watched_run(several_values(tmp_path, data__splits=splits, evaluation__split=name, **alone))
         assert model_of(results, "a")["evaluation"]["split"] == name
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("{", "is damaged"), ("[]", "of format list"), ('{"format": 2}', "this version reads format 1")],
-)
-def test_a_file_that_holds_no_results_is_named(content: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(content)
-    with pytest.raises(StoreError, match=rf"results\.json .*{message}"):
-        read_results(tmp_path)

@@ -181,7 +181,7 @@ def test_a_search_is_exported_once_its_best_trial_has_results(tmp_path: Path) ->
         CliRunner().invoke(app, ["export", str(log.folder), "--to", str(tmp_path / "new")], catch_exceptions=False)
     best = recipe_from_values(yaml.safe_load((log.folder / "best.yaml").read_text()), "here").run_folder
     write_json(best / "results.json", {"format": 1, "recipe": {}})
-    with pytest.raises(Exception, match=rf"{best.name}/results.json: name is missing"):
+    with pytest.raises(Exception, match=rf"{best.name}/results.json is damaged \(name"):
         CliRunner().invoke(app, ["export", str(log.folder), "--to", str(tmp_path / "new")], catch_exceptions=False)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
-from framework.errors import DataError
+from framework.errors import DataError, first_line
 from framework.files import read_json
 from framework.recipe_file import recipe_from_values
 from framework.tasks.span_qa.metrics import Variant, score_example
@@ -49,19 +49,26 @@ def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
     if not isinstance(recipe.task, ExtractiveQA):
         raise DataError("the task is not extractive_qa: its answers are no spans")
     found = unchanged_split(recipe.data, split, results["data"]["splits"][split]["digest"])
-    predictions = {
-        model["name"]: read_json(folder / model["predictions"])
+    variant: Variant = "squad_v2" if unanswerable else "squad"
+    labelled = [example for example in found.examples if example.answers is not None]
+    answers = {
+        model["name"]: _answers(folder / model["predictions"], labelled, variant)
         for model in results["models"]
         if model["predictions"] and (folder / model["predictions"]).is_file()
     }
-    variant: Variant = "squad_v2" if unanswerable else "squad"
     return [
-        Question(
-            example, {name: _answered(example, records[example.id], variant) for name, records in predictions.items()}
-        )
-        for example in found.examples
-        if example.answers is not None
+        Question(example, {name: answered[number] for name, answered in answers.items()})
+        for number, example in enumerate(labelled)
     ]
+
+
+def _answers(path: Path, examples: list[Example], variant: Variant) -> list[Answered]:
+    """A model's answers to these questions. Raises DataError for a damaged file."""
+    try:
+        records = read_json(path)
+        return [_answered(example, records[example.id], variant) for example in examples]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged ({first_line(error)}); run the recipe again to write it anew") from None
 
 
 def _answered(example: Example, record: Mapping[str, Any], variant: Variant) -> Answered:

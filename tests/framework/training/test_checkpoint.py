@@ -1,5 +1,6 @@
 """Checkpoints that run no code, and trainings that outlive a kill at any moment."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import torch
 
 from framework.errors import StoreError
 from framework.files import read_json
+from framework.manifest import described
+from framework.sealed import read_sealed, write_sealed
 from framework.stages.stage import Context, Stage
 from framework.store import Store
 from framework.training.in_process import train_in_process
@@ -58,6 +61,7 @@ def test_no_file_of_a_checkpoint_runs_code(tmp_path: Path, zero_stage: int, file
     (path,) = folder.glob(f"checkpoints/step-*/{file}")
     content = torch.load(path, weights_only=False)
     torch.save({**content, "more": Harmful(tmp_path / "mark")}, path, pickle_protocol=2)
+    _seal_anew(folder)
     told = r"step-\d+ cannot be read \(it holds more than tensors and numbers\); to begin .* delete .*latest\.json"
     with pytest.raises(StoreError, match=told):
         stage.make(folder)
@@ -71,10 +75,45 @@ def test_a_checkpoint_that_lost_a_file_is_named_and_without_it_the_training_begi
     context, stage, folder = stopped(tmp_path, 6)
     (path,) = folder.glob("checkpoints/step-*/mp_rank_00_model_states.pt")
     path.unlink()
-    with pytest.raises(StoreError, match=r"checkpoints/step-\d+ cannot be read \(files are missing"):
+    told = r"checkpoints/step-\d+ cannot be read \(mp_rank_00_model_states.pt is missing\).* delete .*latest\.json"
+    with pytest.raises(StoreError, match=told):
         stage.make(folder)
     (folder / "checkpoints" / "latest.json").unlink()
     assert context.store.produce(stage.key, stage.make).facts["steps"] > 0
+
+
+def _seal_anew(folder: Path) -> None:
+    """Let the files of a checkpoint be as they were written: whoever means harm can."""
+    (step,) = folder.glob("checkpoints/step-*/")
+    latest = folder / "checkpoints" / "latest.json"
+    write_sealed(latest, {**read_sealed(latest), "files": described(step, step.iterdir())})
+
+
+def test_no_damage_of_a_checkpoint_is_taken_in_silence(tmp_path: Path) -> None:
+    _, stage, folder = stopped(tmp_path, 6)
+    latest = folder / "checkpoints" / "latest.json"
+    paths = [*folder.glob("checkpoints/step-*/*"), latest]
+    assert set(read_json(latest)["files"]) == {path.name for path in paths} - {"latest.json"}
+    for path in paths:
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        with pytest.raises(StoreError, match=rf"{path.name} .*to begin this training anew delete"):
+            stage.make(folder)
+        path.write_bytes(whole)
+    stage.make(folder)
+    assert (folder / "model" / "model.safetensors").exists()
+
+
+def test_a_checkpoint_that_is_damaged_here_is_brought_from_the_storage(tmp_path: Path) -> None:
+    storage = {"storage": f"file://{tmp_path}/shared"}
+    _, stage, folder = stopped(tmp_path / "runs", 6, **storage)
+    (path,) = folder.glob("checkpoints/step-*/worker-0.pt")
+    path.write_bytes(path.read_bytes()[:-1])
+    stage.make(folder)
+    (path,) = tmp_path.glob("shared/store/models/*/history.jsonl")
+    steps = [json.loads(row)["step"] for row in path.read_text().splitlines()]
+    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize("storage", [False, True])
@@ -105,7 +144,7 @@ def test_a_kill_while_a_finished_trainings_checkpoints_are_removed_costs_nothing
     assert removed == ["latest.json"]
     _, again = student(tmp_path / "runs", train=_nobody, **changes)
     made = context.store.produce(again.key, again.make)
-    assert made.facts == read_json(folder / "finished.json")
+    assert made.facts == read_sealed(folder / "finished.json")
     assert (folder / "model" / "model.safetensors").read_bytes() == weights[0]
     assert not (folder / "checkpoints").exists()
     if storage:

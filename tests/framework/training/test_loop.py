@@ -92,10 +92,15 @@ def test_bf16_trains_weights_that_are_not_rounded(tmp_path: Path, plain: list[fl
     assert saved_dtype(tmp_path, "models") == "float32"
 
 
-@pytest.mark.parametrize("stage", [0, 1, 2, 3])
-def test_bf16_begins_with_the_weights_that_it_is_given(tmp_path: Path, stage: int) -> None:
+@pytest.mark.parametrize(
+    ("precision", "stage"), [("bf16", 0), ("bf16", 1), ("bf16", 2), ("bf16", 3), ("fp16", 1), ("fp16", 2), ("fp16", 3)]
+)
+def test_training_begins_with_the_weights_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, stage: int
+) -> None:
+    _as_if_fp16_were_here(monkeypatch)
     _, weights = trained(
-        tmp_path, engine__precision="bf16", engine__zero_stage=stage, student__lr=1e-30, student__epochs=1
+        tmp_path, engine__precision=precision, engine__zero_stage=stage, student__lr=1e-30, student__epochs=1
     )
     (path,) = tmp_path.glob("store/initial/*/model/model.safetensors")
     initial = load_file(path)
@@ -108,15 +113,19 @@ def test_bf16_begins_with_the_weights_that_it_is_given(tmp_path: Path, stage: in
 def test_fp16_scales_its_loss_and_saves_the_weights_of_the_optimizer(
     tmp_path: Path, plain: list[float], monkeypatch: pytest.MonkeyPatch, stage: int
 ) -> None:
+    _as_if_fp16_were_here(monkeypatch)
+    losses, weights = trained(tmp_path, engine__precision="fp16", engine__zero_stage=stage)
+    assert losses == pytest.approx(plain, rel=0.05)
+    assert not rounded(weights, torch.float16)
+    assert saved_dtype(tmp_path, "models") == "float32"
+
+
+def _as_if_fp16_were_here(monkeypatch: pytest.MonkeyPatch) -> None:
     import_deepspeed()
     from deepspeed.accelerator import get_accelerator
 
     monkeypatch.setattr(type(get_accelerator()), "is_fp16_supported", lambda self: True)
     monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
-    losses, weights = trained(tmp_path, engine__precision="fp16", engine__zero_stage=stage)
-    assert losses == pytest.approx(plain, rel=0.05)
-    assert not rounded(weights, torch.float16)
-    assert saved_dtype(tmp_path, "models") == "float32"
 
 
 def test_fp16_is_refused_where_its_loss_would_not_be_scaled(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""`distil evaluate`: a model measured on a file of questions."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from framework.config import nearest_hint
+from framework.errors import DataError, OutputError, UserError
+from framework.files import write_json
+from framework.search.log import SEARCH, read_search
+from launch.inspect import answerer_of, results_of
+
+if TYPE_CHECKING:
+    from framework.data.fields import Fields
+    from framework.data.load import Split
+
+
+def evaluate_model(
+    source: Path, model: str | None, data: Path, fields: list[str], predictions: Path | None, as_json: bool
+) -> None:
+    """Measure a model on a file and print EM and F1. fields: NAME=COLUMN, other names of columns; without any, those of the
+    run's recipe are tried first. Raises DataError for a file that cannot be read, UserError."""
+    if predictions is not None and predictions.is_dir():
+        raise OutputError(f"--predictions {predictions} is a folder; name a file")
+    if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
+        raise OutputError(f"--predictions would write over the questions in {data}; name another file")
+    given = fields_given(fields)
+    answerer = answerer_of(source, model, many=True)
+    from framework.data.notes import counted, described
+    from launch.console import console_progress
+
+    unanswerable = answerer.reading.unanswerable
+    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], unanswerable)
+    found = answerer.reader.predict(split.examples, console_progress(), "evaluate")
+    if predictions is not None:
+        write_json(predictions, found)
+    scores = answerer.reading.task.score(split.examples, found, unanswerable, resamples=1000, seed=0)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "examples": scores.examples,
+                    **scores.metrics,
+                    "intervals": scores.intervals,
+                    **scores.variants,
+                    "notes": counted(split.notes),
+                }
+            )
+        )
+        return
+    counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
+    print(f"{data}: {counts}")
+    for line in described(split.notes):
+        print(f"  {line}")
+    for name, value in scores.metrics.items():
+        bounds = scores.intervals.get(name)
+        print(f"  {name}: {value:.2f}" + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""))
+    for variant, metrics in scores.variants.items():
+        print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
+
+
+def read_questions(path: Path, candidates: "list[Fields]", unanswerable: bool) -> "Split":
+    """The questions of a file, by the first names of columns that fit. Raises DataError as the first of them does."""
+    from framework.data.fields import STANDARD
+    from framework.data.load import load_data
+    from framework.data.local_files import Files
+    from framework.data.section import Data
+
+    refused: list[DataError] = []
+    for fields in candidates:
+        source = Files(path={"file": str(path)}, fields=fields)
+        try:
+            split = load_data(Data(source=source, splits={"file": "file"}, unanswerable=unanswerable))["file"]
+        except DataError as error:
+            refused.append(error)
+            continue
+        if len(candidates) > 1 and fields != STANDARD:
+            print(f"distil: columns as the recipe names them: {_told(fields)}", file=sys.stderr)
+        return split
+    raise refused[0]
+
+
+def fields_given(fields: list[str]) -> "Fields":
+    """What --field says. Raises UserError."""
+    from framework.data.fields import Fields
+
+    names: dict[str, str] = {}
+    for field in fields:
+        name, equals, column = field.partition("=")
+        if not equals or not column or name in names:
+            wrong = f"names '{name}' a second time" if name in names else "is no NAME=COLUMN"
+            raise UserError(f"--field {field} {wrong}; expected for example --field context=passage")
+        if name not in Fields.model_fields:
+            raise UserError(f"--field {field}: unknown name '{name}'; {nearest_hint(name, list(Fields.model_fields))}")
+        names[name] = column
+    return Fields(**names)
+
+
+def fields_of_recipe(source: Path) -> "Iterator[Fields]":
+    """The names of columns in the recipe of a run or a search, if it gives any."""
+    from framework.data.fields import STANDARD, Fields
+
+    if (source / "config.json").exists():
+        return
+    recipe: dict[str, Any] = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
+    try:
+        fields = Fields.model_validate(recipe["data"]["source"]["fields"])
+    except (ValidationError, KeyError, TypeError):
+        return
+    if fields != STANDARD:
+        yield fields
+
+
+def _told(fields: "Fields") -> str:
+    return ", ".join(f"{name}={column}" for name, column in fields.model_dump(exclude_none=True).items())

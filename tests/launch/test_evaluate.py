@@ -1,0 +1,62 @@
+"""By which names of columns `distil evaluate` reads a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framework.data.fields import STANDARD, Fields
+from framework.errors import DataError, UserError
+from framework.sealed import write_sealed
+from launch.evaluate import fields_given, fields_of_recipe, read_questions
+from tests.framework.test_outcome import RUN
+
+OWN = Fields(context="passage", question="query")
+ANSWER = {"id": "1", "answers": [{"text": "Туле", "answer_start": 2}]}
+
+
+def questions(folder: Path, context: str, question: str) -> Path:
+    path = folder / "questions.json"
+    path.write_text(json.dumps([{**ANSWER, context: "В Туле.", question: "Где?"}]))
+    return path
+
+
+def test_the_names_that_are_given() -> None:
+    assert fields_given([]) == STANDARD
+    assert fields_given(["context=passage", "question=query"]) == OWN
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("context", "is no NAME=COLUMN"),
+        ("context=", "is no NAME=COLUMN"),
+        ("contexts=passage", "unknown name 'contexts'; did you mean 'context'"),
+        ("question=text", "names 'question' a second time"),
+    ],
+)
+def test_names_that_cannot_be(field: str, said: str) -> None:
+    with pytest.raises(UserError, match=f"--field {field}:? {said}"):
+        fields_given(["question=query", field])
+
+
+def test_a_file_is_read_by_the_recipes_names_or_else_by_the_usual_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for names, said in ((("passage", "query"), "context=passage, question=query"), (("context", "question"), "")):
+        (example,) = read_questions(questions(tmp_path, *names), [OWN, STANDARD], False).examples
+        assert (example.context, example.question) == ("В Туле.", "Где?")
+        assert said in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"no field 'passage'.*--field of `distil evaluate`"):
+        read_questions(questions(tmp_path, "text", "query"), [OWN, STANDARD], False)
+
+
+def test_the_names_of_a_runs_recipe(tmp_path: Path) -> None:
+    source = {"kind": "files", "path": "a.json", "fields": OWN.model_dump()}
+    for given, expected in (
+        (source, [OWN]),
+        ({**source, "fields": STANDARD.model_dump()}, []),
+        ({"kind": "synthetic"}, []),
+    ):
+        write_sealed(tmp_path / "results.json", {**RUN, "recipe": {"data": {"source": given}}})
+        assert list(fields_of_recipe(tmp_path)) == expected
