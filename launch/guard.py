@@ -10,6 +10,7 @@ from launch.interrupt import CTRL_C, INTERRUPT
 FAILURE, USER = 1, 2
 _MOST = 1500  # characters of a line: what a user gave may be long
 _NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+_NUL = "embedded null byte"  # Python's words, wherever a path is used
 _STOPPED = "stopped; what is done is kept: run the same command again to go on"
 
 
@@ -47,6 +48,9 @@ def guarded(action: Callable[[], object]) -> int:
         if disk_is_full(error):
             _say(_full_disk())
             return FAILURE
+        if isinstance(error, ValueError) and str(error) == _NUL:
+            _say("the name of a file or folder holds NUL, which none can; take it out")
+            return USER
         if os.environ.get("DISTIL_DEBUG"):
             raise
         if "out of memory" in str(error).lower():
