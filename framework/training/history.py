@@ -35,18 +35,18 @@ class History:
 
     def _rewind(self, step: int) -> None:
         self.close()
-        rows = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        rows = self._path.read_bytes().splitlines() if self._path.exists() else []
         kept = [row for row in rows if _stays(row, step)]
-        write_atomic(self._path, "".join(row + "\n" for row in kept))
+        write_atomic(self._path, b"".join(row + b"\n" for row in kept))
 
 
-def _stays(row: str, step: int) -> bool:
-    """Whether a row is older than a checkpoint of `step`; one cut short by a kill is void.
+def _stays(row: bytes, step: int) -> bool:
+    """Whether a row is older than a checkpoint of `step`; one cut short by a kill, or damaged, is void.
 
     A training that goes on from the end of an epoch measures the model there once more.
     """
     try:
         values = json.loads(row)
         return bool(int(values["step"]) < step + (values["kind"] != "evaluation"))
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return False

@@ -33,8 +33,9 @@ def test_a_resumed_training_voids_what_came_after_its_checkpoint(tmp_path: Path)
     for step in (1, 2, 3):
         first.add(report(step, step / 10))
     first.close()
-    with path.open("a") as file:
-        file.write('{"time": 1, "step": 4, "ep')  # what a kill leaves behind
+    with path.open("ab") as file:
+        file.write(b'[1]\n\xff\n{"step": [], "kind": 1}\n')  # what a disk may make of rows
+        file.write(b'{"time": 1, "step": 4, "ep')  # what a kill leaves behind
     again = History(path)
     again.add(Report("resume", 2, 0.2, 40))
     again.add(report(3, 9.0))
