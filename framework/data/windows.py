@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from framework.data.example import Example
 from framework.data.joining import joined_offsets, window_starts
 from framework.data.offsets import Cover, cover
+from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
@@ -72,7 +73,7 @@ def cut_windows(
     tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
     parts: list[_Window] = []
     letters: list[tuple[int, int]] = []
-    with progress.task("tokenise", len(examples)) as task:
+    with progress.task("tokenise", len(examples)) as task, told_of_panics(tokenizer):
         for begin in range(0, len(examples), _CHUNK):
             chunk = examples[begin : begin + _CHUNK]
             encoded = tokenizer(

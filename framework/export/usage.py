@@ -23,7 +23,9 @@ with torch.inference_mode():
 spans = output.start_logits[0][:, None] + output.end_logits[0]  # [start, end]
 legal = (in_context[:, None] & in_context).triu().tril({longest})
 start, end = divmod(int(spans.masked_fill(~legal, -torch.inf).argmax()), len(offsets))
-print(context[offsets[start, 0] : offsets[end, 1]])
+# Some tokenizers count a word's first letter to the space before it, so the answer begins where the token before it ends.
+before = offsets[start - 1, 1] if in_context[start - 1] else 0
+print(context[min(before, offsets[start, 0]) : offsets[end, 1]].strip())
 ```"""
 
 _ONNX = """```python

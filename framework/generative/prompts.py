@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.data.offsets import cover
+from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
 from framework.generative.kind import Generator, generator_of
@@ -138,7 +139,8 @@ class _Encoded:
 
 
 def _encode(tokenizer: "PreTrainedTokenizerFast", text: str) -> _Encoded:
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    with told_of_panics(tokenizer):
+        found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets = np.asarray(found["offset_mapping"], np.int32).reshape(-1, 2)
     return _Encoded(np.asarray(found["input_ids"], np.int32), cover(text, offsets).spans)
 

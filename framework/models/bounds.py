@@ -9,8 +9,11 @@ from framework.errors import ModelError
 
 _MOST_LAYERS = 1000
 _MOST_SIZE = 20_000_000  # positions, or rows of a vocabulary
+_WEIGHT = 4  # bytes
 _MOST_MODULES = 50_000  # a layer of BERT has 20
-_SIZES = re.compile(r"position|size|layer|length|dim|head|hidden|width|depth|block|ctx|^n_|^d_|^num_")
+_LEAST = -1  # "no limit", or a value that depends on others
+_SIZES = re.compile(r"position|size|layer|length|dim|head|hidden|width|depth|block|ctx|window|attention|^n_|^d_|^num_")
+_LAYERS = re.compile(r"^(num_|n_)?((hidden|encoder|decoder)_)?layers?$")
 
 
 class TooLarge(ModelError):
@@ -18,7 +21,10 @@ class TooLarge(ModelError):
 
 
 def check_sizes(values: Mapping[str, Any], whose: str) -> None:
-    """Refuse a configuration with sizes that no model has: they would fill the memory while it is read. Raises TooLarge."""
+    """Refuse a configuration with sizes that no model has: great ones would fill the memory while it is read.
+
+    Raises ModelError, of great ones TooLarge.
+    """
     for name, value in values.items():
         if isinstance(value, Mapping):
             check_sizes(value, f"{whose}, {name}")
@@ -26,13 +32,30 @@ def check_sizes(values: Mapping[str, Any], whose: str) -> None:
             most = _MOST_LAYERS if "layer" in name else _MOST_SIZE
             if value > most:
                 raise TooLarge(f"{whose}: {name} is {value:,}, and no model has more than {most:,}; lower it")
+            if value < _LEAST or (value < 1 and _LAYERS.search(str(name))):
+                raise ModelError(f"{whose}: {name} is {value:,}; expected 1 at least")
+
+
+def free_memory() -> int:
+    """Bytes that this machine has left for a process, swap space included."""
+    import psutil
+
+    return int(psutil.virtual_memory().available + psutil.swap_memory().free)
+
+
+def check_room(parameters: int, whose: str) -> None:
+    """Refuse weights that the memory has no room for, before they fill it. Raises TooLarge."""
+    needed, there = _WEIGHT * parameters, free_memory()
+    if needed > there:
+        raise TooLarge(f"{whose} takes {needed / 1e9:,.1f} GB in float32, and {_free(there)}")
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Around the building of a model: ends it as soon as it has more parts, or larger ones, than this machine can hold.
+    """Around the building of a model: ends it as soon as it has more parts, or larger ones, than this machine can hold, or
+    one without content.
 
-    Raises TooLarge.
+    Raises TooLarge, ModelError.
     """
     import psutil
     from torch.nn.modules.module import (
@@ -40,7 +63,7 @@ def bounded() -> Iterator[None]:
         register_module_parameter_registration_hook,
     )
 
-    memory = psutil.virtual_memory().total
+    whole, there = psutil.virtual_memory().total, free_memory()
     modules, size = 0, 0
 
     def count_module(module: Any, name: str, submodule: Any) -> None:
@@ -48,17 +71,25 @@ def bounded() -> Iterator[None]:
         modules += 1
         if modules > _MOST_MODULES:
             raise TooLarge(
-                f"a model of more than {_MOST_MODULES:,} modules is none that can be trained; give it fewer layers"
+                f"it would have more than {_MOST_MODULES:,} modules, and none such can be trained; give it fewer layers"
             )
 
     def count_parameter(module: Any, name: str, parameter: Any) -> None:
         nonlocal size
-        size += 4 * parameter.numel() if parameter is not None else 0
-        if size > memory:
+        if parameter is None:
+            return
+        if parameter.numel() == 0:
+            raise ModelError(
+                f"{name} of its {type(module).__name__} would have no numbers at all, {list(parameter.shape)}: a size is 0"
+            )
+        size += _WEIGHT * parameter.numel()
+        if size > whole:
             raise TooLarge(
-                f"the model's weights are more than {size / 1e9:,.1f} GB in float32, and this machine has {memory / 1e9:,.1f} GB of "
+                f"its weights are more than {size / 1e9:,.1f} GB in float32, and this machine has {whole / 1e9:,.1f} GB of "
                 "memory; make it smaller"
             )
+        if size > there and not parameter.is_meta:
+            raise TooLarge(f"its weights are more than {size / 1e9:,.1f} GB in float32, and {_free(there)}")
 
     hooks = [
         register_module_module_registration_hook(count_module),
@@ -69,3 +100,10 @@ def bounded() -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _free(there: int) -> str:
+    return (
+        f"{there / 1e9:,.1f} GB of this machine's memory are free; take a smaller model, end other programs, or use a larger "
+        "machine"
+    )

@@ -1,13 +1,13 @@
 """Initial models: pretrained weights, random weights from a configuration, or another vocabulary's rows."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
 from framework.files import read_json, write_json
 from framework.manifest import check_saved
-from framework.models.bounds import TooLarge, bounded
+from framework.models.bounds import TooLarge, bounded, check_room
+from framework.models.folder_files import count_saved
 from framework.models.special_tokens import tell_special_tokens
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def from_config(task: "ModelKind", config: Any) -> Any:
     try:
         with bounded():
             return task.model_class().from_config(config, trust_remote_code=False)
-    except TooLarge:
-        raise
+    except TooLarge as error:
+        raise TooLarge(f"a {config.model_type} model of this configuration is too large: {error}") from None
     except Exception as error:  # each architecture checks its configuration in its own way
         raise ModelError(
             f"cannot build a {config.model_type} model for task {task.kind}: {first_line(error)}"
@@ -70,7 +70,10 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
     """
     import torch
 
+    from framework.models.attention import pad_for_attention
+
     check_saved(folder)
+    check_room(count_saved(folder), f"the model in {folder}")
     safe = any(folder.glob("*.safetensors"))
     with torch.random.fork_rng():
         torch.manual_seed(seed or 0)
@@ -89,7 +92,7 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
-    keep_attention(model)
+    pad_for_attention(task, model)
     prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
     body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes))
     if body:
@@ -119,21 +122,6 @@ def _check_finite(model: Any, problem: str) -> None:
             least, most = torch.aminmax(parameter.detach())
             if not (torch.isfinite(least) and torch.isfinite(most)):
                 raise ModelError(f"{problem}: {name} holds NaN or infinity")
-
-
-def keep_attention(model: Any) -> None:
-    """Let a model that attends in full to short texts, such as BigBird, choose anew for each batch by its length alone.
-
-    By itself it never goes back from full attention, so that what it says would depend on what it was asked before.
-    """
-    for module in model.modules():
-        if hasattr(module, "set_attention_type"):
-            module.register_forward_pre_hook(partial(_attend, module.attention_type))
-            return
-
-
-def _attend(kind: str, module: Any, _: Any) -> None:
-    module.set_attention_type(kind)
 
 
 def copy_rows(task: "ModelKind", model: Any, rows: list[int]) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,21 @@ def check_headers(folder: Path) -> None:
             raise ModelError(
                 f"{path} is damaged, or no safetensors file ({first_line(error)}); fetch it again"
             ) from None
+
+
+def count_saved(folder: Path) -> int:
+    """Numbers in the safetensors of a folder, as their headers have it; 0 for files that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    count = 0
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = file.keys()
+                count += sum(prod(file.get_slice(name).get_shape()) for name in names)
+        except (OSError, SafetensorError):  # which is said by name where they are loaded
+            return 0
+    return count
 
 
 def _check_index(path: Path) -> None:

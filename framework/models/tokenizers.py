@@ -121,6 +121,7 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
         raise ModelError(f"the tokenizer of the {config.model_type} model has no padding token; use one that has")
     types = ["token_type_ids"] if takes_token_types(config) else []
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
+    tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names  # which is what is saved
 
 
 def _rows(config: Any) -> int | None:

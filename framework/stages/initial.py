@@ -9,6 +9,7 @@ from framework.digest import digest_of_files
 from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_model
 from framework.key import Key
+from framework.models.attention import hold_attention, other_attention
 from framework.models.build import (
     count_parameters,
     pretrained_model,
@@ -33,6 +34,7 @@ from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import separate, train_tokenizer
 from framework.models.tokenizers import fit_to_model, load_tokenizer, within_rows
 from framework.own_source import SOURCE
+from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
 from framework.students.trim import trim
@@ -76,19 +78,25 @@ def initial_stage(
     def kind_of(config: Any) -> ModelKind:
         return task if teacher is None else teacher.model_kind(task, config)
 
+    config = planned_config(context.recipe, section)
+    windows = (teacher.windows if teacher is not None else None) or context.recipe.windows
+    attention = other_attention(kind_of(config), config, windows.max_length)
+
     def make(folder: Path) -> dict[str, Any]:
         loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
         if isinstance(model, ConfigModel):
-            config = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
-            built = random_model(kind_of(config), config, seed)
+            fields = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
+            built = random_model(kind_of(fields), fields, seed)
             if isinstance(settings, TrainedTokenizer):
-                separate(loaded, config)
+                separate(loaded, fields)
         else:
             source = locate(model, weights=True)
             built = pretrained_model(kind_of(read_config(source)), source, None if as_it_is else seed)
             loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
         kind = kind_of(built.config)
+        if attention is not None:
+            hold_attention(built, attention)
         if isinstance(kind, ExtractiveQA):
             check_answers(kind, built)
         if isinstance(kind, Generator) and count_parameters(built) > TRIED:
@@ -96,13 +104,14 @@ def initial_stage(
         save_model(built, loaded, folder / "model")
         return {"parameters": count_parameters(built)}
 
-    inputs = {
+    inputs: dict[str, Any] = {
         "task": trained_settings(task),
         "teacher": _kind_of(teacher) if teacher is not None else None,
         "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
         "tokenizer": tokenizer.key if tokenizer is not None else _tokenizer_identity(settings),
         "seed": None if as_it_is else seed,
     }
+    inputs |= {"attention": attention} if attention is not None else {}
     return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
 
 

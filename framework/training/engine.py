@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device
 from framework.training.meeting import meeting_place
+from framework.training.memory import check_room_to_train
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def build_engine(
         "steps_per_print": sys.maxsize,
         "wall_clock_breakdown": False,
     }
+    check_room_to_train(model, precision, engine.zero_stage, world_size)
     model.to(default_device())
     if precision == "bf16":
         model.forward = _autocast(model.forward)

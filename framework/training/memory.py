@@ -1,5 +1,9 @@
 """The memory that training takes, without the activations, which depend on texts and batches."""
 
+from typing import Any
+
+from framework.errors import ModelError
+
 
 def training_bytes(parameters: int, precision: str, zero_stage: int, workers: int) -> float:
     """Bytes a worker for weights, gradients and AdamW's two moments; activations come on top.
@@ -17,3 +21,23 @@ def training_bytes(parameters: int, precision: str, zero_stage: int, workers: in
         optimizer / (workers if zero_stage >= 1 else 1),
     )
     return sum(shares) * parameters
+
+
+def check_room_to_train(model: Any, precision: str, zero_stage: int, workers: int) -> None:
+    """Refuse to train a model, whose weights are loaded, without memory for the rest; a GPU says so by itself.
+
+    Raises ModelError.
+    """
+    from framework.device import default_device
+    from framework.models.bounds import free_memory
+    from framework.models.build import count_parameters
+
+    parameters = count_parameters(model)
+    needed = training_bytes(parameters, precision, zero_stage, workers) - 4 * parameters
+    there = free_memory()
+    if default_device().type == "cpu" and needed > there:
+        raise ModelError(
+            f"to train {parameters / 1e9:,.2f} billion parameters takes {needed / 1e9:,.1f} GB beside the weights themselves, and "
+            f"{there / 1e9:,.1f} GB of this machine's memory are free; take a smaller model, end other programs, or use a larger "
+            "machine (or several, with engine.zero_stage)"
+        )

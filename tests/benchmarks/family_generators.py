@@ -50,7 +50,15 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "big_bird": {**_DECODER, "block_size": 8, "num_random_blocks": 1},
     "bigbird_pegasus": {"block_size": 8, "num_random_blocks": 1},
     "codegen": {"rotary_dim": 8, "n_head": 4},
-    **{key: {"head_dim": None} for key in ("axk1", "deepseek_v3", "longcat_flash", "youtu")},
+    **{key: {"head_dim": None} for key in ("axk1", "deepseek_v3", "youtu")},
+    "bailing_hybrid": {"num_experts_per_tok": 1, "n_group": 1, "topk_group": 1, "layer_types": _LINEAR["layer_types"]},
+    "cohere_compass_text": {
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_parameters": {
+            kind: {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [3, 3, 2]}
+            for kind in ("sliding_attention", "full_attention")
+        },
+    },
     "deepseek_v2": {"num_experts_per_tok": 1, "head_dim": None},
     "dots1": {"n_routed_experts": 2, "n_shared_experts": 1, "num_experts_per_tok": 1},
     "dbrx": {
@@ -77,11 +85,19 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 8},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"], **_STATES},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "mamba_d_state": 8, "mamba_dt_rank": 4},
+    "kimi_linear": {
+        "num_experts_per_tok": 1,
+        "linear_head_dim": 16,
+        "linear_num_heads": 2,
+        "layer_types": _LINEAR["layer_types"],
+    },
     "led": {"attention_window": 16, **dict.fromkeys(("max_encoder_position_embeddings",), POSITIONS)},
+    "longcat_flash": {"head_dim": 8, "moe_topk": 2},
     "longt5": {"local_radius": 15},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
     "mamba": {"state_size": 8},
     "mamba2": {"num_heads": 4, "head_dim": 16, "n_groups": 1, "state_size": 16, "chunk_size": 8},
+    "mimo_v2_flash": {"num_key_value_heads": 1},
     "minimax": {"layer_types": ["linear_attention", "full_attention"]},
     "nemotron_h": {
         "layers_block_type": ["mamba", "attention"],

@@ -12,10 +12,7 @@ _TOKENS = 16
 
 
 def check_head(task: ModelKind, config: Any) -> None:
-    """Refuse a configuration without layers, or whose head would not have two outputs a token. Raises ModelError."""
-    layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
-    if isinstance(layers, int) and layers < 1:
-        raise ModelError(f"this {config.model_type} configuration has {layers} layers; expected 1 at least")
+    """Refuse a configuration whose head would not have two outputs a token. Raises ModelError."""
     labels = int(getattr(config, "num_labels", 2))
     if labels == 2:
         return

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 from framework.errors import ModelError
 from framework.models.build import (
     count_parameters,
-    keep_attention,
     planned_parameters,
     pretrained_model,
     random_model,
@@ -124,20 +123,3 @@ def test_only_a_head_may_be_missing(tmp_path: Path) -> None:
     save_file(part, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="not those of a whole bert model"):
         pretrained_model(TASK, tmp_path, 0)
-
-
-def test_how_a_model_attends_depends_on_the_text_alone() -> None:
-    """BigBird attends in full to texts that are too short for blocks, and by itself would go on so."""
-    fields = {**SIZES["bert"], "block_size": 4, "num_random_blocks": 1}
-    built = random_model(TASK, new_config(ConfigModel(architecture="big_bird", config=fields), 100, 0), 0).eval()
-    short, long = torch.arange(5, 21)[None], torch.arange(5, 69)[None]
-
-    def asked(ids: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return TASK.logits(built(input_ids=ids))
-
-    expected = asked(long)
-    keep_attention(built)
-    asked(short)
-    assert torch.equal(asked(long), expected)
-    assert built.bert.attention_type == "block_sparse"

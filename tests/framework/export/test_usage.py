@@ -1,0 +1,49 @@
+"""The code of a card, run as its reader would."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from framework.answer import Answerer
+from framework.data.windows_section import WindowSettings
+from framework.export.usage import usage
+from framework.models.build import random_model, save_model
+from framework.models.configuration import new_config
+from framework.models.section import ConfigModel
+from framework.models.tokenizers import fit_to_model
+from framework.readers.base import Reading
+from framework.readers.logits import logits_reader
+from framework.tasks.extractive_qa import ExtractiveQA
+from tests.built_tokenizers import built
+
+READING = Reading(
+    ExtractiveQA(max_answer_length=4), WindowSettings(max_length=128, doc_stride=16, max_question=32), False, 1, "fp32"
+)
+SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+QUESTION = "Где родилась Анна?"
+CONTEXTS = [
+    "Анна родилась в Туле и живёт в Омске.",
+    "The quick brown fox (998) jumps, isn't it?",
+    "«Рорау» — город, а Йозеф Гайдн — композитор.",
+    "Я и ты: 1840 в 998",
+]
+
+
+@pytest.mark.parametrize("name", ["Whitespace, byte-level", "Digits, byte-level", "byte-level, no prefix", "WordPiece"])
+def test_the_code_answers_as_distil_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those before ByteLevel leave out the first letter of every word, or all of a short one."""
+    tokenizer = copy.deepcopy(built(name))
+    named = {f"{part}_token_id": getattr(tokenizer, f"{part}_token_id") for part in ("cls", "sep")}
+    for seed, context in enumerate(CONTEXTS):
+        config = new_config(ConfigModel(architecture="roberta", config=SIZES), len(tokenizer), 0, named)
+        fit_to_model(tokenizer, config)
+        save_model(random_model(READING.task, config, seed), tokenizer, tmp_path)
+        monkeypatch.chdir(tmp_path)
+        code = next(text for text in usage(READING, None) if "import torch" in text).strip("`").removeprefix("python")
+        assert CONTEXTS[0] in code
+        exec(code.replace(CONTEXTS[0], context), {})
+        expected = Answerer(logits_reader(tmp_path, READING), READING).answer(QUESTION, context)
+        assert capsys.readouterr().out.strip() == expected.text

@@ -1,0 +1,65 @@
+"""Models that attend in another way to short texts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from framework.models.attention import hold_attention, other_attention
+from framework.models.build import pretrained_model, random_model
+from framework.models.configuration import new_config
+from framework.models.section import ConfigModel
+from framework.tasks.extractive_qa import ExtractiveQA
+
+TASK = ExtractiveQA()
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+CONFIG = new_config(
+    ConfigModel(architecture="big_bird", config={**SIZES, "block_size": 4, "num_random_blocks": 1}), 100, 0
+)  # which attends in full to 28 tokens at most
+SHORT, LONG = torch.arange(5, 25)[None], torch.arange(5, 69)[None]
+
+
+def asked(model: Any, ids: torch.Tensor, padding: int = 0) -> torch.Tensor:
+    """Logits of a text that is padded by so many tokens."""
+    filled = torch.nn.functional.pad(ids, (0, padding))
+    with torch.inference_mode():
+        logits = TASK.logits(model(input_ids=filled, attention_mask=(filled != 0).long()))
+    assert logits.shape[-1] == filled.shape[1]
+    return logits[..., : ids.shape[1]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    random_model(TASK, CONFIG, 0).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("longest", "expected"), [(16, "original_full"), (28, "original_full"), (29, None)])
+def test_how_a_model_attends_is_found_by_running_it(longest: int, expected: str | None) -> None:
+    assert other_attention(TASK, CONFIG, longest) == expected
+
+
+def test_most_models_do_not_choose() -> None:
+    assert other_attention(TASK, new_config(ConfigModel(architecture="bert", config=SIZES), 100, 0), 16) is None
+
+
+def test_shorter_texts_are_padded_for_sparse_attention(folder: Path) -> None:
+    expected = asked(random_model(TASK, CONFIG, 0).eval(), SHORT, padding=9)  # just enough
+    model = pretrained_model(TASK, folder).eval()
+    for padding in (0, 3, 9):
+        torch.testing.assert_close(asked(model, SHORT, padding), expected)
+    before = asked(model, LONG)
+    asked(model, SHORT)
+    assert torch.equal(asked(model, LONG), before)
+    assert model.bert.attention_type == "block_sparse"
+
+
+def test_a_model_that_is_held_attends_in_full_to_all_texts(folder: Path) -> None:
+    model = pretrained_model(TASK, folder)
+    hold_attention(model, "original_full")
+    model.save_pretrained(folder)
+    held, alone = pretrained_model(TASK, folder).eval(), random_model(TASK, CONFIG, 0).eval()
+    assert held.config.attention_type == "original_full"
+    torch.testing.assert_close(asked(held, SHORT, padding=20), asked(alone, SHORT))  # which changes for good
+    torch.testing.assert_close(asked(held, LONG), asked(alone, LONG))
