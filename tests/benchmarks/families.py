@@ -8,6 +8,7 @@ the families can be tried in portions, side by side too; --table prints what is 
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -66,16 +67,18 @@ def _chosen(only: list[str] | None, part: str) -> Iterable[tuple[str, Family]]:
 
 
 def _print_table(kind: str, families: Mapping[str, Mapping[str, Cell]]) -> None:
-    """A row a family, and each reason once, by number."""
+    """A row for all families whose cells are alike, and each reason once, by number."""
     if not families:
         return
     columns = list(dict.fromkeys(column for cells in families.values() for column in cells))
     reasons: dict[str, int] = {}
-    rows = []
+    rows: dict[tuple[str, ...], list[str]] = {}
     for name, cells in families.items():
-        rows.append((name, *(_told(cells[column], name, reasons) if column in cells else "" for column in columns)))
+        told = tuple(_told(cells[column], name, reasons) if column in cells else "" for column in columns)
+        rows.setdefault(told, []).append(name)
     print(f"\n{kind}: {len(families)}\n")
-    print(markdown_rows((kind, *columns), rows, left=len(columns) + 1))
+    shown = [(", ".join(sorted(names)), *told) for told, names in sorted(rows.items(), key=lambda row: -len(row[1]))]
+    print(markdown_rows((kind, *columns), shown, left=len(columns) + 1))
     print()
     for reason, number in reasons.items():
         print(f"{number}. {reason}")
@@ -84,9 +87,14 @@ def _print_table(kind: str, families: Mapping[str, Mapping[str, Cell]]) -> None:
 def _told(cell: Cell, family: str, reasons: dict[str, int]) -> str:
     if cell.state in ("works", "none"):
         return cell.state if cell.state == "works" else "–"
-    reason = cell.message.replace("|", "/")
-    number = reasons.setdefault(reason, len(reasons) + 1)
+    words = cell.message if cell.state == "failed" else _of_any(cell.message, family)
+    number = reasons.setdefault(words.replace("|", "/"), len(reasons) + 1)
     return f"{cell.state if cell.state == 'refused' else 'FAILED'} ({number})"
+
+
+def _of_any(message: str, family: str) -> str:
+    """A message without the family's name and folder, so that families have reasons in common."""
+    return re.sub(r"\S*/saved\b", "a folder", message).replace(f" {family} ", " … ")
 
 
 if __name__ == "__main__":

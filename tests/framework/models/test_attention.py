@@ -1,5 +1,6 @@
 """Models that attend in another way to short texts."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from framework.models.attention import hold_attention, other_attention
 from framework.models.build import pretrained_model, random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare, produce
 from framework.tasks.extractive_qa import ExtractiveQA
+from tests.tiny import tiny_values
 
 TASK = ExtractiveQA()
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -63,3 +67,20 @@ def test_a_model_that_is_held_attends_in_full_to_all_texts(folder: Path) -> None
     assert held.config.attention_type == "original_full"
     torch.testing.assert_close(asked(held, SHORT, padding=20), asked(alone, SHORT))  # which changes for good
     torch.testing.assert_close(asked(held, LONG), asked(alone, LONG))
+
+
+def test_windows_decide_how_a_model_of_a_run_attends(tmp_path: Path) -> None:
+    def prepared(longest: int) -> tuple[str, str]:
+        """How the teacher is saved before it is trained, and the digest of that."""
+        fields = {**SIZES, "block_size": 4, "num_random_blocks": 1}
+        values = tiny_values(tmp_path, windows={"max_length": longest, "doc_stride": 4, "max_question": 8})
+        values["teachers"]["teacher"]["model"] |= {"architecture": "big_bird", "config": fields}
+        context, graph = prepare(recipe_from_values(values, "here"))
+        tokenizer, initial, *_ = graph.models[0].making
+        produce(context, tokenizer)
+        made = produce(context, initial).folder
+        return json.loads((made / "model/config.json").read_text())["attention_type"], initial.digest
+
+    short, long = prepared(28), prepared(40)
+    assert (short[0], long[0]) == ("original_full", "block_sparse")
+    assert short[1] != long[1]
