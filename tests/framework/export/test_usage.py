@@ -14,7 +14,7 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
 from framework.readers.logits import logits_reader
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.built_tokenizers import built
 
 READING = Reading(

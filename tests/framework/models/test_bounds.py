@@ -9,7 +9,7 @@ from framework.models.bounds import TooLarge, check_sizes
 from framework.models.build import planned_parameters, pretrained_model, random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.tasks.extractive_qa import ExtractiveQA
+from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.memory import check_room_to_train
 
 TASK = ExtractiveQA()
