@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from framework import progress as protocol
+from launch.interrupt import INTERRUPT, InterruptibleProgress
 
 _PATIENCE = 1.0  # seconds before work that goes on shows itself
 _LINE_EVERY = 10.0  # seconds between two plain lines about the same work
@@ -104,9 +105,9 @@ class _Lines:
 
 
 def console_progress() -> protocol.Progress:
-    """Bars on a terminal, lines elsewhere."""
+    """Bars on a terminal, lines elsewhere; work that reports to it ends when someone has asked this process to stop."""
     console = Console()
-    return TerminalProgress(console) if sys.stdout.isatty() else LineProgress()
+    return InterruptibleProgress(TerminalProgress(console) if sys.stdout.isatty() else LineProgress(), INTERRUPT)
 
 
 def _figures(figures: dict[str, float]) -> str:

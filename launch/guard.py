@@ -68,8 +68,9 @@ def _stopped_or(action: Callable[[], object]) -> None:
     """Run `action`; what it fails with after someone has asked to stop comes of that, whatever a library made of it."""
     try:
         action()
-    except (Exception, SystemExit):
-        if INTERRUPT.asked:
+    except (Exception, SystemExit) as error:
+        done = isinstance(error, SystemExit) and not error.code  # typer's way to end
+        if INTERRUPT.asked and not done:
             raise KeyboardInterrupt from None
         raise
 

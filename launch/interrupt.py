@@ -5,6 +5,7 @@ there. So the wish to stop is also remembered, and looked at whenever work repor
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class Interrupt:
         """Take the signals over."""
         for number in _STOPPING:
             signal.signal(number, self.stop)
+        sys.unraisablehook = self._swallowed
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -61,6 +63,11 @@ class Interrupt:
         """Raise KeyboardInterrupt if a stop was asked for. Other threads are left to the main one, which ends them."""
         if self.asked and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
+
+    def _swallowed(self, what: "sys.UnraisableHookArgs") -> None:
+        """Python itself has swallowed an exception, in a finalizer. Of a wish to stop, which is remembered, it says nothing."""
+        if not (self.asked and isinstance(what.exc_value, KeyboardInterrupt)):
+            sys.__unraisablehook__(what)
 
     def stop(self, number: int, frame: FrameType | None) -> NoReturn:
         """Someone asks to stop, by this signal. Raises KeyboardInterrupt."""

@@ -28,7 +28,7 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         yield
         return
     address = _named_address()
-    with private_ray() if address is None else nullcontext():
+    with private_ray() if begins_here() else nullcontext():
         _begin(address)
         try:
             _announce(address, progress)
@@ -104,6 +104,11 @@ def check_address() -> None:
         raise TrainingError(
             f"nothing answers at RAY_ADDRESS={address} ({error}); start the Ray cluster there, or unset RAY_ADDRESS"
         ) from None
+
+
+def begins_here() -> bool:
+    """Whether Ray is started on this machine for this process alone, and ends with it."""
+    return _named_address() is None
 
 
 def _named_address() -> str | None:

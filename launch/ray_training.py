@@ -15,7 +15,7 @@ from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from launch.carried import pack
 from launch.home import home_of
-from launch.ray_cluster import gpu_count, ray_cluster
+from launch.ray_cluster import begins_here, gpu_count, ray_cluster
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
@@ -58,6 +58,9 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
                 failure_config=FailureConfig(max_failures=job.engine.worker_failures),
             ),
         )
+        if begins_here():
+            # At ^C Ray would wait for its controller, which may start workers for a minute; it ends with the cluster.
+            trainer._register_sigint_handler = lambda controller: None
         with _drained(reports, report), _own_interrupt():
             try:
                 result = trainer.fit()

@@ -9,7 +9,6 @@ from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe import Recipe
 from launch.console import console_progress, table_console
-from launch.interrupt import INTERRUPT, InterruptibleProgress
 from launch.quiet import be_quiet
 
 
@@ -19,7 +18,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     from framework.recipe_file import load_recipe
 
     recipe = load_recipe(path, overrides)
-    progress = InterruptibleProgress(console_progress(), INTERRUPT)
+    progress = console_progress()
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
 

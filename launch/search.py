@@ -17,7 +17,7 @@ from framework.recipe import Recipe
 from framework.search.log import SearchLog
 from framework.store import Store
 from launch.console import console_progress, table_console
-from launch.interrupt import INTERRUPT, Interrupt, InterruptibleProgress
+from launch.interrupt import INTERRUPT, Interrupt
 from launch.quiet import be_quiet
 
 _TUNE = {
@@ -38,7 +38,7 @@ def search_recipe(path: Path, overrides: list[str]) -> None:
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
 
-        show_rehearsal(recipe, InterruptibleProgress(console_progress(), INTERRUPT))
+        show_rehearsal(recipe, console_progress())
         return
     run_search(recipe, INTERRUPT)
 
@@ -49,7 +49,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
         raise RecipeError(f"{recipe.name} has no section `search`: add one, or use `distil run`")
     if recipe.search.resources.gpus == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    progress = InterruptibleProgress(console_progress(), interrupt)
+    progress = console_progress()
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
     from framework.alone import alone_in

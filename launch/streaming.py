@@ -23,7 +23,8 @@ from launch.ray_cluster import gpu_count, ray_cluster
 from launch.streaming_signals import StreamedSignals, fetched
 from launch.streaming_teacher import StreamingTeacher
 
-_FLUSH_SECONDS = 60  # what a run that failed waits at most for teachers to write what they know
+# What a run that failed or was stopped waits at most for teachers to write what they know: Slurm kills after 30 seconds.
+_FLUSH_SECONDS = 20
 
 
 def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:

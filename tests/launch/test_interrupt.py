@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -19,7 +19,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    hook = sys.unraisablehook
     yield
+    sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -39,6 +41,25 @@ def test_a_swallowed_interrupt_comes_back_with_the_next_report(number: signal.Si
     with pytest.raises(KeyboardInterrupt):
         progress.say("the next stage")
     assert interrupt.exit_code == 128 + number
+
+
+def test_a_stop_within_a_finalizer_says_nothing_and_others_failures_there_do(capfd: pytest.CaptureFixture[str]) -> None:
+    interrupt = Interrupt()
+    interrupt.install()
+
+    class Failing:
+        def __init__(self, fail: Callable[[], object]) -> None:
+            self.fail = fail
+
+        def __del__(self) -> None:
+            self.fail()
+
+    Failing(lambda: 1 / 0)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    Failing(lambda: signal.raise_signal(signal.SIGTERM))
+    assert capfd.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        InterruptibleProgress(SILENT, interrupt).say("going on")
 
 
 @pytest.mark.parametrize("number", SIGNALS[1:])
@@ -66,6 +87,8 @@ def test_what_fails_because_it_was_asked_to_stop_has_stopped(
 
     assert guard.guarded(stopped) == 143
     assert capsys.readouterr().err.startswith("distil: stopped; what is done is kept")
+    failure = SystemExit(0)  # all was done nevertheless
+    assert guard.guarded(stopped) == 0
 
 
 def test_the_signals_outlive_a_library_that_takes_them() -> None:
