@@ -7,16 +7,18 @@ there. So the wish to stop is also remembered, and looked at whenever work repor
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from framework.progress import Progress, Task
 
 CTRL_C = 128 + signal.SIGINT  # the exit code
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TWICE = 1.0  # seconds in which the same signal comes to the process and to its group, and not from an impatient user
 
 
 class Interrupt:
@@ -24,6 +26,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._asked: int | None = None
+        self._since = 0.0
 
     @property
     def asked(self) -> bool:
@@ -69,9 +72,13 @@ class Interrupt:
         if not (self.asked and isinstance(what.exc_value, KeyboardInterrupt)):
             sys.__unraisablehook__(what)
 
-    def stop(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Someone asks to stop, by this signal. Raises KeyboardInterrupt."""
-        self._asked = number
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Someone asks to stop, by this signal. Raises KeyboardInterrupt, but once where `timeout` sends it twice."""
+        now = time.monotonic()
+        twice = self._asked == number != signal.SIGINT and now - self._since < _TWICE
+        self._asked, self._since = number, now
+        if twice:
+            return
         of_ctrl_c = signal.getsignal(signal.SIGINT)
         if number != signal.SIGINT and callable(of_ctrl_c) and of_ctrl_c != self.stop:
             of_ctrl_c(signal.SIGINT, frame)  # a library has taken ^C over for a while, and knows what is to be ended

@@ -53,6 +53,7 @@ def _begin(address: str | None) -> None:
             )
     except SystemExit:  # by which Ray answers SIGTERM meanwhile
         INTERRUPT.stop(signal.SIGTERM, None)
+        raise KeyboardInterrupt from None
     except Exception as error:
         if address is None:
             raise TrainingError(f"cannot start Ray on this machine ({first_line(error)})") from None

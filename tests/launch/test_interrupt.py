@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -60,6 +60,21 @@ def test_a_stop_within_a_finalizer_says_nothing_and_others_failures_there_do(cap
     assert capfd.readouterr().err == ""
     with pytest.raises(KeyboardInterrupt):
         InterruptibleProgress(SILENT, interrupt).say("going on")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_comes_twice_at_once_is_one_and_ctrl_c_is_not(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt = Interrupt()
+    interrupt.install()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    with pytest.raises(KeyboardInterrupt) if number == signal.SIGINT else nullcontext():
+        signal.raise_signal(number)
+    monkeypatch.setattr("launch.interrupt._TWICE", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
 
 
 @pytest.mark.parametrize("number", SIGNALS[1:])
