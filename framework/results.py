@@ -16,6 +16,7 @@ from framework.stages.models import ModelStages
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact
+from framework.tasks.summary import summary_of
 from framework.training.section import Training
 from framework.versions import differences
 
@@ -39,6 +40,7 @@ class Results:
             "started": now(),
             "finished": None,
             "recipe": recipe.resolved(),
+            "task": summary_of(recipe.task).as_data(),
             "provenance": provenance,
             "data": _data(context),
             "signals": [_signals(found) for found in graph.collections.values()],
@@ -92,7 +94,6 @@ class Results:
     def _note_evaluation(self, record: dict[str, Any], artifact: Artifact) -> None:
         facts = artifact.facts
         measured = facts["evaluation"]
-        intervals = _one_name(measured["intervals"])
         record["parameters"] = facts["parameters"]
         record["latency"] = facts["latency"]
         if "weights" in facts:
@@ -101,9 +102,9 @@ class Results:
             "split": self._split,
             "examples": measured["examples"],
             **({"unlocated": measured["unlocated"]} if "unlocated" in measured else {}),
-            **_one_name(measured["metrics"]),
-            **{f"{name}_interval": list(bounds) for name, bounds in intervals.items()},
-            **{name: _one_name(metrics) for name, metrics in measured["variants"].items()},
+            **one_name(measured["metrics"]),
+            **{f"{name}_interval": list(bounds) for name, bounds in one_name(measured["intervals"]).items()},
+            **{name: one_name(metrics) for name, metrics in measured["variants"].items()},
         }
         predictions = self.folder / "predictions" / f"{record['name']}.json"
         write_atomic(predictions, (artifact.folder / "predictions.json").read_bytes())
@@ -135,8 +136,8 @@ def model_of(run: object, results: dict[str, Any], name: str | None) -> dict[str
     return dict(models[chosen])
 
 
-def _one_name(metrics: dict[str, Any]) -> dict[str, Any]:
-    """SQuAD 2.0's script calls exact match `exact`; results have one name for both."""
+def one_name(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics of an evaluation; those that were stored before may call exact match `exact`, as SQuAD 2.0's script does."""
     return {"exact_match" if name == "exact" else name: value for name, value in metrics.items()}
 
 

@@ -10,8 +10,7 @@ from framework.data.windows import Windows
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader
-from framework.tasks.base import Logits
-from framework.tasks.span_qa.metrics import main_metrics
+from framework.tasks.base import Logits, main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely
@@ -46,10 +45,10 @@ def compare_forms(
         answers.append({id: (record["start"], record["end"]) for id, record in predictions.items()})
         outputs.append(logits)
         scores = task.score(examples, predictions, unanswerable, resamples, seed)
-        intervals = {f"{name}_interval": list(bounds) for name, bounds in main_metrics(scores.intervals).items()}
+        intervals = {f"{name}_interval": list(bounds) for name, bounds in scores.intervals.items()}
         found[name] = {
             "examples": scores.examples,
-            **main_metrics(scores.metrics),
+            **main_metrics(task, scores.metrics),
             **intervals,
             "different_answers": sum(answers[0][id] != answer for id, answer in answers[-1].items()),
             "largest_difference": _largest_difference(windows, outputs[0], logits),

@@ -6,12 +6,13 @@ from typing import Any
 from framework.data.load import Split
 from framework.files import read_json_lines
 from framework.recipe import Recipe
+from framework.results import one_name
 from framework.run import prepare, produce
 from framework.search.recipes import trial_recipe
-from framework.tasks.span_qa.metrics import main_metrics
+from framework.tasks.base import main_metrics
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 
-Epoch = dict[str, float]  # epoch, exact_match, f1
+Epoch = dict[str, float]  # epoch, and the metrics that the task names
 Tell = Callable[[Epoch], None]
 
 
@@ -60,7 +61,7 @@ def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | Non
         "folder": str((folder / "model").relative_to(context.store.root.parent)),
         "history": str((folder / "history.jsonl").relative_to(context.store.root.parent)),
         "metrics": {
-            **main_metrics(found["evaluation"]["metrics"]),
+            **main_metrics(recipe.task, one_name(found["evaluation"]["metrics"])),
             "parameters": found["parameters"],
             **{f"latency_{name}": latency[name] for name in ("median_ms", "p95_ms") if name in latency},
             "training_seconds": training["seconds"],

@@ -6,4 +6,5 @@ from framework.plugins import by_kind
 from framework.tasks.base import Task
 from framework.tasks.span_qa.task import ExtractiveQA
 
+UNNAMED = ExtractiveQA()  # the task of results and models that name none
 AnyTask = Annotated[ExtractiveQA, by_kind(ExtractiveQA, protocols=(Task,))]

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from framework.data.example import Example
 from framework.data.windows import Windows
+from framework.errors import DataError
+from framework.metrics import Metric
 from framework.own_source import settings_of
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.signals.span import SpanSignal
@@ -24,7 +26,7 @@ Logits = Sequence[NDArray[np.float32]]  # of every window: [H, tokens]
 class Scores:
     """What a model's predictions are worth.
 
-    metrics: names as the official scripts give them, in percent; intervals: 95 % bootstrap interval of the main ones;
+    metrics: by name, those that the task names and any others; intervals: 95 % bootstrap interval of those that it names;
     variants: the same metrics under other normalisations, by its name.
     """
 
@@ -38,6 +40,18 @@ class Task(Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window."""
 
     kind: Any
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """What its models are measured by, in the order of tables; at least one. `score` gives them all."""
+
+    @property
+    def variants(self) -> Sequence[str]:
+        """Names under which `score` gives the same metrics again, such as another normalisation."""
+
+    @property
+    def items(self) -> str:
+        """What its examples are called, in the plural."""
 
     @property
     def measured_with(self) -> tuple[str, ...]:
@@ -93,3 +107,14 @@ class Task(Protocol):
 def trained_settings(task: Task) -> dict[str, Any]:
     """The settings of a task that may decide about models and signals; of the user's own with the digest of its source."""
     return {name: value for name, value in settings_of(task).items() if name not in task.measured_with}
+
+
+def main_metrics(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those of the scores' `metrics` that the task names. Raises DataError for a task that does not give what it names."""
+    missing = [metric.name for metric in task.metrics if metric.name not in metrics]
+    if missing:
+        raise DataError(
+            f"the task {task.kind} names the metric(s) {', '.join(missing)}, and its scores hold only {', '.join(metrics)}; "
+            "have its `score` give them, or drop them from its `metrics`"
+        )
+    return {metric.name: metrics[metric.name] for metric in task.metrics}

@@ -10,7 +10,7 @@ from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.inference import all_logits
 from framework.readers.base import Reading
-from framework.tasks.span_qa.metrics import main_metrics
+from framework.tasks.base import main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state
@@ -29,7 +29,7 @@ class Validation:
     reading: Reading
 
     def measure(self, objective: Objective, engine: Any, folder: Path, rank: int) -> dict[str, float]:
-        """`exact_match` and `f1`, in percent, of the model as it is now.
+        """The metrics that the task names, of the model as it is now.
 
         All workers have to call this together; the first measures a copy, by way of `folder`, and the others get
         nothing. Training goes on as if nothing had been measured.
@@ -52,4 +52,4 @@ class Validation:
         logits = all_logits(reading.task, model, self.windows, self.pad_id, reading.batch_size, reading.precision)
         predictions = reading.task.predict(self.examples, self.windows, logits, reading.unanswerable)
         scores = reading.task.score(self.examples, predictions, reading.unanswerable, resamples=1, seed=0)
-        return main_metrics(scores.metrics)
+        return main_metrics(reading.task, scores.metrics)

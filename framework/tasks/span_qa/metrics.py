@@ -6,7 +6,7 @@ Sources: Rajpurkar et al. 2016 (arXiv:1606.05250) for 1.1, Rajpurkar et al. 2018
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from framework.tasks.span_qa.normalisation import Normalise, official, russian
 from framework.tasks.span_qa.thresholds import best_threshold
 
 Variant = Literal["squad", "squad_v2"]
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +226,3 @@ def _check_complete(ids: list[str], given: Mapping[str, object], what: str) -> N
             f"{len(missing)} of {len(ids)} questions have no {what}, the first being '{missing[0]}'; "
             f"SQuAD 2.0 needs one {what} for every question (an empty text is a prediction)"
         )
-
-
-def main_metrics(metrics: Mapping[str, _Value]) -> dict[str, _Value]:
-    """`exact_match` and `f1` (or their intervals) of what either official script gives; SQuAD 2.0's calls the former `exact`."""
-    exact = metrics["exact"] if "exact" in metrics else metrics["exact_match"]
-    return {"exact_match": exact, "f1": metrics["f1"]}

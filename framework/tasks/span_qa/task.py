@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from framework.config import Section
+from framework.metrics import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,9 @@ class ExtractiveQA(Section):
         description="Unanswerable questions: 'no answer' is given where its logit leads the best span's by more.",
     )
 
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("exact_match", "EM"), Metric("f1", "F1", primary=True))
+    variants: ClassVar[tuple[str, ...]] = ("russian",)
+    items: ClassVar[str] = "questions"
     measured_with: ClassVar[tuple[str, ...]] = ("n_best", "max_answer_length", "null_threshold")
 
     def model_class(self) -> Any:
