@@ -26,6 +26,7 @@ check: $(READY)
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
+	.venv/bin/python tests/any_count.py
 
 # make bench FILE=questions.json also measures a run on that SQuAD file.
 bench: $(READY)

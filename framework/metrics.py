@@ -22,6 +22,10 @@ class Metric:
         """A value as people read it: percent with so many digits behind the point, other numbers with four significant ones."""
         return f"{value:.{digits}f}" if self.percent else f"{value:.4g}"
 
+    def change(self, value: float) -> str:
+        """A difference of two values as people read it."""
+        return f"{value:+.2f}" if self.percent else f"{value:+.4g}"
+
     def gain(self, value: float) -> float:
         """A number that is the larger, the better the value is."""
         return value if self.higher_is_better else -value
@@ -38,7 +42,7 @@ def primary_of(metrics: Sequence[Metric]) -> Metric:
     return next((metric for metric in metrics if metric.primary), metrics[0])
 
 
-def in_words(metrics: Sequence[Metric]) -> str:
+def metrics_in_words(metrics: Sequence[Metric]) -> str:
     """What figures are in, for a sentence: `EM and F1 in percent`."""
     percent = " and ".join(metric.label for metric in metrics if metric.percent)
     plain = [

@@ -1,17 +1,26 @@
 """Reading what a run or a search has found out: results.json and search.json, whole and in the form of this version."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from framework.alone import true_state
 from framework.errors import StoreError
 from framework.sealed import read_sealed
+from framework.tasks.summary import summary_in
 
 FORMAT = 1
 State = Literal["running", "finished", "failed"]
 Fields = dict[str, Any]
+
+
+def _is_task(found: object) -> object:
+    summary_in({"task": found})
+    return found
+
+
+Task = Annotated[object, AfterValidator(_is_task)]  # None: an older file
 
 
 class ModelShape(BaseModel, strict=True):
@@ -36,6 +45,7 @@ class RunShape(BaseModel, strict=True):
     run: str
     state: State
     recipe: Fields
+    task: Task = None
     data: Fields
     signals: list[Fields]
     models: list[ModelShape]
@@ -64,6 +74,7 @@ class SearchShape(BaseModel, strict=True):
     state: State
     seconds: float
     recipe: Fields
+    task: Task = None
     best: int | None
     front: list[int] | None
     trials: list[TrialShape]

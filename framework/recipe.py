@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from framework.config import Section, Seed
 from framework.data.section import Data
@@ -15,6 +15,7 @@ from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
+from framework.metrics import primary_of
 from framework.path_text import PathText
 from framework.recipe_checks import (
     ensemble_problems,
@@ -25,7 +26,7 @@ from framework.recipe_checks import (
     teacher_problems,
 )
 from framework.search.problems import search_problems
-from framework.search.section import Search
+from framework.search.section import PRIMARY, Search
 from framework.signals.section import Signals
 from framework.students.section import Student
 from framework.tasks import AnyTask
@@ -74,6 +75,13 @@ class Recipe(Section):
         if storage is not None and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", storage):
             raise ValueError("expected a URI, such as s3://bucket/folder or file:///mnt/shared")
         return storage
+
+    @field_validator("search")
+    @classmethod
+    def _primary_metric(cls, search: Search | None, info: ValidationInfo) -> Search | None:
+        if search is None or search.metric != PRIMARY or "task" not in info.data:
+            return search
+        return search.model_copy(update={"metric": primary_of(info.data["task"].metrics).name})
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":

@@ -5,21 +5,29 @@ from typing import Any
 
 import yaml
 
+from framework.metrics import Metric
+from framework.tasks.summary import TaskSummary, summary_in
+
 NOTHING = "–"
-COLUMNS = (
-    "model",
-    "role",
-    "parameters",
-    "EM [95% interval]",
-    "F1 [95% interval]",
-    "russian EM / F1",
-    "latency median / p95, ms",
-)
 
 
-def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """One row of text a model, under `COLUMNS`; what is not known yet is a dash."""
-    return [_row(model) for model in results.get("models") or []]
+def table_columns(results: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the columns of `table_rows`: the task's metrics are among them."""
+    task = summary_in(results)
+    labels = " / ".join(metric.label for metric in task.metrics)
+    variants = [f"{variant} {labels}" for variant in task.variants]
+    return "model", "role", "parameters", *metric_columns(task.metrics), *variants, "latency median / p95, ms"
+
+
+def table_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One row of text a model, under `table_columns`; what is not known yet is a dash."""
+    task = summary_in(results)
+    return [_row(model, task) for model in results.get("models") or []]
+
+
+def metric_columns(metrics: Iterable[Metric]) -> tuple[str, ...]:
+    """The names of columns of `with_interval`."""
+    return tuple(f"{metric.label} [95% interval]" for metric in metrics)
 
 
 def markdown_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
@@ -61,31 +69,37 @@ def short_value(value: Any) -> str:
     return str(value)
 
 
-def with_interval(evaluation: Mapping[str, Any], name: str) -> str:
+def with_interval(evaluation: Mapping[str, Any], metric: Metric) -> str:
     """A figure with its interval."""
-    value, interval = evaluation.get(name), evaluation.get(f"{name}_interval")
+    value, interval = evaluation.get(metric.name), evaluation.get(f"{metric.name}_interval")
     if value is None:
         return NOTHING
-    return f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else f"{value:.1f}"
+    return metric.text(value) + (f" [{metric.text(interval[0])}, {metric.text(interval[1])}]" if interval else "")
 
 
-def pair(first: float | None, second: float | None) -> str:
-    """Two figures side by side."""
-    if first is None and second is None:
+def milliseconds_pair(first: float | None, second: float | None) -> str:
+    """Two times side by side."""
+    return _beside([None if value is None else f"{value:.1f}" for value in (first, second)])
+
+
+def _beside(texts: Sequence[str | None]) -> str:
+    if not any(texts):
         return NOTHING
-    return " / ".join(NOTHING if value is None else f"{value:.1f}" for value in (first, second))
+    return " / ".join(NOTHING if text is None else text for text in texts)
 
 
-def _row(model: dict[str, Any]) -> tuple[str, ...]:
+def _variant(figures: Mapping[str, float], metrics: Sequence[Metric]) -> str:
+    return _beside([metric.text(figures[metric.name]) if metric.name in figures else None for metric in metrics])
+
+
+def _row(model: Mapping[str, Any], task: TaskSummary) -> tuple[str, ...]:
     evaluation = model.get("evaluation") or {}
-    russian = evaluation.get("russian") or {}
     latency = model.get("latency") or {}
     return (
         model["name"],
         f"{model['role']}, transductive" if model.get("transductive") else model["role"],
         short_count(model.get("parameters")),
-        with_interval(evaluation, "exact_match"),
-        with_interval(evaluation, "f1"),
-        pair(russian.get("exact_match"), russian.get("f1")),
-        pair(latency.get("median_ms"), latency.get("p95_ms")),
+        *(with_interval(evaluation, metric) for metric in task.metrics),
+        *(_variant(evaluation.get(variant) or {}, task.metrics) for variant in task.variants),
+        milliseconds_pair(latency.get("median_ms"), latency.get("p95_ms")),
     )

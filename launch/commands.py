@@ -107,7 +107,7 @@ def evaluate(
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure a model on a file of questions: EM and F1 with intervals."""
+    """Measure a model on a file of questions: its task's metrics with intervals."""
     from launch.evaluate import evaluate_model
 
     evaluate_model(source, model, data, field or [], predictions, as_json)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def evaluate_model(
     source: Path, model: str | None, data: Path, fields: list[str], predictions: Path | None, as_json: bool
 ) -> None:
-    """Measure a model on a file and print EM and F1. fields: NAME=COLUMN, other names of columns; without any, those of the
+    """Measure a model on a file and print its metrics. fields: NAME=COLUMN, other names of columns; without any, those of the
     run's recipe are tried first. Raises DataError for a file that cannot be read, UserError."""
     if predictions is not None and predictions.is_dir():
         raise OutputError(f"--predictions {predictions} is a folder; name a file")
@@ -56,11 +56,16 @@ def evaluate_model(
     print(f"{data}: {counts}")
     for line in described(split.notes):
         print(f"  {line}")
+    named = {metric.name: metric for metric in answerer.reading.task.metrics}
+
+    def text(name: str, value: float) -> str:
+        return named[name].text(value, 2) if name in named else f"{value:.2f}"
+
     for name, value in scores.metrics.items():
-        bounds = scores.intervals.get(name)
-        print(f"  {name}: {value:.2f}" + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""))
+        bounds = [text(name, bound) for bound in scores.intervals.get(name, ())]
+        print(f"  {name}: {text(name, value)}" + (f" [{', '.join(bounds)}]" if bounds else ""))
     for variant, metrics in scores.variants.items():
-        print(f"  {variant}: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.items()))
+        print(f"  {variant}: " + ", ".join(f"{name} {text(name, value)}" for name, value in metrics.items()))
 
 
 def read_questions(path: Path, candidates: "list[Fields]", unanswerable: bool) -> "Split":

@@ -44,7 +44,7 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     finished = FinishedRun(results, recipe, run.absolute().parent)
     export = export_model(finished, model or usual_model(results), to, with_onnx, provenance(), progress)
     table_console().print(_table(export))
-    if said := cost(export["forms"]):
+    if said := cost(export["forms"], recipe.task.metrics):
         progress.say(said)
     try:
         keep_export(run, to, export["model"]["name"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import DataError, OutputError
 from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
+from framework.tasks.summary import TaskSummary, summary_in
 from launch.best import best_student
 from launch.quiet import be_quiet
 
@@ -94,11 +95,12 @@ def _model_folder(source: Path, name: str | None) -> Path:
 
 @dataclass(frozen=True)
 class OnlyModel:
-    """The one model that a folder stands for; metrics: what is known of it."""
+    """The one model that a folder stands for; metrics: what is known of it, by the task's names."""
 
     folder: Path
     role: str
     metrics: dict[str, Any]
+    task: TaskSummary
 
 
 def only_model(source: Path, name: str | None) -> OnlyModel | None:
@@ -112,11 +114,12 @@ def only_model(source: Path, name: str | None) -> OnlyModel | None:
             f"--model names a model of a run, and {source} is a {'saved model' if saved else 'search'}: drop --model"
         )
     if saved:
-        return OnlyModel(source, "model", {})
+        return OnlyModel(source, "model", {}, summary_in({}))
     if not search:
         return None
     student = best_student(source)
-    return OnlyModel(source.absolute().parent / student["folder"], "student", student["metrics"])
+    task = summary_in(read_search(source))
+    return OnlyModel(source.absolute().parent / student["folder"], "student", student["metrics"], task)
 
 
 def folder_of(run: Path, model: dict[str, Any]) -> Path:

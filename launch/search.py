@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -147,7 +148,7 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
     tuner = Tuner(
         tune.with_resources(trainable, tune.PlacementGroupFactory([each] * workers)),
         tune_config=TuneConfig(
-            search_alg=NextTrial(trials),
+            search_alg=NextTrial(trials, log.goal.mode),
             scheduler=scheduler_for(log),
             num_samples=-1,
             reuse_actors=workers == 1,  # workers that have lost each other cannot meet again in the same processes
@@ -188,8 +189,8 @@ def _sources(recipe: Recipe, store: Store) -> dict[str, str]:
 def _show(log: SearchLog, progress: Progress) -> None:
     from launch.search_table import shown_values, trials_table
 
-    metric = log.search.metric
-    ranked = sorted(log.trials, key=lambda trial: -(trial["metrics"] or {}).get(metric, -1.0))
+    metric = log.goal.metric
+    ranked = sorted(log.trials, key=lambda trial: -log.goal.gain(trial["metrics"]) if trial["metrics"] else math.inf)
     table_console().print(trials_table(log, ranked))
     states = [trial["state"] for trial in log.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -200,10 +201,11 @@ def _show(log: SearchLog, progress: Progress) -> None:
         )
     if log.values["front"] is not None:
         numbers = ", ".join(map(str, log.values["front"]))
-        progress.say(f"front of {metric} and latency: trial(s) {numbers}")
+        progress.say(f"front of {metric.name} and latency: trial(s) {numbers}")
     best = log.trials[log.values["best"]]
     progress.say(
-        f"best: trial {best['number']}, {metric} {best['metrics'][metric]:.2f}, {shown_values(best['values'])}"
+        f"best: trial {best['number']}, {metric.name} {metric.text(best['metrics'][metric.name], 2)}, "
+        f"{shown_values(best['values'])}"
     )
     progress.say(f"its recipe: {log.folder}/best.yaml; its student: distil best {quote(str(log.folder))} --to FOLDER")
 

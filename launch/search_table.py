@@ -93,7 +93,7 @@ def shown_values(values: dict[str, Any]) -> str:
 
 
 def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
-    metric = log.search.metric
+    metric = log.goal.metric
     done = trial["epochs"][-1] if trial["epochs"] else None
     figure = trial["metrics"] or done or {}
     student = log.recipe.student
@@ -102,13 +102,15 @@ def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
         str(trial["number"]),
         trial["state"],
         f"{done['epoch'] if done else 0}/{epochs}",
-        f"{figure[metric]:.2f}" if metric in figure else NOTHING,
+        metric.text(figure[metric.name], 2) if metric.name in figure else NOTHING,
     )
 
 
 def _best(log: SearchLog) -> str:
-    number = log.values["best"]
-    return NOTHING if number is None else f"{log.trials[number]['metrics'][log.search.metric]:.2f} (trial {number})"
+    number, metric = log.values["best"], log.goal.metric
+    return (
+        NOTHING if number is None else f"{metric.text(log.trials[number]['metrics'][metric.name], 2)} (trial {number})"
+    )
 
 
 def _line(trial: str, state: str, epoch: str, metric: str, best: str, told: str) -> str:

@@ -32,7 +32,7 @@ class Trials:
         """concurrent: how many may run at once, now."""
         self._log, self._store, self._table = log, store, table
         self._concurrent, self._interrupt = concurrent, interrupt
-        self._study = study_of(log.search, log.trials)
+        self._study = study_of(log.search, log.goal, log.trials)
         self._again = log.unfinished
         self._running: set[int] = set()
 
@@ -102,8 +102,8 @@ class Trials:
 class NextTrial(Searcher):  # type: ignore[misc]
     """Tune asks it what to try next."""
 
-    def __init__(self, trials: Trials) -> None:
-        super().__init__(metric=SCORE, mode="max")
+    def __init__(self, trials: Trials, mode: str) -> None:
+        super().__init__(metric=SCORE, mode=mode)
         self._trials = trials
 
     def suggest(self, trial_id: str) -> Any:
@@ -164,7 +164,7 @@ class _Past:
 def scheduler_for(log: SearchLog) -> TrialScheduler:
     """The recipe's scheduler, which knows how the trials went that have ended."""
     settings = log.search.scheduler
-    common: dict[str, Any] = {"time_attr": EPOCH, "metric": SCORE, "mode": "max"}
+    common: dict[str, Any] = {"time_attr": EPOCH, "metric": SCORE, "mode": log.goal.mode}
     scheduler: TrialScheduler
     if isinstance(settings, ASHA):
         scheduler = ASHAScheduler(
@@ -186,7 +186,7 @@ def scheduler_for(log: SearchLog) -> TrialScheduler:
     for trial in log.trials:
         if trial["state"] in ("finished", "pruned") and trial["epochs"]:
             past = _Past(f"past-{trial['number']}")
-            rows = [{EPOCH: row["epoch"], SCORE: row[log.search.metric]} for row in trial["epochs"]]
+            rows = [{EPOCH: row["epoch"], SCORE: row[log.goal.metric.name]} for row in trial["epochs"]]
             scheduler.on_trial_add(None, past)
             for row in rows:
                 scheduler.on_trial_result(None, past, row)

@@ -43,14 +43,22 @@ class Answered(BaseModel):
     milliseconds: float = Field(description="What the answer took, without loading the model.")
 
 
+class Figure(BaseModel):
+    """What a model came to in a metric."""
+
+    name: str
+    label: str
+    percent: bool = Field(description="Whether it goes from 0 to 100, and is no plain number.")
+    value: float
+
+
 class Listed(BaseModel):
     """A model, with what the run has measured."""
 
     name: str
     role: str
     parameters: int | None
-    exact_match: float | None = Field(description="Percent.")
-    f1: float | None = Field(description="Percent.")
+    metrics: list[Figure] = Field(description="Those of the task; none where they are not known.")
     problem: str | None = Field(description="Why it cannot be asked; null if it can.")
 
 
@@ -89,8 +97,10 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
                 name=model.name,
                 role=model.role,
                 parameters=model.parameters,
-                exact_match=model.exact_match,
-                f1=model.f1,
+                metrics=[
+                    Figure(name=metric.name, label=metric.label, percent=metric.percent, value=value)
+                    for metric, value in model.metrics
+                ],
                 problem=model.problem,
             )
             for model in models.by_name.values()

@@ -1,7 +1,7 @@
 """The models that `distil serve` asks, each loaded when it is first needed."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Any
 
 from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
+from framework.metrics import Metric
 from framework.readers.base import Reading, alone
 from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.results import model_of
 from framework.store import Store
+from framework.tasks.summary import TaskSummary, summary_in
 from launch.inspect import folder_of, only_model, results_of, shown
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
@@ -24,15 +26,14 @@ _BATCH = 32  # windows, prompts or answers in a forward pass
 class ServedModel:
     """A model that can be asked.
 
-    parameters, exact_match, f1 (percent): None where they are not known; problem: why it cannot be asked, None if it can;
+    parameters: None where they are not known; metrics: those that are known, with their values; problem: why it cannot be asked, None if it can;
     load: the model, loaded by the first call. Raises DistilError.
     """
 
     name: str
     role: str
     parameters: int | None
-    exact_match: float | None
-    f1: float | None
+    metrics: Sequence[tuple[Metric, float]]
     problem: str | None
     load: Callable[[], Answerer]
 
@@ -75,8 +76,7 @@ def models_in(source: Path, name: str | None) -> Models:
         name=only.role,
         role=only.role,
         parameters=only.metrics.get("parameters"),
-        exact_match=only.metrics.get("exact_match"),
-        f1=only.metrics.get("f1"),
+        metrics=_known(only.task, only.metrics),
         problem=None,
         load=cache(lambda: load_answerer(only.folder)),
     )
@@ -100,14 +100,17 @@ def _of_run(run: Path, name: str | None) -> Models:
             name=record["name"],
             role=record["role"],
             parameters=record["parameters"],
-            exact_match=measured.get("exact_match"),
-            f1=measured.get("f1"),
+            metrics=_known(summary_in(results), measured),
             problem=problem,
             load=cache(load),
         )
     if models[default].problem is not None:
         raise OutputError(str(models[default].problem))
     return Models(str(results["run"]), default, models)
+
+
+def _known(task: TaskSummary, figures: Mapping[str, Any]) -> list[tuple[Metric, float]]:
+    return [(metric, figures[metric.name]) for metric in task.metrics if metric.name in figures]
 
 
 def _problem(run: Path, record: dict[str, Any]) -> str | None:

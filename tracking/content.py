@@ -8,6 +8,7 @@ from tracking.keys import MAX_TAG, clip, flatten, legal_key, numbers
 
 Results = dict[str, Any]
 PARENT_TAG = "mlflow.parentRunId"
+_INTERVAL = "_interval"
 KEY_TAG = "distil.key"
 MLFLOW_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 
@@ -64,11 +65,11 @@ def model_tags(model: Results) -> dict[str, str]:
 
 
 def model_metrics(model: Results) -> dict[str, float]:
-    """The final figures of a model: exact_match, f1, their intervals, parameters, training/*, latency_*, weights/*."""
+    """The final figures of a model: its metrics, their intervals, parameters, training/*, latency_*, weights/*."""
     evaluation = dict(model.get("evaluation") or {})
-    for name in ("exact_match", "f1"):
-        low, high = evaluation.pop(f"{name}_interval", None) or (None, None)
-        evaluation[f"{name}_low"], evaluation[f"{name}_high"] = low, high
+    for key in [key for key in evaluation if key.endswith(_INTERVAL)]:
+        name, bounds = key.removesuffix(_INTERVAL), evaluation.pop(key)
+        evaluation[f"{name}_low"], evaluation[f"{name}_high"] = bounds or (None, None)
     latency = {f"latency_{name}": value for name, value in (model.get("latency") or {}).items()}
     others = {name: model.get(name) for name in ("parameters", "training", "weights")}
     return numbers({**others, **latency, **evaluation})

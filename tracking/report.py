@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from framework.data.notes import MEANINGS
-from framework.tables import COLUMNS, NOTHING, markdown_rows, table_rows
+from framework.metrics import metrics_in_words
+from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
+from framework.tasks.summary import summary_in
 from framework.versions import in_words
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ def rich_table(results: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     table = Table(title=results["run"], caption=accepted_line(results) or None)
-    for index, column in enumerate(COLUMNS):
+    for index, column in enumerate(table_columns(results)):
         table.add_column(column, justify="left" if index < 2 else "right")
     for row in table_rows(results):
         table.add_row(*row)
@@ -26,7 +28,8 @@ def rich_table(results: dict[str, Any]) -> "Table":
 
 def markdown_table(results: dict[str, Any]) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
-    parts = [f"# {results['run']}", state_line(results), markdown_rows(COLUMNS, table_rows(results), left=2)]
+    table = markdown_rows(table_columns(results), table_rows(results), left=2)
+    parts = [f"# {results['run']}", state_line(results), table]
     trimmed = _model_of_role(results, "student").get("trimmed") or {}
     if "tokens" in trimmed:
         left = (f"{trimmed[name]:,} of {trimmed[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
@@ -117,6 +120,7 @@ def _count(count: int | None) -> str:
 def state_line(results: dict[str, Any]) -> str:
     """How the run stands, on what its models were measured, and what other versions have made, in a sentence or three."""
     evaluations = [model["evaluation"] for model in results.get("models") or [] if model.get("evaluation")]
-    measured = sorted({f"{one['examples']:,} questions of `{one['split']}`" for one in evaluations})
-    on = f" EM and F1 in percent, on {' and '.join(measured)}." if measured else ""
+    task = summary_in(results)
+    measured = sorted({f"{one['examples']:,} {task.items} of `{one['split']}`" for one in evaluations})
+    on = f" {metrics_in_words(task.metrics)}, on {' and '.join(measured)}." if measured else ""
     return " ".join([f"State: {results['state']}.{on}", accepted_line(results)]).strip()

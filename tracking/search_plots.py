@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files import write_atomic
+from framework.metrics import Metric
+from framework.search.goal import Goal
 from framework.search.section import Search
 from framework.search.study import study_of
 
@@ -17,14 +19,14 @@ PARALLEL, IMPORTANCE = "parallel_coordinates.png", "importance.png"
 _TICKS = 5
 
 
-def draw_plots(search: Search, trials: list[dict[str, Any]], folder: Path) -> list[str]:
+def draw_plots(search: Search, goal: Goal, trials: list[dict[str, Any]], folder: Path) -> list[str]:
     """Draw what there are enough finished trials for into `folder`; returns the files' names."""
     finished = [trial for trial in trials if trial["state"] == "finished"]
     figures = {}
     if finished:
-        figures[PARALLEL] = parallel_coordinates(search, finished)
-    if len({trial["metrics"][search.metric] for trial in finished}) > 1:
-        figures[IMPORTANCE] = importance(search, trials)
+        figures[PARALLEL] = parallel_coordinates(search, goal.metric, finished)
+    if len({trial["metrics"][goal.metric.name] for trial in finished}) > 1:
+        figures[IMPORTANCE] = importance(search, goal, trials)
     for name, figure in figures.items():
         content = io.BytesIO()
         figure.savefig(content, format="png", bbox_inches="tight", dpi=100)
@@ -32,13 +34,13 @@ def draw_plots(search: Search, trials: list[dict[str, Any]], folder: Path) -> li
     return list(figures)
 
 
-def parallel_coordinates(search: Search, finished: Sequence[dict[str, Any]]) -> "Figure":
-    """A line a trial through an upright axis a place, the last one being the metric (Inselberg 1985)."""
+def parallel_coordinates(search: Search, metric: Metric, finished: Sequence[dict[str, Any]]) -> "Figure":
+    """A line a trial through an upright axis a place, the last one being the metric, the brightest the best (Inselberg 1985)."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     columns = {place: [trial["values"][place] for trial in finished] for place in search.space}
-    columns[search.metric] = [trial["metrics"][search.metric] for trial in finished]
+    columns[metric.name] = [trial["metrics"][metric.name] for trial in finished]
     figure = Figure(figsize=(2.2 * len(columns), 4.5))
     axes = figure.add_subplot()
     heights = []
@@ -48,28 +50,29 @@ def parallel_coordinates(search: Search, finished: Sequence[dict[str, Any]]) -> 
         axes.axvline(x, color="black", linewidth=0.8)
         for height, label in ticks:
             axes.annotate(label, (x, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
-    for number in sorted(range(len(finished)), key=lambda number: heights[-1][number]):
+    goodness = [height if metric.higher_is_better else 1 - height for height in heights[-1]]
+    for number in sorted(range(len(finished)), key=lambda number: goodness[number]):
         line = [column[number] for column in heights]
-        axes.plot(range(len(columns)), line, color=colormaps["viridis"](line[-1]), alpha=0.8)
+        axes.plot(range(len(columns)), line, color=colormaps["viridis"](goodness[number]), alpha=0.8)
     axes.set_xticks(range(len(columns)), list(columns), rotation=20, ha="right", fontsize=8)
     axes.set_yticks([])
     axes.set_frame_on(False)
     return figure
 
 
-def importance(search: Search, trials: list[dict[str, Any]]) -> "Figure":
+def importance(search: Search, goal: Goal, trials: list[dict[str, Any]]) -> "Figure":
     """Each place's share of the variance of the metric, by functional ANOVA (Hutter et al., ICML 2014)."""
     from matplotlib.figure import Figure
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    study = study_of(search, trials).optuna
+    study = study_of(search, goal, trials).optuna
     shares = get_param_importances(
         study, evaluator=FanovaImportanceEvaluator(seed=0), target=lambda trial: trial.values[0]
     )
     figure = Figure(figsize=(6, 1 + 0.4 * len(shares)))
     axes = figure.add_subplot()
     axes.barh(list(shares)[::-1], list(shares.values())[::-1])
-    axes.set_xlabel(f"share of the variance of {search.metric}")
+    axes.set_xlabel(f"share of the variance of {goal.metric.name}")
     return figure
 
 

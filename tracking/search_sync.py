@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from framework.search.goal import goal_in
 from framework.search.log import SEARCH, read_search
 from framework.search.section import Search
 from framework.search.study import ENDED
@@ -44,7 +45,7 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     for name in ("recipe.yaml", SEARCH, "best.yaml"):
         sender.artifact(cursor, folder, name)
     if final:
-        for name in draw_plots(search, values["trials"], folder / PLOTS):
+        for name in draw_plots(search, goal_in(values), values["trials"], folder / PLOTS):
             sender.artifact(cursor, folder, f"{PLOTS}/{name}")
     sender.status(cursor, content.MLFLOW_STATUS[values["state"]], content.milliseconds(values["finished"]))
 

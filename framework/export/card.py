@@ -13,9 +13,11 @@ from framework.export.compare import cost
 from framework.export.rows import form_columns, form_rows
 from framework.export.usage import usage
 from framework.files import write_atomic
+from framework.metrics import metrics_in_words
 from framework.models.section import ConfigModel, HubModel
-from framework.tables import COLUMNS, NOTHING, markdown_rows, short_count, table_rows
+from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
 from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.summary import summary_in
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
@@ -49,7 +51,7 @@ def _header(run: FinishedRun, model: dict[str, Any]) -> str:
         pipeline_tag="question-answering",
         datasets=sorted({source.id for source in sources if isinstance(source, Hub)}) or None,
         base_model=start.id if isinstance(start, HubModel) else None,
-        metrics=["exact_match", "f1"],
+        metrics=[metric.name for metric in run.recipe.task.metrics],
     )
     return f"---\n{data.to_yaml()}\n---"
 
@@ -121,11 +123,11 @@ def _training(model: dict[str, Any]) -> Iterator[str]:
 def _results(run: FinishedRun) -> Iterator[str]:
     yield "## Results"
     yield (
-        f"EM and F1 in percent on `{run.recipe.evaluation.split}`, as the official SQuAD script computes them, with 95 % "
+        f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, as the official SQuAD script computes them, with 95 % "
         "bootstrap intervals over the questions; “russian” is the same with ё read as е and without «» and dashes. Latency is "
         "that of one question asked alone when the run was measured."
     )
-    yield markdown_rows(COLUMNS, table_rows(run.results), left=2)
+    yield markdown_rows(table_columns(run.results), table_rows(run.results), left=2)
 
 
 def _forms(export: dict[str, Any]) -> Iterator[str]:
@@ -136,7 +138,7 @@ def _forms(export: dict[str, Any]) -> Iterator[str]:
         "context. Milliseconds are median / 95th percentile for one question asked alone, all forms taking turns."
     )
     yield markdown_rows(form_columns(export), form_rows(export), left=2)
-    if said := cost(export["forms"]):
+    if said := cost(export["forms"], summary_in(export).metrics):
         yield f"{said}."
     yield from (f"**{problem[0].upper()}{problem[1:]}.**" for problem in export["problems"])
 
@@ -158,7 +160,9 @@ def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any]) -> 
     if isinstance(recipe.data.source, Synthetic):
         limits.append("The paragraphs are generated: the figures say nothing about real text.")
     if "int8" in export["forms"]:
-        limits.append("What the 8-bit file gains in time, and loses in EM, depends on the processor.")
+        limits.append(
+            f"What the 8-bit file gains in time, and loses in {run.recipe.task.metrics[0].label}, depends on the processor."
+        )
     yield "## Limits"
     yield "\n".join(f"- {limit}" for limit in limits)
 

@@ -8,13 +8,15 @@ import numpy as np
 from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.errors import ModelError
+from framework.metrics import Metric
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader
 from framework.tasks.base import Logits, main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely
-MOST_LOST = 5.0  # points of EM, and of F1, that 8 bits may cost
+MOST_LOST = 5.0  # points of a metric in percent that 8 bits may cost
+MOST_LOST_SHARE = 0.1  # of a metric that is a plain number
 NO_ONNX = "--no-onnx leaves the ONNX files out"
 
 
@@ -25,7 +27,7 @@ def compare_forms(
     seed: int,
     progress: Progress = SILENT,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """EM and F1 of each form by its name, and how it differs from the first one; and why others do not run, in words.
+    """The metrics of each form by its name, and how it differs from the first one; and why others do not run, in words.
 
     different_answers: questions whose best answer is another; largest_difference: of two logits of a token of the
     context, over all windows; None if one is not finite. Windows and decoding are the same for all forms.
@@ -56,23 +58,23 @@ def compare_forms(
     return found, failed
 
 
-def problems(forms: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def problems(forms: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> list[str]:
     """How the ONNX files fail to be the model that they were made of, in words: the first in its logits and answers, the one
     of 8 bits in what it costs."""
     found = []
     if "onnx" in forms:
         found += [f"the ONNX file does not answer as the model does: {reason}" for reason in _unlike(forms["onnx"])]
     if "int8" in forms:
-        found += [f"8 bits cost too much: {reason}" for reason in _costly(forms["torch"], forms["int8"])]
+        found += [f"8 bits cost too much: {reason}" for reason in _costly(forms["torch"], forms["int8"], metrics)]
     return [f"{problem}; {NO_ONNX}" for problem in found]
 
 
-def cost(forms: Mapping[str, Mapping[str, Any]]) -> str | None:
+def cost(forms: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> str | None:
     """What 8 bits change, in words; None where there are none."""
     if "int8" not in forms:
         return None
     torch, int8 = forms["torch"], forms["int8"]
-    changes = [f"{name} by {int8[key] - torch[key]:+.2f}" for key, name in (("exact_match", "EM"), ("f1", "F1"))]
+    changes = [f"{metric.label} by {metric.change(int8[metric.name] - torch[metric.name])}" for metric in metrics]
     answers = f"{int8['different_answers']:,} of {int8['examples']:,} answers"
     return f"8 bits change {answers}, {' and '.join(changes)}, for {int8['megabytes'] / torch['megabytes']:.0%} of the size"
 
@@ -88,13 +90,17 @@ def _unlike(onnx: Mapping[str, Any]) -> Iterator[str]:
         yield f"{count:,} of {onnx['examples']:,} answers are other ones, expected at most {most:,}"
 
 
-def _costly(torch: Mapping[str, Any], int8: Mapping[str, Any]) -> Iterator[str]:
-    most = max(MOST_LOST, 100 / max(1, int8["examples"]))  # one question may be worth more
+def _costly(torch: Mapping[str, Any], int8: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[str]:
     if int8["largest_difference"] is None:
         yield "logits are not finite"
-    for key, name in (("exact_match", "EM"), ("f1", "F1")):
-        if torch[key] - int8[key] > most:
-            yield f"{name} falls from {torch[key]:.2f} to {int8[key]:.2f}, expected by at most {most:g}"
+    for metric in metrics:
+        before, after = torch[metric.name], int8[metric.name]
+        # One question may be worth more.
+        most = max(MOST_LOST, 100 / max(1, int8["examples"])) if metric.percent else MOST_LOST_SHARE * abs(before)
+        if metric.gain(before) - metric.gain(after) > most:
+            moves = "falls" if metric.higher_is_better else "rises"
+            shown = f"{metric.text(before, 2)} to {metric.text(after, 2)}"
+            yield f"{metric.label} {moves} from {shown}, expected by at most {most:.4g}"
 
 
 def _largest_difference(windows: Windows, first: Logits, second: Logits) -> float | None:

@@ -17,6 +17,7 @@ from framework.export.speed import Form, Opening, time_forms
 from framework.files import write_json
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader, logits_reader
+from framework.tasks.summary import summary_of
 
 EXPORT = "export.json"
 
@@ -80,9 +81,10 @@ def _measured(
         progress.say(f"time all forms on {len(asked)} questions")
     return {
         "split": settings.split,
+        "task": summary_of(run.recipe.task).as_data(),
         "forms": {form: {"megabytes": megabytes(*forms.files[form]), **values} for form, values in found.items()},
         "latency": time_forms(timed, asked),
-        "problems": [*forms.problems, *problems(found)],
+        "problems": [*forms.problems, *problems(found, run.recipe.task.metrics)],
     }
 
 

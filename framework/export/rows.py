@@ -1,9 +1,11 @@
 """What was measured of an export, as the rows of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.tables import NOTHING, pair, with_interval
+from framework.metrics import Metric
+from framework.tables import NOTHING, metric_columns, milliseconds_pair, with_interval
+from framework.tasks.summary import summary_in
 
 
 def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
@@ -13,8 +15,7 @@ def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
         "model",
         "form",
         "MB",
-        "EM [95% interval]",
-        "F1 [95% interval]",
+        *metric_columns(summary_in(export).metrics),
         "other answers",
         "logits differ by",
         *timed,
@@ -24,17 +25,19 @@ def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
 def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A row of text for each form of the model, and one for each teacher that was timed beside them."""
     name, forms = export["model"]["name"], export["forms"]
-    rows = [(name, form, *_measured(found), *_times(export, name, form)) for form, found in forms.items()]
+    metrics = summary_in(export).metrics
+    rows = [(name, form, *_measured(found, metrics), *_times(export, name, form)) for form, found in forms.items()]
     beside = dict.fromkeys(row["model"] for row in export["latency"] if row["model"] != name)
-    return rows + [(other, "torch", *[NOTHING] * 5, *_times(export, other, "torch")) for other in beside]
+    return rows + [
+        (other, "torch", *[NOTHING] * (3 + len(metrics)), *_times(export, other, "torch")) for other in beside
+    ]
 
 
-def _measured(form: Mapping[str, Any]) -> tuple[str, ...]:
+def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, ...]:
     difference = form["largest_difference"]
     return (
         f"{form['megabytes']:.1f}",
-        with_interval(form, "exact_match"),
-        with_interval(form, "f1"),
+        *(with_interval(form, metric) for metric in metrics),
         f"{form['different_answers']:,}",
         "not finite" if difference is None else f"{difference:.2g}",
     )
@@ -43,7 +46,7 @@ def _measured(form: Mapping[str, Any]) -> tuple[str, ...]:
 def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
     """Median and 95th percentile for each number of threads."""
     found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
-    return tuple(pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
+    return tuple(milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
 
 
 def _counts(export: Mapping[str, Any]) -> list[int]:

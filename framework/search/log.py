@@ -10,9 +10,11 @@ from framework.outcome import FORMAT, SearchShape, read_outcome
 from framework.recipe import Recipe
 from framework.run import as_yaml, store_of
 from framework.sealed import write_sealed
+from framework.search.goal import goal_of
 from framework.search.recipes import varied
-from framework.search.study import ENDED, best_of, front_of
+from framework.search.study import ENDED
 from framework.store import make_folder
+from framework.tasks.summary import summary_of
 
 SEARCH = "search.json"
 
@@ -26,7 +28,7 @@ class SearchLog:
         Raises StoreError for a damaged file, OutputError.
         """
         assert recipe.search is not None
-        self.recipe, self.search = recipe, recipe.search
+        self.recipe, self.search, self.goal = recipe, recipe.search, goal_of(recipe)
         self.folder = recipe.run_folder
         make_folder(self.folder)
         self._store = store_of(recipe)
@@ -45,6 +47,7 @@ class SearchLog:
             "finished": None,
             "seconds": self._seconds,
             "recipe": recipe.resolved(),
+            "task": summary_of(recipe.task).as_data(),
             "provenance": provenance,
             "best": None,
             "front": None,
@@ -131,9 +134,9 @@ class SearchLog:
 
     def save(self) -> None:
         """Write search.json and, where there is a best trial, best.yaml."""
-        best = best_of(self.search, self.trials)
+        best = self.goal.best(self.trials)
         changed = best != self.values["best"] or not (self.folder / "best.yaml").exists()
-        front = front_of(self.search, self.trials) if self.search.latency else None
+        front = self.goal.front(self.trials) if self.search.latency else None
         self.values.update(best=best, front=front, seconds=self.seconds)
         if best is not None and changed:
             self._write_recipe("best.yaml", recipe_of_trial(self.recipe, self.trials[best]))

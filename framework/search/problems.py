@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from framework.config import nearest_hint, shortened
 from framework.errors import RecipeError, UserError
 from framework.search.recipes import edges, most_epochs, varied
 from framework.search.section import NoScheduler
@@ -33,7 +34,7 @@ def search_problems(recipe: "Recipe") -> list[str]:
         return []
     if recipe.student is None:
         return ["`search` is for a student, and there is none: add `student`, or drop it"]
-    problems = _settings_problems(recipe, search) + _place_problems(search)
+    problems = _metric_problems(recipe, search) + _settings_problems(recipe, search) + _place_problems(search)
     return problems or _value_problems(recipe) or _scheduler_problems(recipe, search)
 
 
@@ -49,6 +50,14 @@ def check_models_of_trials(recipe: "Recipe") -> None:
             resolve_precision(variant.engine.precision)
         except UserError as error:
             raise RecipeError(f"search.space, {place} = {value!r}: {error}") from None
+
+
+def _metric_problems(recipe: "Recipe", search: "Search") -> list[str]:
+    legal = [metric.name for metric in recipe.task.metrics]
+    if search.metric in legal:
+        return []
+    hint = nearest_hint(search.metric, legal)
+    return [f"search.metric: the task {recipe.task.kind} has no metric '{shortened(search.metric)}'; {hint}"]
 
 
 def _settings_problems(recipe: "Recipe", search: "Search") -> list[str]:

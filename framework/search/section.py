@@ -10,6 +10,7 @@ from framework.plugins import by_kind
 from framework.search.space import AnyDistribution, Distribution
 
 MOST_TRIALS = 100_000
+PRIMARY = "primary"
 
 
 class Random(Section):
@@ -78,7 +79,10 @@ class Search(Section):
     trials: int | None = Field(default=None, ge=1, le=MOST_TRIALS, description="At most so many.")
     minutes: float | None = Field(default=None, gt=0, le=525_600, description="Time for all trials together.")
     seeds: int = Field(default=1, ge=1, le=1000, description="Students a trial, of which means are reported.")
-    metric: Literal["f1", "exact_match"] = Field(default="f1", description="What is to become large.")
+    metric: str = Field(
+        default=PRIMARY,
+        description="Metric of the task by which trials are compared; `primary`: the one that the task takes.",
+    )
     latency: bool = Field(default=False, description="Whether the median latency is to become small as well.")
     resources: Resources = Resources()
     concurrent: int | None = Field(

@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.search.goal import Goal, Trial
 from framework.search.section import TPE, Grid, Search
 
 if TYPE_CHECKING:
     import optuna
     from optuna.samplers import BaseSampler
 
-Trial = Mapping[str, Any]  # one of the trials of search.json
-
 
 class Study:
     """Gives every trial its values. The same trials before give the same values, also after a restart."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, goal: Goal) -> None:
         import optuna
 
         optuna.logging.set_verbosity(logging.ERROR)
         warnings.filterwarnings("ignore", module="optuna")
-        self._search = search
-        self._study = optuna.create_study(directions=["maximize", "minimize"] if search.latency else ["maximize"])
+        self._search, self._goal = search, goal
+        self._study = optuna.create_study(directions=goal.directions)
         self._asked: dict[int, optuna.Trial] = {}
         self._grid = list(_grid(search)) if isinstance(search.searcher, Grid) else None
 
@@ -57,11 +56,11 @@ class Study:
 
         asked = self._asked.pop(trial["number"])
         if trial["state"] == "finished":
-            self._study.tell(asked, objectives(self._search, trial))
+            self._study.tell(asked, self._goal.objectives(trial))
         elif trial["state"] == "pruned":
-            if not self._search.latency:  # Optuna takes figures on the way only for a single objective
+            if not self._goal.latency:  # Optuna takes figures on the way only for a single objective
                 for row in trial["epochs"]:
-                    asked.report(row[self._search.metric], row["epoch"])
+                    asked.report(row[self._goal.metric.name], row["epoch"])
             self._study.tell(asked, state=TrialState.PRUNED)
         else:
             self._study.tell(asked, state=TrialState.FAIL)
@@ -79,9 +78,9 @@ class Study:
         return optuna.samplers.RandomSampler(seed=seed)
 
 
-def study_of(search: Search, trials: Sequence[Trial]) -> Study:
+def study_of(search: Search, goal: Goal, trials: Sequence[Trial]) -> Study:
     """A study that knows these trials, numbered from 0; those that have not ended are known to be under way."""
-    study = Study(search)
+    study = Study(search, goal)
     for trial in trials:
         study.ask(trial["number"], trial["parameters"])
         if trial["state"] in ENDED:
@@ -90,34 +89,6 @@ def study_of(search: Search, trials: Sequence[Trial]) -> Study:
 
 
 ENDED = ("finished", "pruned", "failed")
-
-
-def objectives(search: Search, trial: Trial) -> list[float]:
-    """What a finished trial came to."""
-    metrics = trial["metrics"]
-    return [metrics[search.metric], *([metrics["latency_median_ms"]] if search.latency else [])]
-
-
-def best_of(search: Search, trials: Sequence[Trial]) -> int | None:
-    """The number of the finished trial with the best metric, of equal ones the quickest if latency counts, or the first."""
-    finished = [trial for trial in trials if trial["state"] == "finished"]
-    if not finished:
-        return None
-    best = min(finished, key=lambda trial: [-trial["metrics"][search.metric], *objectives(search, trial)[1:]])
-    return int(best["number"])
-
-
-def front_of(search: Search, trials: Sequence[Trial]) -> list[int]:
-    """The numbers of the finished trials than which no other is at least as good in everything and better in something."""
-    finished = [trial for trial in trials if trial["state"] == "finished"]
-    figures = {
-        trial["number"]: (trial["metrics"][search.metric], -trial["metrics"]["latency_median_ms"]) for trial in finished
-    }
-
-    def beaten(own: tuple[float, float]) -> bool:
-        return any(other != own and other[0] >= own[0] and other[1] >= own[1] for other in figures.values())
-
-    return [number for number, own in figures.items() if not beaten(own)]
 
 
 def _grid(search: Search) -> list[dict[str, Any]]:

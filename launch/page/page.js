@@ -18,7 +18,7 @@ const WORDS = {
     waiting: "waiting…",
     none: "no answer in the text",
     unlocated: (answer) => `${answer} (not in the text)`,
-    figures: "Score: probability among the candidates. EM and F1: percent, as the run measured them.",
+    figures: "Score: probability among the candidates. Metrics: as the run measured them.",
     said: (model, answer) => `${model}: ${answer}.`,
     role: { teacher: "teacher", ensemble: "ensemble", baseline: "baseline", student: "student", model: "" },
     needsContext: "Give a text: it is what answers are looked for in.",
@@ -43,7 +43,7 @@ const WORDS = {
     waiting: "ждём…",
     none: "в тексте нет ответа",
     unlocated: (answer) => `${answer} (этого нет в тексте)`,
-    figures: "Оценка — вероятность среди кандидатов. EM и F1 — в процентах, по измерениям самого прогона.",
+    figures: "Оценка — вероятность среди кандидатов. Метрики — по измерениям самого прогона.",
     said: (model, answer) => `${model}: ${answer}.`,
     role: { teacher: "учитель", ensemble: "ансамбль", baseline: "базовая модель", student: "ученик", model: "" },
     needsContext: "Введите текст, в котором искать ответ.",
@@ -173,7 +173,7 @@ function row(model) {
   const result = asked.results[model.name];
   const figures = [words().role[model.role]];
   if (model.parameters !== null) figures.push(size(model.parameters));
-  if (model.exact_match !== null) figures.push(`EM ${number(model.exact_match, 1)}`, `F1 ${number(model.f1, 1)}`);
+  for (const one of model.metrics) figures.push(`${one.label} ${one.percent ? `${number(one.value, 1)} %` : significant(one.value, 4)}`);
   const notes = element("span", { className: "role" }, figures.filter(Boolean).join(" · "));
   const known = result && !result.problem;
   const cells = [
@@ -205,6 +205,10 @@ function number(value, digits) {
 
 function size(parameters) {
   return new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 }).format(parameters);
+}
+
+function significant(value, digits) {
+  return value.toLocaleString(language, { maximumSignificantDigits: digits });
 }
 
 function complain(message, field) {

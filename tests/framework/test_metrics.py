@@ -1,6 +1,6 @@
 import pytest
 
-from framework.metrics import Metric, in_words, primary_of
+from framework.metrics import Metric, metrics_in_words, primary_of
 
 ACCURACY, ERROR = Metric("accuracy", "accuracy"), Metric("mse", "MSE", percent=False, higher_is_better=False)
 MATTHEWS = Metric("matthews", "Matthews", percent=False, primary=True)
@@ -26,9 +26,9 @@ def test_the_better_value_is_the_larger_gain() -> None:
 
 
 def test_words_say_what_is_percent_and_which_way_is_better() -> None:
-    assert in_words([ACCURACY, Metric("f1", "F1")]) == "accuracy and F1 in percent"
-    assert in_words([ACCURACY, MATTHEWS, ERROR]) == "accuracy in percent, Matthews, MSE (lower is better)"
-    assert in_words([ERROR]) == "MSE (lower is better)"
+    assert metrics_in_words([ACCURACY, Metric("f1", "F1")]) == "accuracy and F1 in percent"
+    assert metrics_in_words([ACCURACY, MATTHEWS, ERROR]) == "accuracy in percent, Matthews, MSE (lower is better)"
+    assert metrics_in_words([ERROR]) == "MSE (lower is better)"
     assert [metric.axis(metric.label) for metric in (ACCURACY, MATTHEWS, ERROR)] == [
         "accuracy, %",
         "Matthews",

@@ -52,7 +52,7 @@ def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
         trials = Trials(log, store_of(log.recipe), table, concurrent=lambda: 1, interrupt=Interrupt())
         trials.next()
         trials.begin(0)
-        assert pickle.dumps((Listener(trials), NextTrial(trials)))
+        assert pickle.dumps((Listener(trials), NextTrial(trials, "max")))
     finally:
         table.end()
     assert trials_table(log, log.trials).row_count == 1

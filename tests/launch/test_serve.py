@@ -105,10 +105,10 @@ def test_models_are_listed_with_the_runs_figures(served: Served) -> None:
     for model, record in zip(listing["models"], results["models"], strict=True):
         assert model["role"] == record["role"]
         assert model["parameters"] == record["parameters"]
-        assert (model["exact_match"], model["f1"]) == (
-            record["evaluation"]["exact_match"],
-            record["evaluation"]["f1"],
-        )
+        assert [(figure["label"], figure["percent"], figure["value"]) for figure in model["metrics"]] == [
+            ("EM", True, record["evaluation"]["exact_match"]),
+            ("F1", True, record["evaluation"]["f1"]),
+        ]
         assert model["problem"] is None
 
 

@@ -9,6 +9,7 @@ import pytest
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.run import run
+from framework.search.goal import goal_of
 from framework.search.log import SearchLog
 from framework.search.recipes import trial_recipe
 from framework.search.study import Study
@@ -38,7 +39,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     )
     recipe = recipe_from_values(values, "here")
     assert recipe.search is not None
-    log, study = SearchLog(recipe, {"git_commit": "c0ffee"}), Study(recipe.search)
+    log, study = SearchLog(recipe, {"git_commit": "c0ffee"}), Study(recipe.search, goal_of(recipe))
     for number in range(4):
         log.add(*study.ask(number))
         log.begin(number)

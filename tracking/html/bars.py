@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from framework.metrics import Metric
+
 WIDTH, ROW = 480, 26
 LEFT, RIGHT = 190, 56  # margins: the names, and what is written behind the longest bar
 
@@ -20,12 +22,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars from 0; one of length `full` would take all the room. key: unique on its page."""
+    """Bars from 0; they have room from `least`, 0 at most, to `full`. key: unique on its page."""
 
     key: str
     title: str
     rows: list[Bar]
     full: float
+    least: float = 0.0
 
     width, row, left = WIDTH, ROW, LEFT
 
@@ -41,15 +44,19 @@ class Bars:
 
     def along(self, length: float) -> float:
         """Where a bar of a length ends."""
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * length / self.full, 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (length - self.least) / (self.full - self.least), 1)
 
 
-def metric_bars(key: str, title: str, metric: str, models: list[dict[str, Any]]) -> Bars:
-    """A metric in percent of models that were measured."""
+def metric_bars(key: str, metric: Metric, models: list[dict[str, Any]]) -> Bars:
+    """A metric of models that were measured."""
     rows = []
     for model in models:
         found = model["evaluation"]
-        interval = found.get(f"{metric}_interval")
+        interval = found.get(f"{metric.name}_interval")
         ends = (interval[0], interval[1]) if interval else None
-        rows.append(Bar(model["name"], model["role"], found[metric], f"{found[metric]:.1f}", ends))
-    return Bars(key, title, rows, 100.0)
+        rows.append(Bar(model["name"], model["role"], found[metric.name], metric.text(found[metric.name]), ends))
+    title = metric.axis(metric.label)
+    if metric.percent:
+        return Bars(key, title, rows, 100.0)
+    reached = [0.0, *(end for row in rows for end in (row.length, *(row.interval or ())))]
+    return Bars(key, title, rows, full=max(reached) or 1.0, least=min(reached))

@@ -1,4 +1,4 @@
-"""How models learnt: the loss by step, and EM and F1 by epoch where they were measured."""
+"""How models learnt: the loss by step, and metrics by epoch where they were measured."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from framework.tasks.summary import summary_in
 from tracking import history
 from tracking.html.axis import number_axis
 from tracking.html.plot import Line, Plot
 
 _POINTS = 200  # of a line at most
-_METRICS = {"exact_match": "EM", "f1": "F1"}
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,17 @@ def curves(folder: Path, results: dict[str, Any]) -> Curves | None:
         if points:
             losses.append(_plot(f"loss-{number}", name, "step", "loss", [Line("", roles[name], _thinned(points))]))
     metrics = []
-    for metric, shown in _METRICS.items():
+    for metric in summary_in(results).metrics:
         measured = {
-            name: [(line.epoch, line.metrics[f"evaluation/{metric}"]) for line in found if line.kind == "evaluation"]
+            name: [
+                (line.epoch, line.metrics[f"evaluation/{metric.name}"]) for line in found if line.kind == "evaluation"
+            ]
             for name, found in lines.items()
         }
         drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
         if drawn:
-            metrics.append(_plot(f"{metric}-epoch", f"{shown} during training", "epoch", f"{shown}, %", drawn))
+            title = f"{metric.label} during training"
+            metrics.append(_plot(f"{metric.name}-epoch", title, "epoch", metric.axis(metric.label), drawn))
     return Curves(losses, metrics, [name for name, found in lines.items() if not found])
 
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from framework.tasks.summary import summary_in
 from tracking.html.bars import Bar, Bars, metric_bars
 from tracking.report import EnsembleTable, ensemble_table
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """settings: the rule and its options; table: what teachers weigh; bars: weights, EM and F1."""
+    """settings: the rule and its options; table: what teachers weigh; bars: metrics, and weights."""
 
     settings: dict[str, Any]
     table: EnsembleTable | None
@@ -22,10 +23,7 @@ def ensemble(results: dict[str, Any]) -> Ensemble | None:
     if found is None:
         return None
     shown = [model for model in results["models"] if model["role"] != "baseline" and model["evaluation"]]
-    bars = [
-        metric_bars("ensemble-em", "EM, %", "exact_match", shown),
-        metric_bars("ensemble-f1", "F1, %", "f1", shown),
-    ]
+    bars = [metric_bars(f"ensemble-{metric.name}", metric, shown) for metric in summary_in(results).metrics]
     if found.get("weights"):
         bars.append(_weights(found["weights"]))
     return Ensemble(found["settings"], ensemble_table(results), [one for one in bars if one.rows])

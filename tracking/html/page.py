@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import UserError, first_line
 from framework.search.log import read_search
-from framework.tables import COLUMNS, NOTHING, table_rows
+from framework.tables import NOTHING, table_columns, table_rows
 from framework.yaml_loader import to_yaml
 from tracking.content import milliseconds
 from tracking.html.curves import curves
@@ -35,7 +35,7 @@ def run_page(folder: Path, results: dict[str, Any]) -> str:
         results,
         recipe=to_yaml(results["recipe"]),
         state=state_line(results),
-        columns=COLUMNS,
+        columns=table_columns(results),
         rows=table_rows(results),
         tradeoff=tradeoff(results),
         curves=curves(folder, results),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from framework.metrics import Metric
+from framework.search.goal import goal_in
 from framework.tables import NOTHING, short_value
 from tracking.content import milliseconds
 from tracking.html.axis import Axis, name_axis, number_axis
@@ -28,8 +30,7 @@ class SearchParts:
 
 def search_parts(values: dict[str, Any]) -> SearchParts:
     """What a page shows of a search, from its search.json."""
-    section, trials = values["recipe"]["search"], values["trials"]
-    metric, space = section["metric"], list(section["space"])
+    metric, trials, space = goal_in(values).metric, values["trials"], list(values["recipe"]["search"]["space"])
     finished = [trial for trial in trials if trial["state"] == "finished"]
     # A trial that was stopped early stands where it came to.
     measured = [
@@ -37,7 +38,7 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     ]
     return SearchParts(
         caption=f"State: {values['state']}. {len(trials)} trials, {len(finished)} of them finished.",
-        columns=["trial", "state", "note", "epochs", f"{metric}, %", "latency, ms", *space],
+        columns=["trial", "state", "note", "epochs", metric.axis(metric.name), "latency, ms", *space],
         rows=[_row(trial, values, metric, space) for trial in trials],
         progress=_progress(trials, finished, metric, values["best"]) if finished else None,
         places=[_place(number, place, measured, metric, values["best"]) for number, place in enumerate(space)]
@@ -46,7 +47,7 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     )
 
 
-def _row(trial: dict[str, Any], values: dict[str, Any], metric: str, space: list[str]) -> list[str]:
+def _row(trial: dict[str, Any], values: dict[str, Any], metric: Metric, space: list[str]) -> list[str]:
     number, last = trial["number"], trial["epochs"][-1] if trial["epochs"] else {}
     figures = trial["metrics"] or last
     notes = [trial["reason"]] if trial["reason"] else []
@@ -58,32 +59,32 @@ def _row(trial: dict[str, Any], values: dict[str, Any], metric: str, space: list
         trial["state"],
         ", ".join(notes),
         str(last.get("epoch", 0)),
-        f"{figures[metric]:.2f}" if metric in figures else NOTHING,
+        metric.text(figures[metric.name], 2) if metric.name in figures else NOTHING,
         NOTHING if latency is None else f"{latency:.1f}",
         *(short_value(trial["values"][place]) for place in space),
     ]
 
 
-def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metric: str, best: int | None) -> Plot:
+def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metric: Metric, best: int | None) -> Plot:
     """Trials when they ended, and the best figure until then."""
     begun = min(milliseconds(trial["started"]) or 0 for trial in trials if trial["started"])
     ended = sorted(finished, key=lambda trial: str(trial["ended"]))
     times = [((milliseconds(trial["ended"]) or 0) - begun) / _MINUTE for trial in ended]
-    figures = [trial["metrics"][metric] for trial in ended]
-    highest = list(accumulate(figures, max))
+    figures = [trial["metrics"][metric.name] for trial in ended]
+    best_yet = list(accumulate(figures, max if metric.higher_is_better else min))
     # A figure holds until a better one comes.
-    steps = zip(times[1:], highest, highest[1:], strict=False)
-    line = Line("", "student", [(times[0], highest[0]), *((time, one) for time, *both in steps for one in both)])
+    steps = zip(times[1:], best_yet, best_yet[1:], strict=False)
+    line = Line("", "student", [(times[0], best_yet[0]), *((time, one) for time, *both in steps for one in both)])
     marks = [_mark(trial, best, x, y) for trial, x, y in zip(ended, times, figures, strict=True)]
-    x, y = number_axis("minutes since the first trial began", times), number_axis(f"{metric}, %", figures)
+    x, y = number_axis("minutes since the first trial began", times), number_axis(metric.axis(metric.name), figures)
     return Plot("progress", "The best figure, and when each trial ended", x, y, marks, [line])
 
 
-def _place(number: int, place: str, measured: list[dict[str, Any]], metric: str, best: int | None) -> Plot:
+def _place(number: int, place: str, measured: list[dict[str, Any]], metric: Metric, best: int | None) -> Plot:
     axis, along = _axis(place, [trial["values"][place] for trial in measured])
-    figures = [(trial["metrics"] or trial["epochs"][-1])[metric] for trial in measured]
+    figures = [(trial["metrics"] or trial["epochs"][-1])[metric.name] for trial in measured]
     marks = [_mark(trial, best, x, y) for trial, x, y in zip(measured, along, figures, strict=True)]
-    return Plot(f"place-{number}", place, axis, number_axis(f"{metric}, %", figures), marks)
+    return Plot(f"place-{number}", place, axis, number_axis(metric.axis(metric.name), figures), marks)
 
 
 def _axis(place: str, found: Sequence[Any]) -> tuple[Axis, list[float]]:

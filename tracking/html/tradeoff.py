@@ -1,21 +1,23 @@
 """How good models are for their size and speed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from framework.metrics import Metric
 from framework.paper.table import DATASET, SPLIT, TABLE
 from framework.tables import short_count
+from framework.tasks.summary import summary_in
 from tracking.html.axis import number_axis
 from tracking.html.plot import Mark, Plot
 
-_METRICS = {"exact_match": "EM", "f1": "F1"}
 _PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Plots of EM and F1. legend: what each kind of mark is; published: rows of the paper's figures, if they are drawn."""
+    """Plots of the metrics. legend: what each kind of mark is; published: rows of the paper's figures, if they are drawn."""
 
     plots: list[Plot]
     legend: dict[str, str]
@@ -23,19 +25,17 @@ class Tradeoff:
 
 
 def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
-    """EM and F1 against parameters and against latency; None if no model has either."""
+    """Each metric against parameters and against latency; None if no model has either."""
     published = _is_sberquad(results["recipe"])
     plots = []
-    for metric, shown in _METRICS.items():
-        by_size = _marks(results, metric, lambda model: model["parameters"])
-        by_time = _marks(results, metric, lambda model: (model["latency"] or {}).get("median_ms"))
+    for metric in summary_in(results).metrics:
+        by_size = _marks(results, metric.name, lambda model: model["parameters"])
+        by_time = _marks(results, metric.name, lambda model: (model["latency"] or {}).get("median_ms"))
         if by_size:
-            papers = _published(metric) if published else []
-            title = f"{shown} and parameters"
-            plots.append(_plot(f"{metric}-size", title, shown, "parameters", [*papers, *by_size], _count))
+            papers = _published(metric.name) if published else []
+            plots.append(_plot("size", metric, "parameters", [*papers, *by_size], _count))
         if by_time:
-            title = f"{shown} and latency"
-            plots.append(_plot(f"{metric}-time", title, shown, "median latency, ms", by_time, "{:g}".format))
+            plots.append(_plot("time", metric, "median latency, ms", by_time, "{:g}".format))
     if not plots:
         return None
     legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
@@ -73,13 +73,13 @@ def _count(parameters: float) -> str:
     return short_count(round(parameters))
 
 
-def _plot(key: str, title: str, metric: str, label: str, marks: list[Mark], show: Callable[[float], str]) -> Plot:
-    """`metric` by what `show` writes at the ticks; by ratios, as models are so many times as large or as slow as others."""
+def _plot(key: str, metric: Metric, label: str, marks: list[Mark], show: Callable[[float], str]) -> Plot:
+    """A metric by what `show` writes at the ticks; by ratios, as models are so many times as large or as slow as others."""
     heights = [height for mark in marks for height in (mark.y, *(mark.interval or ()))]
     return Plot(
-        key,
-        title,
+        f"{metric.name}-{key}",
+        f"{metric.label} and {'parameters' if key == 'size' else 'latency'}",
         number_axis(label, [mark.x for mark in marks], log=True, show=show),
-        number_axis(f"{metric}, %", heights, bounds=(0, 100)),
+        number_axis(metric.axis(metric.label), heights, bounds=(0, 100) if metric.percent else (-math.inf, math.inf)),
         marks,
     )

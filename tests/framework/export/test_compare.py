@@ -11,6 +11,7 @@ from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
+from framework.metrics import Metric
 from framework.readers.base import Reading
 from framework.tasks.base import Logits
 from framework.tasks.span_qa.task import ExtractiveQA
@@ -64,6 +65,7 @@ def test_differences_are_those_on_the_context_and_of_the_best_answers() -> None:
     assert found["torch"]["examples"] == 3
 
 
+METRICS = READING.task.metrics
 GOOD = {"examples": 300, "exact_match": 50.0, "f1": 60.0, "different_answers": 0, "largest_difference": TOLERANCE}
 
 
@@ -92,7 +94,7 @@ GOOD = {"examples": 300, "exact_match": 50.0, "f1": 60.0, "different_answers": 0
 def test_onnx_is_held_to_logits_and_answers_and_8_bits_to_what_they_cost(
     form: str, changes: dict[str, Any], problem: str | None
 ) -> None:
-    found = problems({"torch": GOOD, "onnx": GOOD, "int8": GOOD} | {form: {**GOOD, **changes}})
+    found = problems({"torch": GOOD, "onnx": GOOD, "int8": GOOD} | {form: {**GOOD, **changes}}, METRICS)
     assert len(found) == (problem is not None)
     for text in found:
         assert str(problem) in text
@@ -101,15 +103,25 @@ def test_onnx_is_held_to_logits_and_answers_and_8_bits_to_what_they_cost(
 
 def test_one_near_tie_of_a_few_questions_is_no_failure() -> None:
     few = {**GOOD, "examples": 20}
-    assert problems({"torch": few, "onnx": {**few, "different_answers": 1, "exact_match": 45.0}}) == []
-    assert len(problems({"torch": few, "onnx": {**few, "different_answers": 2}})) == 1
+    assert problems({"torch": few, "onnx": {**few, "different_answers": 1, "exact_match": 45.0}}, METRICS) == []
+    assert len(problems({"torch": few, "onnx": {**few, "different_answers": 2}}, METRICS)) == 1
 
 
 def test_what_8_bits_cost_is_said() -> None:
     int8 = {**GOOD, "different_answers": 4, "exact_match": 49.5, "f1": 60.25, "megabytes": 1.0}
     said = "8 bits change 4 of 300 answers, EM by -0.50 and F1 by +0.25, for 25% of the size"
-    assert cost({"torch": {**GOOD, "megabytes": 4.0}, "int8": int8}) == said
-    assert cost({"torch": GOOD}) is None
+    assert cost({"torch": {**GOOD, "megabytes": 4.0}, "int8": int8}, METRICS) == said
+    assert cost({"torch": GOOD}, METRICS) is None
+
+
+def test_a_plain_number_may_change_by_a_tenth_of_it_either_way_round() -> None:
+    error = Metric("error", "error", percent=False, higher_is_better=False)
+    torch, worse = {**GOOD, "error": 0.5, "megabytes": 4.0}, {**GOOD, "error": 0.56, "megabytes": 1.0}
+    (problem,) = problems({"torch": torch, "int8": worse}, [error])
+    assert "error rises from 0.5 to 0.56, expected by at most 0.05" in problem
+    assert problems({"torch": torch, "int8": {**GOOD, "error": 0.54}}, [error]) == []
+    assert problems({"torch": torch, "int8": {**GOOD, "error": 0.1}}, [error]) == []
+    assert "error by +0.06" in str(cost({"torch": torch, "int8": worse}, [error]))
 
 
 @dataclass(frozen=True)

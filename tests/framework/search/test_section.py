@@ -135,3 +135,15 @@ def test_models_that_cannot_be_built_are_refused_before_anything_runs() -> None:
 def test_a_longer_training_among_the_trials_makes_room_for_a_scheduler() -> None:
     space = {"student.epochs": {"kind": "int_uniform", "low": 2, "high": 8}}
     assert recipe(space, scheduler={"kind": "asha", "grace": 4}).search is not None
+
+
+def test_the_metric_is_one_of_the_tasks_and_its_primary_one_by_default() -> None:
+    assert recipe().search.metric == recipe(metric="f1").search.metric == "f1"  # type: ignore[union-attr]
+    assert recipe().digest == recipe(metric="f1").digest
+    assert recipe(metric="exact_match").search.metric == "exact_match"  # type: ignore[union-attr]
+    with pytest.raises(RecipeError, match=r"search.metric: .*no metric 'exact_mach'; did you mean 'exact_match'"):
+        recipe(metric="exact_mach")
+    own = recipe(recipe__task={"kind": "tests.other_metrics:Estimate"})
+    assert own.search.metric == "error"  # type: ignore[union-attr]
+    with pytest.raises(RecipeError, match="legal here: hits, error"):
+        recipe(recipe__task={"kind": "tests.other_metrics:Estimate"}, metric="f1")

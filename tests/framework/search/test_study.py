@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.metrics import Metric
+from framework.search.goal import Goal
 from framework.search.section import Search
-from framework.search.study import Study, best_of, front_of, study_of
+from framework.search.study import Study, study_of
 
 SPACE = {
     "student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2},
@@ -23,6 +25,10 @@ def search(searcher: dict[str, Any], **changes: Any) -> Search:
     trials = {} if searcher is GRID else {"trials": 12}
     space = COUNTED if searcher is GRID else SPACE
     return Search.model_validate({"space": space, "searcher": searcher, **trials, **changes})
+
+
+def goal(settings: Search, higher_is_better: bool = True) -> Goal:
+    return Goal(Metric("f1", "F1", higher_is_better=higher_is_better), settings.latency)
 
 
 def ended(number: int, asked: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
@@ -44,10 +50,10 @@ def ended(number: int, asked: tuple[dict[str, Any], dict[str, Any]]) -> dict[str
 
 def all_trials(settings: Search, stops: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     """All trials, one after the other; at each of `stops` the search is started anew."""
-    study, trials = Study(settings), list[dict[str, Any]]()
+    study, trials = Study(settings, goal(settings)), list[dict[str, Any]]()
     for number in range(study.size or 0):
         if number in stops:
-            study = study_of(settings, trials)
+            study = study_of(settings, goal(settings), trials)
         trials.append(ended(number, study.ask(number)))
         study.tell(trials[-1])
     return trials
@@ -69,10 +75,10 @@ def test_values_are_legal_and_a_restart_changes_none(searcher: dict[str, Any], l
 
 def test_a_trial_under_way_is_asked_for_again_with_its_own_values() -> None:
     settings = search(TPE)
-    study = Study(settings)
+    study = Study(settings, goal(settings))
     trials = [ended(0, study.ask(0)), {**ended(1, study.ask(1)), "state": "stopped"}]
     study.tell(trials[0])
-    again = study_of(settings, trials)
+    again = study_of(settings, goal(settings), trials)
     again.tell({**trials[1], "state": "finished", "metrics": {"f1": 1.0}})
     assert [trial.number for trial in again.optuna.trials] == [0, 1]
     assert again.optuna.trials[1].params == trials[1]["parameters"]
@@ -91,26 +97,38 @@ def test_seeds_draw_otherwise() -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=8))
-def test_no_trial_of_the_front_is_beaten_and_every_other_is(figures: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=8), st.booleans())
+def test_no_trial_of_the_front_is_beaten_and_every_other_is(figures: list[tuple[int, int]], higher: bool) -> None:
     trials = [
         {"number": n, "state": "finished", "metrics": {"f1": float(f1), "latency_median_ms": float(ms)}}
         for n, (f1, ms) in enumerate(figures)
     ]
-    settings_ = search(RANDOM, latency=True)
-    front = front_of(settings_, trials)
+    wanted = goal(search(RANDOM, latency=True), higher)
+    front = wanted.front(trials)
 
     def beats(one: tuple[int, int], other: tuple[int, int]) -> bool:
-        return one != other and one[0] >= other[0] and one[1] <= other[1]
+        better = one[0] >= other[0] if higher else one[0] <= other[0]
+        return one != other and better and one[1] <= other[1]
 
     for number, own in enumerate(figures):
         assert (number in front) == (not any(beats(other, own) for other in figures))
-    best = best_of(settings_, trials)
+    best = wanted.best(trials)
     assert best in front
-    assert figures[best][0] == max(f1 for f1, _ in figures)
+    assert figures[best][0] == (max if higher else min)(f1 for f1, _ in figures)
 
 
 def test_without_a_finished_trial_there_is_no_best() -> None:
     trials = [{"number": 0, "state": "pruned", "metrics": None}]
-    assert best_of(search(RANDOM), trials) is None
-    assert front_of(search(RANDOM, latency=True), trials) == []
+    wanted = goal(search(RANDOM, latency=True))
+    assert wanted.best(trials) is None
+    assert wanted.front(trials) == []
+
+
+def test_optuna_looks_for_small_values_where_these_are_better() -> None:
+    from optuna.study import StudyDirection
+
+    settings = search({"kind": "tpe", "startup": 2}, latency=True)
+    study = Study(settings, goal(settings, higher_is_better=False))
+    assert study.optuna.directions == [StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
+    assert goal(settings, higher_is_better=False).mode == "min"
+    assert Study(settings, goal(settings)).optuna.directions[0] == StudyDirection.MAXIMIZE
