@@ -48,6 +48,12 @@ def ensemble_problems(recipe: "Recipe") -> list[str]:
         return [f"`ensemble` combines teachers, and there is {len(names) or 'none'}: add teachers, or drop `ensemble`"]
     else:
         problems = ensemble.check(names) if isinstance(ensemble, Weighted) else []
+        metrics = [metric.name for metric in recipe.task.metrics]
+        if ensemble.needs_f1 and "f1" not in metrics:
+            problems.append(
+                f"ensemble: the rule '{ensemble.rule}' weighs teachers by f1, and the task {recipe.task.kind} has only "
+                f"{', '.join(metrics)}: give weights, or take another rule"
+            )
         if ensemble.needs_labels and recipe.student is not None and recipe.student.unlabelled:
             problems.append(
                 f"student.unlabelled: the rule '{ensemble.rule}' weighs teachers by labels, which these questions lack: drop "

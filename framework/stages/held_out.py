@@ -1,4 +1,4 @@
-"""The stage that looks at a teacher's signals on held-out labels: its temperature and its F1."""
+"""The stage that looks at a teacher's signals on held-out labels: its temperature and its metrics."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +10,7 @@ from framework.signals.calibration import calibrate
 from framework.signals.shards import SignalReader
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage, key_of
+from framework.tasks.base import main_metrics
 from framework.versions import versions
 
 
@@ -38,7 +39,7 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         signals = [reader.signal(example) for example in labelled]
         predictions = task.predict_from_signals(labelled, signals, unanswerable)
         scores = task.score(labelled, predictions, unanswerable, resamples=100, seed=recipe.seed)
-        return {"f1": scores.metrics["f1"], **asdict(calibrate(labelled, signals))}
+        return {**main_metrics(task, scores.metrics), **asdict(calibrate(labelled, signals))}
 
     inputs = {
         "signals": found.stage.key,

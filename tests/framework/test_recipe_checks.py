@@ -8,6 +8,7 @@ import pytest
 from framework.errors import RecipeError
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
+from tests.other_metrics import TASK
 from tests.tiny import several_values, tiny_values
 
 MORE = {"source": {"kind": "synthetic", "examples": {"train": 8}, "seed": 5}}
@@ -43,6 +44,10 @@ def recipe(**changes: Any) -> Recipe:
         (
             {"ensemble": {"rule": "weighted", "weights": "f1"}},
             r"signals\.held_out: .* not to those of 'dev', by which all is measured: name another labelled split",
+        ),
+        (
+            {"ensemble": {"rule": "weighted", "weights": "f1"}, "signals__held_out": "train", "task": TASK},
+            "weighs teachers by f1, and the task tests.other_metrics:Estimate has only hits, error: give weights",
         ),
         (
             {"teachers__a__temperature": "calibrated"},
