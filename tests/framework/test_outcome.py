@@ -86,6 +86,7 @@ def _without_checksum(path: Path, **changes: Any) -> None:
         (lambda path: _edited(path, state="failed"), "is damaged (its content is not what was written)"),
         (lambda path: _without_checksum(path, recipe="mine"), "is damaged (recipe: "),
         (lambda path: _without_checksum(path, state="done"), "is damaged (state: "),
+        (lambda path: _without_checksum(path, task={"kind": 3}), "is damaged (task: "),
         (lambda path: _without_checksum(path, models=[{}], trials=[{}]), ".0."),
         (lambda path: _without_checksum(path, models=None, trials={}), "valid list"),
     ],
