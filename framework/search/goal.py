@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from framework.recipe import Recipe
 
 Trial = Mapping[str, Any]  # one of the trials of search.json
+Direction = Literal["maximize", "minimize"]
 LATENCY = "latency_median_ms"
 
 
@@ -27,9 +28,10 @@ class Goal:
         return "max" if self.metric.higher_is_better else "min"
 
     @property
-    def directions(self) -> list[Literal["maximize", "minimize"]]:
+    def directions(self) -> list[Direction]:
         """Which values of `objectives` are better, as Optuna says it."""
-        return ["maximize" if self.metric.higher_is_better else "minimize", *(["minimize"] if self.latency else [])]
+        main: Direction = "maximize" if self.metric.higher_is_better else "minimize"
+        return [main, "minimize"] if self.latency else [main]
 
     def objectives(self, trial: Trial) -> list[float]:
         """What a finished trial came to."""
