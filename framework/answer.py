@@ -45,7 +45,7 @@ class Answerer:
     reading: Reading
 
     def answer(self, question: str, context: str) -> SpanAnswer:
-        """The best answer. Raises DataError for a question or context without text."""
+        """The best answer. Raises DataError for a question or context without text, or that is not legal Unicode."""
         record = self.candidates(question, context)
         return SpanAnswer(record["answer"], record["start"], record["end"], record["score"])
 
@@ -54,6 +54,12 @@ class Answerer:
         for name, text in (("question", question), ("context", context)):
             if not text.strip():
                 raise DataError(f"the {name} has no text; give a question and a context to find its answer in")
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"the {name} holds half of a surrogate pair, or a byte that is not UTF-8, at character {error.start}"
+                ) from None
         example = Example("question", context, question, None)
         return dict(self.reader.predict([example])[example.id])
 

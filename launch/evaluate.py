@@ -77,12 +77,14 @@ def read_questions(path: Path, candidates: "list[Fields]", unanswerable: bool) -
 
     refused: list[DataError] = []
     for fields in candidates:
-        source = Files(path={"file": str(path)}, fields=fields)
         try:
+            source = Files(path={"file": str(path)}, fields=fields)
             split = load_data(Data(source=source, splits={"file": "file"}, unanswerable=unanswerable))["file"]
         except DataError as error:
             refused.append(error)
             continue
+        except ValidationError as error:
+            raise DataError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         if len(candidates) > 1 and fields != STANDARD:
             print(f"distil: columns as the recipe names them: {_told(fields)}", file=sys.stderr)
         return split

@@ -16,8 +16,10 @@ def write_html(run: Path, to: Path | None) -> None:
     be_quiet()
     from tracking.html.page import run_page, search_page
 
-    page = search_page(run) if (run / SEARCH).is_file() else run_page(run, results_of(run))
     path = run / _PAGE if to is None else to
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name another file with --to FILE")
+    page = search_page(run) if (run / SEARCH).is_file() else run_page(run, results_of(run))
     try:
         write_atomic(path, page)
     except OSError as error:

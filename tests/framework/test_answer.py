@@ -8,7 +8,7 @@ import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
 from framework.answer import load_answerer
-from framework.errors import ModelError
+from framework.errors import DataError, ModelError
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Анна родилась в Туле. " * 20
@@ -59,3 +59,9 @@ def test_pickled_weights_are_not_read(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"no \*\.safetensors"):
         load_answerer(saved)
+
+
+@pytest.mark.parametrize(("question", "context"), [("Кто?\udcff", "Анна."), ("Кто?", "Анна\ud83d.")])
+def test_what_is_no_legal_text_is_refused(saved: Path, question: str, context: str) -> None:
+    with pytest.raises(DataError, match=r"holds half of a surrogate pair, or a byte that is not UTF-8, at character 4"):
+        load_answerer(saved).answer(question, context)

@@ -47,6 +47,8 @@ def test_a_file_is_read_by_the_recipes_names_or_else_by_the_usual_ones(
         (example,) = read_questions(questions(tmp_path, *names), [OWN, STANDARD], False).examples
         assert (example.context, example.question) == ("В Туле.", "Где?")
         assert said in capsys.readouterr().err
+    with pytest.raises(DataError, match="--data: this path is too long"):
+        read_questions(tmp_path / ("x" * 300), [OWN, STANDARD], False)
     with pytest.raises(DataError, match=r"no field 'passage'.*--field of `distil evaluate`"):
         read_questions(questions(tmp_path, "text", "query"), [OWN, STANDARD], False)
 
