@@ -73,7 +73,7 @@ def hides() -> bool:
 
 
 def _node(address: str, cache: Path, hidden: Path) -> Node:
-    start = f"{RAY} start --address={address} --num-cpus=1 --object-store-memory=100000000 --block"
+    start = f"{RAY} start --address={address} --num-cpus=1 --object-store-memory=100000000 --include-log-monitor=false --block"
     command = ["sh", "-c", f"exec {start}"]
     if hides():
         command = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {hidden} && exec {start}"]

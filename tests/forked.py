@@ -18,8 +18,8 @@ from typing import TextIO
 from tracking.client import configure
 
 configure()  # as a command does before it imports MLflow
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
     [
         "datasets",
         "deepspeed",
@@ -42,8 +42,8 @@ class Command:
     """A command that has been started, with the part of Popen that tests need; `stdout` has what it prints and complains."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        output, inside = _SERVER.Pipe(duplex=False)
-        self._process = _SERVER.Process(target=_run, args=(arguments, environment, os.getcwd(), inside), daemon=True)
+        output, inside = SERVER.Pipe(duplex=False)
+        self._process = SERVER.Process(target=_run, args=(arguments, environment, os.getcwd(), inside), daemon=True)
         self._process.start()
         inside.close()
         self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
@@ -83,6 +83,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, output:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
+    _read_again()
     os.chdir(folder)
     sys.argv = ["distil", *arguments]
     try:
@@ -91,3 +92,11 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, output:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _read_again() -> None:
+    """Have Ray read the environment once more: it did when it was imported."""
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()

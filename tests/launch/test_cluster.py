@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ import yaml
 from framework.recipe_file import recipe_from_values
 from framework.run import run
 from tests.clusters import Node, cluster
-from tests.searching import SEARCH, recipe_file
+from tests.forked import start
+from tests.searching import SEARCH, finish, recipe_file
 from tests.tiny import model_of, tiny_values
 
 pytestmark = pytest.mark.timeout(900)
@@ -45,24 +43,6 @@ MODEL: dict[str, Any] = {
 }
 MODEL["config"] |= {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}  # else two workers drop other units
 LABELS_ALONE = {"teachers": None, "baselines": None, "losses": {"hard_label": {}}}
-
-
-def distil(folder: Path, address: str, *arguments: str) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ADDRESS": address}
-    return subprocess.Popen(
-        [sys.executable, "-m", "launch.cli", *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(folder)])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]") -> str:
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, output
-    return output
 
 
 def student(run: Path) -> dict[str, Any]:
@@ -96,6 +76,9 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
     storage, driver = f"file://{tmp_path}/shared", tmp_path / "driver"
     with cluster(tmp_path, 3) as (address, nodes):
         (driver / "steady_loss.py").write_text(LOSS)
+        monkeypatch.syspath_prepend(driver)
+        monkeypatch.chdir(driver)
+        monkeypatch.setenv("RAY_ADDRESS", address)
 
         # Two workers on two machines, of which one leaves; the third takes its place.
         two = tiny_values(
@@ -107,7 +90,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
             **LABELS_ALONE,
         )
         (driver / "two.yaml").write_text(yaml.safe_dump({**two, "storage": storage}))
-        process = distil(driver, address, "run", "two.yaml")
+        process = start("run", "two.yaml")
         nodes.remove(lost(nodes, "models/*/checkpoints/latest.json"))
         assert "this cluster asks for no token" in finish(process)
         assert not any(node.has("models/*/checkpoints/*") for node in nodes)
@@ -116,7 +99,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
         search = {**SEARCH, "space": space, "searcher": {"kind": "grid"}, "scheduler": {"kind": "none"}, "trials": None}
         recipe = recipe_file(driver, search=search, losses=LOSSES, storage=storage)
-        process = distil(driver, address, "search", recipe.name)
+        process = start("search", recipe.name)
         nodes.remove(lost(nodes, "models/*/checkpoints/latest.json"))
         finish(process)
         (path,) = driver.glob("runs/found-*/search.json")
@@ -130,8 +113,9 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         streamed |= {"name": "streamed", "baselines": []}
         streamed["signals"] |= {"mode": "streamed", "top_k": 8}
         (driver / "streamed.yaml").write_text(yaml.safe_dump(streamed))
-        assert "streamed by Ray actors" in finish(distil(driver, address, "run", "streamed.yaml"))
+        assert "streamed by Ray actors" in finish(start("run", "streamed.yaml"))
 
+    monkeypatch.delenv("RAY_ADDRESS")
     alone = {**two, "output": str(tmp_path / "alone"), "engine": {**two["engine"], "workers": 1, "zero_stage": 0}}
     expected = run(recipe_from_values(alone, "here"))
     (there,) = driver.glob("runs/tiny-*")
@@ -139,7 +123,6 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         losses(tmp_path / "alone" / model_of(expected, "student")["history"]), abs=1e-4
     )
 
-    monkeypatch.syspath_prepend(driver)
     best = found["trials"][found["best"]]
     again = yaml.safe_load((path.parent / "best.yaml").read_text())
     again |= {"output": str(tmp_path / "again"), "storage": None, "baselines": []}

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from launch.guard import guarded
 from launch.serve_models import models_in
 from tests.forked import start
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
-from tests.searching import DISTIL, SEARCH, finish, recipe_file, search_of, wait_for
+from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 
 ENDED = ("finished", "pruned", "failed")
@@ -64,11 +63,13 @@ def test_a_search_finds_its_best_trial(whole: tuple[Path, str]) -> None:
     assert (folder / "best.yaml").is_file()
 
 
-def test_the_best_recipe_runs_as_it_is_and_its_student_answers(whole: tuple[Path, str], tmp_path: Path) -> None:
+def test_the_best_recipe_runs_as_it_is_and_its_student_answers(
+    whole: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, search = search_of(whole[0])
-    printed = subprocess.run(
-        [*DISTIL, "best", str(folder), "--to", str(tmp_path / "student")], capture_output=True, text=True, check=True
-    )
+    best_to = ["best", str(folder), "--to", str(tmp_path / "student")]
+    printed = CliRunner().invoke(app, best_to, catch_exceptions=False)
+    assert printed.exit_code == 0
     (tmp_path / "best.yaml").write_text(printed.stdout)
     output = finish(start("run", tmp_path / "best.yaml", "baselines=[]"))
     assert all(line.endswith("done already") for line in output.splitlines() if line.startswith("["))
@@ -84,11 +85,8 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(whole: tuple[Path
         assert answer.items() <= models.answer(None, asked[1], asked[3]).items()
     assert of_search.answer(None, asked[1], asked[3])["answer"] == of_copy.answer(None, asked[1], asked[3])["answer"]
 
-    again = subprocess.run(
-        [*DISTIL, "best", str(folder), "--to", str(tmp_path / "student")], capture_output=True, text=True
-    )
-    assert again.returncode == 2
-    assert "exists already" in again.stderr
+    assert guarded(lambda: app(best_to, prog_name="distil")) == 2
+    assert "exists already" in capsys.readouterr().err
 
 
 @pytest.fixture

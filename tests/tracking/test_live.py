@@ -46,7 +46,7 @@ class Server:
         place = ["--backend-store-uri", f"sqlite:///{self._database}", "--artifacts-destination", str(self._folder)]
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         command = [sys.executable, "-m", "mlflow", "server", *where, *place]
-        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(command, env=environment, start_new_session=True, **output)
         _until(self._answers)

@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import shutil
 import sqlite3
 
@@ -7,6 +6,7 @@ import pytest
 
 from framework.errors import OutputError, StoreError, TrackingError
 from framework.tracking_section import Tracking
+from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
 from tracking import sender
 from tracking.cursor import Ledger
@@ -284,8 +284,7 @@ def test_processes_that_create_the_database_together_all_succeed(run, seen):
     (run.output / "mlflow.db").unlink()
     folders = [run.folder, run.output / "other"]
     shutil.copytree(*folders)
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_sync_in_a_process, args=(folder,)) for folder in folders]
+    processes = [SERVER.Process(target=_sync_in_a_process, args=(folder,)) for folder in folders]
     for process in processes:
         process.start()
     for process in processes:

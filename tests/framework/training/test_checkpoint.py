@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,8 @@ from framework.errors import StoreError
 from framework.files import read_json
 from framework.manifest import described
 from framework.sealed import read_sealed, write_sealed
-from framework.stages.stage import Context, Stage
 from framework.store import Store
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, TrainingJob
-from tests.framework.training.test_loop import student
-
-
-class Stop(Exception):
-    pass
+from tests.framework.training.students import Stop, stopped, student
 
 
 class Harmful:
@@ -31,26 +23,6 @@ class Harmful:
 
     def __reduce__(self) -> Any:
         return os.mkdir, (str(self.mark),)
-
-
-def stopped(output: Path, after: int, **changes: Any) -> tuple[Context, Stage, Path]:
-    """A training that was stopped after a step: its context, its stage, its folder."""
-
-    def until(job: TrainingJob, report: Any) -> Any:
-        def told(row: Report) -> None:
-            report(row)
-            if row.kind == "step" and row.step >= after:
-                raise Stop
-
-        return train_in_process(job, told)
-
-    context, stage = student(output, train=until, **changes)
-    folder = stage.folder(context.store)
-    folder.mkdir(parents=True)
-    with pytest.raises(Stop):
-        stage.make(folder)
-    context, stage = student(output, **changes)
-    return context, stage, folder
 
 
 @pytest.mark.parametrize(
@@ -170,11 +142,3 @@ def _drawn() -> list[float]:
     import numpy as np
 
     return [random.random(), float(np.random.rand()), float(np.random.randn()), float(torch.rand(1))]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -1,11 +1,9 @@
 """Training beside a live teacher: what is trained, what is saved, ZeRO, precisions, workers, exact resumption."""
 
-import multiprocessing
 import pickle
 import socket
 import sys
 import types
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -25,6 +23,7 @@ from framework.training.job import Report, TrainingJob, TrainingSummary
 from framework.training.live import LiveDistillation
 from framework.training.loop import train
 from framework.training.section import Engine
+from tests.forked import SERVER
 from tests.tiny import tiny_values
 
 TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
@@ -217,11 +216,10 @@ def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
     carried = pickle.dumps(replace(job, output=tmp_path, workers=2))
     assert len(carried) < 200_000, "no model travels with a job"
-    reports = context.Queue()
-    workers = [context.Process(target=_work, args=(carried, rank, port, reports)) for rank in range(2)]
+    reports = SERVER.Queue()
+    workers = [SERVER.Process(target=_work, args=(carried, rank, port, reports)) for rank in range(2)]
     for worker in workers:
         worker.start()
     found = reports.get(timeout=180)
@@ -271,11 +269,3 @@ def test_a_run_with_live_losses_leaves_a_student_that_answers(tmp_path: Path, st
     assert model["evaluation"]["examples"] == 24
     again = run(recipe)
     assert all(one["reused"] for one in again["models"])
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

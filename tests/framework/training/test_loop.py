@@ -2,8 +2,6 @@
 
 import gc
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,8 @@ from safetensors.torch import load_file
 from framework.device import resolve_precision
 from framework.errors import RecipeError, TrainingError
 from framework.recipe_file import recipe_from_values
-from framework.run import prepare
-from framework.stages.stage import Stage
 from framework.training.engine import import_deepspeed
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, Trainer, TrainingJob
+from tests.framework.training.students import stopped, student
 from tests.tiny import tiny_values
 
 _SIZES = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
@@ -27,22 +22,6 @@ _STILL = {  # without dropout
     "architecture": "distilbert",
     "config": {**_SIZES, "dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0},
 }
-
-
-class _Stop(Exception):
-    pass
-
-
-def student(output: Path, train: Trainer = train_in_process, **changes: Any) -> tuple[Any, Stage]:
-    """Context and training stage of a student on labels alone; all stages before it done."""
-    values = tiny_values(output, teachers=None, baselines=None, losses={"hard_label": None}, **changes)
-    context, graph = prepare(recipe_from_values(values, "here"), train)
-    (model,) = graph.models
-    assert model.tokenizer is not None
-    assert model.trained is not None
-    for stage in (model.tokenizer, model.initial):
-        context.store.produce(stage.key, stage.make)
-    return context, model.trained
 
 
 def trained(output: Path, **changes: Any) -> tuple[list[float], dict[str, Any]]:
@@ -183,45 +162,7 @@ def test_a_training_goes_on_with_smaller_micro_batches_than_it_began_with(tmp_pa
     assert trained(tmp_path / "broken", **alike, student__micro_batch=3)[0] == pytest.approx(losses, abs=1e-4)
 
 
-def stopped(output: Path, stop: int, **changes: Any) -> None:
-    """Begin, or go on with, a training, and end it in the middle of step `stop`."""
-
-    def interrupted(job: TrainingJob, report: Any) -> Any:
-        def report_until(row: Report) -> None:
-            report(row)
-            if row.kind == "step" and row.step >= stop:
-                raise _Stop
-
-        return train_in_process(job, report_until)
-
-    context, stage = student(output, **changes)
-    with pytest.raises(_Stop):
-        _stage_of(replace(context, train=interrupted)).make(_folder(context, stage))
-
-
-def _stage_of(context: Any) -> Stage:
-    from framework.stages.graph import build_graph
-
-    stage = build_graph(context).models[0].trained
-    assert stage is not None
-    return stage
-
-
-def _folder(context: Any, stage: Stage) -> Path:
-    folder = stage.folder(context.store)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     context, stage = student(tmp_path, student__lr=100.0, student__weight_decay=100.0, student__clip=0.0)
     with pytest.raises(TrainingError, match="lower the learning rate"):
         context.store.produce(stage.key, stage.make)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

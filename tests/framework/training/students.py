@@ -1,0 +1,48 @@
+"""Students that learn from labels alone: trainings in a second, whole and stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.recipe_file import recipe_from_values
+from framework.run import prepare
+from framework.stages.stage import Context, Stage
+from framework.training.in_process import train_in_process
+from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+from tests.tiny import tiny_values
+
+
+class Stop(Exception):
+    """Ends a training."""
+
+
+def student(output: Path, train: Trainer = train_in_process, **changes: Any) -> tuple[Context, Stage]:
+    """Context and training stage of a student; all stages before it done."""
+    values = tiny_values(output, teachers=None, baselines=None, losses={"hard_label": None}, **changes)
+    context, graph = prepare(recipe_from_values(values, "here"), train)
+    (model,) = graph.models
+    assert model.tokenizer is not None
+    assert model.trained is not None
+    for stage in (model.tokenizer, model.initial):
+        context.store.produce(stage.key, stage.make)
+    return context, model.trained
+
+
+def stopped(output: Path, after: int, **changes: Any) -> tuple[Context, Stage, Path]:
+    """Begin, or go on with, a training, and end it once it has told of a step: its context, its stage, its folder."""
+
+    def until(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        def told(row: Report) -> None:
+            report(row)
+            if row.kind == "step" and row.step >= after:
+                raise Stop
+
+        return train_in_process(job, told)
+
+    context, stage = student(output, until, **changes)
+    folder = stage.folder(context.store)
+    folder.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(Stop):
+        stage.make(folder)
+    return *student(output, **changes), folder
