@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -81,6 +82,7 @@ def _check(place: str, config: Any, given: dict[str, Any]) -> None:
         _check(f"{place}: {name}", own, part)
 
 
+@cache
 def _read_by_code(config_class: type) -> set[str]:
     """Fields that an architecture's code reads although its configuration does not list them, as DeBERTa-v3's."""
     try:
