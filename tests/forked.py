@@ -6,6 +6,7 @@ while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests.
 """
 
 import atexit
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -76,6 +77,7 @@ def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) 
 def _run(arguments: list[str], environment: dict[str, str], folder: str, output: Connection) -> None:
     from launch.cli import main
 
+    gc.freeze()  # what is imported stays
     os.setsid()
     for number in (1, 2):
         os.dup2(output.fileno(), number)
