@@ -79,7 +79,7 @@ def _node(address: str, cache: Path, hidden: Path) -> Node:
         command = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {hidden} && exec {start}"]
     process = subprocess.Popen(
         command,
-        env={**os.environ, "DISTIL_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "DISTIL_CACHE": str(cache), "OMP_NUM_THREADS": "1", "RAY_prestart_worker_first_driver": "0"},
         cwd="/",
         stdout=(cache.parent / f"{cache.name}.log").open("wb"),
         stderr=subprocess.STDOUT,
