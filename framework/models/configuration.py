@@ -63,7 +63,7 @@ def _made(source: ConfigModel, fields: dict[str, Any]) -> Any:
 
 def _check(place: str, config: Any, given: dict[str, Any]) -> None:
     """Refuse fields that `config` does not have, and those that come from the tokenizer; in its parts, too."""
-    names = {*config.to_dict(), *getattr(type(config), "attribute_map", {}), *_read_by_code(type(config))}
+    names = {*config.to_dict(), *getattr(type(config), "attribute_map", {}), *_read_by_code(type(config).__module__)}
     unknown = sorted(set(given) - names)
     if unknown:
         from framework.config import nearest_hint
@@ -83,10 +83,11 @@ def _check(place: str, config: Any, given: dict[str, Any]) -> None:
 
 
 @cache
-def _read_by_code(config_class: type) -> set[str]:
-    """Fields that an architecture's code reads although its configuration does not list them, as DeBERTa-v3's."""
+def _read_by_code(place: str) -> set[str]:
+    """Fields that an architecture's code reads although its configuration does not list them, as DeBERTa-v3's. place: the
+    configuration's module."""
     try:
-        module = import_module(config_class.__module__.replace(".configuration_", ".modeling_"))
+        module = import_module(place.replace(".configuration_", ".modeling_"))
         return set(re.findall(r'getattr\((?:self\.)?config, "(\w+)"', inspect.getsource(module)))
     except (ImportError, OSError, TypeError):  # of a package that is not here, or code of the user's
         return set()
