@@ -1,4 +1,4 @@
-"""Two real Ray workers: the same training as one, and it survives a lost worker."""
+"""Two real Ray workers, in a run and in a trial of a search: the same training as one, and it survives lost workers."""
 
 import json
 import time
@@ -8,32 +8,24 @@ from typing import Any
 
 import psutil
 import pytest
-import yaml
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe_file import load_recipe
 from framework.run import run
 from tests.forked import start
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import processes_of, ray_workers
-from tests.searching import finish
-from tests.tiny import figures, tiny_values
+from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
+from tests.tiny import figures, model_of
 
-NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
-
-
-def values(output: Path, workers: int, zero_stage: int = 0) -> dict[str, Any]:
-    model = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64, **NO_DROPOUT}
-    return tiny_values(
-        output,
-        teachers=None,
-        baselines=None,
-        losses={"hard_label": None},
-        student__model={"kind": "config", "architecture": "distilbert", "config": model},
-        student__micro_batch=4,
-        student__epochs=4,
-        engine__workers=workers,
-        engine__zero_stage=zero_stage,
-    )
+SIZES = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
+WITHOUT_DROPOUT = {**SIZES, "dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
+WITHOUT_TEACHER = {
+    "teachers": None,
+    "baselines": None,
+    "losses": {"hard_label": {}},
+    "student__model": {"kind": "config", "architecture": "distilbert", "config": WITHOUT_DROPOUT},
+    "student__micro_batch": 4,
+}
 
 
 def losses(output: Path, results: dict[str, Any]) -> list[float]:
@@ -42,12 +34,26 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.timeout(900)
-def test_two_workers_train_as_one_through_a_polite_kill_and_the_loss_of_one(tmp_path: Path) -> None:
-    one = run(recipe_from_values(values(tmp_path / "one", workers=1), "here"))
-    recipe = tmp_path / "two.yaml"
-    recipe.write_text(yaml.safe_dump(values(tmp_path / "two", workers=2)))
+def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tmp_path: Path) -> None:
+    space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
+    search = {**SEARCH, "space": space, "searcher": {"kind": "random"}, "trials": 1}
+    recipe = recipe_file(tmp_path, search=search, engine__workers=2, engine__zero_stage=1, **WITHOUT_TEACHER)
 
-    process = start("run", recipe)
+    # A trial that loses its second worker.
+    process = start("search", recipe)
+    wait_for(process, 0, "1/5")
+    assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
+    (peer,) = ray_workers("_Peer")
+    peer.kill()
+    assert "Traceback" not in finish(process)
+    folder, found = search_of(recipe)
+    (trial,) = found["trials"]
+    assert trial["state"] == "finished"
+    assert [row["epoch"] for row in trial["epochs"]] == [1, 2, 3, 4, 5]
+
+    # A run of its recipe that is stopped, goes on, and loses a worker.
+    command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
+    process = start(*command)
     _wait_for_checkpoint(tmp_path / "two")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     for each in processes_of(process.pid):  # as systemd and Slurm do
@@ -56,17 +62,20 @@ def test_two_workers_train_as_one_through_a_polite_kill_and_the_loss_of_one(tmp_
     said = finish(process, 143)
     assert said.splitlines()[-1] == "distil: stopped; what is done is kept: run the same command again to go on"
     assert "SIGTERM received" not in said
-    (path,) = (tmp_path / "two").glob("tiny-*/results.json")
+    (path,) = (tmp_path / "two").glob("found-*/results.json")
     assert json.loads(path.read_text())["state"] == "failed"
-    process = start("run", recipe)
+    process = start(*command)
     _kill_a_worker()
     finish(process)
     assert not (tmp_path / "owned").exists()
-    (path,) = (tmp_path / "two").glob("tiny-*/results.json")
     two = json.loads(path.read_text())
+    student = model_of(two, "student")
+    assert student["digest"] == trial["seeds"][0]["digest"]
+    assert student["evaluation"]["f1"] == trial["metrics"]["f1"]
 
-    expected, found = losses(tmp_path / "one", one), losses(tmp_path / "two", two)
-    assert found == pytest.approx(expected, abs=1e-4)
+    alone = [f"output={tmp_path / 'one'}", "engine.workers=1", "engine.zero_stage=0"]
+    one = run(load_recipe(folder / "best.yaml", alone))
+    assert losses(tmp_path / "two", two) == pytest.approx(losses(tmp_path / "one", one), abs=1e-4)
     assert figures(one)["models"][0]["parameters"] == figures(two)["models"][0]["parameters"]
 
 

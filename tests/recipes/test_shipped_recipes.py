@@ -39,6 +39,8 @@ RUN = [name for name in RECIPES if name not in (*PLANNED, SMALL_VOCABULARY, *FUR
 FROM_HUB = [name for name in RECIPES if isinstance(load_recipe(FOLDER / name).data.source, Hub)]
 TEACHER_ALONE = ["student=null", "losses=null", "baselines=null"]
 
+# An epoch of what no other recipe shares has every kind of stage.
+SHORTER = [f"teachers.{name}.fine_tune.epochs=1" for name in ("rubert-large", "ruroberta-large")] + ["student.epochs=1"]
 # Recipes that generate their data take minutes at full size; here they run with less of it and fewer epochs. Writers that
 # have learnt nothing write on and on.
 SMALLER = {
@@ -49,9 +51,9 @@ SMALLER = {
         "student.epochs=1",
     ],
     "quickstart_ensemble.yaml": [
-        "data.source.examples={train: 144, validation: 36}",
-        "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:12]', dev: 'validation[12:]'}",
-        "data.extra.more.source.examples={train: 24}",
+        "data.source.examples={train: 96, validation: 24}",
+        "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:8]', dev: 'validation[8:]'}",
+        "data.extra.more.source.examples={train: 12}",
         "teachers.bert-wordpiece.fine_tune.epochs=1",
         "teachers.roberta-bpe.fine_tune.epochs=1",
         "teachers.t5-unigram.fine_tune.epochs=1",
@@ -59,7 +61,12 @@ SMALLER = {
         "student.epochs=1",
         "evaluation.latency_questions=2",
     ],
+    "sberquad/ensemble_encoders.yaml": SHORTER,
+    "sberquad/ensemble_transductive.yaml": SHORTER,
     "sberquad/ensemble_generative.yaml": [
+        *SHORTER,
+        "teachers.rut5-large.fine_tune.epochs=1",
+        "teachers.mt5-large.fine_tune.epochs=1",
         "teachers.rut5-large.max_answer=4",
         "teachers.mt5-large.max_answer=4",
         "evaluation.latency_questions=2",
