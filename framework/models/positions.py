@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from framework.models.kind import ModelKind
 
 _SHORT = 32  # tokens that every model reads
+_WHERE_IT_IS_FROM = ("_name_or_path", "architectures")  # tells nothing of the model, and differs between its copies
 _LENGTHS = (30, 31)  # of texts that a model is tried on: batches are as long as their longest text
 
 
@@ -52,7 +53,8 @@ class _Asked:
 
     def __init__(self, kind: "ModelKind", config: Any) -> None:
         self.kind, self.config = kind, config
-        self._text = json.dumps([kind.model_class().__name__, config.to_dict()], sort_keys=True, default=str)
+        fields = {name: value for name, value in config.to_dict().items() if name not in _WHERE_IT_IS_FROM}
+        self._text = json.dumps([kind.model_class().__name__, fields], sort_keys=True, default=str)
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from framework.errors import ModelError
+from framework.models import positions
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.positions import check_reads_text, most_tokens
@@ -107,3 +108,12 @@ def test_a_model_that_does_not_read_any_text_is_refused(architecture: str, field
         ModelError, match=f"a {architecture} model cannot be trained on 30 tokens of text alone.*{reason}"
     ):
         check_reads_text(TASK, config)
+
+
+def test_copies_of_a_model_are_asked_once() -> None:
+    config = new_config(ConfigModel(architecture="bert", config=TABLE), 51, 0)
+    copy = new_config(ConfigModel(architecture="bert", config=TABLE), 51, 0)
+    copy.name_or_path, copy.architectures = "elsewhere", ["BertForQuestionAnswering"]
+    before = positions._most_tokens.cache_info().misses
+    assert most_tokens(TASK, config, WANTED) == most_tokens(TASK, copy, WANTED) == 40
+    assert positions._most_tokens.cache_info().misses == before + 1
