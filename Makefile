@@ -19,6 +19,7 @@ quickstart: $(READY)
 # The tests' models are too small to share out, and threads that wait for a busy core slow them down: processes of one
 # thread each, three of them, as they often wait for Ray. A file's tests stay together, since they share what they set up.
 test: export OMP_NUM_THREADS ?= 1
+test: export PYTHONDONTWRITEBYTECODE =# what a process has compiled, others need not
 test: $(READY)
 	.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
