@@ -1,12 +1,12 @@
-"""A saved model that answers questions."""
+"""A saved model that is asked one thing at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError, ModelError, first_line
 from framework.files import read_json, write_json
@@ -17,7 +17,9 @@ from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
 from framework.readers.base import Reader, Reading, alone
 from framework.readers.logits import logits_reader
-from framework.tasks.span_qa.task import ExtractiveQA
+from framework.recipe_moves import moved
+from framework.tasks.base import Task
+from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
 from framework.teachers.base import Teacher
 
@@ -25,43 +27,35 @@ _SETTINGS = "distil.json"  # beside the weights: how the model was trained to re
 
 
 @dataclass(frozen=True)
-class SpanAnswer:
-    """An answer: ``text == context[start:end]`` (empty for "no answer here"), with its probability.
-
-    A generator's text that the context does not contain lies at -1:-1.
-    """
-
-    text: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True)
 class Answerer:
-    """A model with all that it needs to answer one question at a time."""
+    """A model with all that it needs to answer one request of its task at a time."""
 
     reader: Reader
     reading: Reading
 
-    def answer(self, question: str, context: str) -> SpanAnswer:
-        """The best answer. Raises DataError for a question or context without text, or that is not legal Unicode."""
-        record = self.candidates(question, context)
-        return SpanAnswer(record["answer"], record["start"], record["end"], record["score"])
+    def answer(self, request: BaseModel) -> BaseModel:
+        """The task's response to one of its requests. Raises DataError for a text that is blank."""
+        return self.ask(self.reading.task.asked(request))
 
-    def candidates(self, question: str, context: str) -> dict[str, Any]:
-        """The best answer and its rivals, as in predictions.json. Raises DataError as `answer` does."""
-        for name, text in (("question", question), ("context", context)):
-            if not text.strip():
-                raise DataError(f"the {name} has no text; give a question and a context to find its answer in")
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"the {name} holds half of a surrogate pair, or a byte that is not UTF-8, at character {error.start}"
-                ) from None
-        example = Example("question", context, question, None)
-        return dict(self.reader.predict([example])[example.id])
+    def ask(self, example: Any) -> BaseModel:
+        """The response about an example of the task's."""
+        return self.reading.task.respond(self.reader.predict([example])[example.id])
+
+
+def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
+    """A request of the task. Raises DataError for values that it does not take, or texts that are not legal Unicode."""
+    for name, text in values.items():
+        try:
+            str(text).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the {name} holds half of a surrogate pair, or a byte that is not UTF-8, at character {error.start}"
+            ) from None
+    try:
+        return task.request.model_validate(values)
+    except ValidationError as error:
+        details = error.errors()[0]
+        raise DataError(f"{'.'.join(map(str, details['loc']))}: {details['msg']}") from None
 
 
 def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> None:
@@ -69,7 +63,6 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
     settings = {
         "task": reading.task.model_dump(mode="json"),
         "windows": reading.windows.model_dump(),
-        "unanswerable": reading.unanswerable,
         "teacher": teacher.model_dump(mode="json") if teacher is not None else None,
     }
     write_json(folder / _SETTINGS, settings)
@@ -89,6 +82,12 @@ def load_answerer(folder: Path, many: bool = False) -> Answerer:
     return Answerer(reader, reading)
 
 
+def noted_task(folder: Path) -> Task:
+    """The task of the model in `folder`. Raises ModelError."""
+    noted = folder / _SETTINGS
+    return _noted(noted)[0].task if noted.exists() else DEFAULT_TASK
+
+
 def _noted(path: Path) -> tuple[Reading, Teacher | None]:
     """What `save_settings` has noted. Raises ModelError."""
     try:
@@ -104,19 +103,23 @@ def _noted(path: Path) -> tuple[Reading, Teacher | None]:
 
 
 def _reading(settings: dict[str, Any], windows: WindowSettings) -> Reading:
-    return Reading(
-        task=ExtractiveQA.model_validate(settings.get("task", {})),
-        windows=windows,
-        unanswerable=bool(settings.get("unanswerable", False)),
-        batch_size=32,
-        precision="fp32",
-    )
+    return Reading(_task(settings), windows, batch_size=32, precision="fp32")
+
+
+def _task(settings: dict[str, Any]) -> Task:
+    if settings.get("task") is None:
+        return DEFAULT_TASK
+    # Where an earlier version noted it.
+    old = {"data": {"unanswerable": settings["unanswerable"]}} if "unanswerable" in settings else {}
+    values = moved({"task": settings["task"], **old})["task"]
+    task: Task = TypeAdapter[Task](AnyTask).validate_python(values)
+    return task
 
 
 def _windows(folder: Path) -> WindowSettings:
     """The default windows, or shorter ones of the same proportions for a model that has fewer positions."""
     default = WindowSettings()
-    length = most_tokens(ExtractiveQA(), read_config(folder), default.max_length)
+    length = most_tokens(DEFAULT_TASK, read_config(folder), default.max_length)
     part = length / default.max_length
     return WindowSettings(
         max_length=length,

@@ -1,4 +1,4 @@
-"""Running a model over windows."""
+"""Running a model over rows of tokens."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.alike import filled_up, in_batches
-from framework.data.windows import Windows
+from framework.data.features import Features
 from framework.device import autocast, default_device
 from framework.models.positions import most_tokens
 from framework.progress import SILENT, Progress
@@ -22,7 +22,7 @@ _STEP = 16  # windows are padded to a multiple of so many tokens
 def all_logits(
     task: "Task",
     model: Any,
-    windows: Windows,
+    features: Features,
     pad_id: int,
     batch_size: int,
     precision: str,
@@ -30,28 +30,28 @@ def all_logits(
     description: str = "infer",
     filled: bool = True,
 ) -> list[NDArray[np.float32]]:
-    """Logits of every window, each float32 [H, tokens of the window], in the windows' order.
+    """Logits of every row, each float32 [K, tokens of the row], or [K] of a row as a whole, in their order.
 
     They are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a window
     is padded depends on the window alone, and batches are filled up, unless not `filled`, as is enough for one question asked alone.
     """
-    results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
-    with progress.task(description, len(windows), "windows") as work:
-        for rows, logits in _batches(task, model, windows, pad_id, batch_size, precision, filled):
+    results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(features)
+    with progress.task(description, len(features), "windows") as work:
+        for rows, logits in _batches(task, model, features, pad_id, batch_size, precision, filled):
             for row, values in zip(rows, logits, strict=True):
-                results[row] = values[:, : windows.lengths[row]]
+                results[row] = values[:, : features.lengths[row]] if values.ndim > 1 else values
             work.advance(len(rows))
     return results
 
 
 def _batches(
-    task: "Task", model: Any, windows: Windows, pad_id: int, batch_size: int, precision: str, filled: bool
+    task: "Task", model: Any, features: Features, pad_id: int, batch_size: int, precision: str, filled: bool
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     import torch
 
     device = default_device()
     model.to(device).eval()
-    lengths = windows.lengths
+    lengths = features.lengths
     wanted = -(-int(lengths.max(initial=1)) // _STEP) * _STEP
     padded = padded_lengths(lengths, most_tokens(task, model.config, wanted))
     # Transformers leaves out a mask that hides nothing, and attention is then computed another way.
@@ -60,7 +60,7 @@ def _batches(
         for rows in in_batches(keys, batch_size):
             length = int(padded[rows[0]])
             asked = filled_up(rows, length, batch_size, gpu=device.type != "cpu") if filled else rows
-            output = model(**to_device(model_inputs(windows, asked, pad_id, length), device))
+            output = model(**to_device(model_inputs(features, asked, pad_id, length), device))
             yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
 
 

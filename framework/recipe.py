@@ -1,4 +1,5 @@
-"""The recipe: everything that a run depends on, as one strict, frozen model."""
+"""The recipe: everything that a run depends on, as one strict, frozen model. recipe_checks.py has what its sections demand of
+each other."""
 
 import re
 from pathlib import Path
@@ -14,23 +15,13 @@ from framework.ensembles import AnyEnsemble
 from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
-from framework.losses.live_checks import live_problems
 from framework.metrics import primary_of
 from framework.path_text import PathText
-from framework.recipe_checks import (
-    ensemble_problems,
-    held_out_problems,
-    split_problems,
-    student_problems,
-    task_problems,
-    teacher_problems,
-)
-from framework.search.problems import search_problems
+from framework.recipe_moves import moved
 from framework.search.section import PRIMARY, Search
 from framework.signals.section import Signals
 from framework.students.section import Student
-from framework.tasks import AnyTask
-from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
 from framework.tracking_section import Tracking
 from framework.training.section import Engine
@@ -52,7 +43,7 @@ class Recipe(Section):
         default=False, description="Whether the models are only tried out, as `distil rehearse` does."
     )
     data: Data
-    task: AnyTask = ExtractiveQA()
+    task: AnyTask = DEFAULT_TASK
     windows: WindowSettings = WindowSettings()
     teachers: dict[str, AnyTeacher] = Field(default_factory=dict, description="Teachers by name.")
     ensemble: AnyEnsemble | None = Field(default=None, description="How several teachers become one.")
@@ -69,6 +60,11 @@ class Recipe(Section):
     tracking: Tracking = Tracking()
     search: Search | None = Field(default=None, description="What `distil search` varies.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_places(cls, values: Any) -> Any:
+        return moved(values)
+
     @field_validator("storage")
     @classmethod
     def _is_uri(cls, storage: str | None) -> str | None:
@@ -82,24 +78,6 @@ class Recipe(Section):
         if search is None or search.metric != PRIMARY or "task" not in info.data:
             return search
         return search.model_copy(update={"metric": primary_of(info.data["task"].metrics).name})
-
-    @model_validator(mode="after")
-    def _check(self) -> "Recipe":
-        checks = (
-            teacher_problems,
-            ensemble_problems,
-            held_out_problems,
-            student_problems,
-            live_problems,
-            task_problems,
-            split_problems,
-        )
-        problems = [problem for check in checks for problem in check(self)]
-        # A value is only blamed for what is wrong with it once nothing else is.
-        problems = problems or search_problems(self)
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
     @property
     def distils(self) -> bool:

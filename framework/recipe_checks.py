@@ -1,23 +1,36 @@
 """What the sections of a recipe demand of each other. Each check returns problems in words."""
 
-from typing import TYPE_CHECKING
-
 from framework.config import nearest_hint, shortened
+from framework.data.fields import Fields
+from framework.data.load import given_names
 from framework.data.section import DEFAULT_SPLITS
 from framework.ensembles.weighted import Weighted
 from framework.losses.hard_label import HardLabel
+from framework.losses.live_checks import live_problems
 from framework.models.section import LayersModel
+from framework.recipe import Recipe
 from framework.students.section import Student
-from framework.tasks.span_qa.task import ExtractiveQA
-
-if TYPE_CHECKING:
-    from framework.recipe import Recipe
 
 _MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
 
 
-def teacher_problems(recipe: "Recipe") -> list[str]:
+def recipe_problems(recipe: Recipe) -> list[str]:
+    """All problems of a recipe but those of its search, in words."""
+    checks = (
+        teacher_problems,
+        ensemble_problems,
+        held_out_problems,
+        student_problems,
+        live_problems,
+        task_problems,
+        data_problems,
+        split_problems,
+    )
+    return [problem for check in checks for problem in check(recipe)]
+
+
+def teacher_problems(recipe: Recipe) -> list[str]:
     """Names that cannot be, and teachers that nothing needs."""
     problems = []
     if not recipe.teachers and recipe.student is None:
@@ -35,7 +48,7 @@ def _is_file_name(name: str) -> bool:
     return bool(name.strip()) and "/" not in name and name.isprintable() and len(name.encode()) <= _MOST_NAME
 
 
-def ensemble_problems(recipe: "Recipe") -> list[str]:
+def ensemble_problems(recipe: Recipe) -> list[str]:
     """An ensemble needs several teachers; several teachers of a student, an ensemble."""
     names, ensemble = list(recipe.teachers), recipe.ensemble
     if ensemble is None:
@@ -62,7 +75,7 @@ def ensemble_problems(recipe: "Recipe") -> list[str]:
     return problems
 
 
-def held_out_problems(recipe: "Recipe") -> list[str]:
+def held_out_problems(recipe: Recipe) -> list[str]:
     """What is fitted to labels must not be fitted to those by which it is measured."""
     held_out, measured = recipe.signals.held_out, recipe.evaluation.split
     if recipe.looked_at and held_out is None:
@@ -80,7 +93,7 @@ def held_out_problems(recipe: "Recipe") -> list[str]:
     return []
 
 
-def student_problems(recipe: "Recipe") -> list[str]:
+def student_problems(recipe: Recipe) -> list[str]:
     """Losses, baselines and teachers have to belong to each other."""
     student = recipe.student
     if student is None:
@@ -108,7 +121,7 @@ def student_problems(recipe: "Recipe") -> list[str]:
     return [*problems, *_baseline_problems(recipe, student)]
 
 
-def _baseline_problems(recipe: "Recipe", student: Student) -> list[str]:
+def _baseline_problems(recipe: Recipe, student: Student) -> list[str]:
     if recipe.baselines and not recipe.distils:
         return ["`baselines` would repeat the student: no loss compares with a teacher; drop `baselines`"]
     problems = []
@@ -125,15 +138,25 @@ def _baseline_problems(recipe: "Recipe", student: Student) -> list[str]:
     return problems
 
 
-def task_problems(recipe: "Recipe") -> list[str]:
-    """A threshold is for questions that may have no answer."""
-    task = recipe.task
-    if isinstance(task, ExtractiveQA) and task.null_threshold != 0.0 and not recipe.data.unanswerable:
-        return ["task.null_threshold is for unanswerable questions: set data.unanswerable: true, or drop it"]
-    return []
+def task_problems(recipe: Recipe) -> list[str]:
+    """What the task itself demands."""
+    return recipe.task.check(recipe)
 
 
-def split_problems(recipe: "Recipe") -> list[str]:
+def data_problems(recipe: Recipe) -> list[str]:
+    """Sources have to hold what the task asks for."""
+    task, problems = recipe.task, []
+    sources = {"data.source": recipe.data.source}
+    sources |= {f"data.extra.{name}.source": extra.source for name, extra in recipe.data.extra.items()}
+    for place, source in sources.items():
+        problems += Fields(task.fields, given_names(source)).problems(f"{place}.fields")
+        made_for = getattr(source, "task", task.kind)  # of a generator
+        if made_for != task.kind:
+            problems.append(f"{place}: a {source.kind} source is for the task {made_for}, and the task is {task.kind}")
+    return problems
+
+
+def split_problems(recipe: Recipe) -> list[str]:
     """Splits that are wanted have to be there, and those that are given have to be wanted."""
     legal = recipe.data.names
     wanted = {f"teachers.{name}.split": teacher.split for name, teacher in recipe.teachers.items() if teacher.fine_tune}

@@ -12,7 +12,7 @@ from framework.outcome import FORMAT, RunShape, read_outcome
 from framework.own_source import SOURCE
 from framework.sealed import write_sealed
 from framework.stages.graph import Graph
-from framework.stages.models import ModelStages
+from framework.stages.model_stages import ModelStages
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact
@@ -40,7 +40,7 @@ class Results:
             "started": now(),
             "finished": None,
             "recipe": recipe.resolved(),
-            "task": summary_of(recipe.task).as_data(),
+            "task": {**summary_of(context.task).as_data(), "settings": context.task.model_dump(mode="json")},
             "provenance": provenance,
             "data": _data(context),
             "signals": [_signals(found) for found in graph.collections.values()],
@@ -220,8 +220,8 @@ def _transductive(context: Context) -> bool:
     """Whether a student learns from the very questions (not their answers) on which it is measured."""
     recipe = context.recipe
     unlabelled = recipe.student.unlabelled if recipe.student is not None else []
-    measured = {(one.context, one.question) for one in context.data[recipe.evaluation.split].examples}
-    return any((one.context, one.question) in measured for name in unlabelled for one in context.data[name].examples)
+    measured = {one.texts for one in context.data[recipe.evaluation.split].examples}
+    return any(one.texts in measured for name in unlabelled for one in context.data[name].examples)
 
 
 def _settings(model: ModelStages) -> dict[str, Any]:

@@ -39,9 +39,11 @@ def prepare(
     """
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
+    data = load_data(recipe.data, recipe.task, progress) if data is None else data
     context = Context(
         recipe=recipe,
-        data=load_data(recipe.data, progress) if data is None else data,
+        task=recipe.task.fitted({name: split.examples for name, split in data.items()}),
+        data=data,
         store=store_of(recipe),
         precision=resolve_precision(recipe.engine.precision),
         device=device_kind(),

@@ -113,20 +113,16 @@ def evaluate(
     evaluate_model(source, model, data, field or [], predictions, as_json)
 
 
-@app.command()
-def answer(
-    source: Source,
-    question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
-    context: Annotated[str | None, typer.Option("--context", "-c", help="The text that holds the answer.")] = None,
-    context_file: Annotated[
-        Path | None, typer.Option("--context-file", help="A file with that text; - for standard input.")
-    ] = None,
-    model: ModelName = None,
-) -> None:
-    """Answer a question about a text: prints score, start, end and answer."""
-    from launch.inspect import answer_question
+@app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    help="Ask a model once: a question about a text, say. `distil answer --help` names the options of every task.",
+)
+def answer(arguments: Annotated[list[str] | None, typer.Argument(metavar="RUN [OPTIONS]")] = None) -> None:
+    """See launch/asking.py, whose options are the tasks'."""
+    from launch.asking import answer as ask
 
-    answer_question(source, model, question, context, context_file)
+    ask(arguments or [])
 
 
 @app.command()

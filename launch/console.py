@@ -15,6 +15,11 @@ _PATIENCE = 1.0  # seconds before work that goes on shows itself
 _LINE_EVERY = 10.0  # seconds between two plain lines about the same work
 
 
+def note(text: str) -> None:
+    """Tell whoever sits there something that changes nothing."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 class TerminalProgress:
     """Bars with figures, speed and time left."""
 

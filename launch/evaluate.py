@@ -15,8 +15,8 @@ from framework.search.log import SEARCH, read_search
 from launch.inspect import answerer_of, results_of
 
 if TYPE_CHECKING:
-    from framework.data.fields import Fields
     from framework.data.load import Split
+    from framework.tasks.base import Task
 
 
 def evaluate_model(
@@ -28,17 +28,17 @@ def evaluate_model(
         raise OutputError(f"--predictions {predictions} is a folder; name a file")
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
         raise OutputError(f"--predictions would write over the questions in {data}; name another file")
-    given = fields_given(fields)
     answerer = answerer_of(source, model, many=True)
+    task = answerer.reading.task
+    given = fields_given(fields, task)
     from framework.data.notes import counted, described
     from launch.console import console_progress
 
-    unanswerable = answerer.reading.unanswerable
-    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], unanswerable)
+    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
     found = answerer.reader.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:
         write_json(predictions, found)
-    scores = answerer.reading.task.score(split.examples, found, unanswerable, resamples=1000, seed=0)
+    scores = task.score(split.examples, found, resamples=1000, seed=0)
     if as_json:
         print(
             json.dumps(
@@ -68,9 +68,8 @@ def evaluate_model(
         print(f"  {variant}: " + ", ".join(f"{name} {text(name, value)}" for name, value in metrics.items()))
 
 
-def read_questions(path: Path, candidates: "list[Fields]", unanswerable: bool) -> "Split":
+def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -> "Split":
     """The questions of a file, by the first names of columns that fit. Raises DataError as the first of them does."""
-    from framework.data.fields import STANDARD
     from framework.data.load import load_data
     from framework.data.local_files import Files
     from framework.data.section import Data
@@ -79,48 +78,47 @@ def read_questions(path: Path, candidates: "list[Fields]", unanswerable: bool) -
     for fields in candidates:
         try:
             source = Files(path={"file": str(path)}, fields=fields)
-            split = load_data(Data(source=source, splits={"file": "file"}, unanswerable=unanswerable))["file"]
+            split = load_data(Data(source=source, splits={"file": "file"}), task)["file"]
         except DataError as error:
             refused.append(error)
             continue
         except ValidationError as error:
             raise DataError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-        if len(candidates) > 1 and fields != STANDARD:
+        if len(candidates) > 1 and fields:
             print(f"distil: columns as the recipe names them: {_told(fields)}", file=sys.stderr)
         return split
     raise refused[0]
 
 
-def fields_given(fields: list[str]) -> "Fields":
+def fields_given(fields: list[str], task: "Task") -> dict[str, str]:
     """What --field says. Raises UserError."""
-    from framework.data.fields import Fields
-
+    legal = [asked.name for asked in task.fields]
     names: dict[str, str] = {}
     for field in fields:
         name, equals, column = field.partition("=")
         if not equals or not column or name in names:
             wrong = f"names '{name}' a second time" if name in names else "is no NAME=COLUMN"
             raise UserError(f"--field {field} {wrong}; expected for example --field context=passage")
-        if name not in Fields.model_fields:
-            raise UserError(f"--field {field}: unknown name '{name}'; {nearest_hint(name, list(Fields.model_fields))}")
+        if name not in legal:
+            raise UserError(f"--field {field}: unknown name '{name}'; {nearest_hint(name, legal)}")
         names[name] = column
-    return Fields(**names)
+    return names
 
 
-def fields_of_recipe(source: Path) -> "Iterator[Fields]":
+def fields_of_recipe(source: Path) -> Iterator[dict[str, str]]:
     """The names of columns in the recipe of a run or a search, if it gives any."""
-    from framework.data.fields import STANDARD, Fields
+    from framework.data.local_files import Files
 
     if (source / "config.json").exists():
         return
     recipe: dict[str, Any] = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
     try:
-        fields = Fields.model_validate(recipe["data"]["source"]["fields"])
+        fields = Files(path="file", fields=recipe["data"]["source"]["fields"]).fields
     except (ValidationError, KeyError, TypeError):
         return
-    if fields != STANDARD:
+    if fields:
         yield fields
 
 
-def _told(fields: "Fields") -> str:
-    return ", ".join(f"{name}={column}" for name, column in fields.model_dump(exclude_none=True).items())
+def _told(fields: dict[str, str]) -> str:
+    return ", ".join(f"{name}={column}" for name, column in fields.items())

@@ -1,13 +1,12 @@
-"""Commands that look at a finished run: answer, report, track."""
+"""Commands that look at a finished run: report, track."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import DataError, OutputError
+from framework.errors import OutputError
 from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
 from framework.tasks.summary import TaskSummary, summary_in
@@ -15,7 +14,9 @@ from launch.best import best_student
 from launch.quiet import be_quiet
 
 if TYPE_CHECKING:
-    from framework.answer import SpanAnswer
+    from pydantic import BaseModel
+
+    from framework.answer import Answerer
 
 
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
@@ -46,17 +47,18 @@ def track_run(run: Path) -> None:
     print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
 
 
-def answer_question(
-    source: Path, model: str | None, question: str, context: str | None, context_file: Path | None
-) -> None:
-    """Print the answer in the paper's form. Raises DataError for a text that cannot be had."""
-    text = _context(context, context_file)
-    print(json.dumps(shown(answerer_of(source, model).answer(question, text)), ensure_ascii=False))
+def shown(response: "BaseModel") -> dict[str, Any]:
+    """A response as it is printed: fractions with four places."""
+    values: dict[str, Any] = _rounded(response.model_dump(mode="json"))
+    return values
 
 
-def shown(answer: "SpanAnswer") -> dict[str, Any]:
-    """An answer in the paper's form."""
-    return {"score": round(answer.score, 4), "start": answer.start, "end": answer.end, "answer": answer.text}
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def results_of(run: Path) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def results_of(run: Path) -> dict[str, Any]:
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
 
 
-def answerer_of(source: Path, model: str | None, many: bool = False) -> Any:
+def answerer_of(source: Path, model: str | None, many: bool = False) -> "Answerer":
     """The model of a saved folder, one of a run, or the student of a search's best trial.
 
     many: whether it will be asked many questions at a time. Raises DistilError.
@@ -132,17 +134,3 @@ def folder_of(run: Path, model: dict[str, Any]) -> Path:
     if not (folder / "config.json").exists():
         raise OutputError(f"model '{model['name']}' of {run} is not trained yet; run its recipe again to finish it")
     return folder
-
-
-def _context(context: str | None, context_file: Path | None) -> str:
-    if (context is None) == (context_file is None):
-        raise DataError("give the text once: --context TEXT, or --context-file FILE (- for standard input)")
-    if context is not None:
-        return context
-    assert context_file is not None
-    try:
-        return sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot read {context_file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{context_file} is not UTF-8 text (byte {error.start})") from None

@@ -7,11 +7,12 @@ from framework.data.batches import epoch_steps
 from framework.errors import MissingDataError, MissingModelError
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
-from framework.stages.models import ModelStages, student_split
+from framework.stages.model_stages import ModelStages
+from framework.stages.models import student_split
 from framework.stages.stage import Context
 from framework.tables import gigabytes, training_memory
 from framework.training.memory import training_bytes
-from launch.console import console_progress, table_console
+from launch.console import console_progress, note, table_console
 from launch.outline import show_outline
 from launch.quiet import be_quiet
 
@@ -21,7 +22,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     be_quiet()
     from framework.recipe_file import load_recipe
 
-    recipe = load_recipe(path, overrides)
+    recipe = load_recipe(path, overrides, note)
     from rich.table import Table
 
     from framework.run import prepare

@@ -8,7 +8,7 @@ from shlex import quote
 from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe import Recipe
-from launch.console import console_progress, table_console
+from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 
 
@@ -17,7 +17,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     be_quiet()
     from framework.recipe_file import load_recipe
 
-    recipe = load_recipe(path, overrides)
+    recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
@@ -50,7 +50,8 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     table_console().print(rich_table(results))
     progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
     asked = "student" if recipe.student is not None else "teacher"
-    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} --context '...' --question '...'")
+    options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]
+    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} {' '.join(options)}")
 
 
 @contextmanager

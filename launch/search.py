@@ -17,7 +17,7 @@ from framework.progress import Progress
 from framework.recipe import Recipe
 from framework.search.log import SearchLog
 from framework.store import Store
-from launch.console import console_progress, table_console
+from launch.console import console_progress, note, table_console
 from launch.interrupt import INTERRUPT, Interrupt
 from launch.quiet import be_quiet
 
@@ -35,7 +35,7 @@ def search_recipe(path: Path, overrides: list[str]) -> None:
     be_quiet()
     from framework.recipe_file import load_recipe
 
-    recipe = load_recipe(path, overrides)
+    recipe = load_recipe(path, overrides, note)
     if recipe.rehearse:
         from launch.rehearse import show_rehearsal
 

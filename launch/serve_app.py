@@ -1,5 +1,6 @@
 """What `distil serve` answers to HTTP requests: the page, its models, and answers."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,40 +8,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, create_model
 from starlette.exceptions import HTTPException
 
 from framework.errors import DistilError, UserError, first_line
+from framework.tasks.base import Task
 from launch.serve_guard import Guard
 from launch.serve_models import Models
 from launch.serve_worker import Worker
 
-MOST_CONTEXT, MOST_QUESTION = 200_000, 1_000  # characters
-_MOST_BYTES = 4 * 2**20  # of a body: the longest context, even with every character escaped, and more
+_MOST_BYTES = 4 * 2**20  # of a body: the longest text, even with every character escaped, and more
 _PAGE = Path(__file__).parent / "page"
-
-
-class Asked(BaseModel):
-    """A question about a text."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    question: str = Field(max_length=MOST_QUESTION)
-    context: str = Field(max_length=MOST_CONTEXT, description="The text that may hold the answer.")
-    model: str | None = Field(
-        default=None, description="A name from /api/models; default: the one that is named there."
-    )
-
-
-class Answered(BaseModel):
-    """An answer: `context[start:end]`, in code points."""
-
-    score: float = Field(description="Probability among the candidates.")
-    start: int = Field(description="-1 for a generator's text that the context does not hold.")
-    end: int
-    answer: str = Field(description="Empty for 'no answer here'.")
-    model: str
-    milliseconds: float = Field(description="What the answer took, without loading the model.")
 
 
 class Figure(BaseModel):
@@ -63,12 +41,12 @@ class Listed(BaseModel):
 
 
 class Listing(BaseModel):
-    """The models that can be asked, and the most characters of a question and a context."""
+    """The models that can be asked, and the most characters of what they are asked."""
 
     run: str
     default: str
-    most_question: int
-    most_context: int
+    task: str = Field(description="Its kind, as in recipes.")
+    most: dict[str, int] = Field(description="Characters of each text of a request, at most.")
     models: list[Listed]
 
 
@@ -79,7 +57,10 @@ class Problem(BaseModel):
 
 
 def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
-    """The application for a server that is bound to `host`."""
+    """The application for a server that is bound to `host`. The model that is asked by default is loaded."""
+    task = models.task
+    most: dict[str, int] = getattr(task.request, "most", {})
+    asked_model, answered_model = _asked(task, most), _answered(task)
     app = FastAPI(
         title="distil",
         description=f"Questions to {models.title}.",
@@ -108,53 +89,78 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
         return Listing(
             run=models.title,
             default=models.default,
-            most_question=MOST_QUESTION,
-            most_context=MOST_CONTEXT,
+            task=task.kind,
+            most=most,
             models=listed,
         )
 
-    @app.post("/api/answer", responses=problems)
-    async def answer(asked: Asked, request: Request) -> Answered:
-        """Answer a question about a text. Models are asked one after another."""
-        found = await worker.run(
-            lambda: models.answer(asked.model, asked.question, asked.context), request.is_disconnected
-        )
+    async def answer(asked: Any, request: Request) -> Any:
+        """Answer a request of the task. Models are asked one after another."""
+        asking = task.request(**asked.model_dump(exclude={"model"}))
+        found = await worker.run(lambda: models.answer(asked.model, asking), request.is_disconnected)
         if found is None:
             raise HTTPException(499, "nobody waits for this answer any more")
-        return Answered(**found)
+        return answered_model(**found)
 
-    app.add_exception_handler(RequestValidationError, _refused)
-    app.add_exception_handler(HTTPException, _http_problem)
+    answer.__annotations__["asked"] = asked_model
+    app.add_api_route("/api/answer", answer, methods=["POST"], response_model=answered_model, responses=problems)
+    app.add_exception_handler(RequestValidationError, partial(_refused, list(task.request.model_fields)))
+    app.add_exception_handler(HTTPException, partial(_http_problem, most))
     app.add_exception_handler(DistilError, _distil_problem)
     app.add_exception_handler(Exception, _unexpected)
     app.mount("/", StaticFiles(directory=_PAGE, html=True), name="page")
     return app
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+def _asked(task: Task, most: dict[str, int]) -> type[BaseModel]:
+    """A request of the task, of limited length, and the model that is asked."""
+    fields: dict[str, Any] = {
+        name: (
+            task.request.model_fields[name].annotation,
+            Field(max_length=count, description=task.request.model_fields[name].description),
+        )
+        for name, count in most.items()
+    }
+    named = Field(default=None, description="A name from /api/models; default: the one that is named there.")
+    model: type[BaseModel] = create_model("Asked", __base__=task.request, **fields, model=(str | None, named))
+    return model
+
+
+def _answered(task: Task) -> type[BaseModel]:
+    """A response of the task, whose it is, and what it took."""
+    taken = Field(description="What the answer took, without loading the model.")
+    model: type[BaseModel] = create_model(
+        "Answered", __base__=task.response, model=(str, ...), milliseconds=(float, taken)
+    )
+    return model
+
+
+async def _refused(fields: list[str], request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _problem(422, _worded(error.errors()[0]))
+    return _problem(422, _worded(error.errors()[0], fields))
 
 
-def _worded(details: dict[str, Any]) -> str:
+def _worded(details: dict[str, Any], fields: list[str]) -> str:
     place = details["loc"][1] if len(details["loc"]) > 1 else ""
     if details["type"] == "string_too_long":
         return f"the {place} has more than {details['ctx']['max_length']:,} characters; give a shorter one"
     if details["type"] == "missing" and place:
-        return f"{place} is missing; give a question and a context to find its answer in"
+        return f"{place} is missing; give {' and '.join(fields)}"
     if details["type"] == "string_type":
         return f"{place} has to be text"
     if details["type"] == "extra_forbidden":
-        return f"{place!r} means nothing here; expected question, context and, if you like, model"
+        return f"{place!r} means nothing here; expected {', '.join(fields)} and, if you like, model"
     if details["type"] == "string_unicode":
         return f"{place} is not legal Unicode: it has half a surrogate pair"
-    return "expected a JSON object with question and context, sent as application/json"
+    return f"expected a JSON object with {' and '.join(fields)}, sent as application/json"
 
 
-async def _http_problem(request: Request, error: Exception) -> JSONResponse:
+async def _http_problem(most: dict[str, int], request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 413:
-        return _problem(413, f"the request is too long; a context may have {MOST_CONTEXT:,} characters")
+        longest = max(most, key=most.__getitem__, default="text")
+        limit = f"; a {longest} may have {most[longest]:,} characters" if most else ""
+        return _problem(413, f"the request is too long{limit}")
     if error.status_code == 404:
         return _problem(404, f"there is nothing at {request.url.path}; the page is at /")
     return _problem(error.status_code, str(error.detail))

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
 from framework.metrics import Metric
@@ -16,6 +18,8 @@ from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.results import model_of
 from framework.store import Store
+from framework.tasks.base import Task
+from framework.tasks.registry import task_of
 from framework.tasks.summary import TaskSummary, summary_in
 from launch.inspect import folder_of, only_model, results_of, shown
 
@@ -46,11 +50,16 @@ class Models:
     default: str
     by_name: Mapping[str, ServedModel]
 
-    def answer(self, name: str | None, question: str, context: str) -> dict[str, Any]:
+    @property
+    def task(self) -> Task:
+        """The task of its models, as that which is asked by default has it; loads it."""
+        return self.by_name[self.default].load().reading.task
+
+    def answer(self, name: str | None, request: BaseModel) -> dict[str, Any]:
         """The answer as `distil answer` prints it, the model's name, and the milliseconds that it took, without loading.
 
         Raises OutputError for a name that there is not, ModelError for a model that cannot be asked, DataError for a
-        question or context without text.
+        text that is blank.
         """
         model = self.by_name.get(name if name is not None else self.default)
         if model is None:
@@ -59,7 +68,7 @@ class Models:
             raise ModelError(model.problem)
         answerer = model.load()
         begin = time.perf_counter()
-        answer = answerer.answer(question, context)
+        answer = answerer.answer(request)
         milliseconds = 1000 * (time.perf_counter() - begin)
         return {**shown(answer), "model": model.name, "milliseconds": round(milliseconds, 1)}
 
@@ -92,7 +101,7 @@ def _of_run(run: Path, name: str | None) -> Models:
         if record["role"] == "ensemble":
             problem, load = _ensemble(run, recipe, results, models)
         elif record["role"] == "teacher":
-            problem, load = _teacher(run, recipe, record)
+            problem, load = _teacher(run, recipe, results, record)
         else:
             problem, load = _problem(run, record), _student(run, record)
         measured = record["evaluation"] or {}
@@ -125,10 +134,12 @@ def _student(run: Path, record: dict[str, Any]) -> Callable[[], Answerer]:
     return lambda: load_answerer(folder_of(run, record))
 
 
-def _teacher(run: Path, recipe: Recipe, record: dict[str, Any]) -> tuple[str | None, Callable[[], Answerer]]:
+def _teacher(
+    run: Path, recipe: Recipe, results: dict[str, Any], record: dict[str, Any]
+) -> tuple[str | None, Callable[[], Answerer]]:
     """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
     teacher = recipe.teachers[record["name"]]
-    reading = _reading(recipe, teacher.windows or recipe.windows)
+    reading = _reading(recipe, results, teacher.windows or recipe.windows)
     if teacher.model is None:
         folder = _store(run).root / "initial" / record["digest"] / "model"
         return None, lambda: Answerer(teacher.reader(folder, reading), reading)
@@ -145,7 +156,7 @@ def _ensemble(
     facts: dict[str, Any] = results.get("held_out") or {}
 
     def load() -> Answerer:
-        reading = _reading(recipe, recipe.windows)
+        reading = _reading(recipe, results, recipe.windows)
         reader = EnsembleReader(
             ensemble=rule,
             teachers={name: teacher.load().reader for name, teacher in teachers.items()},
@@ -179,5 +190,5 @@ def _store(run: Path) -> Store:
     return Store(run.absolute().parent / "store")
 
 
-def _reading(recipe: Recipe, windows: Any) -> Reading:
-    return alone(Reading(recipe.task, windows, recipe.data.unanswerable, _BATCH, "fp32"))
+def _reading(recipe: Recipe, results: dict[str, Any], windows: Any) -> Reading:
+    return alone(Reading(task_of(results, recipe.task), windows, _BATCH, "fp32"))

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
-from framework.data.load import load_data
 from framework.data.section import Data
+from framework.tasks.span_qa.example import QAExample
 from tests.hub_cache import Repository
+from tests.questions import load
 
 SBERQUAD = "kuznetsoffandrey/sberquad"
 XQUAD = "google/xquad"
@@ -31,7 +31,7 @@ def training_texts() -> list[str]:
     return [text for example in _paragraphs()["train"] for text in (example.context, example.question)]
 
 
-def put_sberquad(home: Path, splits: dict[str, list[Example]]) -> None:
+def put_sberquad(home: Path, splits: dict[str, list[QAExample]]) -> None:
     """SberQuAD's columns and files. One training answer stands beside its place; the test answers are blank."""
     with Repository(home, "dataset", SBERQUAD) as files:
         files["README.md"] = _card("sberquad", "sberquad", list(splits))
@@ -42,7 +42,7 @@ def put_sberquad(home: Path, splits: dict[str, list[Example]]) -> None:
             files[f"sberquad/{split}-00000-of-00001.parquet"] = _parquet(rows)
 
 
-def put_xquad(home: Path, examples: list[Example]) -> None:
+def put_xquad(home: Path, examples: list[QAExample]) -> None:
     """XQuAD's columns and files, of its Russian part alone."""
     with Repository(home, "dataset", XQUAD) as files:
         files["README.md"] = _card("xquad.ru", "xquad.ru", ["validation"])
@@ -50,7 +50,7 @@ def put_xquad(home: Path, examples: list[Example]) -> None:
         files["xquad.ru/validation-00000-of-00001.parquet"] = _parquet(rows, title=False)
 
 
-def put_tydiqa(home: Path, examples: list[Example]) -> None:
+def put_tydiqa(home: Path, examples: list[QAExample]) -> None:
     """TyDi QA's columns and files, of its questions with a gold passage; every second one is Russian."""
     with Repository(home, "dataset", TYDIQA) as files:
         files["README.md"] = _card("secondary_task", "secondary_task", ["train", "validation"])
@@ -61,16 +61,16 @@ def put_tydiqa(home: Path, examples: list[Example]) -> None:
 
 
 @cache
-def _paragraphs() -> dict[str, list[Example]]:
+def _paragraphs() -> dict[str, list[QAExample]]:
     """Generated questions; every fourth is about a paragraph that needs several windows of 384 tokens."""
     short = _generate({"persons": 1, "facts": 4}, {split: rows * 3 // 4 for split, rows in ROWS.items()})
     long = _generate({"persons": 4, "facts": 10, "fillers": 3}, {split: rows // 4 for split, rows in ROWS.items()})
     return {split: short[split] + long[split] for split in ROWS}
 
 
-def _generate(difficulty: dict[str, int], rows: dict[str, int]) -> dict[str, list[Example]]:
+def _generate(difficulty: dict[str, int], rows: dict[str, int]) -> dict[str, list[QAExample]]:
     section = {"source": {"kind": "synthetic", "examples": rows, **difficulty}, "splits": {name: name for name in rows}}
-    return {name: split.examples for name, split in load_data(Data.model_validate(section)).items()}
+    return {name: split.examples for name, split in load(Data.model_validate(section)).items()}
 
 
 def _card(config: str, folder: str, splits: list[str]) -> bytes:
@@ -80,7 +80,7 @@ def _card(config: str, folder: str, splits: list[str]) -> bytes:
     return f"---\n{info}configs:\n- config_name: {config}\n  data_files:\n{files}  default: true\n---\n".encode()
 
 
-def _row(id: int | str, example: Example, split: str) -> dict[str, Any]:
+def _row(id: int | str, example: QAExample, split: str) -> dict[str, Any]:
     answers = [(answer.text, answer.start) for answer in example.answers or ()] if split != "test" else [("", -1)]
     texts, starts = zip(*answers, strict=True)
     return {

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
 from framework.errors import ModelError
 from framework.readers.base import Reader, Reading
 from framework.signals.span import SpanSignal
+from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
 
 
@@ -34,7 +34,7 @@ class _Noting:
     def predict(self, *arguments: Any) -> dict[str, Any]:
         return self.reader.predict(*arguments)
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         with self.log.open("a") as file:
             file.writelines(f"{example.id}\n" for example in examples)
         return self.reader.signals(examples, hints)
@@ -61,7 +61,7 @@ class _Repeating:
     def predict(self, *arguments: Any) -> dict[str, Any]:
         return self.reader.predict(*arguments)
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         (shown,) = hints
         return [SpanSignal(signal.end, signal.start) for signal in shown]
 
@@ -76,5 +76,5 @@ class Speechless(Encoder):
 
 
 class _Failing(_Repeating):
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         raise ModelError("this teacher has nothing to say")

@@ -8,14 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from framework.manifest import check_saved
+from framework.tasks.base import Task
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
 from tracking.content import Results
 from tracking.cursor import RunCursor
 from tracking.sender import Sender
 
 UPLOAD_SECONDS = "600"
-EXAMPLE = {"question": "Где родилась Анна?", "context": "Анна родилась в Туле и живёт в Омске."}
+_COLUMNS: dict[Any, str] = {str: "string", float: "double", int: "long", bool: "boolean"}
 REQUIREMENTS = (
     "torch",
     "transformers",
@@ -39,7 +42,7 @@ def send_model(sender: Sender, cursor: RunCursor, model: Results, output: Path) 
         sender.report.notes.append(f"{model['name']} is not logged as a model: there is no folder {folder}")
         return
     check_saved(folder)
-    logged = _logged_model(sender, cursor, model["name"])
+    logged = _logged_model(sender, cursor, model["name"], folder)
     with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
         packed = Path(scratch) / "model"
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
@@ -55,28 +58,18 @@ def send_model(sender: Sender, cursor: RunCursor, model: Results, output: Path) 
 def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = None) -> None:
     """Write the Hugging Face model in `folder` to `target` as a self-contained MLflow pyfunc model.
 
-    It takes the columns question and context (strings) and gives answer (string), score (double), start and
-    end (long; characters of the context). The framework's code goes with it; its requirements are pinned to
-    what is installed here.
+    Its columns are the fields of the task's requests and responses. The framework's code goes with it; its requirements
+    are pinned to what is installed here.
     """
     import mlflow.pyfunc
     import pandas as pd  # type: ignore[import-untyped]
     from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema
 
     import framework
+    from framework.answer import noted_task
 
-    signature = ModelSignature(
-        inputs=Schema([ColSpec("string", "question"), ColSpec("string", "context")]),
-        outputs=Schema(
-            [
-                ColSpec("string", "answer"),
-                ColSpec("double", "score"),
-                ColSpec("long", "start"),
-                ColSpec("long", "end"),
-            ]
-        ),
-    )
+    task = noted_task(folder)
+    signature = ModelSignature(inputs=_schema(task.request), outputs=_schema(task.response))
     identity = {} if logged is None else {"model_uuid": logged.model_id, "model_id": logged.model_id}
     location = None if logged is None else logged.artifact_location
     mlflow.pyfunc.save_model(
@@ -86,9 +79,26 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
         artifacts={"model": str(folder)},
         code_paths=[str(Path(framework.__file__).parent)],
         signature=signature,
-        input_example=pd.DataFrame([EXAMPLE]),
+        input_example=pd.DataFrame([example_of(task)]),
         pip_requirements=requirements(),
     )
+
+
+def example_of(task: Task) -> dict[str, Any]:
+    """A request of the task, by the examples of its fields; optional ones that have none are left out."""
+    fields = task.request.model_fields
+    return {name: field.examples[0] for name, field in fields.items() if field.examples}
+
+
+def _schema(model: type[BaseModel]) -> Any:
+    """Fields as MLflow's columns; what is no plain value is written as JSON."""
+    from mlflow.types import ColSpec, Schema
+
+    columns = [
+        ColSpec(_COLUMNS.get(field.annotation, "string"), name, required=field.is_required())
+        for name, field in model.model_fields.items()
+    ]
+    return Schema(columns)
 
 
 def requirements() -> list[str]:
@@ -104,12 +114,15 @@ def _installed(name: str) -> bool:
     return True
 
 
-def _logged_model(sender: Sender, cursor: RunCursor, name: str) -> Any:
+def _logged_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> Any:
     """MLflow's entry for the model: the one begun earlier, if an upload was cut short."""
     if cursor.model_id is not None:
         return sender.client.get_logged_model(cursor.model_id)
+    from framework.answer import noted_task
+
+    kind = noted_task(folder).kind.replace("_", "-")
     logged = sender.client.create_logged_model(
-        sender.experiment_id, name=_model_name(name), source_run_id=cursor.run_id, model_type="extractive-qa"
+        sender.experiment_id, name=_model_name(name), source_run_id=cursor.run_id, model_type=kind
     )
     cursor.model_id = str(logged.model_id)
     sender.ledger.save()

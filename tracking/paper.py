@@ -64,7 +64,10 @@ def row_of(one: Measured) -> Row | None:
     """The row of the paper that a model repeats: the same model from the hub, trained on all of SberQuAD's training
     questions, in the same way, and measured on its validation split."""
     split = one.at("evaluation.split")
-    same_data = one.at("data.source.id") == DATASET and one.at("data.unanswerable") == "false"
+    same_data = one.at("data.source.id") == DATASET and "true" not in (
+        one.at("data.unanswerable"),
+        one.at("task.unanswerable"),
+    )
     if not same_data or one.at(f"data.splits.{split}") != SPLIT:
         return None
     if one.role == "teacher":

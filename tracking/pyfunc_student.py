@@ -1,5 +1,6 @@
 """A student as MLflow runs it: this file travels with the model and is executed where that is loaded."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,18 @@ class LoggedStudent(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._answerer = load_answerer(Path(context.artifacts["model"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Rows of question and context in; rows of answer, score, start, end out, in the same order."""
-        answers = [
-            self._answerer.answer(question, text)
-            for question, text in zip(model_input["question"], model_input["context"], strict=True)
-        ]
-        return pd.DataFrame(
-            {
-                "answer": [answer.text for answer in answers],
-                "score": [float(answer.score) for answer in answers],
-                "start": [int(answer.start) for answer in answers],
-                "end": [int(answer.end) for answer in answers],
-            }
-        )
+        """Rows of the task's requests in; rows of its responses out, in the same order. Lists are written as JSON."""
+        from framework.answer import request_of
+
+        task = self._answerer.reading.task
+        fields = [name for name in task.request.model_fields if name in model_input]
+        rows = model_input[fields].to_dict("records")
+        answers = [self._answerer.answer(request_of(task, row)).model_dump(mode="json") for row in rows]
+        return pd.DataFrame([{name: _plain(value) for name, value in answer.items()} for answer in answers])
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 set_model(LoggedStudent())

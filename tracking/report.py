@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from framework.data.notes import MEANINGS
 from framework.metrics import metrics_in_words
 from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
 from framework.tasks.summary import summary_in
@@ -75,7 +74,7 @@ def _noted(name: str, notes: dict[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for kind, note in notes.items():
         ids = [" ".join(id.split()) for id in note["first"]] + ["…"] * (note["questions"] > len(note["first"]))
-        rows.append((name, MEANINGS.get(kind, kind), ", ".join(ids), _count(note["questions"])))
+        rows.append((name, note.get("meaning", kind), ", ".join(ids), _count(note["questions"])))
     return rows
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.data.fields import Fields
-from framework.data.row import Row
+from framework.data.record import Record
 from framework.data.unpacking import Allowance, check_is_file, read_bytes
 from framework.errors import DataError, first_line
-from framework.tasks.span_qa.documents import rows_of_items
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,8 +18,8 @@ _ROWS = 64  # unpacked at a time
 _STATE, _SPLITS = "state.json", "dataset_dict.json"  # beside the files of a saved dataset, and of a dict of them
 
 
-def read_parquet(path: Path, fields: Fields) -> list[Row]:
-    """The questions of a parquet file; of its columns only those that are needed are read. Raises DataError and OSError."""
+def read_parquet(path: Path, fields: Fields) -> Iterator[Record]:
+    """The rows of a parquet file; of its columns only those that are needed are read. Raises DataError and OSError."""
     import pyarrow.parquet
 
     packed = path.suffix.lower() == ".gz"
@@ -32,11 +31,11 @@ def read_parquet(path: Path, fields: Fields) -> list[Row]:
         columns = fields.columns(file.schema_arrow.names, str(path))
         allowance.check(_unpacked_bytes(file.metadata, columns))
         batches = file.iter_batches(_ROWS, columns=columns, use_threads=False)
-        return list(rows_of_items(_records(batches, columns, path, allowance), fields))
+        yield from _records(batches, columns, path, allowance)
 
 
-def read_arrow(path: Path, fields: Fields) -> list[Row]:
-    """The questions of an Arrow file, of either kind (file or stream). Raises DataError and OSError."""
+def read_arrow(path: Path, fields: Fields) -> Iterator[Record]:
+    """The rows of an Arrow file, of either kind (file or stream). Raises DataError and OSError."""
     import pyarrow.ipc
 
     with _problems_of(path, "Arrow"), _buffer(path) as source:
@@ -49,7 +48,7 @@ def read_arrow(path: Path, fields: Fields) -> list[Row]:
             schema, batches = stream.schema, iter(stream)
         columns = fields.columns(schema.names, str(path))
         pieces = (piece for batch in batches for piece in _sound_pieces(batch.select(columns)))
-        return list(rows_of_items(_records(pieces, columns, path, Allowance(path)), fields))
+        yield from _records(pieces, columns, path, Allowance(path))
 
 
 def _sound_pieces(batch: "pyarrow.RecordBatch") -> Iterator["pyarrow.RecordBatch"]:
@@ -73,8 +72,8 @@ def is_saved(folder: Path) -> bool:
     return (folder / _STATE).is_file()
 
 
-def read_saved(folder: Path, fields: Fields) -> list[Row]:
-    """The questions of a folder that `Dataset.save_to_disk` has written. Raises DataError and OSError."""
+def read_saved(folder: Path, fields: Fields) -> Iterator[Record]:
+    """The rows of a folder that `Dataset.save_to_disk` has written. Raises DataError and OSError."""
     files = _json_of(folder / _STATE).get("_data_files")
     entries = files if isinstance(files, list) else []
     names = [str(entry.get("filename")) if isinstance(entry, dict) else "" for entry in entries]
@@ -82,7 +81,8 @@ def read_saved(folder: Path, fields: Fields) -> list[Row]:
         raise DataError(f"{folder / _STATE}: expected the names of the dataset's files")
     for name in names:
         check_is_file(folder / name)
-    return [row for name in names for row in read_arrow(folder / name, fields)]
+    for name in names:
+        yield from read_arrow(folder / name, fields)
 
 
 def _json_of(path: Path) -> dict[str, Any]:
@@ -100,14 +100,14 @@ def _is_name(name: str) -> bool:
 
 def _records(
     batches: Iterable["pyarrow.RecordBatch"], columns: list[str], path: Path, allowance: Allowance
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[Record]:
     number = 0
     for batch in batches:
         arrays = {name: _plain(batch.column(name)) for name in columns}
         allowance.take(sum(array.nbytes for array in arrays.values()))
         cells = {name: _values(array, name, path) for name, array in arrays.items()}
         for row in range(batch.num_rows):
-            yield f"{path}: row[{number}]", {name: values[row] for name, values in cells.items()}
+            yield Record(f"{path}: row[{number}]", {name: values[row] for name, values in cells.items()})
             number += 1
 
 

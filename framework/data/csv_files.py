@@ -1,4 +1,4 @@
-"""CSV and TSV: one row a question, or an answer, under a line of names."""
+"""CSV and TSV: one record a row, under a line of names."""
 
 import ast
 import csv
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.fields import Fields
-from framework.data.row import Row
+from framework.data.record import Record
 from framework.data.unpacking import read_text
 from framework.errors import DataError
-from framework.tasks.span_qa.records import parse_row
 
 
-def read_csv(path: Path, fields: Fields) -> list[Row]:
-    """The questions of a table in text form. Cells may hold line ends in quotes; answers may be written as JSON or Python.
+def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
+    """The rows of a table in text form. Cells may hold line ends in quotes; lists and objects as JSON or Python writes them.
 
     Raises:
         DataError: the table has no such column, or a line has more or fewer cells than there are columns.
@@ -25,16 +24,11 @@ def read_csv(path: Path, fields: Fields) -> list[Row]:
     text = read_text(path)
     header = text.partition("\n")[0]
     delimiter = max("\t" if ".tsv" in path.name.lower() else ",;\t", key=header.count)
-    return [parse_row(record, place, fields) for place, record in _records(path, text, delimiter, fields)]
-
-
-def _records(path: Path, text: str, delimiter: str, fields: Fields) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(sys.maxsize)  # 131,072 by default, which a text may exceed
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = next(lines, [])
-        needed = set(fields.columns(names, str(path)))
-        structured = {*fields.names_of("answers"), fields.name_of("start")}
+        needed, structured = set(fields.columns(names, str(path))), fields.structured()
         for cells in lines:
             place = f"{path}: line {lines.line_num}"
             if not cells:
@@ -43,7 +37,7 @@ def _records(path: Path, text: str, delimiter: str, fields: Fields) -> Iterator[
                 raise DataError(
                     f"{place}: {len(cells)} cells under {len(names)} columns; quote texts that hold '{delimiter}'"
                 )
-            yield (
+            yield Record(
                 place,
                 {
                     name: _written(cell) if name in structured else cell

@@ -1,43 +1,54 @@
-"""One question about one context, in SQuAD form."""
+"""What all tasks' examples have in common; only the task itself looks at the rest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Protocol, Self
 
 from framework.digest import digest_of_strings
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A span of the context: ``context[start : start + len(text)] == text``; `start` counts code points."""
+class Row(Protocol):
+    """An example as its source has it: well-typed, its label not checked yet."""
 
-    text: str
-    start: int
+    @property
+    def place(self) -> str:
+        """Where it was read, for error messages."""
+
+    @property
+    def id(self) -> str:
+        """Its name in its split."""
+
+    @property
+    def group(self) -> str:
+        """See Example."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A question with its context.
+class Example(Protocol):
+    """One thing that models are trained or measured on."""
 
-    `answers` is None for an unlabelled question (transfer data), empty for one that the context does not
-    answer (SQuAD 2.0), and otherwise holds every accepted answer, the first being the training label.
-    """
+    @property
+    def id(self) -> str:
+        """Its name in its split."""
 
-    id: str
-    context: str
-    question: str
-    answers: tuple[Answer, ...] | None
+    @property
+    def labelled(self) -> bool:
+        """Whether it has a label."""
 
-    def without_label(self) -> "Example":
-        """The same question, unlabelled."""
-        return Example(self.id, self.context, self.question, None)
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a model reads: the same texts are the same example, whatever its id and label."""
+
+    @property
+    def group(self) -> str:
+        """The text that it has in common with others: cuts and folds do not separate these."""
+
+    @property
+    def content(self) -> list[str]:
+        """All of it, for digests."""
+
+    def without_label(self) -> Self:
+        """The same example, unlabelled."""
 
 
 def fingerprint(examples: Iterable[Example]) -> str:
-    """Digest of the examples in their order: ids, texts, answers."""
-    return digest_of_strings(part for example in examples for part in _parts(example))
-
-
-def _parts(example: Example) -> list[str]:
-    labelled = "unlabelled" if example.answers is None else str(len(example.answers))
-    answers = [f"{answer.start}:{answer.text}" for answer in example.answers or ()]
-    return [example.id, example.context, example.question, labelled, *answers]
+    """Digest of the examples in their order: ids, texts, labels."""
+    return digest_of_strings(part for example in examples for part in example.content)

@@ -1,64 +1,90 @@
-"""Where a record has what distil asks of it: by names of distil's own, or by those that a recipe gives."""
+"""Where a record has what a task asks of it: under the task's own names, or under those that a recipe gives."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from framework.config import Section
-from framework.data.row import listed
+from framework.config import nearest_hint
+from framework.data.record import listed
 from framework.errors import DataError
 
-_ANSWERS = ("answers", "answer")
 _OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
 
 
-class Fields(Section):
-    """Other names for fields or columns. `a.b` is the field b of the object a."""
+def _given(value: Any) -> Any:
+    """An earlier version wrote null for every name that a recipe did not give."""
+    return {key: name for key, name in value.items() if name is not None} if isinstance(value, dict) else value
 
-    id: str | None = Field(default=None, min_length=1, description="the question's id; by default id")
-    context: str | None = Field(default=None, min_length=1, description="the text; by default context")
-    question: str | None = Field(default=None, min_length=1, description="the question; by default question")
-    answers: str | None = Field(
-        default=None,
-        min_length=1,
-        description="answers in any form, or an answer's text; by default answers, or answer",
-    )
-    start: str | None = Field(
-        default=None,
-        min_length=1,
-        description="where the answer begins, if that stands beside its text; by default answer_start, where it is there",
-    )
-    is_impossible: str | None = Field(
-        default=None, min_length=1, description="SQuAD 2.0's mark; by default is_impossible, where it is there"
-    )
 
-    def name_of(self, part: str) -> str:
-        """The name in the records of what distil calls `part`."""
-        name: str | None = getattr(self, part)
-        return name or ("answer_start" if part == "start" else part)
+FieldNames = Annotated[
+    dict[str, Annotated[str, Field(min_length=1)]],
+    BeforeValidator(_given),
+    Field(description="other names of fields or columns; `a.b` is the field b of the object a"),
+]
 
-    def names_of(self, part: str) -> tuple[str, ...]:
-        """All names that it may have there."""
-        return _ANSWERS if part == "answers" and self.answers is None else (self.name_of(part),)
 
-    def required(self, record: dict[str, Any], part: str, place: str) -> Any:
-        """What a record has as `part`. Raises DataError, which lists the fields that are there."""
-        found, value = lookup(record, self.name_of(part))
-        if not found:
-            raise missing_field(record, self.name_of(part), place)
-        return value
+@dataclass(frozen=True)
+class Asked:
+    """What a task asks a record for. name: as `fields` of a recipe calls it.
 
-    def optional(self, record: dict[str, Any], part: str, place: str) -> Any:
-        """The same, None where nothing is there and the recipe names no field. Raises as `required` does."""
-        return self.required(record, part, place) if getattr(self, part) else lookup(record, self.name_of(part))[1]
+    names: under which data have it by default, of which the first that is there counts (default: `name`); required:
+    whether a record has to have it; unless: another field, with which it need not; structured: whether a table's cell may
+    hold a list or an object; hint: what to do where it is missing.
+    """
 
-    def answers_of(self, record: dict[str, Any]) -> tuple[bool, Any]:
-        """Whether a record has answers, and these."""
-        for name in self.names_of("answers"):
-            found, value = lookup(record, name)
+    name: str
+    names: tuple[str, ...] = ()
+    required: bool = True
+    unless: str = ""
+    structured: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What a task asks for, and the names that a recipe gives."""
+
+    asked: tuple[Asked, ...]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names that the records may have for what a task calls `name`."""
+        return (self.given[name],) if name in self.given else self._asked(name).names or (name,)
+
+    def find(self, record: dict[str, Any], name: str) -> tuple[bool, Any]:
+        """Whether a record has it, and what."""
+        for there in self.names_of(name):
+            found, value = lookup(record, there)
             if found:
                 return True, value
         return False, None
+
+    def required(self, record: dict[str, Any], name: str, place: str) -> Any:
+        """What a record has there. Raises DataError, which lists the fields that are there."""
+        found, value = self.find(record, name)
+        if not found:
+            raise self.missing(record, name, place)
+        return value
+
+    def optional(self, record: dict[str, Any], name: str, place: str) -> Any:
+        """The same, None where nothing is there and the recipe names no field. Raises as `required` does."""
+        return self.required(record, name, place) if name in self.given else self.find(record, name)[1]
+
+    def missing(self, record: dict[str, Any], name: str, place: str) -> DataError:
+        """The error that lists the fields that are there."""
+        hint = f"; {self._asked(name).hint}" if self._asked(name).hint and name not in self.given else ""
+        return no_field(record, self.names_of(name)[0], place, hint)
+
+    def renamed(self, **names: str | None) -> "Fields":
+        """The same with other names; None for the task's own."""
+        given = {**self.given, **names}
+        return replace(self, given={name: to for name, to in given.items() if to is not None})
+
+    def structured(self) -> set[str]:
+        """Names of all that may be a list or an object."""
+        return {there for asked in self.asked if asked.structured for there in self.names_of(asked.name)}
 
     def columns(self, there: list[str], place: str) -> list[str]:
         """Of the columns that are there, those that are needed.
@@ -66,23 +92,31 @@ class Fields(Section):
         Raises:
             DataError: such a column is not there, or there twice; the message lists those that are.
         """
-        parts = {part: self._column(part, there) for part in Fields.model_fields}
-        needed = [column for column in dict.fromkeys(parts.values()) if column is not None]
-        required = {"id", "context", "question"} | ({"answers"} if parts["is_impossible"] is None else set())
-        for part, column in parts.items():
-            if column is None and (part in required or getattr(self, part)):
-                raise DataError(f"{place}: no column '{self.name_of(part)}' (found: {listed(there)}); {_OTHER_NAMES}")
-        twice = next((name for name in needed if there.count(name) > 1), None)
+        found = {asked.name: self._column(asked.name, there) for asked in self.asked}
+        for asked in self.asked:
+            needed = asked.required and not (asked.unless and found[asked.unless] is not None)
+            if found[asked.name] is None and (needed or asked.name in self.given):
+                name = self.names_of(asked.name)[0]
+                raise DataError(f"{place}: no column '{name}' (found: {listed(there)}); {_OTHER_NAMES}")
+        columns = [column for column in dict.fromkeys(found.values()) if column is not None]
+        twice = next((name for name in columns if there.count(name) > 1), None)
         if twice is not None:
             raise DataError(f"{place}: two columns are called '{twice}'; rename or drop one (found: {listed(there)})")
-        return needed
+        return columns
 
-    def _column(self, part: str, there: list[str]) -> str | None:
-        names = [column for name in self.names_of(part) for column in (name, name.partition(".")[0])]
-        return next((name for name in names if name in there), None)
+    def problems(self, place: str) -> list[str]:
+        """Names that the task does not ask for, in words."""
+        legal = [asked.name for asked in self.asked]
+        return [
+            f"{place}: unknown key '{name}'; {nearest_hint(name, legal)}" for name in self.given if name not in legal
+        ]
 
+    def _asked(self, name: str) -> Asked:
+        return next(asked for asked in self.asked if asked.name == name)
 
-STANDARD = Fields()
+    def _column(self, name: str, there: list[str]) -> str | None:
+        names = [column for one in self.names_of(name) for column in (one, one.partition(".")[0])]
+        return next((one for one in names if one in there), None)
 
 
 def lookup(record: dict[str, Any], name: str) -> tuple[bool, Any]:
@@ -94,7 +128,6 @@ def lookup(record: dict[str, Any], name: str) -> tuple[bool, Any]:
     return lookup(inner, rest) if dot and isinstance(inner, dict) else (False, None)
 
 
-def missing_field(record: dict[str, Any], name: str, place: str) -> DataError:
-    """The error that lists the fields that are there."""
-    hint = "; write null for an unlabelled question" if name in _ANSWERS else ""
+def no_field(record: dict[str, Any], name: str, place: str, hint: str = "") -> DataError:
+    """The error of a record without a field, which lists those that are there."""
     return DataError(f"{place}: no field '{name}'{hint} (found: {listed(record)}); {_OTHER_NAMES}")

@@ -8,13 +8,12 @@ from typing import Literal
 from pydantic import Field
 
 from framework.config import Section
-from framework.data.fields import STANDARD, Fields
+from framework.data.example import Row
+from framework.data.fields import FieldNames, Fields
 from framework.data.local_files import EXTENSIONS, read_files
-from framework.data.row import Readers, Row
+from framework.data.source import Formats, Readers
 from framework.errors import DataError, MissingDataError, first_line, is_of_this_machine
 from framework.progress import Progress
-
-_PATTERNS = [*(f"*{extension}{packed}" for extension in EXTENSIONS for packed in ("", ".gz")), "README.md"]
 
 
 class Hub(Section):
@@ -24,37 +23,40 @@ class Hub(Section):
     id: str = Field(min_length=1, description="for example kuznetsoffandrey/sberquad")
     revision: str = Field(default="main", min_length=1, description="branch, tag or commit")
     config: str | None = Field(default=None, description="one of the dataset's configurations, where it has several")
-    fields: Fields = Field(default=STANDARD, description="other names of fields or columns")
-    id_prefix: str = Field(default="", description="only questions whose id begins with this, for example russian-")
+    fields: FieldNames = Field(default_factory=dict)
+    id_prefix: str = Field(default="", description="only examples whose id begins with this, for example russian-")
 
-    def readers(self, progress: Progress) -> Readers:
-        """A function for each split that reads it; the files are brought into the cache first."""
+    def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
+        """See Source; the files are brought into the cache first."""
         progress.say(f"looking up the dataset {self.id} ({self.revision}) on the Hugging Face hub")
-        files = hub_files(self.id, self.revision, self.config)
-        return {split: partial(self._read, paths) for split, paths in files.items()}
+        files = hub_files(self.id, self.revision, self.config, tuple(formats))
+        return {split: partial(read_files, paths, fields, formats) for split, paths in files.items()}
 
-    def _read(self, paths: list[Path]) -> list[Row]:
-        rows = read_files(paths, self.fields)
+    def chosen(self, rows: list[Row]) -> list[Row]:
+        """The rows that `id_prefix` leaves. Raises DataError if it leaves none."""
         chosen = [row for row in rows if row.id.startswith(self.id_prefix)]
         if rows and not chosen:
             raise DataError(
-                f"{self.id}: no question has an id that begins with '{self.id_prefix}'; they are like '{rows[0].id}'. "
-                "Change id_prefix, or drop it"
+                f"{self.id}: no id begins with '{self.id_prefix}'; they are like '{rows[0].id}'. Change id_prefix, or drop it"
             )
         return chosen
 
 
-def hub_files(id: str, revision: str = "main", config: str | None = None) -> dict[str, list[Path]]:
+def hub_files(
+    id: str, revision: str = "main", config: str | None = None, others: tuple[str, ...] = ()
+) -> dict[str, list[Path]]:
     """Bring a dataset's files into the Hugging Face cache and sort them into splits: name -> files in order.
 
     The newest commit of `revision` is used where the hub can be reached, else the one in the cache. The
     splits are those that the datasets library finds from the dataset card or the names of the files; no code
-    of the dataset runs.
+    of the dataset runs. others: extensions of text formats beside EXTENSIONS.
 
     Raises:
         DataError: the dataset cannot be had, or its files are not sorted into splits.
     """
-    patterns = _PATTERNS if config is None else wanted_files(_snapshot(id, revision, ["README.md"]), config)
+    patterns = readable(others)
+    if config is not None:
+        patterns = wanted_files(_snapshot(id, revision, ["README.md"]), config, patterns)
     return _splits_of(_snapshot(id, revision, patterns), id, revision, config)
 
 
@@ -67,8 +69,14 @@ def hub_languages(id: str, revision: str = "main") -> list[str]:
     return [named] if isinstance(named, str) else list(named or [])
 
 
-def wanted_files(folder: Path, config: str) -> list[str]:
-    """Patterns of the files of a configuration, if the card in `folder` names them; else of all that can be read."""
+def readable(others: tuple[str, ...]) -> list[str]:
+    """Patterns of the files that can be read; others: extensions of text formats beside EXTENSIONS."""
+    extensions = (*EXTENSIONS, *others)
+    return [*(f"*{extension}{packed}" for extension in extensions for packed in ("", ".gz")), "README.md"]
+
+
+def wanted_files(folder: Path, config: str, every: list[str]) -> list[str]:
+    """Patterns of the files of a configuration, if the card in `folder` names them; else of all of `every`."""
     from datasets.data_files import sanitize_patterns
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
@@ -80,7 +88,7 @@ def wanted_files(folder: Path, config: str) -> list[str]:
         known = {}
     settings = known.get(config, {})
     if "data_files" not in settings or "data_dir" in settings:
-        return _PATTERNS
+        return every
     return ["README.md", *(name for names in sanitize_patterns(settings["data_files"]).values() for name in names)]
 
 

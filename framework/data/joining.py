@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
 from framework.errors import ModelError
+from framework.tasks.span_qa.example import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -20,7 +20,7 @@ def window_starts(counts: list[int], stride: int) -> list[int]:
 
 
 def joined_offsets(
-    example: Example, parts: list[NDArray[np.int32]], stride: int, tokenizer: "PreTrainedTokenizerFast"
+    example: QAExample, parts: list[NDArray[np.int32]], stride: int, tokenizer: "PreTrainedTokenizerFast"
 ) -> NDArray[np.int32]:
     """Offsets [n, 2] of all n tokens of the context, from those of each window's context tokens.
 
@@ -46,7 +46,7 @@ def _count(context: str, tokenizer: "PreTrainedTokenizerFast") -> int:
     return len(tokens)
 
 
-def _loss(example: Example, ends: tuple[int, int]) -> str:
+def _loss(example: QAExample, ends: tuple[int, int]) -> str:
     import tokenizers
 
     return (

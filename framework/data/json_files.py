@@ -6,28 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.fields import Fields
-from framework.data.row import Row
+from framework.data.record import Record
 from framework.data.unpacking import read_text
 from framework.errors import DataError
-from framework.tasks.span_qa.documents import document_rows, rows_of_items
 
 
-def read_json(path: Path, fields: Fields) -> list[Row]:
-    """The questions of a JSON document. Raises DataError and OSError."""
-    return list(document_rows(parse_json(read_text(path), str(path)), str(path), fields))
+def read_json(path: Path, fields: Fields) -> Iterator[Record]:
+    """The items of a JSON document. Raises DataError and OSError."""
+    return records_of(parse_json(read_text(path), str(path)), str(path))
 
 
-def read_json_lines(path: Path, fields: Fields) -> list[Row]:
-    """The questions of a file with a JSON object on each line. Raises DataError and OSError."""
-    return list(rows_of_items(_lines(path), fields))
+def records_of(document: Any, file: str) -> Iterator[Record]:
+    """The items of a whole document in their order: of a list, perhaps as the `data` of an object, or else the document."""
+    if isinstance(document, dict) and isinstance(document.get("data"), list):
+        yield from (Record(f"{file}: data[{number}]", item) for number, item in enumerate(document["data"]))
+    elif isinstance(document, list):
+        yield from (Record(f"{file}: row[{number}]", item) for number, item in enumerate(document))
+    else:
+        yield Record(file, document)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+def read_json_lines(path: Path, fields: Fields) -> Iterator[Record]:
+    """The items of a file with a JSON object on each line. Raises DataError and OSError."""
     # Only \n ends a line: str.splitlines would also break at U+2028 and others inside a text.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             place = f"{path}: line {number}"
-            yield place, parse_json(line, place)
+            yield Record(place, parse_json(line, place))
 
 
 def parse_json(text: str, place: str) -> Any:

@@ -1,6 +1,6 @@
-"""Files of one's own, in the formats in which people have questions."""
+"""Files of one's own, in the formats in which people have data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,15 +10,16 @@ from pydantic import Field, field_validator
 from framework.config import Section
 from framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
 from framework.data.csv_files import read_csv
-from framework.data.fields import STANDARD, Fields
+from framework.data.fields import FieldNames, Fields
 from framework.data.json_files import read_json, read_json_lines
-from framework.data.row import Readers, Row
-from framework.data.unpacking import check_is_file
+from framework.data.record import Record
+from framework.data.source import Formats, Readers
+from framework.data.unpacking import check_is_file, read_text
 from framework.errors import DataError
 from framework.path_text import PathTexts
 from framework.progress import Progress
 
-_READERS: dict[str, Callable[[Path, Fields], list[Row]]] = {
+_READERS: dict[str, Callable[[Path, Fields], Iterator[Record]]] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
     ".jsonl": read_json_lines,
@@ -38,7 +39,7 @@ class Files(Section):
         description="one file (its split is called train), or split names with a file each; or folders that save_to_disk of "
         "datasets has written; relative to the current working directory"
     )
-    fields: Fields = Field(default=STANDARD, description="other names of fields or columns")
+    fields: FieldNames = Field(default_factory=dict)
 
     @field_validator("path")
     @classmethod
@@ -47,10 +48,10 @@ class Files(Section):
             raise ValueError("no file is named; give a path, or split names with a path each")
         return path
 
-    def readers(self, progress: Progress) -> Readers:
-        """A function for each split that reads it."""
+    def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
+        """See Source."""
         files = self._splits() if isinstance(self.path, str) else {name: Path(path) for name, path in self.path.items()}
-        return {split: partial(read_files, [path.expanduser()], self.fields) for split, path in files.items()}
+        return {split: partial(read_files, [path.expanduser()], fields, formats) for split, path in files.items()}
 
     def _splits(self) -> dict[str, Path]:
         path = Path(str(self.path)).expanduser()
@@ -61,29 +62,34 @@ class Files(Section):
         return {"train": path} if splits is None else {name: path / name for name in splits}
 
 
-def read_files(paths: list[Path], fields: Fields = STANDARD) -> list[Row]:
-    """The questions of several files, one after the other. Raises as `read_file` does."""
-    return [row for path in paths for row in read_file(path, fields)]
+def read_files(paths: list[Path], fields: Fields, formats: Formats) -> Iterator[Record]:
+    """The records of several files, one after the other. Raises as `read_file` does."""
+    for path in paths:
+        yield from read_file(path, fields, formats)
 
 
-def read_file(path: Path, fields: Fields = STANDARD) -> list[Row]:
-    """All questions of one file, or of the folder of a saved dataset, in their order. The extension tells the format.
+def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
+    """All records of one file, or of the folder of a saved dataset, in their order. The extension tells the format.
 
     Raises:
-        DataError: the file is missing, unreadable, damaged, of another format, or a row of it is malformed.
+        DataError: the file is missing, unreadable, damaged or of another format.
     """
     try:
         if is_saved(path):
-            return read_saved(path, fields)
+            yield from read_saved(path, fields)
+            return
         splits = saved_splits(path)
         if splits is not None:
             raise DataError(f"{path} holds several splits: {', '.join(splits)}; name the folder of one of them in it")
-        reader = _READERS.get(_extension(path))
-        if reader is None:
-            legal = ", ".join(EXTENSIONS)
+        extension = _extension(path)
+        if extension not in _READERS and extension not in formats:
+            legal = ", ".join([*EXTENSIONS, *formats])
             raise DataError(f"{path}: unknown kind of file; expected one of {legal}, each perhaps with .gz after it")
         check_is_file(path)
-        return reader(path, fields)
+        if extension in formats:
+            yield from formats[extension](read_text(path), str(path))
+        else:
+            yield from _READERS[extension](path, fields)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file (looked for it from {Path.cwd()})") from None
     except OSError as error:

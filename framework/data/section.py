@@ -1,19 +1,14 @@
-"""The recipe's `data` section: where questions come from and which of them train and which measure."""
+"""The recipe's `data` section: where examples come from and which of them train and which measure."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section, Seed
-from framework.data.hub import Hub
-from framework.data.local_files import Files
 from framework.data.splits import parse_slice
-from framework.plugins import by_kind
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.registry import AnySource
 
 DEFAULT_SPLITS = {"train": "train", "dev": "validation"}
-
-Source = Annotated[Hub | Files | Synthetic, by_kind(Hub, Files, Synthetic)]
 
 
 class Cut(Section):
@@ -38,7 +33,7 @@ class Cut(Section):
 class Extra(Section):
     """A split from a source of its own."""
 
-    source: Source
+    source: AnySource
     split: str = Field(default="train", description="split of that source or a slice of it")
 
     @field_validator("split")
@@ -49,9 +44,9 @@ class Extra(Section):
 
 
 class Data(Section):
-    """Extractive question answering in SQuAD form."""
+    """Where examples come from, and which of them train and which measure."""
 
-    source: Source
+    source: AnySource
     cut: Cut | None = Field(default=None, description="cut one split by paragraph, instead of naming splits")
     splits: dict[str, str] = Field(
         default_factory=lambda data: {} if data.get("cut") else DEFAULT_SPLITS,
@@ -60,11 +55,6 @@ class Data(Section):
     extra: dict[str, Extra] = Field(
         default_factory=dict,
         description="name in this recipe -> one more split, from another source (transfer data, say)",
-    )
-    unanswerable: bool = Field(
-        default=False,
-        description="whether questions without an answer are part of the task (SQuAD 2.0); "
-        "if not, questions marked is_impossible are left out, and others without answers count as unlabelled",
     )
 
     @property
@@ -88,9 +78,4 @@ class Data(Section):
         twice = sorted(set(self.extra) & set(self.cut.shares if self.cut is not None else self.splits))
         if twice:
             raise ValueError(f"extra names the split '{twice[0]}', which there is already; give it another name")
-        if isinstance(self.source, Synthetic) and self.source.unanswerable > 0 and not self.unanswerable:
-            raise ValueError(
-                f"source.unanswerable is {self.source.unanswerable:g} but data.unanswerable is false; "
-                "set data.unanswerable: true"
-            )
         return self

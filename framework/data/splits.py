@@ -51,14 +51,14 @@ def parse_slice(text: str) -> Slice:
     return Slice(match["split"], start, stop, percent)
 
 
-def cut_paragraphs(contexts: Iterable[str], shares: dict[str, float], seed: int) -> dict[str, str]:
-    """Give each distinct context to one of the shares: context -> name, leaving out those of no share.
+def cut_groups(groups: Iterable[str], shares: dict[str, float], seed: int) -> dict[str, str]:
+    """Give each distinct group to one of the shares: group -> name, leaving out those of no share.
 
-    Contexts are put in the order of a digest of seed and text, so that neither the order of rows nor the
-    number of questions about a context plays a part; then the shares are cut off one after the other, each to
-    the nearest whole paragraph.
+    Groups are put in the order of a digest of seed and text, so that neither the order of rows nor the
+    number of examples of a group plays a part; then the shares are cut off one after the other, each to
+    the nearest whole group.
     """
-    ordered = sorted(set(contexts), key=lambda context: _rank(context, seed))
+    ordered = sorted(set(groups), key=lambda group: _rank(group, seed))
     side: dict[str, str] = {}
     taken = 0.0
     for name, share in shares.items():
@@ -67,5 +67,5 @@ def cut_paragraphs(contexts: Iterable[str], shares: dict[str, float], seed: int)
     return side
 
 
-def _rank(context: str, seed: int) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{context}".encode(), digest_size=16).digest()
+def _rank(group: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}\0{group}".encode(), digest_size=16).digest()

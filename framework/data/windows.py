@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
 from framework.data.joining import joined_offsets, window_starts
 from framework.data.offsets import Cover, cover
 from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
+from framework.tasks.span_qa.example import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -58,7 +58,7 @@ class Windows:
 
 
 def cut_windows(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     tokenizer: "PreTrainedTokenizerFast",
     settings: WindowSettings,
     progress: Progress = SILENT,
@@ -136,7 +136,7 @@ def _cut(question: str, offsets: NDArray[np.int32], most: int) -> str:
 
 
 def _windows_of(
-    example: Example,
+    example: QAExample,
     number: int,
     encodings: list[Any],
     tokenizer: "PreTrainedTokenizerFast",
@@ -184,7 +184,7 @@ def _windows_of(
 
 
 def _refuse_lost_letters(
-    tokenizer: "PreTrainedTokenizerFast", examples: Sequence[Example], letters: NDArray[np.int64]
+    tokenizer: "PreTrainedTokenizerFast", examples: Sequence[QAExample], letters: NDArray[np.int64]
 ) -> None:
     """Refuse a tokenizer that drops many letters. letters: [N, 2], those lost of each example, and all of it."""
     lost, visible = letters.sum(0).tolist()

@@ -51,7 +51,7 @@ class EnsembleSource:
         """
         if len(self.teachers) == 1 or (self.ensemble.needs_labels and self.blind):
             return equal(len(self.teachers))
-        if self.ensemble.needs_labels and example.answers is None:
+        if self.ensemble.needs_labels and not example.labelled:
             raise DataError(
                 f"the rule '{self.ensemble.rule}' weighs teachers by the gold answer, and question '{example.id}' has "
                 "no label; leave out unlabelled questions, or take another rule"

@@ -7,16 +7,15 @@ from typing import Any
 
 from framework.data.hub import Hub, hub_languages
 from framework.data.local_files import Files
-from framework.data.section import Source
+from framework.data.source import Source
 from framework.export.chosen import FinishedRun
 from framework.export.compare import cost
 from framework.export.rows import form_columns, form_rows
-from framework.export.usage import usage
 from framework.files import write_atomic
 from framework.metrics import metrics_in_words
 from framework.models.section import ConfigModel, HubModel
 from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.base import CardParts
 from framework.tasks.summary import summary_in
 
 CARD = "README.md"
@@ -25,22 +24,24 @@ _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of t
 
 def write_card(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], folder: Path) -> None:
     """Write the card of a model beside its files; export: what export.json holds."""
+    own = run.task.card(run.reading(model).windows, _onnx_file(export))
     parts = [
-        _header(run, model),
+        _header(run, model, own),
         f"# {run.results['run']}: {model['name']}",
-        _introduction(run, model),
+        _introduction(run, model, own),
         *_data(run, model),
         *_teachers(run, model),
         *_training(model),
-        *_results(run),
+        *_results(run, own),
         *_forms(export),
-        *_limits(run, model, export),
-        *usage(run.reading(model), _onnx_file(export)),
+        *_limits(run, model, export, own),
+        "## Use",
+        *own.usage,
     ]
     write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
 
 
-def _header(run: FinishedRun, model: dict[str, Any]) -> str:
+def _header(run: FinishedRun, model: dict[str, Any], own: CardParts) -> str:
     from huggingface_hub import ModelCardData
 
     sources = _sources(run)
@@ -48,7 +49,7 @@ def _header(run: FinishedRun, model: dict[str, Any]) -> str:
     data = ModelCardData(
         language=sorted({language for source in sources for language in _languages(source)}) or None,
         library_name="transformers",
-        pipeline_tag="question-answering",
+        pipeline_tag=own.pipeline_tag,
         datasets=sorted({source.id for source in sources if isinstance(source, Hub)}) or None,
         base_model=start.id if isinstance(start, HubModel) else None,
         metrics=[metric.name for metric in run.recipe.task.metrics],
@@ -56,9 +57,9 @@ def _header(run: FinishedRun, model: dict[str, Any]) -> str:
     return f"---\n{data.to_yaml()}\n---"
 
 
-def _introduction(run: FinishedRun, model: dict[str, Any]) -> str:
+def _introduction(run: FinishedRun, model: dict[str, Any], own: CardParts) -> str:
     text = (
-        "An extractive question-answering model: it answers a question with a span of a text. "
+        f"{own.introduction} "
         f"{short_count(model['parameters'])} parameters; the {model['role']} of the run `{run.results['run']}`, made by distil"
     )
     return f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
@@ -120,12 +121,11 @@ def _training(model: dict[str, Any]) -> Iterator[str]:
     yield markdown_rows(("setting", "value"), [*own, *done], left=1)
 
 
-def _results(run: FinishedRun) -> Iterator[str]:
+def _results(run: FinishedRun, own: CardParts) -> Iterator[str]:
     yield "## Results"
     yield (
-        f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, as the official SQuAD script computes them, with 95 % "
-        "bootstrap intervals over the questions; “russian” is the same with ё read as е and without «» and dashes. Latency is "
-        "that of one question asked alone when the run was measured."
+        f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, with 95 % bootstrap intervals. "
+        f"{own.results} Latency is that of one question asked alone when the run was measured."
     )
     yield markdown_rows(table_columns(run.results), table_rows(run.results), left=2)
 
@@ -148,17 +148,14 @@ def _onnx_file(export: dict[str, Any]) -> str | None:
     return next((file for form, file in files.items() if form in export["forms"]), None)
 
 
-def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any]) -> Iterator[str]:
+def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], own: CardParts) -> Iterator[str]:
     recipe = run.recipe
     limits = ["The intervals say nothing about other seeds, nor about texts of another kind than those measured."]
-    if recipe.data.unanswerable:
-        limits.append("It may say that the text holds no answer.")
-    else:
-        limits.append("It gives an answer to every question, also where the text holds none.")
+    limits += own.limits
     if model.get("transductive"):
         limits.append("It has read the questions (not the answers) on which it is measured.")
-    if isinstance(recipe.data.source, Synthetic):
-        limits.append("The paragraphs are generated: the figures say nothing about real text.")
+    if not isinstance(recipe.data.source, Hub | Files):
+        limits.append("The texts are generated: the figures say nothing about real text.")
     if "int8" in export["forms"]:
         limits.append(
             f"What the 8-bit file gains in time, and loses in {run.recipe.task.metrics[0].label}, depends on the processor."
@@ -173,8 +170,8 @@ def _sources(run: FinishedRun) -> list[Source]:
 
 
 def _languages(source: Source) -> list[str]:
-    if isinstance(source, Synthetic):
-        return ["ru"]
+    if not isinstance(source, Hub | Files):
+        return list(getattr(source, "languages", ()))
     return hub_languages(source.id, source.revision) if isinstance(source, Hub) else []
 
 
@@ -183,7 +180,7 @@ def _named(source: Source) -> str:
         return f"[{source.id}](https://huggingface.co/datasets/{source.id}), revision `{source.revision}`"
     if isinstance(source, Files):
         return "files of the user's own"
-    return "generated Russian paragraphs"
+    return str(getattr(source, "texts", "generated texts"))
 
 
 def _section(run: FinishedRun, model: dict[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from framework.progress import Progress
 from framework.readers.base import Reading
 from framework.recipe import Recipe
 from framework.results import model_of
-from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.base import Task
+from framework.tasks.registry import task_of
 from framework.teachers.encoder import Encoder
 
 
@@ -24,11 +25,14 @@ class FinishedRun:
     recipe: Recipe
     output: Path
 
+    @property
+    def task(self) -> Task:
+        """The run's task, fitted to its data."""
+        return task_of(self.results, self.recipe.task)
+
     def model(self, name: str) -> dict[str, Any]:
         """An encoder's entry in the results. Raises OutputError or ModelError for what cannot be exported."""
         model = model_of(self.results["run"], self.results, name)
-        if not isinstance(self.recipe.task, ExtractiveQA):
-            raise ModelError(f"only models for extractive_qa can be exported, and the task is {self.recipe.task.kind}")
         if not self._encodes(model):
             raise ModelError(
                 f"'{name}' is no encoder, and only these can be exported; name another model of the run, such as its student"
@@ -51,13 +55,13 @@ class FinishedRun:
         windows = recipe.windows
         if model["role"] == "teacher":
             windows = recipe.teachers[model["name"]].windows or windows
-        return Reading(recipe.task, windows, recipe.data.unanswerable, recipe.evaluation.batch_size, "fp32")
+        return Reading(self.task, windows, recipe.evaluation.batch_size, "fp32")
 
     def examples(self, progress: Progress) -> Sequence[Example]:
         """The questions on which the run was measured. Raises DataError if they are not the same any more."""
         name = self.recipe.evaluation.split
         digest = self.results["data"]["splits"][name]["digest"]
-        return unchanged_split(self.recipe.data, name, digest, progress).examples
+        return unchanged_split(self.recipe.data, self.task, name, digest, progress).examples
 
     def _encodes(self, model: dict[str, Any]) -> bool:
         if model["role"] == "teacher":

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from framework.data.example import Example
-from framework.data.windows import Windows
 from framework.errors import ModelError
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
@@ -29,31 +28,31 @@ def compare_forms(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics of each form by its name, and how it differs from the first one; and why others do not run, in words.
 
-    different_answers: questions whose best answer is another; largest_difference: of two logits of a token of the
-    context, over all windows; None if one is not finite. Windows and decoding are the same for all forms.
+    different_answers: questions whose best answer is another; largest_difference: of two logits that count, over
+    all rows; None if one is not finite. Windows and decoding are the same for all forms.
     """
     failed: dict[str, str] = {}
     found: dict[str, dict[str, Any]] = {}
     answers: list[dict[str, Any]] = []
     outputs: list[Logits] = []
     for name, reader in forms.items():
-        task, unanswerable = reader.reading.task, reader.reading.unanswerable
+        task = reader.reading.task
         try:
-            windows, logits = reader.outputs(examples, progress, f"evaluate {name}")
+            features, logits = reader.outputs(examples, progress, f"evaluate {name}")
         except ModelError as error:
             failed[name] = str(error)
             continue
-        predictions = task.predict(examples, windows, logits, unanswerable)
-        answers.append({id: (record["start"], record["end"]) for id, record in predictions.items()})
-        outputs.append(logits)
-        scores = task.score(examples, predictions, unanswerable, resamples, seed)
+        predictions = task.predict(examples, features, logits)
+        answers.append({id: task.answer_of(record) for id, record in predictions.items()})
+        outputs.append(task.compared(features, logits))
+        scores = task.score(examples, predictions, resamples, seed)
         intervals = {f"{name}_interval": list(bounds) for name, bounds in scores.intervals.items()}
         found[name] = {
             "examples": scores.examples,
             **main_metrics(task, scores.metrics),
             **intervals,
             "different_answers": sum(answers[0][id] != answer for id, answer in answers[-1].items()),
-            "largest_difference": _largest_difference(windows, outputs[0], logits),
+            "largest_difference": _largest_difference(outputs[0], outputs[-1]),
         }
     return found, failed
 
@@ -103,10 +102,8 @@ def _costly(torch: Mapping[str, Any], int8: Mapping[str, Any], metrics: Sequence
             yield f"{metric.label} {moves} from {shown}, expected by at most {most:.4g}"
 
 
-def _largest_difference(windows: Windows, first: Logits, second: Logits) -> float | None:
+def _largest_difference(first: Logits, second: Logits) -> float | None:
     largest = 0.0
-    for row in range(len(windows)):
-        support = windows.support[windows.slice_of(row)]
-        difference = np.abs(first[row] - second[row])[:, support]
-        largest = float(np.maximum(largest, difference.max(initial=0.0)))
+    for one, other in zip(first, second, strict=True):
+        largest = float(np.maximum(largest, np.abs(one - other).max(initial=0.0)))
     return largest if np.isfinite(largest) else None

@@ -62,7 +62,7 @@ def _add(forms: Forms, name: str, path: Path, write: Callable[[], None], opening
     try:
         write()
         reader = opening(1)
-        Answerer(reader, reader.reading).answer(example.question, example.context)
+        Answerer(reader, reader.reading).ask(example)
     except ModelError as error:
         forms.drop(name, str(error))
 

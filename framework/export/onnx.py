@@ -13,8 +13,8 @@ _MOST_PARAMETERS = 500_000_000  # protobuf files, as ONNX files are, hold 2 GB a
 
 
 def write_onnx(model: Any, names: Sequence[str], path: Path) -> None:
-    """Write `model` to `path`: int64 [batch, length] for each of its inputs in, float32 [batch, length] for each
-    head out, both axes free. names: the inputs that its tokenizer gives.
+    """Write `model` to `path`: int64 [batch, length] for each of its inputs in, float32 logits
+    out, both axes free. names: the inputs that its tokenizer gives.
 
     Raises ModelError for a model that is too large, or of an architecture that cannot be exported.
     """
@@ -37,8 +37,11 @@ def write_onnx(model: Any, names: Sequence[str], path: Path) -> None:
             )
     except Exception as error:  # tracing raises whatever the model's code makes it raise
         raise ModelError(f"cannot export a {kind} model to ONNX ({first_line(error)}); use --no-onnx") from None
-    for value in (*exported.program.graph.inputs, *exported.program.graph.outputs):
+    for value in exported.program.graph.inputs:
         value.shape = onnx_ir.Shape(AXES)
+    for value in exported.program.graph.outputs:  # of which some have an axis of classes, whose size is known
+        sizes = zip(value.shape, (*AXES, "classes"), strict=False)
+        value.shape = onnx_ir.Shape([size if isinstance(size, int) else name for size, name in sizes])
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx_ir.save(exported.program, path)
 

@@ -37,5 +37,4 @@ def time_forms(forms: Mapping[Form, Opening], examples: Sequence[Example]) -> li
 
 
 def _asking(reader: LogitsReader) -> Callable[[Example], object]:
-    answerer = Answerer(reader, reader.reading)
-    return lambda example: answerer.answer(example.question, example.context)
+    return Answerer(reader, reader.reading).ask

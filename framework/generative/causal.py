@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework.data.alike import Rows
-from framework.generative.prompts import Ids
-from framework.generative.tensors import padded, prompt_tensors
+from framework.generative.tensors import Ids, padded, prompt_tensors
 from framework.generative.writer import Beams, summed, written
 from framework.models.special_tokens import SpecialTokens
 from framework.signals.span import Floats

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
+Ids = NDArray[np.int32]  # numbers of tokens
 
-def padded(rows: Sequence[NDArray[np.int32]], fill: int, length: int | None = None, *, left: bool = False) -> "Tensor":
+
+def padded(rows: Sequence[Ids], fill: int, length: int | None = None, *, left: bool = False) -> "Tensor":
     """int64 [B, L], filled up on the right or on the left; L is `length`, or that of the longest row."""
     import torch
 
@@ -22,9 +24,7 @@ def padded(rows: Sequence[NDArray[np.int32]], fill: int, length: int | None = No
     return torch.from_numpy(result)
 
 
-def prompt_tensors(
-    prompts: Sequence[NDArray[np.int32]], fill: int, length: int, *, left: bool = False
-) -> "tuple[Tensor, Tensor]":
+def prompt_tensors(prompts: Sequence[Ids], fill: int, length: int, *, left: bool = False) -> "tuple[Tensor, Tensor]":
     """Tokens and attention mask of prompts, each int64 [B, length]."""
     ones = [np.ones_like(prompt) for prompt in prompts]
     return padded(prompts, fill, length, left=left), padded(ones, 0, length, left=left)

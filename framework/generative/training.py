@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
-from framework.errors import DataError
 from framework.generative.kind import Generator
-from framework.generative.prompts import Ids, Prompt, Prompts
-from framework.generative.tensors import padded
+from framework.generative.tensors import Ids, padded
 from framework.models.special_tokens import SpecialTokens
-from framework.progress import SILENT, Progress
 from framework.training.items import to_device
 
 if TYPE_CHECKING:
@@ -122,37 +118,3 @@ def _causal(prompts: list[Ids], answers: list[Ids], special: SpecialTokens) -> "
         "attention_mask": padded([np.ones_like(ids) for ids in given], 0),
     }
     return inputs, targets
-
-
-def generation(
-    examples: Sequence[Example], prompts: Prompts, unanswerable: bool, progress: Progress = SILENT
-) -> Generation:
-    """The objective of labelled examples; those without a label are left out.
-
-    A prompt that does not show the whole answer is left out too or, if questions may be `unanswerable`, is answered by
-    nothing. Raises DataError if no prompt is left.
-    """
-    items: list[tuple[Ids, Ids]] = []
-    with progress.task("tokenise", len(examples)) as bar:
-        for example in examples:
-            if example.answers is not None:
-                for prompt in prompts.of(example):
-                    text = _shown(example, prompt)
-                    if text or unanswerable:
-                        items.append((prompt.ids, prompts.answer(text)))
-            bar.advance()
-    if not items:
-        raise DataError(
-            f"not one of {len(examples)} questions has an answer that a prompt shows whole; a teacher is fine-tuned on "
-            "labelled questions (and, where windows.doc_stride is shorter than the answers, on those in one window)"
-        )
-    return Generation(prompts.generator, prompts.special, [ids for ids, _ in items], [answer for _, answer in items])
-
-
-def _shown(example: Example, prompt: Prompt) -> str:
-    """The first gold answer, or nothing if the prompt does not show all of it."""
-    if not example.answers:
-        return ""
-    answer = example.answers[0]
-    low, high = prompt.reach
-    return answer.text if low <= answer.start and answer.start + len(answer.text) <= high else ""

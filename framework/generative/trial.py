@@ -7,9 +7,10 @@ import numpy as np
 from framework.errors import ModelError, first_line
 from framework.generative.asking import Asking
 from framework.generative.kind import Generator
-from framework.generative.prompts import Ids
+from framework.generative.tensors import Ids
 from framework.generative.training import Generation
-from framework.generative.writer import Beams, writer_for
+from framework.generative.writer import Beams
+from framework.generative.writers import writer_for
 from framework.models.build import random_model
 from framework.models.special_tokens import SpecialTokens
 from framework.progress import SILENT

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from framework.data.alike import Rows
-from framework.generative.kind import Generator
-from framework.generative.prompts import Ids
-from framework.generative.tensors import padded
+from framework.generative.tensors import Ids, padded
 from framework.models.special_tokens import SpecialTokens
 from framework.signals.span import Floats
 
@@ -68,20 +66,6 @@ class Writer(Protocol):
 
         rows: the prompt of each pair, its number among those that were read; answers, padded to `length` tokens, too.
         """
-
-
-def writer_for(generator: Generator, model: Any, special: SpecialTokens) -> Writer:
-    """The writer of a model that is on its device. What the model's own files say of how to generate no longer counts."""
-    from transformers import GenerationConfig
-
-    from framework.generative.causal import CausalWriter, pads_left, remembers
-    from framework.generative.seq2seq import Seq2SeqWriter
-
-    # Whatever a search is not told it takes from there: shortest answers, forced ends, penalties for what is repeated.
-    model.generation_config = GenerationConfig()
-    if generator.encoder_decoder:
-        return Seq2SeqWriter(model, special)
-    return CausalWriter(model, special, pads_left(model), remembers(model))
 
 
 def written(sequences: "Tensor", end: int, prompts: int) -> list[list[Ids]]:

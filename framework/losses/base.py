@@ -1,5 +1,6 @@
 """What a distillation loss is given and what it returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -33,16 +34,39 @@ Temperature = Annotated[float, Field(ge=0.01, le=1000, description="Divides the 
 
 @dataclass(frozen=True)
 class Target:
-    """What one head (the answer's start, say) of a batch should become.
+    """What R rows of logits over L outcomes should become.
 
-    mask: bool [B, L], the positions that may be chosen (context tokens and the null position);
-    position: int64 [B], the gold position, -1 where there is none;
-    signal: float32 [B, L], the teachers' probabilities at the term's temperature, or None without signals.
+    mask: bool [R, L], the outcomes that may be chosen (of an answer's start, say, tokens of the context and the null
+    position); label: int64 [R], the gold outcome, -1 where there is none;
+    signal: float32 [R, L], the teachers' probabilities at the term's temperature, or None without signals.
     """
 
     mask: "Tensor"
-    position: "Tensor"
+    label: "Tensor"
     signal: "Tensor | None"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a task makes of a batch of B items: R rows of logits over L outcomes, with what they should become.
+
+    logits: float32 [R, L], -1e30 where not mask (finite, so that 0 · log 0 stays 0 there, also divided by a temperature
+    below 1); mask: bool [R, L]; label: int64 [R], -1 where there is none; weight: float32 [R], of a row's loss in its item's,
+    0 where an item only fills up a batch; item: int64 [R], each row's item; items: B; signals: for each temperature
+    float32 [R, L].
+    """
+
+    logits: "Tensor"
+    mask: "Tensor"
+    label: "Tensor"
+    weight: "Tensor"
+    item: "Tensor"
+    items: int
+    signals: Mapping[float, "Tensor"]
+
+    def of_items(self, values: "Tensor") -> "Tensor":
+        """The weighted sum of values [R] over the rows of each item. [B]"""
+        return values.new_zeros(self.items).index_add(0, self.item, values * self.weight)
 
 
 class Loss(Protocol):
@@ -68,7 +92,7 @@ class Loss(Protocol):
         """Its settings as plain data (pydantic gives it)."""
 
     def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
-        """Loss of each row: logits float32 [B, L] with the masked positions at the lowest finite value → [B]."""
+        """Loss of each row: logits float32 [R, L] with masked outcomes at -1e30 → [R]."""
 
 
 def weight_at(weight: float | Linear, progress: float) -> float:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class HardLabel(Section):
-    """-log of the probability of the gold position; an unlabelled row costs nothing."""
+    """-log of the probability of the gold outcome; an unlabelled row costs nothing."""
 
     kind: Literal["hard_label"] = "hard_label"
     weight: Weight = 1.0
@@ -18,5 +18,5 @@ class HardLabel(Section):
     temperature: ClassVar[float] = 1.0
 
     def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
-        chosen = logits.log_softmax(-1).gather(-1, target.position.clamp_min(0).unsqueeze(-1)).squeeze(-1)
-        return (-chosen).masked_fill(target.position < 0, 0.0)
+        chosen = logits.log_softmax(-1).gather(-1, target.label.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+        return (-chosen).masked_fill(target.label < 0, 0.0)

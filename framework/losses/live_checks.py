@@ -1,16 +1,14 @@
 """What live losses demand of the rest of a recipe, as far as the recipe alone tells."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.config import nearest_hint
 from framework.losses.live import LiveLoss, on_states
-
-if TYPE_CHECKING:
-    from framework.recipe import Recipe
+from framework.recipe import Recipe
 
 
-def live_problems(recipe: "Recipe") -> list[str]:
+def live_problems(recipe: Recipe) -> list[str]:
     """Losses that look into no teacher, or into one that is not said or not there, in words."""
     live, teachers = on_states(recipe.losses), list(recipe.teachers)
     if not live or not teachers or recipe.student is None:
@@ -47,11 +45,11 @@ def live_problems(recipe: "Recipe") -> list[str]:
     ]
 
 
-def live_teacher(recipe: "Recipe", loss: LiveLoss) -> str:
+def live_teacher(recipe: Recipe, loss: LiveLoss) -> str:
     """The name of the teacher that a loss of a checked recipe looks into."""
     return loss.teacher if loss.teacher is not None else next(iter(recipe.teachers))
 
 
-def live_teachers(recipe: "Recipe", losses: Mapping[str, Any]) -> tuple[str, ...]:
+def live_teachers(recipe: Recipe, losses: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the teachers that any of these losses looks into."""
     return tuple(dict.fromkeys(live_teacher(recipe, loss) for loss in on_states(losses).values()))

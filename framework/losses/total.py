@@ -1,10 +1,10 @@
-"""The weighted sum of all loss terms over all heads of a batch."""
+"""The weighted sum of all loss terms over all rows of a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.losses.base import Loss, Target, weight_at
+from framework.losses.base import Loss, Rows, Target, weight_at
 
 if TYPE_CHECKING:
     import torch
@@ -29,26 +29,34 @@ class HeadTargets:
         signals = {temperature: signal.to(device) for temperature, signal in self.signals.items()}
         return HeadTargets(self.mask.to(device), self.position.to(device), self.weight.to(device), signals)
 
+    def rows(self, logits: "Tensor") -> Rows:
+        """See Targets: each head of a window is a row, and a window's loss is the mean over its heads."""
+        import torch
 
-def total_loss(
-    losses: Mapping[str, Loss], logits: "Tensor", targets: HeadTargets, progress: float
-) -> tuple["Tensor", dict[str, "Tensor"]]:
-    """Sum over the batch's rows of Σ_i λ_i · mean over heads of L_i.
+        batch, heads, length = logits.shape
+        mask = self.mask.repeat_interleave(heads, dim=0)
+        return Rows(
+            logits=logits.float().reshape(batch * heads, length).masked_fill(~mask, -1e30),
+            mask=mask,
+            label=self.position.reshape(batch * heads),
+            weight=self.weight.repeat_interleave(heads) / heads,
+            item=torch.arange(batch, device=logits.device).repeat_interleave(heads),
+            items=batch,
+            signals={temperature: signal.flatten(0, 1) for temperature, signal in self.signals.items()},
+        )
 
-    logits: [B, H, L], any floating type; progress: share of the training that is done, for scheduled weights.
-    Returns the sum (scalar, with gradient) and each term's unweighted sum (scalars, without).
+
+def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple["Tensor", dict[str, "Tensor"]]:
+    """Sum over the batch's rows of Σ_i λ_i · weight · L_i.
+
+    progress: share of the training that is done, for scheduled weights. Returns the sum (scalar, with gradient) and each
+    term's unscaled sum (scalars, without).
     """
-    batch, heads, length = logits.shape
-    mask = targets.mask.repeat_interleave(heads, dim=0)
-    # Finite, so that 0 · log 0 stays 0 at masked positions, also divided by a temperature below 1.
-    flat = logits.float().reshape(batch * heads, length).masked_fill(~mask, -1e30)
-    position = targets.position.reshape(batch * heads)
-    total = flat.new_zeros(())
+    total = rows.logits.new_zeros(())
     terms: dict[str, Tensor] = {}
     for name, loss in losses.items():
-        signal = targets.signals[loss.temperature].flatten(0, 1) if loss.source == "signal" else None
-        rows = loss(flat, Target(mask, position, signal)).view(batch, heads).mean(-1)
-        term = (rows * targets.weight).sum()
+        signal = rows.signals[loss.temperature] if loss.source == "signal" else None
+        term = rows.of_items(loss(rows.logits, Target(rows.mask, rows.label, signal))).sum()
         terms[name] = term.detach()
         total = total + weight_at(loss.weight, progress) * term
     return total, terms

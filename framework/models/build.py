@@ -1,5 +1,6 @@
 """Initial models: pretrained weights, random weights from a configuration, or another vocabulary's rows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,12 @@ def from_config(task: "ModelKind", config: Any) -> Any:
         ) from None
 
 
-def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -> Any:
+def pretrained_model(
+    task: "ModelKind", folder: Path, seed: int | None = None, head: Mapping[str, Any] | None = None
+) -> Any:
     """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
+
+    head: fields of the configuration of a new head.
 
     Raises ModelError, StoreError for files that are not as distil wrote them.
     """
@@ -89,6 +94,7 @@ def pretrained_model(task: "ModelKind", folder: Path, seed: int | None = None) -
                 output_hidden_states=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are refused below, by name
+                **(head or {}),
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.device import default_device
 from framework.progress import SILENT, Progress
 from framework.signals.span import SpanSignal
-from framework.tasks.base import Task
+from framework.tasks.base import Examples, Task
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a model reads: the task, the windows, whether questions may have no answer, and how it is run.
+    """How a model reads: the task, the windows, and how it is run.
 
     batch_size: windows a forward pass; precision: fp32, bf16 or fp16; one_by_one: one question is asked at a time, so that
     batches need not be filled up on a GPU for all to come out alike.
@@ -22,7 +21,6 @@ class Reading:
 
     task: Task
     windows: WindowSettings
-    unanswerable: bool
     batch_size: int
     precision: str
     one_by_one: bool = False
@@ -40,10 +38,8 @@ class Reader(Protocol):
     def parameters(self) -> int:
         """Parameters of the model, shared ones once."""
 
-    def predict(
-        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
-    ) -> dict[str, Any]:
+    def predict(self, examples: Examples, progress: Progress = SILENT, title: str = "predict") -> dict[str, Any]:
         """Predictions by example id, as predictions.json holds them. A text that the context lacks lies at -1:-1."""
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Examples, hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """What the model thinks about each example. hints: other teachers' signals, for each of them [examples]."""

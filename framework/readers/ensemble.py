@@ -41,7 +41,7 @@ class EnsembleReader:
         with progress.task(title, len(examples)) as bar:
             signals = self.signals(examples)
             bar.advance(len(examples))
-        return self.reading.task.predict_from_signals(examples, signals, self.reading.unanswerable)
+        return self.reading.task.predict_from_signals(examples, signals)
 
     def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """See Reader; hints are of no use to it."""

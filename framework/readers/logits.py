@@ -1,4 +1,4 @@
-"""Models that give logits over the tokens of windows: students and encoder teachers."""
+"""Models that give logits over tokens or texts: students and encoder teachers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
-from framework.data.windows import Windows, cut_windows
+from framework.data.features import Features
 from framework.inference import all_logits
 from framework.models.build import count_parameters, pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
@@ -31,28 +31,28 @@ class LogitsReader:
 
     def outputs(
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
-    ) -> tuple[Windows, Logits]:
-        """The windows of the examples, and the model's logits over their tokens."""
+    ) -> tuple[Features, Logits]:
+        """The features of the examples, and the model's logits on them."""
         reading = self.reading
-        windows = cut_windows(examples, self.tokenizer, reading.windows)
+        features = reading.task.features(examples, self.tokenizer, reading.windows)
         pad_id = int(self.tokenizer.pad_token_id)
         filled = not reading.one_by_one
         logits = all_logits(
-            reading.task, self.model, windows, pad_id, reading.batch_size, reading.precision, progress, title, filled
+            reading.task, self.model, features, pad_id, reading.batch_size, reading.precision, progress, title, filled
         )
-        return windows, logits
+        return features, logits
 
     def predict(
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
         """See Reader."""
-        windows, logits = self.outputs(examples, progress, title)
-        return self.reading.task.predict(examples, windows, logits, self.reading.unanswerable)
+        features, logits = self.outputs(examples, progress, title)
+        return self.reading.task.predict(examples, features, logits)
 
     def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """See Reader; hints are of no use to it."""
-        windows, logits = self.outputs(examples)
-        return self.reading.task.write_signals(examples, windows, logits)
+        features, logits = self.outputs(examples)
+        return self.reading.task.write_signals(examples, features, logits)
 
 
 def logits_reader(folder: Path, reading: Reading) -> LogitsReader:

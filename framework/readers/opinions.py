@@ -27,7 +27,7 @@ class OpinionReader:
             for example in examples:
                 signals.append(self.opinion(example))
                 bar.advance()
-        return self.reading.task.predict_from_signals(examples, signals, self.reading.unanswerable)
+        return self.reading.task.predict_from_signals(examples, signals)
 
     def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """See Reader; hints are of no use to it."""

@@ -72,7 +72,7 @@ def known_data(recipe: Recipe) -> KnownData:
     """
     data = recipe.data
     try:
-        splits = load_data(data)
+        splits = load_data(data, recipe.task)
     except MissingDataError:
         slices = {name: (data.source, text) for name, text in data.splits.items()}
         slices |= {name: (extra.source, extra.split) for name, extra in data.extra.items()}

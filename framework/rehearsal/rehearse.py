@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.files import read_json_lines, write_json
@@ -22,7 +21,7 @@ from framework.rehearsal.memory import PeakMemory, available_bytes
 from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
 from framework.rehearsal.standin import published_tokenizer, put_standin
 from framework.run import prepare, produce
-from framework.stages.models import ModelStages
+from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context
 
 STEPS = 3  # the first one, which warms up, does not count
@@ -30,8 +29,6 @@ QUESTIONS = 8
 _SHARE = 0.9  # of the memory that is free
 # With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
 _WHOLE = 2.3
-# Paragraphs about as long as SberQuAD's: 770 characters on average, beside its 750.
-_TEXTS = {"kind": "synthetic", "persons": 2, "facts": 8, "fillers": 2}
 
 
 @dataclass(frozen=True)
@@ -98,10 +95,10 @@ def rehearse(
 
 def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Recipe:
     """A recipe of this model alone, on a few questions."""
-    small = {"source": _source(recipe, model, data, folder), "unanswerable": recipe.data.unanswerable}
+    small = {"source": _source(recipe, model, data, folder)}
     section = _short(model)
     if model.published:
-        examples = load_data(Data.model_validate(small))["train"].examples
+        examples = load_data(Data.model_validate(small), recipe.task)["train"].examples
         id = published_id(recipe, model.section)
         assert id is not None
         config, tokenizer = config_of(recipe, model.section), published_tokenizer(id)
@@ -128,24 +125,14 @@ def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) 
     """Questions for a few steps, and a few more."""
     wanted = {"train": STEPS * (model.training.batch_size if model.training else 1), "validation": QUESTIONS}
     if data.splits is None:
-        return {**_TEXTS, "examples": wanted}
+        return {**recipe.task.stand_in(), "examples": wanted}
     names = {"train": model.section.split, "validation": recipe.evaluation.split}
     for split, count in wanted.items():
-        labelled = [example for example in data.splits[names[split]].examples if example.answers]
-        # From all over the split, as those about one paragraph stand together.
+        labelled = [example for example in data.splits[names[split]].examples if example.labelled]
+        # From all over the split, as those of one group stand together.
         chosen = labelled[:: max(1, len(labelled) // count)][:count]
-        write_json(folder / f"{split}.json", [_row(example) for example in chosen])
+        write_json(folder / f"{split}.json", [recipe.task.record(example) for example in chosen])
     return {"kind": "files", "path": {split: str(folder / f"{split}.json") for split in wanted}}
-
-
-def _row(example: Example) -> dict[str, Any]:
-    answers = example.answers or ()
-    return {
-        "id": example.id,
-        "context": example.context,
-        "question": example.question,
-        "answers": {"text": [one.text for one in answers], "answer_start": [one.start for one in answers]},
-    }
 
 
 def _short(model: ModelOutline) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def put_standin(
 
     Its tokenizer is trained on the examples, and so has only as many of the vocabulary's tokens as their words need.
     """
-    texts = dict.fromkeys(text for example in examples for text in (example.context, example.question))
+    texts = dict.fromkeys(text for example in examples for text in example.texts)
     save_model(random_model(kind, config, seed=0), train_tokenizer(settings, texts), folder)
 
 

@@ -1,15 +1,10 @@
 """What a search demands of the rest of its recipe."""
 
-from typing import TYPE_CHECKING
-
 from framework.config import nearest_hint, shortened
 from framework.errors import RecipeError, UserError
+from framework.recipe import Recipe
 from framework.search.recipes import edges, most_epochs, varied
-from framework.search.section import NoScheduler
-
-if TYPE_CHECKING:
-    from framework.recipe import Recipe
-    from framework.search.section import Search
+from framework.search.section import NoScheduler, Search
 
 _FIXED = {
     "name": "all trials belong to one search",
@@ -27,7 +22,7 @@ _FIXED = {
 }
 
 
-def search_problems(recipe: "Recipe") -> list[str]:
+def search_problems(recipe: Recipe) -> list[str]:
     """Why the recipe cannot be searched, in words; it is sound without its search."""
     search = recipe.search
     if search is None:
@@ -38,7 +33,7 @@ def search_problems(recipe: "Recipe") -> list[str]:
     return problems or _value_problems(recipe) or _scheduler_problems(recipe, search)
 
 
-def check_models_of_trials(recipe: "Recipe") -> None:
+def check_models_of_trials(recipe: Recipe) -> None:
     """Refuse values with which models cannot be built, each by itself. Raises UserError, naming place and value."""
     from framework.device import resolve_precision
     from framework.stages.planned import check_models
@@ -52,7 +47,7 @@ def check_models_of_trials(recipe: "Recipe") -> None:
             raise RecipeError(f"search.space, {place} = {value!r}: {error}") from None
 
 
-def _metric_problems(recipe: "Recipe", search: "Search") -> list[str]:
+def _metric_problems(recipe: Recipe, search: Search) -> list[str]:
     legal = [metric.name for metric in recipe.task.metrics]
     if search.metric in legal:
         return []
@@ -60,7 +55,7 @@ def _metric_problems(recipe: "Recipe", search: "Search") -> list[str]:
     return [f"search.metric: the task {recipe.task.kind} has no metric '{shortened(search.metric)}'; {hint}"]
 
 
-def _settings_problems(recipe: "Recipe", search: "Search") -> list[str]:
+def _settings_problems(recipe: Recipe, search: Search) -> list[str]:
     problems = []
     if recipe.signals.mode == "streamed":
         problems.append("signals.mode: a search collects signals once, before its trials: drop 'streamed'")
@@ -74,7 +69,7 @@ def _settings_problems(recipe: "Recipe", search: "Search") -> list[str]:
     return problems
 
 
-def _place_problems(search: "Search") -> list[str]:
+def _place_problems(search: Search) -> list[str]:
     problems = []
     for place in search.space:
         if not all(place.split(".")):
@@ -85,7 +80,7 @@ def _place_problems(search: "Search") -> list[str]:
     return problems
 
 
-def _value_problems(recipe: "Recipe") -> list[str]:
+def _value_problems(recipe: Recipe) -> list[str]:
     problems = []
     for place, value in edges(recipe):
         try:
@@ -95,7 +90,7 @@ def _value_problems(recipe: "Recipe") -> list[str]:
     return problems
 
 
-def _scheduler_problems(recipe: "Recipe", search: "Search") -> list[str]:
+def _scheduler_problems(recipe: Recipe, search: Search) -> list[str]:
     if isinstance(search.scheduler, NoScheduler):
         return []
     epochs = most_epochs(recipe)

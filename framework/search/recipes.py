@@ -2,19 +2,16 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.errors import RecipeError
 from framework.places import NoPlace, set_at
+from framework.recipe import Recipe
+from framework.recipe_values import recipe_of
 
-if TYPE_CHECKING:
-    from framework.recipe import Recipe
 
-
-def varied(recipe: "Recipe", values: Mapping[str, Any]) -> "Recipe":
+def varied(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """The recipe with `values` at their places and without its search. Raises RecipeError if it is refused."""
-    from framework.recipe_file import recipe_from_values
-
     plain = recipe.resolved()
     plain["search"] = None
     if plain["engine"]["workers"] == "auto":
@@ -25,23 +22,21 @@ def varied(recipe: "Recipe", values: Mapping[str, Any]) -> "Recipe":
             set_at(plain, place, copy.deepcopy(value))
         except NoPlace as error:
             raise RecipeError(f"{origin}: {error}") from None
-    return recipe_from_values(plain, origin)
+    return recipe_of(plain, lambda place: origin)
 
 
-def trial_recipe(recipe: "Recipe", values: Mapping[str, Any], place: int) -> "Recipe":
+def trial_recipe(recipe: Recipe, values: Mapping[str, Any], place: int) -> Recipe:
     """What a trial runs: the student alone, watched while it is trained. place: of its seed among the trial's seeds."""
-    from framework.recipe_file import recipe_from_values
-
     plain = varied(recipe, values).resolved()
     plain["baselines"] = []
     plain["evaluation"]["during_training"] = True
     if place:
         seed = plain["student"]["seed"]
         plain["student"]["seed"] = (plain["seed"] if seed is None else seed) + place
-    return recipe_from_values(plain, "search")
+    return recipe_of(plain, lambda place: "search")
 
 
-def edges(recipe: "Recipe") -> Iterator[tuple[str, Any]]:
+def edges(recipe: Recipe) -> Iterator[tuple[str, Any]]:
     """Each place with every value that decides whether the recipe takes all that may be drawn there."""
     search = recipe.search
     assert search is not None
@@ -49,7 +44,7 @@ def edges(recipe: "Recipe") -> Iterator[tuple[str, Any]]:
         yield from ((place, value) for value in drawn.edges())
 
 
-def most_epochs(recipe: "Recipe") -> int:
+def most_epochs(recipe: Recipe) -> int:
     """Epochs of the longest training among the trials."""
     students = [recipe.student, *(varied(recipe, {place: value}).student for place, value in edges(recipe))]
     return max(student.epochs for student in students if student is not None)

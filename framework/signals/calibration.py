@@ -26,7 +26,7 @@ def calibrate(examples: Sequence[Example], signals: Sequence[SpanSignal]) -> Cal
     """Find the temperature, between 0.05 and 20, by labelled examples."""
     from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-    pairs = [pair for pair in zip(examples, signals, strict=True) if pair[0].answers is not None]
+    pairs = [pair for pair in zip(examples, signals, strict=True) if pair[0].labelled]
 
     def nll(log_temperature: float) -> float:
         temperature = float(np.exp(log_temperature))

@@ -1,14 +1,15 @@
 """What a signal says of the gold answer."""
 
+from typing import Any
+
 import numpy as np
 
-from framework.data.example import Example
 from framework.signals.span import Side, SpanSignal, probabilities
 
 _FLOOR = 1e-6  # the least mass that a teacher is taken to have given
 
 
-def gold_log_mass(signal: SpanSignal, example: Example) -> tuple[float, float]:
+def gold_log_mass(signal: SpanSignal, example: Any) -> tuple[float, float]:
     """Logarithms of the masses on the gold answer's start and end, the first of several answers; at least log 1e-6.
 
     Tokenizers cut words differently: the mass on a word counts for every place in it. What a stored signal left out

@@ -25,8 +25,9 @@ FORMAT = 1
 
 
 def row_key(example: Example) -> tuple[int, int]:
-    """The key of an example's row: a digest of its id (64 bits) and one of its context and question (32 bits)."""
-    text = f"{len(example.context)}\0{example.context}\0{example.question}".encode("utf-8", "surrogatepass")
+    """The key of an example's row: a digest of its id (64 bits) and one of its texts (32 bits)."""
+    *others, last = example.texts
+    text = "".join([*(f"{len(one)}\0{one}\0" for one in others), last]).encode("utf-8", "surrogatepass")
     identity = hashlib.blake2b(example.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(identity, "little"), int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
 
@@ -47,7 +48,7 @@ def write_shard(
 ) -> Path:
     """Write one file, ``shard-NUMBER-CRC.arrow``, whole or not at all; returns its path."""
     stored = [as_stored(signal, top_k) for signal in signals]
-    last = max(len(example.context) for example in examples) - 1
+    last = max(len(example.texts[0]) for example in examples) - 1
     keys = np.asarray([row_key(example) for example in examples], np.uint64)
     columns = {"example": pa.array(keys[:, 0]), "content": pa.array(keys[:, 1].astype(np.uint32))}
     for name, sides in (

@@ -27,8 +27,8 @@ def evaluation_stage(
     context: Context, name: str, model: Stage, windows: WindowSettings, own: dict[str, Any], open_reader: Open
 ) -> Stage:
     """Measure a model on the recipe's evaluation split. own: settings of its kind."""
-    recipe, settings = context.recipe, context.recipe.evaluation
-    reading = Reading(recipe.task, windows, recipe.data.unanswerable, settings.batch_size, context.precision)
+    settings = context.recipe.evaluation
+    reading = Reading(context.task, windows, settings.batch_size, context.precision)
     one_by_one = alone(reading)
 
     def make(folder: Path) -> dict[str, Any]:
@@ -55,13 +55,13 @@ def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
     def make(folder: Path) -> dict[str, Any]:
         source = teaching.source(context, {}, blind=True)
         assert isinstance(source, EnsembleSource)
-        examples, task = _examples(context), context.recipe.task
+        examples = _examples(context)
         with context.progress.task("evaluate ensemble", len(examples)) as bar:
             signals = []
             for example in examples:
                 signals.append(source.signals(example, 1.0)[0])
                 bar.advance()
-        predictions = task.predict_from_signals(examples, signals, context.recipe.data.unanswerable)
+        predictions = context.task.predict_from_signals(examples, signals)
         write_json(folder / "predictions.json", predictions)
         return {
             "parameters": None,
@@ -82,15 +82,14 @@ def _inputs(context: Context) -> dict[str, Any]:
     """What every evaluation depends on. Raises DataError if nothing can be measured."""
     recipe, settings = context.recipe, context.recipe.evaluation
     split = context.data[settings.split]
-    if not any(example.answers is not None for example in split.examples):
+    if not any(example.labelled for example in split.examples):
         raise DataError(
             f"evaluation.split: no question of split '{settings.split}' carries an answer to compare with; choose a "
-            "labelled split (or set data.unanswerable, if questions without an answer are meant to have none)"
+            "labelled split (or set task.unanswerable, if questions without an answer are meant to have none)"
         )
     return {
-        "task": settings_of(recipe.task),
+        "task": settings_of(context.task),
         "data": split.digest,
-        "unanswerable": recipe.data.unanswerable,
         "evaluation": settings.model_dump(include={"bootstrap", "latency_questions"}),
         "precision": context.precision,
         "seed": recipe.seed,
@@ -99,9 +98,7 @@ def _inputs(context: Context) -> dict[str, Any]:
 
 def _scores(context: Context, predictions: dict[str, Any]) -> dict[str, Any]:
     recipe, settings = context.recipe, context.recipe.evaluation
-    scores = recipe.task.score(
-        _examples(context), predictions, recipe.data.unanswerable, settings.bootstrap, recipe.seed
-    )
+    scores = context.task.score(_examples(context), predictions, settings.bootstrap, recipe.seed)
     unlocated = [record.get("start", 0) < 0 for record in predictions.values()]
     return {
         "split": settings.split,
@@ -116,5 +113,5 @@ def _latency(context: Context, answerer: Answerer) -> dict[str, Any] | None:
     if not settings.latency_questions:
         return None
     examples = _examples(context)[: settings.latency_questions]
-    latency = measure_latency(lambda example: answerer.answer(example.question, example.context), examples, _WARM_UP)
+    latency = measure_latency(answerer.ask, examples, _WARM_UP)
     return asdict(latency)

@@ -12,7 +12,8 @@ from framework.recipe import Recipe
 from framework.stages.evaluation import ensemble_stage
 from framework.stages.held_out import held_out_stage
 from framework.stages.initial import fetch
-from framework.stages.models import ModelStages, student_stages, teacher_stages
+from framework.stages.model_stages import ModelStages
+from framework.stages.models import student_stages, teacher_stages
 from framework.stages.planned import check_models
 from framework.stages.signals import Collection, collection
 from framework.stages.stage import Context, Stage
@@ -116,8 +117,8 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
     for model in {model.initial.digest: model for model in models}.values():
         section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
         if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
-            kind_of = partial(section.model_kind, recipe.task) if model.role == "teacher" else lambda _: recipe.task
-            fetch(section.model, section.tokenizer, kind_of, as_it_is=model.training is None)
+            kind_of = partial(section.model_kind, context.task) if model.role == "teacher" else lambda _: context.task
+            fetch(section.model, section.tokenizer, context.task, kind_of, as_it_is=model.training is None)
 
 
 class _Collections:

@@ -20,14 +20,14 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
     Raises DataError for a split without labels, or with questions by which models are measured.
     """
     recipe, split = context.recipe, context.data[found.split]
-    task, unanswerable = recipe.task, recipe.data.unanswerable
-    labelled = [example for example in split.examples if example.answers is not None]
+    task = context.task
+    labelled = [example for example in split.examples if example.labelled]
     if not labelled:
         raise DataError(
             f"signals.held_out: no question of split '{found.split}' carries an answer to compare with; name a labelled split"
         )
-    measured = {(one.context, one.question) for one in context.data[recipe.evaluation.split].examples}
-    shared = sum((one.context, one.question) in measured for one in split.examples)
+    measured = {one.texts for one in context.data[recipe.evaluation.split].examples}
+    shared = sum(one.texts in measured for one in split.examples)
     if shared:
         raise DataError(
             f"signals.held_out: {shared} of {len(split.examples)} questions of split '{found.split}' are also in "
@@ -37,15 +37,14 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
     def make(folder: Path) -> dict[str, Any]:
         reader = SignalReader(found.stage.result(context.store))
         signals = [reader.signal(example) for example in labelled]
-        predictions = task.predict_from_signals(labelled, signals, unanswerable)
-        scores = task.score(labelled, predictions, unanswerable, resamples=100, seed=recipe.seed)
+        predictions = task.predict_from_signals(labelled, signals)
+        scores = task.score(labelled, predictions, resamples=100, seed=recipe.seed)
         return {**main_metrics(task, scores.metrics), **asdict(calibrate(labelled, signals))}
 
     inputs = {
         "signals": found.stage.key,
         "task": settings_of(task),
         "data": split.digest,
-        "unanswerable": unanswerable,
     }
     key = key_of(context, "held_out", inputs, versions(1))
     return Stage(f"look at {found.teacher} on '{found.split}'", key, make)

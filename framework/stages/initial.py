@@ -38,9 +38,7 @@ from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
 from framework.students.trim import trim
-from framework.tasks.base import trained_settings
-from framework.tasks.span_qa.head import check_answers
-from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.base import Task, trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.versions import MODELS, versions
@@ -52,7 +50,7 @@ def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -
     """A tokenizer trained on the contexts and questions of a split."""
 
     def make(folder: Path) -> dict[str, Any]:
-        texts = dict.fromkeys(text for example in data.examples for text in (example.context, example.question))
+        texts = dict.fromkeys(text for example in data.examples for text in example.texts)
         tokenizer = train_tokenizer(settings, texts)
         tokenizer.save_pretrained(str(folder / "tokenizer"))
         return {"tokens": len(tokenizer)}
@@ -71,7 +69,7 @@ def initial_stage(
     teacher that is taken as it is has to have all weights.
     """
     as_it_is = teacher is not None and teacher.fine_tune is None
-    task, model, settings = context.recipe.task, section.model, section.tokenizer
+    task, model, settings = context.task, section.model, section.tokenizer
     if model is None:
         return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
 
@@ -86,19 +84,23 @@ def initial_stage(
         loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
         if isinstance(model, ConfigModel):
             fields = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
+            if kind_of(fields) is task:
+                fields.update(task.head_fields())
             built = random_model(kind_of(fields), fields, seed)
             if isinstance(settings, TrainedTokenizer):
                 separate(loaded, fields)
         else:
             source = locate(model, weights=True)
-            built = pretrained_model(kind_of(read_config(source)), source, None if as_it_is else seed)
+            kind = kind_of(read_config(source))
+            head = {} if as_it_is or kind is not task else task.head_fields()
+            built = pretrained_model(kind, source, None if as_it_is else seed, head)
             loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
         kind = kind_of(built.config)
         if attention is not None:
             hold_attention(built, attention)
-        if isinstance(kind, ExtractiveQA):
-            check_answers(kind, built)
+        if kind is task:
+            task.check_model(built)
         if isinstance(kind, Generator) and count_parameters(built) > TRIED:
             try_model(kind, built)
         save_model(built, loaded, folder / "model")
@@ -117,7 +119,7 @@ def initial_stage(
 
 def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage) -> Stage:
     """A student that is some layers of a teacher's trained model."""
-    task = context.recipe.task
+    task = context.task
 
     def make(folder: Path) -> dict[str, Any]:
         source = teacher.result(context.store) / "model"
@@ -136,7 +138,7 @@ def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
 
     def make(folder: Path) -> dict[str, Any]:
         examples = [example for split in splits for example in split.examples]
-        facts = trim(initial.result(context.store) / "model", examples, recipe.task, recipe.windows, folder / "model")
+        facts = trim(initial.result(context.store) / "model", examples, context.task, recipe.windows, folder / "model")
         counts = (f"{facts[name]:,} of {facts[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
         context.progress.say(f"    left: {', '.join(counts)}")
         return facts
@@ -153,6 +155,7 @@ def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
 def fetch(
     model: HubModel | FolderModel,
     settings: PretrainedTokenizer | TrainedTokenizer,
+    task: Task,
     kind_of: Callable[[Any], ModelKind],
     as_it_is: bool,
 ) -> None:
@@ -167,9 +170,10 @@ def fetch(
         fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
         kind = kind_of(config)
-        loaded = pretrained_model(kind, source, None if as_it_is else 0)
-        if isinstance(kind, ExtractiveQA):
-            check_answers(kind, loaded)
+        head = {} if as_it_is or kind is not task else task.head_fields()
+        loaded = pretrained_model(kind, source, None if as_it_is else 0, head)
+        if kind is task:
+            task.check_model(loaded)
 
 
 def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.answer import save_settings
 from framework.data.load import Split
-from framework.data.remembered import split_windows
+from framework.data.remembered import split_features
 from framework.losses.live import Term
 from framework.own_source import SOURCE, settings_of
 from framework.readers.base import Reading
@@ -33,7 +33,7 @@ def teacher_lesson(context: Context, teacher: Teacher, split: Split, seed: int) 
     return Lesson(
         inputs={
             "data": split.digest,
-            "task": trained_settings(context.recipe.task),
+            "task": trained_settings(context.task),
             "windows": reading.windows.model_dump(),
             "losses": {},
             "teacher": {name: own[name] for name in ("kind", SOURCE, *teacher.trained_with) if name in own},
@@ -61,14 +61,14 @@ def student_lesson(
     @contextmanager
     def begin(tokenizer: Any) -> Iterator[tuple[Objective, dict[str, Any]]]:
         shared = shared_tokenizer(context, losses, tokenizer, live)
-        windows = split_windows(split, shared, recipe.windows, context.progress)
+        windows = split_features(context.task, split, shared, recipe.windows, context.progress)
         figures: dict[str, Any] = {}
         if teaching is None:
-            items = recipe.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
+            items = context.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
             yield student_objective(context, losses, live, items, seed), figures
             return
         with teaching.open(context) as (source, at_hand):
-            items = recipe.task.training_items(
+            items = context.task.training_items(
                 split.examples, windows, tokenizer.pad_token_id, source, temperatures, at_hand
             )
             yield student_objective(context, losses, live, items, seed), figures
@@ -77,7 +77,7 @@ def student_lesson(
     return Lesson(
         inputs={
             "data": split.digest,
-            "task": trained_settings(recipe.task),
+            "task": trained_settings(context.task),
             "windows": recipe.windows.model_dump(),
             "losses": {key: settings_of(loss) for key, loss in losses.items()},
             "teaching": teaching.inputs(context) if teaching is not None else None,
@@ -93,9 +93,10 @@ def student_lesson(
 
 def _windows(context: Context, split: Split, tokenizer: Any) -> int:
     """Windows that a student would be trained on with this split."""
-    task, windows = context.recipe.task, split_windows(split, tokenizer, context.recipe.windows, context.progress)
+    task = context.task
+    windows = split_features(task, split, tokenizer, context.recipe.windows, context.progress)
     items = task.training_items(split.examples, windows, int(tokenizer.pad_token_id), None, (), at_hand=True)
-    return len(items.windows.lengths)
+    return len(items.features.lengths)
 
 
 def _validation(context: Context, tokenizer: Any) -> Validation | None:
@@ -105,7 +106,7 @@ def _validation(context: Context, tokenizer: Any) -> Validation | None:
     split = context.data[settings.split]
     return Validation(
         split.examples,
-        split_windows(split, tokenizer, recipe.windows),
+        split_features(context.task, split, tokenizer, recipe.windows),
         int(tokenizer.pad_token_id),
-        Reading(recipe.task, recipe.windows, recipe.data.unanswerable, settings.batch_size, context.precision),
+        Reading(context.task, recipe.windows, settings.batch_size, context.precision),
     )

@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.losses.live import Term, on_logits, on_states
 from framework.losses.live_checks import live_teacher
 from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe import Recipe
 from framework.stages.live_checks import check_live, check_one_tokenizer, same_tokenizer, unlike_tokenizers
+from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context, Stage
+from framework.stages.teaching import Teaching
 from framework.training.distillation import Distillation
-from framework.training.items import TrainingItems
+from framework.training.items import Items
 from framework.training.live import LiveDistillation
 from framework.training.objective import Objective
 
-if TYPE_CHECKING:
-    from framework.stages.models import ModelStages
-    from framework.stages.teaching import Teaching
 
-
-def taught_losses(recipe: Recipe, losses: Mapping[str, Term], teaching: "Teaching | None") -> dict[str, Term]:
+def taught_losses(recipe: Recipe, losses: Mapping[str, Term], teaching: Teaching | None) -> dict[str, Term]:
     """The losses without those that look into a teacher by whom a student is not taught."""
     taught = teaching.collections if teaching is not None else {}
     live = on_states(losses)
@@ -30,7 +28,7 @@ def taught_losses(recipe: Recipe, losses: Mapping[str, Term], teaching: "Teachin
 
 
 def live_stages(
-    recipe: Recipe, losses: Mapping[str, Term], tokenizer: Stage | None, teachers: Mapping[str, "ModelStages"]
+    recipe: Recipe, losses: Mapping[str, Term], tokenizer: Stage | None, teachers: Mapping[str, ModelStages]
 ) -> dict[str, Stage]:
     """For each live loss the stage that leaves its teacher's final weights.
 
@@ -59,10 +57,10 @@ def shared_tokenizer(context: Context, losses: Mapping[str, Term], tokenizer: An
 
 
 def student_objective(
-    context: Context, losses: Mapping[str, Term], live: Mapping[str, Stage], items: TrainingItems, seed: int
+    context: Context, losses: Mapping[str, Term], live: Mapping[str, Stage], items: Items, seed: int
 ) -> Objective:
     """What a student is trained towards."""
-    on_items = Distillation(context.recipe.task, items, on_logits(losses), seed)
+    on_items = Distillation(context.task, items, on_logits(losses), seed)
     if not live:
         return on_items
     folders = {name: _folder(context, stage) for name, stage in live.items()}

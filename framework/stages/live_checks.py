@@ -12,14 +12,13 @@ from framework.models.positions import most_tokens
 from framework.models.section import LayersModel
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
+from framework.stages.model_stages import ModelStages
 from framework.stages.planned import planned_config
 from framework.stages.stage import Stage
 from framework.training.live_states import check_states
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-    from framework.stages.models import ModelStages
 
 
 def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
@@ -48,7 +47,7 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
 
 
 def check_one_tokenizer(
-    recipe: Recipe, name: str, loss: LiveLoss, own: Stage | None, teachers: Mapping[str, "ModelStages"]
+    recipe: Recipe, name: str, loss: LiveLoss, own: Stage | None, teachers: Mapping[str, ModelStages]
 ) -> None:
     """Refuse a teacher that does not read the student's tokens. own: the tokenizer that the run trains for the student.
 

@@ -1,7 +1,6 @@
 """The stages of one model: its tokenizer, its first weights, its training, its evaluation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from framework.data.folds import fold_of
@@ -15,55 +14,12 @@ from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
 from framework.stages.lessons import student_lesson, teacher_lesson
 from framework.stages.live import live_stages, taught_losses
+from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context, Stage
 from framework.stages.teaching import Teaching
 from framework.stages.training import training_stage
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
-from framework.training.section import Training
-
-
-@dataclass(frozen=True)
-class ModelStages:
-    """The stages of one model of the table. role: teacher, baseline or student.
-
-    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
-    signals; teaching: by whom a student is taught; live: the teachers that run beside it while it is trained.
-    """
-
-    name: str
-    role: str
-    split: str | None
-    training: Training | None
-    tokenizer: Stage | None
-    initial: Stage
-    trimmed: Stage | None
-    trained: Stage | None
-    folds: tuple[Stage, ...]
-    teaching: Teaching | None
-    live: tuple[str, ...]
-    evaluation: Stage
-
-    @property
-    def first(self) -> Stage:
-        """The stage that leaves the model as it is before any training."""
-        return self.trimmed if self.trimmed is not None else self.initial
-
-    @property
-    def weights(self) -> Stage:
-        """The stage that leaves the model's final weights."""
-        return self.trained if self.trained is not None else self.first
-
-    @property
-    def askable(self) -> tuple[Stage, ...]:
-        """The stages that leave the models that signals come from."""
-        return self.folds or (self.weights,)
-
-    @property
-    def making(self) -> Iterator[Stage]:
-        """All stages before the evaluation."""
-        stages = (self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
-        return (stage for stage in stages if stage is not None)
 
 
 def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages:

@@ -20,8 +20,6 @@ from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import TRAINED
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
-from framework.tasks.span_qa.head import check_head
-from framework.tasks.span_qa.task import ExtractiveQA
 
 _SECONDS = 5.0  # in which a field is looked for that is to blame
 
@@ -82,8 +80,8 @@ def _tried(recipe: Recipe, place: str, section: Any) -> Any:
     config = planned_config(recipe, section)
     size = planned_size(recipe, section)
     kind = _kind(recipe, section, config)
-    if isinstance(kind, ExtractiveQA):
-        check_head(kind, config)
+    if kind is recipe.task:
+        recipe.task.check_config(config, section is not recipe.student and section.fine_tune is None)
     if not isinstance(kind, Generator):
         _check_reads_text(recipe, place, section, kind, config)
     if isinstance(kind, Generator) and size <= TRIED:

@@ -40,9 +40,8 @@ def collection(
     inputs = {
         "models": [model.key for model in models],
         "teacher": own_settings(teacher),
-        "task": trained_settings(recipe.task),
+        "task": trained_settings(context.task),
         "data": context.data[split].digest,
-        "unanswerable": recipe.data.unanswerable,
         "windows": reading.windows.model_dump(),
         "hints": [found.stage.key for found in hints.values()],
         "top_k": settings.top_k,

@@ -13,15 +13,18 @@ from framework.readers.base import Reading
 from framework.recipe import Recipe
 from framework.signals.stream import Streamer
 from framework.store import Store
+from framework.tasks.base import Task
 from framework.training.job import Trainer
 
 
 @dataclass(frozen=True)
 class Context:
-    """What all stages of a run share. precision and workers are what the recipe's `auto` came to; device: cpu or cuda, on
-    which models are run here; stream is None where signals are collected before the student is trained."""
+    """What all stages of a run share. task: the recipe's, fitted to the data; precision and workers are what the recipe's
+    `auto` came to; device: cpu or cuda, on which models are run here; stream is None where signals are collected before the
+    student is trained."""
 
     recipe: Recipe
+    task: Task
     data: Mapping[str, Split]
     store: Store
     precision: str
@@ -33,9 +36,7 @@ class Context:
 
     def reading(self, windows: WindowSettings) -> Reading:
         """How a model with these windows reads when it is asked for signals."""
-        recipe = self.recipe
-        batch = recipe.signals.batch_size
-        return Reading(recipe.task, windows, recipe.data.unanswerable, batch, self.precision)
+        return Reading(self.task, windows, self.recipe.signals.batch_size, self.precision)
 
 
 @dataclass(frozen=True)

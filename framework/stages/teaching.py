@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.data.example import Example
-from framework.data.windows import Windows
+from framework.data.features import Features
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.own_source import settings_of
@@ -87,14 +87,14 @@ class Teaching:
             for name, parts in self.collections.items()
         }
 
-    def figures(self, context: Context, examples: Sequence[Example], windows: Windows) -> dict[str, Any]:
+    def figures(self, context: Context, examples: Sequence[Example], features: Features) -> dict[str, Any]:
         """Figures on the stored signals as a student reads them: moved mass, weights, temperatures."""
         if not any(self.collections.values()):
             return {}
-        task, source = context.recipe.task, self.source(context, {})
+        task, source = context.task, self.source(context, {})
         facts: dict[str, Any] = {
             "moved_mass": {
-                name: task.moved_mass(examples, windows, signals)
+                name: task.moved_mass(examples, features, signals)
                 for name, signals in self.teachers(context, {}).items()
             },
             "teacher_temperature": {name: self._temperature(context, name) for name in self.collections},

@@ -83,7 +83,6 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
     inputs = {
         "initial": initial.key,
         **lesson.inputs,
-        "unanswerable": recipe.data.unanswerable,
         "training": training.model_dump(mode="json", include=set(Training.model_fields) - _SILENT_SETTINGS),
         "engine": {"zero_stage": recipe.engine.zero_stage, "precision": context.precision, "workers": context.workers},
         "seed": seed,

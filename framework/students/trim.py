@@ -1,13 +1,12 @@
 """A student without the tokens that some questions do not need (Abdaoui et al., arXiv 2010.05609)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from framework.data.example import Example
-from framework.data.windows import shortened
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.models.build import copy_rows, count_parameters, save_model
@@ -16,9 +15,6 @@ from framework.readers.base import Reading
 from framework.readers.logits import LogitsReader, logits_reader
 from framework.students.vocabulary import trim_tokenizer
 from framework.tasks.base import Task
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 _COMPARED = 4  # questions on which what the model says is compared
 _TOLERANCE = 1e-4  # of logits
@@ -29,12 +25,12 @@ def trim(
 ) -> dict[str, int]:
     """Save in `folder` the model in `source`, and its tokenizer, without the tokens that the examples do not need.
 
-    In such windows of the examples, tokens and outputs stay the same. Returns the numbers of `tokens` and `parameters`,
+    In such features of the examples, tokens and outputs stay the same. Returns the numbers of `tokens` and `parameters`,
     and of both before. Raises ModelError for a tokenizer or an architecture that cannot be trimmed.
     """
-    reading = Reading(task, windows, unanswerable=False, batch_size=_COMPARED, precision="fp32")
+    reading = Reading(task, windows, batch_size=_COMPARED, precision="fp32")
     before = logits_reader(source, reading)
-    texts = list(dict.fromkeys(_texts(examples, before.tokenizer, windows.max_question)))
+    texts = list(dict.fromkeys(task.tokenized(examples, before.tokenizer, windows)))
     tokenizer = trim_tokenizer(before.tokenizer, texts, _named(before.model.config), folder)
     rows = before.tokenizer.convert_tokens_to_ids(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
     model = copy_rows(task, before.model, rows)
@@ -47,15 +43,6 @@ def trim(
         "parameters": count_parameters(model),
         "parameters_before": count_parameters(before.model),
     }
-
-
-def _texts(examples: Sequence[Example], tokenizer: "PreTrainedTokenizerFast", max_question: int) -> Iterator[str]:
-    """Contexts and questions, the latter also as windows show them."""
-    questions = [example.question for example in examples]
-    yield from (example.context for example in examples)
-    yield from questions
-    yield from (question.lstrip() for question in questions)
-    yield from shortened(tokenizer, questions, max_question)
 
 
 def _named(config: Any) -> set[int]:

@@ -1,25 +1,40 @@
-"""What a task is to the rest of distil: how text becomes windows, and what a model's logits mean."""
+"""What a task is to the rest of distil: what its data are, how text becomes tokens, and what a model's logits mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from framework.data.example import Example
-from framework.data.windows import Windows
+from framework.data.features import Features
+from framework.data.fields import Asked, Fields
+from framework.data.notes import Note, Notebook
+from framework.data.record import Record
+from framework.data.source import Formats
+from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
 from framework.metrics import Metric
 from framework.own_source import settings_of
+from framework.progress import SILENT, Progress
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.signals.span import SpanSignal
-from framework.training.items import TrainingItems
+from framework.training.items import Items
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
 
-Logits = Sequence[NDArray[np.float32]]  # of every window: [H, tokens]
+    from framework.readers.base import Reader, Reading
+    from framework.recipe import Recipe
+    from framework.teachers.generative import Generative
+    from framework.training.objective import Objective
+
+# The task's own, into which nobody else looks further than the protocols Example and Features say.
+Examples = Sequence[Any]
+Logits = Sequence[NDArray[np.float32]]  # of every row: [K, tokens], or [K] of the row as a whole
 
 
 @dataclass(frozen=True)
@@ -36,8 +51,22 @@ class Scores:
     variants: dict[str, dict[str, float]]
 
 
+@dataclass(frozen=True)
+class CardParts:
+    """What a task says in the card of a model. results: what the figures are; usage: paragraphs of Markdown, with code."""
+
+    pipeline_tag: str
+    introduction: str
+    results: str
+    limits: Sequence[str]
+    usage: Sequence[str]
+
+
 class Task(Protocol):
-    """A task. Its model gives logits for H heads over the tokens of a window."""
+    """A task. Its model gives logits for H heads over the tokens of a window.
+
+    fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind.
+    """
 
     kind: Any
 
@@ -54,50 +83,139 @@ class Task(Protocol):
         """What its examples are called, in the plural."""
 
     @property
+    def fields(self) -> tuple[Asked, ...]:
+        """What it asks a record for."""
+
+    @property
+    def formats(self) -> Formats:
+        """Its own text formats, beside those that every task reads."""
+
+    @property
+    def notes(self) -> Mapping[str, Note]:
+        """What it may do to rows before they become examples, by kind."""
+
+    @property
     def measured_with(self) -> tuple[str, ...]:
         """Names of its settings that concern predictions and scores alone; others may decide about training and signals."""
+
+    @property
+    def request(self) -> type[BaseModel]:
+        """What a model is asked one at a time: flat, each field with a description and an example; `most`: characters of a
+        text, by field, that a server takes."""
+
+    @property
+    def response(self) -> type[BaseModel]:
+        """What it answers."""
+
+    def asked(self, request: Any) -> Any:
+        """A request as an example. Raises DataError for a text that is blank."""
+
+    def respond(self, prediction: Any) -> BaseModel:
+        """The response of one of `predict`'s values."""
+
+    def answer_of(self, prediction: Any) -> Any:
+        """What two predictions have to have in common to be the same answer."""
+
+    def compared(self, features: Any, logits: Logits) -> list[NDArray[np.float32]]:
+        """The logits whose difference between two forms of a model counts, of each row."""
+
+    def generative_objective(
+        self,
+        teacher: "Generative",
+        windows: WindowSettings,
+        examples: Examples,
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """What a model that writes is fine-tuned towards. A task without generative teachers refuses them in `check`."""
+
+    def generative_reader(self, teacher: "Generative", folder: Path, reading: "Reading") -> "Reader":
+        """The model that writes in `folder`, as a teacher of this task. Raises ModelError."""
+
+    def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
+        """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one."""
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
         """Its settings as plain data (pydantic gives it)."""
 
+    def check(self, recipe: "Recipe") -> list[str]:
+        """What is wrong with a recipe of this task, in words: options of other sections that it would ignore, say."""
+
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Any]:
+        """Rows, of its own kind, of a split's records, which may hold several. Raises DataError, which names the place."""
+
+    def settle(self, rows: list[Any]) -> list[Any]:
+        """The rows of a whole split, with what only all of them tell: those of one example joined, say."""
+
+    def example(self, row: Any, notebook: Notebook) -> Any:
+        """The example of a row, or None; `notebook` takes what was done to it. Raises DataError, which names the place."""
+
+    def record(self, example: Any) -> dict[str, Any]:
+        """An example as a record's values, under the task's own names."""
+
+    def stand_in(self) -> dict[str, Any]:
+        """A source of generated examples about as long as real ones, as a recipe has it, without `examples`."""
+
+    def fitted(self, data: Mapping[str, Examples]) -> Self:
+        """The task with what the examples of the recipe's splits decide, such as label names that it leaves out."""
+
     def model_class(self) -> Any:
         """The transformers Auto class of its models."""
 
+    def head_fields(self) -> dict[str, Any]:
+        """Fields of the configuration of a new head: id2label, say."""
+
+    def check_config(self, config: Any, as_it_is: bool) -> None:
+        """Refuse the configuration of a model that cannot be one of the task, or cannot be taken as it is. Raises
+        ModelError."""
+
+    def check_model(self, model: Any) -> None:
+        """Refuse a model whose weights are sound and whose answers are no numbers. Raises ModelError."""
+
+    def features(
+        self,
+        examples: Examples,
+        tokenizer: "PreTrainedTokenizerFast",
+        windows: WindowSettings,
+        progress: Progress = SILENT,
+    ) -> Features:
+        """What a model reads of the examples: at least a row of tokens each, in their order. Raises ModelError."""
+
+    def tokenized(
+        self, examples: Examples, tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
+    ) -> Iterable[str]:
+        """Every text that `features` may give to the tokenizer."""
+
     def logits(self, output: Any) -> "Tensor":
-        """Logits [B, H, L] from a model's output."""
+        """Logits from a model's output: [B, K, L] at each token, or [B, K] of each row as a whole."""
 
     def training_items(
         self,
-        examples: Sequence[Example],
-        windows: Windows,
+        examples: Examples,
+        features: Any,
         pad_id: int,
         signals: SignalSource | None,
         temperatures: Sequence[float],
         at_hand: bool,
-    ) -> TrainingItems:
-        """Windows with gold positions and signals at each temperature: read now if all are `at_hand`, else when needed."""
+    ) -> Items:
+        """Features with labels and signals at each temperature: read now if all are `at_hand`, else when needed."""
 
-    def moved_mass(self, examples: Sequence[Example], windows: Windows, teacher: TeacherSignals) -> float:
+    def moved_mass(self, examples: Examples, features: Any, teacher: TeacherSignals) -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
 
-    def write_signals(self, examples: Sequence[Example], windows: Windows, logits: Logits) -> list[SpanSignal]:
+    def write_signals(self, examples: Examples, features: Any, logits: Logits) -> list[SpanSignal]:
         """A signal for each example."""
 
-    def predict_from_signals(
-        self, examples: Sequence[Example], signals: Sequence[SpanSignal], unanswerable: bool
-    ) -> dict[str, Any]:
+    def predict_from_signals(self, examples: Examples, signals: Sequence[SpanSignal]) -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
 
-    def predict(
-        self, examples: Sequence[Example], windows: Windows, logits: Logits, unanswerable: bool
-    ) -> dict[str, Any]:
+    def predict(self, examples: Examples, features: Any, logits: Logits) -> dict[str, Any]:
         """Predictions by example id, as plain data."""
 
     def score(
         self,
-        examples: Sequence[Example],
+        examples: Examples,
         predictions: Mapping[str, Any],
-        unanswerable: bool,
         resamples: int,
         seed: int,
     ) -> Scores:

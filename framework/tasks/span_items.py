@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.signals.reading import CharacterMap, WindowMass, map_characters, read_window
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.signals.span import SpanSignal, temper
+from framework.tasks.span_qa.example import QAExample
 from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems
 
 _Sides = tuple[WindowMass, WindowMass]
 
 
 def span_items(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     windows: Windows,
     pad_id: int,
     signals: SignalSource | None,
@@ -45,7 +45,7 @@ def span_items(
     return TrainingItems(windows, positions, SignalsAtHand(columns), pad_id)
 
 
-def moved_mass(examples: Sequence[Example], windows: Windows, teacher: TeacherSignals) -> float:
+def moved_mass(examples: Sequence[QAExample], windows: Windows, teacher: TeacherSignals) -> float:
     """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
     moved = np.zeros(len(windows))
     for row, number in enumerate(windows.example):
@@ -67,7 +67,7 @@ class _Window:
         return len(self.token_of) - 1
 
     @staticmethod
-    def of(windows: Windows, row: int, example: Example) -> "_Window":
+    def of(windows: Windows, row: int, example: QAExample) -> "_Window":
         tokens = windows.slice_of(row)
         support = np.flatnonzero(windows.support[tokens])
         reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
@@ -84,7 +84,7 @@ class _Read:
 
 
 def _said(
-    source: SignalSource, example: Example, temperatures: Sequence[float]
+    source: SignalSource, example: QAExample, temperatures: Sequence[float]
 ) -> Mapping[float, Sequence[SpanSignal]]:
     return {t: source.signals(example, t) for t in temperatures}
 
@@ -101,7 +101,7 @@ def _read(said: Mapping[float, Sequence[SpanSignal]], window: _Window) -> _Read:
 class SignalsAsTheyCome:
     """Signals that are read when a batch asks for them, and kept for the next time."""
 
-    examples: Sequence[Example]
+    examples: Sequence[QAExample]
     windows: Windows
     source: SignalSource
     temperatures: tuple[float, ...]
@@ -125,11 +125,11 @@ class SignalsAsTheyCome:
             self._known[row] = _read(said, _Window.of(self.windows, row, example))
         return self._known[row]
 
-    def _example(self, row: int) -> Example:
+    def _example(self, row: int) -> QAExample:
         return self.examples[int(self.windows.example[row])]
 
 
-def _gold(example: Example, window: _Window) -> tuple[int, int]:
+def _gold(example: QAExample, window: _Window) -> tuple[int, int]:
     """The gold start and end token: "no answer here" in a window that does not show all of it, -1 if unlabelled."""
     count, token_of, characters = window.count, window.token_of, window.characters
     null = int(token_of[count])

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.example import Example
 from framework.data.windows import Windows
 from framework.evaluation.bootstrap import interval
 from framework.signals.span import TeacherWindow
 from framework.tasks.base import Logits, Scores
 from framework.tasks.span_qa.decode import Prediction, WindowLogits
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 
 
@@ -69,7 +69,7 @@ def prediction_record(prediction: Prediction, threshold: float) -> dict[str, Any
 
 
 def score_spans(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     predictions: Mapping[str, Any],
     unanswerable: bool,
     threshold: float,

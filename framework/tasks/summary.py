@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from framework.metrics import Metric
-from framework.tasks import UNNAMED
 from framework.tasks.base import Task
+from framework.tasks.registry import DEFAULT_TASK
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def summary_in(values: Mapping[str, Any]) -> TaskSummary:
     """
     found = values.get("task")
     if found is None:
-        return summary_of(UNNAMED)
+        return summary_of(DEFAULT_TASK)
     try:
         return TypeAdapter(TaskSummary).validate_python(found)
     except ValidationError as error:

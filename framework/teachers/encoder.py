@@ -56,13 +56,12 @@ class Encoder(Section):
         progress: "Progress",
     ) -> "Objective":
         """See Teacher: the gold answers."""
-        from framework.data.windows import cut_windows
         from framework.losses.hard_label import HardLabel
         from framework.training.distillation import Distillation
 
-        windows = cut_windows(examples, tokenizer, reading.windows, progress)
+        features = reading.task.features(examples, tokenizer, reading.windows, progress)
         pad_id = int(tokenizer.pad_token_id)
-        items = reading.task.training_items(examples, windows, pad_id, None, (), at_hand=True)
+        items = reading.task.training_items(examples, features, pad_id, None, (), at_hand=True)
         return Distillation(reading.task, items, {"hard_label": HardLabel()}, seed)
 
     def reader(self, folder: Path, reading: "Reading") -> "Reader":

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from framework.config import Section
 from framework.data.windows_section import WindowSettings
-from framework.generative.template import parse_template
 from framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
 from framework.teachers.section import Actor, Crossfit, TeacherTemperature, check_teacher
 from framework.training.section import Training
@@ -62,13 +61,6 @@ class Generative(Section):
     trained_with: ClassVar[tuple[str, ...]] = ("prompt", "max_answer")
     takes_hints: ClassVar[bool] = True
 
-    @field_validator("prompt")
-    @classmethod
-    def _check_prompt(cls, prompt: str | None) -> str | None:
-        if prompt is not None:
-            parse_template(prompt)
-        return prompt
-
     @model_validator(mode="after")
     def _check(self) -> "Generative":
         check_teacher(self)
@@ -93,21 +85,14 @@ class Generative(Section):
         seed: int,
         progress: "Progress",
     ) -> "Objective":
-        """See Teacher: to write the gold answers."""
-        from framework.generative.prompts import prompts_for
-        from framework.generative.training import generation
-
-        config, forced = self._config(tokenizer)
-        prompts = prompts_for(tokenizer, config, reading.windows, self.max_answer, self.prompt, forced)
-        return generation(examples, prompts, reading.unanswerable, progress)
+        """See Teacher: to write the labels, as the task puts them into words."""
+        return reading.task.generative_objective(self, reading.windows, examples, tokenizer, progress)
 
     def reader(self, folder: Path, reading: "Reading") -> "Reader":
         """See Teacher."""
-        from framework.readers.generative import generative_reader
+        return reading.task.generative_reader(self, folder, reading)
 
-        return generative_reader(folder, reading, self)
-
-    def _config(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
+    def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
         """The configuration of its model, and the token that this forces to come first."""
         from framework.models.build import forced_start, read_config
         from framework.models.configuration import new_config

@@ -10,21 +10,19 @@ from numpy.typing import NDArray
 
 from framework.losses.base import Loss
 from framework.tasks.base import Task
-from framework.training.items import TrainingItems, batch_targets, model_inputs, to_device
+from framework.training.items import Items, Targets, model_inputs, to_device
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from framework.losses.total import HeadTargets
-
 
 @dataclass(frozen=True)
 class LogitsBatch:
-    """Inputs [B, L] and targets of B windows."""
+    """Inputs [B, L] and targets of B items."""
 
     inputs: "dict[str, Tensor]"
-    targets: "HeadTargets"
+    targets: Targets
 
     def to(self, device: "torch.device") -> "LogitsBatch":
         """The same batch on `device`."""
@@ -36,14 +34,14 @@ class Distillation:
     """Train on `items` with `losses`; labels alone, without signals, are the plain case of it. seed: of random choices."""
 
     task: Task
-    items: TrainingItems
+    items: Items
     losses: Mapping[str, Loss]
     seed: int
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of every window. [N]"""
-        return self.items.windows.lengths
+        """Tokens of every item. [N]"""
+        return self.items.features.lengths
 
     @property
     def terms(self) -> Sequence[str]:
@@ -59,22 +57,20 @@ class Distillation:
 
     def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Objective."""
-        if self.items.signals is not None:
-            self.items.signals.announce(batches)
+        self.items.announce(batches)
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> LogitsBatch:
         """See Objective. Alternative signals take turns at random, the same for all workers at a step."""
         choice = int(np.random.default_rng([self.seed, step]).integers(2**31))
-        return LogitsBatch(
-            model_inputs(self.items.windows, rows, self.items.pad_id), batch_targets(self.items, rows, counts, choice)
-        )
+        inputs = model_inputs(self.items.features, rows, self.items.pad_id)
+        return LogitsBatch(inputs, self.items.targets(rows, counts, choice))
 
     def loss(self, engine: Any, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
         from framework.losses.total import total_loss
 
-        logits = self.task.logits(engine(**batch.inputs))
-        return total_loss(self.losses, logits, batch.targets, progress)
+        rows = batch.targets.rows(self.task.logits(engine(**batch.inputs)))
+        return total_loss(self.losses, rows, progress)
 
     def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective."""

@@ -2,18 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.data.features import Features
 from framework.data.windows import Windows
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from framework.losses.base import Rows
     from framework.losses.total import HeadTargets
+
+
+class Targets(Protocol):
+    """What a batch of B items should become. weight: float32 [B], 0 for an item that only fills up the batch."""
+
+    @property
+    def weight(self) -> "Tensor":
+        """Of each item's loss in the batch's. [B]"""
+
+    def to(self, device: "torch.device") -> Self:
+        """The same targets on `device`."""
+
+    def rows(self, logits: "Tensor") -> "Rows":
+        """A model's logits on the batch as rows, each with what it should become."""
+
+
+class Items(Protocol):
+    """N items that a model is trained on, one a row of `features`. Carried to other processes, so plain data.
+
+    pad_id: the token that fills up a batch.
+    """
+
+    @property
+    def features(self) -> Features:
+        """What the model reads."""
+
+    @property
+    def pad_id(self) -> int:
+        """The token that fills up a batch."""
+
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """Say which items will be asked for, in this order."""
+
+    def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> Targets:
+        """Of the items `rows`; with `counts` false they weigh nothing. choice: of A alternative signals the one numbered so
+        modulo A."""
 
 
 @dataclass(frozen=True)
@@ -59,52 +97,56 @@ class SignalsAtHand:
 
 @dataclass(frozen=True)
 class TrainingItems:
-    """N windows with their targets. positions: int32 [N, H], gold tokens, -1 where there is no label."""
+    """See Items: N windows with their targets. positions: int32 [N, H], gold tokens, -1 where there is no label."""
 
-    windows: Windows
+    features: Windows
     positions: NDArray[np.int32]
     signals: WindowSignals | None
     pad_id: int
 
+    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See Items."""
+        if self.signals is not None:
+            self.signals.announce(batches)
+
+    def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "HeadTargets":
+        """See Items."""
+        import torch
+
+        from framework.losses.total import HeadTargets
+
+        windows = self.features
+        lengths = windows.lengths[rows]
+        inside = np.arange(int(lengths.max())) < lengths[:, None]
+        support = torch.from_numpy(windows.support[token_places(windows, rows, inside)] & inside)
+        mask = support.clone()
+        mask[torch.arange(len(rows)), torch.from_numpy(windows.null[rows].astype(np.int64))] = True
+        signals = self.signals.read(rows, choice) if self.signals is not None else {}
+        return HeadTargets(
+            mask=mask,
+            position=torch.from_numpy(self.positions[rows].astype(np.int64)),
+            weight=torch.full((len(rows),), float(counts)),
+            signals={temperature: _dense(columns, support) for temperature, columns in signals.items()},
+        )
+
 
 def model_inputs(
-    windows: Windows, rows: NDArray[np.int64], pad_id: int, length: int | None = None
+    features: Features, rows: NDArray[np.int64], pad_id: int, length: int | None = None
 ) -> "dict[str, Tensor]":
-    """The windows `rows` padded to `length`, by default the longest's: input_ids, attention_mask and, if any,
+    """The `rows` padded to `length`, by default the longest's: input_ids, attention_mask and, if any,
     token_type_ids, int64 [B, L]."""
     import torch
 
-    lengths = windows.lengths[rows]
+    lengths = features.lengths[rows]
     inside = np.arange(length or int(lengths.max())) < lengths[:, None]
-    places = _token_places(windows, rows, inside)
+    places = token_places(features, rows, inside)
     inputs = {
-        "input_ids": np.where(inside, windows.input_ids[places], pad_id),
+        "input_ids": np.where(inside, features.input_ids[places], pad_id),
         "attention_mask": inside,
     }
-    if windows.token_types is not None:
-        inputs["token_type_ids"] = np.where(inside, windows.token_types[places], 0)
+    if features.token_types is not None:
+        inputs["token_type_ids"] = np.where(inside, features.token_types[places], 0)
     return {name: torch.from_numpy(values.astype(np.int64)) for name, values in inputs.items()}
-
-
-def batch_targets(items: TrainingItems, rows: NDArray[np.int64], counts: bool, choice: int) -> "HeadTargets":
-    """The targets of the windows `rows`; with `counts` false they weigh nothing. choice: of alternative signals."""
-    import torch
-
-    from framework.losses.total import HeadTargets
-
-    windows = items.windows
-    lengths = windows.lengths[rows]
-    inside = np.arange(int(lengths.max())) < lengths[:, None]
-    support = torch.from_numpy(windows.support[_token_places(windows, rows, inside)] & inside)
-    mask = support.clone()
-    mask[torch.arange(len(rows)), torch.from_numpy(windows.null[rows].astype(np.int64))] = True
-    signals = items.signals.read(rows, choice) if items.signals is not None else {}
-    return HeadTargets(
-        mask=mask,
-        position=torch.from_numpy(items.positions[rows].astype(np.int64)),
-        weight=torch.full((len(rows),), float(counts)),
-        signals={temperature: _dense(columns, support) for temperature, columns in signals.items()},
-    )
 
 
 def _dense(signals: ReadSignals, support: "Tensor") -> "Tensor":
@@ -120,9 +162,9 @@ def _dense(signals: ReadSignals, support: "Tensor") -> "Tensor":
     return result.addcmul_(free, each)
 
 
-def _token_places(windows: Windows, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+def token_places(features: Features, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Places in the token columns, [B, L]; 0 where there is only padding."""
-    return np.where(inside, windows.rows[rows][:, None] + np.arange(inside.shape[1]), 0)
+    return np.where(inside, features.rows[rows][:, None] + np.arange(inside.shape[1]), 0)
 
 
 def to_device(values: "dict[str, Tensor]", device: "torch.device") -> "dict[str, Tensor]":

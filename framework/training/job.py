@@ -37,7 +37,7 @@ class TrainingJob:
     @property
     def patience(self) -> timedelta:
         """How long workers wait for each other at most: while one loads, brings files to the storage, or measures for all."""
-        measured = 0 if self.validation is None else len(self.validation.windows)
+        measured = 0 if self.validation is None else len(self.validation.features)
         return timedelta(hours=1, seconds=5 * measured)
 
     @property

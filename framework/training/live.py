@@ -35,7 +35,7 @@ class LiveDistillation:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of every window. [N]"""
+        """Tokens of every item. [N]"""
         return self.logits.lengths
 
     @property
@@ -62,11 +62,11 @@ class LiveDistillation:
         """See Objective."""
         from framework.losses.total import total_loss
 
-        output, rows = engine(**batch.inputs)
-        logits = self.logits.task.logits(output)
-        total, terms = total_loss(self.logits.losses, logits, batch.targets, progress)
+        output, live = engine(**batch.inputs)
+        rows = batch.targets.rows(self.logits.task.logits(output))
+        total, terms = total_loss(self.logits.losses, rows, progress)
         for name, loss in self.losses.items():
-            term = (rows[name] * batch.targets.weight).sum()
+            term = (live[name] * batch.targets.weight).sum()
             terms[name] = term.detach()
             total = total + weight_at(loss.weight, progress) * term
         return total, terms

@@ -1,16 +1,14 @@
 """Measuring a model while it is trained."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
-from framework.data.windows import Windows
+from framework.data.features import Features
 from framework.inference import all_logits
 from framework.readers.base import Reading
-from framework.tasks.base import main_metrics
+from framework.tasks.base import Examples, main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state
@@ -20,11 +18,11 @@ from framework.training.random_state import kept_random_state
 class Validation:
     """Questions on which a model is measured after every epoch, just as it will be when it is finished.
 
-    windows: the questions in the model's tokens; pad_id: of its tokenizer.
+    features: the questions in the model's tokens; pad_id: of its tokenizer.
     """
 
-    examples: Sequence[Example]
-    windows: Windows
+    examples: Examples
+    features: Features
     pad_id: int
     reading: Reading
 
@@ -49,7 +47,7 @@ class Validation:
 
         reading = self.reading
         model = pretrained_model(reading.task, folder)
-        logits = all_logits(reading.task, model, self.windows, self.pad_id, reading.batch_size, reading.precision)
-        predictions = reading.task.predict(self.examples, self.windows, logits, reading.unanswerable)
-        scores = reading.task.score(self.examples, predictions, reading.unanswerable, resamples=1, seed=0)
+        logits = all_logits(reading.task, model, self.features, self.pad_id, reading.batch_size, reading.precision)
+        predictions = reading.task.predict(self.examples, self.features, logits)
+        scores = reading.task.score(self.examples, predictions, resamples=1, seed=0)
         return main_metrics(reading.task, scores.metrics)

@@ -222,7 +222,7 @@ function complain(message, field) {
 function wrong() {
   if (!context.value.trim()) return [() => words().needsContext, context];
   if (!question.value.trim()) return [() => words().needsQuestion, question];
-  return tooLong(context, "context", served.most_context) || tooLong(question, "question", served.most_question);
+  return tooLong(context, "context", served.most.context) || tooLong(question, "question", served.most.question);
 }
 
 function tooLong(field, name, most) {

@@ -7,10 +7,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
+from tests.questions import load
 
 DATA = {
     "source": {"kind": "synthetic", "examples": {"train": 8, "validation": 4}, "facts": 6, "fillers": 1},
@@ -48,7 +48,7 @@ def tiny_fields(architecture: str, **fields: Any) -> dict[str, Any]:
 @cache
 def texts() -> tuple[str, ...]:
     """The texts of the recipes' questions."""
-    splits = load_data(Data.model_validate(DATA))
+    splits = load(Data.model_validate(DATA))
     return tuple(
         text for split in splits.values() for example in split.examples for text in (example.context, example.question)
     )

@@ -42,7 +42,7 @@ def main() -> None:
         for name, job in jobs.items():
             times[name].append(_seconds(job))
     items = jobs["plain"].items
-    print(f"{len(items.windows)} windows of {items.windows.lengths.mean():.0f} tokens on average, batch 16")
+    print(f"{len(items.features)} windows of {items.features.lengths.mean():.0f} tokens on average, batch 16")
     for name, seconds in times.items():
         print(f"{name:9s} {min(seconds):.3f} {median(seconds):.3f} {max(seconds):.3f} s (min, median, max)")
     ratios = [distilled / plain for distilled, plain in zip(times["distilled"], times["plain"], strict=True)]

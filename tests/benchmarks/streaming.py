@@ -19,7 +19,6 @@ from statistics import median
 from typing import Any
 
 from framework.data.batches import epoch_steps
-from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
@@ -32,6 +31,7 @@ from framework.signals.span import SpanSignal
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store
+from framework.tasks.span_qa.example import QAExample
 from framework.training.distillation import Distillation
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob
@@ -47,14 +47,14 @@ class InStudentsProcess:
 
     ask: Ask
     top_k: int
-    _coming: "deque[list[Example]]" = field(default_factory=deque)
+    _coming: "deque[list[QAExample]]" = field(default_factory=deque)
     _at_hand: dict[tuple[int, int], SpanSignal] = field(default_factory=dict)
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         """See TeacherSignals."""
         self._coming = deque(list({row_key(one): one for one in batch}.values()) for batch in batches)
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         """See TeacherSignals."""
         while row_key(example) not in self._at_hand:
             batch = self._coming.popleft()
@@ -178,7 +178,7 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
             precision="fp32",
             workers=1,
             seed=0,
-            steps=epoch_steps(len(items.windows.lengths), recipe.student.batch_size) * recipe.student.epochs,
+            steps=epoch_steps(len(items.features.lengths), recipe.student.batch_size) * recipe.student.epochs,
             store=Store(output),
         )
         marks: list[float] = []

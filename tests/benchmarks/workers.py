@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
@@ -24,6 +23,7 @@ from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.training.job import ReportTo, TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
+from tests.questions import load
 from tests.tiny import tiny_values
 
 NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
@@ -73,7 +73,7 @@ def _distilbert(questions: int, batch: int) -> dict[str, Any]:
     from transformers import DistilBertConfig, DistilBertForMaskedLM
 
     data = _paragraphs(questions, persons=2, facts=8, fillers=2)
-    examples = load_data(Data.model_validate(data))["train"].examples
+    examples = load(Data.model_validate(data))["train"].examples
     texts = [text for example in examples for text in (example.context, example.question)]
     tokenizer = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=550), texts)
     folder = tempfile.mkdtemp(prefix="distilbert-")

@@ -10,7 +10,6 @@ import pytest
 import torch
 import yaml
 
-from framework.data.example import Example
 from framework.ensembles.base import Consultation
 from framework.losses.base import Target
 from framework.losses.kl import KL
@@ -19,6 +18,7 @@ from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.run import run
 from framework.signals.span import Side, SpanSignal, probabilities
+from framework.tasks.span_qa.example import QAExample
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(# (my_\w+)\.py\n.*?)```", TEXT, flags=re.DOTALL)
@@ -29,7 +29,7 @@ TINY = {
     "config": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
 }
 TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
-EXAMPLE = Example("q", "Anna plays chess. Boris lives in Tver!", "Where does Boris live?", None)
+EXAMPLE = QAExample("q", "Anna plays chess. Boris lives in Tver!", "Where does Boris live?", None)
 
 
 @pytest.fixture

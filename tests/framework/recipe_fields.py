@@ -13,7 +13,6 @@ WHOLE = {
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
     "framework.tracking_section": "Tracking copies results.",
 }
-COUNTED_AFTER_ALL = {("Data", "unanswerable")}
 
 HARMLESS = {
     ("Recipe", "name"): "It names the run's folder.",
@@ -106,7 +105,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     common = {
         "data__source__examples": {"train": 24, "validation": 8},
         "data__extra": _EXTRA,
-        "data__unanswerable": True,
+        "task": {"kind": "extractive_qa", "unanswerable": True},
         "teachers__b__split": "spare",
         "teachers__b__temperature": "calibrated",
         "teachers__c": None,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
-from framework.answer import load_answerer
+from framework.answer import load_answerer, request_of
 from framework.errors import DataError, ModelError
 from tests.tokenizing import tokenizer
 
@@ -34,8 +34,10 @@ def saved(tmp_path: Path) -> Path:
 def test_windows_are_no_longer_than_the_model_has_positions(saved: Path) -> None:
     answerer = load_answerer(saved)
     assert answerer.reading.windows.max_length == 64
-    answer = answerer.answer("Где родилась Анна?", CONTEXT)
-    assert answer.text == CONTEXT[answer.start : answer.end]
+    answer = answerer.answer(
+        request_of(answerer.reading.task, {"question": "Где родилась Анна?", "context": CONTEXT})
+    ).model_dump()
+    assert answer["answer"] == CONTEXT[answer["start"] : answer["end"]]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_windows_are_no_longer_than_the_model_has_positions(saved: Path) -> None
     [
         ("{", "distil.json does not say how its model reads, as distil writes it: Expecting property name"),
         ("[]", "'list' object has no attribute 'get'"),
-        (json.dumps({"task": {"kind": "mine:Task"}}), "Input should be 'extractive_qa'"),
+        (json.dumps({"task": {"kind": "mine:Task"}}), "cannot import 'mine:Task'"),
         (json.dumps({"windows": {"length": 3}}), "unknown key 'length'; did you mean 'max_length'"),
         (json.dumps({"teacher": {"kind": "nowhere:Teacher"}}), "cannot import 'nowhere:Teacher'"),
     ],
@@ -64,4 +66,4 @@ def test_pickled_weights_are_not_read(saved: Path) -> None:
 @pytest.mark.parametrize(("question", "context"), [("Кто?\udcff", "Анна."), ("Кто?", "Анна\ud83d.")])
 def test_what_is_no_legal_text_is_refused(saved: Path, question: str, context: str) -> None:
     with pytest.raises(DataError, match=r"holds half of a surrogate pair, or a byte that is not UTF-8, at character 4"):
-        load_answerer(saved).answer(question, context)
+        request_of(load_answerer(saved).reading.task, {"question": question, "context": context})

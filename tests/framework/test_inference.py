@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from framework import inference
-from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.inference import all_logits, padded_lengths
@@ -20,6 +19,7 @@ from framework.models.section import ConfigModel
 from framework.readers import base
 from framework.readers.base import Reading, alone
 from framework.readers.logits import LogitsReader
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
@@ -27,7 +27,7 @@ TASK = ExtractiveQA()
 MOST = 61  # positions of the models, no multiple of anything that lengths are rounded to
 WINDOWS = WindowSettings(max_length=MOST, doc_stride=20, max_question=8)
 EXAMPLES = [
-    Example(str(number), "Пётр Ильич родился в Воткинске, а чай да майка. " * (1 + number % 4), "Где родился?", None)
+    QAExample(str(number), "Пётр Ильич родился в Воткинске, а чай да майка. " * (1 + number % 4), "Где родился?", None)
     for number in range(14)
 ]
 SIZES = {
@@ -43,7 +43,7 @@ def model(architecture: str) -> Any:
     return random_model(TASK, new_config(section, len(tokenizer("wordpiece")), 0), seed=1)
 
 
-def logits(architecture: str, examples: list[Example], batch_size: int) -> dict[str, list[np.ndarray]]:
+def logits(architecture: str, examples: list[QAExample], batch_size: int) -> dict[str, list[np.ndarray]]:
     """Of every window of every example, by its id."""
     windows = cut_windows(examples, tokenizer("wordpiece"), WINDOWS)
     found = all_logits(TASK, model(architecture), windows, 0, batch_size, "fp32")
@@ -93,7 +93,7 @@ def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monk
         monkeypatch.setattr(module, "default_device", lambda: gpu)
     monkeypatch.setattr(inference, "to_device", lambda values, device: values)
     monkeypatch.setattr(inference, "autocast", lambda device, precision: nullcontext())
-    reading, counting = Reading(TASK, WINDOWS, False, 32, "bf16"), Counting()
+    reading, counting = Reading(TASK, WINDOWS, 32, "bf16"), Counting()
     for one in (reading, alone(reading)):
         reader = LogitsReader(counting, tokenizer("wordpiece"), one)
         counting.read.clear()
@@ -104,6 +104,6 @@ def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monk
 
 
 def test_on_a_cpu_a_question_is_read_alone_as_among_others() -> None:
-    reading = Reading(TASK, WINDOWS, False, 32, "fp32")
+    reading = Reading(TASK, WINDOWS, 32, "fp32")
     if not torch.cuda.is_available():
         assert alone(reading) == reading

@@ -27,6 +27,105 @@ def test_imports_run_from_launch_to_tracking_to_framework(package: str) -> None:
     assert not {path: names for path, names in found.items() if names}
 
 
+SHARED = {  # between tasks until what stands there knows signals of any task
+    "framework.data.joining",
+    "framework.data.windows",
+    "framework.evaluation.signal_decode",
+    "framework.export.compare",
+    "framework.search.trial",
+    "framework.tasks.span_items",
+    "framework.tasks.span_outputs",
+    "framework.training.validation",
+}
+MAY_NAME_TASKS = {
+    "framework.tasks.registry",
+    "tracking.html.questions",
+    *SHARED,
+}  # the latter is a task's part of reports
+
+
+def test_only_the_registry_and_report_parts_name_a_task() -> None:
+    tasks = [path.name for path in (ROOT / "framework" / "tasks").iterdir() if (path / "task.py").is_file()]
+    assert "span_qa" in tasks
+    for task in tasks:
+        own = f"framework.tasks.{task}"
+        importers = {
+            name for name, found in edges(whole=True).items() if any(_lies_in(module, own) for module in found)
+        }
+        assert not {name for name in importers if not _lies_in(name, own)} - MAY_NAME_TASKS
+
+
+def _lies_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    assert circles(edges(whole=False)) == []
+
+
+def test_types_are_in_no_circle_but_that_of_recipe_and_task() -> None:
+    """A task checks recipes, of which it is a part."""
+    (circle,) = circles(edges(whole=False, types=True))
+    assert {"framework.recipe", "framework.tasks.base"} <= circle
+    assert all(module.split(".")[1] in ("recipe", "data", "readers", "tasks", "teachers") for module in circle)
+
+
+def edges(whole: bool, types: bool = False) -> dict[str, set[str]]:
+    """What each module imports when it is itself imported; types: for type checkers too; whole: also within functions."""
+    paths = {
+        _name(path): path
+        for package in FORBIDDEN
+        for path in (ROOT / package).rglob("*.py")
+        if "clusters" not in path.parts
+    }
+    return {
+        name: set(_imports(ast.parse(path.read_text()), set(paths), whole, types)) - {name}
+        for name, path in paths.items()
+    }
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(tree: ast.Module, modules: set[str], whole: bool, types: bool) -> Iterator[str]:
+    for node in ast.walk(tree) if whole else _at_import(tree.body, types):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in modules else str(node.module) for name in named)
+
+
+def _at_import(body: list[ast.stmt], types: bool) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            yield from _at_import(node.body if types else node.orelse, types)
+        elif isinstance(node, ast.If | ast.Try):
+            yield from _at_import([*node.body, *node.orelse], types)
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Sets of modules each of which leads to all others of its set."""
+    reach = {module: _reached(graph, module) for module in graph}
+    found = {frozenset(other for other in reach[module] if module in reach[other]) for module in graph}
+    return [set(circle) for circle in found if circle]
+
+
+def _reached(graph: dict[str, set[str]], module: str) -> set[str]:
+    reached: set[str] = set()
+    waiting = set(graph[module])
+    while waiting:
+        reached |= waiting
+        waiting = {after for before in waiting for after in graph[before]} - reached
+    return reached
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
+
+
 def test_reading_a_recipe_imports_nothing_heavy() -> None:
     heavy = {"torch", "transformers", "datasets", "ray", "mlflow", "deepspeed", "evaluate", "pandas"}
     code = (

@@ -89,7 +89,30 @@ def recipe(**changes: Any) -> Recipe:
         ),
         (
             {"task": {"kind": "extractive_qa", "null_threshold": 1.0}},
-            r"task\.null_threshold is for unanswerable questions: set data\.unanswerable: true, or drop it",
+            r"task\.null_threshold is for unanswerable questions: set task\.unanswerable: true, or drop it",
+        ),
+        (
+            {"data__source__unanswerable": 0.1},
+            r"data\.source\.unanswerable is 0\.1 but task\.unanswerable is false; set task\.unanswerable: true",
+        ),
+        (
+            {"teachers__a__kind": "generative", "teachers__a__prompt": "{context}"},
+            r"teachers\.a\.prompt: .*expected a text with \{question\} and \{context\}",
+        ),
+        ({"windows__doc_stride": 60}, r"windows: doc_stride 60 leaves no new context in a window"),
+        (
+            {"teachers__a__windows": {"max_length": 40, "doc_stride": 20, "max_question": 24}},
+            r"teachers\.a\.windows: doc_stride 20 leaves no new context",
+        ),
+        (
+            {
+                "data__source": {
+                    "kind": "files",
+                    "path": {"train": "a.json", "validation": "b.json"},
+                    "fields": {"text": "a"},
+                }
+            },
+            r"data\.source\.fields: unknown key 'text'; .*legal here: id, context, question, answers, start, is_impossible",
         ),
         ({"teachers__a__temperature": 0.0}, "temperature: input should be greater than or equal to 0.01"),
         ({"teachers__a__temperature": "calibrate"}, r"teachers\.a\.temperature: input should be 'calibrated'"),

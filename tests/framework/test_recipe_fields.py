@@ -13,7 +13,7 @@ from framework.models.tokenizer_training import train_tokenizer
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
 from framework.run import prepare
-from tests.framework.recipe_fields import COUNTED_AFTER_ALL, HARMLESS, OTHER, WHOLE, bases
+from tests.framework.recipe_fields import HARMLESS, OTHER, WHOLE, bases
 from tests.hub_cache import use_cache
 
 Field = tuple[str, str]
@@ -75,7 +75,7 @@ def fields() -> Iterator[Field]:
     for name in ("Recipe", *recipe_schema()["$defs"]):
         for field, info in classes[name].model_fields.items():
             whole = classes[name].__module__.startswith(tuple(WHOLE)) and name != "WindowSettings"
-            if (not whole or (name, field) in COUNTED_AFTER_ALL) and not _picks(field, info.annotation):
+            if not whole and not _picks(field, info.annotation):
                 yield name, field
 
 

@@ -208,6 +208,6 @@ def test_a_student_of_a_teachers_layers(tmp_path: Path) -> None:
 
 
 def test_unanswerable_questions_from_start_to_table(tmp_path: Path) -> None:
-    values = tiny_values(tmp_path, data__unanswerable=True, data__source__unanswerable=0.3)
+    values = tiny_values(tmp_path, task={"kind": "extractive_qa", "unanswerable": True}, data__source__unanswerable=0.3)
     for model in run(recipe_from_values(values, "here"))["models"]:
         assert {"exact_match", "f1", "HasAns_f1", "NoAns_f1", "best_f1_thresh"} <= set(model["evaluation"])

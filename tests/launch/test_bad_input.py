@@ -244,7 +244,6 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "report on a search": (_search, "is a search and no run"),
     "track nothing": (lambda folder: ["track", str(folder)], "no run at"),
     "answer from nothing": (lambda folder: ["answer", str(folder), "-q", "a", "-c", "b"], "no run at"),
-    "answer without a text": (lambda folder: ["answer", str(folder), "-q", "a"], "give the text once"),
     "evaluate nothing": (lambda folder: ["evaluate", str(folder), "--data", "x.json"], "no run at"),
     "predictions into a folder": (
         lambda folder: ["evaluate", str(folder), "--data", "x.json", "--predictions", "."],

@@ -11,16 +11,18 @@ import mlflow
 import pytest
 from typer.testing import CliRunner
 
-from framework.data.load import load_data
 from framework.data.section import Data
-from framework.errors import UserError
+from framework.errors import DataError, UserError
 from framework.files import write_json
 from framework.paper.table import TABLE
 from framework.recipe_file import load_recipe
 from framework.results import read_results
 from framework.tables import short_count
+from framework.tasks.registry import TASKS
 from framework.tasks.span_qa.synthetic.section import Synthetic
+from launch import asking
 from launch.commands import app
+from tests.questions import load
 from tests.tiny import tiny_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -100,11 +102,23 @@ def test_answer_prints_score_start_end_and_answer(finished: Path, tmp_path: Path
     folder = finished.parent / read_results(finished)["models"][0]["folder"]
     of_run = distil("answer", str(finished), "--model", "teacher", "-q", "Кто?", "-c", TEXT)
     assert distil("answer", str(folder), "-q", "Кто?", "-c", TEXT) == of_run
+    for given in (["-q", "Кто?"], ["-q", "Кто?", "-c", TEXT, "--context-file", "a.txt"]):
+        with pytest.raises(DataError, match="give the context once: --context TEXT, or --context-file FILE"):
+            CliRunner().invoke(app, ["answer", str(folder), *given], catch_exceptions=False)
+
+
+def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        asking.answer(["--help"])
+    text = capsys.readouterr().out
+    assert all(f"--{name}" in text for task in TASKS for name in task.request.model_fields)
+    with pytest.raises(SystemExit, match="2"):
+        asking.answer(["run", "--nothing", "x"])
 
 
 def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -> None:
     source = Synthetic(examples={"train": 96, "validation": 24}, facts=3, fillers=0)
-    examples = load_data(Data(source=source))["dev"].examples
+    examples = load(Data(source=source))["dev"].examples
     rows = [
         {
             "id": example.id,

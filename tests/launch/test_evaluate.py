@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from framework.data.fields import STANDARD, Fields
 from framework.errors import DataError, UserError
 from framework.sealed import write_sealed
+from framework.tasks.span_qa.task import ExtractiveQA
 from launch.evaluate import fields_given, fields_of_recipe, read_questions
 from tests.framework.test_outcome import RUN
 
-OWN = Fields(context="passage", question="query")
+OWN = {"context": "passage", "question": "query"}
+TASK = ExtractiveQA()
 ANSWER = {"id": "1", "answers": [{"text": "Туле", "answer_start": 2}]}
 
 
@@ -22,8 +23,8 @@ def questions(folder: Path, context: str, question: str) -> Path:
 
 
 def test_the_names_that_are_given() -> None:
-    assert fields_given([]) == STANDARD
-    assert fields_given(["context=passage", "question=query"]) == OWN
+    assert fields_given([], TASK) == {}
+    assert fields_given(["context=passage", "question=query"], TASK) == OWN
 
 
 @pytest.mark.parametrize(
@@ -37,27 +38,27 @@ def test_the_names_that_are_given() -> None:
 )
 def test_names_that_cannot_be(field: str, said: str) -> None:
     with pytest.raises(UserError, match=f"--field {field}:? {said}"):
-        fields_given(["question=query", field])
+        fields_given(["question=query", field], TASK)
 
 
 def test_a_file_is_read_by_the_recipes_names_or_else_by_the_usual_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for names, said in ((("passage", "query"), "context=passage, question=query"), (("context", "question"), "")):
-        (example,) = read_questions(questions(tmp_path, *names), [OWN, STANDARD], False).examples
+        (example,) = read_questions(questions(tmp_path, *names), [OWN, {}], TASK).examples
         assert (example.context, example.question) == ("В Туле.", "Где?")
         assert said in capsys.readouterr().err
     with pytest.raises(DataError, match="--data: this path is too long"):
-        read_questions(tmp_path / ("x" * 300), [OWN, STANDARD], False)
+        read_questions(tmp_path / ("x" * 300), [OWN, {}], TASK)
     with pytest.raises(DataError, match=r"no field 'passage'.*--field of `distil evaluate`"):
-        read_questions(questions(tmp_path, "text", "query"), [OWN, STANDARD], False)
+        read_questions(questions(tmp_path, "text", "query"), [OWN, {}], TASK)
 
 
 def test_the_names_of_a_runs_recipe(tmp_path: Path) -> None:
-    source = {"kind": "files", "path": "a.json", "fields": OWN.model_dump()}
+    source = {"kind": "files", "path": "a.json", "fields": {**OWN, "id": None}}
     for given, expected in (
         (source, [OWN]),
-        ({**source, "fields": STANDARD.model_dump()}, []),
+        ({**source, "fields": {"context": None}}, []),
         ({"kind": "synthetic"}, []),
     ):
         write_sealed(tmp_path / "results.json", {**RUN, "recipe": {"data": {"source": given}}})

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from framework.search.log import read_search
+from framework.tasks.span_qa.requests import QuestionRequest
 from launch.commands import app
 from launch.guard import guarded
 from launch.serve_models import models_in
@@ -87,10 +88,11 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(
     of_search, of_copy = (models_in(place, None) for place in (folder, tmp_path / "student"))
     assert of_search.by_name["student"].f1 == best["seeds"][0]["metrics"]["f1"]
     asked = ["-q", "Где родилась Анна?", "-c", "Анна родилась в Туле."]
+    request = QuestionRequest(question=asked[1], context=asked[3])
     for place, models in ((folder, of_search), (tmp_path / "student", of_copy)):
         answer = json.loads(CliRunner().invoke(app, ["answer", str(place), *asked], catch_exceptions=False).output)
-        assert answer.items() <= models.answer(None, asked[1], asked[3]).items()
-    assert of_search.answer(None, asked[1], asked[3])["answer"] == of_copy.answer(None, asked[1], asked[3])["answer"]
+        assert answer.items() <= models.answer(None, request).items()
+    assert of_search.answer(None, request)["answer"] == of_copy.answer(None, request)["answer"]
 
     assert guarded(lambda: app(best_to, prog_name="distil")) == 2
     assert "exists already" in capsys.readouterr().err

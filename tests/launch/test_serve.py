@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from framework.data.load import load_data
 from framework.errors import ModelError
 from framework.recipe_file import recipe_from_values
 from framework.results import read_results
 from framework.run import run
+from framework.tasks.span_qa.requests import QuestionRequest
 from launch.commands import app
 from launch.guard import guarded
 from launch.serve import serve
-from launch.serve_app import MOST_CONTEXT, MOST_QUESTION
 from launch.serve_models import Models, models_in
+from tests.questions import load
 from tests.serving import QUESTION, TEXT, Served, serving
 from tests.tiny import several_values
 
@@ -71,7 +71,7 @@ def test_an_ensemble_weighs_and_tempers_teachers_as_the_run_does(finished: Path)
 def test_an_ensemble_that_needs_labels_says_why_it_cannot_answer(finished: Path) -> None:
     models = models_in(teachers_alone(finished, {"rule": "label_aware"}, 1.0), None)
     with pytest.raises(ModelError, match="'label_aware' weighs teachers by the right answer"):
-        models.answer("ensemble", QUESTION, TEXT)
+        models.answer("ensemble", QuestionRequest(question=QUESTION, context=TEXT))
 
 
 def teachers_alone(finished: Path, ensemble: dict[str, Any], temperature: Any) -> Path:
@@ -85,10 +85,13 @@ def teachers_alone(finished: Path, ensemble: dict[str, Any], temperature: Any) -
 
 def assert_as_predicted(folder: Path, models: Models, name: str) -> None:
     """A model answers questions of the evaluation split as in its predictions."""
-    examples = load_data(recipe_from_values(read_results(folder)["recipe"], "here").data)["dev"].examples
+    examples = load(recipe_from_values(read_results(folder)["recipe"], "here").data)["dev"].examples
     predictions = json.loads((folder / "predictions" / f"{name}.json").read_text())
     for example in examples[:6]:
-        found, expected = models.answer(name, example.question, example.context), predictions[example.id]
+        found, expected = (
+            models.answer(name, QuestionRequest(question=example.question, context=example.context)),
+            predictions[example.id],
+        )
         assert (found["answer"], found["start"], found["end"]) == (
             expected["answer"],
             expected["start"],
@@ -115,8 +118,8 @@ def test_models_are_listed_with_the_runs_figures(served: Served) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        ({**ASKED, "context": "я" * (MOST_CONTEXT + 1)}, 422, "200,000"),
-        ({**ASKED, "question": "я" * (MOST_QUESTION + 1)}, 422, "1,000"),
+        ({**ASKED, "context": "я" * (QuestionRequest.most["context"] + 1)}, 422, "200,000"),
+        ({**ASKED, "question": "я" * (QuestionRequest.most["question"] + 1)}, 422, "1,000"),
         (b'{"context": "' + b"a" * 5 * 2**20 + b'"}', 413, "200,000"),
         ({**ASKED, "context": " \n"}, 422, "the context has no text"),
         ({**ASKED, "question": ""}, 422, "the question has no text"),
@@ -137,8 +140,8 @@ def test_what_cannot_be_answered_is_refused_in_words(served: Served, body: Any, 
 
 
 def test_a_text_of_the_greatest_length_is_answered(served: Served) -> None:
-    words = "слово " * (MOST_CONTEXT // 6 + 1)
-    status, found = served.ask({**ASKED, "context": words[:MOST_CONTEXT]})
+    words = "слово " * (QuestionRequest.most["context"] // 6 + 1)
+    status, found = served.ask({**ASKED, "context": words[: QuestionRequest.most["context"]]})
     assert status == 200
     assert found["answer"] == words[found["start"] : found["end"]]
 
@@ -195,7 +198,7 @@ def test_openapi_describes_the_endpoint(served: Served) -> None:
     description = json.loads(served.request("GET", "/openapi.json")[2])
     assert set(description["paths"]) == {"/api/models", "/api/answer"}
     asked = description["components"]["schemas"]["Asked"]["properties"]
-    assert asked["context"]["maxLength"] == MOST_CONTEXT
+    assert asked["context"]["maxLength"] == QuestionRequest.most["context"]
     answered = description["components"]["schemas"]["Answered"]["properties"]
     assert list(answered) == ["score", "start", "end", "answer", "model", "milliseconds"]
     assert set(description["paths"]["/api/answer"]["post"]["responses"]) == {"200", "403", "413", "422", "500"}
@@ -205,8 +208,11 @@ def test_a_saved_model_is_served_alone(finished: Path) -> None:
     record = read_results(finished)["models"][-1]
     models = models_in(finished.parent / record["folder"], None)
     assert list(models.by_name) == ["model"]
-    found = models.answer(None, QUESTION, TEXT)
-    assert found["answer"] == models_in(finished, None).answer("student", QUESTION, TEXT)["answer"]
+    found = models.answer(None, QuestionRequest(question=QUESTION, context=TEXT))
+    assert (
+        found["answer"]
+        == models_in(finished, None).answer("student", QuestionRequest(question=QUESTION, context=TEXT))["answer"]
+    )
 
 
 def test_a_taken_port_is_named_with_a_free_one(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

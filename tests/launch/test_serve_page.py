@@ -8,7 +8,7 @@ import pytest
 
 from framework.recipe_file import recipe_from_values
 from framework.run import run
-from launch.serve_app import MOST_CONTEXT
+from framework.tasks.span_qa.requests import QuestionRequest
 from tests.serving import QUESTION, TEXT, Served, serving
 from tests.tiny import several_values
 
@@ -122,7 +122,7 @@ def test_empty_and_huge_texts_are_complained_about_and_not_sent(page: Any) -> No
     assert page.evaluate("document.activeElement.id") == "context"
     ask(page, TEXT, "")
     sync_api.expect(alert).to_contain_text("Give a question")
-    ask(page, "я" * (MOST_CONTEXT + 1), QUESTION)
+    ask(page, "я" * (QuestionRequest.most["context"] + 1), QUESTION)
     sync_api.expect(alert).to_contain_text("200,000")
     assert sent == []
     ask(page, TEXT, QUESTION)

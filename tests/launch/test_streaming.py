@@ -11,7 +11,6 @@ import numpy as np
 import psutil
 import pytest
 
-from framework.data.load import load_data
 from framework.errors import ModelError, TrainingError
 from framework.progress import SILENT
 from framework.recipe import Recipe
@@ -28,6 +27,7 @@ from launch.streaming import streamer_for
 from launch.training import trainer_for
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers
+from tests.questions import load
 from tests.tiny import tiny_values
 from tests.witness import Witness
 
@@ -144,7 +144,7 @@ class Kill:
 def signals(output: Path, results: dict[str, Any]) -> list[list[SpanSignal]]:
     """The stored signals of every teacher about the training questions; no row is missing or doubled."""
     found = []
-    examples = load_data(recipe(output).data)["train"].examples
+    examples = load(recipe(output).data)["train"].examples
     for record in [one for one in results["signals"] if one["split"] == "train"]:
         folder = output / "store" / "signals" / record["digest"]
         reader = SignalReader(folder)

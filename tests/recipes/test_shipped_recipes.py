@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from framework.data.hub import Hub
-from framework.data.load import load_data
 from framework.errors import UserError
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe import Recipe
@@ -21,6 +20,7 @@ from framework.recipe_file import load_recipe
 from framework.run import prepare, produce
 from tests.forked import start
 from tests.hub_cache import use_cache
+from tests.questions import load
 from tests.standin_datasets import ROWS, SBERQUAD
 from tests.standins import BEYOND, TEACHER, TEACHER_LAYERS, fill_cache
 
@@ -308,7 +308,7 @@ def test_teacher_and_student_tell_case_apart(runs: Runs, home: Path) -> None:
 def test_sberquads_test_questions_are_unlabelled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_cache(home, monkeypatch)
     data = load_recipe(FOLDER / "sberquad/no_distillation.yaml").data
-    test = load_data(data.model_copy(update={"splits": {"transfer": "test"}}))["transfer"]
+    test = load(data.model_copy(update={"splits": {"transfer": "test"}}))["transfer"]
     assert (len(test.examples), test.unlabelled, test.dropped) == (ROWS["test"], ROWS["test"], 0)
 
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from framework.tasks.span_qa.requests import QuestionRequest
 from framework.tracking_section import Tracking
 from tracking.cursor import Ledger
 from tracking.logged_model import requirements
@@ -79,9 +80,9 @@ def test_a_logged_student_answers_in_a_fresh_process_like_the_student_itself(run
 
     answerer = load_answerer(student)
     for row, question in zip(found["rows"], QUESTIONS, strict=True):
-        answer = answerer.answer(question, CONTEXT)
-        assert (row["answer"], row["start"], row["end"]) == (answer.text, answer.start, answer.end)
-        assert row["score"] == pytest.approx(answer.score, rel=1e-4)
+        answer = answerer.answer(QuestionRequest(question=question, context=CONTEXT)).model_dump()
+        assert (row["answer"], row["start"], row["end"]) == (answer["answer"], answer["start"], answer["end"])
+        assert row["score"] == pytest.approx(answer["score"], rel=1e-4)
     assert found["types"] == ["float64", "int64", "int64"]
     assert found["code"].startswith(str(run.output)), "the framework's code came with the model"
 

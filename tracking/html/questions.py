@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
 from framework.errors import DataError, first_line
 from framework.files import read_json
 from framework.recipe_file import recipe_from_values
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import Variant, score_example
 from framework.tasks.span_qa.task import ExtractiveQA
 
@@ -35,7 +35,7 @@ class Answered:
 class Question:
     """A labelled question with the answers of models, by name."""
 
-    example: Example
+    example: QAExample
     answers: dict[str, Answered]
 
 
@@ -45,11 +45,11 @@ def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
     Raises UserError where data or recipe cannot be had any more as the run had them.
     """
     recipe = recipe_from_values(results["recipe"], "recipe.yaml")
-    split, unanswerable = recipe.evaluation.split, recipe.data.unanswerable
+    split = recipe.evaluation.split
     if not isinstance(recipe.task, ExtractiveQA):
         raise DataError("the task is not extractive_qa: its answers are no spans")
-    found = unchanged_split(recipe.data, split, results["data"]["splits"][split]["digest"])
-    variant: Variant = "squad_v2" if unanswerable else "squad"
+    found = unchanged_split(recipe.data, recipe.task, split, results["data"]["splits"][split]["digest"])
+    variant: Variant = "squad_v2" if recipe.task.unanswerable else "squad"
     labelled = [example for example in found.examples if example.answers is not None]
     answers = {
         model["name"]: _answers(folder / model["predictions"], labelled, variant)
@@ -62,7 +62,7 @@ def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
     ]
 
 
-def _answers(path: Path, examples: list[Example], variant: Variant) -> list[Answered]:
+def _answers(path: Path, examples: list[QAExample], variant: Variant) -> list[Answered]:
     """A model's answers to these questions. Raises DataError for a damaged file."""
     try:
         records = read_json(path)
@@ -71,7 +71,7 @@ def _answers(path: Path, examples: list[Example], variant: Variant) -> list[Answ
         raise DataError(f"{path} is damaged ({first_line(error)}); run the recipe again to write it anew") from None
 
 
-def _answered(example: Example, record: Mapping[str, Any], variant: Variant) -> Answered:
+def _answered(example: QAExample, record: Mapping[str, Any], variant: Variant) -> Answered:
     golds = [answer.text for answer in example.answers or ()]
     exact_match, f1 = score_example(record["answer"], golds, variant=variant)
     return Answered(record["answer"], record["start"], record["end"], record["score"], exact_match, f1)

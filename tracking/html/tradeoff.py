@@ -51,7 +51,11 @@ def _is_sberquad(recipe: dict[str, Any]) -> bool:
     """Whether the questions are such as the paper measured its models on."""
     data = recipe["data"]
     from_there: bool = data["source"].get("id") == DATASET
-    return from_there and not data["unanswerable"] and recipe["evaluation"]["split"] not in data["extra"]
+    return (
+        from_there
+        and not (data.get("unanswerable") or recipe["task"].get("unanswerable"))
+        and recipe["evaluation"]["split"] not in data["extra"]
+    )
 
 
 def _marks(results: dict[str, Any], metric: str, x_of: Callable[[dict[str, Any]], float | None]) -> list[Mark]:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from framework.data.row import Claim, shown, text_of
+from framework.data.record import shown, text_of
 from framework.errors import DataError
+from framework.tasks.span_qa.row import Claim
 
 _STARTS = ("answer_start", "start")
 _NOT_GIVEN = "NOT_GIVEN"  # how Haystack's annotation tool marks that a document has no answer

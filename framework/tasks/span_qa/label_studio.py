@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from framework.data.fields import Fields, lookup
-from framework.data.row import Row, shown
+from framework.data.fields import Fields
+from framework.data.record import shown
 from framework.errors import DataError
 from framework.tasks.span_qa.claims import whole
 from framework.tasks.span_qa.records import parse_row
+from framework.tasks.span_qa.row import QARow
 
 Record = dict[str, Any]
 
@@ -18,7 +19,7 @@ def is_task(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
 
 
-def task_row(task: Record, place: str, fields: Fields) -> Row:
+def task_row(task: Record, place: str, fields: Fields) -> QARow:
     """The question of a task: its marked regions are the answers; unlabelled if nobody has finished an annotation.
 
     `fields` name what is in the task's `data`, where the text may also be called `text`; the id is the task's unless
@@ -28,16 +29,16 @@ def task_row(task: Record, place: str, fields: Fields) -> Row:
         DataError: an annotation that is not one of a text, or as `parse_row` does.
     """
     data = task["data"]
-    if fields.context is None and "context" not in data:
-        fields = fields.model_copy(update={"context": "text"})
-    _, context = lookup(data, fields.name_of("context"))
+    if "context" not in fields.given and "context" not in data:
+        fields = fields.renamed(context="text")
+    _, context = fields.find(data, "context")
     annotations = next(task[name] for name in _ANNOTATIONS if name in task)
     finished = [one for one in _objects(annotations, place) if not one.get("was_cancelled")]
     regions = [region for one in finished for region in _objects(one.get("result"), place)]
     answers = [_answer(region, context, place) for region in regions if _marks(region)]
-    record = data if fields.id else {**data, "id": task.get("id")}
+    record = data if "id" in fields.given else {**data, "id": task.get("id")}
     known = {"answers": answers if finished else None}
-    return parse_row({**record, **known}, place, fields.model_copy(update={"answers": None, "start": None}))
+    return parse_row({**record, **known}, place, fields.renamed(answers=None, start=None))
 
 
 def _marks(region: Record) -> bool:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
 from framework.errors import DataError
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.normalisation import Normalise, official, russian
 from framework.tasks.span_qa.thresholds import best_threshold
 
@@ -46,7 +46,7 @@ def score_example(
     return exact, f1
 
 
-def squad_v1(examples: Sequence[Example], predictions: Mapping[str, str]) -> dict[str, Any]:
+def squad_v1(examples: Sequence[QAExample], predictions: Mapping[str, str]) -> dict[str, Any]:
     """Score predictions (texts by example id) as the 1.1 script does, in per cent.
 
     Returns `exact_match` and `f1`, and both again under `russian` with Russian normalisation. A question
@@ -61,7 +61,7 @@ def squad_v1(examples: Sequence[Example], predictions: Mapping[str, str]) -> dic
 
 
 def squad_v2(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     predictions: Mapping[str, str],
     no_answer_scores: Mapping[str, float] | None = None,
     threshold: float = 1.0,
@@ -85,7 +85,7 @@ def squad_v2(
 
 
 def per_example_v1(
-    examples: Sequence[Example], predictions: Mapping[str, str], normalise: Normalise = official
+    examples: Sequence[QAExample], predictions: Mapping[str, str], normalise: Normalise = official
 ) -> Scores:
     """The scores whose means `squad_v1` reports. Raises DataError as it does."""
     _check_labelled(examples)
@@ -103,7 +103,7 @@ def per_example_v1(
 
 
 def per_example_v2(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     predictions: Mapping[str, str],
     no_answer_scores: Mapping[str, float] | None = None,
     threshold: float = 1.0,
@@ -138,7 +138,7 @@ def _percent_v1(scores: Scores) -> dict[str, float]:
 
 
 def _percent_v2(
-    examples: Sequence[Example],
+    examples: Sequence[QAExample],
     predictions: Mapping[str, str],
     no_answer_scores: Mapping[str, float] | None,
     threshold: float,
@@ -170,7 +170,7 @@ def _means(scores: list[tuple[float, float]]) -> dict[str, float]:
 
 
 def _raw_v2(
-    examples: Sequence[Example], predictions: Mapping[str, str], normalise: Normalise
+    examples: Sequence[QAExample], predictions: Mapping[str, str], normalise: Normalise
 ) -> dict[str, tuple[float, float]]:
     _check_labelled(examples)
     _check_complete([example.id for example in examples], predictions, "prediction")
@@ -195,11 +195,11 @@ def _apply_threshold(
     return final
 
 
-def _has_answer(examples: Sequence[Example]) -> dict[str, bool]:
+def _has_answer(examples: Sequence[QAExample]) -> dict[str, bool]:
     return {example.id: bool(example.answers) for example in examples}
 
 
-def _golds(example: Example) -> list[str]:
+def _golds(example: QAExample) -> list[str]:
     return [answer.text for answer in example.answers or ()]
 
 
@@ -208,7 +208,7 @@ def _as_arrays(ids: list[str], scores: list[tuple[float, float]]) -> Scores:
     return Scores(tuple(ids), columns[:, 0], columns[:, 1])
 
 
-def _check_labelled(examples: Sequence[Example]) -> None:
+def _check_labelled(examples: Sequence[QAExample]) -> None:
     if not examples:
         raise DataError("there is no question to score; expected at least one labelled example")
     for example in examples:

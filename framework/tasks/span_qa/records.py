@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from framework.data.fields import STANDARD, Fields, missing_field
-from framework.data.row import Claim, Row, shown, text_of
+from framework.data.fields import Fields
+from framework.data.record import shown, text_of
 from framework.errors import DataError
 from framework.tasks.span_qa.claims import claims_of, is_missing, whole
+from framework.tasks.span_qa.row import Claim, QARow
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
-def parse_row(record: Any, place: str, fields: Fields = STANDARD, context: str | None = None) -> Row:
+def parse_row(record: Any, place: str, fields: Fields, context: str | None = None) -> QARow:
     """Check one record: id, question, answers, perhaps is_impossible, and context unless it is given apart.
 
     An impossible question may lack answers; no other may.
@@ -21,7 +22,7 @@ def parse_row(record: Any, place: str, fields: Fields = STANDARD, context: str |
     if not isinstance(record, dict):
         raise DataError(f"{place}: expected an object with id, context, question and answers, found {shown(record)}")
     impossible = _truth(fields.optional(record, "is_impossible", place), place)
-    return Row(
+    return QARow(
         place=place,
         id=_identifier(fields.required(record, "id", place), place),
         context=context_of(record, place, fields) if context is None else context,
@@ -31,15 +32,15 @@ def parse_row(record: Any, place: str, fields: Fields = STANDARD, context: str |
     )
 
 
-def context_of(record: dict[str, Any], place: str, fields: Fields = STANDARD) -> str:
+def context_of(record: dict[str, Any], place: str, fields: Fields) -> str:
     """The text that a record asks about. Raises DataError as `parse_row` does."""
     return _text(fields.required(record, "context", place), "context", place)
 
 
 def _answers(record: dict[str, Any], impossible: bool, place: str, fields: Fields) -> tuple[Claim, ...] | None:
-    found, value = fields.answers_of(record)
+    found, value = fields.find(record, "answers")
     if not found and not impossible:
-        raise missing_field(record, fields.name_of("answers"), place)
+        raise fields.missing(record, "answers", place)
     if is_missing(value):
         return None
     return claims_of(value, fields.optional(record, "start", place), place)

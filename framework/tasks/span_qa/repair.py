@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from framework.data.characters import without_blank_ends
-from framework.data.example import Answer
-from framework.data.row import Claim
+from framework.tasks.span_qa.example import Answer
 from framework.tasks.span_qa.locating import locate
+from framework.tasks.span_qa.row import Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The usable answers of a question, and what was done to them: kinds of framework/data/notes.py."""
+    """The usable answers of a question, and what was done to them: kinds of notes.py."""
 
     answers: tuple[Answer, ...]
     notes: frozenset[str]

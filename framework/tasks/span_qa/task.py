@@ -1,22 +1,43 @@
 """Extractive question answering: an answer is a span of the context (Rajpurkar et al., arXiv 1606.05250)."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from framework.config import Section
+from framework.data.fields import Asked, Fields
+from framework.data.notes import Note, Notebook
+from framework.data.record import Record
+from framework.data.source import Formats
+from framework.data.windows_section import WindowSettings
 from framework.metrics import Metric
+from framework.progress import SILENT, Progress
+from framework.tasks.span_qa.checks import prompt_problems, window_problems
+from framework.tasks.span_qa.data import FIELDS, to_example
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.notes import NOTES
+from framework.tasks.span_qa.requests import QuestionRequest, SpanResponse, asked, respond
+from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.synthetic.section import Synthetic
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from pathlib import Path
 
-    from framework.data.example import Example
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
+
     from framework.data.windows import Windows
+    from framework.readers.base import Reader, Reading
+    from framework.recipe import Recipe
     from framework.signals.source import SignalSource, TeacherSignals
     from framework.signals.span import SpanSignal
-    from framework.tasks.base import Logits, Scores
+    from framework.tasks.base import CardParts, Logits, Scores
+    from framework.teachers.generative import Generative
     from framework.training.items import TrainingItems
+    from framework.training.objective import Objective
 
 
 class ExtractiveQA(Section):
@@ -32,16 +53,120 @@ class ExtractiveQA(Section):
         description="Unanswerable questions: 'no answer' is given where its logit leads the best span's by more.",
     )
 
+    unanswerable: bool = Field(
+        default=False,
+        description="Whether questions without an answer are part of the task (SQuAD 2.0); if not, questions marked "
+        "is_impossible are left out, and others without answers count as unlabelled.",
+    )
+
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("exact_match", "EM"), Metric("f1", "F1", primary=True))
     variants: ClassVar[tuple[str, ...]] = ("russian",)
     items: ClassVar[str] = "questions"
     measured_with: ClassVar[tuple[str, ...]] = ("n_best", "max_answer_length", "null_threshold")
+    request: ClassVar[type[BaseModel]] = QuestionRequest
+    response: ClassVar[type[BaseModel]] = SpanResponse
+    fields: ClassVar[tuple[Asked, ...]] = FIELDS
+    formats: ClassVar[Formats] = {}
+    notes: ClassVar[Mapping[str, Note]] = NOTES
+
+    def check(self, recipe: "Recipe") -> list[str]:
+        """See Task."""
+        problems = [*prompt_problems(recipe), *window_problems(recipe)]
+        if self.unanswerable:
+            return problems
+        if self.null_threshold != 0.0:
+            problems.append(
+                "task.null_threshold is for unanswerable questions: set task.unanswerable: true, or drop it"
+            )
+        sources = {"data.source": recipe.data.source}
+        sources |= {f"data.extra.{name}.source": extra.source for name, extra in recipe.data.extra.items()}
+        problems += [
+            f"{place}.unanswerable is {source.unanswerable:g} but task.unanswerable is false; set task.unanswerable: true"
+            for place, source in sources.items()
+            if isinstance(source, Synthetic) and source.unanswerable > 0
+        ]
+        return problems
+
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
+        """See Task."""
+        from framework.tasks.span_qa.documents import question_rows
+
+        return question_rows(records, fields)
+
+    def settle(self, rows: list[QARow]) -> list[QARow]:
+        """See Task: rows of one question are joined, and offsets count characters."""
+        from framework.tasks.span_qa.joined import joined
+        from framework.tasks.span_qa.units import in_characters
+
+        return in_characters(joined(rows))
+
+    def example(self, row: QARow, notebook: Notebook) -> QAExample | None:
+        """See Task."""
+        return to_example(row, self.unanswerable, notebook)
+
+    def record(self, example: QAExample) -> dict[str, Any]:
+        """See Task."""
+        answers = example.answers
+        return {
+            "id": example.id,
+            "context": example.context,
+            "question": example.question,
+            "answers": None if answers is None else [{"text": one.text, "answer_start": one.start} for one in answers],
+        }
+
+    def stand_in(self) -> dict[str, Any]:
+        """See Task: paragraphs about as long as SberQuAD's, 770 characters on average, beside its 750."""
+        return {"kind": "synthetic", "persons": 2, "facts": 8, "fillers": 2}
+
+    def fitted(self, data: Mapping[str, Sequence[QAExample]]) -> Self:
+        """See Task; nothing is left to the data."""
+        return self
 
     def model_class(self) -> Any:
         """The transformers Auto class of its models."""
         from transformers import AutoModelForQuestionAnswering
 
         return AutoModelForQuestionAnswering
+
+    def head_fields(self) -> dict[str, Any]:
+        """See Task; there is no choice."""
+        return {}
+
+    def check_config(self, config: Any, as_it_is: bool) -> None:
+        """See Task."""
+        from framework.tasks.span_qa.head import check_head
+
+        check_head(self, config)
+
+    def check_model(self, model: Any) -> None:
+        """See Task."""
+        from framework.tasks.span_qa.head import check_answers
+
+        check_answers(self, model)
+
+    def features(
+        self,
+        examples: Sequence[QAExample],
+        tokenizer: "PreTrainedTokenizerFast",
+        windows: WindowSettings,
+        progress: Progress = SILENT,
+    ) -> "Windows":
+        """See Task: overlapping windows over the context."""
+        from framework.data.windows import cut_windows
+
+        return cut_windows(examples, tokenizer, windows, progress)
+
+    def tokenized(
+        self, examples: Sequence[QAExample], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
+    ) -> Iterator[str]:
+        """See Task: contexts and questions, the latter also as windows show them."""
+        from framework.data.windows import shortened
+
+        questions = [example.question for example in examples]
+        yield from (example.context for example in examples)
+        yield from questions
+        yield from (question.lstrip() for question in questions)
+        yield from shortened(tokenizer, questions, windows.max_question)
 
     def logits(self, output: Any) -> "Tensor":
         """Start and end logits, [B, 2, L]."""
@@ -51,7 +176,7 @@ class ExtractiveQA(Section):
 
     def training_items(
         self,
-        examples: "Sequence[Example]",
+        examples: Sequence[QAExample],
         windows: "Windows",
         pad_id: int,
         signals: "SignalSource | None",
@@ -63,37 +188,33 @@ class ExtractiveQA(Section):
 
         return span_items(examples, windows, pad_id, signals, temperatures, at_hand)
 
-    def moved_mass(self, examples: "Sequence[Example]", windows: "Windows", teacher: "TeacherSignals") -> float:
+    def moved_mass(self, examples: Sequence[QAExample], windows: "Windows", teacher: "TeacherSignals") -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
         from framework.tasks.span_items import moved_mass
 
         return moved_mass(examples, windows, teacher)
 
-    def write_signals(self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits") -> "list[SpanSignal]":
+    def write_signals(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> "list[SpanSignal]":
         """A signal for each example."""
         from framework.signals.span import write_signal
         from framework.tasks.span_outputs import teacher_windows
 
         return [write_signal(found) for found in teacher_windows(len(examples), windows, logits)]
 
-    def predict_from_signals(
-        self, examples: "Sequence[Example]", signals: "Sequence[SpanSignal]", unanswerable: bool
-    ) -> dict[str, Any]:
+    def predict_from_signals(self, examples: Sequence[QAExample], signals: "Sequence[SpanSignal]") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
         from framework.evaluation.signal_decode import decode_signal
         from framework.tasks.span_outputs import prediction_record
 
         return {
             example.id: prediction_record(
-                decode_signal(example.context, signal, self.n_best, self.max_answer_length, null=unanswerable),
+                decode_signal(example.context, signal, self.n_best, self.max_answer_length, null=self.unanswerable),
                 self.null_threshold,
             )
             for example, signal in zip(examples, signals, strict=True)
         }
 
-    def predict(
-        self, examples: "Sequence[Example]", windows: "Windows", logits: "Logits", unanswerable: bool
-    ) -> dict[str, Any]:
+    def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
         from framework.tasks.span_outputs import prediction_record, window_logits
         from framework.tasks.span_qa.decode import decode
@@ -101,7 +222,7 @@ class ExtractiveQA(Section):
         found = window_logits(len(examples), windows, logits)
         return {
             example.id: prediction_record(
-                decode(example.context, parts, self.n_best, self.max_answer_length, null=unanswerable),
+                decode(example.context, parts, self.n_best, self.max_answer_length, null=self.unanswerable),
                 self.null_threshold,
             )
             for example, parts in zip(examples, found, strict=True)
@@ -109,13 +230,56 @@ class ExtractiveQA(Section):
 
     def score(
         self,
-        examples: "Sequence[Example]",
+        examples: Sequence[QAExample],
         predictions: Mapping[str, Any],
-        unanswerable: bool,
         resamples: int,
         seed: int,
     ) -> "Scores":
         """EM and F1 as the official scripts compute them, with bootstrap intervals."""
         from framework.tasks.span_outputs import score_spans
 
-        return score_spans(examples, predictions, unanswerable, self.null_threshold, resamples, seed)
+        return score_spans(examples, predictions, self.unanswerable, self.null_threshold, resamples, seed)
+
+    def asked(self, request: QuestionRequest) -> QAExample:
+        """See Task."""
+        return asked(request)
+
+    def respond(self, prediction: dict[str, Any]) -> SpanResponse:
+        """See Task."""
+        return respond(prediction)
+
+    def answer_of(self, prediction: dict[str, Any]) -> tuple[int, int]:
+        """See Task: the span."""
+        return prediction["start"], prediction["end"]
+
+    def compared(self, features: "Windows", logits: "Logits") -> "list[NDArray[np.float32]]":
+        """See Task: the logits of the context's tokens."""
+        return [found[:, features.support[features.slice_of(row)]] for row, found in enumerate(logits)]
+
+    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+        """See Task."""
+        from framework.tasks.span_qa.usage import card_parts
+
+        return card_parts(self.unanswerable, windows.max_length, self.max_answer_length, onnx)
+
+    def generative_objective(
+        self,
+        teacher: "Generative",
+        windows: WindowSettings,
+        examples: Sequence[QAExample],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task: to write the gold answers."""
+        from framework.tasks.span_qa.generation import generation
+        from framework.tasks.span_qa.prompts import prompts_for
+
+        config, forced = teacher.configuration(tokenizer)
+        prompts = prompts_for(tokenizer, config, windows, teacher.max_answer, teacher.prompt, forced)
+        return generation(examples, prompts, self.unanswerable, progress)
+
+    def generative_reader(self, teacher: "Generative", folder: "Path", reading: "Reading") -> "Reader":
+        """See Task."""
+        from framework.tasks.span_qa.generative import generative_reader
+
+        return generative_reader(folder, reading, teacher)

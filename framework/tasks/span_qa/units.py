@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.characters import without_blank_ends
-from framework.data.row import Row
+from framework.tasks.span_qa.row import QARow
 
 Code = Literal["characters", "utf16", "utf8"]
 
@@ -26,7 +26,7 @@ class Unit:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """In what it differs from characters, as kinds of framework/data/notes.py."""
+        """In what it differs from characters, as kinds of notes.py."""
         code = () if self.code == "characters" else (self.code,)
         return (*code, *(("crlf",) if self.crlf else ()), *(("bom",) if self.bom else ()))
 
@@ -38,7 +38,7 @@ _UNITS = sorted(
 )
 
 
-def in_characters(rows: Sequence[Row]) -> list[Row]:
+def in_characters(rows: Sequence[QARow]) -> list[QARow]:
     """The rows of one file with offsets that count characters.
 
     If not every answer stands where its offset says, but does so in another unit, for all rows of the file, offsets are
@@ -54,7 +54,7 @@ def in_characters(rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
-def _explained(row: Row, unit: Unit) -> bool:
+def _explained(row: QARow, unit: Unit) -> bool:
     """Whether every answer of the row that the context has stands where its offset says in this unit."""
     for text, start in row.answers or ():
         shown, cut = without_blank_ends(text)
@@ -67,7 +67,7 @@ def _explained(row: Row, unit: Unit) -> bool:
     return True
 
 
-def _read(row: Row, unit: Unit) -> Row:
+def _read(row: QARow, unit: Unit) -> QARow:
     if row.answers is None:
         return row
     answers = []

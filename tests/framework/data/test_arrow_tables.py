@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.arrow_tables import read_arrow, read_parquet
-from framework.data.fields import STANDARD, Fields
 from framework.errors import DataError
+from tests.questions import STANDARD, fields, read_arrow, read_parquet
 
 ROWS: list[dict[str, Any]] = [
     {"id": str(i), "context": f"Кот {i} спит.", "question": "Кто?", "answers": {"text": ["Кот"], "answer_start": [0]}}
@@ -61,7 +60,7 @@ def test_pandas_ways_to_write_numbers_and_categories(tmp_path: Path) -> None:
 def test_structs_of_lists_and_lists_of_structs(tmp_path: Path) -> None:
     rows = [{**row, "gold": {"spans": [{"text": "Кот", "answer_start": 0}]}} for row in ROWS[:1]]
     path = parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows))
-    assert read_parquet(path, Fields(answers="gold.spans"))[0].answers == (("Кот", 0),)
+    assert read_parquet(path, fields(answers="gold.spans"))[0].answers == (("Кот", 0),)
 
 
 def test_dates_out_of_range_as_ids(tmp_path: Path) -> None:

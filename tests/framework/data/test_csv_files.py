@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from framework.data.csv_files import read_csv
-from framework.data.fields import STANDARD, Fields
+from framework.data.fields import Fields
 from framework.errors import DataError
+from tests.questions import STANDARD, fields, read_csv
 
 
 def read(folder: Path, text: str, name: str = "a.csv", fields: Fields = STANDARD) -> list[Any]:
@@ -42,7 +42,7 @@ def test_answers_in_a_cell(tmp_path: Path, cell: str, answers: Any) -> None:
 def test_an_impossible_question_and_other_names(tmp_path: Path) -> None:
     text = "n,passage,query,answer_text,answer_begin,none\n1,Кот спит.,Кто?,Кот,0,False\n2,Кот спит.,Где?,,,True\n"
     names = {"id": "n", "context": "passage", "question": "query", "answers": "answer_text", "start": "answer_begin"}
-    first, second = read(tmp_path, text, fields=Fields(**names, is_impossible="none"))
+    first, second = read(tmp_path, text, fields=fields(**names, is_impossible="none"))
     assert (first.answers, first.impossible) == ((("Кот", 0),), False)
     assert (second.answers, second.impossible) == ((("", None),), True)
 

@@ -1,8 +1,8 @@
 import pytest
-from pydantic import ValidationError
 
-from framework.data.fields import Fields, lookup
+from framework.data.fields import lookup
 from framework.errors import DataError
+from tests.questions import fields
 
 
 def test_a_path_leads_into_objects() -> None:
@@ -16,12 +16,12 @@ def test_a_path_leads_into_objects() -> None:
 
 def test_needed_columns() -> None:
     there = ["title", "question", "context", "id", "answers", "answer"]
-    assert Fields().columns(there, "f.csv") == ["id", "context", "question", "answers"]
-    assert Fields().columns([*there, "title", ""], "f.csv") == ["id", "context", "question", "answers"]
-    assert Fields().columns(["id", "context", "question", "is_impossible"], "f.csv")[-1] == "is_impossible"
-    assert Fields(answers="title").columns(there, "f.csv") == ["id", "context", "question", "title"]
+    assert fields().columns(there, "f.csv") == ["id", "context", "question", "answers"]
+    assert fields().columns([*there, "title", ""], "f.csv") == ["id", "context", "question", "answers"]
+    assert fields().columns(["id", "context", "question", "is_impossible"], "f.csv")[-1] == "is_impossible"
+    assert fields(answers="title").columns(there, "f.csv") == ["id", "context", "question", "title"]
     nested = ["id", "question", "context", "gold"]
-    assert Fields(answers="gold.text", start="gold.begin").columns(nested, "f.csv") == [
+    assert fields(answers="gold.text", start="gold.begin").columns(nested, "f.csv") == [
         "id",
         "context",
         "question",
@@ -30,7 +30,7 @@ def test_needed_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "there", "message"),
+    ("given", "there", "message"),
     [
         ({}, ["id", "text", "question"], r"f.csv: no column 'context' \(found: id, text, question\)"),
         ({"start": "at"}, ["id", "context", "question", "answers"], "no column 'at'"),
@@ -39,13 +39,13 @@ def test_needed_columns() -> None:
         ({}, ["id", "context", "question"], "no column 'answers'.*`fields` of the data's source"),
     ],
 )
-def test_columns_that_are_not_there_or_there_twice(fields: dict[str, str], there: list[str], message: str) -> None:
+def test_columns_that_are_not_there_or_there_twice(given: dict[str, str], there: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        Fields.model_validate(fields).columns(there, "f.csv")
+        fields(**given).columns(there, "f.csv")
 
 
-def test_only_what_distil_reads_has_another_name() -> None:
-    with pytest.raises(
-        ValidationError, match=r"unknown key 'query'; .*legal here: id, context, question, answers, start"
-    ):
-        Fields.model_validate({"query": "question"})
+def test_only_what_the_task_asks_for_has_another_name() -> None:
+    (problem,) = fields(query="question").problems("data.source.fields")
+    assert problem.startswith("data.source.fields: unknown key 'query'; ")
+    assert "legal here: id, context, question, answers, start, is_impossible" in problem
+    assert fields(context="text").problems("here") == []

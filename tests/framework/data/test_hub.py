@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.hub import Hub, hub_files, hub_languages, wanted_files
+from framework.data.hub import Hub, hub_files, hub_languages, readable, wanted_files
+from framework.data.section import Data
 from framework.errors import DataError
 from framework.models.locate import locate
 from framework.models.section import HubModel
-from framework.progress import SILENT
+from tests.questions import load, readers
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---
@@ -73,60 +74,66 @@ def test_languages_are_those_of_the_card(cache: Path, card: str | None, language
 def test_a_cached_dataset_is_read_without_the_hub(cache: Path) -> None:
     put(cache, "somebody/quad")
     before = sorted(cache.rglob("*"))
-    readers = Hub(id="somebody/quad").readers(SILENT)
-    assert list(readers) == ["train", "validation"]
-    assert [row.context for row in readers["train"]()] == ["Текст train-0", "Текст train-1"]
-    assert [row.id for row in readers["validation"]()] == ["2"]
+    found = readers(Hub(id="somebody/quad"))
+    assert list(found) == ["train", "validation"]
+    assert [row.context for row in found["train"]()] == ["Текст train-0", "Текст train-1"]
+    assert [row.id for row in found["validation"]()] == ["2"]
     assert sorted(cache.rglob("*")) == before
 
 
 def test_questions_are_chosen_by_the_beginning_of_their_ids(cache: Path) -> None:
     put(cache, "somebody/quad")
-    assert [row.id for row in Hub(id="somebody/quad", id_prefix="1").readers(SILENT)["train"]()] == ["1"]
+    source = Hub(id="somebody/quad", id_prefix="1")
+    assert [example.id for example in load(Data(source=source, splits={"train": "train"}))["train"].examples] == ["1"]
     with pytest.raises(DataError, match="begins with 'russian-'; they are like '2'"):
-        Hub(id="somebody/quad", id_prefix="russian-").readers(SILENT)["validation"]()
+        load(Data(source=source.model_copy(update={"id_prefix": "russian-"}), splits={"dev": "validation"}))
 
 
 def test_of_a_configuration_only_its_files_are_wanted(cache: Path) -> None:
     folder = put(cache, "somebody/quad")
-    every = wanted_files(folder, "other")
-    assert {"*.parquet", "*.jsonl", "*.json", "*.csv", "*.tsv.gz", "README.md"} < set(every)
-    assert wanted_files(folder, "sberquad") == ["README.md", "sberquad/train-*", "sberquad/validation-*"]
+    every = readable((".conll",))
+    assert {"*.parquet", "*.jsonl", "*.json", "*.csv", "*.tsv.gz", "*.conll", "*.conll.gz", "README.md"} < set(every)
+    assert wanted_files(folder, "other", every) == every
+    assert wanted_files(folder, "sberquad", every) == [
+        "README.md",
+        "sberquad/train-*",
+        "sberquad/validation-*",
+    ]
     (folder / "README.md").write_text("---\nconfigs: [nothing]\n---\n")
-    assert wanted_files(folder, "sberquad") == every
+    assert wanted_files(folder, "sberquad", every) == every
     (folder / "README.md").unlink()
-    assert wanted_files(folder, "sberquad") == every
+    assert wanted_files(folder, "sberquad", every) == every
 
 
 def test_a_dataset_without_a_card_is_sorted_by_file_names(cache: Path) -> None:
     put(cache, "somebody/quad", card=None)
-    assert set(Hub(id="somebody/quad").readers(SILENT)) == {"train", "validation"}
+    assert set(readers(Hub(id="somebody/quad"))) == {"train", "validation"}
 
 
 def test_a_dataset_that_is_not_here_says_how_to_bring_it(cache: Path) -> None:
     with pytest.raises(DataError, match="hf download --repo-type dataset no/such`") as caught:
-        Hub(id="no/such").readers(SILENT)
+        readers(Hub(id="no/such"))
     assert str(cache) in str(caught.value)
 
 
 def test_a_revision_that_is_not_here(cache: Path) -> None:
     put(cache, "somebody/quad")
     with pytest.raises(DataError, match=r"somebody/quad \(v2\).*--revision v2`"):
-        Hub(id="somebody/quad", revision="v2").readers(SILENT)
+        readers(Hub(id="somebody/quad", revision="v2"))
 
 
 def test_a_copy_without_data_files(cache: Path) -> None:
     put(cache, "somebody/quad", card=None, parts=())
     with pytest.raises(DataError, match=r"somebody/quad.*hf download"):
-        Hub(id="somebody/quad").readers(SILENT)
+        readers(Hub(id="somebody/quad"))
 
 
 def test_an_unknown_configuration_and_a_bad_id(cache: Path) -> None:
     put(cache, "somebody/quad")
     with pytest.raises(DataError, match="sberquad"):
-        Hub(id="somebody/quad", config="other").readers(SILENT)
+        readers(Hub(id="somebody/quad", config="other"))
     with pytest.raises(DataError, match="expected owner/name"):
-        Hub(id="a/b/c").readers(SILENT)
+        readers(Hub(id="a/b/c"))
 
 
 def test_a_full_disk_is_not_the_hubs_fault(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

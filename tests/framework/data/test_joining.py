@@ -7,10 +7,10 @@ import pytest
 from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
-from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
+from framework.tasks.span_qa.example import QAExample
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Пётр Ильич Чайковский родился в Воткинске. " * 12
@@ -42,7 +42,7 @@ def losing(kept: slice) -> Losing:
 @pytest.mark.parametrize("stride", [0, 1, 8])
 def test_windows_that_leave_a_part_out_are_refused(kept: slice, end: str, stride: int) -> None:
     """Also where the text ends with what a tokenizer drops, so that its last token does not end there anyway."""
-    example, settings = Example("q7", CONTEXT + end, "Где?", None), SETTINGS.model_copy(update={"doc_stride": stride})
+    example, settings = QAExample("q7", CONTEXT + end, "Где?", None), SETTINGS.model_copy(update={"doc_stride": stride})
     assert len(cut_windows([example], losing(slice(None)), settings)) > 4
     with pytest.raises(ModelError, match=r"question 'q7'.* cut by tokenizers \d.*install 0.23.3"):
         cut_windows([example], losing(kept), settings)
@@ -51,14 +51,14 @@ def test_windows_that_leave_a_part_out_are_refused(kept: slice, end: str, stride
 def test_text_that_no_token_shows_at_the_end_is_no_loss() -> None:
     bare = losing(slice(None))
     bare.backend_tokenizer.normalizer = normalizers.Replace(".", "")
-    windows = cut_windows([Example("1", CONTEXT.strip() + "..", "Где?", None)], bare, SETTINGS)
+    windows = cut_windows([QAExample("1", CONTEXT.strip() + "..", "Где?", None)], bare, SETTINGS)
     assert windows.reach[-1, 1] == len(CONTEXT) + 1
 
 
 def test_a_tokenizer_that_cuts_at_the_left_is_read_from_the_beginning() -> None:
     right, left = losing(slice(None)), losing(slice(None))
     left.truncation_side = "left"
-    examples = [Example("1", CONTEXT, "Где?", None)]
+    examples = [QAExample("1", CONTEXT, "Где?", None)]
     one, other = (cut_windows(examples, each, SETTINGS) for each in (right, left))
     assert one.input_ids.tolist() == other.input_ids.tolist()
     assert one.reach.tolist() == other.reach.tolist()
@@ -78,6 +78,6 @@ def test_a_window_may_begin_its_first_token_late() -> None:
         ["Где?"], [context], truncation="only_second", max_length=40, stride=8, return_overflowing_tokens=True
     )
     assert any(begin == end for window in late.encodings[1:] for begin, end in window.offsets if end)
-    windows = cut_windows([Example("1", context, "Где?", None)], trimming, SETTINGS)
+    windows = cut_windows([QAExample("1", context, "Где?", None)], trimming, SETTINGS)
     shown = {tuple(span) for span in windows.spans[windows.support].tolist()}
     assert {(place, place + 1) for place in range(0, len(context), 2)} <= shown

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import Answer, Example, fingerprint
-from framework.data.load import load_data, to_example
-from framework.data.notes import Notebook
-from framework.data.row import Row
+from framework.data.example import fingerprint
+from framework.data.notes import Notebook, Notes
 from framework.data.section import Data
 from framework.errors import DataError
+from framework.tasks.span_qa.data import to_example
+from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.notes import NOTES
+from framework.tasks.span_qa.row import QARow
+from tests.questions import load
 
 CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]
 
@@ -43,15 +46,19 @@ class Listener:
         self.said.append(message)
 
 
+def ids(notes: Notes) -> dict[str, tuple[str, ...]]:
+    return {kind: found.ids for kind, found in notes.items()}
+
+
 def test_splits_and_slices(tmp_path: Path) -> None:
     files = {
         "train": written(tmp_path / "a.json", [row(i) for i in range(20)]),
         "test": written(tmp_path / "b.json", [row(i) for i in range(4)]),
     }
     splits = {"train": "train[:75%]", "dev": "train[75%:]", "held": "test", "last": "test[-1:]"}
-    data = load_data(section(files, splits=splits))
+    data = load(section(files, splits=splits))
     assert {name: len(split.examples) for name, split in data.items()} == {"train": 15, "dev": 5, "held": 4, "last": 1}
-    assert data["dev"].examples[0] == Example("q15", CONTEXTS[7], "Кто спит?", (Answer("Кот", 0),))
+    assert data["dev"].examples[0] == QAExample("q15", CONTEXTS[7], "Кто спит?", (Answer("Кот", 0),))
     assert data["held"].digest == fingerprint(data["held"].examples) != data["last"].digest
 
 
@@ -61,12 +68,12 @@ def test_extra_splits_come_from_sources_of_their_own(tmp_path: Path, main: dict[
     other = written(tmp_path / "b.json", [row(i, id=f"e{i}", question="А кто?", answers=None) for i in range(6)])
     source = {"kind": "files", "path": {"all": str(other)}}
     extra = {"first": {"source": source, "split": "all[:4]"}, "rest": {"source": source, "split": "all[4:]"}}
-    data = load_data(section(own, extra=extra, **main))
+    data = load(section(own, extra=extra, **main))
     assert list(data) == ["train", "first", "rest"]
     assert [example.id for example in data["first"].examples] == ["e0", "e1", "e2", "e3"]
     assert [example.id for example in data["rest"].examples] == ["e4", "e5"]
     assert data["rest"].unlabelled == 2
-    assert data["train"].digest == load_data(section(own, **main))["train"].digest
+    assert data["train"].digest == load(section(own, **main))["train"].digest
 
 
 @pytest.mark.parametrize(
@@ -77,17 +84,17 @@ def test_an_extra_split_that_is_not_there_or_empty_is_named(tmp_path: Path, spli
     path = written(tmp_path / "a.json", [row(i) for i in range(4)])
     extra = {"more": {"source": {"kind": "files", "path": str(path)}, "split": split}}
     with pytest.raises(DataError, match=message):
-        load_data(section(path, splits={"train": "train"}, extra=extra))
+        load(section(path, splits={"train": "train"}, extra=extra))
 
 
 def test_a_cut_shares_no_paragraph(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", [row(i) for i in range(20)])
-    data = load_data(section(path, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
+    data = load(section(path, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
     contexts = {name: {example.context for example in split.examples} for name, split in data.items()}
     assert contexts["train"].isdisjoint(contexts["dev"])
     assert [len(data[name].examples) for name in ("train", "dev")] == [14, 6]
     shuffled = written(tmp_path / "b.json", [row(i) for i in reversed(range(20))])
-    again = load_data(section(shuffled, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
+    again = load(section(shuffled, cut={"shares": {"train": 0.7, "dev": 0.3}, "seed": 3}))
     assert {e.id for e in again["dev"].examples} == {e.id for e in data["dev"].examples}
 
 
@@ -102,11 +109,11 @@ def test_what_became_of_every_row_is_counted_and_said(tmp_path: Path) -> None:
         row(0),
     ]
     listener = Listener()
-    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
+    split = load(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
     assert [example.id for example in split.examples] == ["q0", "q1", "q3", "q4", "q5"]
     assert (split.repaired, split.dropped, split.unlabelled) == (2, 2, 2)
     assert split.examples[1].answers == (Answer("спит", 12),)
-    assert split.notes == {"absent": ("q2",), "repaired": ("q1", "q3"), "repeated": ("q0",)}
+    assert ids(split.notes) == {"absent": ("q2",), "repaired": ("q1", "q3"), "repeated": ("q0",)}
     assert "train: 2 questions with an answer that was moved to where it occurs, or left out: q1, q3" in listener.said
 
 
@@ -118,13 +125,13 @@ def test_a_files_offsets_are_read_in_the_unit_that_explains_them_all(tmp_path: P
         for i, text in enumerate(contexts)
     ]
     listener = Listener()
-    split = load_data(section(written(tmp_path / "a.json", rows), **settings), listener)["train"]
+    split = load(section(written(tmp_path / "a.json", rows), **settings), listener)["train"]
     assert all(example.answers == (Answer("кот", example.context.index("кот")),) for example in split.examples)
-    assert dict(split.notes) == {"utf16": tuple(example.id for example in split.examples)}
+    assert ids(split.notes) == {"utf16": tuple(example.id for example in split.examples)}
     assert split.repaired == 0
     assert any("UTF-16 units" in said for said in listener.said)
     rows[0]["answers"]["answer_start"] = [contexts[0].index("кот")]  # one answer that only characters explain
-    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))["train"]
+    split = load(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))["train"]
     assert set(split.notes) == {"repaired"}
 
 
@@ -137,24 +144,24 @@ def test_unanswerable_questions(tmp_path: Path) -> None:
         row(3, answers=None),
     ]
     path = written(tmp_path / "a.json", rows)
-    examples = load_data(section(path, splits={"train": "train"}, unanswerable=True))["train"].examples
+    examples = load(section(path, splits={"train": "train"}), unanswerable=True)["train"].examples
     assert [example.answers for example in examples] == [(Answer("Кот", 0),), (), (), None]
-    split = load_data(section(path, splits={"train": "train"}))["train"]
+    split = load(section(path, splits={"train": "train"}))["train"]
     assert [(example.id, example.answers) for example in split.examples] == [
         ("q0", (Answer("Кот", 0),)),
         ("q2", None),
         ("q3", None),
     ]
-    assert split.notes == {"impossible": ("q1",), "empty": ("q2",)}
+    assert ids(split.notes) == {"impossible": ("q1",), "empty": ("q2",)}
     assert split.dropped == 1
 
 
 def test_blank_contexts_and_questions_are_left_out_and_named(tmp_path: Path) -> None:
     rows = [row(0), row(1, context=" \n"), row(2, question=""), *(row(i, question=" ") for i in range(3, 14))]
     listener = Listener()
-    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
+    split = load(section(written(tmp_path / "a.json", rows), splits={"train": "train"}), listener)["train"]
     assert [example.id for example in split.examples] == ["q0"]
-    assert split.notes == {"blank": tuple(f"q{i}" for i in range(1, 14))}
+    assert ids(split.notes) == {"blank": tuple(f"q{i}" for i in range(1, 14))}
     said = [line for line in listener.said if "blank" in line]
     named = ", ".join(f"q{i}" for i in range(1, 11))
     assert said == [f"train: 13 questions left out, as context or question is blank: {named}, …"]
@@ -169,12 +176,12 @@ def test_rows_of_one_question_are_joined(tmp_path: Path) -> None:
         row(2, answers=None),
         row(2),
     ]
-    split = load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train[:2]", "dev": "train[2:]"}))
+    split = load(section(written(tmp_path / "a.json", rows), splits={"train": "train[:2]", "dev": "train[2:]"}))
     assert [example.answers for example in split["train"].examples] == [
         (Answer("Кот", 0), Answer("спит", 12)),
         (Answer("Кот", 0),),
     ]
-    assert split["train"].notes == {"repeated": ("q1",), "joined": ("q0",)}
+    assert ids(split["train"].notes) == {"repeated": ("q1",), "joined": ("q0",)}
     assert split["dev"].examples[0].answers == (Answer("Кот", 0),)
 
 
@@ -195,26 +202,26 @@ def test_rows_of_one_question_are_joined(tmp_path: Path) -> None:
 )
 def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_data(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))
+        load(section(written(tmp_path / "a.json", rows), splits={"train": "train"}))
 
 
 def test_a_contradictory_mark_of_impossibility() -> None:
     with pytest.raises(DataError, match="and yet has answers"):
-        to_example(Row("here", "q", "Кот.", "Кто?", (("Кот", 0),), impossible=True), True, Notebook())
+        to_example(QARow("here", "q", "Кот.", "Кто?", (("Кот", 0),), impossible=True), True, Notebook(NOTES))
 
 
 def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", [row(i) for i in range(4)])
     with pytest.raises(DataError, match=r"no split 'validation'; it has: train\. .*data\.cut"):
-        load_data(section(path))
+        load(section(path))
     with pytest.raises(DataError, match=r"'dev' is empty; no row is in train\[4:\]"):
-        load_data(section(path, splits={"dev": "train[4:]"}))
+        load(section(path, splits={"dev": "train[4:]"}))
     with pytest.raises(DataError, match=r"'dev' is empty; its share of 0.1 is less than one paragraph of 'train'"):
-        load_data(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
+        load(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
 
 
 def test_generated_data_loads(tmp_path: Path) -> None:
     source = {"kind": "synthetic", "examples": {"train": 30, "validation": 10}, "label_noise": 0.5}
-    data = load_data(Data.model_validate({"source": source}))
+    data = load(Data.model_validate({"source": source}))
     assert [len(split.examples) for split in data.values()] == [30, 10]
     assert all(split.repaired == split.dropped == split.unlabelled == 0 for split in data.values())

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from framework.data.example import Answer, Example
 from framework.data.offsets import cover
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.tasks.span_items import span_items
+from framework.tasks.span_qa.example import Answer, QAExample
 from tests.built_tokenizers import BUILT, built
 from tests.tokenizing import KINDS, contexts, tokenizer
 
@@ -22,7 +22,7 @@ TOKENIZERS = {**dict.fromkeys(BUILT, built), **dict.fromkeys(KINDS, tokenizer)}
 NARROW = WindowSettings(max_length=40, doc_stride=8, max_question=6)
 
 
-def taught_span(windows: Windows, example: Example) -> tuple[int, int]:
+def taught_span(windows: Windows, example: QAExample) -> tuple[int, int]:
     """Characters from the first to the last gold token, of the window with the whole answer that shows it first."""
     items = span_items([example], windows, 0, None, (), at_hand=True)
     for row in range(len(windows)):
@@ -53,7 +53,7 @@ def test_the_gold_answer_read_from_its_gold_tokens_is_the_gold_answer(
         return
     begin = data.draw(st.sampled_from(places))
     last = data.draw(st.sampled_from([place for place in places if begin <= place < begin + 30]))
-    example = Example("1", context, "Кто?", (Answer(context[begin : last + 1], begin),))
+    example = QAExample("1", context, "Кто?", (Answer(context[begin : last + 1], begin),))
     windows = cut_windows([example], TOKENIZERS[name](name), WindowSettings(max_length=4096))
     spans = windows.spans[windows.support]
     begins = spans[(spans[:, 0] <= begin) & (begin < spans[:, 1]), 0]
@@ -83,7 +83,7 @@ def test_the_gold_answer_read_from_its_gold_tokens_is_the_gold_answer(
     ],
 )
 def test_words_are_read_whole(name: str, context: str, answer: str) -> None:
-    example = Example("1", context, "?", (Answer(answer, context.index(answer)),))
+    example = QAExample("1", context, "?", (Answer(answer, context.index(answer)),))
     begin, end = taught_span(cut_windows([example], TOKENIZERS[name](name), NARROW), example)
     found = context[begin:end]
     assert answer in found
@@ -140,7 +140,7 @@ def test_a_tokenizer_that_drops_many_letters_is_refused() -> None:
         ["the quick brown fox"], trainers.BpeTrainer(special_tokens=["<s>", "</s>", "<pad>"], show_progress=False)
     )
     wrapped = PreTrainedTokenizerFast(tokenizer_object=bare, pad_token="<pad>", cls_token="<s>", sep_token="</s>")
-    fine = Example("1", "the quick brown fox the quick fox Ж", "?", None)
+    fine = QAExample("1", "the quick brown fox the quick fox Ж", "?", None)
     cut_windows([fine] * 3, wrapped, WindowSettings())
     with pytest.raises(ModelError, match=r"drops \d+ of \d+ characters, first in the text of question '2'"):
-        cut_windows([Example("1", "the fox", "?", None), Example("2", "Жил был кот", "?", None)], wrapped, NARROW)
+        cut_windows([QAExample("1", "the fox", "?", None), QAExample("2", "Жил был кот", "?", None)], wrapped, NARROW)

@@ -2,18 +2,20 @@
 
 import numpy as np
 
-from framework.data.example import Example
 from framework.data.load import Split
-from framework.data.remembered import split_windows
+from framework.data.remembered import split_features
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer as tokenizer_of
 
+TASK = ExtractiveQA()
 SETTINGS = WindowSettings(max_length=32, doc_stride=8, max_question=8)
 
 
 def split(name: str) -> Split:
-    return Split([Example(name, f"Анна {name} живёт в Омске и работает в школе.", "Где живёт Анна?", None)])
+    return Split([QAExample(name, f"Анна {name} живёт в Омске и работает в школе.", "Где живёт Анна?", None)])
 
 
 def same(one: Windows, other: Windows) -> bool:
@@ -24,15 +26,15 @@ def same(one: Windows, other: Windows) -> bool:
 
 def test_the_same_questions_are_cut_once() -> None:
     tokenizer, other = tokenizer_of("wordpiece"), tokenizer_of("byte-level bpe")
-    first = split_windows(split("a"), tokenizer, SETTINGS)
-    assert split_windows(split("a"), tokenizer, SETTINGS) is first
+    first = split_features(TASK, split("a"), tokenizer, SETTINGS)
+    assert split_features(TASK, split("a"), tokenizer, SETTINGS) is first
     assert same(first, cut_windows(split("a").examples, tokenizer, SETTINGS))
     for changed in (
-        split_windows(split("b"), tokenizer, SETTINGS),
-        split_windows(split("a"), other, SETTINGS),
-        split_windows(split("a"), tokenizer, SETTINGS.model_copy(update={"max_length": 24})),
+        split_features(TASK, split("b"), tokenizer, SETTINGS),
+        split_features(TASK, split("a"), other, SETTINGS),
+        split_features(TASK, split("a"), tokenizer, SETTINGS.model_copy(update={"max_length": 24})),
     ):
         assert changed is not first
-    again = split_windows(split("a"), tokenizer, SETTINGS)  # forgotten meanwhile
+    again = split_features(TASK, split("a"), tokenizer, SETTINGS)  # forgotten meanwhile
     assert again is not first
     assert same(again, first)

@@ -25,7 +25,6 @@ def test_splits_have_a_default_unless_cut_makes_them() -> None:
         {"source": HUB},
         {"source": FILE, "cut": {"shares": {"train": 1}}},
         {"source": {"kind": "files", "path": {"train": "a.jsonl"}}, "splits": {"train": "train[:10%]"}},
-        {"source": {"kind": "synthetic", "unanswerable": 0.1}, "unanswerable": True},
         {"source": FILE, "extra": {"more": {"source": HUB, "split": "train[:100]"}}},
     ],
 )
@@ -49,7 +48,6 @@ def test_a_resolved_section_reads_back_as_itself(section: dict[str, Any]) -> Non
         ({"source": FILE, "cut": {"shares": {}}}, "at least one"),
         ({"source": FILE, "cut": {"shares": {"a": 0.0}}}, "greater than 0"),
         ({"source": FILE, "cut": {"shares": {"a": 0.8, "b": 0.3}}}, r"add up to 1\.1"),
-        ({"source": {"kind": "synthetic", "unanswerable": 0.1}}, "data.unanswerable: true"),
         ({"source": FILE, "extra": {"dev": {"source": HUB}}}, "extra names the split 'dev', which there is already"),
         ({"source": FILE, "cut": {"shares": {"a": 1.0}}, "extra": {"a": {"source": HUB}}}, "another name"),
         ({"source": FILE, "extra": {"b": {"source": HUB, "split": "train[5]"}}}, "not a split or a slice"),

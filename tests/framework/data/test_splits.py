@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.splits import Slice, cut_paragraphs, parse_slice
+from framework.data.splits import Slice, cut_groups, parse_slice
 
 BOUNDS = st.none() | st.integers(-150, 150)
 
@@ -47,14 +47,14 @@ def test_cut_forgets_the_order_and_number_of_rows(contexts: set[str], seed: int,
     shares = {"train": 0.7, "dev": 0.3}
     rows = [*contexts, *contexts]
     random.shuffle(rows)  # type: ignore[attr-defined]
-    side = cut_paragraphs(rows, shares, seed)
-    assert side == cut_paragraphs(sorted(contexts), shares, seed)
+    side = cut_groups(rows, shares, seed)
+    assert side == cut_groups(sorted(contexts), shares, seed)
     assert set(side) == contexts
     assert abs(sum(name == "train" for name in side.values()) - 0.7 * len(contexts)) <= 0.5 + 1e-9
 
 
 def test_cut_depends_on_the_seed_and_may_leave_some_out() -> None:
     contexts = [f"paragraph {i}" for i in range(100)]
-    first, second = (cut_paragraphs(contexts, {"a": 0.5, "b": 0.2}, seed) for seed in (0, 1))
+    first, second = (cut_groups(contexts, {"a": 0.5, "b": 0.2}, seed) for seed in (0, 1))
     assert first != second
     assert [list(first.values()).count(name) for name in "ab"] == [50, 20]

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from tokenizers import processors
 from transformers import BertConfig, DistilBertConfig, PreTrainedTokenizerFast
 
-from framework.data.example import Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.models.tokenizers import fit_to_model
+from framework.tasks.span_qa.example import QAExample
 from tests.tokenizing import KINDS, contexts, texts, tokenizer
 
 
 def cut(kind: str, settings: WindowSettings, *pairs: tuple[str, str]) -> Windows:
-    examples = [Example(str(number), context, question, None) for number, (question, context) in enumerate(pairs)]
+    examples = [QAExample(str(number), context, question, None) for number, (question, context) in enumerate(pairs)]
     return cut_windows(examples, tokenizer(kind), settings)
 
 
@@ -140,7 +140,7 @@ def test_a_byte_level_tokenizer_splits_letters_between_tokens() -> None:
 def test_token_types_are_there_for_models_that_have_them() -> None:
     typed = copy.deepcopy(tokenizer("wordpiece"))
     fit_to_model(typed, BertConfig(vocab_size=1000))
-    examples = [Example("1", "Да, да.", "Да?", None)]
+    examples = [QAExample("1", "Да, да.", "Да?", None)]
     with_types = cut_windows(examples, typed, WindowSettings())
     assert with_types.token_types is not None
     question = with_types.input_ids.tolist().index(typed.sep_token_id) + 1
@@ -165,7 +165,7 @@ def test_a_token_stands_for_no_answer(template: str, named: dict[str, str], plac
     backend.post_processor = processors.TemplateProcessing(single="$A", pair=template, special_tokens=numbers)
     tokens = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", **named)
     question = "Да [CLS]?" if place == "first" else "Да?"  # whatever a text says
-    windows = cut_windows([Example("1", "Да, да.", question, None)], tokens, WindowSettings())
+    windows = cut_windows([QAExample("1", "Да, да.", question, None)], tokens, WindowSettings())
     length = len(windows.input_ids)
     asked = len(tokens(question, add_special_tokens=False)["input_ids"])
     assert windows.null.tolist() == [{"question": asked, "last": length - 1, "first": 0}[place]]

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.source import EnsembleSource
 from framework.signals.span import Floats, Side, SpanSignal, keep_top, log_softmax, write_signal
 from framework.tasks.span_outputs import teacher_windows
+from framework.tasks.span_qa.example import Answer, QAExample
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Пётр родился в Воткинске."
 LENGTH = len(CONTEXT)
-EXAMPLE = Example("1", CONTEXT, "Где?", (Answer("Воткинске", CONTEXT.index("Воткинске")),))
+EXAMPLE = QAExample("1", CONTEXT, "Где?", (Answer("Воткинске", CONTEXT.index("Воткинске")),))
 F1 = {"a": 80.0, "b": 81.0, "c": 70.0}
 TEMPERATURES = st.sampled_from([0.5, 1.0, 2.0, 4.0])
 
@@ -57,9 +57,9 @@ class Fixed:
 
     said: SpanSignal
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None: ...
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None: ...
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         return self.said
 
 
@@ -71,7 +71,7 @@ def source_of(ensemble: Any, said: Mapping[str, SpanSignal], **settings: Any) ->
 
 def cut(context: str, kind: str, windows: WindowSettings) -> Windows:
     """The windows of a question about `context`."""
-    return cut_windows([Example("1", context, "Где ёж?", None)], tokenizer(kind), windows)
+    return cut_windows([QAExample("1", context, "Где ёж?", None)], tokenizer(kind), windows)
 
 
 def random_logits(windows: Windows, seed: int) -> list[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from framework.config import Section
-from framework.data.example import Answer, Example
 from framework.ensembles.agreement import Agreement
 from framework.ensembles.base import Consultation, Mixing
 from framework.ensembles.confidence import Confidence
@@ -20,10 +19,11 @@ from framework.ensembles.sampled import Sampled
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError, UserError
 from framework.signals.span import Floats, SpanSignal, temper
+from framework.tasks.span_qa.example import Answer, QAExample
 from tests.framework.ensembles.opinions import CONTEXT, side_of, source_of, vectors
 
-LABELLED = Example("1", CONTEXT, "Кто?", (Answer("Пётр", 0),))
-UNLABELLED = Example("2", CONTEXT, "Где?", None)
+LABELLED = QAExample("1", CONTEXT, "Кто?", (Answer("Пётр", 0),))
+UNLABELLED = QAExample("2", CONTEXT, "Где?", None)
 SURE = SpanSignal(side_of(np.asarray([9.0, 0.0, 0.0])), side_of(np.asarray([0.0, 9.0, 0.0])))
 UNSURE = SpanSignal(side_of(np.asarray([0.5, 1.0, 0.0])), side_of(np.asarray([0.0, 0.2, 0.0])))
 SAID = {"a": SURE, "b": UNSURE}
@@ -76,10 +76,10 @@ class _ByQuestion:
     said: dict[str, SpanSignal]
     heard: list[Any] = field(default_factory=list)
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         self.heard.append(batches)
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         return self.said[example.id]
 
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.ensembles.agreement import Agreement
 from framework.ensembles.confidence import Confidence
 from framework.ensembles.label_aware import LabelAware
 from framework.ensembles.weighted import Weighted
 from framework.signals.span import Side, SpanSignal, keep_top
+from framework.tasks.span_qa.example import Answer, QAExample
 from tests.framework.ensembles.opinions import (
     CONTEXT,
     EXAMPLE,
@@ -24,7 +24,7 @@ BEGIN = CONTEXT.index("Воткинске")
 END = BEGIN + len("Воткинске") - 1
 
 
-def weights(rule: object, *said: SpanSignal, example: Example = EXAMPLE) -> np.ndarray:
+def weights(rule: object, *said: SpanSignal, example: QAExample = EXAMPLE) -> np.ndarray:
     return source_of(rule, dict(zip("abcd", said, strict=False))).weights(example)
 
 
@@ -91,9 +91,9 @@ def test_label_aware_counts_what_a_teacher_left_out_at_the_average_of_its_tail()
 def test_label_aware_without_an_answer_looks_at_null_and_only_the_first_answer_counts() -> None:
     says_none = SpanSignal(side_of(np.log([0.2, 0.8])), side_of(np.log([0.2, 0.8])))
     says_some = SpanSignal(side_of(np.log([0.6, 0.4])), side_of(np.log([0.6, 0.4])))
-    unanswerable = Example("1", CONTEXT, "Где?", ())
+    unanswerable = QAExample("1", CONTEXT, "Где?", ())
     assert weights(LabelAware(), says_none, says_some, example=unanswerable) == pytest.approx([2 / 3, 1 / 3])
-    two = Example("1", CONTEXT, "Где?", (Answer("Воткинске", BEGIN), Answer("Пётр", 0)))
+    two = QAExample("1", CONTEXT, "Где?", (Answer("Воткинске", BEGIN), Answer("Пётр", 0)))
     assert weights(LabelAware(), peaked(0.8), peaked(0.2), example=two) == pytest.approx([0.8, 0.2])
 
 

@@ -1,17 +1,17 @@
 import pytest
 import torch
 
-from framework.data.example import Example
 from framework.evaluation.latency import measure_latency, measure_side_by_side
+from framework.tasks.span_qa.example import QAExample
 
-EXAMPLES = [Example(str(i), "контекст", "вопрос?", None) for i in range(3)]
+EXAMPLES = [QAExample(str(i), "контекст", "вопрос?", None) for i in range(3)]
 
 
 def test_every_question_is_timed_once_after_the_warmup() -> None:
     before = torch.get_num_threads()
     seen: list[tuple[str, int]] = []
 
-    def answer(example: Example) -> None:
+    def answer(example: QAExample) -> None:
         seen.append((example.id, torch.get_num_threads()))
 
     latency = measure_latency(answer, EXAMPLES, warmup=4, threads=before + 1)
@@ -33,7 +33,7 @@ def test_side_by_side_all_take_turns_on_every_question() -> None:
 def test_threads_are_restored_after_an_error() -> None:
     before = torch.get_num_threads()
 
-    def answer(example: Example) -> None:
+    def answer(example: QAExample) -> None:
         raise RuntimeError(f"no answer to {example.id}")
 
     with pytest.raises(RuntimeError, match="no answer to 0"):

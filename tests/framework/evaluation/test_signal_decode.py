@@ -7,13 +7,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.evaluation.signal_decode import decode_signal
 from framework.signals.span import Side, SpanSignal, log_softmax, write_signal
 from framework.tasks.span_outputs import teacher_windows, window_logits
 from framework.tasks.span_qa.decode import IMPOSSIBLE, decode
+from framework.tasks.span_qa.example import QAExample
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 CONTEXT = "Анна жила  в Твери\nдо войны."
@@ -63,7 +63,7 @@ def test_of_one_window_the_signal_gives_the_answers_of_the_logits(
     kind: str, context: str, seed: int, scale: float
 ) -> None:
     """As long as no answer is too long, and no two tokens share a character, which a signal cannot tell apart."""
-    example = Example("1", context, "Где?", None)
+    example = QAExample("1", context, "Где?", None)
     windows = cut_windows([example], tokenizer(kind), WindowSettings(max_length=9999))
     spans = windows.spans[windows.support]
     assume(len(spans) and (spans[1:, 0] >= spans[:-1, 1]).all())

@@ -23,7 +23,9 @@ def export(**changes: Any) -> dict[str, Any]:
 def run(tmp_path: Path) -> FinishedRun:
     """A student of three teachers, which began as a model of the hub."""
     files = {"train": "questions.json", "validation": "more.json"}
-    values = several_values(tmp_path, data__source={"kind": "files", "path": files}, data__unanswerable=True)
+    values = several_values(
+        tmp_path, data__source={"kind": "files", "path": files}, task={"kind": "extractive_qa", "unanswerable": True}
+    )
     values["student"]["model"] = {"kind": "hub", "id": "someone/small"}
     values["student"] |= {"tokenizer": {"kind": "pretrained"}, "unlabelled": ["dev"]}
     student = {

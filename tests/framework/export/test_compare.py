@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
@@ -14,13 +13,14 @@ from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.metrics import Metric
 from framework.readers.base import Reading
 from framework.tasks.base import Logits
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
-READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), False, 4, "fp32")
+READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")
 CONTEXT = "Пётр Ильич Чайковский родился в Воткинске, а Йозеф Гайдн — в Рорау."
 EXAMPLES = [
-    Example(str(number), CONTEXT, "Где родился?", (Answer(text, CONTEXT.index(text)),))
+    QAExample(str(number), CONTEXT, "Где родился?", (Answer(text, CONTEXT.index(text)),))
     for number, text in enumerate(("Воткинске", "Рорау", "Пётр"))
 ]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.export import forms as module
 from framework.export.forms import make_forms
@@ -15,12 +14,13 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
 from framework.readers.logits import LogitsReader, logits_reader
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), False, 4, "fp32")
-EXAMPLE = Example("1", "Анна живёт в Туле.", "Где живёт Анна?", None)
+READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")
+EXAMPLE = QAExample("1", "Анна живёт в Туле.", "Где живёт Анна?", None)
 
 
 def opened(folder: Path) -> LogitsReader:

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from framework.generative.asking import Asking
-from framework.generative.prompts import Prompts
-from framework.generative.writer import Beams, Writer, writer_for
+from framework.generative.writer import Beams, Writer
+from framework.generative.writers import writer_for
 from framework.progress import SILENT
+from framework.tasks.span_qa.prompts import Prompts
 from tests.framework.generative.tiny_models import FAMILIES, examples, log_p_alone, reading, saved, section, sharpen
 
 QUESTIONS = examples(9, persons=1)

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from transformers import BertConfig, GPT2Tokenizer, T5Tokenizer
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
-from framework.generative.prompts import prompts_for
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
-from framework.readers.generative import GenerativeReader
 from framework.recipe_file import recipe_from_values
 from framework.run import run
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.generative import GenerativeReader
+from framework.tasks.span_qa.prompts import prompts_for
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, reading
 from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer
 
-EXAMPLE = Example("a", "Пётр  родился в Воткинске. ", " Где родился Пётр?", None)
+EXAMPLE = QAExample("a", "Пётр  родился в Воткинске. ", " Где родился Пётр?", None)
 END = "<|endoftext|>"
 
 
@@ -148,7 +148,7 @@ def test_a_begin_of_text_that_the_tokenizer_puts_first_is_kept() -> None:
     words.backend_tokenizer.post_processor = TemplateProcessing(single=f"{END} $A", special_tokens=[(END, 0)])
     config = new_config(ConfigModel(architecture="gpt2"), len(words), 0)
     (prompt,) = prompts_for(words, config, reading().windows, 4, "{context} {question}").of(
-        Example("a", "да", "нет", None)
+        QAExample("a", "да", "нет", None)
     )
     assert prompt.ids.tolist() == words("да нет")["input_ids"]
     assert prompt.ids[0] == 0

@@ -9,13 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from framework.data.batches import epoch_steps
-from framework.data.example import Answer, Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
-from framework.generative.training import Generation, generation
+from framework.generative.training import Generation
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.store import Store
+from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.generation import generation
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob
 from framework.training.section import Engine, Training
@@ -39,7 +40,7 @@ def initial(teacher: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved(teacher, tmp_path_factory.mktemp("initial"), QUESTIONS)
 
 
-def objective(teacher: Any, initial: Path, questions: list[Example], **fields: Any) -> Generation:
+def objective(teacher: Any, initial: Path, questions: list[QAExample], **fields: Any) -> Generation:
     found = teacher.objective(reading(**fields), questions, load_model_tokenizer(initial), 0, SILENT)
     assert isinstance(found, Generation)
     return found
@@ -72,8 +73,8 @@ def test_the_loss_is_the_mean_over_each_answer_summed_over_items(teacher: Any, i
 def test_what_is_trained_on(teacher: Any, initial: Path) -> None:
     long = " ".join(example.context for example in QUESTIONS)
     answer = Answer(QUESTIONS[0].answers[0].text, 0)  # type: ignore[index]
-    asked = Example("long", long, "Кто?", (Answer(answer.text, long.index(answer.text)),))
-    unlabelled, unanswerable = asked.without_label(), Example("none", QUESTIONS[0].context, "Кто?", ())
+    asked = QAExample("long", long, "Кто?", (Answer(answer.text, long.index(answer.text)),))
+    unlabelled, unanswerable = asked.without_label(), QAExample("none", QUESTIONS[0].context, "Кто?", ())
     sizes = {"windows": WindowSettings(max_length=100, doc_stride=16, max_question=24)}
     shown = objective(teacher, initial, [asked, unlabelled, unanswerable], **sizes)
     assert 1 <= len(shown.prompts) <= 2

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.example import Example
-from framework.generative.prompts import Prompts
 from framework.generative.training import Generation
-from framework.generative.writer import Beams, Writer, writer_for
+from framework.generative.writer import Beams, Writer
+from framework.generative.writers import writer_for
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.prompts import Prompts
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section, sharpen
 
 QUESTIONS = examples(8, persons=1)
-SHORT = Example("short", "Анна живёт в Туле.", "Где живёт Анна?", None)
+SHORT = QAExample("short", "Анна живёт в Туле.", "Где живёт Анна?", None)
 
 
 @pytest.fixture(scope="module", params=list(SIZES))

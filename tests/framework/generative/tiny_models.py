@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from framework.data.example import Example
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
-from framework.generative.prompts import Prompts
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.models.tokenizers import fit_to_model
 from framework.readers.base import Reading
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.prompts import Prompts
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative
+from tests.questions import load
 
 SIZES: dict[str, dict[str, Any]] = {
     "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
@@ -58,11 +58,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
 PROMPT = "вопрос: {question} текст: {context} ответ:"
 
 
-def examples(count: int, **difficulty: int) -> list[Example]:
+def examples(count: int, **difficulty: int) -> list[QAExample]:
     """Generated questions about short paragraphs."""
     source = {"kind": "synthetic", "examples": {"train": count}, "facts": 2, "fillers": 0, **difficulty}
     section = Data.model_validate({"source": source, "splits": {"train": "train"}})
-    return load_data(section)["train"].examples
+    return load(section)["train"].examples
 
 
 def section(architecture: str, **fields: Any) -> Generative:
@@ -73,7 +73,7 @@ def section(architecture: str, **fields: Any) -> Generative:
     return Generative.model_validate({**values, **fields})
 
 
-def saved(teacher: Generative, folder: Path, texts: list[Example], seed: int = 0) -> Path:
+def saved(teacher: Generative, folder: Path, texts: list[QAExample], seed: int = 0) -> Path:
     """Folder with the teacher's model, random weights, and its tokenizer, trained on `texts`."""
     assert isinstance(teacher.model, ConfigModel)
     assert isinstance(teacher.tokenizer, TrainedTokenizer)
@@ -97,9 +97,8 @@ def sharpen(model: Any) -> None:
 def reading(**fields: Any) -> Reading:
     """Short windows, in full precision."""
     values: dict[str, Any] = {
-        "task": ExtractiveQA(),
+        "task": ExtractiveQA(unanswerable=bool(fields.pop("unanswerable", False))),
         "windows": WindowSettings(max_length=160, doc_stride=16, max_question=24),
-        "unanswerable": False,
         "batch_size": 3,
         "precision": "fp32",
     }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from framework.losses.base import Linear, weight_at
+from framework.losses.base import Linear, Rows, weight_at
 from framework.losses.hard_label import HardLabel
 from framework.losses.jsd import JSD
 from framework.losses.kl import KL
@@ -33,7 +33,7 @@ def batch(seed: int, rows: int = 4, length: int = 9, scale: float = 2.0) -> tupl
 
 
 def value(loss: Any, logits: torch.Tensor, targets: HeadTargets, progress: float = 0.0) -> torch.Tensor:
-    return total_loss({"term": loss}, logits, targets, progress)[0]
+    return total_loss({"term": loss}, targets.rows(logits), progress)[0]
 
 
 @pytest.mark.parametrize("loss", SIGNAL_LOSSES, ids=lambda loss: loss.kind)
@@ -106,7 +106,7 @@ def test_squared_errors_ignore_a_constant(seed: int, constant: float) -> None:
 def test_the_total_is_the_weighted_sum_and_weights_may_move() -> None:
     student, targets = batch(5)
     losses: dict[str, Any] = {"kl": KL(weight=0.3), "hard_label": HardLabel(weight=Linear(start=1.0, end=0.0))}
-    total, terms = total_loss(losses, student, targets, progress=0.25)
+    total, terms = total_loss(losses, targets.rows(student), progress=0.25)
     assert float(total) == pytest.approx(0.3 * float(terms["kl"]) + 0.75 * float(terms["hard_label"]), rel=1e-6)
     assert [weight_at(Linear(start=1.0, end=3.0), at) for at in (0.0, 0.5, 1.0)] == [1.0, 2.0, 3.0]
 
@@ -144,3 +144,27 @@ def test_squared_errors_are_between_centred_logits_of_legal_positions(seed: int)
             s, t = student[row, head, legal], targets.signals[1.0][row, head, legal].clamp_min(1e-6).log()
             expected += (((s - s.mean()) - (t - t.mean())) ** 2).mean().item() / 2
     assert value(MSELogits(), student, targets).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_loss_of_an_item_is_the_weighted_sum_of_its_rows() -> None:
+    item = torch.tensor([0, 0, 2, 2, 2])
+    weight = torch.tensor([0.5, 0.5, 1.0, 2.0, 0.0])
+    rows = Rows(
+        torch.zeros(5, 3), torch.ones(5, 3, dtype=torch.bool), torch.tensor([0, 1, 2, -1, 0]), weight, item, 4, {}
+    )
+    assert rows.of_items(torch.tensor([2.0, 4.0, 1.0, 10.0, math.pi])).tolist() == [3.0, 0.0, 21.0, 0.0]
+    total, _ = total_loss({"hard_label": HardLabel(weight=2.0)}, rows, 0.0)
+    assert total.item() == pytest.approx(2 * math.log(3) * (0.5 + 0.5 + 1.0))
+
+
+@given(st.integers(0, 1000))
+def test_rows_of_windows_are_their_heads(seed: int) -> None:
+    student, targets = batch(seed)
+    rows = targets.rows(student)
+    assert rows.item.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    for at in range(8):
+        window, head = divmod(at, 2)
+        assert rows.label[at] == targets.position[window, head]
+        assert torch.equal(rows.mask[at], targets.mask[window])
+        assert torch.equal(rows.signals[2.0][at], targets.signals[2.0][window, head])
+        assert torch.equal(rows.logits[at][rows.mask[at]], student[window, head][targets.mask[window]])

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.confidence import Confidence
 from framework.ensembles.source import EnsembleSource
@@ -14,10 +13,11 @@ from framework.readers.base import Reading
 from framework.readers.ensemble import EnsembleReader
 from framework.signals.shards import as_stored
 from framework.signals.span import Side, SpanSignal
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 
-READING = Reading(ExtractiveQA(), WindowSettings(), True, 32, "fp32")
-EXAMPLES = [Example(str(number), "Anna lives in Tver", "Where?", None) for number in range(3)]
+READING = Reading(ExtractiveQA(), WindowSettings(), 32, "fp32")
+EXAMPLES = [QAExample(str(number), "Anna lives in Tver", "Where?", None) for number in range(3)]
 TEMPERATURES = {"writer": 2.0, "one": 1.0, "other": 0.5}
 TOP_K = 3
 
@@ -31,11 +31,11 @@ class Opinionated:
     shown: list[Sequence[SpanSignal]] = field(default_factory=list)
 
     def predict(
-        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+        self, examples: Sequence[QAExample], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
         raise AssertionError("an ensemble asks for signals")
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         self.shown = list(hints)
         draws = np.random.default_rng(self.seed)
         return [SpanSignal(*(self._side(draws.dirichlet(np.ones(7))) for _ in range(2))) for _ in examples]
@@ -62,10 +62,10 @@ class Stored:
         found = [as_stored(signal, TOP_K) for signal in teacher.signals(EXAMPLES)]
         self.by_id = {example.id: signal for example, signal in zip(EXAMPLES, found, strict=True)}
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         """Everything is there."""
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         return self.by_id[example.id]
 
 

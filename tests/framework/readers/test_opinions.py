@@ -1,14 +1,14 @@
 import numpy as np
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.readers.base import Reading
 from framework.readers.opinions import OpinionReader
 from framework.signals.span import Side, SpanSignal
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 
-READING = Reading(ExtractiveQA(), WindowSettings(), True, 32, "fp32")
-EXAMPLES = [Example(word, "Anna lives in Tver", word, None) for word in ("Anna", "Tver", "Moscow")]
+READING = Reading(ExtractiveQA(), WindowSettings(), 32, "fp32")
+EXAMPLES = [QAExample(word, "Anna lives in Tver", word, None) for word in ("Anna", "Tver", "Moscow")]
 
 
 def test_predictions_follow_from_opinions() -> None:
@@ -24,7 +24,7 @@ def test_signals_are_the_opinions_in_order() -> None:
     assert [signal.end.chars.tolist() for signal in signals] == [[3], [17], []]
 
 
-def expects_the_question(example: Example) -> SpanSignal:
+def expects_the_question(example: QAExample) -> SpanSignal:
     """A teacher that is sure that the question's own text is the answer, where the context has it."""
     at = example.context.find(example.question)
     places = [] if at < 0 else [(at, at + len(example.question) - 1)]

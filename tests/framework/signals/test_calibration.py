@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.signals.calibration import calibrate
 from framework.signals.span import Side, SpanSignal, log_softmax
+from framework.tasks.span_qa.example import Answer, QAExample
 
 WORDS = ["Анна", "была", "вчера", "в", "Туле"]
 CONTEXT = " ".join(WORDS)
@@ -15,11 +15,11 @@ BEGINS = np.cumsum([0, *(len(word) + 1 for word in WORDS[:-1])])
 ENDS = BEGINS + [len(word) - 1 for word in WORDS]
 
 
-def labelled(counts: list[int]) -> list[Example]:
+def labelled(counts: list[int]) -> list[QAExample]:
     """Of every word as many questions whose answer it is as `counts` says; of the last count those without an answer."""
     answers = [(Answer(word, int(begin)),) for word, begin in zip(WORDS, BEGINS, strict=True)]
     gold = [answer for answer, count in zip([*answers, ()], counts, strict=True) for _ in range(count)]
-    return [Example(str(number), CONTEXT, "Где?", answer) for number, answer in enumerate(gold)]
+    return [QAExample(str(number), CONTEXT, "Где?", answer) for number, answer in enumerate(gold)]
 
 
 def opinion(masses: np.ndarray, temperature: float) -> SpanSignal:
@@ -44,7 +44,7 @@ def test_a_teacher_that_is_too_sure_or_not_sure_enough_is_found_out(counts: list
 
 
 def test_questions_without_a_label_say_nothing() -> None:
-    examples, unlabelled = labelled([8, 1, 1, 1, 2, 3]), Example("u", CONTEXT, "Где?", None)
+    examples, unlabelled = labelled([8, 1, 1, 1, 2, 3]), QAExample("u", CONTEXT, "Где?", None)
     signals = [opinion(np.asarray([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 2.0)] * len(examples)
     sure = opinion(np.asarray([0.95, 0.01, 0.01, 0.01, 0.01, 0.01]), 3.0)
     assert calibrate([*examples, unlabelled], [*signals, sure]) == calibrate(examples, signals)

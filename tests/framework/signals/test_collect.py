@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Example
 from framework.errors import StoreError
 from framework.progress import SILENT
 from framework.signals.collect import SignalWriter, collect
 from framework.signals.section import Signals
 from framework.signals.shards import SignalReader
 from framework.signals.span import Side, SpanSignal, log_softmax
+from framework.tasks.span_qa.example import QAExample
 
-EXAMPLES = [Example(f"question-{number}", "x" * 50, "Где?", None) for number in range(10)]
+EXAMPLES = [QAExample(f"question-{number}", "x" * 50, "Где?", None) for number in range(10)]
 
 
-def signal(example: Example) -> SpanSignal:
+def signal(example: QAExample) -> SpanSignal:
     random = np.random.default_rng(int(example.id.split("-")[1]))
 
     def side() -> Side:
@@ -50,7 +50,7 @@ def test_a_stopped_collection_goes_on_after_its_last_shard(tmp_path: Path) -> No
     settings = Signals(shard_size=3)
     asked: list[str] = []
 
-    def opinions(part: Sequence[Example], stop_at: int = 99) -> list[SpanSignal]:
+    def opinions(part: Sequence[QAExample], stop_at: int = 99) -> list[SpanSignal]:
         if len(asked) >= stop_at:
             raise KeyboardInterrupt
         asked.extend(one.id for one in part)
@@ -92,7 +92,7 @@ def test_in_whatever_order_they_come_each_is_stored_once(
 
         asked: list[str] = []
 
-        def opinions(part: Sequence[Example]) -> list[SpanSignal]:
+        def opinions(part: Sequence[QAExample]) -> list[SpanSignal]:
             asked.extend(example.id for example in part)
             return [signal(example) for example in part]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from framework.data.example import Answer, Example
 from framework.signals.gold import gold_log_mass
 from framework.signals.span import Side, SpanSignal
+from framework.tasks.span_qa.example import Answer, QAExample
 
 CONTEXT = "Пётр жил в Туле, да."
 TULA = CONTEXT.index("Туле")
@@ -19,7 +19,7 @@ def side(masses: dict[int, float], null: float = 0.0, tail: float = 0.0, tail_si
 
 def gold(start: Side, end: Side, *answers: str) -> list[float]:
     found = tuple(Answer(text, CONTEXT.index(text)) for text in answers)
-    return [float(np.exp(log)) for log in gold_log_mass(SpanSignal(start, end), Example("1", CONTEXT, "Где?", found))]
+    return [float(np.exp(log)) for log in gold_log_mass(SpanSignal(start, end), QAExample("1", CONTEXT, "Где?", found))]
 
 
 def test_the_mass_on_a_word_counts_for_every_place_in_it() -> None:

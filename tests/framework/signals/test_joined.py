@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from framework.data.example import Example
 from framework.errors import StoreError
 from framework.signals.joined import JoinedSignals
 from framework.signals.span import Side, SpanSignal
+from framework.tasks.span_qa.example import QAExample
 
-A, B, C, D = (Example(id, "В Туле.", "Где?", None) for id in "abcd")
+A, B, C, D = (QAExample(id, "В Туле.", "Где?", None) for id in "abcd")
 
 
 class Part:
@@ -20,10 +20,10 @@ class Part:
         self.number = number
         self.announced: list[list[str]] = []
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         self.announced = [[example.id for example in batch] for batch in batches]
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         side = Side(np.asarray([self.number]), np.zeros(1), -np.inf)
         return SpanSignal(side, side)
 
@@ -40,7 +40,7 @@ def test_each_question_goes_to_its_part_and_one_that_both_know_to_the_first() ->
 
 def test_a_label_makes_no_other_question_and_another_text_does() -> None:
     joined = JoinedSignals([([A], Part(0))])
-    assert joined.signal(Example("a", "В Туле.", "Где?", ())).start.chars[0] == 0
-    for unknown in (D, Example("a", "В Омске.", "Где?", None)):
+    assert joined.signal(QAExample("a", "В Туле.", "Где?", ())).start.chars[0] == 0
+    for unknown in (D, QAExample("a", "В Омске.", "Где?", None)):
         with pytest.raises(StoreError, match=f"no teacher was asked about question '{unknown.id}'"):
             joined.signal(unknown)

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.signals.reading import dense, map_characters, read_window
 from framework.signals.span import Side, SpanSignal, keep_top, temper, write_signal
 from framework.tasks.span_items import span_items
 from framework.tasks.span_outputs import teacher_windows
+from framework.tasks.span_qa.example import Answer, QAExample
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 NARROW = WindowSettings(max_length=32, doc_stride=6, max_question=6)
 
 
-def example(context: str, *answers: Answer) -> Example:
-    return Example("1", context, "Где ёж?", answers or None)
+def example(context: str, *answers: Answer) -> QAExample:
+    return QAExample("1", context, "Где ёж?", answers or None)
 
 
 def cut(context: str, kind: str, windows: WindowSettings = NARROW) -> Windows:
@@ -91,7 +91,7 @@ def test_letters_with_marks_keep_their_places(kind: str, word: str) -> None:
     context = f"\ufeffВот {word}, да."
     windows = cut(context, kind)
     begin = context.index(word)
-    labelled = Example("1", context, "Что?", (Answer(word, begin),))
+    labelled = QAExample("1", context, "Что?", (Answer(word, begin),))
     items = span_items([labelled], windows, 0, None, (), at_hand=True)
     start, end = items.positions[0]
     assert windows.spans[start][0] <= begin < windows.spans[start][1]
@@ -140,7 +140,7 @@ def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:
     windows = cut(context, "wordpiece")
     assert len(windows) > 3
     begin = context.index("слово0")
-    labelled = Example("1", context, "Где?", (Answer("слово0", begin),))
+    labelled = QAExample("1", context, "Где?", (Answer("слово0", begin),))
     written = signal(context, "wordpiece")
     certain = keep_top(written.start, 1)
     items = span_items([labelled], windows, 0, None, (), at_hand=True)

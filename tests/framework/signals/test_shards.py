@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.example import Example
 from framework.errors import StoreError
 from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, write_shard
 from framework.signals.span import Side, SpanSignal, keep_top, log_softmax, probabilities, temper_side
+from framework.tasks.span_qa.example import QAExample
 
 
-def example(number: int, length: int = 50) -> Example:
-    return Example(f"question-{number}", "x" * length, "Где?", None)
+def example(number: int, length: int = 50) -> QAExample:
+    return QAExample(f"question-{number}", "x" * length, "Где?", None)
 
 
 def signal(seed: int, tokens: int = 40, length: int = 50) -> SpanSignal:
@@ -81,7 +81,7 @@ def test_another_text_and_another_question_are_not_mixed_up(tmp_path: Path) -> N
     with pytest.raises(StoreError, match=r"about question 'question-1' in .* is missing"):
         reader.signal(example(1))
     with pytest.raises(StoreError, match="made for another text"):
-        reader.signal(Example("question-0", "y" * 50, "Где?", None))
+        reader.signal(QAExample("question-0", "y" * 50, "Где?", None))
 
 
 def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
@@ -165,7 +165,8 @@ def test_an_arrow_file_of_another_form_is_damaged(tmp_path: Path, other: dict[st
 
 def test_ids_and_texts_may_hold_anything(tmp_path: Path) -> None:
     odd = [
-        Example(id, context, "?", None) for id, context in (("", "a"), ("\ud800", "b\udfff"), ("a\0", "c"), ("a", "c"))
+        QAExample(id, context, "?", None)
+        for id, context in (("", "a"), ("\ud800", "b\udfff"), ("a\0", "c"), ("a", "c"))
     ]
     signals = [signal(number, tokens=1, length=1) for number in range(4)]
     write_shard(tmp_path, 0, odd, signals, top_k=1)
@@ -173,6 +174,6 @@ def test_ids_and_texts_may_hold_anything(tmp_path: Path) -> None:
     for one, expected in zip(odd, signals, strict=True):
         assert reader.signal(one).start.null == pytest.approx(expected.start.null, rel=1e-3)
     with pytest.raises(StoreError, match="made for another text"):
-        reader.signal(Example("a", "c", "??", None))
+        reader.signal(QAExample("a", "c", "??", None))
     with pytest.raises(StoreError, match="made for another text"):
-        reader.signal(Example("a", "", "c\0?", None))
+        reader.signal(QAExample("a", "", "c\0?", None))

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from framework.data.example import Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
@@ -25,8 +24,8 @@ from framework.signals.span import (
     temper_side,
     write_signal,
 )
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.items import batch_targets
 from tests.tokenizing import tokenizer
 
 logits = arrays(np.float64, st.integers(3, 30), elements=st.floats(-30, 30))
@@ -87,10 +86,10 @@ class _One:
     def __init__(self, signal: SpanSignal) -> None:
         self._signal = signal
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         pass
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         return self._signal
 
 
@@ -106,7 +105,7 @@ def test_with_one_tokenizer_the_loss_is_hintons(seed: int, temperature: float, s
     It holds where no two tokens share a character, as byte-level ones may: these cannot be told apart afterwards.
     """
     task = ExtractiveQA()
-    example = Example("1", "Пётр Ильич родился в Воткинске. Йозеф — в Рорау.", "Где родился Пётр?", None)
+    example = QAExample("1", "Пётр Ильич родился в Воткинске. Йозеф — в Рорау.", "Где родился Пётр?", None)
     windows = cut_windows([example], tokenizer(kind), WindowSettings(max_length=256, doc_stride=8))
     assert len(windows) == 1
     random = np.random.default_rng(seed)
@@ -119,8 +118,8 @@ def test_with_one_tokenizer_the_loss_is_hintons(seed: int, temperature: float, s
     student = torch.tensor(
         random.normal(size=(1, 2, teacher.shape[1])) * scale, dtype=torch.float32, requires_grad=True
     )
-    targets = batch_targets(items, np.asarray([0]), True, choice=0)
-    loss, _ = total_loss({"kl": KL(temperature=temperature)}, student, targets, 0.0)
+    targets = items.targets(np.asarray([0]), True, choice=0)
+    loss, _ = total_loss({"kl": KL(temperature=temperature)}, targets.rows(student), 0.0)
     (gradient,) = torch.autograd.grad(loss, student)
 
     free = student.detach().double().requires_grad_()

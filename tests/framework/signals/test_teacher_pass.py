@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.example import Example
 from framework.data.folds import fold_of
 from framework.data.windows_section import WindowSettings
 from framework.readers.base import Reading
 from framework.signals.section import Signals
 from framework.signals.span import Side, SpanSignal
 from framework.signals.teacher_pass import TeacherPass
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 
-EXAMPLES = [Example(f"{number}", f"Абзац {number // 2}.", "Где?", None) for number in range(24)]
-READING = Reading(ExtractiveQA(), WindowSettings(), False, 8, "fp32")
+EXAMPLES = [QAExample(f"{number}", f"Абзац {number // 2}.", "Где?", None) for number in range(24)]
+READING = Reading(ExtractiveQA(), WindowSettings(), 8, "fp32")
 
 
 def mark(number: int, log_mass: float = 0.0) -> SpanSignal:
@@ -37,7 +37,7 @@ class Marking:
 
         class Reader:
             def signals(
-                self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()
+                self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()
             ) -> list[SpanSignal]:
                 asked.extend(example.id for example in examples)
                 shown = [sum(int(hint.start.chars[0]) for hint in hints_of) for hints_of in zip(*hints, strict=True)]

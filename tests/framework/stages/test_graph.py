@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import Example
 from framework.readers.logits import LogitsReader
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.signals.span import SpanSignal
 from framework.stages.graph import Graph
+from framework.tasks.span_qa.example import QAExample
 from tests.tiny import several_values
 
 RULES: list[dict[str, Any]] = [
@@ -82,7 +82,7 @@ def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch
     original = LogitsReader.signals
 
     def counted(
-        reader: LogitsReader, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()
+        reader: LogitsReader, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()
     ) -> list[SpanSignal]:
         asked.update(example.id for example in examples)
         return original(reader, examples, hints)

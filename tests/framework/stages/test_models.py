@@ -11,9 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from framework.data.batches import epoch_batches
-from framework.data.example import Example
 from framework.data.folds import fold_of
-from framework.data.load import load_data
 from framework.errors import DataError
 from framework.losses.hard_label import HardLabel
 from framework.losses.total import total_loss
@@ -21,9 +19,10 @@ from framework.readers import logits
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.signals.span import SpanSignal
+from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
 from framework.training.distillation import Distillation
-from framework.training.items import batch_targets
+from tests.questions import load
 from tests.tiny import model_of, several_values, watched_run
 
 TRANSFER = {"source": {"kind": "synthetic", "examples": {"train": 24}, "facts": 3, "fillers": 0, "seed": 5}}
@@ -34,7 +33,7 @@ def one_teacher(output: Path, **changes: Any) -> dict[str, Any]:
 
 
 def contexts(values: dict[str, Any], split: str) -> set[str]:
-    data = load_data(recipe_from_values(values, "here").data)
+    data = load(recipe_from_values(values, "here").data)
     return {example.context for example in data[split].examples}
 
 
@@ -45,13 +44,15 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
     asked: dict[str, set[str]] = {}
     objective, reader = Encoder.objective, logits.logits_reader
 
-    def noted_objective(self: Encoder, reading: Any, examples: Sequence[Example], *rest: Any) -> Any:
+    def noted_objective(self: Encoder, reading: Any, examples: Sequence[QAExample], *rest: Any) -> Any:
         made = objective(self, reading, examples, *rest)
         trained_on[id(made)] = {example.context for example in examples}
         return made
 
     class NotedReader(logits.LogitsReader):
-        def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+        def signals(
+            self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()
+        ) -> list[SpanSignal]:
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
             return super().signals(examples, hints)
 
@@ -69,7 +70,7 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
     for folder, about in asked.items():
         assert about
         assert trained_on[id(folds[folder])] == whole - about
-        assert len({fold_of(Example("", context, "", None), 3) for context in about}) == 1
+        assert len({fold_of(QAExample("", context, "", None), 3) for context in about}) == 1
     assert set.union(*asked.values()) == whole
     # The teacher that is measured has seen everything.
     assert trained_on[id(objectives[model_of(results, "a")["digest"]])] == whole
@@ -104,7 +105,7 @@ def test_unlabelled_questions_teach_by_signals_alone(tmp_path: Path) -> None:
     record = model_of(results, "student_no_distillation")
     baseline = objectives[record["digest"]]
     assert isinstance(baseline, Distillation)
-    assert set(baseline.items.windows.example) == set(range(48))
+    assert set(baseline.items.features.example) == set(range(48))
     assert (len(baseline.lengths), record["training"]["steps"], student["training"]["steps"]) == (48, 4, 4)
     assert record["training"]["windows"] == 48 + len(
         epoch_batches(baseline.lengths, 20, student["settings"]["seed"], 1)[0]
@@ -125,16 +126,16 @@ def test_unlabelled_questions_teach_by_signals_alone(tmp_path: Path) -> None:
 
     objective = objectives[student["digest"]]
     assert isinstance(objective, Distillation)
-    windows = objective.items.windows
+    windows = objective.items.features
     assert len(windows) == student["training"]["windows"] > before["training"]["windows"]
     without = np.flatnonzero((objective.items.positions < 0).all(-1))
     assert set(windows.example[without]) == set(range(48, 72))
-    targets = batch_targets(objective.items, without, True, choice=0)
+    targets = objective.items.targets(without, True, choice=0)
     student_logits = torch.randn(len(without), 2, targets.mask.shape[1], requires_grad=True)
-    loss, _ = total_loss({"hard_label": HardLabel()}, student_logits, targets, 0.0)
+    loss, _ = total_loss({"hard_label": HardLabel()}, targets.rows(student_logits), 0.0)
     (gradient,) = torch.autograd.grad(loss, student_logits)
     assert (float(loss.detach()), float(gradient.abs().max())) == (0.0, 0.0)
-    loss, terms = total_loss(objective.losses, student_logits, targets, 0.0)
+    loss, terms = total_loss(objective.losses, targets.rows(student_logits), 0.0)
     assert terms["hard_label"] == 0
     assert terms["kl"] > 0
 

@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.example import Example
-from framework.data.load import load_data
 from framework.errors import DataError
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.distillation import Distillation
-from framework.training.items import batch_targets
 from framework.training.objective import Objective
+from tests.questions import load
 from tests.tiny import model_of, several_values, watched_run
 
 RULES: list[dict[str, Any]] = [
@@ -46,13 +45,13 @@ def held_out(output: Path, results: dict[str, Any]) -> dict[str, dict[str, Any]]
     return {teachers[manifest["inputs"]["signals"]]: manifest["facts"] for manifest in manifests}
 
 
-def read_by(objective: Objective, source: SignalSource, examples: Sequence[Example]) -> tuple[Any, Any]:
+def read_by(objective: Objective, source: SignalSource, examples: Sequence[QAExample]) -> tuple[Any, Any]:
     """The signals [N, 2, L] at T = 2 that the student was taught, and those that `source` would teach it."""
     assert isinstance(objective, Distillation)
-    windows = objective.items.windows
+    windows = objective.items.features
     items = ExtractiveQA().training_items(examples, windows, objective.items.pad_id, source, [2.0], at_hand=True)
     rows = np.arange(len(windows))
-    return tuple(batch_targets(one, rows, True, choice=0).signals[2.0] for one in (objective.items, items))
+    return tuple(one.targets(rows, True, choice=0).signals[2.0] for one in (objective.items, items))
 
 
 def test_a_calibrated_temperature_reaches_the_student(tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_a_calibrated_temperature_reaches_the_student(tmp_path: Path) -> None:
     assert facts["nll_calibrated"] < facts["nll"]
     student = model_of(results, "student")
     assert student["training"]["teacher_temperature"] == {"a": temperature}
-    examples = load_data(recipe_from_values(values, "here").data)["train"].examples
+    examples = load(recipe_from_values(values, "here").data)["train"].examples
     signals = stored(tmp_path, results, "a", "train")
     taught, expected = read_by(objectives[student["digest"]], OneTeacher(signals, temperature), examples)
     torch.testing.assert_close(taught, expected)
@@ -129,7 +128,7 @@ def test_a_mean_of_equal_teachers_is_that_teacher(tmp_path: Path) -> None:
     values = several_values(tmp_path, teachers__c=None)
     values["teachers"]["b"] = values["teachers"]["a"]
     results, objectives = watched_run(values)
-    examples = load_data(recipe_from_values(values, "here").data)["train"].examples
+    examples = load(recipe_from_values(values, "here").data)["train"].examples
     source = OneTeacher(stored(tmp_path, results, "a", "train"))
     taught, expected = read_by(objectives[model_of(results, "student")["digest"]], source, examples)
     torch.testing.assert_close(taught, expected, atol=1e-5, rtol=1e-3)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer, BertTokenizer, RobertaTokenizer
 
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError, RecipeError
@@ -22,18 +21,19 @@ from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.students.trim import trim
 from framework.tasks.span_qa.task import ExtractiveQA
+from tests.questions import load
 from tests.tiny import model_of, tiny_values
 
 TASK = ExtractiveQA()
 WINDOWS = WindowSettings(max_length=64, doc_stride=16, max_question=8)
-READING = Reading(TASK, WINDOWS, False, 8, "fp32")
+READING = Reading(TASK, WINDOWS, 8, "fp32")
 BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 SIZES: dict[str, dict[str, Any]] = {
     "bert": BERT,
     "distilbert": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64},
     "roberta": {**BERT, "max_position_embeddings": 80, "type_vocab_size": 1},
 }
-DATA = load_data(
+DATA = load(
     Data.model_validate({"source": {"kind": "synthetic", "examples": {"train": 60, "validation": 12}, "facts": 3}})
 )
 CORPUS, OTHERS = DATA["dev"].examples, DATA["train"].examples

@@ -11,7 +11,6 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
@@ -21,8 +20,9 @@ from framework.signals.shards import SignalReader, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals
 from framework.signals.span import Side, SpanSignal, keep_top, probabilities, temper, temper_side
 from framework.tasks.span_items import moved_mass, span_items
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.items import TrainingItems, batch_targets
+from framework.training.items import TrainingItems
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 TASK = ExtractiveQA()
@@ -39,15 +39,15 @@ class Held:
         self.asked: Counter[str] = Counter()
         self.announced: list[list[str]] = []
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
         self.announced = [[example.id for example in batch] for batch in batches]
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signal(self, example: QAExample) -> SpanSignal:
         self.asked[example.id] += 1
         return self._signals[example.id]
 
 
-def opinions(examples: list[Example], kind: str, cut: WindowSettings, seed: int, scale: float) -> list[SpanSignal]:
+def opinions(examples: list[QAExample], kind: str, cut: WindowSettings, seed: int, scale: float) -> list[SpanSignal]:
     windows = cut_windows(examples, tokenizer(kind), cut)
     random = np.random.default_rng(seed)
     logits = [(random.normal(size=(2, length)) * scale).astype(np.float32) for length in windows.lengths]
@@ -55,17 +55,17 @@ def opinions(examples: list[Example], kind: str, cut: WindowSettings, seed: int,
 
 
 def taught(
-    examples: list[Example], windows: Windows, teacher: TeacherSignals, *temperatures: float, at_hand: bool = True
+    examples: list[QAExample], windows: Windows, teacher: TeacherSignals, *temperatures: float, at_hand: bool = True
 ) -> TrainingItems:
     return span_items(examples, windows, 0, OneTeacher(teacher), temperatures, at_hand)
 
 
-def labels(examples: list[Example], windows: Windows) -> TrainingItems:
+def labels(examples: list[QAExample], windows: Windows) -> TrainingItems:
     return span_items(examples, windows, 0, None, (), at_hand=True)
 
 
 def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
-    return batch_targets(items, np.arange(len(items.windows)), True, choice=0).signals[temperature]
+    return items.targets(np.arange(len(items.features)), True, choice=0).signals[temperature]
 
 
 @given(
@@ -81,7 +81,7 @@ def test_a_batch_holds_exactly_what_is_read(
     teacher: str, student: str, several: list[str], temperature: float, top_k: int, seed: int
 ) -> None:
     """Masses of padded batches: `reading.dense` in each window's places, 0 elsewhere, 1 altogether."""
-    examples = [Example(str(number), context, "Где?", None) for number, context in enumerate(several)]
+    examples = [QAExample(str(number), context, "Где?", None) for number, context in enumerate(several)]
     written = {
         example.id: SpanSignal(keep_top(signal.start, top_k), keep_top(signal.end, top_k))
         for example, signal in zip(examples, opinions(examples, teacher, NARROW, seed, 3.0), strict=True)
@@ -124,7 +124,7 @@ def hinton(
 def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     kind: str, context: str, temperature: float, scale: float, seed: int
 ) -> None:
-    example = Example("1", context, "Где?", None)
+    example = QAExample("1", context, "Где?", None)
     windows = cut_windows([example], tokenizer(kind), WIDE)
     spans = windows.spans[windows.support]
     assume(len(spans) > 1)
@@ -136,8 +136,8 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     expected, expected_gradient = hinton(teacher, student, windows, temperature)
 
     def distil(source: TeacherSignals) -> tuple[float, torch.Tensor]:
-        targets = batch_targets(taught([example], windows, source, temperature), np.asarray([0]), True, choice=0)
-        loss, _ = total_loss({"kl": KL(temperature=temperature)}, student, targets, 0.0)
+        targets = taught([example], windows, source, temperature).targets(np.asarray([0]), True, choice=0)
+        loss, _ = total_loss({"kl": KL(temperature=temperature)}, targets.rows(student), 0.0)
         (gradient,) = torch.autograd.grad(loss, student)
         return loss.item(), gradient.double()
 
@@ -159,7 +159,7 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
 def test_half_precision_costs_no_more_than_its_rounding(
     kind: str, context: str, temperature: float, scale: float, seed: int
 ) -> None:
-    example = Example("1", context, "Где?", None)
+    example = QAExample("1", context, "Где?", None)
     (signal,) = opinions([example], kind, WIDE, seed, scale)
     with TemporaryDirectory() as folder:
         write_shard(Path(folder), 0, [example], [signal], top_k=len(signal.start.chars) or 1)
@@ -190,7 +190,7 @@ def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: st
     end = data.draw(st.integers(begin + 1, len(context)))
     answer = context[begin:end]
     assume(answer == answer.strip() and answer)
-    labelled = Example("1", context, "Где?", (Answer(answer, begin),))
+    labelled = QAExample("1", context, "Где?", (Answer(answer, begin),))
     windows = cut_windows([labelled], tokenizer(kind), NARROW)
     certain = [Side(np.asarray([place]), np.zeros(1), -np.inf) for place in (begin, end - 1)]
     items = taught([labelled], windows, Held({"1": SpanSignal(*certain)}), 1.0)
@@ -220,7 +220,7 @@ def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: st
 def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_last() -> None:
     context = "да ЪЩ да"
     begin = context.index("ЪЩ")
-    labelled = Example("1", context, "?", (Answer("ЪЩ", begin),))
+    labelled = QAExample("1", context, "?", (Answer("ЪЩ", begin),))
     windows = cut_windows([labelled], tokenizer("byte-level bpe"), WIDE)
     items = labels([labelled], windows)
     of_first = np.flatnonzero(windows.support & (windows.spans[:, 0] == begin))
@@ -232,7 +232,7 @@ def test_cyrillic_split_into_bytes_starts_at_the_first_token_and_ends_at_the_las
 
 def test_an_answer_that_no_token_covers_does_not_end_before_it_starts() -> None:
     context = "ч\ufeffч"  # the mark is dropped, and the letters are two tokens
-    labelled = Example("1", context, "?", (Answer("\ufeff", 1),))
+    labelled = QAExample("1", context, "?", (Answer("\ufeff", 1),))
     windows = cut_windows([labelled], tokenizer("wordpiece"), WIDE)
     assert windows.spans[windows.support].tolist() == [[0, 1], [2, 3]]
     items = labels([labelled], windows)
@@ -242,9 +242,9 @@ def test_an_answer_that_no_token_covers_does_not_end_before_it_starts() -> None:
 def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() -> None:
     context = " ".join(f"слово{number}" for number in range(40))
     begin = context.index("слово39")
-    labelled = Example("1", context, "?", (Answer("слово39", begin),))
-    unanswerable = Example("2", context, "?", ())
-    unlabelled = Example("3", context, "?", None)
+    labelled = QAExample("1", context, "?", (Answer("слово39", begin),))
+    unanswerable = QAExample("2", context, "?", ())
+    unlabelled = QAExample("3", context, "?", None)
     windows = cut_windows([labelled, unanswerable, unlabelled], tokenizer("wordpiece"), NARROW)
     certain = SpanSignal(*(Side(np.asarray([at]), np.zeros(1), -np.inf) for at in (begin, len(context) - 1)))
     held = Held(dict.fromkeys("123", certain))
@@ -262,14 +262,14 @@ def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() 
 
 
 def test_without_temperatures_no_signal_is_read() -> None:
-    example = Example("1", "Да.", "?", None)
+    example = QAExample("1", "Да.", "?", None)
     items = taught([example], cut_windows([example], tokenizer("unigram"), WIDE), Held({}))
     assert items.signals is None
-    assert batch_targets(items, np.asarray([0]), True, choice=0).signals == {}
+    assert items.targets(np.asarray([0]), True, choice=0).signals == {}
 
 
 def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once() -> None:
-    examples = [Example(str(number), f"Пётр {number} да Йозеф. " * number, "Где?", None) for number in range(1, 5)]
+    examples = [QAExample(str(number), f"Пётр {number} да Йозеф. " * number, "Где?", None) for number in range(1, 5)]
     held = {
         example.id: signal
         for example, signal in zip(examples, opinions(examples, "unigram", WIDE, 0, 3.0), strict=True)
@@ -285,7 +285,7 @@ def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once(
     coming.signals.announce(batches)
     assert source.announced == [[examples[windows.example[row]].id for row in rows] for rows in batches]
     for rows in (*batches, np.arange(len(windows))[::-1], *batches):
-        expected, found = (batch_targets(items, rows, True, choice=0).signals for items in (whole, coming))
+        expected, found = (items.targets(rows, True, choice=0).signals for items in (whole, coming))
         assert all(torch.equal(found[temperature], expected[temperature]) for temperature in (1.0, 2.0))
     # Once a window and temperature, in however many batches it comes.
     assert source.asked == {example.id: 2 * int((windows.example == at).sum()) for at, example in enumerate(examples)}
@@ -295,7 +295,7 @@ def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once(
 
 def test_moved_mass_is_the_share_on_characters_that_no_token_covers() -> None:
     context = "ч\ufeffч"  # the mark is dropped
-    example = Example("1", context, "?", None)
+    example = QAExample("1", context, "?", None)
     windows = cut_windows([example], tokenizer("wordpiece"), WIDE)
     start = Side(np.asarray([0, 1]), np.log([0.7, 0.2]), float(np.log(0.1)))
     end = Side(np.asarray([2]), np.log([0.9]), float(np.log(0.1)))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from framework.data.example import Answer, Example
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.tasks.span_outputs import teacher_windows
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
@@ -15,9 +15,9 @@ CONTEXT = "Пётр родился в Воткинске. Йозеф родил�
 TASK = ExtractiveQA(n_best=3)
 
 
-def examples(*answers: str) -> list[Example]:
+def examples(*answers: str) -> list[QAExample]:
     return [
-        Example(str(n), CONTEXT, "Где?", (Answer(text, CONTEXT.index(text)),) if text else ())
+        QAExample(str(n), CONTEXT, "Где?", (Answer(text, CONTEXT.index(text)),) if text else ())
         for n, text in enumerate(answers)
     ]
 
@@ -45,6 +45,7 @@ def test_only_the_context_and_null_have_a_say() -> None:
 
 @pytest.mark.parametrize("unanswerable", [False, True])
 def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswerable: bool) -> None:
+    task = ExtractiveQA(n_best=3, unanswerable=unanswerable)
     several = examples("Воткинске", "Рорау", "" if unanswerable else "Пётр")
     windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings())
     logits = [np.zeros((2, length), np.float32) for length in windows.lengths]
@@ -54,7 +55,7 @@ def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswera
         logits[row][0, np.flatnonzero(windows.support[windows.slice_of(row)] & (spans[:, 0] == begin))[0]] = 9
         logits[row][1, np.flatnonzero(spans[:, 1] == begin + len(text))[-1]] = 9
     logits[2][:, 0] = 20
-    predictions = TASK.predict(several, windows, logits, unanswerable)
+    predictions = task.predict(several, windows, logits)
     assert [predictions[n]["answer"] for n in "01"] == ["Воткинске"] * 2
     assert (predictions["2"]["answer"] == "") == unanswerable
     assert ("no_answer_score" in predictions["0"]) == unanswerable
@@ -62,7 +63,7 @@ def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswera
         assert 1 <= len(record["n_best"]) <= 3
         assert all(CONTEXT[best["start"] : best["end"]] == best["text"] for best in record["n_best"])
 
-    scores = TASK.score(several, predictions, unanswerable, resamples=200, seed=0)
+    scores = task.score(several, predictions, resamples=200, seed=0)
     assert scores.examples == 3
     assert scores.metrics["exact_match"] == pytest.approx(100 * (2 if unanswerable else 1) / 3)
     low, high = scores.intervals["exact_match"]
@@ -81,8 +82,8 @@ def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswera
 
 
 def test_unlabelled_questions_are_predicted_but_not_scored() -> None:
-    several = [*examples("Рорау"), Example("unlabelled", CONTEXT, "Где?", None)]
+    several = [*examples("Рорау"), QAExample("unlabelled", CONTEXT, "Где?", None)]
     windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings())
-    predictions = TASK.predict(several, windows, [np.zeros((2, n), np.float32) for n in windows.lengths], False)
+    predictions = TASK.predict(several, windows, [np.zeros((2, n), np.float32) for n in windows.lengths])
     assert set(predictions) == {"0", "unlabelled"}
-    assert TASK.score(several, predictions, False, resamples=10, seed=0).examples == 1
+    assert TASK.score(several, predictions, resamples=10, seed=0).examples == 1

@@ -31,7 +31,6 @@ def test_a_recipe_names_it_by_its_kind() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"prompt": "{context}"}, "expected a text with {question} and {context}"),
         ({"beams": 0}, "greater than or equal to 1"),
         ({"model": {"kind": "config", "architecture": "t5", "config": {"eos_token_id": 3}}}, "come from the tokenizer"),
         ({"fine_tune": None}, "a teacher with random weights knows nothing"),

@@ -55,5 +55,5 @@ def test_generators_teach_beside_an_encoder(tmp_path: Path) -> None:
     generators = {model.name: model for model in graph.models if model.name in ("t5", "gpt")}
     for model in generators.values():
         answerer = load_answerer(model.weights.folder(context.store) / "model")
-        answer = answerer.answer(examples[0].question, examples[0].context)
+        answer = answerer.ask(examples[0])
         assert answer.start == -1 or examples[0].context[answer.start : answer.end] == answer.text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data.windows import Windows
-from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems, batch_targets, model_inputs
+from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems, model_inputs
 
 PAD = 7
 
@@ -50,16 +50,16 @@ def test_inputs_are_the_windows_padded_to_the_longest(
 ) -> None:
     items = made_up(sizes, seed, typed)
     rows = np.asarray(data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=4)))
-    inputs = model_inputs(items.windows, rows, PAD)
+    inputs = model_inputs(items.features, rows, PAD)
     assert set(inputs) == {"input_ids", "attention_mask"} | ({"token_type_ids"} if typed else set())
     longest = max(sizes[row] for row in rows)
     for at, row in enumerate(rows):
         padding = longest - sizes[row]
-        tokens = items.windows.slice_of(row)
-        assert inputs["input_ids"][at].tolist() == items.windows.input_ids[tokens].tolist() + [PAD] * padding
+        tokens = items.features.slice_of(row)
+        assert inputs["input_ids"][at].tolist() == items.features.input_ids[tokens].tolist() + [PAD] * padding
         assert inputs["attention_mask"][at].tolist() == [1] * sizes[row] + [0] * padding
-        if items.windows.token_types is not None:
-            types = items.windows.token_types[tokens].tolist()
+        if items.features.token_types is not None:
+            types = items.features.token_types[tokens].tolist()
             assert inputs["token_type_ids"][at].tolist() == types + [0] * padding
     assert all(tensor.dtype == torch.int64 for tensor in inputs.values())
 
@@ -70,13 +70,13 @@ def test_targets_add_up_repeated_places_and_spread_the_tail(
 ) -> None:
     items = made_up(sizes, seed, typed=False)
     rows = np.arange(len(sizes))
-    targets = batch_targets(items, rows, counts, choice)
+    targets = items.targets(rows, counts, choice)
     assert targets.weight.tolist() == [float(counts)] * len(sizes)
     assert targets.position.tolist() == items.positions.tolist()
     assert isinstance(items.signals, SignalsAtHand)
     stored = items.signals.columns[2.0][choice % 2]
     for row, length in enumerate(sizes):
-        support = items.windows.support[items.windows.slice_of(row)]
+        support = items.features.support[items.features.slice_of(row)]
         legal = [place for place in range(length) if support[place] or place == 0]
         assert targets.mask[row].nonzero().flatten().tolist() == legal
         for head in range(2):

@@ -1,6 +1,6 @@
 """Which questions are shown, in which order, and what of them."""
 
-from framework.data.example import Answer, Example
+from framework.tasks.span_qa.example import Answer, QAExample
 from tracking.html.disagreements import SHOWN, disagreements
 from tracking.html.groups import by_answer_length
 from tracking.html.questions import Answered, Question
@@ -13,7 +13,7 @@ WRONG = Answered("Анна", 0, 4, 0.5, 0.0, 0.0)
 
 def question(name: str, right: str) -> Question:
     """A question that only the models named in `right` can answer."""
-    example = Example(name, CONTEXT, name, (Answer("в Туле", 14), Answer("Туле", 16)))
+    example = QAExample(name, CONTEXT, name, (Answer("в Туле", 14), Answer("Туле", 16)))
     return Question(example, {model: RIGHT if model in right.split() else WRONG for model in ROLES})
 
 
@@ -61,7 +61,7 @@ def test_without_student_or_teachers_nobody_disagrees() -> None:
 def test_groups_by_length_count_words_of_the_first_answer() -> None:
     def of_words(number: int) -> Question:
         text = " ".join(["слово"] * number)
-        return Question(Example("id", text, "?", (Answer(text, 0),) if number else ()), {"student": RIGHT})
+        return Question(QAExample("id", text, "?", (Answer(text, 0),) if number else ()), {"student": RIGHT})
 
     asked = [of_words(number) for number in (0, 1, 2, 3, 5, 6, 10, 11, 40)] + [of_words(1)] * 10
     groups = {group.name: group for group in by_answer_length(asked, ["student"])}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.files import read_json, write_json
 from framework.results import read_results
 from framework.tasks.span_qa.synthetic.section import Synthetic
+from tests.questions import load
 from tests.reading_html import Page
 from tests.tiny import model_of, several_values, watched_run
 from tracking.html.groups import by_answer_length, by_question_word
@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three teachers, their ensemble and a student that was measured on the way."""
     folder = tmp_path_factory.mktemp("page")
     source = Synthetic(examples={"train": 48, "validation": 16}, facts=3, fillers=0)
-    for name, split in load_data(Data(source=source)).items():
+    for name, split in load(Data(source=source)).items():
         rows = [
             {
                 "id": example.id,

@@ -6,7 +6,7 @@ from typing import Any
 import datasets
 import evaluate
 
-from framework.data.example import Answer, Example
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 
 _CITATION = """\
@@ -80,7 +80,7 @@ class SquadMetric(evaluate.Metric):  # type: ignore[misc]
         return results | {f"russian_{name}": value for name, value in russian.items()}
 
 
-def _example(reference: dict[str, Any]) -> Example:
+def _example(reference: dict[str, Any]) -> QAExample:
     answers = reference["answers"]
     pairs = zip(answers["text"], answers["answer_start"], strict=True)
-    return Example(reference["id"], "", "", tuple(Answer(text, start) for text, start in pairs))
+    return QAExample(reference["id"], "", "", tuple(Answer(text, start) for text, start in pairs))

@@ -1,9 +1,9 @@
-"""Generating all splits: paragraphs that no two splits share, and their questions as rows."""
+"""Generating all splits: paragraphs that no two splits share, and their questions as records."""
 
 from random import Random
 from typing import TYPE_CHECKING
 
-from framework.data.row import Row
+from framework.data.record import Record
 from framework.errors import DataError
 from framework.tasks.span_qa.synthetic.draws import chance
 from framework.tasks.span_qa.synthetic.noise import wrong_span
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 1000
 
 
-def generate(settings: "Synthetic") -> dict[str, list[Row]]:
-    """The rows of every split.
+def generate(settings: "Synthetic") -> dict[str, list[Record]]:
+    """The records of every split.
 
     Each split has random generators of its own, one for the text and one for the noise: more questions leave
     the earlier ones as they are, and noise changes nothing but labels.
@@ -29,16 +29,16 @@ def generate(settings: "Synthetic") -> dict[str, list[Row]]:
     return {split: _split(settings, split, written) for split in sorted(settings.examples)}
 
 
-def _split(settings: "Synthetic", split: str, written: set[str]) -> list[Row]:
+def _split(settings: "Synthetic", split: str, written: set[str]) -> list[Record]:
     text_rng, noise_rng = Random(f"{settings.seed}/{split}/text"), Random(f"{settings.seed}/{split}/noise")
     noise = settings.label_noise if split == "train" else 0.0
     count = settings.examples[split]
-    rows: list[Row] = []
-    while len(rows) < count:
+    records: list[Record] = []
+    while len(records) < count:
         paragraph = _new_paragraph(text_rng, settings, written)
-        for question in ask(text_rng, settings, paragraph)[: count - len(rows)]:
-            rows.append(_row(f"{split}-{len(rows):06d}", paragraph, question, noise_rng, noise))
-    return rows
+        for question in ask(text_rng, settings, paragraph)[: count - len(records)]:
+            records.append(_record(f"{split}-{len(records):06d}", paragraph, question, noise_rng, noise))
+    return records
 
 
 def _new_paragraph(rng: Random, settings: "Synthetic", written: set[str]) -> Paragraph:
@@ -53,10 +53,10 @@ def _new_paragraph(rng: Random, settings: "Synthetic", written: set[str]) -> Par
     )
 
 
-def _row(id: str, paragraph: Paragraph, question: Question, rng: Random, noise: float) -> Row:
+def _record(id: str, paragraph: Paragraph, question: Question, rng: Random, noise: float) -> Record:
     fact, context = question.fact, paragraph.context
-    place = f"generated {id}"
+    values = {"id": id, "context": context, "question": question.text}
     if fact is None:
-        return Row(place, id, context, question.text, answers=(), impossible=True)
+        return Record(f"generated {id}", {**values, "answers": [], "is_impossible": True})
     start, end = wrong_span(rng, paragraph, fact) if chance(rng, noise) else (fact.start, fact.end)
-    return Row(place, id, context, question.text, answers=((context[start:end], start),))
+    return Record(f"generated {id}", {**values, "answers": {"text": context[start:end], "answer_start": start}})

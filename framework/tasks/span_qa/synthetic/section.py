@@ -1,12 +1,15 @@
 """The recipe's settings of the generator."""
 
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section, Seed
-from framework.data.row import Readers, Row
+from framework.data.fields import Fields
+from framework.data.record import Record
+from framework.data.source import Formats, Readers
 from framework.progress import Progress
 from framework.tasks.span_qa.synthetic.relations import PHRASINGS, RELATIONS
 
@@ -17,6 +20,9 @@ class Synthetic(Section):
     """Generated Russian paragraphs about people. The seed decides everything, on every machine."""
 
     kind: Literal["synthetic"] = "synthetic"
+    task: ClassVar[str] = "extractive_qa"
+    texts: ClassVar[str] = "generated Russian paragraphs"
+    languages: ClassVar[tuple[str, ...]] = ("ru",)
     seed: Seed = 0
     examples: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default_factory=lambda: {"train": 5000, "validation": 500}, description="split -> number of questions"
@@ -70,14 +76,14 @@ class Synthetic(Section):
             raise ValueError("label_noise spoils the split 'train' alone, and examples names no such split")
         return self
 
-    def readers(self, progress: Progress) -> Readers:
-        """A function for each split that generates it."""
+    def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
+        """See Source."""
         from framework.tasks.span_qa.synthetic.generate import generate
 
         # No split can be made without the others, since they share no paragraph; one pass makes them all.
         everything = cache(partial(generate, self))
 
-        def rows(split: str) -> list[Row]:
-            return everything()[split]
+        def records(split: str) -> Iterator[Record]:
+            return iter(everything()[split])
 
-        return {split: partial(rows, split) for split in self.examples}
+        return {split: partial(records, split) for split in self.examples}

@@ -2,9 +2,8 @@ from typing import Any
 
 import pytest
 
-from framework.data.fields import Fields
 from framework.errors import DataError
-from framework.tasks.span_qa.documents import document_rows
+from tests.questions import document_rows, fields
 
 
 def document(paragraph: dict[str, Any]) -> dict[str, Any]:
@@ -34,10 +33,11 @@ def test_versions_1_and_2() -> None:
     ("broken", "message"),
     [
         ({"data": {}}, "f.json: data must be a list, found dict"),
-        ({"data": ["x"]}, r"data\[0\] must be an object, found 'x'"),
+        ({"data": ["x"]}, r"data\[0\]: expected an object with id, context, question and answers, found 'x'"),
         ({"data": [{"title": "a"}]}, r"data\[0\]: no field 'id' \(found: title\); `fields`"),
         ({"data": [{"paragraphs": {}}]}, r"data\[0\]: paragraphs must be a list, found dict"),
-        ({"title": "a"}, "found an object with the keys title"),
+        ({"title": "a"}, r"f.json: no field 'id' \(found: title\)"),
+        (3, "f.json: expected an object with id"),
         (document({"qas": []}), r"data\[1\].paragraphs\[0\]: no field 'context'"),
         (document({"context": "К"}), r"paragraphs\[0\]: no field 'qas'"),
         ([3], r"row\[0\]: expected an object with id"),
@@ -105,7 +105,7 @@ def test_an_export_of_haystacks_annotation_tool() -> None:
 
 
 def test_other_names() -> None:
-    fields = Fields(id="n", question="q", context="passage", answers="gold.spans", start=None)
+    names = fields(id="n", question="q", context="passage", answers="gold.spans", start=None)
     item = {"passage": "Кот спит.", "qas": [{"n": 1, "q": "Кто?", "gold": {"spans": [{"text": "Кот", "start": 0}]}}]}
-    (row,) = document_rows([item], "f.json", fields)
+    (row,) = document_rows([item], "f.json", names)
     assert (row.id, row.question, row.context, row.answers) == ("1", "Кто?", "Кот спит.", (("Кот", 0),))

@@ -1,9 +1,9 @@
-from framework.data.row import Claim, Row
 from framework.tasks.span_qa.joined import joined
+from framework.tasks.span_qa.row import Claim, QARow
 
 
-def row(place: int, id: str, *answers: Claim, question: str = "Кто?", **change: bool) -> Row:
-    return Row(f"row[{place}]", id, "Кот спит.", question, answers, **change)
+def row(place: int, id: str, *answers: Claim, question: str = "Кто?", **change: bool) -> QARow:
+    return QARow(f"row[{place}]", id, "Кот спит.", question, answers, **change)
 
 
 def test_one_row_for_each_answer() -> None:
@@ -25,7 +25,7 @@ def test_rows_that_only_share_an_id_stay_apart() -> None:
 
 
 def test_unlabelled_and_impossible_rows() -> None:
-    none = Row("row[0]", "a", "Кот спит.", "Кто?", None)
+    none = QARow("row[0]", "a", "Кот спит.", "Кто?", None)
     assert joined([none, none])[0].answers is None
     assert joined([none, row(1, "a", ("Кот", 0))])[0].answers == (("Кот", 0),)
     assert joined([row(0, "a"), row(1, "a", impossible=True)])[0].impossible

@@ -2,9 +2,8 @@ from typing import Any
 
 import pytest
 
-from framework.data.fields import Fields
 from framework.errors import DataError
-from framework.tasks.span_qa.documents import document_rows
+from tests.questions import document_rows, fields
 
 TEXT = "Анна живёт в Омске."
 
@@ -40,9 +39,9 @@ def test_an_export_as_json() -> None:
 
 
 def test_other_names_are_those_of_the_tasks_data() -> None:
-    fields = Fields(id="own", context="doc.body", question="ask")
+    names = fields(id="own", context="doc.body", question="ask")
     item = task(1, [OMSK], own="a7", doc={"body": TEXT}, ask="Где?")
-    (row,) = document_rows([item], "f.json", fields)
+    (row,) = document_rows([item], "f.json", names)
     assert (row.id, row.context, row.question, row.answers) == ("a7", TEXT, "Где?", (("Омске", 13),))
 
 
@@ -71,7 +70,7 @@ def test_an_export_without_texts_where_offsets_may_mean_something_else() -> None
 def test_the_smaller_export_is_read_as_rows() -> None:
     answer = {"start": 13, "end": 18, "text": "Омске", "labels": ["Answer"]}
     item = {"id": 1, "text": TEXT, "question": "Где?", "answer": [answer], "annotator": 1, "annotation_id": 5}
-    (row,) = document_rows([item], "f.json", Fields(context="text"))
+    (row,) = document_rows([item], "f.json", fields(context="text"))
     assert (row.id, row.context, row.answers) == ("1", TEXT, (("Омске", 13),))
 
 

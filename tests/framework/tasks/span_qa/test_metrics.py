@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.example import Answer, Example
 from framework.errors import DataError
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import (
     Variant,
     per_example_v1,
@@ -17,8 +17,8 @@ from framework.tasks.span_qa.metrics import (
 from framework.tasks.span_qa.normalisation import official, russian
 
 
-def question(name: str, *golds: str) -> Example:
-    return Example(name, "", "", tuple(Answer(gold, 0) for gold in golds))
+def question(name: str, *golds: str) -> QAExample:
+    return QAExample(name, "", "", tuple(Answer(gold, 0) for gold in golds))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_scores_of_each_question() -> None:
     assert second.f1.tolist() == [1, 2 / 3, 0, 0, 1, 1]
 
 
-UNLABELLED = Example("open", "", "", None)
+UNLABELLED = QAExample("open", "", "", None)
 
 
 @pytest.mark.parametrize(

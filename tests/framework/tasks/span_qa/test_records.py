@@ -3,9 +3,8 @@ from typing import Any
 
 import pytest
 
-from framework.data.fields import Fields
 from framework.errors import DataError
-from framework.tasks.span_qa.records import parse_row
+from tests.questions import fields, parse_row
 
 NAN = float("nan")
 GOOD: dict[str, Any] = {
@@ -93,12 +92,12 @@ def test_a_start_beside_the_answer() -> None:
     flat = GOOD | {"answers": "Кот", "answer_start": 0.0}
     assert parse_row(flat, "here").answers == (("Кот", 0),)
     other = {"id": 7, "passage": "Кот спит.", "query": "Кто спит?", "answer_text": "Кот", "answer_begin": "0"}
-    fields = Fields(context="passage", question="query", answers="answer_text", start="answer_begin")
-    assert parse_row(other, "here", fields) == parse_row(flat, "here")
+    names = fields(context="passage", question="query", answers="answer_text", start="answer_begin")
+    assert parse_row(other, "here", names) == parse_row(flat, "here")
     assert parse_row(GOOD | {"answer_start": 5}, "here").answers == (("Кот", 0),)
 
 
 @pytest.mark.parametrize("part", ["id", "context", "question", "answers", "start", "is_impossible"])
 def test_a_named_field_has_to_be_there(part: str) -> None:
     with pytest.raises(DataError, match=r"here: no field 'x.y'.*found: id, context, question, answers"):
-        parse_row(GOOD, "here", Fields.model_validate({part: "x.y"}))
+        parse_row(GOOD, "here", fields(**{part: "x.y"}))

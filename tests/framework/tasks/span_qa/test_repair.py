@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data.characters import without_blank_ends
-from framework.data.example import Answer
+from framework.tasks.span_qa.example import Answer
 from framework.tasks.span_qa.repair import place_answer, repair_answers
 
 CONTEXTS = st.text(alphabet="абв \u00a0\ufeff\u0301😀.", min_size=1, max_size=40)

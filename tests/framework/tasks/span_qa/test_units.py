@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.row import Claim, Row
+from framework.tasks.span_qa.row import Claim, QARow
 from framework.tasks.span_qa.units import in_characters
 
 CONTEXTS = ["\ufeffДа 😀 нет.\r\nЕщё 😀 да, нет", "Кот\r\nи 😀 кот, и 🎓 пёс", "all is plain, all of it"]
 
 
-def row(number: int, context: str, *answers: Claim) -> Row:
-    return Row(f"row[{number}]", f"q{number}", context, "Кто?", answers)
+def row(number: int, context: str, *answers: Claim) -> QARow:
+    return QARow(f"row[{number}]", f"q{number}", context, "Кто?", answers)
 
 
 def counted(text: str, unit: str) -> int:

@@ -1,6 +1,6 @@
 import pytest
 
-from framework.data.example import Answer, Example
+from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.squad_metric import load_squad_metric
 
@@ -15,7 +15,7 @@ def test_both_configurations_load_by_path_and_agree_with_the_functions(
     references = [
         {"id": name, "answers": {"text": gold, "answer_start": [0] * len(gold)}} for name, gold in golds.items()
     ]
-    examples = [Example(name, "", "", tuple(Answer(g, 0) for g in gold)) for name, gold in golds.items()]
+    examples = [QAExample(name, "", "", tuple(Answer(g, 0) for g in gold)) for name, gold in golds.items()]
 
     first = load_squad_metric()
     plain = [{"id": name, "prediction_text": text} for name, text in texts.items()]

@@ -1,17 +1,24 @@
 import pytest
 
-from framework.data.load import load_data
 from framework.data.section import Data
 from framework.errors import DataError
+from framework.tasks.span_qa.documents import question_rows
+from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.synthetic import generate as generator
 from framework.tasks.span_qa.synthetic import paragraph, people
-from framework.tasks.span_qa.synthetic.generate import generate
 from framework.tasks.span_qa.synthetic.relations import RELATIONS
 from framework.tasks.span_qa.synthetic.section import Synthetic
+from tests.questions import STANDARD, load
+
+
+def generate(settings: Synthetic) -> dict[str, list[QARow]]:
+    made = generator.generate(settings)
+    return {split: list(question_rows(records, STANDARD)) for split, records in made.items()}
 
 
 def test_the_same_seed_gives_the_same_data_everywhere() -> None:
     source = {"kind": "synthetic", "examples": {"train": 200, "validation": 50}, "persons": 2, "label_noise": 0.2}
-    data = load_data(Data.model_validate({"source": source}))
+    data = load(Data.model_validate({"source": source}))
     assert {name: split.digest for name, split in data.items()} == {
         "train": "41341425d828a38a",
         "dev": "61844bc4ec8926a9",

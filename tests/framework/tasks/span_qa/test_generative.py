@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
-from framework.generative.writer import writer_for
-from framework.readers.generative import GenerativeReader
+from framework.generative.writers import writer_for
 from framework.signals.span import Side, SpanSignal, probabilities
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.generative import GenerativeReader
 from framework.tasks.span_qa.locating import locate
 from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
 
@@ -83,7 +83,7 @@ def log_p(reader: GenerativeReader, prompt: Any, texts: Sequence[str]) -> Any:
 def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> None:
     """Not a bit, in any order and with any batch size."""
     long = " ".join(example.context for example in QUESTIONS)
-    asked = [*QUESTIONS, Example("long", long, "Где родилась Анна?", None), Example("short", "да", "Что?", None)]
+    asked = [*QUESTIONS, QAExample("long", long, "Где родилась Анна?", None), QAExample("short", "да", "Что?", None)]
     hints = {example.id: hint(example.context, *example.context.split()[:2]) for example in asked}
     readers = {
         size: opened(architecture, folder, {"beams": 3}, unanswerable=True, batch_size=size) for size in (1, 3, 64)
@@ -167,7 +167,7 @@ def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Pa
 
 def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path) -> None:
     context = " ".join(example.context for example in QUESTIONS)
-    example = Example("long", context, "Где родилась Анна?", None)
+    example = QAExample("long", context, "Где родилась Анна?", None)
     windows = WindowSettings(max_length=100, doc_stride=16, max_question=24)
     reader = opened(architecture, folder, windows=windows, unanswerable=True)
     assert len(reader.prompts.of(example)) > 2

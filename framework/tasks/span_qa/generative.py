@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.example import Example
 from framework.device import autocast, default_device
 from framework.evaluation.signal_decode import decode_signal
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
-from framework.generative.prompts import Ids, Prompts, prompts_for
 from framework.generative.signal import answers_signal
-from framework.generative.writer import Beams, writer_for
+from framework.generative.tensors import Ids
+from framework.generative.writer import Beams
+from framework.generative.writers import writer_for
 from framework.models.build import count_parameters, pretrained_model, read_config
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.readers.base import Reading
 from framework.signals.span import Floats, SpanSignal, log_softmax
+from framework.tasks.base import Task
 from framework.tasks.span_outputs import prediction_record
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
+from framework.tasks.span_qa.prompts import Prompts, prompts_for
 
 if TYPE_CHECKING:
     from framework.teachers.generative import Generative
@@ -53,27 +56,26 @@ class GenerativeReader:
         return count_parameters(self.model)
 
     def predict(
-        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+        self, examples: Sequence[QAExample], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
         """See Reader. A text that the context has is given as the context writes it, at its first place."""
         # A task of the user's own may know no threshold.
         threshold = float(getattr(self.reading.task, "null_threshold", 0.0))
+        unanswerable = _unanswerable(self.reading.task)
         found = self._candidates(examples, [[] for _ in examples], progress, title)
         return {
-            example.id: prediction_record(
-                _prediction(example.context, candidates, self.reading.unanswerable), threshold
-            )
+            example.id: prediction_record(_prediction(example.context, candidates, unanswerable), threshold)
             for example, candidates in zip(examples, found, strict=True)
         }
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
         """See Reader. The best spans of each hinting teacher are candidates beside the model's own answers."""
         hinted = [
             [text for of_teacher in hints for text in self._hinted(example.context, of_teacher[number])]
             for number, example in enumerate(examples)
         ]
         return [
-            answers_signal(candidates.places, candidates.log_mass, unanswerable=self.reading.unanswerable)
+            answers_signal(candidates.places, candidates.log_mass, unanswerable=_unanswerable(self.reading.task))
             for candidates in self._candidates(examples, hinted)
         ]
 
@@ -84,7 +86,7 @@ class GenerativeReader:
 
     def _candidates(
         self,
-        examples: Sequence[Example],
+        examples: Sequence[QAExample],
         hinted: Sequence[Sequence[str]],
         progress: Progress = SILENT,
         title: str = "",
@@ -111,7 +113,7 @@ class GenerativeReader:
         with work as bar, torch.inference_mode(), autocast(device, self.reading.precision):
             for owner, written in zip(owners, asking.written(beams, bar), strict=True):
                 texts[owner] += [self.prompts.text(ids) for ids in written]
-            empty = [""] if self.reading.unanswerable else []
+            empty = [""] if _unanswerable(self.reading.task) else []
             answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, hinted, strict=True)]
             scores = asking.log_probs([list(answers[owner].values()) for owner in owners], bar)
             for owner, of_prompt in zip(owners, scores, strict=True):
@@ -164,6 +166,11 @@ def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Pre
         answers.append(SpanPrediction(shown, start, end, score, logit))
     answers.sort(key=lambda answer: -answer.logit)
     return Prediction(tuple(answers), null_logit, null_score)
+
+
+def _unanswerable(task: Task) -> bool:
+    """Whether questions may have no answer, of which a task of the user's own may know nothing."""
+    return bool(getattr(task, "unanswerable", False))
 
 
 def generative_reader(folder: Path, reading: Reading, settings: "Generative") -> GenerativeReader:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.generative.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
+from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
 
 
 def test_a_space_goes_with_the_field_after_it() -> None:

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
 from framework.data.offsets import cover
 from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
 from framework.generative.kind import Generator, generator_of
-from framework.generative.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
+from framework.generative.tensors import Ids
 from framework.models.special_tokens import SpecialTokens, special_tokens
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-Ids = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Prompts:
         """Tokens of the longest prompt that there may be."""
         return self.windows.max_length - _answer_tokens(self.generator, self.max_answer)
 
-    def of(self, example: Example) -> list[Prompt]:
+    def of(self, example: QAExample) -> list[Prompt]:
         """The prompts of one example: several overlapping ones where the context is long, at least one."""
         question = self._field("question", example.question.strip()).ids[: self.windows.max_question]
         context = self._field("context", example.context)

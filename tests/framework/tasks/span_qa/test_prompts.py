@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
-from framework.generative.prompts import Prompts, prompts_for
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
+from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
+from framework.tasks.span_qa.prompts import Prompts, prompts_for
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 KIND = st.sampled_from(list(KINDS))
@@ -35,7 +35,7 @@ def prompts(kind: str, architecture: str, template: str | None = None, **sizes: 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_pieces_are_tokenised_as_the_whole_is(kind: str, architecture: str) -> None:
     maker = prompts(kind, architecture, "the quick {question} brown: {context} answer:")
-    example = Example("a", "Пётр родился в Воткинске", "Где родился?", None)
+    example = QAExample("a", "Пётр родился в Воткинске", "Где родился?", None)
     (prompt,) = maker.of(example)
     whole = "the quick Где родился? brown: Пётр родился в Воткинске answer:"
     end = [tokenizer(kind).sep_token_id] if architecture == "t5" else []
@@ -47,14 +47,14 @@ def test_pieces_are_tokenised_as_the_whole_is(kind: str, architecture: str) -> N
 @settings(max_examples=60, deadline=None)
 def test_prompts_show_the_whole_context(kind: str, architecture: str, context: str, stride: int) -> None:
     maker = prompts(kind, architecture, TEMPLATE, max_length=48, doc_stride=stride, max_question=4)
-    found = maker.of(Example("a", context, "Где это слово?", None))
+    found = maker.of(QAExample("a", context, "Где это слово?", None))
     (whole,) = prompts(kind, architecture, TEMPLATE, max_length=9999, max_question=4).of(
-        Example("a", context, "Где это слово?", None)
+        QAExample("a", context, "Где это слово?", None)
     )
     answer = 0 if architecture == "t5" else 9
     assert max(len(prompt.ids) for prompt in found) + answer <= 48
     total = sum(len(prompt.ids) for prompt in found)
-    (own,) = maker.of(Example("a", "", "Где это слово?", None))
+    (own,) = maker.of(QAExample("a", "", "Где это слово?", None))
     assert total - len(found) * len(own.ids) - (len(found) - 1) * stride == len(whole.ids) - len(own.ids)
     assert found[0].reach[0] == 0
     assert found[-1].reach[1] == len(context)
@@ -77,7 +77,7 @@ def test_answers_survive_their_tokens(kind: str, architecture: str) -> None:
 
 def test_a_question_is_cut() -> None:
     maker = prompts("wordpiece", "t5", TEMPLATE, max_question=2)
-    ids = [maker.of(Example("a", "чай", question, None))[0].ids for question in ("Где родился?", "Где родился Йозеф")]
+    ids = [maker.of(QAExample("a", "чай", question, None))[0].ids for question in ("Где родился?", "Где родился Йозеф")]
     assert np.array_equal(*ids)
 
 

@@ -1,8 +1,6 @@
-"""How to use an exported model: code for its card."""
+"""What the card of an exported model says of extractive question answering, and code that uses it."""
 
-from collections.abc import Iterator
-
-from framework.readers.base import Reading
+from framework.tasks.base import CardParts
 
 _TRANSFORMERS = """```python
 import torch
@@ -42,15 +40,25 @@ distil evaluate . --data questions.json
 ```"""
 
 
-def usage(reading: Reading, onnx: str | None) -> Iterator[str]:
-    """The card's last section. onnx: an ONNX file, if there is one."""
-    longest = reading.task.model_dump().get("max_answer_length", 1) - 1
-    code = _TRANSFORMERS.replace("{max_length}", str(reading.windows.max_length))
-    yield "## Use"
-    yield "With transformers alone; of a longer text it reads the beginning only:"
-    yield code.replace("{longest}", str(longest))
-    if onnx is not None:
-        yield "The same logits with ONNX Runtime, after the tokenizer above:"
-        yield _ONNX.replace("{file}", onnx)
-    yield "With distil, which cuts long texts into overlapping windows, as when it was measured:"
-    yield _DISTIL
+def card_parts(unanswerable: bool, max_length: int, max_answer_length: int, onnx: str | None) -> CardParts:
+    """max_length: tokens of a window; onnx: an ONNX file, if there is one."""
+    code = _TRANSFORMERS.replace("{max_length}", str(max_length)).replace("{longest}", str(max_answer_length - 1))
+    with_onnx = ("The same logits with ONNX Runtime, after the tokenizer above:", _ONNX.replace("{file}", onnx or ""))
+    return CardParts(
+        pipeline_tag="question-answering",
+        introduction="An extractive question-answering model: it answers a question with a span of a text.",
+        results="EM and F1 in percent, as the official SQuAD script computes them; “russian” is the same with ё read as е and "
+        "without «» and dashes.",
+        limits=(
+            "It may say that the text holds no answer."
+            if unanswerable
+            else "It gives an answer to every question, also where the text holds none.",
+        ),
+        usage=(
+            "With transformers alone; of a longer text it reads the beginning only:",
+            code,
+            *(with_onnx if onnx is not None else ()),
+            "With distil, which cuts long texts into overlapping windows, as when it was measured:",
+            _DISTIL,
+        ),
+    )

@@ -1,35 +1,19 @@
-"""One question as its source has it, before its answers are checked against the context."""
+"""What a source has, as it has it: no task has looked at it yet."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from framework.errors import DataError
 
-Claim = tuple[str, int | None]
-"""An answer's text, and where it begins as its source says; None if that is not said."""
-
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A question as read: well-typed, with answers that may not stand where they claim to.
-
-    `place` says where it was read (file and index), for error messages. `answers` holds pairs of text and
-    claimed start in code points, None where only the text is given; it is itself None where the source gives null.
-    `impossible` is SQuAD 2.0's mark. `notes` are kinds of framework/data/notes.py.
-    """
+class Record:
+    """One item of a source. `place` says where it was read (file and index or line), for error messages; `values` are an
+    object's fields as a rule: a task refuses what else it finds there."""
 
     place: str
-    id: str
-    context: str
-    question: str
-    answers: tuple[Claim, ...] | None
-    impossible: bool = False
-    notes: tuple[str, ...] = ()
-
-
-Readers = dict[str, Callable[[], list[Row]]]
-"""What a source offers: for each of its splits, a function that reads it."""
+    values: Any
 
 
 def text_of(value: Any, name: str, place: str) -> str:

@@ -1,0 +1,59 @@
+"""What a model reads: rows of tokens as columns."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Features(Protocol):
+    """N rows with T tokens altogether. Row r owns the tokens rows[r] to rows[r + 1]; a task has more columns beside."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Where each row's tokens begin, and where the last one's end. [N + 1]"""
+
+    @property
+    def input_ids(self) -> NDArray[np.int32]:
+        """Numbers of the tokens. [T]"""
+
+    @property
+    def token_types(self) -> NDArray[np.int8] | None:
+        """Their types; None where the model has none. [T]"""
+
+    @property
+    def example(self) -> NDArray[np.int32]:
+        """Number of each row's example, in order. [N]"""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every row. [N]"""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """See Features: tokens and nothing else."""
+
+    rows: NDArray[np.int64]  # [N + 1]
+    input_ids: NDArray[np.int32]  # [T]
+    token_types: NDArray[np.int8] | None  # [T]
+    example: NDArray[np.int32]  # [N]
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every row. [N]"""
+        return np.diff(self.rows)
+
+    def slice_of(self, row: int) -> slice:
+        """Where the tokens of a row lie in the token columns."""
+        return slice(int(self.rows[row]), int(self.rows[row + 1]))
+
+    def of_examples(self, count: int) -> NDArray[np.int64]:
+        """Bounds of every example's rows: example e owns the rows bounds[e] to bounds[e + 1]. [count + 1]"""
+        return np.searchsorted(self.example, np.arange(count + 1)).astype(np.int64)

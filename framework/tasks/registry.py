@@ -1,0 +1,35 @@
+"""The tasks that a recipe may name, and the sources that come with them. A new task is a folder beside these, and its name
+here."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import TypeAdapter
+
+from framework.data.hub import Hub
+from framework.data.local_files import Files
+from framework.plugins import by_kind
+from framework.tasks.base import Task
+from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.task import ExtractiveQA
+
+TASKS: tuple[type[Any], ...] = (ExtractiveQA,)
+DEFAULT_TASK: Task = ExtractiveQA()
+
+if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
+    from framework.data.source import Source
+
+    AnyTask = Task
+    AnySource = Source
+else:
+    AnyTask = Annotated[ExtractiveQA, by_kind(*TASKS, protocols=(Task,))]
+    AnySource = Annotated[Hub | Files | Synthetic, by_kind(Hub, Files, Synthetic)]
+
+
+def task_of(results: Mapping[str, Any], given: Task) -> Task:
+    """The task of a run, fitted to its data, by its results; given: that of its recipe, which earlier results leave at that."""
+    noted = results.get("task") or {}
+    if "settings" not in noted:
+        return given
+    task: Task = TypeAdapter[Task](AnyTask).validate_python(noted["settings"])
+    return task

@@ -1,0 +1,78 @@
+"""`distil answer`: its options are what the tasks' requests hold, each as text or as a file with that text."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import DataError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from framework.tasks.base import Task
+
+
+def answer(arguments: list[str]) -> None:
+    """Print what a model answers, as JSON. Raises DataError for a text that cannot be had, and DistilError for the model."""
+    given = vars(_parser().parse_args(arguments))
+    source, model = given.pop("source"), given.pop("model")
+    texts = {name: value for name, value in given.items() if value is not None}
+    from launch.inspect import answerer_of, shown
+
+    answerer = answerer_of(source, model)
+    print(json.dumps(shown(answerer.answer(_request(answerer.reading.task, texts))), ensure_ascii=False))
+
+
+def _parser() -> argparse.ArgumentParser:
+    from framework.tasks.registry import TASKS
+
+    parser = argparse.ArgumentParser(
+        "distil answer", description="Ask a model once, and print its answer as JSON.", allow_abbrev=False
+    )
+    parser.add_argument(
+        "source", metavar="RUN", type=Path, help="The folder of a run, of a search, or of a saved model."
+    )
+    fields = {name: field for task in TASKS for name, field in task.request.model_fields.items()}
+    letters = {name[0]: name for name in reversed(fields)}
+    for name, field in fields.items():
+        option = name.replace("_", "-")
+        short = [f"-{name[0]}"] if letters[name[0]] == name else []
+        parser.add_argument(f"--{option}", *short, metavar="TEXT", help=field.description)
+        parser.add_argument(
+            f"--{option}-file", metavar="FILE", type=Path, help="A file with that text; - for standard input."
+        )
+    parser.add_argument("--model", help="A model of the run by name; default: its student.")
+    return parser
+
+
+def _request(task: "Task", texts: dict[str, Any]) -> "BaseModel":
+    """The task's request of the options given: texts, or files with the suffix _file. Raises DataError."""
+    legal = list(task.request.model_fields)
+    foreign = [name for name in texts if name.removesuffix("_file") not in legal]
+    if foreign:
+        options = ", ".join(f"--{name}" for name in legal)
+        raise DataError(
+            f"--{foreign[0].replace('_', '-')} is nothing that a model for {task.kind} is asked; give {options}"
+        )
+    values = {}
+    for name in legal:
+        text, file = texts.get(name), texts.get(f"{name}_file")
+        required = task.request.model_fields[name].is_required()
+        if (text is None) == (file is None) and (required or text is not None):
+            raise DataError(f"give the {name} once: --{name} TEXT, or --{name}-file FILE (- for standard input)")
+        if text is not None or file is not None:
+            values[name] = text if text is not None else _text_of(file)
+    from framework.answer import request_of
+
+    return request_of(task, values)
+
+
+def _text_of(file: Any) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 text (byte {error.start})") from None

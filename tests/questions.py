@@ -1,0 +1,66 @@
+"""Questions in tests: what sources read, as rows and examples of extractive question answering."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from framework.data import arrow_tables, csv_files, local_files
+from framework.data.fields import Fields
+from framework.data.json_files import records_of
+from framework.data.load import Split, load_data
+from framework.data.section import Data
+from framework.data.source import Source
+from framework.progress import SILENT, Progress
+from framework.tasks.span_qa import records
+from framework.tasks.span_qa.data import FIELDS
+from framework.tasks.span_qa.documents import question_rows
+from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.task import ExtractiveQA
+
+STANDARD = Fields(FIELDS)
+
+
+def fields(**given: str | None) -> Fields:
+    """Other names of fields."""
+    return STANDARD.renamed(**given)
+
+
+def load(section: Data, progress: Progress = SILENT, unanswerable: bool = False) -> dict[str, Split]:
+    """The splits of a data section."""
+    return load_data(section, ExtractiveQA(unanswerable=unanswerable), progress)
+
+
+def document_rows(document: Any, file: str, fields: Fields = STANDARD) -> list[QARow]:
+    """The questions of a JSON document."""
+    return list(question_rows(records_of(document, file), fields))
+
+
+def parse_row(record: Any, place: str, fields: Fields = STANDARD) -> QARow:
+    """The question of a record."""
+    return records.parse_row(record, place, fields)
+
+
+def read_file(path: Path, fields: Fields = STANDARD) -> list[QARow]:
+    """The questions of a file."""
+    return list(question_rows(local_files.read_file(path, fields, {}), fields))
+
+
+def read_csv(path: Path, fields: Fields = STANDARD) -> list[QARow]:
+    """The questions of a table in text form."""
+    return list(question_rows(csv_files.read_csv(path, fields), fields))
+
+
+def read_parquet(path: Path, fields: Fields = STANDARD) -> list[QARow]:
+    """The questions of a parquet file."""
+    return list(question_rows(arrow_tables.read_parquet(path, fields), fields))
+
+
+def read_arrow(path: Path, fields: Fields = STANDARD) -> list[QARow]:
+    """The questions of an Arrow file."""
+    return list(question_rows(arrow_tables.read_arrow(path, fields), fields))
+
+
+def readers(source: Source) -> dict[str, Callable[[], list[QARow]]]:
+    """A function for each split of a source that reads its questions."""
+    found = source.readers(SILENT, STANDARD, {})
+    return {name: lambda read=read: list(question_rows(read(), STANDARD)) for name, read in found.items()}
