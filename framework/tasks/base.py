@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from framework.teachers.generative import Generative
     from framework.training.objective import Objective
 
-# The task's own, into which nobody else looks further than the protocols Example and Features say.
-Examples = Sequence[Any]
+# The task's own, and the models' it takes: nobody else looks into these further than the protocols Example and Features say.
+Own = Any
+Examples = Sequence[Own]
+Plain = dict[str, Any]  # as JSON
 Logits = Sequence[NDArray[np.float32]]  # of every row: [K, tokens], or [K] of the row as a whole
 
 
@@ -68,7 +70,7 @@ class Task(Protocol):
     fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind.
     """
 
-    kind: Any
+    kind: Own
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -107,16 +109,16 @@ class Task(Protocol):
     def response(self) -> type[BaseModel]:
         """What it answers."""
 
-    def asked(self, request: Any) -> Any:
+    def asked(self, request: Own) -> Own:
         """A request as an example. Raises DataError for a text that is blank."""
 
-    def respond(self, prediction: Any) -> BaseModel:
+    def respond(self, prediction: Own) -> BaseModel:
         """The response of one of `predict`'s values."""
 
-    def answer_of(self, prediction: Any) -> Any:
+    def answer_of(self, prediction: Own) -> Own:
         """What two predictions have to have in common to be the same answer."""
 
-    def compared(self, features: Any, logits: Logits) -> list[NDArray[np.float32]]:
+    def compared(self, features: Own, logits: Logits) -> list[NDArray[np.float32]]:
         """The logits whose difference between two forms of a model counts, of each row."""
 
     def generative_objective(
@@ -135,41 +137,41 @@ class Task(Protocol):
     def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
         """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one."""
 
-    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+    def model_dump(self, *, mode: str = "python") -> Plain:
         """Its settings as plain data (pydantic gives it)."""
 
     def check(self, recipe: "Recipe") -> list[str]:
         """What is wrong with a recipe of this task, in words: options of other sections that it would ignore, say."""
 
-    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Any]:
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Own]:
         """Rows, of its own kind, of a split's records, which may hold several. Raises DataError, which names the place."""
 
-    def settle(self, rows: list[Any]) -> list[Any]:
+    def settle(self, rows: list[Own]) -> list[Own]:
         """The rows of a whole split, with what only all of them tell: those of one example joined, say."""
 
-    def example(self, row: Any, notebook: Notebook) -> Any:
+    def example(self, row: Own, notebook: Notebook) -> Own:
         """The example of a row, or None; `notebook` takes what was done to it. Raises DataError, which names the place."""
 
-    def record(self, example: Any) -> dict[str, Any]:
+    def record(self, example: Own) -> Plain:
         """An example as a record's values, under the task's own names."""
 
-    def stand_in(self) -> dict[str, Any]:
+    def stand_in(self) -> Plain:
         """A source of generated examples about as long as real ones, as a recipe has it, without `examples`."""
 
     def fitted(self, data: Mapping[str, Examples]) -> Self:
         """The task with what the examples of the recipe's splits decide, such as label names that it leaves out."""
 
-    def model_class(self) -> Any:
+    def model_class(self) -> Own:
         """The transformers Auto class of its models."""
 
-    def head_fields(self) -> dict[str, Any]:
+    def head_fields(self) -> Plain:
         """Fields of the configuration of a new head: id2label, say."""
 
-    def check_config(self, config: Any, as_it_is: bool) -> None:
+    def check_config(self, config: Own, as_it_is: bool) -> None:
         """Refuse the configuration of a model that cannot be one of the task, or cannot be taken as it is. Raises
         ModelError."""
 
-    def check_model(self, model: Any) -> None:
+    def check_model(self, model: Own) -> None:
         """Refuse a model whose weights are sound and whose answers are no numbers. Raises ModelError."""
 
     def features(
@@ -186,13 +188,13 @@ class Task(Protocol):
     ) -> Iterable[str]:
         """Every text that `features` may give to the tokenizer."""
 
-    def logits(self, output: Any) -> "Tensor":
+    def logits(self, output: Own) -> "Tensor":
         """Logits from a model's output: [B, K, L] at each token, or [B, K] of each row as a whole."""
 
     def training_items(
         self,
         examples: Examples,
-        features: Any,
+        features: Own,
         pad_id: int,
         signals: SignalSource | None,
         temperatures: Sequence[float],
@@ -200,29 +202,29 @@ class Task(Protocol):
     ) -> Items:
         """Features with labels and signals at each temperature: read now if all are `at_hand`, else when needed."""
 
-    def moved_mass(self, examples: Examples, features: Any, teacher: TeacherSignals) -> float:
+    def moved_mass(self, examples: Examples, features: Own, teacher: TeacherSignals) -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
 
-    def write_signals(self, examples: Examples, features: Any, logits: Logits) -> list[SpanSignal]:
+    def write_signals(self, examples: Examples, features: Own, logits: Logits) -> list[SpanSignal]:
         """A signal for each example."""
 
-    def predict_from_signals(self, examples: Examples, signals: Sequence[SpanSignal]) -> dict[str, Any]:
+    def predict_from_signals(self, examples: Examples, signals: Sequence[SpanSignal]) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
 
-    def predict(self, examples: Examples, features: Any, logits: Logits) -> dict[str, Any]:
+    def predict(self, examples: Examples, features: Own, logits: Logits) -> Plain:
         """Predictions by example id, as plain data."""
 
     def score(
         self,
         examples: Examples,
-        predictions: Mapping[str, Any],
+        predictions: Mapping[str, Own],
         resamples: int,
         seed: int,
     ) -> Scores:
         """Measure predictions against the labelled examples."""
 
 
-def trained_settings(task: Task) -> dict[str, Any]:
+def trained_settings(task: Task) -> Plain:
     """The settings of a task that may decide about models and signals; of the user's own with the digest of its source."""
     return {name: value for name, value in settings_of(task).items() if name not in task.measured_with}
 
