@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from launch.interrupt import CTRL_C, INTERRUPT
 
@@ -25,18 +26,15 @@ def guarded(action: Callable[[], object]) -> int:
         _stopped_or(action)
     except SystemExit as error:
         if error.code == CTRL_C:  # typer makes this of a KeyboardInterrupt
-            _say(_STOPPED)
-            return INTERRUPT.exit_code
+            return _stopped()
         return error.code if isinstance(error.code, int) else 0 if error.code is None else FAILURE
     except KeyboardInterrupt:
-        _say(_STOPPED)
-        return INTERRUPT.exit_code
+        return _stopped()
     except DistilError as error:
         _say(str(error))
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has closed it. Python would complain about that again on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget(sys.stdout)
         return FAILURE
     except OSError as error:
         _say(_os_error(error))
@@ -73,6 +71,21 @@ def _stopped_or(action: Callable[[], object]) -> None:
         if INTERRUPT.asked and not done:
             raise KeyboardInterrupt from None
         raise
+
+
+def _stopped() -> int:
+    for stream, words in ((sys.stderr, f"distil: {_STOPPED}\n"), (sys.stdout, "")):
+        try:
+            stream.write(words)
+            stream.flush()
+        except OSError:  # SIGHUP: the terminal is gone
+            _forget(stream)
+    return INTERRUPT.exit_code
+
+
+def _forget(stream: TextIO) -> None:
+    """Nobody reads it any more, of which Python would complain on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _full_disk(place: str = "") -> str:

@@ -1,5 +1,7 @@
 """^C stops a run even where a library swallows the exception."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,6 +16,21 @@ from launch import guard
 from launch.interrupt import Interrupt, InterruptibleProgress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TALKING = """
+import sys, time
+from launch.guard import guarded
+from launch.interrupt import INTERRUPT
+
+def talk():
+    INTERRUPT.install()
+    print("ready", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        print("putting away", flush=True)
+
+sys.exit(guarded(talk))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +138,16 @@ def test_processes_begun_meanwhile_hear_nothing_that_is_sent_to_all() -> None:
         within = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (within.stdout, after.stdout) == ("True\n", "False\n")
+
+
+def test_a_closed_terminal_ends_a_command_as_sighup_does() -> None:
+    """Though nothing can be said there any more."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TALKING])
+    with os.fdopen(terminal, "rb") as shown:
+        assert shown.readline() == b"ready\r\n"
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
 
 
 @pytest.mark.parametrize("number", SIGNALS)
