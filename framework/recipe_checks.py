@@ -151,7 +151,9 @@ def data_problems(recipe: Recipe) -> list[str]:
     for place, source in sources.items():
         problems += Fields(task.fields, given_names(source)).problems(f"{place}.fields")
         made_for = getattr(source, "task", task.kind)  # of a generator
-        if made_for != task.kind:
+        if (
+            made_for != task.kind and ":" not in task.kind
+        ):  # one of the user's own may take what another one's generator makes
             problems.append(f"{place}: a {source.kind} source is for the task {made_for}, and the task is {task.kind}")
     return problems
 

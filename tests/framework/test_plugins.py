@@ -183,7 +183,10 @@ def test_the_digest_depends_on_their_fields(values: Callable[..., dict[str, Any]
         ({"losses__gentle": {"kind": "of_the_user:number"}}, "is not a pydantic model with a field"),
         ({"teachers__teacher__kind": "of_the_user:Mere"}, "'of_the_user:Mere' lacks trained_with, objective; docs"),
         ({"losses__gentle": {"kind": "of_the_user:Silent"}}, "'of_the_user:Silent' lacks source, temperature; docs"),
-        ({"task": {"kind": "of_the_user:Gentle"}}, "lacks metrics, variants, items, measured_with, model_class, "),
+        (
+            {"task": {"kind": "of_the_user:Gentle"}},
+            "lacks metrics, variants, items, fields, formats, notes, measured_with, ",
+        ),
         ({"losses__gentle__gentelness": 1.0}, "did you mean 'gentleness'"),
         ({"losses__gentle__gentleness": "much"}, "losses.gentle.gentleness"),
         ({"task": {}}, "needs a `kind`, one of: extractive_qa"),
