@@ -1,9 +1,10 @@
 """Reading what a run or a search has found out: results.json and search.json, whole and in the form of this version."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from framework.alone import true_state
 from framework.errors import StoreError
@@ -12,6 +13,8 @@ from framework.tasks.summary import summary_in
 
 FORMAT = 1
 State = Literal["running", "finished", "failed"]
+Role = Literal["teacher", "ensemble", "baseline", "student"]
+TrialState = Literal["waiting", "running", "stopped", "finished", "pruned", "failed", "lost"]
 Fields = dict[str, Any]
 
 
@@ -23,39 +26,50 @@ def _is_task(found: object) -> object:
 Task = Annotated[object, AfterValidator(_is_task)]  # None: an older file
 
 
-class ModelShape(BaseModel, strict=True):
-    """What is read of a model's entry in results.json, whatever else is known of it."""
+class ModelResults(TypedDict):
+    """A model's entry in results.json."""
 
     name: str
-    role: Literal["teacher", "ensemble", "baseline", "student"]
-    digest: str
+    role: Role
     folder: str | None
     history: str | None
+    digest: str
+    reused: NotRequired[bool]
     parameters: int | None
     settings: Fields
+    training: NotRequired[Fields | None]
     evaluation: Fields | None
     latency: Fields | None
     predictions: str | None
+    trimmed: NotRequired[Fields]
+    transductive: NotRequired[bool]
+    weights: NotRequired[Fields]
 
 
-class RunShape(BaseModel, strict=True):
-    """What is read of results.json."""
+class RunResults(TypedDict):
+    """results.json. docs/results.md says what the fields mean."""
 
+    format: NotRequired[int]
     name: str
     run: str
     state: State
+    started: NotRequired[str]
+    finished: NotRequired[str | None]
     recipe: Fields
-    task: Task = None
+    task: NotRequired[Task]
+    provenance: NotRequired[Fields]
     data: Fields
     signals: list[Fields]
-    models: list[ModelShape]
+    held_out: NotRequired[dict[str, Fields]]
+    accepted: NotRequired[list[Fields]]
+    models: list[ModelResults]
 
 
-class TrialShape(BaseModel, strict=True):
-    """What is read of a trial in search.json."""
+class TrialResults(TypedDict):
+    """A trial in search.json."""
 
     number: int
-    state: Literal["waiting", "running", "stopped", "finished", "pruned", "failed", "lost"]
+    state: TrialState
     reason: str | None
     parameters: Fields
     values: Fields
@@ -66,24 +80,31 @@ class TrialShape(BaseModel, strict=True):
     seeds: list[Fields]
 
 
-class SearchShape(BaseModel, strict=True):
-    """What is read of search.json."""
+class SearchResults(TypedDict):
+    """search.json. docs/search.md says what the fields mean."""
 
+    format: NotRequired[int]
     name: str
     run: str
     state: State
+    started: NotRequired[str]
+    finished: NotRequired[str | None]
     seconds: float
     recipe: Fields
-    task: Task = None
+    task: NotRequired[Task]
+    provenance: NotRequired[Fields]
     best: int | None
     front: list[int] | None
-    trials: list[TrialShape]
+    trials: list[TrialResults]
 
 
-def read_outcome(path: Path, shape: type[BaseModel], remedy: str) -> dict[str, Any]:
+_Outcome = TypeVar("_Outcome", RunResults, SearchResults)
+
+
+def read_outcome(path: Path, form: type[_Outcome], remedy: str) -> _Outcome:
     """The values in such a file; the state `running` of who was killed reads `failed`.
 
-    Files of before, which have no checksum, are held against their `shape` alone. Raises StoreError, which ends with the
+    Files of before, which have no checksum, are held against their `form` alone. Raises StoreError, which ends with the
     `remedy`, for a damaged file, and for one of another format; OSError.
     """
     try:
@@ -93,9 +114,9 @@ def read_outcome(path: Path, shape: type[BaseModel], remedy: str) -> dict[str, A
     if values.get("format") != FORMAT:
         raise StoreError(f"{path} is of format {values.get('format')}; this version reads format {FORMAT}")
     try:
-        shape.model_validate(values)
+        TypeAdapter(form).validate_python(values, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise StoreError(f"{path} is damaged ({place}: {first['msg']}); {remedy}") from None
-    return {**values, "state": true_state(path.parent, values["state"])}
+    return cast(_Outcome, {**values, "state": true_state(path.parent, values["state"])})

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from framework.clock import now
 from framework.data.notes import counted
 from framework.errors import OutputError
 from framework.files import write_atomic
-from framework.outcome import FORMAT, RunShape, read_outcome
+from framework.outcome import FORMAT, ModelResults, Role, RunResults, State, read_outcome
 from framework.own_source import SOURCE
 from framework.sealed import write_sealed
 from framework.stages.graph import Graph
@@ -32,7 +32,7 @@ class Results:
         self._evaluations = {model.name: model.evaluation.digest for model in graph.models}
         if graph.ensemble is not None:
             self._evaluations["ensemble"] = graph.ensemble.digest
-        self.values: dict[str, Any] = {
+        self.values: RunResults = {
             "format": FORMAT,
             "name": recipe.name,
             "run": self.folder.name,
@@ -70,7 +70,7 @@ class Results:
             self.values["accepted"].append({"stage": stage.title, "digest": stage.digest, "versions": differ})
         self.save()
 
-    def finish(self, state: str) -> None:
+    def finish(self, state: State) -> None:
         """Note how the run ended, and write the file."""
         self.values["state"] = state
         self.values["finished"] = now()
@@ -80,7 +80,7 @@ class Results:
         """Write results.json and the resolved recipe."""
         write_sealed(self.folder / "results.json", self.values)
 
-    def _note_training(self, record: dict[str, Any], artifact: Artifact) -> None:
+    def _note_training(self, record: ModelResults, artifact: Artifact) -> None:
         record["reused"] = artifact.reused
         if record["history"] is None:
             return
@@ -91,7 +91,7 @@ class Results:
             if any(found.stage.digest == signals["digest"] for found in taught.get(signals["teacher"], [])):
                 signals["moved_mass"] = artifact.facts["moved_mass"][signals["teacher"]]
 
-    def _note_evaluation(self, record: dict[str, Any], artifact: Artifact) -> None:
+    def _note_evaluation(self, record: ModelResults, artifact: Artifact) -> None:
         facts = artifact.facts
         measured = facts["evaluation"]
         record["parameters"] = facts["parameters"]
@@ -111,20 +111,20 @@ class Results:
         record["predictions"] = str(predictions.relative_to(self.folder))
 
 
-def read_results(folder: Path) -> dict[str, Any]:
+def read_results(folder: Path) -> RunResults:
     """The results of the run in `folder`; the state `running` of one that was killed reads `failed`.
 
     Raises StoreError for a damaged file, or one of another format."""
-    return read_outcome(folder / "results.json", RunShape, "run the recipe again to write it anew")
+    return read_outcome(folder / "results.json", RunResults, "run the recipe again to write it anew")
 
 
-def usual_model(results: dict[str, Any]) -> str:
+def usual_model(results: RunResults) -> str:
     """The model of a run that is meant where none is named: the student, if there is one."""
     names = [found["name"] for found in results["models"]]
     return "student" if "student" in names else str(names[0])
 
 
-def model_of(run: object, results: dict[str, Any], name: str | None) -> dict[str, Any]:
+def model_of(run: object, results: RunResults, name: str | None) -> ModelResults:
     """The entry of a model in the results, by default of the student. run: what the run is called in an error.
 
     Raises OutputError if there is none.
@@ -133,7 +133,7 @@ def model_of(run: object, results: dict[str, Any], name: str | None) -> dict[str
     chosen = name if name is not None else usual_model(results)
     if chosen not in models:
         raise OutputError(f"{run} has no model '{chosen}'; it has {', '.join(models)}")
-    return dict(models[chosen])
+    return models[chosen]
 
 
 def one_name(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _signals(found: Collection) -> dict[str, Any]:
     }
 
 
-def _models(context: Context, graph: Graph) -> Iterator[dict[str, Any]]:
+def _models(context: Context, graph: Graph) -> Iterator[ModelResults]:
     """The rows of the table: teachers, the ensemble beside its members, baselines, the student."""
     teachers = [model for model in graph.models if model.role == "teacher"]
     yield from (_model(context, model) for model in teachers)
@@ -183,10 +183,10 @@ def _models(context: Context, graph: Graph) -> Iterator[dict[str, Any]]:
     yield from (_model(context, model) for model in graph.models if model.role != "teacher")
 
 
-def _model(context: Context, model: ModelStages) -> dict[str, Any]:
+def _model(context: Context, model: ModelStages) -> ModelResults:
     root = context.store.root.parent
     weights = model.weights.folder(context.store)
-    record = _record(model.name, model.role, model.weights.digest, _settings(model))
+    record = _record(model.name, cast(Role, model.role), model.weights.digest, _settings(model))
     # A teacher of the user's own kind may have no model.
     if model.role != "teacher" or context.recipe.teachers[model.name].model is not None:
         record["folder"] = str((weights / "model").relative_to(root))
@@ -199,7 +199,7 @@ def _model(context: Context, model: ModelStages) -> dict[str, Any]:
     return record
 
 
-def _record(name: str, role: str, digest: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _record(name: str, role: Role, digest: str, settings: dict[str, Any]) -> ModelResults:
     return {
         "name": name,
         "role": role,

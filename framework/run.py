@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from framework.alone import alone_in
 from framework.data.load import Split, load_data
 from framework.device import device_kind, resolve_precision, resolve_workers
 from framework.errors import RecipeError
 from framework.files import write_atomic
+from framework.outcome import Fields, RunResults
 from framework.progress import SILENT, Progress
 from framework.recipe import Recipe
 from framework.results import Results
@@ -66,9 +66,9 @@ def run(
     train: Trainer = train_in_process,
     stream: Streamer | None = None,
     progress: Progress = SILENT,
-    provenance: dict[str, Any] | None = None,
+    provenance: Fields | None = None,
     watch: Watch = lambda folder: nullcontext(),
-) -> dict[str, Any]:
+) -> RunResults:
     """Run all stages of a recipe that are not done yet, and return its results.
 
     train: how trainings run (here, or in Ray workers); stream: how teachers are asked while the student is trained, None:
@@ -81,7 +81,7 @@ def run(
         return _run(context, graph, provenance or {}, watch)
 
 
-def _run(context: Context, graph: Graph, provenance: dict[str, Any], watch: Watch) -> dict[str, Any]:
+def _run(context: Context, graph: Graph, provenance: Fields, watch: Watch) -> RunResults:
     recipe = context.recipe
     context.store.check()
     results = Results(context, graph, provenance)

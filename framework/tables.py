@@ -6,12 +6,13 @@ from typing import Any
 import yaml
 
 from framework.metrics import Metric
+from framework.outcome import ModelResults, RunResults
 from framework.tasks.summary import TaskSummary, summary_in
 
 NOTHING = "–"
 
 
-def table_columns(results: Mapping[str, Any]) -> tuple[str, ...]:
+def table_columns(results: RunResults) -> tuple[str, ...]:
     """The names of the columns of `table_rows`: the task's metrics are among them."""
     task = summary_in(results)
     labels = " / ".join(metric.label for metric in task.metrics)
@@ -19,7 +20,7 @@ def table_columns(results: Mapping[str, Any]) -> tuple[str, ...]:
     return "model", "role", "parameters", *metric_columns(task.metrics), *variants, "latency median / p95, ms"
 
 
-def table_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def table_rows(results: RunResults) -> list[tuple[str, ...]]:
     """One row of text a model, under `table_columns`; what is not known yet is a dash."""
     task = summary_in(results)
     return [_row(model, task) for model in results.get("models") or []]
@@ -92,7 +93,7 @@ def _variant(figures: Mapping[str, float], metrics: Sequence[Metric]) -> str:
     return _beside([metric.text(figures[metric.name]) if metric.name in figures else None for metric in metrics])
 
 
-def _row(model: Mapping[str, Any], task: TaskSummary) -> tuple[str, ...]:
+def _row(model: ModelResults, task: TaskSummary) -> tuple[str, ...]:
     evaluation = model.get("evaluation") or {}
     latency = model.get("latency") or {}
     return (

@@ -7,6 +7,7 @@ from typing import Any
 
 from framework.errors import OutputError
 from framework.export.folder import copy_model, new_folder
+from framework.outcome import SearchResults, TrialResults
 from framework.search.log import SEARCH, read_search, recipe_of_trial
 from launch.quiet import be_quiet
 
@@ -44,7 +45,7 @@ def best_student(run: Path) -> dict[str, Any]:
     return dict(_trial(run, read_search(run), None)["seeds"][0])
 
 
-def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, Any]:
+def _trial(run: Path, values: SearchResults, number: int | None) -> TrialResults:
     chosen = values["best"] if number is None else number
     if chosen is None:
         raise OutputError(
@@ -54,4 +55,4 @@ def _trial(run: Path, values: dict[str, Any], number: int | None) -> dict[str, A
     if chosen not in trials or trials[chosen]["state"] != "finished":
         finished = [str(found["number"]) for found in trials.values() if found["state"] == "finished"]
         raise OutputError(f"{run} has no finished trial {chosen}; finished are {', '.join(finished)}")
-    return dict(trials[chosen])
+    return trials[chosen]

@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import OutputError
+from framework.outcome import ModelResults, RunResults
 from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
 from framework.tasks.summary import TaskSummary, summary_in
@@ -61,7 +62,7 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def results_of(run: Path) -> dict[str, Any]:
+def results_of(run: Path) -> RunResults:
     """The results of a run. Raises OutputError if there are none, StoreError as read_results does."""
     try:
         return read_results(run)
@@ -124,7 +125,7 @@ def only_model(source: Path, name: str | None) -> OnlyModel | None:
     return OnlyModel(source.absolute().parent / student["folder"], "student", student["metrics"], task)
 
 
-def folder_of(run: Path, model: dict[str, Any]) -> Path:
+def folder_of(run: Path, model: ModelResults) -> Path:
     """The folder of a run's model, by its entry in the results. Raises OutputError if nothing can be loaded from it."""
     if model["folder"] is None:
         raise OutputError(

@@ -203,10 +203,9 @@ def _show(log: SearchLog, progress: Progress) -> None:
         numbers = ", ".join(map(str, log.values["front"]))
         progress.say(f"front of {metric.name} and latency: trial(s) {numbers}")
     best = log.trials[log.values["best"]]
-    progress.say(
-        f"best: trial {best['number']}, {metric.name} {metric.text(best['metrics'][metric.name], 2)}, "
-        f"{shown_values(best['values'])}"
-    )
+    assert best["metrics"] is not None
+    shown = f"{metric.name} {metric.text(best['metrics'][metric.name], 2)}, {shown_values(best['values'])}"
+    progress.say(f"best: trial {best['number']}, {shown}")
     progress.say(f"its recipe: {log.folder}/best.yaml; its student: distil best {quote(str(log.folder))} --to FOLDER")
 
 

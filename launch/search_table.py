@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from framework.outcome import TrialResults
 from framework.search.log import SearchLog
 from framework.tables import NOTHING, short_value
 
@@ -70,7 +71,7 @@ def search_table(log: SearchLog) -> SearchTable:
     return LiveTable(log) if sys.stdout.isatty() else LineTable(log)
 
 
-def trials_table(log: SearchLog, trials: list[dict[str, Any]]) -> "Table":
+def trials_table(log: SearchLog, trials: list[TrialResults]) -> "Table":
     """Some trials of a search, one a row."""
     from rich.table import Table
 
@@ -92,7 +93,7 @@ def shown_values(values: dict[str, Any]) -> str:
     return ", ".join(f"{place}={short_value(value)}" for place, value in values.items())
 
 
-def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
+def _cells(log: SearchLog, trial: TrialResults) -> tuple[str, str, str, str]:
     metric = log.goal.metric
     done = trial["epochs"][-1] if trial["epochs"] else None
     figure = trial["metrics"] or done or {}
@@ -108,9 +109,8 @@ def _cells(log: SearchLog, trial: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def _best(log: SearchLog) -> str:
     number, metric = log.values["best"], log.goal.metric
-    return (
-        NOTHING if number is None else f"{metric.text(log.trials[number]['metrics'][metric.name], 2)} (trial {number})"
-    )
+    figures = log.trials[number]["metrics"] if number is not None else None
+    return NOTHING if figures is None else f"{metric.text(figures[metric.name], 2)} (trial {number})"
 
 
 def _line(trial: str, state: str, epoch: str, metric: str, best: str, told: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
 from framework.metrics import Metric
+from framework.outcome import ModelResults, RunResults
 from framework.readers.base import Reading, alone
 from framework.readers.ensemble import EnsembleReader
 from framework.recipe import Recipe
@@ -122,7 +123,7 @@ def _known(task: TaskSummary, figures: Mapping[str, Any]) -> list[tuple[Metric, 
     return [(metric, figures[metric.name]) for metric in task.metrics if metric.name in figures]
 
 
-def _problem(run: Path, record: dict[str, Any]) -> str | None:
+def _problem(run: Path, record: ModelResults) -> str | None:
     try:
         folder_of(run, record)
     except OutputError as error:
@@ -130,12 +131,12 @@ def _problem(run: Path, record: dict[str, Any]) -> str | None:
     return None
 
 
-def _student(run: Path, record: dict[str, Any]) -> Callable[[], Answerer]:
+def _student(run: Path, record: ModelResults) -> Callable[[], Answerer]:
     return lambda: load_answerer(folder_of(run, record))
 
 
 def _teacher(
-    run: Path, recipe: Recipe, results: dict[str, Any], record: dict[str, Any]
+    run: Path, recipe: Recipe, results: RunResults, record: ModelResults
 ) -> tuple[str | None, Callable[[], Answerer]]:
     """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
     teacher = recipe.teachers[record["name"]]
@@ -147,7 +148,7 @@ def _teacher(
 
 
 def _ensemble(
-    run: Path, recipe: Recipe, results: dict[str, Any], models: Mapping[str, ServedModel]
+    run: Path, recipe: Recipe, results: RunResults, models: Mapping[str, ServedModel]
 ) -> tuple[str | None, Callable[[], Answerer]]:
     """The ensemble of teachers that are among `models`."""
     rule = recipe.ensemble
@@ -190,5 +191,5 @@ def _store(run: Path) -> Store:
     return Store(run.absolute().parent / "store")
 
 
-def _reading(recipe: Recipe, results: dict[str, Any], windows: Any) -> Reading:
+def _reading(recipe: Recipe, results: RunResults, windows: Any) -> Reading:
     return alone(Reading(task_of(results, recipe.task), windows, _BATCH, "fp32"))

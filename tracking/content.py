@@ -4,9 +4,9 @@ import json
 from datetime import datetime
 from typing import Any
 
+from framework.outcome import ModelResults, RunResults, SearchResults
 from tracking.keys import MAX_TAG, clip, flatten, legal_key, numbers
 
-Results = dict[str, Any]
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
 KEY_TAG = "distil.key"
@@ -18,12 +18,12 @@ def milliseconds(moment: str | None) -> int | None:
     return None if moment is None else round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
-def run_params(results: Results) -> dict[str, str]:
+def run_params(results: RunResults) -> dict[str, str]:
     """The resolved recipe, flattened."""
     return flatten(results["recipe"])
 
 
-def run_tags(results: Results) -> dict[str, str]:
+def run_tags(results: RunResults | SearchResults) -> dict[str, str]:
     """Where the run comes from and how it stands."""
     provenance = results.get("provenance") or {}
     tags = {
@@ -41,30 +41,30 @@ def run_tags(results: Results) -> dict[str, str]:
     return _text(tags)
 
 
-def run_metrics(results: Results) -> dict[str, float]:
+def run_metrics(results: RunResults) -> dict[str, float]:
     """Counts of the data and figures of the signals."""
     data = {f"data/{name}": split for name, split in splits(results).items()}
     signals = {f"signals/{one['teacher']}/{one['split']}": one for one in results.get("signals") or []}
     return numbers({**data, **signals})
 
 
-def splits(results: Results) -> dict[str, dict[str, Any]]:
+def splits(results: RunResults) -> dict[str, dict[str, Any]]:
     """The data's splits by name."""
     return (results.get("data") or {}).get("splits") or {}
 
 
-def model_params(model: Results) -> dict[str, str]:
+def model_params(model: ModelResults) -> dict[str, str]:
     """The hyper-parameters of a model."""
     return flatten(model["settings"])
 
 
-def model_tags(model: Results) -> dict[str, str]:
+def model_tags(model: ModelResults) -> dict[str, str]:
     """What a model is, and where it lies."""
     tags = {f"distil.{name}": model.get(name) for name in ("role", "digest", "folder", "reused", "transductive")}
     return _text(tags)
 
 
-def model_metrics(model: Results) -> dict[str, float]:
+def model_metrics(model: ModelResults) -> dict[str, float]:
     """The final figures of a model: its metrics, their intervals, parameters, training/*, latency_*, weights/*."""
     evaluation = dict(model.get("evaluation") or {})
     for key in [key for key in evaluation if key.endswith(_INTERVAL)]:
@@ -75,7 +75,7 @@ def model_metrics(model: Results) -> dict[str, float]:
     return numbers({**others, **latency, **evaluation})
 
 
-def model_status(results: Results, model: Results) -> str:
+def model_status(results: RunResults, model: ModelResults) -> str:
     """A model's status in MLflow: finished once evaluated, and otherwise as the run stands."""
     return "FINISHED" if model.get("evaluation") else MLFLOW_STATUS[results["state"]]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from framework.errors import StoreError, first_line
 from framework.files import read_json, write_atomic
+from framework.outcome import ModelResults
 from tracking.cursor import RunCursor
 from tracking.keys import numbers
 from tracking.sender import Sender
@@ -18,7 +19,7 @@ def keep_export(run_folder: Path, exported: Path, model: str) -> None:
         write_atomic(run_folder / _folder(model) / name, (exported / name).read_bytes())
 
 
-def send_export(sender: Sender, cursor: RunCursor, run_folder: Path, model: dict[str, Any]) -> None:
+def send_export(sender: Sender, cursor: RunCursor, run_folder: Path, model: ModelResults) -> None:
     """Send the latest export of a model, if there is one: metrics `export/...`, both files as artifacts."""
     path = run_folder / _folder(model["name"]) / FIGURES
     if not path.is_file():

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from framework.manifest import check_saved
 from framework.tasks.base import Task
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
-from tracking.content import Results
 from tracking.cursor import RunCursor
 from tracking.sender import Sender
 
@@ -33,7 +32,7 @@ REQUIREMENTS = (
 )
 
 
-def send_model(sender: Sender, cursor: RunCursor, model: Results, output: Path) -> None:
+def send_model(sender: Sender, cursor: RunCursor, model: Mapping[str, Any], output: Path) -> None:
     """Log the model in `output`/``model["folder"]`` to the cursor's run, once."""
     if cursor.model_ready:
         return

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from framework.outcome import RunResults
 from tracking import content
 from tracking.client import open_client, readable_errors
-from tracking.content import PARENT_TAG, Results
+from tracking.content import PARENT_TAG
 from tracking.destination import Destination
 from tracking.keys import legal_key
 
@@ -35,7 +36,7 @@ class Measured:
         return self.recipe.get(legal_key(place))
 
 
-def measured_in(results: Results) -> Iterator[Measured]:
+def measured_in(results: RunResults) -> Iterator[Measured]:
     """The models of a run's results that have been measured."""
     recipe = content.run_params(results)
     for model in results.get("models") or []:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from framework.errors import OutputError, TrackingError
 from framework.locks import locked
+from framework.outcome import ModelResults, RunResults
 from framework.results import read_results
 from framework.search.log import SEARCH
 from framework.tracking_section import Tracking
 from tracking import content
 from tracking.client import experiment_id, open_client, readable_errors
-from tracking.content import Results
 from tracking.cursor import Ledger
 from tracking.destination import Destination, destination_of
 from tracking.export_sync import send_export
@@ -71,7 +71,6 @@ def _send(folder: Path, destination: Destination, final: bool, log_models: bool)
     assert found is not None
     # The file's time and not the clock's: a figure that is sent twice is the same row in MLflow.
     written = found.stat().st_mtime_ns // 1_000_000
-    results = read_results(folder) if found.name == RESULTS else {}
     ledger = Ledger(folder / CURSOR, destination.key)
     client = open_client(destination)
     report = SyncReport(destination.shown, destination.experiment)
@@ -81,24 +80,24 @@ def _send(folder: Path, destination: Destination, final: bool, log_models: bool)
     if found.name == SEARCH:
         send_search(sender, folder, written, final, log_models)
     else:
-        _send_results(sender, results, folder, written, log_models)
+        _send_results(sender, read_results(folder), folder, written, log_models)
     return report
 
 
-def _send_results(sender: Sender, results: Results, folder: Path, written: int, log_models: bool) -> None:
+def _send_results(sender: Sender, results: RunResults, folder: Path, written: int, log_models: bool) -> None:
     cursors = sender.ledger.cursor
     parent = _send_run(sender, results, folder, written)
-    for model in results.get("models") or []:
+    for model in results["models"]:
         _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
-        send_export(sender, cursors.model(model["name"], model.get("digest")), folder, model)
+        send_export(sender, cursors.model(model["name"], model["digest"]), folder, model)
         if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation"):
-            cursor = cursors.model(model["name"], model.get("digest"))
+            cursor = cursors.model(model["name"], model["digest"])
             send_model(sender, cursor, model, folder.absolute().parent)
     status = content.MLFLOW_STATUS[results["state"]]
     sender.status(cursors.parent, status, content.milliseconds(results.get("finished")))
 
 
-def _send_run(sender: Sender, results: Results, folder: Path, written: int) -> str:
+def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -> str:
     cursor = sender.ledger.cursor.parent
     run_id = sender.create(cursor, results["run"], content.milliseconds(results.get("started")), {})
     sender.report.run_id = run_id
@@ -108,20 +107,21 @@ def _send_run(sender: Sender, results: Results, folder: Path, written: int) -> s
     sender.metrics(cursor, content.run_metrics(results), written)
     for path in ("recipe.yaml", RESULTS, "results.md"):
         sender.artifact(cursor, folder, path)
-    for model in results.get("models") or []:
-        if model.get("predictions"):
+    for model in results["models"]:
+        if model["predictions"] is not None:
             sender.artifact(cursor, folder, model["predictions"])
     return run_id
 
 
-def _send_model_run(sender: Sender, results: Results, model: Results, output: Path, parent: str, written: int) -> None:
-    cursor = sender.ledger.cursor.model(model["name"], model.get("digest"))
+def _send_model_run(
+    sender: Sender, results: RunResults, model: ModelResults, output: Path, parent: str, written: int
+) -> None:
+    cursor = sender.ledger.cursor.model(model["name"], model["digest"])
     start = content.milliseconds(results.get("started"))
     sender.create(cursor, model["name"], start, {content.PARENT_TAG: parent})
-    if model.get("settings") is not None:
-        sender.params(cursor, content.model_params(model))
+    sender.params(cursor, content.model_params(model))
     sender.tags(cursor, content.model_tags(model))
-    if model.get("history"):
+    if model["history"] is not None:
         sender.history(cursor, output / model["history"])
     sender.metrics(cursor, content.model_metrics(model), written)
     sender.status(cursor, content.model_status(results, model), None)

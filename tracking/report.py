@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from framework.metrics import metrics_in_words
+from framework.outcome import ModelResults, RunResults
 from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
 from framework.tasks.summary import summary_in
 from framework.versions import in_words
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 EnsembleTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
-def rich_table(results: dict[str, Any]) -> "Table":
+def rich_table(results: RunResults) -> "Table":
     """The table for a terminal."""
     from rich.table import Table
 
@@ -25,11 +26,12 @@ def rich_table(results: dict[str, Any]) -> "Table":
     return table
 
 
-def markdown_table(results: dict[str, Any]) -> str:
+def markdown_table(results: RunResults) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
     table = markdown_rows(table_columns(results), table_rows(results), left=2)
     parts = [f"# {results['run']}", state_line(results), table]
-    trimmed = _model_of_role(results, "student").get("trimmed") or {}
+    student = _model_of_role(results, "student")
+    trimmed = student.get("trimmed", {}) if student is not None else {}
     if "tokens" in trimmed:
         left = (f"{trimmed[name]:,} of {trimmed[f'{name}_before']:,} {name}" for name in ("tokens", "parameters"))
         parts.append(f"The student's vocabulary is trimmed: {' and '.join(left)} are left.")
@@ -50,7 +52,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def accepted_line(results: dict[str, Any]) -> str:
+def accepted_line(results: RunResults) -> str:
     """Which results other versions have made, in a sentence; empty if none were accepted."""
     accepted = results.get("accepted") or []
     if not accepted:
@@ -59,13 +61,13 @@ def accepted_line(results: dict[str, Any]) -> str:
     return f"Accepted, made by other versions than there are now: {found}."
 
 
-def ensemble_table(results: dict[str, Any]) -> EnsembleTable | None:
+def ensemble_table(results: RunResults) -> EnsembleTable | None:
     """What each teacher weighs in the ensemble, columns and rows; None where that is not known."""
-    ensemble = _model_of_role(results, "ensemble")
-    if not ensemble.get("weights"):
+    ensemble, student = _model_of_role(results, "ensemble"), _model_of_role(results, "student")
+    if ensemble is None or not ensemble.get("weights") or ensemble["evaluation"] is None:
         return None
     measured = f"weight on `{ensemble['evaluation']['split']}`"
-    rows = _ensemble(ensemble["weights"], _model_of_role(results, "student").get("training") or {})
+    rows = _ensemble(ensemble["weights"], (student.get("training") if student is not None else None) or {})
     return ("teacher", measured, "weight for the student", "temperature"), rows
 
 
@@ -107,18 +109,18 @@ def _share(share: float | None) -> str:
     return NOTHING if share is None else f"{share:.2%}"
 
 
-def _model_of_role(results: dict[str, Any], role: str) -> dict[str, Any]:
-    """The only model of this role; empty if there is none."""
-    return next((model for model in results.get("models") or [] if model["role"] == role), {})
+def _model_of_role(results: RunResults, role: str) -> ModelResults | None:
+    """The only model of this role; None if there is none."""
+    return next((model for model in results["models"] if model["role"] == role), None)
 
 
 def _count(count: int | None) -> str:
     return NOTHING if count is None else f"{count:,}"
 
 
-def state_line(results: dict[str, Any]) -> str:
+def state_line(results: RunResults) -> str:
     """How the run stands, on what its models were measured, and what other versions have made, in a sentence or three."""
-    evaluations = [model["evaluation"] for model in results.get("models") or [] if model.get("evaluation")]
+    evaluations = [found for model in results["models"] if (found := model["evaluation"])]
     task = summary_in(results)
     measured = sorted({f"{one['examples']:,} {task.items} of `{one['split']}`" for one in evaluations})
     on = f" {metrics_in_words(task.metrics)}, on {' and '.join(measured)}." if measured else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files import write_atomic
-from framework.metrics import Metric
+from framework.outcome import TrialResults
 from framework.search.goal import Goal
 from framework.search.section import Search
 from framework.search.study import study_of
@@ -19,13 +19,13 @@ PARALLEL, IMPORTANCE = "parallel_coordinates.png", "importance.png"
 _TICKS = 5
 
 
-def draw_plots(search: Search, goal: Goal, trials: list[dict[str, Any]], folder: Path) -> list[str]:
+def draw_plots(search: Search, goal: Goal, trials: list[TrialResults], folder: Path) -> list[str]:
     """Draw what there are enough finished trials for into `folder`; returns the files' names."""
     finished = [trial for trial in trials if trial["state"] == "finished"]
     figures = {}
     if finished:
-        figures[PARALLEL] = parallel_coordinates(search, goal.metric, finished)
-    if len({trial["metrics"][goal.metric.name] for trial in finished}) > 1:
+        figures[PARALLEL] = parallel_coordinates(search, goal, finished)
+    if len({goal.objectives(trial)[0] for trial in finished}) > 1:
         figures[IMPORTANCE] = importance(search, goal, trials)
     for name, figure in figures.items():
         content = io.BytesIO()
@@ -34,13 +34,13 @@ def draw_plots(search: Search, goal: Goal, trials: list[dict[str, Any]], folder:
     return list(figures)
 
 
-def parallel_coordinates(search: Search, metric: Metric, finished: Sequence[dict[str, Any]]) -> "Figure":
+def parallel_coordinates(search: Search, goal: Goal, finished: Sequence[TrialResults]) -> "Figure":
     """A line a trial through an upright axis a place, the last one being the metric, the brightest the best (Inselberg 1985)."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     columns = {place: [trial["values"][place] for trial in finished] for place in search.space}
-    columns[metric.name] = [trial["metrics"][metric.name] for trial in finished]
+    columns[goal.metric.name] = [goal.objectives(trial)[0] for trial in finished]
     figure = Figure(figsize=(2.2 * len(columns), 4.5))
     axes = figure.add_subplot()
     heights = []
@@ -50,7 +50,7 @@ def parallel_coordinates(search: Search, metric: Metric, finished: Sequence[dict
         axes.axvline(x, color="black", linewidth=0.8)
         for height, label in ticks:
             axes.annotate(label, (x, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
-    goodness = [height if metric.higher_is_better else 1 - height for height in heights[-1]]
+    goodness = [height if goal.metric.higher_is_better else 1 - height for height in heights[-1]]
     for number in sorted(range(len(finished)), key=lambda number: goodness[number]):
         line = [column[number] for column in heights]
         axes.plot(range(len(columns)), line, color=colormaps["viridis"](goodness[number]), alpha=0.8)
@@ -60,7 +60,7 @@ def parallel_coordinates(search: Search, metric: Metric, finished: Sequence[dict
     return figure
 
 
-def importance(search: Search, goal: Goal, trials: list[dict[str, Any]]) -> "Figure":
+def importance(search: Search, goal: Goal, trials: list[TrialResults]) -> "Figure":
     """Each place's share of the variance of the metric, by functional ANOVA (Hutter et al., ICML 2014)."""
     from matplotlib.figure import Figure
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from framework.outcome import SearchResults, TrialResults
 from framework.search.goal import goal_in
 from framework.search.log import SEARCH, read_search
 from framework.search.section import Search
@@ -17,7 +18,7 @@ from tracking.logged_model import send_model
 from tracking.search_plots import draw_plots
 from tracking.sender import Sender
 
-Trial = dict[str, Any]
+Trial = TrialResults
 PLOTS = "plots"
 _STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lost": "FAILED", "stopped": "KILLED"}
 
@@ -50,7 +51,7 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     sender.status(cursor, content.MLFLOW_STATUS[values["state"]], content.milliseconds(values["finished"]))
 
 
-def _send_trial(sender: Sender, values: dict[str, Any], trial: Trial, parent: str, written: int) -> RunCursor:
+def _send_trial(sender: Sender, values: SearchResults, trial: Trial, parent: str, written: int) -> RunCursor:
     cursor = sender.ledger.cursor.model(f"trial-{trial['number']}", None)
     start = content.milliseconds(trial["started"] or values["started"])
     sender.create(cursor, f"trial-{trial['number']}", start, {content.PARENT_TAG: parent})
@@ -67,7 +68,7 @@ def _epochs(trial: Trial, start: int) -> Iterator[Line]:
     """The learning curve, by epoch."""
     for row in trial["epochs"]:
         metrics = {f"epoch/{name}": row[name] for name in row if name != "epoch"}
-        yield Line("epoch", row["epoch"], row["epoch"], start, metrics)
+        yield Line("epoch", int(row["epoch"]), row["epoch"], start, metrics)
 
 
 def _trial_tags(trial: Trial) -> dict[str, str]:
@@ -93,7 +94,7 @@ def _best_tags(best: Trial | None, runs: dict[int, RunCursor]) -> dict[str, str]
     return tags
 
 
-def _figures(values: dict[str, Any], best: Trial | None) -> dict[str, float]:
+def _figures(values: SearchResults, best: Trial | None) -> dict[str, float]:
     states = [trial["state"] for trial in values["trials"]]
     counts = {state: states.count(state) for state in set(states)}
     return numbers({"trials": counts, "best": best["metrics"] if best is not None else {}})

@@ -14,6 +14,7 @@ from framework.export.rows import form_columns, form_rows
 from framework.files import write_atomic
 from framework.metrics import metrics_in_words
 from framework.models.section import ConfigModel, HubModel
+from framework.outcome import ModelResults
 from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
 from framework.tasks.base import CardParts
 from framework.tasks.summary import summary_in
@@ -22,7 +23,7 @@ CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
 
 
-def write_card(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], folder: Path) -> None:
+def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], folder: Path) -> None:
     """Write the card of a model beside its files; export: what export.json holds."""
     own = run.task.card(run.reading(model).windows, _onnx_file(export))
     parts = [
@@ -41,7 +42,7 @@ def write_card(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], 
     write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
 
 
-def _header(run: FinishedRun, model: dict[str, Any], own: CardParts) -> str:
+def _header(run: FinishedRun, model: ModelResults, own: CardParts) -> str:
     from huggingface_hub import ModelCardData
 
     sources = _sources(run)
@@ -57,7 +58,7 @@ def _header(run: FinishedRun, model: dict[str, Any], own: CardParts) -> str:
     return f"---\n{data.to_yaml()}\n---"
 
 
-def _introduction(run: FinishedRun, model: dict[str, Any], own: CardParts) -> str:
+def _introduction(run: FinishedRun, model: ModelResults, own: CardParts) -> str:
     text = (
         f"{own.introduction} "
         f"{short_count(model['parameters'])} parameters; the {model['role']} of the run `{run.results['run']}`, made by distil"
@@ -65,7 +66,7 @@ def _introduction(run: FinishedRun, model: dict[str, Any], own: CardParts) -> st
     return f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
 
 
-def _data(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
+def _data(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     yield "## Data"
     yield "\n".join(dict.fromkeys(f"- {_named(source)}" for source in _sources(run)))
     measured = f"measured on `{run.recipe.evaluation.split}`"
@@ -79,7 +80,7 @@ def _data(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
     yield markdown_rows(("split", "questions", "unlabelled", "repaired", "dropped"), rows, left=1)
 
 
-def _teachers(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
+def _teachers(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     if model["role"] == "teacher":
         return
     yield "## Teachers"
@@ -104,7 +105,7 @@ def _teachers(run: FinishedRun, model: dict[str, Any]) -> Iterator[str]:
         yield f"They were combined question by question: {', '.join(f'{name} `{value}`' for name, value in rule)}."
 
 
-def _training(model: dict[str, Any]) -> Iterator[str]:
+def _training(model: ModelResults) -> Iterator[str]:
     losses = _settings(model, "losses.")
     if losses:
         yield "## Losses"
@@ -148,7 +149,7 @@ def _onnx_file(export: dict[str, Any]) -> str | None:
     return next((file for form, file in files.items() if form in export["forms"]), None)
 
 
-def _limits(run: FinishedRun, model: dict[str, Any], export: dict[str, Any], own: CardParts) -> Iterator[str]:
+def _limits(run: FinishedRun, model: ModelResults, export: dict[str, Any], own: CardParts) -> Iterator[str]:
     recipe = run.recipe
     limits = ["The intervals say nothing about other seeds, nor about texts of another kind than those measured."]
     limits += own.limits
@@ -183,7 +184,7 @@ def _named(source: Source) -> str:
     return str(getattr(source, "texts", "generated texts"))
 
 
-def _section(run: FinishedRun, model: dict[str, Any]) -> Any:
+def _section(run: FinishedRun, model: ModelResults) -> Any:
     return run.recipe.teachers[model["name"]] if model["role"] == "teacher" else run.recipe.student
 
 
@@ -195,7 +196,7 @@ def _origin_of(model: Any) -> str:
     return f"{model.architecture}, from random weights" if isinstance(model, ConfigModel) else "a saved model"
 
 
-def _settings(model: dict[str, Any], prefix: str) -> list[tuple[str, str]]:
+def _settings(model: ModelResults, prefix: str) -> list[tuple[str, str]]:
     return [
         (name.removeprefix(prefix), _shown(value))
         for name, value in model["settings"].items()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
 from framework.errors import ModelError, OutputError
+from framework.outcome import ModelResults, RunResults
 from framework.progress import Progress
 from framework.readers.base import Reading
 from framework.recipe import Recipe
@@ -21,7 +21,7 @@ from framework.teachers.encoder import Encoder
 class FinishedRun:
     """A run's results and recipe, and the folder `output` in which its models lie."""
 
-    results: dict[str, Any]
+    results: RunResults
     recipe: Recipe
     output: Path
 
@@ -30,7 +30,7 @@ class FinishedRun:
         """The run's task, fitted to its data."""
         return task_of(self.results, self.recipe.task)
 
-    def model(self, name: str) -> dict[str, Any]:
+    def model(self, name: str) -> ModelResults:
         """An encoder's entry in the results. Raises OutputError or ModelError for what cannot be exported."""
         model = model_of(self.results["run"], self.results, name)
         if not self._encodes(model):
@@ -41,15 +41,15 @@ class FinishedRun:
             raise OutputError(f"'{name}' is not trained and measured yet; `distil resume` goes on with its run")
         return model
 
-    def teachers(self) -> list[dict[str, Any]]:
+    def teachers(self) -> list[ModelResults]:
         """The entries of the teachers that are encoders."""
         return [model for model in self.results["models"] if model["role"] == "teacher" and self._encodes(model)]
 
-    def folder(self, model: dict[str, Any]) -> Path:
+    def folder(self, model: ModelResults) -> Path:
         """Where a model lies."""
         return self.output / str(model["folder"])
 
-    def reading(self, model: dict[str, Any]) -> Reading:
+    def reading(self, model: ModelResults) -> Reading:
         """How a model read when it was measured, but in fp32."""
         recipe = self.recipe
         windows = recipe.windows
@@ -63,7 +63,7 @@ class FinishedRun:
         digest = self.results["data"]["splits"][name]["digest"]
         return unchanged_split(self.recipe.data, self.task, name, digest, progress).examples
 
-    def _encodes(self, model: dict[str, Any]) -> bool:
+    def _encodes(self, model: ModelResults) -> bool:
         if model["role"] == "teacher":
             return isinstance(self.recipe.teachers[model["name"]], Encoder)
         return bool(model["role"] != "ensemble")

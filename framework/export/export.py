@@ -15,6 +15,7 @@ from framework.export.folder import copy_model, megabytes, new_folder
 from framework.export.forms import Forms, make_forms
 from framework.export.speed import Form, Opening, time_forms
 from framework.files import write_json
+from framework.outcome import ModelResults
 from framework.progress import SILENT, Progress
 from framework.readers.logits import LogitsReader, logits_reader
 from framework.tasks.summary import summary_of
@@ -45,7 +46,7 @@ def export_model(
     return values
 
 
-def _copy(run: FinishedRun, model: dict[str, Any], folder: Path) -> LogitsReader:
+def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> LogitsReader:
     """Put the model's files into `folder`, and open it there."""
     reading = run.reading(model)
     copy_model(run.folder(model), folder)
@@ -53,13 +54,13 @@ def _copy(run: FinishedRun, model: dict[str, Any], folder: Path) -> LogitsReader
     return logits_reader(folder, reading)
 
 
-def _origin(run: FinishedRun, model: dict[str, Any]) -> dict[str, Any]:
-    kept = ("name", "role", "digest", "parameters")
-    return {"format": 1, "run": run.results["run"], "model": {field: model[field] for field in kept}}
+def _origin(run: FinishedRun, model: ModelResults) -> dict[str, Any]:
+    kept = {"name": model["name"], "role": model["role"], "digest": model["digest"], "parameters": model["parameters"]}
+    return {"format": 1, "run": run.results["run"], "model": kept}
 
 
 def _measured(
-    run: FinishedRun, model: dict[str, Any], forms: Forms, examples: Sequence[Example], progress: Progress
+    run: FinishedRun, model: ModelResults, forms: Forms, examples: Sequence[Example], progress: Progress
 ) -> dict[str, Any]:
     settings = run.recipe.evaluation
     found, failed = compare_forms(

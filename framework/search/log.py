@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.clock import now
 from framework.files import write_atomic
-from framework.outcome import FORMAT, SearchShape, read_outcome
+from framework.outcome import FORMAT, SearchResults, State, TrialResults, TrialState, read_outcome
 from framework.recipe import Recipe
 from framework.run import as_yaml, store_of
 from framework.sealed import write_sealed
@@ -34,11 +34,11 @@ class SearchLog:
         self._store = store_of(recipe)
         if not (self.folder / SEARCH).exists():
             self._store.pull(self.folder / SEARCH)
-        before = read_search(self.folder) if (self.folder / SEARCH).exists() else {}
-        self.trials: list[dict[str, Any]] = before.get("trials", [])
-        self._seconds = float(before.get("seconds", 0.0))
+        before = read_search(self.folder) if (self.folder / SEARCH).exists() else None
+        self.trials: list[TrialResults] = before["trials"] if before is not None else []
+        self._seconds = before["seconds"] if before is not None else 0.0
         self._clock: float | None = None
-        self.values: dict[str, Any] = {
+        self.values: SearchResults = {
             "format": FORMAT,
             "name": recipe.name,
             "run": self.folder.name,
@@ -95,7 +95,8 @@ class SearchLog:
 
     def begin(self, number: int) -> None:
         """A trial is running, for the first time or again."""
-        self.trials[number].update(state="running", reason=None, started=self.trials[number]["started"] or now())
+        trial = self.trials[number]
+        trial.update({"state": "running", "reason": None, "started": trial["started"] or now()})
         self.save()
 
     def epoch(self, number: int, row: dict[str, float]) -> bool:
@@ -109,7 +110,9 @@ class SearchLog:
 
     def finish_trial(self, number: int, outcome: dict[str, Any]) -> None:
         """A trial has come to its end; outcome: what `run_trial` returns."""
-        self.trials[number].update(outcome)
+        trial = self.trials[number]
+        trial.update({"metrics": outcome["metrics"], "seeds": outcome["seeds"]})
+        trial["epochs"] = outcome.get("epochs", trial["epochs"])
         self._end(number, "finished", None)
 
     def prune(self, number: int) -> None:
@@ -124,12 +127,12 @@ class SearchLog:
         """A trial was lost through no fault of its values: it is tried again when the search goes on."""
         self._end(number, "lost", reason)
 
-    def finish(self, state: str) -> None:
+    def finish(self, state: State) -> None:
         """Note how the search ended; trials that were under way are stopped."""
         for trial in self.trials:
             if trial["state"] in ("waiting", "running"):
                 trial["state"] = "stopped"
-        self.values.update(state=state, finished=now())
+        self.values.update({"state": state, "finished": now()})
         self.save()
 
     def save(self) -> None:
@@ -137,7 +140,7 @@ class SearchLog:
         best = self.goal.best(self.trials)
         changed = best != self.values["best"] or not (self.folder / "best.yaml").exists()
         front = self.goal.front(self.trials) if self.search.latency else None
-        self.values.update(best=best, front=front, seconds=self.seconds)
+        self.values.update({"best": best, "front": front, "seconds": self.seconds})
         if best is not None and changed:
             self._write_recipe("best.yaml", recipe_of_trial(self.recipe, self.trials[best]))
         write_sealed(self.folder / SEARCH, self.values)
@@ -147,20 +150,20 @@ class SearchLog:
         write_atomic(self.folder / name, as_yaml(recipe))
         self._store.push(self.folder / name)
 
-    def _end(self, number: int, state: str, reason: str | None) -> None:
-        self.trials[number].update(state=state, reason=reason, ended=now())
+    def _end(self, number: int, state: TrialState, reason: str | None) -> None:
+        self.trials[number].update({"state": state, "reason": reason, "ended": now()})
         self.save()
 
 
-def read_search(folder: Path) -> dict[str, Any]:
+def read_search(folder: Path) -> SearchResults:
     """The search in `folder`; the state `running` of one that was killed reads `failed`.
 
     Raises StoreError for a damaged file, or one of another format.
     """
     remedy = "delete it, in the storage too if there is one, and search again: students are kept"
-    return read_outcome(folder / SEARCH, SearchShape, remedy)
+    return read_outcome(folder / SEARCH, SearchResults, remedy)
 
 
-def recipe_of_trial(recipe: Recipe, trial: dict[str, Any]) -> Recipe:
+def recipe_of_trial(recipe: Recipe, trial: TrialResults) -> Recipe:
     """The recipe, without its search, with a trial's values."""
     return varied(recipe, trial["values"])

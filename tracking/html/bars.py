@@ -1,9 +1,9 @@
 """Bars that lie under each other; the template bars.html.j2 draws them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from framework.metrics import Metric
+from framework.outcome import ModelResults
 
 WIDTH, ROW = 480, 26
 LEFT, RIGHT = 190, 56  # margins: the names, and what is written behind the longest bar
@@ -47,11 +47,11 @@ class Bars:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (length - self.least) / (self.full - self.least), 1)
 
 
-def metric_bars(key: str, metric: Metric, models: list[dict[str, Any]]) -> Bars:
+def metric_bars(key: str, metric: Metric, models: list[ModelResults]) -> Bars:
     """A metric of models that were measured."""
     rows = []
     for model in models:
-        found = model["evaluation"]
+        found = model["evaluation"] or {}
         interval = found.get(f"{metric.name}_interval")
         ends = (interval[0], interval[1]) if interval else None
         rows.append(Bar(model["name"], model["role"], found[metric.name], metric.text(found[metric.name]), ends))

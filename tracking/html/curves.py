@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
+from framework.outcome import RunResults
 from framework.tasks.summary import summary_in
 from tracking import history
 from tracking.html.axis import number_axis
@@ -23,13 +23,13 @@ class Curves:
     missing: list[str]
 
 
-def curves(folder: Path, results: dict[str, Any]) -> Curves | None:
+def curves(folder: Path, results: RunResults) -> Curves | None:
     """The learning curves of a run's models; None if none was trained."""
-    trained = [model for model in results["models"] if model["history"] is not None]
+    trained = {model["name"]: path for model in results["models"] if (path := model["history"]) is not None}
     if not trained:
         return None
-    lines = {model["name"]: list(history.new_lines(folder.parent / model["history"], {})) for model in trained}
-    roles = {model["name"]: model["role"] for model in trained}
+    lines = {name: list(history.new_lines(folder.parent / path, {})) for name, path in trained.items()}
+    roles = {model["name"]: model["role"] for model in results["models"]}
     losses = []
     for number, (name, found) in enumerate(lines.items()):
         steps = [(line.step, line.metrics.get("loss", math.nan)) for line in found if line.kind == "step"]

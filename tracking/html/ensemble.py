@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from framework.outcome import RunResults
 from framework.tasks.summary import summary_in
 from tracking.html.bars import Bar, Bars, metric_bars
 from tracking.report import EnsembleTable, ensemble_table
@@ -17,7 +18,7 @@ class Ensemble:
     bars: list[Bars]
 
 
-def ensemble(results: dict[str, Any]) -> Ensemble | None:
+def ensemble(results: RunResults) -> Ensemble | None:
     """What is known of the run's ensemble; None if it has none."""
     found = next((model for model in results["models"] if model["role"] == "ensemble"), None)
     if found is None:

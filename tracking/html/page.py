@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import UserError, first_line
+from framework.outcome import RunResults, SearchResults
 from framework.search.log import read_search
 from framework.tables import NOTHING, table_columns, table_rows
 from framework.yaml_loader import to_yaml
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def run_page(folder: Path, results: dict[str, Any]) -> str:
+def run_page(folder: Path, results: RunResults) -> str:
     """The page of the run in `folder`, which stands whatever of the run is not there (yet, or any more)."""
     try:
         questions, problem = read_questions(folder, results), None
@@ -63,7 +64,7 @@ def search_page(folder: Path) -> str:
     )
 
 
-def _page(template: str, results: dict[str, Any], **parts: Any) -> str:
+def _page(template: str, results: RunResults | SearchResults, **parts: Any) -> str:
     text = _environment().get_template(template).render(results=results, nothing=NOTHING, **parts)
     # Texts may hold control characters, which HTML has no way to write.
     return text.translate({code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"})

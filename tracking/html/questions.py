@@ -8,6 +8,7 @@ from typing import Any
 from framework.data.unchanged import unchanged_split
 from framework.errors import DataError, first_line
 from framework.files import read_json
+from framework.outcome import RunResults
 from framework.recipe_file import recipe_from_values
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import Variant, score_example
@@ -39,7 +40,7 @@ class Question:
     answers: dict[str, Answered]
 
 
-def read_questions(folder: Path, results: dict[str, Any]) -> list[Question]:
+def read_questions(folder: Path, results: RunResults) -> list[Question]:
     """The labelled questions of the run's evaluation split, with the answers of all models that were measured.
 
     Raises UserError where data or recipe cannot be had any more as the run had them.

@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 from framework.metrics import Metric
+from framework.outcome import SearchResults, TrialResults
 from framework.search.goal import goal_in
 from framework.tables import NOTHING, short_value
 from tracking.content import milliseconds
@@ -28,7 +29,7 @@ class SearchParts:
     places: list[Plot]
 
 
-def search_parts(values: dict[str, Any]) -> SearchParts:
+def search_parts(values: SearchResults) -> SearchParts:
     """What a page shows of a search, from its search.json."""
     metric, trials, space = goal_in(values).metric, values["trials"], list(values["recipe"]["search"]["space"])
     finished = [trial for trial in trials if trial["state"] == "finished"]
@@ -47,7 +48,7 @@ def search_parts(values: dict[str, Any]) -> SearchParts:
     )
 
 
-def _row(trial: dict[str, Any], values: dict[str, Any], metric: Metric, space: list[str]) -> list[str]:
+def _row(trial: TrialResults, values: SearchResults, metric: Metric, space: list[str]) -> list[str]:
     number, last = trial["number"], trial["epochs"][-1] if trial["epochs"] else {}
     figures = trial["metrics"] or last
     notes = [trial["reason"]] if trial["reason"] else []
@@ -65,12 +66,12 @@ def _row(trial: dict[str, Any], values: dict[str, Any], metric: Metric, space: l
     ]
 
 
-def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metric: Metric, best: int | None) -> Plot:
+def _progress(trials: list[TrialResults], finished: list[TrialResults], metric: Metric, best: int | None) -> Plot:
     """Trials when they ended, and the best figure until then."""
     begun = min(milliseconds(trial["started"]) or 0 for trial in trials if trial["started"])
     ended = sorted(finished, key=lambda trial: str(trial["ended"]))
     times = [((milliseconds(trial["ended"]) or 0) - begun) / _MINUTE for trial in ended]
-    figures = [trial["metrics"][metric.name] for trial in ended]
+    figures = [(trial["metrics"] or {})[metric.name] for trial in ended]
     best_yet = list(accumulate(figures, max if metric.higher_is_better else min))
     # A figure holds until a better one comes.
     steps = zip(times[1:], best_yet, best_yet[1:], strict=False)
@@ -80,7 +81,7 @@ def _progress(trials: list[dict[str, Any]], finished: list[dict[str, Any]], metr
     return Plot("progress", "The best figure, and when each trial ended", x, y, marks, [line])
 
 
-def _place(number: int, place: str, measured: list[dict[str, Any]], metric: Metric, best: int | None) -> Plot:
+def _place(number: int, place: str, measured: list[TrialResults], metric: Metric, best: int | None) -> Plot:
     axis, along = _axis(place, [trial["values"][place] for trial in measured])
     figures = [(trial["metrics"] or trial["epochs"][-1])[metric.name] for trial in measured]
     marks = [_mark(trial, best, x, y) for trial, x, y in zip(measured, along, figures, strict=True)]
@@ -98,7 +99,7 @@ def _axis(place: str, found: Sequence[Any]) -> tuple[Axis, list[float]]:
     return name_axis(place, short), [float(names.index(text)) for text in texts]
 
 
-def _mark(trial: dict[str, Any], best: int | None, x: float, y: float) -> Mark:
+def _mark(trial: TrialResults, best: int | None, x: float, y: float) -> Mark:
     number = trial["number"]
     kind = "student" if number == best else trial["state"]
     return Mark(f"trial {number}", kind, x, y, labelled=number == best)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.metrics import Metric
+from framework.outcome import ModelResults, RunResults
 from framework.paper.table import DATASET, SPLIT, TABLE
 from framework.tables import short_count
 from framework.tasks.summary import summary_in
@@ -24,7 +25,7 @@ class Tradeoff:
     published: list[tuple[str, ...]]
 
 
-def tradeoff(results: dict[str, Any]) -> Tradeoff | None:
+def tradeoff(results: RunResults) -> Tradeoff | None:
     """Each metric against parameters and against latency; None if no model has either."""
     published = _is_sberquad(results["recipe"])
     plots = []
@@ -58,7 +59,7 @@ def _is_sberquad(recipe: dict[str, Any]) -> bool:
     )
 
 
-def _marks(results: dict[str, Any], metric: str, x_of: Callable[[dict[str, Any]], float | None]) -> list[Mark]:
+def _marks(results: RunResults, metric: str, x_of: Callable[[ModelResults], float | None]) -> list[Mark]:
     marks = []
     for model in results["models"]:
         x, found = x_of(model), model["evaluation"]
