@@ -36,7 +36,7 @@ class Trials:
         self._again = log.unfinished
         self._running: set[int] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune writes its settings to disk, where everything is in search.json."""
         return {}
 
@@ -106,11 +106,11 @@ class NextTrial(Searcher):  # type: ignore[misc]
         super().__init__(metric=SCORE, mode=mode)
         self._trials = trials
 
-    def suggest(self, trial_id: str) -> Any:
+    def suggest(self, trial_id: str) -> object:
         """See Searcher."""
         return self._trials.next() if self._trials.left else Searcher.FINISHED
 
-    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+    def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
         """See Searcher; Listener hears of it too, and knows more."""
 
     def save(self, checkpoint_path: str) -> None:
@@ -126,23 +126,25 @@ class Listener(Callback):  # type: ignore[misc]
     def __init__(self, trials: Trials) -> None:
         self._trials = trials
 
-    def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+    def on_step_begin(self, iteration: int, trials: object, **info: object) -> None:
         """See Callback."""
         self._trials.check()
 
-    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+    def on_trial_start(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
         """See Callback."""
         self._trials.begin(trial.config["number"])
 
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: object, trial: Any, result: dict[str, Any], **info: object
+    ) -> None:
         """See Callback."""
         self._trials.hear(trial.config["number"], result)
 
-    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+    def on_trial_complete(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
         """See Callback."""
         self._trials.end(trial.config["number"])
 
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+    def on_trial_error(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
         """See Callback."""
         self._trials.lose(trial.config["number"], _cause(trial.get_error()))
 

@@ -1,7 +1,7 @@
 """From what a search may draw the value at a place of the recipe. A new kind is a class here and a name in the union."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -19,13 +19,13 @@ Whole = Annotated[int, Field(ge=-MOST_WHOLE, le=MOST_WHOLE)]
 class Distribution(Protocol):
     """Values at one place. A *parameter* is what Optuna knows a value by: the value itself, or its number."""
 
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         """Values that the recipe has to take for it to take all of them."""
 
-    def parameters(self) -> Sequence[Any] | None:
+    def parameters(self) -> Sequence[object] | None:
         """Every parameter, for a grid; None if they cannot be counted."""
 
-    def suggest(self, trial: "optuna.Trial", place: str) -> Any:
+    def suggest(self, trial: "optuna.Trial", place: str) -> object:
         """Ask Optuna's trial for the parameter named `place`, and return its value."""
 
 
@@ -41,11 +41,11 @@ class Uniform(Section):
         _check_order(self.low, self.high)
         return self
 
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> Sequence[Any] | None:
+    def parameters(self) -> Sequence[object] | None:
         """See Distribution."""
         return None
 
@@ -66,11 +66,11 @@ class LogUniform(Section):
         _check_order(self.low, self.high)
         return self
 
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> Sequence[Any] | None:
+    def parameters(self) -> Sequence[object] | None:
         """See Distribution."""
         return None
 
@@ -94,11 +94,11 @@ class IntUniform(Section):
             raise ValueError(f"no number of steps of {self.step} leads from {self.low} to {self.high}; change `high`")
         return self
 
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         """See Distribution."""
         return [self.low, self.high]
 
-    def parameters(self) -> Sequence[Any] | None:
+    def parameters(self) -> Sequence[object] | None:
         """See Distribution."""
         return range(self.low, self.high + 1, self.step)
 
@@ -111,7 +111,7 @@ class Choice(Section):
     """One of some values, which may be whole sections. Its parameter is the value's number, from 0."""
 
     kind: Literal["choice"] = "choice"
-    values: list[Any] = Field(min_length=2, max_length=1000)
+    values: list[object] = Field(min_length=2, max_length=1000)
 
     @model_validator(mode="after")
     def _check(self) -> "Choice":
@@ -120,15 +120,15 @@ class Choice(Section):
             raise ValueError(f"`values` names {twice[0]!r} twice; drop one")
         return self
 
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         """See Distribution."""
         return self.values
 
-    def parameters(self) -> Sequence[Any] | None:
+    def parameters(self) -> Sequence[object] | None:
         """See Distribution."""
         return range(len(self.values))
 
-    def suggest(self, trial: "optuna.Trial", place: str) -> Any:
+    def suggest(self, trial: "optuna.Trial", place: str) -> object:
         """See Distribution."""
         return self.values[int(trial.suggest_categorical(place, list(range(len(self.values)))))]
 
@@ -143,6 +143,6 @@ def _check_order(low: float, high: float) -> None:
         raise ValueError(f"`low` is {low} and `high` {high}; expected low < high")
 
 
-def _among(value: Any, others: list[Any]) -> bool:
+def _among(value: object, others: list[object]) -> bool:
     """Whether a value is there already; true and 1 are not the same."""
     return any(type(value) is type(other) and value == other for other in others)
