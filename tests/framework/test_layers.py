@@ -31,11 +31,8 @@ SHARED = {  # between tasks until what stands there knows signals of any task
     "framework.data.joining",
     "framework.data.windows",
     "framework.evaluation.signal_decode",
-    "framework.export.compare",
-    "framework.search.trial",
     "framework.tasks.span_items",
     "framework.tasks.span_outputs",
-    "framework.training.validation",
 }
 MAY_NAME_TASKS = {
     "framework.tasks.registry",
