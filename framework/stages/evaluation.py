@@ -1,4 +1,4 @@
-"""The stages that measure models and ensembles: predictions, EM and F1, latency."""
+"""The stages that measure models and ensembles: predictions, metrics, latency."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
