@@ -6,9 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from framework.alone import alone_in, true_state
-from framework.results import read_results
-from framework.search.log import SEARCH, read_search
+from framework.outcome import read_outcome
+from framework.search.log import SEARCH
+
+RESULTS = "results.json"
+
+
+class Anything(BaseModel):
+    """No shape at all."""
 
 
 def test_a_run_whose_process_is_gone_has_failed(tmp_path: Path) -> None:
@@ -20,6 +28,6 @@ def test_a_run_whose_process_is_gone_has_failed(tmp_path: Path) -> None:
     assert true_state(tmp_path, "running") == "failed"
     assert true_state(tmp_path, "finished") == "finished"
 
-    for name, read in (("results.json", read_results), (SEARCH, read_search)):
+    for name in (RESULTS, SEARCH):
         (tmp_path / name).write_text(json.dumps({"format": 1, "state": "running"}))
-        assert read(tmp_path)["state"] == "failed"
+        assert read_outcome(tmp_path / name, Anything, "")["state"] == "failed"
