@@ -6,6 +6,7 @@ from typing import Any
 
 from framework.errors import ModelError, first_line
 from framework.export.chatter import without_chatter
+from framework.models.attention import is_padded
 from framework.models.build import count_parameters
 
 AXES = ("batch", "length")
@@ -27,6 +28,11 @@ def write_onnx(model: Any, names: Sequence[str], path: Path) -> None:
         raise ModelError(
             f"an ONNX file holds at most {_MOST_PARAMETERS / 1e6:.0f}M parameters, and this {kind} model has "
             f"{parameters / 1e6:.0f}M; use --no-onnx"
+        )
+    if is_padded(model):
+        raise ModelError(
+            f"this {kind} model attends by blocks, whose number an ONNX file would fix; use --no-onnx, or train it with windows "
+            "so short that it attends in full"
         )
     inputs = _sample(names)
     free = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}

@@ -48,6 +48,12 @@ def pad_for_attention(kind: "ModelKind", model: Any) -> None:
         module.register_forward_hook(padding.after)
 
 
+def is_padded(model: Any) -> bool:
+    """Whether `pad_for_attention` lets this model pad texts."""
+    hooks = (hook for module in model.modules() for hook in module._forward_pre_hooks.values())
+    return any(isinstance(getattr(hook, "__self__", None), _Padding) for hook in hooks)
+
+
 def _choosing(model: Any) -> Any:
     """The part of a model that chooses how to attend, None if none does."""
     return next((module for module in model.modules() if hasattr(module, "set_attention_type")), None)

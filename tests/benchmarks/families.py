@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from framework.tables import markdown_rows
@@ -23,6 +24,10 @@ from tests.benchmarks.family_encoders import ENCODERS
 from tests.benchmarks.family_generators import GENERATORS
 from tests.benchmarks.family_models import texts
 
+_OF_ALL = (
+    *(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "llama", "t5")),
+    *("framework.readers.generative", "framework.losses.total", "pandas", "scipy.optimize", "torch._dynamo"),
+)
 KINDS: Mapping[str, Mapping[str, Family]] = {"encoders": ENCODERS, "generators": GENERATORS}
 
 
@@ -40,7 +45,9 @@ def main() -> None:
     if not arguments.table:
         be_quiet()
         quiet_transformers()
-        import_deepspeed()  # once, before families are tried in processes of their own
+        import_deepspeed()  # what all need: once, before families are tried in processes of their own
+        for module in _OF_ALL:
+            import_module(module)
         texts()
         for kind, family in chosen:
             cells = family_cells(replace(family, exported=None) if arguments.no_export else family)
@@ -93,7 +100,8 @@ def _told(cell: Cell, family: str, reasons: dict[str, int]) -> str:
 
 
 def _of_any(message: str, family: str) -> str:
-    """A message without the family's name and folder, so that families have reasons in common."""
+    """A message without the family's name, folder and fields, so that families have reasons in common."""
+    message = re.sub(r" \(given: .*\)$", "", message)
     return re.sub(r"\S*/saved\b", "a folder", message).replace(f" {family} ", " … ")
 
 

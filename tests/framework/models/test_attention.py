@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from framework.errors import ModelError
+from framework.export.onnx import write_onnx
 from framework.models.attention import hold_attention, other_attention
 from framework.models.build import pretrained_model, random_model
 from framework.models.configuration import new_config
@@ -57,6 +59,8 @@ def test_shorter_texts_are_padded_for_sparse_attention(folder: Path) -> None:
     asked(model, SHORT)
     assert torch.equal(asked(model, LONG), before)
     assert model.bert.attention_type == "block_sparse"
+    with pytest.raises(ModelError, match="attends by blocks, whose number an ONNX file would fix; use --no-onnx"):
+        write_onnx(model, ("input_ids", "attention_mask"), folder / "model.onnx")
 
 
 def test_a_model_that_is_held_attends_in_full_to_all_texts(folder: Path) -> None:
