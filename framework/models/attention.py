@@ -6,9 +6,10 @@ kind: full attention if windows of full length are too short, else its own one, 
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from framework.models.positions import probe_inputs
+from framework.models.positions import Asked, probe_inputs
 from framework.models.weightless import run_weightless, weightless_model
 
 if TYPE_CHECKING:
@@ -40,12 +41,17 @@ def hold_attention(model: Any, attention: str) -> None:
 def pad_for_attention(kind: "ModelKind", model: Any) -> None:
     """Let a model pad texts that are too short for the attention that it is configured for."""
     module = _choosing(model)
-    trial = _Trial.of(kind, model.config) if module is not None else None
-    least = trial.fewest() if trial is not None else _ANY
-    if least > _ANY:
+    if module is not None and (least := _fewest_tokens(Asked(kind, model.config))) > _ANY:
         padding = _Padding(least)
         module.register_forward_pre_hook(padding.before, with_kwargs=True)
         module.register_forward_hook(padding.after)
+
+
+@lru_cache(maxsize=16)
+def _fewest_tokens(asked: Asked) -> int:
+    """The fewest tokens to which a model attends as it is configured."""
+    trial = _Trial.of(asked.kind, asked.config)
+    return _ANY if trial is None else trial.fewest()
 
 
 def is_padded(model: Any) -> bool:

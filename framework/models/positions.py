@@ -23,12 +23,12 @@ def most_tokens(kind: "ModelKind", config: Any, wanted: int) -> int:
     token on, and others have no table of them. Models that turn their vectors by position compute any, but have learnt
     no further ones than their configuration names.
     """
-    return _most_tokens(_Asked(kind, config), wanted)
+    return _most_tokens(Asked(kind, config), wanted)
 
 
 def check_reads_text(kind: "ModelKind", config: Any) -> None:
     """Refuse a model that wants something else than text, or text of some lengths alone. Raises ModelError."""
-    _check_reads_text(_Asked(kind, config))
+    _check_reads_text(Asked(kind, config))
 
 
 def probe_inputs(kind: "ModelKind", config: Any, length: int) -> "dict[str, Tensor]":
@@ -48,7 +48,7 @@ def probe_inputs(kind: "ModelKind", config: Any, length: int) -> "dict[str, Tens
     return inputs
 
 
-class _Asked:
+class Asked:
     """A kind and a configuration that are the same as others with the same contents."""
 
     def __init__(self, kind: "ModelKind", config: Any) -> None:
@@ -60,18 +60,18 @@ class _Asked:
         return hash(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self._text == other._text
+        return isinstance(other, Asked) and self._text == other._text
 
 
 @lru_cache(maxsize=4)
-def _model(asked: _Asked) -> Any:
+def _model(asked: Asked) -> Any:
     from framework.models.weightless import weightless_model
 
     return weightless_model(asked.kind, asked.config)
 
 
 @lru_cache(maxsize=64)
-def _check_reads_text(asked: _Asked) -> None:
+def _check_reads_text(asked: Asked) -> None:
     from framework.models.weightless import CannotTell, run_weightless
 
     model = _model(asked).train()
@@ -89,7 +89,7 @@ def _check_reads_text(asked: _Asked) -> None:
 
 
 @lru_cache(maxsize=64)
-def _most_tokens(asked: _Asked, wanted: int) -> int:
+def _most_tokens(asked: Asked, wanted: int) -> int:
     text = asked.config.get_text_config()
     learnt = getattr(text, "max_position_embeddings", None)
     learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
@@ -112,7 +112,7 @@ def _most_tokens(asked: _Asked, wanted: int) -> int:
     return least
 
 
-def _reads(model: Any, asked: _Asked, length: int) -> bool:
+def _reads(model: Any, asked: Asked, length: int) -> bool:
     from framework.models.weightless import run_weightless
 
     try:
