@@ -19,7 +19,7 @@ from framework.metrics import primary_of
 from framework.path_text import PathText
 from framework.recipe_moves import moved
 from framework.search.section import PRIMARY, Search
-from framework.signals.section import Signals
+from framework.signals.section import SignalSettings
 from framework.students.section import Student
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
@@ -47,7 +47,7 @@ class Recipe(Section):
     windows: WindowSettings = WindowSettings()
     teachers: dict[str, AnyTeacher] = Field(default_factory=dict, description="Teachers by name.")
     ensemble: AnyEnsemble | None = Field(default=None, description="How several teachers become one.")
-    signals: Signals = Signals()
+    signals: SignalSettings = SignalSettings()
     student: Student | None = None
     losses: Losses = Field(default={"hard_label": HardLabel()})
     baselines: list[str] = Field(

@@ -161,7 +161,7 @@ def _ensemble(
         reader = EnsembleReader(
             ensemble=rule,
             teachers={name: teacher.load().reader for name, teacher in teachers.items()},
-            shown=frozenset(name for name, teacher in recipe.teachers.items() if teacher.takes_hints),
+            shown=frozenset(name for name, teacher in recipe.teachers.items() if teacher.takes_proposals),
             temperatures={
                 name: float(facts[name]["temperature"] if teacher.temperature == "calibrated" else teacher.temperature)
                 for name, teacher in recipe.teachers.items()

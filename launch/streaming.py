@@ -110,7 +110,7 @@ def _handle(teacher_pass: TeacherPass, actors: Mapping[str, Any]) -> StreamedSig
     return StreamedSignals(
         teacher_pass.name,
         actors[str(teacher_pass.folder)],
-        [actors.get(str(hint)) for hint in teacher_pass.hints],
+        [actors.get(str(folder)) for folder in teacher_pass.proposals],
         teacher_pass.settings.ahead,
     )
 
@@ -120,7 +120,7 @@ def _complete(passes: Sequence[TeacherPass], store: Store, actors: Mapping[str, 
 
     Teachers that are shown others' signals come last: then these are on disk.
     """
-    for teacher_pass in sorted(passes, key=lambda one: len(one.hints)):
+    for teacher_pass in sorted(passes, key=lambda one: len(one.proposals)):
         name, actor, size = teacher_pass.name, actors[str(teacher_pass.folder)], teacher_pass.settings.shard_size
         fetched(actor.flush.remote(), name)
         store.pull_folder(teacher_pass.folder)
@@ -128,7 +128,7 @@ def _complete(passes: Sequence[TeacherPass], store: Store, actors: Mapping[str, 
             with progress.task(f"ask {name} about the rest", len(left)) as bar:
                 for begin in range(0, len(left), size):
                     part = left[begin : begin + size]
-                    fetched(actor.ask.remote(part, *[None] * len(teacher_pass.hints)), name)
+                    fetched(actor.ask.remote(part, *[None] * len(teacher_pass.proposals)), name)
                     bar.advance(len(part))
             fetched(actor.flush.remote(), name)
             store.pull_folder(teacher_pass.folder)

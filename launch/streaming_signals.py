@@ -6,57 +6,62 @@ from typing import Any
 
 from framework.data.example import Example
 from framework.errors import DistilError, TrainingError, first_line
-from framework.signals.shards import row_key
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
+from framework.signals.shards import Key, Keyed, row_key
 
-_Key = tuple[int, int]
-_Batch = dict[_Key, Example]
+_Batch = dict[Key, Example]
 
 
 class StreamedSignals:
-    """See TeacherSignals. It can be carried to other processes, each of which then announces batches of its own.
+    """See TeacherSignals. It can be carried to other processes, each of which then prefetches batches of its own.
 
     At most `ahead` batches are asked for beyond the one in use. Signals of batches before it are let go: who wants them
     again gets them from the actor, which has them on disk.
     """
 
-    def __init__(self, name: str, actor: Any, hints: Sequence[Any | None], ahead: int) -> None:
-        """name: the teacher's; actor: its StreamingTeacher; hints: those that it is shown, None where their signals are
+    def __init__(self, name: str, actor: Any, proposals: Sequence[Any | None], ahead: int) -> None:
+        """name: the teacher's; actor: its StreamingTeacher; proposals: those that it is shown, None where their signals are
         on disk."""
-        self._name, self._actor, self._hints, self._ahead = name, actor, tuple(hints), ahead
+        self._name, self._actor, self._proposals, self._ahead = name, actor, tuple(proposals), ahead
         self._coming: deque[_Batch] = deque()
         self._asked: deque[tuple[_Batch, Any]] = deque()
-        self._at_hand: dict[_Key, SpanSignal] = {}
+        self._at_hand = Keyed()
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
-        """See TeacherSignals. What was announced before is forgotten."""
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
+        """See TeacherSignals. What was said before is forgotten."""
         self._coming = deque({row_key(example): example for example in batch} for batch in batches if batch)
         self._asked.clear()
         self._run_ahead()
 
-    def signal(self, example: Example) -> SpanSignal:
-        """See TeacherSignals. Waits for the batch that holds the example; one that was not announced is asked for now.
+    def signals(self, examples: Sequence[Example]) -> Signals:
+        """See TeacherSignals. Waits for the batches that hold the examples; those that were not prefetched are asked for now.
 
         Raises what the teacher raised.
         """
-        key = row_key(example)
-        if key not in self._at_hand:
-            if self._is_announced(key):
-                self._at_hand = self._next_with(key)
+        wanted = {row_key(example): example for example in examples}
+        found = Keyed()
+        while missing := [key for key in wanted if key not in found.places]:
+            here = [key for key in missing if key in self._at_hand.places]
+            if here:
+                found.add(here, self._at_hand.signals(here))
+            elif coming := next((key for key in missing if self._is_coming(key)), None):
+                self._at_hand = self._next_with(coming)
             else:
-                self._at_hand[key] = fetched(self._request([example]), self._name)[0]
-        return self._at_hand[key]
+                found.add(missing, fetched(self._request([wanted[key] for key in missing]), self._name))
+        return found.signals([row_key(example) for example in examples])
 
-    def _is_announced(self, key: _Key) -> bool:
+    def _is_coming(self, key: Key) -> bool:
         return any(key in batch for batch, _ in self._asked) or any(key in batch for batch in self._coming)
 
-    def _next_with(self, key: _Key) -> dict[_Key, SpanSignal]:
-        """The first announced batch with this example. Those before it have been passed over."""
+    def _next_with(self, key: Key) -> Keyed:
+        """The first prefetched batch with this example. Those before it have been passed over."""
         while True:
             batch, answer = self._asked.popleft()
             self._run_ahead()
             if key in batch:
-                return dict(zip(batch, fetched(answer, self._name), strict=True))
+                found = Keyed()
+                found.add(list(batch), fetched(answer, self._name))
+                return found
 
     def _run_ahead(self) -> None:
         while self._coming and len(self._asked) < self._ahead:
@@ -64,9 +69,9 @@ class StreamedSignals:
             self._asked.append((batch, self._request(list(batch.values()))))
 
     def _request(self, examples: list[Example]) -> Any:
-        # Ray hands the hints on to the teacher once they are there; nobody waits here.
-        hints = [None if hint is None else hint.signals.remote(examples) for hint in self._hints]
-        return self._actor.signals.remote(examples, *hints)
+        # Ray hands the proposals on to the teacher once they are there; nobody waits here.
+        shown = [None if other is None else other.signals.remote(examples) for other in self._proposals]
+        return self._actor.signals.remote(examples, *shown)
 
 
 def fetched(answer: Any, name: str) -> Any:

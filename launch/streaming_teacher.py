@@ -4,10 +4,12 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+
 from framework.data.example import Example
+from framework.signals.algebra import Signals
 from framework.signals.collect import SignalWriter
 from framework.signals.shards import SignalReader
-from framework.signals.span import SpanSignal
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store, make_folder
 from framework.teachers.section import Actor
@@ -36,27 +38,25 @@ class StreamingTeacher:
         torch.set_num_threads(max(1, int(takes.cpus)))
         self._carried, self._home = carried, home
         self._pushed: set[str] = set()
-        self._hints: dict[int, SignalReader] = {}
+        self._readers: dict[int, SignalReader] = {}
 
-    def signals(self, examples: Sequence[Example], *hints: Sequence[SpanSignal] | None) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[Example], *proposals: Signals | None) -> Signals:
         """The signals about some examples, as they are stored; see `ask`."""
-        self.ask(examples, *hints)
-        return [self._writer.signal(example) for example in examples]
+        self.ask(examples, *proposals)
+        return self._writer.signals(examples)
 
-    def ask(self, examples: Sequence[Example], *hints: Sequence[SpanSignal] | None) -> None:
+    def ask(self, examples: Sequence[Example], *proposals: Signals | None) -> None:
         """Ask the teacher about those examples about which it has not been asked yet, and store what it says.
 
-        hints: for every pass that the teacher is shown, its signals about these examples; None where its folder has them.
+        proposals: of every pass that the teacher is shown, the signals about these examples; None where its folder has them.
         """
-        new = [place for place, example in enumerate(examples) if example not in self._writer]
-        if not new:
+        new = np.asarray([place for place, example in enumerate(examples) if example not in self._writer], np.int64)
+        if not len(new):
             return
         part = [examples[place] for place in new]
         shown = [
-            [self._hint(which).signal(example) for example in part]
-            if given is None
-            else [given[place] for place in new]
-            for which, given in enumerate(hints)
+            self._shown(which).signals(part) if given is None else given.take(new)
+            for which, given in enumerate(proposals)
         ]
         self._writer.add(part, self._teacher(part, shown))
         self._push()
@@ -70,11 +70,11 @@ class StreamingTeacher:
         self._writer.flush()
         self._push()
 
-    def _hint(self, which: int) -> SignalReader:
-        if which not in self._hints:
-            self._store.pull_folder(self._pass.hints[which])  # of an actor on another machine
-            self._hints[which] = SignalReader(self._pass.hints[which])
-        return self._hints[which]
+    def _shown(self, which: int) -> SignalReader:
+        if which not in self._readers:
+            self._store.pull_folder(self._pass.proposals[which])  # of an actor on another machine
+            self._readers[which] = SignalReader(self._pass.proposals[which])
+        return self._readers[which]
 
     def _push(self) -> None:
         """Send shards that are new to the storage, if there is one: this actor may not come back to this machine."""

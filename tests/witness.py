@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from framework.errors import ModelError
 from framework.readers.base import Reader, Reading
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
 from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
 
@@ -34,17 +36,17 @@ class _Noting:
     def predict(self, *arguments: Any) -> dict[str, Any]:
         return self.reader.predict(*arguments)
 
-    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         with self.log.open("a") as file:
             file.writelines(f"{example.id}\n" for example in examples)
-        return self.reader.signals(examples, hints)
+        return self.reader.signals(examples, proposals)
 
 
 class Parrot(Encoder):
     """Says what the only teacher that it is shown says, the wrong way round."""
 
     kind: str = ""  # type: ignore[assignment]
-    takes_hints = True
+    takes_proposals = True
 
     def reader(self, folder: Path, reading: Reading) -> Any:
         return _Repeating(super().reader(folder, reading))
@@ -61,9 +63,18 @@ class _Repeating:
     def predict(self, *arguments: Any) -> dict[str, Any]:
         return self.reader.predict(*arguments)
 
-    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        (shown,) = hints
-        return [SpanSignal(signal.end, signal.start) for signal in shown]
+    def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
+        (shown,) = proposals
+        return the_other_way_round(shown)
+
+
+def the_other_way_round(signals: Signals) -> Signals:
+    """Each example's heads in turned order."""
+    heads = np.arange(len(signals.rows) - 1).reshape(-1, 2)[:, ::-1].ravel()
+    each = Signals(
+        np.arange(len(heads) + 1), signals.rows, signals.keys, signals.log_p, signals.tail, signals.tail_size
+    ).take(heads)
+    return Signals(signals.heads, each.rows, each.keys, each.log_p, each.tail, each.tail_size)
 
 
 class Speechless(Encoder):
@@ -76,5 +87,5 @@ class Speechless(Encoder):
 
 
 class _Failing(_Repeating):
-    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
+    def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         raise ModelError("this teacher has nothing to say")

@@ -1,4 +1,4 @@
-"""The tokens of a whole context, joined from the overlapping windows that a tokenizer cuts it into."""
+"""Whether the overlapping windows that a tokenizer cuts a context into show all of it."""
 
 import itertools
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
-def window_starts(counts: list[int], stride: int) -> list[int]:
-    """Number of each window's first token among all of the context; `counts` are the windows' context tokens, `stride`
-    those that neighbours share."""
-    return [0, *(np.cumsum(counts[:-1], dtype=int) - stride * np.arange(1, len(counts))).tolist()]
-
-
-def joined_offsets(
+def check_whole(
     example: QAExample, parts: list[NDArray[np.int32]], stride: int, tokenizer: "PreTrainedTokenizerFast"
-) -> NDArray[np.int32]:
-    """Offsets [n, 2] of all n tokens of the context, from those of each window's context tokens.
+) -> None:
+    """Refuse windows that leave out a part of the context. Raises ModelError.
 
-    Raises ModelError if a part of the context is in no window.
+    parts: of each window the offsets [n, 2] of its context tokens; stride: how many of them neighbours share.
     """
     # The first token of a window may begin a letter late, or lie elsewhere, where a byte-level tokenizer trims spaces.
     agree = all(
@@ -34,11 +28,14 @@ def joined_offsets(
     whole = np.concatenate([parts[0], *(part[stride:] for part in parts[1:])])
     text = example.context
     ends = (int(whole[:, 0].min(initial=len(text))), int(whole[:, 1].max(initial=0)))
-    shown = ends[0] <= len(text) - len(text.lstrip()) and ends[1] >= len(text.rstrip())
     # A tokenizer may drop what it does not know at an end, and windows that hardly overlap tell nothing: counting does.
-    if not agree or ((not shown or stride < 2) and len(whole) != _count(text, tokenizer)):
+    if not agree or ((not shows(text, *ends) or stride < 2) and len(whole) != _count(text, tokenizer)):
         raise ModelError(_loss(example, ends))
-    return whole
+
+
+def shows(text: str, begin: int, end: int) -> bool:
+    """Whether the characters from `begin` to `end` are all of a text, but for white space around it."""
+    return begin <= len(text) - len(text.lstrip()) and end >= len(text.rstrip())
 
 
 def _count(context: str, tokenizer: "PreTrainedTokenizerFast") -> int:

@@ -5,64 +5,70 @@ trims the part's first letter instead. Other tokenizers drop accents, or letters
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.characters import is_blank
+from framework.data.codes import blank, codes, is_space
+from framework.segments import bounds, spread, totals
 
 Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Cover:
-    """What the n tokens of a text cover.
+    """What the tokens of E texts cover.
 
-    spans: int32 [n, 2], characters [a, b), visible ones at either end; empty for a token that covers nothing.
-    lost: how many letters and digits have no token, of their own or following in their word; visible: how many characters
-    can be seen.
+    spans: int32 [n, 2], characters [a, b) of the token's text, visible ones at either end; empty for a token that covers
+    nothing. lost: [E], how many letters and digits have no token, of their own or following in their word; visible: [E], how
+    many characters can be seen.
     """
 
     spans: NDArray[np.int32]
-    lost: int
-    visible: int
+    lost: NDArray[np.int64]
+    visible: NDArray[np.int64]
 
 
-def cover(text: str, offsets: NDArray[np.integer]) -> Cover:
-    """What tokens with these offsets [n, 2], in the order of the text, cover.
+def cover(texts: Sequence[str], offsets: NDArray[np.integer], rows: NDArray[np.int64]) -> Cover:
+    """What tokens with these offsets [n, 2] cover, of which text e has those numbered rows[e] : rows[e + 1], in its order.
 
     A character that no token covers belongs to the token that follows in its word, or else to the one before it; accents
     to the one before. White space, and what cannot be seen, such as a byte-order mark, belongs to no token.
     """
-    blank = np.fromiter((is_blank(character) for character in text), bool, len(text))
-    spans = _trimmed(offsets.astype(np.int32), blank)
-    uncovered = np.flatnonzero(~(_covered(spans, len(text)) | blank))
-    lost = 0
+    # All texts as one, with white space between, so that no word goes on in the next.
+    characters = codes(" ".join([*texts, ""]))
+    begins = bounds(np.asarray([len(text) + 1 for text in texts], np.int64))
+    unseen = blank(characters)
+    base = spread(begins[:-1], rows)[:, None]
+    spans = _trimmed(offsets + base, unseen)
+    uncovered = np.flatnonzero(~(_covered(spans, len(characters)) | unseen))
+    lost = np.zeros(len(texts), np.int64)
     if len(uncovered):
-        kinds = np.asarray([unicodedata.category(text[place])[0] for place in uncovered])
-        space = np.fromiter((character.isspace() for character in text), bool, len(text))
-        spaces = np.concatenate([[0], np.cumsum(space)])  # before each character
+        kinds = np.asarray([unicodedata.category(chr(code))[0] for code in characters[uncovered].tolist()])
+        spaces = np.concatenate([[0], np.cumsum(is_space(characters))])  # before each character
         taken = _taken_by_the_next(spans, uncovered, kinds != "M", spaces)
-        lost = int((~taken & np.isin(kinds, ("L", "N"))).sum())
+        gone = uncovered[~taken & np.isin(kinds, ("L", "N"))]
+        lost = np.bincount(np.searchsorted(begins, gone, side="right") - 1, minlength=len(texts))
         _give_to_the_last(spans, uncovered[~taken], spaces)
-    return Cover(spans, lost, len(text) - int(blank.sum()))
+    return Cover((spans - base).astype(np.int32), lost, totals(~unseen, begins))
 
 
-def _trimmed(offsets: NDArray[np.int32], blank: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _trimmed(offsets: Places, blank: NDArray[np.bool_]) -> Places:
     """Spans without blank characters at their ends; one of nothing else stays as it is."""
     length = len(blank)
-    places = np.arange(length + 1, dtype=np.int32)
+    places = np.arange(length + 1)
     text = np.append(~blank, False)
     following = np.minimum.accumulate(np.where(text, places, length)[::-1])[::-1]
     preceding = np.maximum.accumulate(np.where(text, places, -1))
     begin = following[offsets[:, 0]]
     end = preceding[np.maximum(offsets[:, 1] - 1, 0)] + 1
     shown = (offsets[:, 0] < offsets[:, 1]) & (begin < end)
-    return np.where(shown[:, None], np.stack([begin, end], axis=1), offsets).astype(np.int32)
+    return np.where(shown[:, None], np.stack([begin, end], axis=1), offsets)
 
 
-def _covered(spans: NDArray[np.int32], length: int) -> NDArray[np.bool_]:
+def _covered(spans: Places, length: int) -> NDArray[np.bool_]:
     """Whether a token covers each of `length` characters."""
     some = spans[spans[:, 0] < spans[:, 1]]
     changes = np.bincount(some[:, 0], minlength=length + 1) - np.bincount(some[:, 1], minlength=length + 1)
@@ -70,7 +76,7 @@ def _covered(spans: NDArray[np.int32], length: int) -> NDArray[np.bool_]:
 
 
 def _taken_by_the_next(
-    spans: NDArray[np.int32], places: Places, asking: NDArray[np.bool_], spaces: NDArray[np.int64]
+    spans: Places, places: Places, asking: NDArray[np.bool_], spaces: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Give those of the places that are `asking` to the token that follows in their word; whether there is one."""
     text = np.append(spaces[1:] == spaces[:-1], True)
@@ -83,7 +89,7 @@ def _taken_by_the_next(
     return there
 
 
-def _give_to_the_last(spans: NDArray[np.int32], places: Places, spaces: NDArray[np.int64]) -> None:
+def _give_to_the_last(spans: Places, places: Places, spaces: NDArray[np.int64]) -> None:
     """Give the places to the last token before them, if it is of their word."""
     text = np.append(spaces[1:] == spaces[:-1], False)
     some = np.flatnonzero(text[spans[:, 0]] & (spans[:, 0] < spans[:, 1]))

@@ -31,15 +31,19 @@ def split_features(
     """
     if not tokenizer.is_fast:
         return task.features(split.examples, tokenizer, settings, progress)  # which says what is wrong
-    backend = tokenizer.backend_tokenizer
-    backend.no_truncation()  # both are set anew by every call, and are part of its text
-    backend.no_padding()
-    names = [str(name) for name in tokenizer.model_input_names]
     settings_of_task = json.dumps(trained_settings(task), sort_keys=True)
-    key = digest_of_strings([settings_of_task, split.digest, backend.to_str(), *names, settings.model_dump_json()])
+    key = digest_of_strings([settings_of_task, split.digest, tokenizer_digest(tokenizer), settings.model_dump_json()])
     if key not in _remembered:
         _remembered[key] = task.features(split.examples, tokenizer, settings, progress)
     _remembered.move_to_end(key)
     while len(_remembered) > _MOST:
         _remembered.popitem(last=False)
     return _remembered[key]
+
+
+def tokenizer_digest(tokenizer: "PreTrainedTokenizerFast") -> str:
+    """Digest of all that decides how a fast tokenizer cuts texts into windows."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()  # both are set anew by every call, and are part of its text
+    backend.no_padding()
+    return digest_of_strings([backend.to_str(), *(str(name) for name in tokenizer.model_input_names)])

@@ -1,18 +1,20 @@
 """Contexts cut into overlapping windows of tokens that know which characters they cover."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.joining import joined_offsets, window_starts
+from framework.data.joining import check_whole, shows
 from framework.data.offsets import Cover, cover
 from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
+from framework.segments import Ints, bounds, maxima, minima, spread, totals
 from framework.tasks.span_qa.example import QAExample
 
 if TYPE_CHECKING:
@@ -69,10 +71,10 @@ def cut_windows(
     question and context, or else the first token. Raises ModelError for a tokenizer without offsets, for one that drops many
     letters, and if the windows do not show a whole context.
     """
-    null_id = _null_token(tokenizer)
+    _null_token(tokenizer)
     tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
-    parts: list[_Window] = []
-    letters: list[tuple[int, int]] = []
+    parts: list[Windows] = []
+    covers: list[Cover] = []
     with progress.task("tokenise", len(examples)) as task, told_of_panics(tokenizer):
         for begin in range(0, len(examples), _CHUNK):
             chunk = examples[begin : begin + _CHUNK]
@@ -84,30 +86,13 @@ def cut_windows(
                 stride=settings.doc_stride,
                 return_overflowing_tokens=True,
             )
-            owners = encoded["overflow_to_sample_mapping"]
-            bounds = np.searchsorted(owners, np.arange(len(chunk) + 1))
-            for number, example in enumerate(chunk):
-                encodings = encoded.encodings[bounds[number] : bounds[number + 1]]
-                windows, covered = _windows_of(
-                    example, begin + number, encodings, tokenizer, settings.doc_stride, null_id
-                )
-                parts.extend(windows)
-                letters.append((covered.lost, covered.visible))
+            of_windows = np.asarray(encoded["overflow_to_sample_mapping"], np.int64)
+            windows, covered = _windows_of(chunk, of_windows, encoded.encodings, tokenizer, settings.doc_stride)
+            parts.append(replace(windows, example=windows.example + np.int32(begin)))
+            covers.append(covered)
             task.advance(len(chunk))
-    _refuse_lost_letters(tokenizer, examples, np.asarray(letters, np.int64).reshape(-1, 2))
-    return _columns(parts)
-
-
-@dataclass(frozen=True)
-class _Window:
-    input_ids: NDArray[np.int32]
-    token_types: NDArray[np.int8] | None
-    support: NDArray[np.bool_]
-    spans: NDArray[np.int32]
-    best: NDArray[np.bool_]
-    null: int
-    example: int
-    reach: tuple[int, int]
+    _refuse_lost_letters(tokenizer, examples, covers)
+    return _joined(parts)
 
 
 def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int | None:
@@ -131,104 +116,167 @@ def shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: 
 
 
 def _cut(question: str, offsets: NDArray[np.int32], most: int) -> str:
-    spans = cover(question, offsets).spans
+    spans = cover([question], offsets, np.asarray([0, len(offsets)])).spans
     return question[: min(int(spans[most - 1, 1]), int(spans[most, 0]))]
 
 
 def _windows_of(
-    example: QAExample,
-    number: int,
+    examples: Sequence[QAExample],
+    of_windows: Ints,
     encodings: list[Any],
     tokenizer: "PreTrainedTokenizerFast",
     stride: int,
-    null_id: int | None,
-) -> tuple[list[_Window], Cover]:
-    """The windows of one example, from the tokenizer's encodings, and what all tokens of its context cover."""
-    typed = "token_type_ids" in tokenizer.model_input_names
-    contexts = [np.asarray([sequence == 1 for sequence in encoding.sequence_ids], bool) for encoding in encodings]
-    offsets = [
-        np.asarray(encoding.offsets, np.int32).reshape(-1, 2)[in_context]
-        for encoding, in_context in zip(encodings, contexts, strict=True)
-    ]
-    covered = cover(example.context, joined_offsets(example, offsets, stride, tokenizer))
-    starts = window_starts([len(part) for part in offsets], stride)
-    best = _best_windows([len(part) for part in offsets], starts)
-    windows = []
-    for index, (encoding, in_context) in enumerate(zip(encodings, contexts, strict=True)):
-        ids = np.asarray(encoding.ids, np.int32)
-        spans = np.zeros((len(ids), 2), np.int32)
-        spans[in_context] = covered.spans[starts[index] : starts[index] + len(offsets[index])]
-        support = spans[:, 1] > spans[:, 0]
-        shown_best = np.zeros(len(ids), bool)
-        shown_best[in_context] = best[index]
-        special = np.asarray([sequence is None for sequence in encoding.sequence_ids], bool)
-        nulls = np.flatnonzero(special & (ids == null_id))
-        shown = spans[support]
-        reach = (
-            0 if index == 0 else int(shown[0, 0]) if len(shown) else 0,
-            len(example.context) if index == len(encodings) - 1 else int(shown[-1, 1]) if len(shown) else 0,
-        )
-        windows.append(
-            _Window(
-                input_ids=ids,
-                token_types=np.asarray(encoding.type_ids, np.int8) if typed else None,
-                support=support,
-                spans=spans,
-                best=shown_best & support,
-                null=int(nulls[0]) if len(nulls) else 0,
-                example=number,
-                reach=reach,
-            )
-        )
+) -> tuple[Windows, Cover]:
+    """The windows of some examples, from the tokenizer's encodings, and what all tokens of their contexts cover.
+
+    of_windows: of each window the number of its example. [N]
+    """
+    rows = bounds(np.asarray([len(encoding) for encoding in encodings], np.int64))
+    ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32)
+    sequence = np.asarray(list(chain.from_iterable(one.sequence_ids for one in encodings)), np.float32)  # None is nan
+    in_context = np.flatnonzero(sequence == 1)
+    offsets = np.fromiter(
+        chain.from_iterable(chain.from_iterable(one.offsets for one in encodings)), np.int32, 2 * len(ids)
+    ).reshape(-1, 2)[in_context]
+    context = _ContextTokens.of(np.searchsorted(in_context, rows), of_windows, len(examples), stride)
+    _check_whole(examples, offsets, context, tokenizer, stride)
+    covered = cover([example.context for example in examples], offsets[context.fresh], context.whole)
+    spans = np.zeros((len(ids), 2), np.int32)
+    spans[in_context] = covered.spans[context.number]
+    support = spans[:, 1] > spans[:, 0]
+    best = np.zeros(len(ids), bool)
+    best[in_context] = context.best()
+    lengths = np.asarray([len(example.context) for example in examples], np.int64)
+    typed, null_id = "token_type_ids" in tokenizer.model_input_names, _null_token(tokenizer)
+    windows = Windows(
+        rows=rows,
+        input_ids=ids,
+        token_types=np.fromiter(chain.from_iterable(encoding.type_ids for encoding in encodings), np.int8)
+        if typed
+        else None,
+        support=support,
+        spans=spans,
+        best=best & support,
+        null=_first_places(np.isnan(sequence) & (ids == (-1 if null_id is None else null_id)), rows),
+        example=of_windows.astype(np.int32),
+        reach=_reaches(spans, support, rows, context, lengths),
+    )
     return windows, covered
 
 
-def _refuse_lost_letters(
-    tokenizer: "PreTrainedTokenizerFast", examples: Sequence[QAExample], letters: NDArray[np.int64]
+@dataclass(frozen=True)
+class _ContextTokens:
+    """The context tokens of some examples' windows, in which neighbouring windows share tokens.
+
+    rows: [N + 1], window w has those numbered rows[w] : rows[w + 1]; examples: [E + 1], which windows are an example's;
+    whole: [E + 1], which tokens are an example's, each counted once; number: of each token its number there; fresh: whether
+    no earlier window shows it.
+    """
+
+    rows: Ints
+    examples: Ints
+    whole: Ints
+    number: Ints
+    fresh: NDArray[np.bool_]
+
+    @staticmethod
+    def of(rows: Ints, of_windows: Ints, count: int, stride: int) -> "_ContextTokens":
+        examples = np.searchsorted(of_windows, np.arange(count + 1))
+        place = np.arange(len(of_windows)) - examples[of_windows]  # of a window among those of its example
+        within = np.arange(rows[-1]) - spread(rows[:-1], rows)
+        fresh = within >= spread(np.where(place > 0, stride, 0), rows)
+        whole = bounds(totals(fresh, rows[examples]))
+        # A window begins `stride` tokens before those that it is the first to show.
+        earlier = bounds(totals(fresh, rows))[:-1]
+        number = spread(earlier - np.where(place > 0, stride, 0), rows) + within
+        return _ContextTokens(rows, examples, whole, number, fresh)
+
+    def best(self) -> NDArray[np.bool_]:
+        """Whether no other window shows the token with more context around it.
+
+        Context around a token is the smaller of what lies to its left and to its right; the earlier window wins a tie.
+        """
+        counts = spread(np.diff(self.rows), self.rows)
+        within = np.arange(self.rows[-1]) - spread(self.rows[:-1], self.rows)
+        room = np.minimum(within, counts - 1 - within)
+        alone = np.diff(self.examples) == 1
+        if alone.all():
+            return np.ones(len(room), bool)
+        order = np.lexsort((-room, self.number))  # sorting is stable, so that earlier windows come first
+        result = np.zeros(len(room), bool)
+        result[order[np.append(True, np.diff(self.number[order]) != 0)[: len(order)]]] = True
+        return result
+
+
+def _check_whole(
+    examples: Sequence[QAExample],
+    offsets: NDArray[np.int32],
+    context: _ContextTokens,
+    tokenizer: "PreTrainedTokenizerFast",
+    stride: int,
 ) -> None:
-    """Refuse a tokenizer that drops many letters. letters: [N, 2], those lost of each example, and all of it."""
-    lost, visible = letters.sum(0).tolist()
-    if lost > _MOST_LOST * visible:
-        first = examples[int(np.argmax(letters[:, 0] > 0))]
+    """Refuse windows that leave out a part of a context. offsets: of context tokens. Raises ModelError."""
+    of_examples = context.rows[context.examples]
+    begins = minima(offsets[:, 0], of_examples, np.iinfo(np.int32).max).tolist()
+    ends = maxima(offsets[:, 1], of_examples, 0).tolist()
+    several = (np.diff(context.examples) > 1).tolist()
+    for number, example in enumerate(examples):
+        if several[number] or stride < 2 or not shows(example.context, begins[number], ends[number]):
+            windows = context.rows[context.examples[number] : context.examples[number + 1] + 1]
+            parts = [offsets[begin:end] for begin, end in pairwise(windows.tolist())]
+            check_whole(example, parts, stride, tokenizer)
+
+
+def _first_places(marked: NDArray[np.bool_], rows: Ints) -> NDArray[np.int32]:
+    """In each window the place of the first token that is marked; 0 where none is. [N]"""
+    found = np.flatnonzero(marked)
+    window, first = np.unique(np.searchsorted(rows, found, side="right") - 1, return_index=True)
+    result = np.zeros(len(rows) - 1, np.int32)
+    result[window] = found[first] - rows[window]
+    return result
+
+
+def _reaches(
+    spans: NDArray[np.int32], support: NDArray[np.bool_], rows: Ints, context: _ContextTokens, lengths: Ints
+) -> NDArray[np.int32]:
+    """The characters from each window's first covered one to its last; in an example's first window from the start of the
+    context, in the last one to its end. [N, 2]"""
+    shown = np.flatnonzero(support)
+    bounds_of = np.searchsorted(shown, rows)
+    result = np.zeros((len(rows) - 1, 2), np.int32)
+    some = np.flatnonzero(bounds_of[1:] > bounds_of[:-1])
+    result[some, 0] = spans[shown[bounds_of[some]], 0]
+    result[some, 1] = spans[shown[bounds_of[some + 1] - 1], 1]
+    result[context.examples[:-1], 0] = 0
+    result[context.examples[1:] - 1, 1] = lengths
+    return result
+
+
+def _refuse_lost_letters(
+    tokenizer: "PreTrainedTokenizerFast", examples: Sequence[QAExample], covers: list[Cover]
+) -> None:
+    """Refuse a tokenizer that drops many letters."""
+    lost = np.concatenate([np.empty(0, np.int64), *(covered.lost for covered in covers)])
+    visible = sum(int(covered.visible.sum()) for covered in covers)
+    if lost.sum() > _MOST_LOST * visible:
+        first = examples[int(np.argmax(lost > 0))]
         raise ModelError(
-            f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} drops {lost} of {visible} characters, "
+            f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} drops {lost.sum()} of {visible} characters, "
             f"first in the text of question '{first.id}': it neither knows these letters nor has a token for the unknown, so "
             "that nobody can tell where its answers lie; use a tokenizer that was made for these texts"
         )
 
 
-def _best_windows(counts: list[int], starts: list[int]) -> list[NDArray[np.bool_]]:
-    """For each window's context tokens: whether no other window shows that token with more context around it.
-
-    Context around a token is the smaller of what lies to its left and to its right; the earlier window wins a tie.
-    """
-    if len(counts) == 1:
-        return [np.ones(counts[0], bool)]
-    room = np.full(starts[-1] + counts[-1], -1)
-    owner = np.zeros(len(room), int)
-    for window, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        places = slice(start, start + count)
-        here = np.minimum(np.arange(count), np.arange(count)[::-1])
-        better = here > room[places]
-        room[places][better] = here[better]
-        owner[places][better] = window
-    return [
-        owner[start : start + count] == window for window, (start, count) in enumerate(zip(starts, counts, strict=True))
-    ]
-
-
-def _columns(parts: list[_Window]) -> Windows:
-    typed = all(part.token_types is not None for part in parts)
+def _joined(parts: list[Windows]) -> Windows:
+    types = [part.token_types for part in parts if part.token_types is not None]
     return Windows(
-        rows=np.concatenate([[0], np.cumsum([len(part.input_ids) for part in parts])]).astype(np.int64),
+        rows=bounds(np.concatenate([part.lengths for part in parts])),
         input_ids=np.concatenate([part.input_ids for part in parts]),
-        token_types=np.concatenate([part.token_types for part in parts if part.token_types is not None])
-        if typed
-        else None,
+        token_types=np.concatenate(types) if types else None,
         support=np.concatenate([part.support for part in parts]),
         spans=np.concatenate([part.spans for part in parts]),
         best=np.concatenate([part.best for part in parts]),
-        null=np.asarray([part.null for part in parts], np.int32),
-        example=np.asarray([part.example for part in parts], np.int32),
-        reach=np.asarray([part.reach for part in parts], np.int32),
+        null=np.concatenate([part.null for part in parts]),
+        example=np.concatenate([part.example for part in parts]),
+        reach=np.concatenate([part.reach for part in parts]),
     )

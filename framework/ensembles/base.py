@@ -1,33 +1,55 @@
 """What a rule that combines teachers is given and what it returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from framework.data.example import Example
-from framework.signals.span import Floats, SpanSignal
+from framework.segments import Floats
+from framework.signals.algebra import Signals, gold_log_likelihood
+
+if TYPE_CHECKING:
+    from framework.tasks.base import Task
 
 Mixing = Literal["arithmetic", "geometric", "one_of"]
 
 
 @dataclass(frozen=True)
-class Consultation:
-    """What K teachers, at least two, say about one question.
+class TeacherOutputs:
+    """What K teachers, at least two, say about E examples.
 
-    signals: each at its teacher's own temperature, with masses that sum to 1;
-    f1: F1 of each teacher on held-out data, in points (0 to 100), by name; empty unless the rule needs it.
+    signals: of each teacher, about all examples, at its own temperature, with masses that sum to 1; f1: F1 of each teacher on
+    held-out data, in points (0 to 100), by name, empty unless the rule needs it; task: what heads and outcomes are.
     """
 
-    example: Example
+    examples: Sequence[Example]
     names: Sequence[str]
-    signals: Sequence[SpanSignal]
+    signals: Sequence[Signals]
     f1: Mapping[str, float]
+    task: "Task"
+
+    def by_teacher(self, figure: Callable[[Signals], Floats]) -> Floats:
+        """Of every teacher, means over each example's heads of a figure on all heads [H]. [E, K]"""
+        return np.stack([signals.head_means(figure(signals)) for signals in self.signals], axis=1)
+
+    def gold_log_likelihood(self) -> Floats:
+        """What every teacher says of the gold outcomes of labelled examples: means over heads, in nats. [E, K]"""
+        return self.by_teacher(partial(gold_log_likelihood, gold=self.task.gold_outcomes(self.examples)))
+
+    def same(self, weights: Floats) -> Floats:
+        """Weights [K] that are the same for every example. [E, K]"""
+        return np.tile(weights, (len(self.examples), 1))
+
+    def equal(self) -> Floats:
+        """The same weight for every teacher. [E, K]"""
+        return self.same(np.full(len(self.names), 1 / len(self.names)))
 
 
 class Ensemble(Protocol):
-    """A rule: how much each teacher weighs on a question, and how their signals are mixed with these weights."""
+    """A rule: how much each teacher weighs on an example, and how their signals are mixed with these weights."""
 
     @property
     def rule(self) -> str:
@@ -48,10 +70,6 @@ class Ensemble(Protocol):
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
         """Its settings as plain data (pydantic gives it)."""
 
-    def weigh(self, consultation: Consultation) -> Floats:
-        """Weights of the teachers, in their order: [K], at least 0, with sum 1."""
-
-
-def equal(count: int) -> Floats:
-    """The same weight for each of `count` teachers. [count]"""
-    return np.full(count, 1 / count)
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        """Weights of the teachers, in their order, on each example: [E, K], at least 0, with sum 1 in each row. What an
+        example gets may depend on nothing else that is asked at the same time."""

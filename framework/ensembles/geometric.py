@@ -3,8 +3,8 @@
 from typing import ClassVar, Literal
 
 from framework.config import Section
-from framework.ensembles.base import Consultation, Mixing, equal
-from framework.signals.span import Floats
+from framework.ensembles.base import Mixing, TeacherOutputs
+from framework.segments import Floats
 
 
 class Geometric(Section):
@@ -15,5 +15,5 @@ class Geometric(Section):
     needs_f1: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "geometric"
 
-    def weigh(self, consultation: Consultation) -> Floats:
-        return equal(len(consultation.signals))
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.equal()

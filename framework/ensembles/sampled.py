@@ -6,8 +6,8 @@ The source is Fukuda et al., Efficient knowledge distillation from an ensemble o
 from typing import ClassVar, Literal
 
 from framework.config import Section
-from framework.ensembles.base import Consultation, Mixing, equal
-from framework.signals.span import Floats
+from framework.ensembles.base import Mixing, TeacherOutputs
+from framework.segments import Floats
 
 
 class Sampled(Section):
@@ -18,5 +18,5 @@ class Sampled(Section):
     needs_f1: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "one_of"
 
-    def weigh(self, consultation: Consultation) -> Floats:
-        return equal(len(consultation.signals))
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.equal()

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from framework.config import Section, nearest_hint
-from framework.ensembles.base import Consultation, Mixing
-from framework.signals.span import Floats, log_softmax
+from framework.ensembles.base import Mixing, TeacherOutputs
+from framework.segments import Floats, softmax
 
 
 def _form(value: Any) -> str:
@@ -64,10 +64,9 @@ class Weighted(Section):
         missing = [f"ensemble.weights: teacher '{name}' has none: add it" for name in names if name not in self.weights]
         return unknown + missing
 
-    def weigh(self, consultation: Consultation) -> Floats:
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
         if self.weights == "f1":
-            points = np.asarray([consultation.f1[name] for name in consultation.names])
-            return np.exp(log_softmax(points / self.tau))
-        given = np.asarray([self.weights[name] for name in consultation.names], np.float64)
-        scaled: Floats = given / given.sum()
-        return scaled
+            points = np.asarray([outputs.f1[name] for name in outputs.names])
+            return outputs.same(softmax(points / self.tau))
+        given = np.asarray([self.weights[name] for name in outputs.names], np.float64)
+        return outputs.same(given / given.sum())

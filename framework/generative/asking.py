@@ -9,7 +9,7 @@ from framework.data.alike import Rows, filled_up, in_batches, rounded_up
 from framework.generative.tensors import Ids
 from framework.generative.writer import Beams, Writer
 from framework.progress import Task
-from framework.signals.span import Floats
+from framework.segments import Floats
 
 _PROMPT_STEP = 16  # prompts are padded to a multiple of so many tokens
 _ANSWER_STEP = 8  # answers too

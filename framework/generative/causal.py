@@ -10,7 +10,7 @@ from framework.data.alike import Rows
 from framework.generative.tensors import Ids, padded, prompt_tensors
 from framework.generative.writer import Beams, summed, written
 from framework.models.special_tokens import SpecialTokens
-from framework.signals.span import Floats
+from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -61,7 +61,7 @@ class Generation:
         model: nn.Module = pretrained_model(self.generator, initial, seed)
         return model
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Objective; everything is there already."""
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> GenerationBatch:

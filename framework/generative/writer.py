@@ -9,7 +9,7 @@ import numpy as np
 from framework.data.alike import Rows
 from framework.generative.tensors import Ids, padded
 from framework.models.special_tokens import SpecialTokens
-from framework.signals.span import Floats
+from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from framework.data.windows_section import WindowSettings
 from framework.device import default_device
 from framework.progress import SILENT, Progress
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
 from framework.tasks.base import Examples, Task
 
 
@@ -41,5 +41,5 @@ class Reader(Protocol):
     def predict(self, examples: Examples, progress: Progress = SILENT, title: str = "predict") -> dict[str, Any]:
         """Predictions by example id, as predictions.json holds them. A text that the context lacks lies at -1:-1."""
 
-    def signals(self, examples: Examples, hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        """What the model thinks about each example. hints: other teachers' signals, for each of them [examples]."""
+    def signals(self, examples: Examples, proposals: Sequence[Signals] = ()) -> Signals:
+        """What the model thinks about each example. proposals: other teachers' signals about the same examples."""

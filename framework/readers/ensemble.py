@@ -9,8 +9,8 @@ from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource
 from framework.progress import SILENT, Progress
 from framework.readers.base import Reader, Reading
+from framework.signals.algebra import Signals
 from framework.signals.shards import as_stored
-from framework.signals.span import SpanSignal
 
 
 @dataclass(frozen=True)
@@ -43,27 +43,28 @@ class EnsembleReader:
             bar.advance(len(examples))
         return self.reading.task.predict_from_signals(examples, signals)
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        """See Reader; hints are of no use to it."""
-        said: dict[str, list[SpanSignal]] = {}
+    def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
+        """See Reader; proposals are of no use to it."""
+        said: dict[str, Signals] = {}
         for name in sorted(self.teachers, key=lambda name: name in self.shown):  # the others speak first
             others = [said[other] for other in said if other not in self.shown] if name in self.shown else []
-            found = self.teachers[name].signals(examples, others)
-            said[name] = [as_stored(signal, self.top_k) for signal in found]
-        teachers = {name: _Said(examples, said[name]) for name in self.teachers}
-        source = EnsembleSource(self.ensemble, teachers, self.temperatures, self.f1, blind=True)
-        return [source.signals(example, 1.0)[0] for example in examples]
+            said[name] = as_stored(self.teachers[name].signals(examples, others), self.top_k)
+        teachers = {name: _Said(said[name]) for name in self.teachers}
+        source = EnsembleSource(
+            self.ensemble, teachers, self.temperatures, self.f1, self.reading.task, ignore_labels=True
+        )
+        return source.signals(examples, [1.0])[1.0][0]
 
 
+@dataclass(frozen=True)
 class _Said:
-    """See TeacherSignals: what a teacher has just said."""
+    """See TeacherSignals: what a teacher has just said about the examples that it is asked for."""
 
-    def __init__(self, examples: Sequence[Example], signals: Sequence[SpanSignal]) -> None:
-        self._signals = {example.id: signal for example, signal in zip(examples, signals, strict=True)}
+    said: Signals
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """See TeacherSignals; everything is there already."""
 
-    def signal(self, example: Example) -> SpanSignal:
+    def signals(self, examples: Sequence[Example]) -> Signals:
         """See TeacherSignals."""
-        return self._signals[example.id]
+        return self.said

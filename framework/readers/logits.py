@@ -12,7 +12,7 @@ from framework.models.build import count_parameters, pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.readers.base import Reading
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
 from framework.tasks.base import Logits
 
 
@@ -49,8 +49,8 @@ class LogitsReader:
         features, logits = self.outputs(examples, progress, title)
         return self.reading.task.predict(examples, features, logits)
 
-    def signals(self, examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        """See Reader; hints are of no use to it."""
+    def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
+        """See Reader; proposals are of no use to it."""
         features, logits = self.outputs(examples)
         return self.reading.task.write_signals(examples, features, logits)
 

@@ -7,58 +7,70 @@ import numpy as np
 
 from framework.data.example import Example
 from framework.progress import Progress
-from framework.signals.section import Signals
-from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.signals.span import SpanSignal
+from framework.segments import Floats, Ints, totals
+from framework.signals.algebra import NULL, Signals, from_parts
+from framework.signals.section import SignalSettings
+from framework.signals.shards import Keyed, SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from framework.signals.source import in_chunks
 
-Opinions = Callable[[Sequence[Example]], list[SpanSignal]]
+PredictFn = Callable[[Sequence[Example]], Signals]
 
 
 class SignalWriter:
     """Adds signals to a folder. They are on disk once a shard of them is full, or at the latest after `flush`."""
 
-    def __init__(self, folder: Path, settings: Signals) -> None:
+    def __init__(self, folder: Path, settings: SignalSettings) -> None:
         """Go on in `folder`. Raises StoreError if a shard in it is damaged."""
         self.stored = SignalReader(folder)
         self._settings = settings
-        self._waiting: dict[tuple[int, int], tuple[Example, SpanSignal]] = {}
+        self._waiting = Keyed()
 
     def __contains__(self, example: Example) -> bool:
-        return example in self.stored or row_key(example) in self._waiting
+        return example in self.stored or row_key(example) in self._waiting.places
 
-    def add(self, examples: Sequence[Example], signals: Sequence[SpanSignal]) -> None:
+    def add(self, examples: Sequence[Example], signals: Signals) -> None:
         """Take in signals about examples that are not there yet."""
-        for example, signal in zip(examples, signals, strict=True):
-            self._waiting[row_key(example)] = (example, signal)
-        while len(self._waiting) >= self._settings.shard_size:
+        self._waiting.add([row_key(example) for example in examples], as_stored(signals, self._settings.top_k))
+        while len(self._waiting.places) >= self._settings.shard_size:
             self._write(self._settings.shard_size)
 
-    def signal(self, example: Example) -> SpanSignal:
-        """The signal about `example` as it is stored, or will be. Raises StoreError if there is none."""
-        waiting = self._waiting.get(row_key(example))
-        return self.stored.signal(example) if waiting is None else as_stored(waiting[1], self._settings.top_k)
+    def signals(self, examples: Sequence[Example]) -> Signals:
+        """The signals about some examples as they are stored, or will be. Raises StoreError if there is none about one."""
+        waits = np.asarray([row_key(example) in self._waiting.places for example in examples], np.int64)
+
+        def ask(waiting: int, numbers: Ints) -> Signals:
+            chosen = [examples[number] for number in numbers]
+            return self._waiting.signals(list(map(row_key, chosen))) if waiting else self.stored.signals(chosen)
+
+        return from_parts(waits, ask)
 
     def flush(self) -> None:
         """Write what is still waiting."""
-        if self._waiting:
-            self._write(len(self._waiting))
+        if self._waiting.places:
+            self._write(len(self._waiting.places))
 
     def _write(self, count: int) -> None:
-        keys = list(self._waiting)[:count]
-        rows = [self._waiting[key] for key in keys]
+        waiting = list(self._waiting.places)
+        written, left = waiting[:count], waiting[count:]
         number = len(list(self.stored.folder.glob("shard-*.arrow")))
-        examples, signals = [example for example, _ in rows], [signal for _, signal in rows]
-        self.stored.open(write_shard(self.stored.folder, number, examples, signals, self._settings.top_k))
-        for key in keys:
-            del self._waiting[key]
+        self.stored.open(write_shard(self.stored.folder, number, written, self._waiting.signals(written)))
+        rest = Keyed()
+        if left:
+            rest.add(left, self._waiting.signals(left))
+        self._waiting = rest
 
 
 def collect(
-    folder: Path, examples: Sequence[Example], opinions: Opinions, settings: Signals, progress: Progress, title: str
+    folder: Path,
+    examples: Sequence[Example],
+    predict_fn: PredictFn,
+    settings: SignalSettings,
+    progress: Progress,
+    title: str,
 ) -> dict[str, float]:
-    """Write the signals of all examples that are not in `folder` yet; `opinions` runs the teacher on some of them.
+    """Write the signals of all examples that are not in `folder` yet; `predict_fn` runs the teacher on some of them.
 
-    Returns figures on the store; null_mass is the mean probability of "no answer here".
+    Returns figures on the store; null_mass is the mean probability of NULL, such as "no answer here".
     """
     writer = SignalWriter(folder, settings)
     missing = [example for example in examples if example not in writer]
@@ -66,12 +78,18 @@ def collect(
         bar.advance(len(examples) - len(missing))
         for begin in range(0, len(missing), settings.shard_size):
             part = missing[begin : begin + settings.shard_size]
-            writer.add(part, opinions(part))
+            writer.add(part, predict_fn(part))
             writer.flush()
             bar.advance(len(part))
-    nulls = [writer.stored.signal(example) for example in examples]
+    nulls = [_null_mass(writer.stored.signals(part)) for part in in_chunks(examples)]
     return {
         "examples": len(examples),
         "bytes_per_example": bytes_on_disk(folder) / len(examples),
-        "null_mass": float(np.mean([(np.exp(one.start.null) + np.exp(one.end.null)) / 2 for one in nulls])),
+        "null_mass": float(np.concatenate(nulls).mean()),
     }
+
+
+def _null_mass(signals: Signals) -> Floats:
+    """The mean over each example's heads. [E]"""
+    mass = np.where(signals.keys == NULL, np.exp(signals.log_p.astype(np.float64)), 0.0)
+    return signals.head_means(totals(mass, signals.rows))

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from framework.config import MOST_BATCH, Section
 
 
-class Signals(Section):
+class SignalSettings(Section):
     """The store of teachers' signals."""
 
     mode: Literal["auto", "precomputed", "streamed"] = Field(
@@ -32,15 +32,15 @@ class Signals(Section):
     batch_size: int = Field(default=32, ge=1, le=MOST_BATCH, description="Windows a forward pass of a teacher.")
 
     @model_validator(mode="after")
-    def _check(self) -> "Signals":
+    def _check(self) -> "SignalSettings":
         # The default may be spelled out, as a resolved recipe does.
-        if self.mode == "precomputed" and self.ahead != Signals.model_fields["ahead"].default:
+        if self.mode == "precomputed" and self.ahead != SignalSettings.model_fields["ahead"].default:
             raise ValueError(
                 "`ahead` is for teachers that stream, and mode is 'precomputed': drop `ahead`, or change mode"
             )
         return self
 
 
-def signal_bytes(settings: Signals) -> int:
+def signal_bytes(settings: SignalSettings) -> int:
     """About how many bytes the signal about one question takes on disk."""
-    return settings.top_k * 8 + 32
+    return settings.top_k * 8 + 44

@@ -1,16 +1,18 @@
 """Signals on disk: Arrow files whose rows are keyed by question, read through memory maps.
 
-A row holds, for start and end, the characters and log-probabilities of the heaviest entries, "no answer here", and the
-tail. Log-probabilities are half precision. Rows with fewer entries are filled up with mass 0. A file's name ends with the
-CRC-32 of its bytes, which Arrow files have no place for: a bit that flips on a disk would teach students something else.
+A row holds an example's heads, each with its number of entries and its tail, and the entries of all its heads. Logarithms
+are half precision. A file's name ends with the CRC-32 of its bytes, which Arrow files have no place for: a bit that flips on
+a disk would teach students something else.
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -19,55 +21,65 @@ from numpy.typing import NDArray
 from framework.data.example import Example
 from framework.errors import StoreError
 from framework.manifest import checksum
-from framework.signals.span import Floats, Side, SpanSignal, keep_top
+from framework.segments import Ints, bounds, taken, totals
+from framework.signals.algebra import NULL, Signals, from_parts, keep_top
 
-FORMAT = 1
+FORMAT = 2
+Key = tuple[int, int]
 
 
-def row_key(example: Example) -> tuple[int, int]:
+def row_key(example: Example) -> Key:
     """The key of an example's row: a digest of its id (64 bits) and one of its texts (32 bits)."""
     *others, last = example.texts
-    text = "".join([*(f"{len(one)}\0{one}\0" for one in others), last]).encode("utf-8", "surrogatepass")
     identity = hashlib.blake2b(example.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(identity, "little"), int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
+    content = _begun(*others).copy()
+    content.update(last.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(identity, "little"), int.from_bytes(content.digest(), "little")
 
 
-def as_stored(signal: SpanSignal, top_k: int) -> SpanSignal:
-    """The signal as a reader of the store gets it: the heaviest `top_k` entries of each side, in half precision."""
-    return SpanSignal(_stored_side(signal.start, top_k), _stored_side(signal.end, top_k))
+@lru_cache(maxsize=256)
+def _begun(*texts: str) -> "hashlib.blake2b":
+    """A digest of texts, to which the last one is to be added; questions about one context come together."""
+    return hashlib.blake2b(
+        "".join(f"{len(one)}\0{one}\0" for one in texts).encode("utf-8", "surrogatepass"), digest_size=4
+    )
 
 
-def _stored_side(side: Side, top_k: int) -> Side:
-    kept = keep_top(side, top_k)
-    null, tail = _half([kept.null, kept.tail])
-    return _whole_side(kept.chars, _half(kept.log_mass), null, tail, kept.tail_size)
+def as_stored(signals: Signals, top_k: int) -> Signals:
+    """The signals as a reader of the store gets them: the heaviest `top_k` entries of each head, in half precision.
+
+    Entries that have no mass are left out, but for NULL.
+    """
+    kept = keep_top(signals, top_k)
+    log_p = _half(kept.log_p)
+    some = np.isfinite(log_p) | (kept.keys == NULL)
+    return Signals(
+        kept.heads,
+        bounds(totals(some, kept.rows)),
+        kept.keys[some],
+        log_p[some].astype(np.float32),
+        _half(kept.tail).astype(np.float32),
+        kept.tail_size,
+    )
 
 
-def write_shard(
-    folder: Path, number: int, examples: Sequence[Example], signals: Sequence[SpanSignal], top_k: int
-) -> Path:
-    """Write one file, ``shard-NUMBER-CRC.arrow``, whole or not at all; returns its path."""
-    stored = [as_stored(signal, top_k) for signal in signals]
-    last = max(len(example.texts[0]) for example in examples) - 1
-    keys = np.asarray([row_key(example) for example in examples], np.uint64)
-    columns = {"example": pa.array(keys[:, 0]), "content": pa.array(keys[:, 1].astype(np.uint32))}
-    for name, sides in (
-        ("start", [signal.start for signal in stored]),
-        ("end", [signal.end for signal in stored]),
-    ):
-        chars = np.zeros((len(sides), top_k), _unsigned(last))
-        log_mass = np.full((len(sides), top_k), -np.inf, np.float16)
-        for row, side in enumerate(sides):
-            chars[row, : len(side.chars)] = side.chars
-            log_mass[row, : len(side.chars)] = _half(side.log_mass)
-        columns[f"{name}_chars"] = pa.FixedSizeListArray.from_arrays(pa.array(chars.ravel()), top_k)
-        columns[f"{name}_log_mass"] = pa.FixedSizeListArray.from_arrays(pa.array(log_mass.ravel()), top_k)
-        columns[f"{name}_null"] = pa.array(_half([side.null for side in sides]))
-        columns[f"{name}_tail"] = pa.array(_half([side.tail for side in sides]))
-        # Byte-level tokens may be several times as many as the characters.
-        sizes = [side.tail_size for side in sides]
-        columns[f"{name}_tail_size"] = pa.array(np.asarray(sizes, _unsigned(max(sizes))))
-    table = pa.table(columns)
+def write_shard(folder: Path, number: int, keys: Sequence[Key], signals: Signals) -> Path:
+    """Write one file of signals `as_stored`, ``shard-NUMBER-CRC.arrow``, whole or not at all; returns its path."""
+    heads = {
+        "size": _unsigned(np.diff(signals.rows)),
+        "tail": _half(signals.tail),
+        "tail_size": _unsigned(signals.tail_size),
+    }
+    entries = {"key": _unsigned(signals.keys - NULL), "log_p": _half(signals.log_p)}
+    pairs = np.asarray(keys, np.uint64).reshape(-1, 2)
+    table = pa.table(
+        {
+            "example": pa.array(pairs[:, 0]),
+            "content": pa.array(pairs[:, 1].astype(np.uint32)),
+            "heads": _lists(signals.heads, heads),
+            "entries": _lists(signals.rows[signals.heads], entries),
+        }
+    )
     temporary = folder / f".shard-{number:05d}.tmp"
     with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
@@ -76,42 +88,69 @@ def write_shard(
     return temporary.replace(folder / f"shard-{number:05d}-{checksum(temporary):08x}.arrow")
 
 
-def _unsigned(largest: int) -> type[np.unsignedinteger]:
-    return np.uint16 if largest < 2**16 else np.uint32
+def _lists(offsets: Ints, columns: Mapping[str, NDArray[np.generic]]) -> pa.ListArray:
+    values = pa.StructArray.from_arrays([pa.array(column) for column in columns.values()], names=list(columns))
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-def _half(values: Floats | list[float]) -> NDArray[np.float16]:
+def _unsigned(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+    """In as few bytes as they all fit into."""
+    return values.astype(np.min_scalar_type(values.max(initial=0)))
+
+
+def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
     """In half precision, whose least value is -65504: what is less likely than that has no mass."""
     with np.errstate(over="ignore"):
-        return np.asarray(values).astype(np.float16)
+        return values.astype(np.float16)
 
 
-@dataclass(frozen=True)
-class _SideColumns:
-    chars: NDArray[np.integer]  # [N, k]
-    log_mass: NDArray[np.float16]  # [N, k]
-    null: NDArray[np.float16]  # [N]
-    tail: NDArray[np.float16]  # [N]
-    tail_size: NDArray[np.integer]  # [N]
+class Part(Protocol):
+    """Signals about some examples, by their numbers."""
 
-    def side(self, row: int) -> Side:
-        return _whole_side(
-            self.chars[row], self.log_mass[row], self.null[row], self.tail[row], int(self.tail_size[row])
-        )
-
-
-def _whole_side(
-    chars: NDArray[np.integer], log_mass: NDArray[np.float16], null: np.float16, tail: np.float16, tail_size: int
-) -> Side:
-    """A side from half precision, without the entries that only fill up or have no mass."""
-    real = np.isfinite(log_mass)
-    return Side(chars[real].astype(np.int64), log_mass[real].astype(np.float64), float(null), float(tail), tail_size)
+    def take(self, examples: NDArray[np.integer]) -> Signals:
+        """Those about some of them."""
 
 
 @dataclass(frozen=True)
 class _Shard:
-    start: _SideColumns
-    end: _SideColumns
+    """A mapped file. of_heads, of_entries: [E + 1], which heads and which entries are an example's."""
+
+    keys: list[Key]
+    of_heads: Ints
+    of_entries: Ints
+    heads: Mapping[str, NDArray[np.generic]]
+    entries: Mapping[str, NDArray[np.generic]]
+
+    def take(self, examples: NDArray[np.integer]) -> Signals:
+        """See Part."""
+        head, heads = taken(self.of_heads, examples)
+        entry, _ = taken(self.of_entries, examples)
+        return Signals(
+            heads,
+            bounds(self.heads["size"][head].astype(np.int64)),
+            self.entries["key"][entry].astype(np.int64) + NULL,
+            self.entries["log_p"][entry].astype(np.float32),
+            self.heads["tail"][head].astype(np.float32),
+            self.heads["tail_size"][head].astype(np.int32),
+        )
+
+
+@dataclass
+class Keyed:
+    """Signals by the keys of their examples, in parts."""
+
+    parts: list[Part] = field(default_factory=list)
+    places: dict[Key, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, keys: Sequence[Key], part: Part) -> None:
+        """Take in one more part, which holds the signals of these keys in their order."""
+        self.places.update((key, (len(self.parts), row)) for row, key in enumerate(keys))
+        self.parts.append(part)
+
+    def signals(self, keys: Sequence[Key]) -> Signals:
+        """Those of some keys. Raises KeyError with one that is not there."""
+        places = np.asarray([self.places[key] for key in keys], np.int64).reshape(-1, 2)
+        return from_parts(places[:, 0], lambda part, examples: self.parts[part].take(places[examples, 1]))
 
 
 class SignalReader:
@@ -120,8 +159,7 @@ class SignalReader:
     def __init__(self, folder: Path) -> None:
         """Map all shards in `folder`. Raises StoreError if one is damaged."""
         self.folder = folder
-        self._shards: list[_Shard] = []
-        self._rows: dict[tuple[int, int], tuple[int, int]] = {}
+        self._keyed = Keyed()
         for path in sorted(folder.glob("shard-*.arrow")):
             self.open(path)
 
@@ -130,55 +168,49 @@ class SignalReader:
         return SignalReader, (self.folder,)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._keyed.places)
 
     def __contains__(self, example: Example) -> bool:
-        return row_key(example) in self._rows
+        return row_key(example) in self._keyed.places
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """See TeacherSignals; everything is there already."""
 
-    def signal(self, example: Example) -> SpanSignal:
-        """The signal about `example`. Raises StoreError if there is none, or only one about another text."""
-        found = self._rows.get(row_key(example))
-        if found is None:
-            identity, _ = row_key(example)
-            made = "was made for another text" if any(key[0] == identity for key in self._rows) else "is missing"
+    def signals(self, examples: Sequence[Example]) -> Signals:
+        """The signals about some examples. Raises StoreError if there is none about one, or only about another text."""
+        try:
+            return self._keyed.signals([row_key(example) for example in examples])
+        except KeyError as error:
+            unknown = next(example for example in examples if row_key(example) == error.args[0])
+            known = any(identity == error.args[0][0] for identity, _ in self._keyed.places)
+            made = "was made for another text" if known else "is missing"
             raise StoreError(
-                f"the signal about question '{example.id}' in {self.folder} {made}; delete that folder and run again"
-            )
-        shard, row = found
-        return SpanSignal(self._shards[shard].start.side(row), self._shards[shard].end.side(row))
+                f"the signal about question '{unknown.id}' in {self.folder} {made}; delete that folder and run again"
+            ) from None
 
     def open(self, path: Path) -> None:
         """Take in one more shard. Raises StoreError if it is damaged."""
-        parts = ("chars", "log_mass", "null", "tail", "tail_size")
-        named = re.fullmatch(r"shard-\d+-([0-9a-f]{8})\.arrow", path.name)  # the first version's files have no checksum
+        named = re.fullmatch(r"shard-\d+-([0-9a-f]{8})\.arrow", path.name)
         try:
-            if named and int(named[1], 16) != checksum(path):
+            if named is None or int(named[1], 16) != checksum(path):
                 raise ValueError("its bytes are not those that were written")
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
-            keys = zip(_flat(table, "example"), _flat(table, "content"), strict=True)
-            start, end = (
-                _SideColumns(*(_flat(table, f"{name}_{part}") for part in parts))  # type: ignore[arg-type]
-                for name in ("start", "end")
-            )
-        except (pa.ArrowException, ValueError, LookupError, OSError) as error:
+            shard = _mapped(pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks())
+        except (pa.ArrowException, ValueError, LookupError, AttributeError, OSError) as error:
             raise StoreError(f"{path} is damaged ({error}); delete the folder {path.parent} and run again") from None
-        for row, (identity, content) in enumerate(keys):
-            self._rows[int(identity), int(content)] = (len(self._shards), row)
-        self._shards.append(_Shard(start, end))
+        self._keyed.add(shard.keys, shard)
 
 
-def _flat(table: pa.Table, name: str) -> NDArray[np.generic]:
-    """A column as an array over the mapped file: [N], or [N, k] if its rows are lists."""
-    column = table.column(name).chunk(0)
-    values: NDArray[np.generic]
-    if isinstance(column, pa.FixedSizeListArray):
-        values = column.values.to_numpy().reshape(len(column), -1)
-    else:
-        values = column.to_numpy()
-    return values
+def _mapped(table: pa.Table) -> _Shard:
+    """A file's columns as arrays over the map."""
+    keys = [table.column(name).chunk(0).to_numpy().tolist() for name in ("example", "content")]
+    heads, entries = (table.column(name).chunk(0) for name in ("heads", "entries"))
+    return _Shard(
+        list(zip(*keys, strict=True)),
+        heads.offsets.to_numpy().astype(np.int64),
+        entries.offsets.to_numpy().astype(np.int64),
+        {name: heads.values.field(name).to_numpy() for name in ("size", "tail", "tail_size")},
+        {name: entries.values.field(name).to_numpy() for name in ("key", "log_p")},
+    )
 
 
 def bytes_on_disk(folder: Path) -> int:

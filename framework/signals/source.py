@@ -1,33 +1,36 @@
 """Where a student's signals come from: one teacher's, or those of an ensemble."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from framework.data.example import Example
-from framework.signals.span import SpanSignal, temper
+from framework.signals.algebra import Signals, temper
+
+_CHUNK = 4096  # examples whose signals are worked on together: enough to be quick, few enough for any memory
+_Item = TypeVar("_Item")
 
 
 class TeacherSignals(Protocol):
     """The signals of one teacher: a store, or a stream that fills one."""
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """Say what will be asked for next, in this order, so that a stream can run ahead."""
 
-    def signal(self, example: Example) -> SpanSignal:
-        """The signal about `example`, at temperature 1. Raises StoreError if there is none."""
+    def signals(self, examples: Sequence[Example]) -> Signals:
+        """The signals about some examples, at temperature 1. Raises StoreError if there is none about one."""
 
 
 class SignalSource(Protocol):
     """What a student is taught by."""
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """Say what will be asked for next, in this order, so that a stream can run ahead."""
 
-    def signals(self, example: Example, temperature: float) -> Sequence[SpanSignal]:
-        """What to teach about `example` at this temperature: one signal, or alternatives of which a batch takes one.
+    def signals(self, examples: Sequence[Example], temperatures: Sequence[float]) -> Mapping[float, Sequence[Signals]]:
+        """What to teach about some examples at each temperature: one signal, or alternatives of which a batch takes one.
 
-        The masses of each sum to 1. Raises StoreError if there is none.
+        The masses of each sum to 1. Raises StoreError if there is none about an example.
         """
 
 
@@ -38,10 +41,16 @@ class OneTeacher:
     teacher: TeacherSignals
     own: float = 1.0
 
-    def announce(self, batches: Sequence[Sequence[Example]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """See SignalSource."""
-        self.teacher.announce(batches)
+        self.teacher.prefetch(batches)
 
-    def signals(self, example: Example, temperature: float) -> Sequence[SpanSignal]:
+    def signals(self, examples: Sequence[Example], temperatures: Sequence[float]) -> Mapping[float, Sequence[Signals]]:
         """See SignalSource."""
-        return [temper(self.teacher.signal(example), self.own * temperature)]
+        found = self.teacher.signals(examples)
+        return {temperature: [temper(found, self.own * temperature)] for temperature in temperatures}
+
+
+def in_chunks(items: Sequence[_Item], size: int = _CHUNK) -> Iterator[Sequence[_Item]]:
+    """The items in parts that can be worked on together."""
+    return (items[begin : begin + size] for begin in range(0, len(items), size))

@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from framework.data.example import Example
 from framework.data.folds import fold_of
 from framework.readers.base import Reader, Reading
-from framework.signals.section import Signals
-from framework.signals.span import SpanSignal
+from framework.segments import Ints
+from framework.signals.algebra import Signals, from_parts
+from framework.signals.section import SignalSettings
 from framework.teachers.base import Teacher
 
-Ask = Callable[[Sequence[Example], Sequence[Sequence[SpanSignal]]], list[SpanSignal]]
+Ask = Callable[[Sequence[Example], Sequence[Signals]], Signals]
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class TeacherPass:
     """Asking teacher `name` about `examples`.
 
     models: folders of the trained model; of several, one a fold, each answers for the fold that it has not seen.
-    folder: where the signals go; hints: folders with the signals that the teacher is shown, one a teacher.
+    folder: where the signals go; proposals: folders with the signals that the teacher is shown, one a teacher.
     """
 
     name: str
@@ -28,23 +31,21 @@ class TeacherPass:
     models: tuple[Path, ...]
     examples: Sequence[Example]
     folder: Path
-    hints: tuple[Path, ...]
-    settings: Signals
+    proposals: tuple[Path, ...]
+    settings: SignalSettings
 
     def open(self) -> Ask:
-        """Load the teacher: a function from examples, and the hints about each, to signals."""
+        """Load the teacher: a function from examples, and the proposals about each, to signals."""
         readers = [self.teacher.reader(model, self.reading) for model in self.models]
-        return lambda examples, hints: _ask(readers, examples, hints)
+        return lambda examples, proposals: _ask(readers, examples, proposals)
 
 
-def _ask(
-    readers: Sequence[Reader], examples: Sequence[Example], hints: Sequence[Sequence[SpanSignal]]
-) -> list[SpanSignal]:
+def _ask(readers: Sequence[Reader], examples: Sequence[Example], proposals: Sequence[Signals]) -> Signals:
     """The signal of each example, in order, from the model of its fold."""
-    found: dict[int, SpanSignal] = {}
-    for fold, reader in enumerate(readers):
-        numbers = [n for n, example in enumerate(examples) if fold_of(example, len(readers)) == fold]
-        if numbers:
-            shown = [[of_teacher[n] for n in numbers] for of_teacher in hints]
-            found.update(zip(numbers, reader.signals([examples[n] for n in numbers], shown), strict=True))
-    return [found[number] for number in range(len(examples))]
+    folds = np.asarray([fold_of(example, len(readers)) for example in examples], np.int64)
+
+    def of_fold(fold: int, numbers: Ints) -> Signals:
+        shown = [of_teacher.take(numbers) for of_teacher in proposals]
+        return readers[fold].signals([examples[number] for number in numbers], shown)
+
+    return from_parts(folds, of_fold)

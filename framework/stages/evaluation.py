@@ -14,8 +14,10 @@ from framework.evaluation.latency import measure_latency
 from framework.files import write_json
 from framework.own_source import settings_of
 from framework.readers.base import Reader, Reading, alone
+from framework.signals.source import in_chunks
 from framework.stages.stage import Context, Stage, key_of
 from framework.stages.teaching import Teaching
+from framework.tasks.base import Plain
 from framework.versions import MODELS, versions
 
 _WARM_UP = 5  # questions answered before latency is measured
@@ -53,15 +55,15 @@ def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
     """Measure an ensemble on the recipe's evaluation split by its signals; its weights there do not see the labels."""
 
     def make(folder: Path) -> dict[str, Any]:
-        source = teaching.source(context, {}, blind=True)
+        source = teaching.source(context, {}, ignore_labels=True)
         assert isinstance(source, EnsembleSource)
         examples = _examples(context)
+        predictions: Plain = {}
         with context.progress.task("evaluate ensemble", len(examples)) as bar:
-            signals = []
-            for example in examples:
-                signals.append(source.signals(example, 1.0)[0])
-                bar.advance()
-        predictions = context.task.predict_from_signals(examples, signals)
+            for part in in_chunks(examples, 256):
+                signals = source.signals(part, [1.0])[1.0][0]
+                predictions |= context.task.predict_from_signals(part, signals)
+                bar.advance(len(part))
         write_json(folder / "predictions.json", predictions)
         return {
             "parameters": None,
@@ -71,7 +73,7 @@ def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
         }
 
     inputs = {"teaching": teaching.inputs(context), **_inputs(context)}
-    return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(1)), make)
+    return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(2)), make)
 
 
 def _examples(context: Context) -> Sequence[Example]:

@@ -132,11 +132,13 @@ class _Collections:
         """The signals of a teacher on a split; those of teachers that it is shown come first."""
         if (name, split) not in self.made:
             others = self._context.recipe.teachers
-            shown = [other for other in others if not others[other].takes_hints] if others[name].takes_hints else []
-            hints = {other: self.get(other, split) for other in shown}
+            shown = (
+                [other for other in others if not others[other].takes_proposals] if others[name].takes_proposals else []
+            )
+            proposals = {other: self.get(other, split) for other in shown}
             streamed = self._context.stream is not None and split not in self._first
             models = self._teachers[name].askable
-            self.made[name, split] = collection(self._context, name, models, split, hints, streamed)
+            self.made[name, split] = collection(self._context, name, models, split, proposals, streamed)
         return self.made[name, split]
 
 

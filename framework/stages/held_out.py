@@ -35,16 +35,15 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         )
 
     def make(folder: Path) -> dict[str, Any]:
-        reader = SignalReader(found.stage.result(context.store))
-        signals = [reader.signal(example) for example in labelled]
+        signals = SignalReader(found.stage.result(context.store)).signals(labelled)
         predictions = task.predict_from_signals(labelled, signals)
         scores = task.score(labelled, predictions, resamples=100, seed=recipe.seed)
-        return {**main_metrics(task, scores.metrics), **asdict(calibrate(labelled, signals))}
+        return {**main_metrics(task, scores.metrics), **asdict(calibrate(signals, task.gold_outcomes(labelled)))}
 
     inputs = {
         "signals": found.stage.key,
         "task": settings_of(task),
         "data": split.digest,
     }
-    key = key_of(context, "held_out", inputs, versions(1))
+    key = key_of(context, "held_out", inputs, versions(2))
     return Stage(f"look at {found.teacher} on '{found.split}'", key, make)

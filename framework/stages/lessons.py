@@ -12,6 +12,7 @@ from framework.own_source import SOURCE, settings_of
 from framework.readers.base import Reading
 from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage
+from framework.stages.targets import Targets
 from framework.stages.teaching import Teaching
 from framework.stages.training import Lesson
 from framework.tasks.base import trained_settings
@@ -67,12 +68,16 @@ def student_lesson(
             items = context.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), at_hand=True)
             yield student_objective(context, losses, live, items, seed), figures
             return
+        targets = Targets(context, teaching, split, windows, shared)
         with teaching.open(context) as (source, at_hand):
-            items = context.task.training_items(
-                split.examples, windows, tokenizer.pad_token_id, source, temperatures, at_hand
-            )
+            if at_hand:
+                items = targets.items(source, temperatures)
+            else:
+                items = context.task.training_items(
+                    split.examples, windows, tokenizer.pad_token_id, source, temperatures, at_hand
+                )
             yield student_objective(context, losses, live, items, seed), figures
-        figures.update(teaching.figures(context, split.examples, windows))
+        figures.update(targets.figures())
 
     return Lesson(
         inputs={

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
+from framework.signals.algebra import Signals
 from framework.signals.collect import collect
 from framework.signals.shards import FORMAT, SignalReader
-from framework.signals.span import SpanSignal
 from framework.signals.teacher_pass import TeacherPass
 from framework.stages.stage import Context, Stage, key_of
 from framework.tasks.base import trained_settings
@@ -26,13 +26,18 @@ class Collection:
     split: str
     stage: Stage
     teacher_pass: TeacherPass
-    hints: tuple["Collection", ...]
+    proposals: tuple["Collection", ...]
 
 
 def collection(
-    context: Context, name: str, models: Sequence[Stage], split: str, hints: Mapping[str, Collection], streamed: bool
+    context: Context,
+    name: str,
+    models: Sequence[Stage],
+    split: str,
+    proposals: Mapping[str, Collection],
+    streamed: bool,
 ) -> Collection:
-    """The signals of teacher `name` on a split. models: the trained one, or one a fold; hints: others' signals on it;
+    """The signals of teacher `name` on a split. models: the trained one, or one a fold; proposals: others' signals on it;
     streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
@@ -43,13 +48,13 @@ def collection(
         "task": trained_settings(context.task),
         "data": context.data[split].digest,
         "windows": reading.windows.model_dump(),
-        "hints": [found.stage.key for found in hints.values()],
+        "proposals": [found.stage.key for found in proposals.values()],
         "top_k": settings.top_k,
         "precision": context.precision,
         "format": FORMAT,
     }
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
-    key = key_of(context, "signals", inputs, versions(1, MODELS, device))
+    key = key_of(context, "signals", inputs, versions(2, MODELS, device))
     title = f"collect signals of {name} on '{split}'"
     teacher_pass = TeacherPass(
         name=name,
@@ -58,12 +63,12 @@ def collection(
         models=tuple(model.folder(context.store) / "model" for model in models),
         examples=context.data[split].examples,
         folder=context.store.folder(key),
-        hints=tuple(found.teacher_pass.folder for found in hints.values()),
+        proposals=tuple(found.teacher_pass.folder for found in proposals.values()),
         settings=settings,
     )
-    making = _maker(context, teacher_pass, [*models, *(found.stage for found in hints.values())], title)
+    making = _maker(context, teacher_pass, [*models, *(found.stage for found in proposals.values())], title)
     stage = Stage(title, key, making)
-    return Collection(name, split, stage, teacher_pass, tuple(hints.values()))
+    return Collection(name, split, stage, teacher_pass, tuple(proposals.values()))
 
 
 def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage], title: str) -> Any:
@@ -71,11 +76,11 @@ def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage],
         for stage in before:
             stage.result(context.store)
         opened = cache(teacher_pass.open)  # only if anything is missing
-        shown = [SignalReader(hint) for hint in teacher_pass.hints]
+        shown = [SignalReader(proposal) for proposal in teacher_pass.proposals]
 
-        def opinions(part: Sequence[Example]) -> list[SpanSignal]:
-            return opened()(part, [[reader.signal(example) for example in part] for reader in shown])
+        def predict_fn(part: Sequence[Example]) -> Signals:
+            return opened()(part, [reader.signals(part) for reader in shown])
 
-        return collect(folder, teacher_pass.examples, opinions, teacher_pass.settings, context.progress, title)
+        return collect(folder, teacher_pass.examples, predict_fn, teacher_pass.settings, context.progress, title)
 
     return make

@@ -10,7 +10,7 @@ from framework.data.features import Features
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.own_source import settings_of
-from framework.signals.joined import JoinedSignals
+from framework.signals.concatenated import ConcatSignals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource, TeacherSignals
 from framework.stages.signals import Collection
@@ -47,7 +47,7 @@ class Teaching:
         if context.stream is None:
             return []
         wanted = [found for parts in self.collections.values() for found in parts]
-        every = {one.stage.digest: one for found in wanted for one in (*found.hints, found)}
+        every = {one.stage.digest: one for found in wanted for one in (*found.proposals, found)}
         return [found for found in every.values() if not found.stage.is_done(context.store)]
 
     @contextmanager
@@ -61,8 +61,10 @@ class Teaching:
         with context.stream([found.teacher_pass for found in streamed]) as streams:
             yield self.source(context, streams), False
 
-    def source(self, context: Context, streams: Mapping[str, TeacherSignals], blind: bool = False) -> SignalSource:
-        """The source over streams, by folder, and over what is stored. blind: labels may not decide about weights."""
+    def source(
+        self, context: Context, streams: Mapping[str, TeacherSignals], ignore_labels: bool = False
+    ) -> SignalSource:
+        """The source over streams, by folder, and over what is stored. ignore_labels: they may not decide about weights."""
         teachers = self.teachers(context, streams)
         temperatures = {name: self._temperature(context, name) for name in teachers}
         if self.ensemble is None:
@@ -70,27 +72,14 @@ class Teaching:
             return OneTeacher(teachers[name], temperatures[name])
         facts = {name: stage.facts(context.store) for name, stage in self.held_out.items()}
         f1 = {name: float(found["f1"]) for name, found in facts.items()} if self.ensemble.needs_f1 else {}
-        return EnsembleSource(self.ensemble, teachers, temperatures, f1, blind)
+        return EnsembleSource(self.ensemble, teachers, temperatures, f1, context.task, ignore_labels)
 
     def teachers(self, context: Context, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
         """Every teacher's signals, streamed or stored."""
-        return {
-            name: JoinedSignals(
-                [
-                    (
-                        found.teacher_pass.examples,
-                        streams.get(str(found.teacher_pass.folder)) or _stored(context, found),
-                    )
-                    for found in parts
-                ]
-            )
-            for name, parts in self.collections.items()
-        }
+        return {name: _together(context, parts, streams) for name, parts in self.collections.items()}
 
     def figures(self, context: Context, examples: Sequence[Example], features: Features) -> dict[str, Any]:
         """Figures on the stored signals as a student reads them: moved mass, weights, temperatures."""
-        if not any(self.collections.values()):
-            return {}
         task, source = context.task, self.source(context, {})
         facts: dict[str, Any] = {
             "moved_mass": {
@@ -108,6 +97,13 @@ class Teaching:
         if isinstance(own, float):
             return own
         return float(self.held_out[name].facts(context.store)["temperature"])
+
+
+def _together(context: Context, parts: Sequence[Collection], streams: Mapping[str, TeacherSignals]) -> TeacherSignals:
+    """One teacher's signals on all splits."""
+    found = [streams.get(str(part.teacher_pass.folder)) or _stored(context, part) for part in parts]
+    examples = [part.teacher_pass.examples for part in parts]
+    return found[0] if len(found) == 1 else ConcatSignals(list(zip(examples, found, strict=True)))
 
 
 def _stored(context: Context, found: Collection) -> SignalReader:

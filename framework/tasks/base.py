@@ -19,8 +19,9 @@ from framework.errors import DataError
 from framework.metrics import Metric
 from framework.own_source import settings_of
 from framework.progress import SILENT, Progress
+from framework.segments import Ints
+from framework.signals.algebra import Signals
 from framework.signals.source import SignalSource, TeacherSignals
-from framework.signals.span import SpanSignal
 from framework.training.items import Items
 
 if TYPE_CHECKING:
@@ -205,10 +206,13 @@ class Task(Protocol):
     def moved_mass(self, examples: Examples, features: Own, teacher: TeacherSignals) -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
 
-    def write_signals(self, examples: Examples, features: Own, logits: Logits) -> list[SpanSignal]:
+    def write_signals(self, examples: Examples, features: Own, logits: Logits) -> Signals:
         """A signal for each example."""
 
-    def predict_from_signals(self, examples: Examples, signals: Sequence[SpanSignal]) -> Plain:
+    def gold_outcomes(self, examples: Examples) -> Ints:
+        """Of labelled examples the first and the last outcome of each head that count as gold; a single one: twice. [H, 2]"""
+
+    def predict_from_signals(self, examples: Examples, signals: Signals) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
 
     def predict(self, examples: Examples, features: Own, logits: Logits) -> Plain:

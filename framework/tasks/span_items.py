@@ -1,19 +1,20 @@
 """Training items of extractive question answering: gold tokens and signals in the tokens of every window."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.windows import Windows
-from framework.signals.reading import CharacterMap, WindowMass, map_characters, read_window
+from framework.segments import Ints
+from framework.signals.algebra import Signals, concat, from_parts, temper
 from framework.signals.source import SignalSource, TeacherSignals
-from framework.signals.span import SpanSignal, temper
 from framework.tasks.span_qa.example import QAExample
-from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems
+from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
+from framework.training.items import EagerSignals, TrainingItems, WindowSignals
 
-_Sides = tuple[WindowMass, WindowMass]
+_CHUNK = 4096  # windows that are read together
 
 
 def span_items(
@@ -25,142 +26,120 @@ def span_items(
     at_hand: bool,
 ) -> TrainingItems:
     """Items of all windows, with signals at each temperature: read now if they are `at_hand`, else when needed."""
-    positions = np.full((len(windows), 2), -1, np.int32)
-    read: list[_Read] = []
-    bounds = windows.of_examples(len(examples))
-    for number, example in enumerate(examples):
-        said = _said(signals, example, temperatures) if signals is not None and at_hand else {}
-        for row in range(bounds[number], bounds[number + 1]):
-            window = _Window.of(windows, row, example)
-            positions[row] = _gold(example, window)
-            if said:
-                read.append(_read(said, window))
-    if signals is None or not temperatures:
-        return TrainingItems(windows, positions, None, pad_id)
-    if not at_hand:
-        coming = SignalsAsTheyCome(examples, windows, signals, tuple(temperatures))
-        return TrainingItems(windows, positions, coming, pad_id)
-    alternatives = {t: range(len(sides)) for t, sides in read[0].sides.items()}
-    columns = {t: [_columns(read, t, choice) for choice in choices] for t, choices in alternatives.items()}
-    return TrainingItems(windows, positions, SignalsAtHand(columns), pad_id)
+    positions: list[NDArray[np.int32]] = []
+    read: list[Mapping[float, Sequence[Signals]]] = []
+    for rows, tokens in _parts(examples, windows):
+        positions.append(_gold(tokens, examples, windows.example[rows]))
+        if signals is not None and temperatures and at_hand:
+            read.append(_read(tokens, examples, windows.example[rows], signals, temperatures))
+    found: WindowSignals | None = None
+    if read:
+        columns = {
+            temperature: [concat(parts) for parts in zip(*(part[temperature] for part in read), strict=True)]
+            for temperature in temperatures
+        }
+        found = EagerSignals(columns)
+    elif signals is not None and temperatures:
+        found = LazySignals(examples, windows, signals, tuple(temperatures))
+    return TrainingItems(windows, np.concatenate(positions), found, pad_id)
 
 
 def moved_mass(examples: Sequence[QAExample], windows: Windows, teacher: TeacherSignals) -> float:
     """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
-    moved = np.zeros(len(windows))
-    for row, number in enumerate(windows.example):
-        window = _Window.of(windows, row, examples[number])
-        sides = read_window(temper(teacher.signal(examples[number]), 1.0), window.characters, window.count)
-        moved[row] = sum(side.moved for side in sides) / 2
-    return float(moved.mean())
+    moved = []
+    for rows, tokens in _parts(examples, windows):
+        asked, place = np.unique(windows.example[rows], return_inverse=True)
+        found = temper(teacher.signals([examples[number] for number in asked]), 1.0)
+        moved.append(moved_shares(tokens, found.take(place)))
+    return float(np.concatenate(moved).mean())
 
 
-@dataclass(frozen=True)
-class _Window:
-    """A window as signals see it: `token_of` [C + 1] are the places of its support and, last, of "no answer here"."""
-
-    characters: CharacterMap
-    token_of: NDArray[np.int32]
-
-    @property
-    def count(self) -> int:
-        return len(self.token_of) - 1
-
-    @staticmethod
-    def of(windows: Windows, row: int, example: QAExample) -> "_Window":
-        tokens = windows.slice_of(row)
-        support = np.flatnonzero(windows.support[tokens])
-        reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
-        characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
-        return _Window(characters, np.append(support, windows.null[row]).astype(np.int32))
+def _parts(examples: Sequence[QAExample], windows: Windows) -> Iterator[tuple[Ints, WindowTokens]]:
+    """All windows in parts that can be read together: their numbers and their tokens."""
+    lengths = _lengths(examples)
+    for begin in range(0, len(windows), _CHUNK):
+        rows = np.arange(begin, min(begin + _CHUNK, len(windows)))
+        yield rows, WindowTokens.of(windows, rows, lengths[windows.example[rows]])
 
 
-@dataclass(frozen=True)
-class _Read:
-    """What a window is taught. token_of: as in _Window; sides: of every temperature all alternatives."""
-
-    token_of: NDArray[np.int32]
-    sides: Mapping[float, Sequence[_Sides]]
+def _lengths(examples: Sequence[QAExample]) -> Ints:
+    return np.asarray([len(example.context) for example in examples], np.int64)
 
 
-def _said(
-    source: SignalSource, example: QAExample, temperatures: Sequence[float]
-) -> Mapping[float, Sequence[SpanSignal]]:
-    return {t: source.signals(example, t) for t in temperatures}
-
-
-def _read(said: Mapping[float, Sequence[SpanSignal]], window: _Window) -> _Read:
-    sides = {
-        t: [read_window(signal, window.characters, window.count) for signal in alternatives]
-        for t, alternatives in said.items()
+def _read(
+    tokens: WindowTokens,
+    examples: Sequence[QAExample],
+    of_windows: NDArray[np.integer],
+    source: SignalSource,
+    temperatures: Sequence[float],
+) -> Mapping[float, Sequence[Signals]]:
+    """By temperature all alternatives, in the tokens of R windows that belong to the examples `of_windows` [R]."""
+    asked, place = np.unique(of_windows, return_inverse=True)
+    found = source.signals([examples[number] for number in asked], temperatures)
+    return {
+        temperature: [read_spans(tokens, signals.take(place)) for signals in alternatives]
+        for temperature, alternatives in found.items()
     }
-    return _Read(window.token_of, sides)
 
 
 @dataclass(frozen=True)
-class SignalsAsTheyCome:
+class LazySignals:
     """Signals that are read when a batch asks for them, and kept for the next time."""
 
     examples: Sequence[QAExample]
     windows: Windows
     source: SignalSource
     temperatures: tuple[float, ...]
-    _known: dict[int, _Read] = field(default_factory=dict)  # by window
+    _parts: list[Mapping[float, Sequence[Signals]]] = field(default_factory=list)  # as they were read
+    _known: dict[int, tuple[int, int]] = field(default_factory=dict)  # of each window the part, and its place there
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See WindowSignals."""
-        self.source.announce(
-            [[self._example(int(row)) for row in rows if int(row) not in self._known] for rows in batches]
+        self.source.prefetch(
+            [[self._example(row) for row in rows.tolist() if row not in self._known] for rows in batches]
         )
 
-    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
         """See WindowSignals."""
-        read = [self._of(int(row)) for row in rows]
-        return {t: _columns(read, t, choice) for t in self.temperatures}
+        missing = np.asarray([row for row in dict.fromkeys(rows.tolist()) if row not in self._known], np.int64)
+        if len(missing):
+            self._read(missing)
+        places = np.asarray([self._known[row] for row in rows.tolist()], np.int64)
 
-    def _of(self, row: int) -> _Read:
-        if row not in self._known:
-            example = self._example(row)
-            said = _said(self.source, example, self.temperatures)
-            self._known[row] = _read(said, _Window.of(self.windows, row, example))
-        return self._known[row]
+        def at(temperature: float) -> Signals:
+            def of_part(part: int, chosen: Ints) -> Signals:
+                alternatives = self._parts[part][temperature]
+                return alternatives[choice % len(alternatives)].take(places[chosen, 1])
+
+            return from_parts(places[:, 0], of_part)
+
+        return {temperature: at(temperature) for temperature in self.temperatures}
+
+    def _read(self, rows: Ints) -> None:
+        of_windows = self.windows.example[rows]
+        lengths = np.asarray([len(self.examples[number].context) for number in of_windows.tolist()], np.int64)
+        tokens = WindowTokens.of(self.windows, rows, lengths)
+        read = _read(tokens, self.examples, of_windows, self.source, self.temperatures)
+        self._known.update((row, (len(self._parts), place)) for place, row in enumerate(rows.tolist()))
+        self._parts.append(read)
 
     def _example(self, row: int) -> QAExample:
         return self.examples[int(self.windows.example[row])]
 
 
-def _gold(example: QAExample, window: _Window) -> tuple[int, int]:
-    """The gold start and end token: "no answer here" in a window that does not show all of it, -1 if unlabelled."""
-    count, token_of, characters = window.count, window.token_of, window.characters
-    null = int(token_of[count])
-    if example.answers is None:
-        return -1, -1
-    if not example.answers:
-        return null, null
-    answer = example.answers[0]
-    start = int(characters.start[answer.start])
-    # An answer of one character that no token covers, halfway between two, would start after its end.
-    end = max(start, int(characters.end[answer.start + len(answer.text) - 1]))
-    return (null, null) if count in (start, end) else (int(token_of[start]), int(token_of[end]))
+def _gold(tokens: WindowTokens, examples: Sequence[QAExample], of_windows: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The gold start and end token of each window: "no answer here" in one that does not show all of it, -1 if unlabelled.
 
-
-def _columns(read: Sequence[_Read], temperature: float, choice: int) -> ReadSignals:
-    """Signals of some windows as columns, filled up to the longest with mass 0 on the null position.
-
-    choice: of A alternatives the one numbered so modulo A.
+    of_windows: of each window the number of its example. [R, 2]
     """
-    chosen = [of_window.sides[temperature] for of_window in read]
-    masses = [alternatives[choice % len(alternatives)] for alternatives in chosen]
-    width = max(len(side.places) for sides in masses for side in sides)
-    result = ReadSignals(
-        places=np.zeros((len(masses), 2, width), np.int32),
-        mass=np.zeros((len(masses), 2, width), np.float32),
-        tail=np.zeros((len(masses), 2), np.float32),
-    )
-    for row, (sides, token_of) in enumerate(zip(masses, (of_window.token_of for of_window in read), strict=True)):
-        result.places[row] = token_of[-1]
-        for head, side in enumerate(sides):
-            result.places[row, head, : len(side.places)] = token_of[side.places]
-            result.mass[row, head, : len(side.places)] = side.mass
-            result.tail[row, head] = side.tail
-    return result
+    labels = [examples[number].answers for number in of_windows.tolist()]
+    found = [answers[0] if answers else None for answers in labels]
+    start = np.asarray([0 if answer is None else answer.start for answer in found], np.int64)
+    last = np.asarray([0 if answer is None else answer.start + len(answer.text) - 1 for answer in found], np.int64)
+    window, null = np.arange(len(found)), tokens.null
+    begin, end = tokens.places(window, start, "start")[0], tokens.places(window, last, "end")[0]
+    shown = (begin != null) & (end != null) & np.asarray([answer is not None for answer in found], bool)
+    # An answer of one character that no token covers, halfway between two, would start after its end.
+    positions = np.stack([np.where(shown, begin, null), np.where(shown, np.maximum(begin, end), null)], axis=1)
+    positions[np.asarray([answers is None for answers in labels], bool)] = -1
+    return positions.astype(np.int32)

@@ -1,4 +1,4 @@
-"""What a model's start and end logits say: windows for signals and for decoding, predictions, scores."""
+"""What a model's start and end logits say: windows for decoding, predictions, scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,41 +7,32 @@ import numpy as np
 
 from framework.data.windows import Windows
 from framework.evaluation.bootstrap import interval
-from framework.signals.span import TeacherWindow
 from framework.tasks.base import Logits, Scores
 from framework.tasks.span_qa.decode import Prediction, WindowLogits
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 
 
-def teacher_windows(count: int, windows: Windows, logits: Logits) -> Iterator[list[TeacherWindow]]:
-    """The windows of each of `count` examples, for `write_signal`."""
+def window_logits(count: int, windows: Windows, logits: Logits) -> Iterator[list[WindowLogits]]:
+    """The windows of each of `count` examples, for `decode`."""
     bounds = windows.of_examples(count)
     for example in range(count):
-        yield [_teacher_window(windows, row, logits) for row in range(bounds[example], bounds[example + 1])]
+        yield [_window_logits(windows, row, logits) for row in range(bounds[example], bounds[example + 1])]
 
 
-def _teacher_window(windows: Windows, row: int, logits: Logits) -> TeacherWindow:
+def _window_logits(windows: Windows, row: int, logits: Logits) -> WindowLogits:
     tokens = windows.slice_of(row)
     support = windows.support[tokens]
     start, end = logits[row].astype(np.float64)
     null = int(windows.null[row])
-    return TeacherWindow(
-        spans=windows.spans[tokens][support],
-        best=windows.best[tokens][support],
-        start=start[support],
-        end=end[support],
+    return WindowLogits(
+        start_logits=start[support],
+        end_logits=end[support],
+        offsets=windows.spans[tokens][support],
         null_start=float(start[null]),
         null_end=float(end[null]),
+        keep=windows.best[tokens][support],
     )
-
-
-def window_logits(count: int, windows: Windows, logits: Logits) -> Iterator[list[WindowLogits]]:
-    """The windows of each of `count` examples, for `decode`."""
-    for parts in teacher_windows(count, windows, logits):
-        yield [
-            WindowLogits(part.start, part.end, part.spans, part.null_start, part.null_end, part.best) for part in parts
-        ]
 
 
 def prediction_record(prediction: Prediction, threshold: float) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Teacher(Protocol):
         """Names of its own settings that decide how it is trained; others may change without training it anew."""
 
     @property
-    def takes_hints(self) -> bool:
+    def takes_proposals(self) -> bool:
         """Whether it is shown the signals of those teachers that take none."""
 
     def model_kind(self, task: "Task", config: Any) -> "ModelKind":

@@ -36,7 +36,7 @@ class Encoder(Section):
     crossfit: Crossfit = None
     actor: Actor = Actor()
     trained_with: ClassVar[tuple[str, ...]] = ()
-    takes_hints: ClassVar[bool] = False
+    takes_proposals: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _check(self) -> "Encoder":

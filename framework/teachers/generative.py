@@ -59,7 +59,7 @@ class Generative(Section):
     )
     max_answer: int = Field(default=32, ge=1, le=10_000, description="Tokens of the longest answer.")
     trained_with: ClassVar[tuple[str, ...]] = ("prompt", "max_answer")
-    takes_hints: ClassVar[bool] = True
+    takes_proposals: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _check(self) -> "Generative":

@@ -66,7 +66,7 @@ _COMMON: dict[str, Any] = {
     "temperature": 1.0,
     "actor": Actor(),
     "trained_with": (),
-    "takes_hints": False,
+    "takes_proposals": False,
 }
 
 

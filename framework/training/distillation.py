@@ -55,9 +55,9 @@ class Distillation:
         model: nn.Module = pretrained_model(self.task, initial, seed)
         return model
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Objective."""
-        self.items.announce(batches)
+        self.items.prefetch(batches)
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> LogitsBatch:
         """See Objective. Alternative signals take turns at random, the same for all workers at a step."""

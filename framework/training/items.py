@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from framework.data.features import Features
 from framework.data.windows import Windows
+from framework.segments import owners
+from framework.signals.algebra import Signals
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +48,7 @@ class Items(Protocol):
     def pad_id(self) -> int:
         """The token that fills up a batch."""
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Say which items will be asked for, in this order."""
 
     def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> Targets:
@@ -54,45 +56,32 @@ class Items(Protocol):
         modulo A."""
 
 
-@dataclass(frozen=True)
-class ReadSignals:
-    """Signals of N windows in the windows' own tokens, for H heads, at one temperature.
+class WindowSignals(Protocol):
+    """Signals of the windows, one an example: read beforehand, or as they come in.
 
-    places: int32 [N, H, K], tokens of the window (one named twice adds up; mass 0 fills up); mass: float32 [N, H, K];
-    tail: float32 [N, H], to be spread evenly over the tokens of the support that `places` does not name.
+    Their outcomes are places of tokens in the window; one named twice adds up. A tail is to be spread evenly over those tokens
+    of the support that have no entry.
     """
 
-    places: NDArray[np.int32]
-    mass: NDArray[np.float32]
-    tail: NDArray[np.float32]
-
-    def of(self, rows: NDArray[np.int64]) -> "ReadSignals":
-        """Those of some windows."""
-        return ReadSignals(self.places[rows], self.mass[rows], self.tail[rows])
-
-
-class WindowSignals(Protocol):
-    """Signals of the windows: read beforehand, or as they come in."""
-
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Say which windows will be asked for, in this order."""
 
-    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
         """Those of the windows `rows` by temperature; of A alternatives the one numbered `choice` modulo A."""
 
 
 @dataclass(frozen=True)
-class SignalsAtHand:
+class EagerSignals:
     """Signals read beforehand: for each temperature every alternative, for all windows."""
 
-    columns: Mapping[float, Sequence[ReadSignals]]
+    columns: Mapping[float, Sequence[Signals]]
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See WindowSignals; nothing has to be fetched."""
 
-    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, ReadSignals]:
+    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
         """See WindowSignals."""
-        return {t: alternatives[choice % len(alternatives)].of(rows) for t, alternatives in self.columns.items()}
+        return {t: alternatives[choice % len(alternatives)].take(rows) for t, alternatives in self.columns.items()}
 
 
 @dataclass(frozen=True)
@@ -104,10 +93,10 @@ class TrainingItems:
     signals: WindowSignals | None
     pad_id: int
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Items."""
         if self.signals is not None:
-            self.signals.announce(batches)
+            self.signals.prefetch(batches)
 
     def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "HeadTargets":
         """See Items."""
@@ -118,15 +107,15 @@ class TrainingItems:
         windows = self.features
         lengths = windows.lengths[rows]
         inside = np.arange(int(lengths.max())) < lengths[:, None]
-        support = torch.from_numpy(windows.support[token_places(windows, rows, inside)] & inside)
-        mask = support.clone()
-        mask[torch.arange(len(rows)), torch.from_numpy(windows.null[rows].astype(np.int64))] = True
+        support = windows.support[token_places(windows, rows, inside)] & inside
+        mask = support.copy()
+        mask[np.arange(len(rows)), windows.null[rows]] = True
         signals = self.signals.read(rows, choice) if self.signals is not None else {}
         return HeadTargets(
-            mask=mask,
+            mask=torch.from_numpy(mask),
             position=torch.from_numpy(self.positions[rows].astype(np.int64)),
             weight=torch.full((len(rows),), float(counts)),
-            signals={temperature: _dense(columns, support) for temperature, columns in signals.items()},
+            signals={temperature: _dense(found, support) for temperature, found in signals.items()},
         )
 
 
@@ -149,17 +138,19 @@ def model_inputs(
     return {name: torch.from_numpy(values.astype(np.int64)) for name, values in inputs.items()}
 
 
-def _dense(signals: ReadSignals, support: "Tensor") -> "Tensor":
-    """Probabilities float32 [B, H, L]."""
+def _dense(signals: Signals, support: NDArray[np.bool_]) -> "Tensor":
+    """Probabilities float32 [B, H, L], where every window has the same number of heads."""
     import torch
 
-    places = torch.from_numpy(signals.places.astype(np.int64))
-    shape = (*places.shape[:2], support.shape[1])
-    result = torch.zeros(shape).scatter_add_(2, places, torch.from_numpy(signals.mass))
-    named = torch.zeros(shape, dtype=torch.bool).scatter_(2, places, True)
-    free = support.unsqueeze(1) & ~named
-    each = torch.from_numpy(signals.tail).unsqueeze(-1) / free.sum(-1, keepdim=True).clamp_min(1)
-    return result.addcmul_(free, each)
+    heads, length = len(signals.rows) - 1, support.shape[1]
+    cells = owners(signals.rows) * length + signals.keys
+    mass = np.bincount(cells, np.exp(signals.log_p.astype(np.float64)), heads * length).reshape(heads, length)
+    named = np.zeros(heads * length, bool)
+    named[cells] = True
+    free = np.repeat(support, heads // len(support), axis=0) & ~named.reshape(heads, length)
+    each = np.exp(signals.tail.astype(np.float64)) / np.maximum(free.sum(-1), 1)
+    mass += free * each[:, None]
+    return torch.from_numpy(mass.astype(np.float32).reshape(len(support), -1, length))
 
 
 def token_places(features: Features, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:

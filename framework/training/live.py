@@ -50,9 +50,9 @@ class LiveDistillation:
         student = self.logits.build(initial, seed)
         return live_student(self.logits.task, student, self.losses, self.teachers, self.precision, seed)
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Objective."""
-        self.logits.announce(batches)
+        self.logits.prefetch(batches)
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> LogitsBatch:
         """See Objective."""

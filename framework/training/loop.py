@@ -59,7 +59,7 @@ def _steps(
         epoch, done = divmod(step, an_epoch)
         batches = epoch_batches(lengths, training.batch_size, job.seed, epoch)[done : done + total_steps - step]
         parts = [list(micro_batches(batch, rank, world_size, accumulation)) for batch in batches]
-        objective.announce([rows for part in parts for rows, _ in part])
+        objective.prefetch([rows for part in parts for rows, _ in part])
         for batch, part in zip(batches, parts, strict=True):
             lr = engine.get_lr()[0]
             for rows, counts in part:

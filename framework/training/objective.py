@@ -33,7 +33,7 @@ class Objective(Protocol):
     def build(self, initial: Path, seed: int) -> "nn.Module":
         """The module to train, from the model in `initial`."""
 
-    def announce(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Say which items this worker will ask for, in this order, so that what they need can be fetched ahead."""
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Batch:

@@ -21,8 +21,10 @@ from framework.models.build import pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
-from framework.signals.shards import SignalReader, bytes_on_disk, write_shard
-from framework.signals.span import Side, probabilities, temper_side
+from framework.segments import Floats, spread, totals
+from framework.signals.algebra import Signals, entropy, temper
+from framework.signals.mixing import align
+from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
 from launch.quiet import be_quiet, quiet_transformers
 from tracking.report import markdown_table
 
@@ -49,39 +51,30 @@ def main() -> None:
     model = pretrained_model(recipe.task, teacher, 0)
     logits = all_logits(recipe.task, model, windows, int(tokenizer.pad_token_id), 32, "fp32")
     full = recipe.task.write_signals(split.examples, windows, logits)
-    print(f"{len(split.examples)} questions, {len(windows)} windows; entropy of the start: {_entropy(full):.2f} nats")
+    print(
+        f"{len(split.examples)} questions, {len(windows)} windows; entropy of the start: {entropy(full)[::2].mean():.2f} nats"
+    )
     print(
         "\n| k | bytes a question | KL at T = 1 | KL at T = 2 | mass left out at T = 1 |\n| ---: | ---: | ---: | ---: | ---: |"
     )
     for k in arguments.k:
         folder = output / f"top-{k}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_shard(folder, 0, split.examples, full, k)
-        reader = SignalReader(folder)
-        stored = [reader.signal(example) for example in split.examples]
-        pairs = [pair for a, b in zip(full, stored, strict=True) for pair in ((a.start, b.start), (a.end, b.end))]
-        costs = [
-            np.mean([_divergence(whole, kept, temperature) for whole, kept in pairs]) for temperature in (1.0, 2.0)
-        ]
-        left = np.mean([np.exp(kept.tail) for _, kept in pairs])
+        write_shard(folder, 0, [row_key(example) for example in split.examples], as_stored(full, k))
+        stored = SignalReader(folder).signals(split.examples)
+        costs = [float(np.mean(_divergence(full, stored, temperature))) for temperature in (1.0, 2.0)]
+        left = float(np.exp(stored.tail).mean())
         size = bytes_on_disk(folder) / len(split.examples)
         print(f"| {k} | {size:.1f} | {costs[0]:.5f} | {costs[1]:.5f} | {left:.4f} |")
 
 
-def _divergence(whole: Side, kept: Side, temperature: float) -> float:
-    """KL from the whole signal to what reading the stored one gives: the tail spread over the entries left out."""
-    masses, null, _ = probabilities(temper_side(whole, temperature))
-    kept_masses, kept_null, tail = probabilities(temper_side(kept, temperature))
-    order = np.argsort(-whole.log_mass, kind="stable")
-    rest = np.full(len(masses), tail / max(1, kept.tail_size))
-    rest[order[: len(kept_masses)]] = kept_masses
-    p, q = np.append(masses, null), np.append(rest, kept_null)
-    real = p > 0
-    return float((p[real] * np.log(p[real] / q[real])).sum())
-
-
-def _entropy(signals: list[Any]) -> float:
-    return float(np.mean([-(np.exp(s.start.log_mass) * s.start.log_mass).sum() for s in signals]))
+def _divergence(full: Signals, kept: Signals, temperature: float) -> Floats:
+    """KL of each head from the whole signal to what reading the stored one gives: the tail spread over what was left out."""
+    found = align([temper(full, temperature), temper(kept, temperature)])
+    left = spread(found.tail[1] - np.log(np.maximum(found.tail_size[1], 1)), found.rows)
+    whole, stored = found.log_p[0], np.where(found.named[1], found.log_p[1], left)
+    parts = np.where(np.isfinite(whole), np.exp(whole) * (whole - stored), 0.0)
+    return np.asarray(totals(parts, found.rows), np.float64)
 
 
 def from_scratch(width: int, layers: int) -> dict[str, Any]:

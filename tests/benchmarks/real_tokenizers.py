@@ -18,9 +18,10 @@ from framework.ensembles.source import EnsembleSource
 from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
-from framework.signals.reading import dense, map_characters, read_window
+from framework.segments import totals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
+from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
 from launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.real_input import cut_by_paragraph, from_scratch
 from tracking.report import markdown_table
@@ -53,26 +54,22 @@ def main() -> None:
     stored = {name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.teaching.collections.items()}
     sources: dict[str, SignalSource] = {name: OneTeacher(reader) for name, reader in stored.items()}
     assert recipe.ensemble is not None
-    sources["ensemble"] = EnsembleSource(recipe.ensemble, stored, dict.fromkeys(stored, 1.0), {})
+    sources["ensemble"] = EnsembleSource(recipe.ensemble, stored, dict.fromkeys(stored, 1.0), {}, recipe.task)
     print(f"{len(examples)} questions, {len(windows)} windows of the student\n")
+    lengths = np.asarray([len(examples[number].context) for number in windows.example])
+    tokens = WindowTokens.of(windows, np.arange(len(windows)), lengths)
     print(
         "| signals | questions present | largest mass lost, T = 1 | T = 2 | moved mass |\n| --- | ---: | ---: | ---: | ---: |"
     )
     for name, source in sources.items():
         present = len(examples) if name == "ensemble" else sum(example in stored[name] for example in examples)
-        lost = {1.0: 0.0, 2.0: 0.0}
-        moved = []
-        for row, number in enumerate(windows.example):
-            tokens = windows.slice_of(row)
-            support = windows.support[tokens]
-            reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
-            characters = map_characters(len(examples[number].context), windows.spans[tokens][support], reach)
-            count = int(support.sum())
-            for temperature in lost:
-                sides = read_window(source.signals(examples[number], temperature)[0], characters, count)
-                lost[temperature] = max(lost[temperature], *(abs(1 - dense(side, count).sum()) for side in sides))
-                if temperature == 1:
-                    moved.append(np.mean([side.moved for side in sides]))
+        lost = {}
+        for temperature, (signals, *_) in source.signals(examples, [1.0, 2.0]).items():
+            of_windows = signals.take(windows.example)
+            read = read_spans(tokens, of_windows)
+            lost[temperature] = np.abs(1 - totals(np.exp(read.log_p), read.rows) - np.exp(read.tail)).max()
+            if temperature == 1:
+                moved = moved_shares(tokens, of_windows)
         print(f"| {name} | {present} | {lost[1.0]:.1e} | {lost[2.0]:.1e} | {np.mean(moved):.3%} |")
 
 

@@ -24,10 +24,10 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
+from framework.signals.algebra import Signals
 from framework.signals.collect import collect
-from framework.signals.shards import SignalReader, as_stored, row_key
+from framework.signals.shards import Keyed, SignalReader, as_stored, row_key
 from framework.signals.source import OneTeacher, TeacherSignals
-from framework.signals.span import SpanSignal
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store
@@ -48,19 +48,20 @@ class InStudentsProcess:
     ask: Ask
     top_k: int
     _coming: "deque[list[QAExample]]" = field(default_factory=deque)
-    _at_hand: dict[tuple[int, int], SpanSignal] = field(default_factory=dict)
+    _at_hand: Keyed = field(default_factory=Keyed)
 
-    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
+    def prefetch(self, batches: Sequence[Sequence[QAExample]]) -> None:
         """See TeacherSignals."""
         self._coming = deque(list({row_key(one): one for one in batch}.values()) for batch in batches)
 
-    def signal(self, example: QAExample) -> SpanSignal:
+    def signals(self, examples: Sequence[QAExample]) -> Signals:
         """See TeacherSignals."""
-        while row_key(example) not in self._at_hand:
+        keys = [row_key(example) for example in examples]
+        while not all(key in self._at_hand.places for key in keys):
             batch = self._coming.popleft()
-            found = zip(batch, self.ask(batch, []), strict=True)
-            self._at_hand = {row_key(one): as_stored(signal, self.top_k) for one, signal in found}
-        return self._at_hand[row_key(example)]
+            self._at_hand = Keyed()
+            self._at_hand.add([row_key(one) for one in batch], as_stored(self.ask(batch, []), self.top_k))
+        return self._at_hand.signals(keys)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _round(bench: Bench) -> dict[str, float]:
     found = {"in process": bench.train(InStudentsProcess(teacher_pass.open(), settings.top_k), False)}
     with _fresh(teacher_pass) as fresh, bench.stream([fresh]) as streams:
         signals = streams[str(fresh.folder)]
-        signals.signal(fresh.examples[-1])  # once it has answered, the teacher is loaded
+        signals.signals(fresh.examples[-1:])  # once it has answered, the teacher is loaded
         found["streamed"] = bench.train(signals, False)
     with _fresh(teacher_pass) as fresh:
         fresh.folder.mkdir()

@@ -10,15 +10,17 @@ import pytest
 import torch
 import yaml
 
-from framework.ensembles.base import Consultation
+from framework.ensembles.base import TeacherOutputs
 from framework.losses.base import Target
 from framework.losses.kl import KL
 from framework.losses.live import States
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.run import run
-from framework.signals.span import Side, SpanSignal, probabilities
+from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.task import ExtractiveQA
+from tests.framework.signals.made_up import entries, of_masses
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(# (my_\w+)\.py\n.*?)```", TEXT, flags=re.DOTALL)
@@ -94,20 +96,21 @@ def test_the_live_loss_is_0_where_states_point_the_same_way(recipe: Recipe) -> N
 
 def test_the_rule_listens_to_the_most_certain_teacher(recipe: Recipe) -> None:
     assert recipe.ensemble is not None
-    weights = recipe.ensemble.weigh(
-        Consultation(EXAMPLE, ["a", "b", "c"], [certain(0.5), certain(0.9), certain(0.0)], {})
-    )
-    assert weights.tolist() == [0, 0, 1]  # the third is certain that there is no answer
+    said = [certain(0.5, 0.5), certain(0.9, 0.9), certain(0.0, 0.7)]
+    weights = recipe.ensemble.weigh(TeacherOutputs([EXAMPLE, EXAMPLE], ["a", "b", "c"], said, {}, ExtractiveQA()))
+    assert weights.tolist() == [[0, 0, 1], [0, 1, 0]]  # the third is certain that the first has no answer
 
 
 def test_the_teacher_expects_the_answer_among_the_questions_words(recipe: Recipe) -> None:
-    signal = recipe.teachers["overlap"].opinion(EXAMPLE)  # type: ignore[union-attr]
-    for side in (signal.start, signal.end):
-        mass, null, tail = probabilities(side)
-        assert mass.sum() + null + tail == pytest.approx(1)
+    signals = recipe.teachers["overlap"].predict([EXAMPLE, EXAMPLE])  # type: ignore[union-attr]
+    assert len(signals) == 2
+    for head in range(4):
+        (_, null), *found = entries(signals, head)
+        assert null + sum(mass for _, mass in found) == pytest.approx(1)
         # One word of the question is in the second sentence, none in the first.
-        np.testing.assert_allclose(mass / null, [1] * 3 + [np.exp(2.0)] * 4)
-    words = [EXAMPLE.context[a : b + 1] for a, b in zip(signal.start.chars, signal.end.chars, strict=True)]
+        np.testing.assert_allclose([mass / null for _, mass in found], [1] * 3 + [np.exp(2.0)] * 4, rtol=1e-5)
+    begins, ends = ([key for key, _ in entries(signals, head)[1:]] for head in range(2))
+    words = [EXAMPLE.context[a : b + 1] for a, b in zip(begins, ends, strict=True)]
     assert words == ["Anna", "plays", "chess", "Boris", "lives", "in", "Tver"]
 
 
@@ -125,8 +128,6 @@ def test_the_examples_make_an_ensemble_that_trains_a_student(recipe: Recipe) -> 
     assert "loss/last_cosine" in history
 
 
-def certain(mass: float) -> SpanSignal:
-    """A teacher that gives one character so much mass, and "no answer here" the rest."""
-    with np.errstate(divide="ignore"):
-        side = Side(np.asarray([0]), np.log([mass]), float(np.log(1 - mass)))
-    return SpanSignal(side, side)
+def certain(*masses: float) -> Signals:
+    """A teacher that gives one character of each example so much mass, and "no answer here" the rest."""
+    return of_masses(*({0: mass, NULL: 1 - mass} for mass in masses for _ in range(2)))

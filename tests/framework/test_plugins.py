@@ -13,13 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from framework.config import Section
 from framework.ensembles import AnyEnsemble
-from framework.ensembles.base import Consultation, Mixing
+from framework.ensembles.base import Mixing, TeacherOutputs
 from framework.errors import RecipeError
 from framework.losses.base import Target, Weight
 from framework.models.section import ModelSource, TokenizerSource
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values, recipe_schema
-from framework.signals.span import Floats
+from framework.segments import Floats
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.encoder import Encoder
 from framework.teachers.section import Actor
@@ -49,8 +49,8 @@ class First(Section):
     needs_f1: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "arithmetic"
 
-    def weigh(self, consultation: Consultation) -> Floats:
-        return np.eye(len(consultation.signals))[self.trusted]
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.same(np.eye(len(outputs.names))[self.trusted])
 
 
 class Rule(Section):
@@ -88,7 +88,7 @@ class Mere(Section):
     temperature: float = 1.0
     crossfit: None = None
     actor: Actor = Actor()
-    takes_hints: ClassVar[bool] = False
+    takes_proposals: ClassVar[bool] = False
 
     def model_kind(self, task: Any, config: Any) -> Any:
         return task

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
@@ -16,8 +15,8 @@ from framework.progress import SILENT
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
+from framework.signals.algebra import Signals, concat
 from framework.signals.shards import SignalReader
-from framework.signals.span import SpanSignal
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
@@ -25,11 +24,12 @@ from launch.quiet import be_quiet, quiet_transformers
 from launch.ray_private import private_ray
 from launch.streaming import streamer_for
 from launch.training import trainer_for
+from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers
 from tests.questions import load
 from tests.tiny import tiny_values
-from tests.witness import Witness
+from tests.witness import Witness, the_other_way_round
 
 QUESTIONS = 96
 SIZES = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
@@ -141,7 +141,7 @@ class Kill:
                 self.killed += 1
 
 
-def signals(output: Path, results: dict[str, Any]) -> list[list[SpanSignal]]:
+def signals(output: Path, results: dict[str, Any]) -> list[Signals]:
     """The stored signals of every teacher about the training questions; no row is missing or doubled."""
     found = []
     examples = load(recipe(output).data)["train"].examples
@@ -149,7 +149,7 @@ def signals(output: Path, results: dict[str, Any]) -> list[list[SpanSignal]]:
         folder = output / "store" / "signals" / record["digest"]
         reader = SignalReader(folder)
         assert len(reader) == sum(_rows(path) for path in folder.glob("shard-*.arrow")) == QUESTIONS
-        found.append([reader.signal(example) for example in examples])
+        found.append(reader.signals(examples))
     return found
 
 
@@ -159,14 +159,6 @@ def _rows(path: Path) -> int:
     return int(pa.ipc.open_file(pa.memory_map(str(path))).read_all().num_rows)
 
 
-def assert_same_signals(one: list[SpanSignal], two: list[SpanSignal]) -> None:
-    for left, right in zip(one, two, strict=True):
-        for side, other in ((left.start, right.start), (left.end, right.end)):
-            assert side.chars.tolist() == other.chars.tolist()
-            assert np.array_equal(side.log_mass, other.log_mass)
-            assert (side.null, side.tail, side.tail_size) == (other.null, other.tail, other.tail_size)
-
-
 def losses(output: Path, results: dict[str, Any]) -> list[float]:
     rows = [json.loads(line) for line in (output / results["models"][-1]["history"]).read_text().splitlines()]
     return [row["metrics"]["loss"] for row in rows if row["kind"] == "step"]
@@ -174,7 +166,7 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 
 def assert_same_run(one: tuple[Path, dict[str, Any]], two: tuple[Path, dict[str, Any]]) -> None:
     for left, right in zip(signals(*one), signals(*two), strict=True):
-        assert_same_signals(left, right)
+        assert_same(left, right)
     assert losses(*one) == losses(*two)
     assert _files(*one) == _files(*two)
 
@@ -238,16 +230,16 @@ def test_no_more_is_asked_than_the_batches_ahead(tmp_path: Path, taught: Path) -
     def consume() -> None:
         with stream([teacher_pass]) as streams:
             teacher = streams[str(teacher_pass.folder)]
-            teacher.announce([examples[10 * number : 10 * number + 10] for number in range(6)])
-            found.append(teacher.signal(examples[3]))
-            found.append(teacher.signal(examples[90]))  # not announced
+            teacher.prefetch([examples[10 * number : 10 * number + 10] for number in range(6)])
+            found.append(teacher.signals([examples[3]]))
+            found.append(teacher.signals([examples[90]]))  # not prefetched
             raise Stop
 
     with pytest.raises(Stop):
         consume()
     assert log.read_text().split() == [one.id for one in [*examples[:30], examples[90]]]
     stored = SignalReader(teacher_pass.folder)
-    assert_same_signals(found, [stored.signal(examples[3]), stored.signal(examples[90])])
+    assert_same(concat(found), stored.signals([examples[3], examples[90]]))
 
 
 def test_a_teacher_is_shown_what_another_streams_or_has_stored(tmp_path: Path, taught: Path) -> None:
@@ -257,15 +249,15 @@ def test_a_teacher_is_shown_what_another_streams_or_has_stored(tmp_path: Path, t
     output = copied(taught, tmp_path)
     results = streamed(output, **both)
     shown, said = signals(output, results)
-    expected = [SpanSignal(signal.end, signal.start) for signal in shown]
-    assert_same_signals(said, expected)
+    expected = the_other_way_round(shown)
+    assert_same(said, expected)
 
     (parrot_signals,) = (one for one in results["signals"] if (one["teacher"], one["split"]) == ("parrot", "train"))
     shutil.rmtree(output / "store" / "signals" / parrot_signals["digest"])
     shutil.rmtree(output / "store" / "models" / results["models"][-1]["digest"])
     again = streamed(output, **both)
     assert losses(output, again) == losses(output, results)
-    assert_same_signals(signals(output, again)[1], expected)
+    assert_same(signals(output, again)[1], expected)
 
 
 def test_two_ray_workers_share_a_streaming_teacher_even_if_it_is_killed(
@@ -275,7 +267,7 @@ def test_two_ray_workers_share_a_streaming_teacher_even_if_it_is_killed(
     results = streamed(output, kill, workers=2)
     assert kill.killed == 1
     assert losses(output, results) == pytest.approx(losses(*precomputed), abs=1e-4)
-    assert_same_signals(signals(output, results)[0], signals(*precomputed)[0])
+    assert_same(signals(output, results)[0], signals(*precomputed)[0])
 
 
 def test_what_the_teacher_raises_reaches_the_run(tmp_path: Path, taught: Path) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.device import autocast, default_device
-from framework.evaluation.signal_decode import decode_signal
+from framework.evaluation.signal_decode import decode_signals
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
-from framework.generative.signal import answers_signal
+from framework.generative.signal import answers_signals
 from framework.generative.tensors import Ids
 from framework.generative.writer import Beams
 from framework.generative.writers import writer_for
@@ -19,7 +19,8 @@ from framework.models.build import count_parameters, pretrained_model, read_conf
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.readers.base import Reading
-from framework.signals.span import Floats, SpanSignal, log_softmax
+from framework.segments import Floats, softmax
+from framework.signals.algebra import Signals
 from framework.tasks.base import Task
 from framework.tasks.span_outputs import prediction_record
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction
@@ -68,30 +69,32 @@ class GenerativeReader:
             for example, candidates in zip(examples, found, strict=True)
         }
 
-    def signals(self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()) -> list[SpanSignal]:
-        """See Reader. The best spans of each hinting teacher are candidates beside the model's own answers."""
-        hinted = [
-            [text for of_teacher in hints for text in self._hinted(example.context, of_teacher[number])]
-            for number, example in enumerate(examples)
-        ]
-        return [
-            answers_signal(candidates.places, candidates.log_mass, unanswerable=_unanswerable(self.reading.task))
-            for candidates in self._candidates(examples, hinted)
-        ]
+    def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
+        """See Reader. The best spans of each proposing teacher are candidates beside the model's own answers."""
+        proposed: list[list[str]] = [[] for _ in examples]
+        for of_teacher in proposals:
+            for texts, more in zip(proposed, self._proposed(examples, of_teacher), strict=True):
+                texts += more
+        candidates = self._candidates(examples, proposed)
+        return answers_signals(
+            [one.places for one in candidates],
+            [one.log_mass for one in candidates],
+            unanswerable=_unanswerable(self.reading.task),
+        )
 
-    def _hinted(self, context: str, signal: SpanSignal) -> list[str]:
-        settings = self.settings
-        found = decode_signal(context, signal, settings.candidates, settings.max_answer, null=False)
-        return [span.text for span in found.n_best]
+    def _proposed(self, examples: Sequence[QAExample], signals: Signals) -> list[list[str]]:
+        contexts, settings = [example.context for example in examples], self.settings
+        found = decode_signals(contexts, signals, settings.candidates, settings.max_answer, null=False)
+        return [[span.text for span in prediction.n_best] for prediction in found]
 
     def _candidates(
         self,
         examples: Sequence[QAExample],
-        hinted: Sequence[Sequence[str]],
+        proposed: Sequence[Sequence[str]],
         progress: Progress = SILENT,
         title: str = "",
     ) -> list[Candidates]:
-        """What the model writes on each prompt of an example, and `hinted`; all scored on all prompts of the example."""
+        """What the model writes on each prompt of an example, and `proposed`; all scored on all prompts of the example."""
         import torch
 
         settings, device = self.settings, default_device()
@@ -114,7 +117,7 @@ class GenerativeReader:
             for owner, written in zip(owners, asking.written(beams, bar), strict=True):
                 texts[owner] += [self.prompts.text(ids) for ids in written]
             empty = [""] if _unanswerable(self.reading.task) else []
-            answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, hinted, strict=True)]
+            answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, proposed, strict=True)]
             scores = asking.log_probs([list(answers[owner].values()) for owner in owners], bar)
             for owner, of_prompt in zip(owners, scores, strict=True):
                 log_p[owner].append(of_prompt)
@@ -153,7 +156,7 @@ def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Pre
     """All answers but the empty one, best first; "no answer" competes where questions may be `unanswerable`."""
     competing = [number for number, text in enumerate(candidates.texts) if text or unanswerable]
     logits = candidates.log_mass[competing]
-    scores = np.exp(log_softmax(logits)) if competing else logits
+    scores = softmax(logits) if competing else logits
     answers = []
     null_logit = null_score = None
     for place, number in enumerate(competing):

@@ -141,7 +141,9 @@ def _encode(tokenizer: "PreTrainedTokenizerFast", text: str) -> _Encoded:
     with told_of_panics(tokenizer):
         found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets = np.asarray(found["offset_mapping"], np.int32).reshape(-1, 2)
-    return _Encoded(np.asarray(found["input_ids"], np.int32), cover(text, offsets).spans)
+    return _Encoded(
+        np.asarray(found["input_ids"], np.int32), cover([text], offsets, np.asarray([0, len(offsets)])).spans
+    )
 
 
 def _begin_of_text(tokenizer: "PreTrainedTokenizerFast") -> list[int]:

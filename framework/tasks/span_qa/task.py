@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from framework.data.windows import Windows
     from framework.readers.base import Reader, Reading
     from framework.recipe import Recipe
+    from framework.segments import Ints
+    from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource, TeacherSignals
-    from framework.signals.span import SpanSignal
     from framework.tasks.base import CardParts, Logits, Scores
     from framework.teachers.generative import Generative
     from framework.training.items import TrainingItems
@@ -194,24 +195,28 @@ class ExtractiveQA(Section):
 
         return moved_mass(examples, windows, teacher)
 
-    def write_signals(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> "list[SpanSignal]":
+    def write_signals(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> "Signals":
         """A signal for each example."""
-        from framework.signals.span import write_signal
-        from framework.tasks.span_outputs import teacher_windows
+        from framework.tasks.span_qa.write import write_spans
 
-        return [write_signal(found) for found in teacher_windows(len(examples), windows, logits)]
+        return write_spans(len(examples), windows, logits)
 
-    def predict_from_signals(self, examples: Sequence[QAExample], signals: "Sequence[SpanSignal]") -> dict[str, Any]:
+    def gold_outcomes(self, examples: Sequence[QAExample]) -> "Ints":
+        """Of labelled examples the words of the first gold answer's start and end: their first and last characters. [2 E, 2]"""
+        from framework.tasks.span_qa.gold import gold_outcomes
+
+        return gold_outcomes(examples)
+
+    def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
-        from framework.evaluation.signal_decode import decode_signal
+        from framework.evaluation.signal_decode import decode_signals
         from framework.tasks.span_outputs import prediction_record
 
+        contexts = [example.context for example in examples]
+        found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
         return {
-            example.id: prediction_record(
-                decode_signal(example.context, signal, self.n_best, self.max_answer_length, null=self.unanswerable),
-                self.null_threshold,
-            )
-            for example, signal in zip(examples, signals, strict=True)
+            example.id: prediction_record(prediction, self.null_threshold)
+            for example, prediction in zip(examples, found, strict=True)
         }
 
     def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Signals for tests of ensembles: drawn at random, or from random logits over a real tokenizer's tokens."""
+"""Teachers for tests of ensembles that say the same about every question."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,80 +7,43 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from framework.data.windows import Windows, cut_windows
-from framework.data.windows_section import WindowSettings
 from framework.ensembles.source import EnsembleSource
-from framework.signals.span import Floats, Side, SpanSignal, keep_top, log_softmax, write_signal
-from framework.tasks.span_outputs import teacher_windows
+from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import Answer, QAExample
-from tests.tokenizing import tokenizer
+from framework.tasks.span_qa.task import ExtractiveQA
+from tests.framework.signals.made_up import OUTCOMES, drawn, of_masses
 
 CONTEXT = "Пётр родился в Воткинске."
-LENGTH = len(CONTEXT)
+assert len(CONTEXT) == OUTCOMES
 EXAMPLE = QAExample("1", CONTEXT, "Где?", (Answer("Воткинске", CONTEXT.index("Воткинске")),))
 F1 = {"a": 80.0, "b": 81.0, "c": 70.0}
 TEMPERATURES = st.sampled_from([0.5, 1.0, 2.0, 4.0])
-
-
-def side_of(values: Floats, chars: Sequence[int] | None = None) -> Side:
-    """A side with a logit for each of `chars` (by default 0, 1, ...) and, last, for null."""
-    logs = log_softmax(np.asarray(values, np.float64))
-    return Side(np.asarray(np.arange(len(logs) - 1) if chars is None else chars, np.int64), logs[:-1], float(logs[-1]))
-
-
-@st.composite
-def sides(draw: Any) -> Side:
-    """Some characters, some of them twice, some impossible, with a tail or without."""
-    chars = draw(st.lists(st.integers(0, LENGTH - 1), max_size=12))
-    logit = st.one_of(st.floats(-30, 30), st.just(-np.inf))
-    values = draw(st.lists(logit, min_size=len(chars) + 1, max_size=len(chars) + 1).filter(lambda v: max(v) > -np.inf))
-    return keep_top(side_of(np.asarray(values), chars), draw(st.integers(1, 12)))
-
-
-signals = st.builds(SpanSignal, sides(), sides())
-
-
-def vector(side: Side) -> Floats:
-    """Masses of every character, of null and of the tail. [LENGTH + 2]"""
-    mass = np.bincount(side.chars, np.exp(side.log_mass), LENGTH)
-    return np.append(mass, np.exp([side.null, side.tail]))
-
-
-def vectors(signal: SpanSignal) -> Floats:
-    """Those of start and end. [2, LENGTH + 2]"""
-    return np.stack([vector(signal.start), vector(signal.end)])
+signals = drawn(1)
 
 
 @dataclass(frozen=True)
 class Fixed:
     """A teacher that says the same about every question."""
 
-    said: SpanSignal
+    said: Signals
 
-    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None: ...
+    def prefetch(self, batches: Sequence[Sequence[QAExample]]) -> None: ...
 
-    def signal(self, example: QAExample) -> SpanSignal:
-        return self.said
+    def signals(self, examples: Sequence[QAExample]) -> Signals:
+        return self.said.take(np.zeros(len(examples), np.int64))
 
 
-def source_of(ensemble: Any, said: Mapping[str, SpanSignal], **settings: Any) -> EnsembleSource:
+def source_of(ensemble: Any, said: Mapping[str, Signals], **settings: Any) -> EnsembleSource:
     """The source of teachers that say what is `said`, each at temperature 1 unless `temperatures` are given."""
-    settings = {"temperatures": dict.fromkeys(said, 1.0), "f1": F1, **settings}
+    settings = {"temperatures": dict.fromkeys(said, 1.0), "f1": F1, "task": ExtractiveQA(), **settings}
     return EnsembleSource(ensemble, {name: Fixed(signal) for name, signal in said.items()}, **settings)
 
 
-def cut(context: str, kind: str, windows: WindowSettings) -> Windows:
-    """The windows of a question about `context`."""
-    return cut_windows([QAExample("1", context, "Где ёж?", None)], tokenizer(kind), windows)
+def both(masses: Mapping[int, float], **tail: Any) -> Signals:
+    """A signal about one question whose start and end are the same."""
+    return of_masses(masses, masses, **{name: [value] * 2 for name, value in tail.items()})
 
 
-def random_logits(windows: Windows, seed: int) -> list[Any]:
-    """Logits [2, tokens] of every window."""
-    random = np.random.default_rng(seed)
-    return [(random.normal(size=(2, length)) * 3).astype(np.float32) for length in windows.lengths]
-
-
-def signal_of_tokens(windows: Windows, logits: list[Any]) -> SpanSignal:
-    """The signal of a teacher with these logits about the only question of `windows`."""
-    (parts,) = teacher_windows(1, windows, logits)
-    return write_signal(parts)
+def by_number(*masses: float) -> Signals:
+    """The same, with masses for the characters 0, 1, ... and, last, for "no answer here"."""
+    return both({**dict(enumerate(masses[:-1])), NULL: masses[-1]})

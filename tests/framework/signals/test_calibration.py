@@ -5,9 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.signals.calibration import calibrate
-from framework.signals.span import Side, SpanSignal, log_softmax
+from framework.signals.algebra import NULL, Signals
+from framework.signals.calibration import Calibration, calibrate
 from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.gold import gold_outcomes
+from tests.framework.signals.made_up import signals_of
 
 WORDS = ["Анна", "была", "вчера", "в", "Туле"]
 CONTEXT = " ".join(WORDS)
@@ -22,10 +24,15 @@ def labelled(counts: list[int]) -> list[QAExample]:
     return [QAExample(str(number), CONTEXT, "Где?", answer) for number, answer in enumerate(gold)]
 
 
-def opinion(masses: np.ndarray, temperature: float) -> SpanSignal:
+def output(masses: np.ndarray, temperature: float, count: int) -> Signals:
     """A teacher whose logits, divided by `temperature`, would give these probabilities of the words and of no answer."""
-    logs = log_softmax(np.log(masses) * temperature)
-    return SpanSignal(*(Side(chars, logs[:-1], float(logs[-1])) for chars in (BEGINS, ENDS)))
+    logs = (np.log(masses) * temperature).tolist()
+    rows = [list(zip([*chars.tolist(), NULL], logs, strict=True)) for chars in (BEGINS, ENDS)]
+    return signals_of(*rows * count)
+
+
+def calibrated(examples: list[QAExample], signals: Signals) -> Calibration:
+    return calibrate(signals, gold_outcomes(examples))
 
 
 @given(st.lists(st.integers(1, 8), min_size=6, max_size=6), st.floats(0.3, 3.0))
@@ -35,16 +42,9 @@ def test_a_teacher_that_is_too_sure_or_not_sure_enough_is_found_out(counts: list
     assume(max(counts) >= 2 * min(counts))
     examples = labelled(counts)
     masses = np.asarray(counts) / sum(counts)
-    signals = [opinion(masses, temperature)] * len(examples)
-    found = calibrate(examples, signals)
+    sharp = masses**temperature
+    found = calibrated(examples, output(masses, temperature, len(examples)))
     assert found.temperature == pytest.approx(temperature, rel=0.02)
     assert found.nll_calibrated == pytest.approx(-(masses * np.log(masses)).sum(), abs=1e-4)
-    assert found.nll == pytest.approx(-(masses * log_softmax(np.log(masses) * temperature)).sum())
+    assert found.nll == pytest.approx(-(masses * (np.log(sharp) - np.log(sharp.sum()))).sum())
     assert found.nll_calibrated <= found.nll + 1e-4
-
-
-def test_questions_without_a_label_say_nothing() -> None:
-    examples, unlabelled = labelled([8, 1, 1, 1, 2, 3]), QAExample("u", CONTEXT, "Где?", None)
-    signals = [opinion(np.asarray([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 2.0)] * len(examples)
-    sure = opinion(np.asarray([0.95, 0.01, 0.01, 0.01, 0.01, 0.01]), 3.0)
-    assert calibrate([*examples, unlabelled], [*signals, sure]) == calibrate(examples, signals)

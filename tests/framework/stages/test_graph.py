@@ -10,7 +10,7 @@ import pytest
 from framework.readers.logits import LogitsReader
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
 from framework.stages.graph import Graph
 from framework.tasks.span_qa.example import QAExample
 from tests.tiny import several_values
@@ -81,11 +81,9 @@ def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch
     asked: Counter[str] = Counter()
     original = LogitsReader.signals
 
-    def counted(
-        reader: LogitsReader, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()
-    ) -> list[SpanSignal]:
+    def counted(reader: LogitsReader, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         asked.update(example.id for example in examples)
-        return original(reader, examples, hints)
+        return original(reader, examples, proposals)
 
     monkeypatch.setattr(LogitsReader, "signals", counted)
     students = set()

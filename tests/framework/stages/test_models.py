@@ -18,7 +18,7 @@ from framework.losses.total import total_loss
 from framework.readers import logits
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
-from framework.signals.span import SpanSignal
+from framework.signals.algebra import Signals
 from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
 from framework.training.distillation import Distillation
@@ -50,11 +50,9 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
         return made
 
     class NotedReader(logits.LogitsReader):
-        def signals(
-            self, examples: Sequence[QAExample], hints: Sequence[Sequence[SpanSignal]] = ()
-        ) -> list[SpanSignal]:
+        def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
-            return super().signals(examples, hints)
+            return super().signals(examples, proposals)
 
     def noted_reader(folder: Path, reading: Any) -> logits.LogitsReader:
         loaded = reader(folder, reading)

@@ -15,14 +15,15 @@ from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
 from framework.losses.total import total_loss
-from framework.signals.reading import dense, map_characters, read_window
-from framework.signals.shards import SignalReader, write_shard
+from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
+from framework.signals.shards import SignalReader, as_stored, row_key, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals
-from framework.signals.span import Side, SpanSignal, keep_top, probabilities, temper, temper_side
 from framework.tasks.span_items import moved_mass, span_items
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.items import TrainingItems
+from tests.framework.signals.made_up import masses, of_masses
+from tests.framework.tasks.span_qa import plainly
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 TASK = ExtractiveQA()
@@ -32,22 +33,23 @@ kinds = st.sampled_from(list(KINDS))
 
 
 class Held:
-    """Signals in memory, and how often each was asked for."""
+    """Signals in memory about examples, and how often each was asked for."""
 
-    def __init__(self, signals: dict[str, SpanSignal]) -> None:
+    def __init__(self, examples: list[QAExample], signals: Signals) -> None:
+        self._numbers = {example.id: number for number, example in enumerate(examples)}
         self._signals = signals
         self.asked: Counter[str] = Counter()
-        self.announced: list[list[str]] = []
+        self.heard: list[list[str]] = []
 
-    def announce(self, batches: Sequence[Sequence[QAExample]]) -> None:
-        self.announced = [[example.id for example in batch] for batch in batches]
+    def prefetch(self, batches: Sequence[Sequence[QAExample]]) -> None:
+        self.heard = [[example.id for example in batch] for batch in batches]
 
-    def signal(self, example: QAExample) -> SpanSignal:
-        self.asked[example.id] += 1
-        return self._signals[example.id]
+    def signals(self, examples: Sequence[QAExample]) -> Signals:
+        self.asked.update(example.id for example in examples)
+        return self._signals.take(np.asarray([self._numbers[example.id] for example in examples], np.int64))
 
 
-def opinions(examples: list[QAExample], kind: str, cut: WindowSettings, seed: int, scale: float) -> list[SpanSignal]:
+def outputs(examples: list[QAExample], kind: str, cut: WindowSettings, seed: int, scale: float) -> Signals:
     windows = cut_windows(examples, tokenizer(kind), cut)
     random = np.random.default_rng(seed)
     logits = [(random.normal(size=(2, length)) * scale).astype(np.float32) for length in windows.lengths]
@@ -76,33 +78,29 @@ def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
     st.sampled_from([2, 1000]),
     st.integers(0, 9),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_batch_holds_exactly_what_is_read(
     teacher: str, student: str, several: list[str], temperature: float, top_k: int, seed: int
 ) -> None:
-    """Masses of padded batches: `reading.dense` in each window's places, 0 elsewhere, 1 altogether."""
+    """Masses of padded batches: those of the definition in each window's places, 0 elsewhere, 1 altogether."""
     examples = [QAExample(str(number), context, "Где?", None) for number, context in enumerate(several)]
-    written = {
-        example.id: SpanSignal(keep_top(signal.start, top_k), keep_top(signal.end, top_k))
-        for example, signal in zip(examples, opinions(examples, teacher, NARROW, seed, 3.0), strict=True)
-    }
+    written = keep_top(outputs(examples, teacher, NARROW, seed, 3.0), top_k)
     windows = cut_windows(examples, tokenizer(student), NARROW)
-    items = taught(examples, windows, Held(written), temperature)
-    assert 0 <= moved_mass(examples, windows, Held(written)) <= 1
+    held = Held(examples, written)
+    items = taught(examples, windows, held, temperature)
     assert (items.positions == -1).all()
     signals = read_rows(items, temperature).numpy()
     assert signals.shape == (len(windows), 2, windows.lengths.max())
     assert signals.sum(-1) == pytest.approx(1, abs=1e-5)
+    tempered, shares = temper(written, temperature), []
     for row in range(len(windows)):
-        example = examples[windows.example[row]]
-        tokens = windows.slice_of(row)
-        support = np.flatnonzero(windows.support[tokens])
-        reach = (int(windows.reach[row, 0]), int(windows.reach[row, 1]))
-        characters = map_characters(len(example.context), windows.spans[tokens][support], reach)
-        for head, side in enumerate(read_window(temper(written[example.id], temperature), characters, len(support))):
-            expected = np.zeros(windows.lengths.max())
-            expected[np.append(support, windows.null[row])] = dense(side, len(support))
-            assert signals[row, head] == pytest.approx(expected, abs=1e-6)
+        number = int(windows.example[row])
+        for head in range(2):
+            expected, _ = plainly.read(windows, row, examples[number], tempered, number, head)
+            assert signals[row, head, : len(expected)] == pytest.approx(expected, abs=1e-6)
+            assert not signals[row, head, len(expected) :].any()
+            shares.append(plainly.read(windows, row, examples[number], temper(written, 1.0), number, head)[1])
+    assert moved_mass(examples, windows, held) == pytest.approx(np.mean(shares), abs=1e-6)
 
 
 def hinton(
@@ -132,7 +130,7 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     random = np.random.default_rng(seed)
     teacher = (random.normal(size=(2, len(windows.input_ids))) * scale).astype(np.float32)
     student = torch.tensor(random.normal(size=(1, *teacher.shape)) * 3, dtype=torch.float32, requires_grad=True)
-    (signal,) = TASK.write_signals([example], windows, [teacher])
+    signal = TASK.write_signals([example], windows, [teacher])
     expected, expected_gradient = hinton(teacher, student, windows, temperature)
 
     def distil(source: TeacherSignals) -> tuple[float, torch.Tensor]:
@@ -141,13 +139,13 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
         (gradient,) = torch.autograd.grad(loss, student)
         return loss.item(), gradient.double()
 
-    loss, gradient = distil(Held({"1": signal}))
+    loss, gradient = distil(Held([example], signal))
     scale_of_error = max(1.0, temperature**2, expected)  # float32 rounds before T² multiplies
     assert loss == pytest.approx(expected, abs=1e-5 * scale_of_error)
     assert torch.allclose(gradient, expected_gradient, atol=1e-5 * max(1.0, temperature))
 
     with TemporaryDirectory() as folder:
-        write_shard(Path(folder), 0, [example], [signal], top_k=len(spans))
+        write_shard(Path(folder), 0, [row_key(example)], as_stored(signal, len(spans)))
         stored, stored_gradient = distil(SignalReader(Path(folder)))
     # A logarithm in half precision is right to one part in 2048: at most about 1/2048 · the entropy in mass.
     assert stored == pytest.approx(expected, abs=0.01 * scale_of_error)
@@ -160,26 +158,19 @@ def test_half_precision_costs_no_more_than_its_rounding(
     kind: str, context: str, temperature: float, scale: float, seed: int
 ) -> None:
     example = QAExample("1", context, "Где?", None)
-    (signal,) = opinions([example], kind, WIDE, seed, scale)
+    signal = outputs([example], kind, WIDE, seed, scale)
     with TemporaryDirectory() as folder:
-        write_shard(Path(folder), 0, [example], [signal], top_k=len(signal.start.chars) or 1)
-        stored = SignalReader(Path(folder)).signal(example)
-    for side, rounded in ((signal.start, stored.start), (signal.end, stored.end)):
-        masses, null, _ = probabilities(temper_side(side, temperature))
-        exact = dict.fromkeys(range(-1, len(context)), 0.0) | {-1: null}
-        for place, mass in zip(side.chars, masses, strict=True):
-            exact[int(place)] += mass
-        masses, null, tail = probabilities(temper_side(rounded, temperature))
-        found = dict.fromkeys(exact, 0.0) | {-1: null}
-        for place, mass in zip(rounded.chars, masses, strict=True):
-            found[int(place)] += mass
-        assert tail == 0
+        write_shard(Path(folder), 0, [row_key(example)], as_stored(signal, len(signal.keys)))
+        stored = SignalReader(Path(folder)).signals([example])
+    exact, found = (masses(temper(one, temperature), len(context)) for one in (signal, stored))
+    assert not stored.tail_size.any()
+    for head in range(2):
         # p^(1 + e) with |e| <= 2^-11 is off by at most p · (p^-|e| - 1), and scaling to 1 doubles it.
-        logs = np.append(side.log_mass, side.null)
+        logs = signal.log_p[signal.rows[head] : signal.rows[head + 1]].astype(np.float64)
         logs = logs[logs > -60_000]
         bound = 2 * (np.exp(logs / temperature) * np.expm1(-logs * 2**-11 / temperature)).sum()
         bound /= np.exp(logs / temperature).sum()
-        assert sum(abs(found[place] - exact[place]) for place in exact) <= bound + 1e-6
+        assert np.abs(found[head] - exact[head]).sum() <= bound + 1e-6
 
 
 @given(kinds, contexts, st.data())
@@ -192,8 +183,8 @@ def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: st
     assume(answer == answer.strip() and answer)
     labelled = QAExample("1", context, "Где?", (Answer(answer, begin),))
     windows = cut_windows([labelled], tokenizer(kind), NARROW)
-    certain = [Side(np.asarray([place]), np.zeros(1), -np.inf) for place in (begin, end - 1)]
-    items = taught([labelled], windows, Held({"1": SpanSignal(*certain)}), 1.0)
+    certain = of_masses({begin: 1.0}, {end - 1: 1.0})
+    items = taught([labelled], windows, Held([labelled], certain), 1.0)
     read = read_rows(items, 1.0).argmax(-1).numpy()
     for row in range(len(windows)):
         null = windows.null[row]
@@ -246,8 +237,8 @@ def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() 
     unanswerable = QAExample("2", context, "?", ())
     unlabelled = QAExample("3", context, "?", None)
     windows = cut_windows([labelled, unanswerable, unlabelled], tokenizer("wordpiece"), NARROW)
-    certain = SpanSignal(*(Side(np.asarray([at]), np.zeros(1), -np.inf) for at in (begin, len(context) - 1)))
-    held = Held(dict.fromkeys("123", certain))
+    certain = of_masses(*[{begin: 1.0}, {len(context) - 1: 1.0}] * 3)
+    held = Held([labelled, unanswerable, unlabelled], certain)
     items = taught([labelled, unanswerable, unlabelled], windows, held, 2.0)
     first, second, third = (np.flatnonzero(windows.example == number) for number in range(3))
     assert len(first) > 2
@@ -263,40 +254,37 @@ def test_an_answer_outside_a_window_is_null_there_and_so_is_the_teachers_mass() 
 
 def test_without_temperatures_no_signal_is_read() -> None:
     example = QAExample("1", "Да.", "?", None)
-    items = taught([example], cut_windows([example], tokenizer("unigram"), WIDE), Held({}))
+    items = taught([example], cut_windows([example], tokenizer("unigram"), WIDE), Held([], concat([])))
     assert items.signals is None
     assert items.targets(np.asarray([0]), True, choice=0).signals == {}
 
 
 def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once() -> None:
     examples = [QAExample(str(number), f"Пётр {number} да Йозеф. " * number, "Где?", None) for number in range(1, 5)]
-    held = {
-        example.id: signal
-        for example, signal in zip(examples, opinions(examples, "unigram", WIDE, 0, 3.0), strict=True)
-    }
+    held = outputs(examples, "unigram", WIDE, 0, 3.0)
     windows = cut_windows(examples, tokenizer("wordpiece"), NARROW)
     assert len(windows) > len(examples)
-    whole = taught(examples, windows, Held(held), 1.0, 2.0)
-    source = Held(held)
+    whole = taught(examples, windows, Held(examples, held), 1.0, 2.0)
+    source = Held(examples, held)
     coming = taught(examples, windows, source, 1.0, 2.0, at_hand=False)
     assert not source.asked
     batches = [np.asarray([0, 2]), np.asarray([1])]
     assert coming.signals is not None
-    coming.signals.announce(batches)
-    assert source.announced == [[examples[windows.example[row]].id for row in rows] for rows in batches]
+    coming.signals.prefetch(batches)
+    assert source.heard == [[examples[windows.example[row]].id for row in rows] for rows in batches]
     for rows in (*batches, np.arange(len(windows))[::-1], *batches):
         expected, found = (items.targets(rows, True, choice=0).signals for items in (whole, coming))
         assert all(torch.equal(found[temperature], expected[temperature]) for temperature in (1.0, 2.0))
-    # Once a window and temperature, in however many batches it comes.
-    assert source.asked == {example.id: 2 * int((windows.example == at).sum()) for at, example in enumerate(examples)}
-    coming.signals.announce(batches)
-    assert source.announced == [[], []]
+    # Once a batch in which there are new windows about it.
+    first = [set(windows.example[[0, 2]]), set(windows.example[[1]]), set(windows.example[3:])]
+    assert source.asked == {example.id: sum(at in part for part in first) for at, example in enumerate(examples)}
+    coming.signals.prefetch(batches)
+    assert source.heard == [[], []]
 
 
 def test_moved_mass_is_the_share_on_characters_that_no_token_covers() -> None:
     context = "ч\ufeffч"  # the mark is dropped
     example = QAExample("1", context, "?", None)
     windows = cut_windows([example], tokenizer("wordpiece"), WIDE)
-    start = Side(np.asarray([0, 1]), np.log([0.7, 0.2]), float(np.log(0.1)))
-    end = Side(np.asarray([2]), np.log([0.9]), float(np.log(0.1)))
-    assert moved_mass([example], windows, Held({"1": SpanSignal(start, end)})) == pytest.approx(0.2 / 2)
+    signal = of_masses({0: 0.7, 1: 0.2, NULL: 0.1}, {2: 0.9, NULL: 0.1})
+    assert moved_mass([example], windows, Held([example], signal)) == pytest.approx(0.2 / 2)

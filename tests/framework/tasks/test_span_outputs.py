@@ -5,7 +5,7 @@ import pytest
 
 from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.tasks.span_outputs import teacher_windows
+from framework.tasks.span_outputs import window_logits
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.task import ExtractiveQA
@@ -28,17 +28,17 @@ def test_only_the_context_and_null_have_a_say() -> None:
     assert len(windows) > 2
     random = np.random.default_rng(0)
     logits = [random.normal(size=(2, length)).astype(np.float32) for length in windows.lengths]
-    found = list(teacher_windows(2, windows, logits))
+    found = list(window_logits(2, windows, logits))
     assert [len(parts) for parts in found] == np.diff(windows.of_examples(2)).tolist()
     row = 0
     for parts in found:
         for part in parts:
             tokens = windows.slice_of(row)
             support = windows.support[tokens]
-            assert part.spans.tolist() == windows.spans[tokens][support].tolist()
-            assert part.best.tolist() == windows.best[tokens][support].tolist()
-            assert part.start.tolist() == logits[row][0][support].tolist()
-            assert part.end.tolist() == logits[row][1][support].tolist()
+            assert part.offsets.tolist() == windows.spans[tokens][support].tolist()
+            assert part.keep.tolist() == windows.best[tokens][support].tolist()
+            assert part.start_logits.tolist() == logits[row][0][support].tolist()
+            assert part.end_logits.tolist() == logits[row][1][support].tolist()
             assert [part.null_start, part.null_end] == logits[row][:, 0].tolist()
             row += 1
 

@@ -25,7 +25,7 @@ def test_a_recipe_names_it_by_its_kind() -> None:
     values = section("t5").model_dump(mode="json")
     teacher = TypeAdapter(AnyTeacher).validate_python(values)
     assert isinstance(teacher, Generative)
-    assert teacher.takes_hints
+    assert teacher.takes_proposals
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ class Plain(Section):
 class Tempered(Section):
     kind: str
     temperature: TeacherTemperature = 1.5
-    takes_hints: ClassVar[bool] = True
+    takes_proposals: ClassVar[bool] = True
 
 
 def test_a_teacher_without_a_model_has_what_stages_ask_for() -> None:
     teacher = Plain(kind="plain")
     for name in ("model", "tokenizer", "fine_tune", "windows", "crossfit"):
         assert getattr(teacher, name) is None
-    assert (teacher.split, teacher.temperature, teacher.takes_hints) == ("train", 1.0, False)  # type: ignore[attr-defined]
+    assert (teacher.split, teacher.temperature, teacher.takes_proposals) == ("train", 1.0, False)  # type: ignore[attr-defined]
     assert teacher.actor.cpus == 1.0  # type: ignore[attr-defined]
 
 
@@ -38,7 +38,7 @@ def test_what_the_class_has_itself_stays() -> None:
     teacher = Tempered.model_validate({"kind": "tempered", "temperature": "calibrated"})
     assert teacher.temperature == "calibrated"
     assert Tempered(kind="tempered").temperature == 1.5
-    assert teacher.takes_hints is True
+    assert teacher.takes_proposals is True
 
 
 def test_own_settings_are_those_of_the_kind() -> None:

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data.windows import Windows
-from framework.training.items import ReadSignals, SignalsAtHand, TrainingItems, model_inputs
+from framework.signals.algebra import Signals
+from framework.training.items import EagerSignals, TrainingItems, model_inputs
+from tests.framework.signals.made_up import entries
 
 PAD = 7
 
@@ -33,12 +35,21 @@ def made_up(lengths: list[int], seed: int, typed: bool) -> TrainingItems:
     for row, length in enumerate(lengths):
         legal = np.append(np.flatnonzero(support[rows[row] : rows[row] + length]), 0)
         places[row] = random.choice(legal, (2, 5))
-    mass = random.random((count, 2, 5)).astype(np.float32)
-    tail = random.random((count, 2)).astype(np.float32)
+    mass, tail = random.random((count, 2, 5)), random.random((count, 2))
     # The second alternative is the first with all masses halved.
-    alternatives = [ReadSignals(places, mass / part, tail / part) for part in (1, 2)]
+    alternatives = [
+        Signals(
+            heads=np.arange(count + 1, dtype=np.int64) * 2,
+            rows=np.arange(2 * count + 1, dtype=np.int64) * 5,
+            keys=places.ravel().astype(np.int64),
+            log_p=np.log(mass / part).ravel().astype(np.float32),
+            tail=np.log(tail / part).ravel().astype(np.float32),
+            tail_size=np.ones(2 * count, np.int32),
+        )
+        for part in (1, 2)
+    ]
     positions = random.integers(-1, 3, (count, 2)).astype(np.int32)
-    return TrainingItems(windows, positions, SignalsAtHand({2.0: alternatives}), PAD)
+    return TrainingItems(windows, positions, EagerSignals({2.0: alternatives}), PAD)
 
 
 lengths = st.lists(st.integers(2, 12), min_size=1, max_size=6)
@@ -73,7 +84,7 @@ def test_targets_add_up_repeated_places_and_spread_the_tail(
     targets = items.targets(rows, counts, choice)
     assert targets.weight.tolist() == [float(counts)] * len(sizes)
     assert targets.position.tolist() == items.positions.tolist()
-    assert isinstance(items.signals, SignalsAtHand)
+    assert isinstance(items.signals, EagerSignals)
     stored = items.signals.columns[2.0][choice % 2]
     for row, length in enumerate(sizes):
         support = items.features.support[items.features.slice_of(row)]
@@ -81,9 +92,11 @@ def test_targets_add_up_repeated_places_and_spread_the_tail(
         assert targets.mask[row].nonzero().flatten().tolist() == legal
         for head in range(2):
             expected = np.zeros(max(sizes))
-            np.add.at(expected, stored.places[row, head], stored.mass[row, head])
-            free = [place for place in np.flatnonzero(support) if place not in stored.places[row, head]]
-            expected[free] += stored.tail[row, head] / max(len(free), 1)
+            named = entries(stored, 2 * row + head)
+            for place, mass in named:
+                expected[place] += mass
+            free = [place for place in np.flatnonzero(support) if place not in dict(named)]
+            expected[free] += np.exp(stored.tail[2 * row + head]) / max(len(free), 1)
             torch.testing.assert_close(
                 targets.signals[2.0][row, head].double(), torch.from_numpy(expected), atol=1e-5, rtol=1e-5
             )

@@ -11,11 +11,13 @@ import torch
 
 from framework.data.windows_section import WindowSettings
 from framework.generative.writers import writer_for
-from framework.signals.span import Side, SpanSignal, probabilities
+from framework.signals.algebra import NULL, Signals, concat
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.generative import GenerativeReader
 from framework.tasks.span_qa.locating import locate
+from framework.tasks.span_qa.write import from_spans
 from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+from tests.framework.signals.made_up import assert_same, entries, masses
 
 QUESTIONS = examples(12, persons=1)
 
@@ -36,20 +38,15 @@ def opened(architecture: str, folder: Path, kind: dict[str, Any] | None = None, 
     return reader
 
 
-def hint(context: str, *spans: str) -> SpanSignal:
-    """A teacher that thinks of these spans alike."""
-    starts = [context.index(span) for span in spans]
-    mass = np.full(len(spans), -np.log(len(spans)))
-    ends = [start + len(span) - 1 for start, span in zip(starts, spans, strict=True)]
-    return SpanSignal(Side(np.asarray(starts), mass, -np.inf), Side(np.asarray(ends), mass, -np.inf))
+def proposal(*about: tuple[str, Sequence[str]]) -> Signals:
+    """A teacher that thinks of these spans of each context alike."""
+    spans = [[(context.index(span), context.index(span) + len(span)) for span in several] for context, several in about]
+    return from_spans([np.asarray(one) for one in spans], [np.zeros(len(one)) for one in spans], [-np.inf] * len(spans))
 
 
-def equal(first: SpanSignal, second: SpanSignal) -> bool:
-    sides = ((first.start, second.start), (first.end, second.end))
-    return all(
-        np.array_equal(a.chars, b.chars) and np.array_equal(a.log_mass, b.log_mass) and a.null == b.null
-        for a, b in sides
-    )
+def chars(signals: Signals, head: int) -> set[int]:
+    """The characters that the first example's start (0) or end (1) names."""
+    return {key for key, _ in entries(signals, head) if key != NULL}
 
 
 class Bars:
@@ -84,18 +81,20 @@ def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> 
     """Not a bit, in any order and with any batch size."""
     long = " ".join(example.context for example in QUESTIONS)
     asked = [*QUESTIONS, QAExample("long", long, "Где родилась Анна?", None), QAExample("short", "да", "Что?", None)]
-    hints = {example.id: hint(example.context, *example.context.split()[:2]) for example in asked}
+
+    def proposals(part: Sequence[QAExample]) -> list[Signals]:
+        return [proposal(*((example.context, example.context.split()[:2]) for example in part))]
+
     readers = {
         size: opened(architecture, folder, {"beams": 3}, unanswerable=True, batch_size=size) for size in (1, 3, 64)
     }
     lengths = {len(prompt.ids) for example in asked for prompt in readers[1].prompts.of(example)}
     assert readers[1].prompts.longest in lengths
-    alone = {example.id: readers[1].signals([example], [[hints[example.id]]])[0] for example in asked}
+    alone = {example.id: readers[1].signals([example], proposals([example])) for example in asked}
     records = {id: record for example in asked for id, record in readers[1].predict([example]).items()}
     shuffled = [asked[number] for number in np.random.default_rng(0).permutation(len(asked))]
     for size, part in ((3, shuffled), (64, asked[::-1]), (64, asked[4:7])):
-        signals = readers[size].signals(part, [[hints[example.id] for example in part]])
-        assert all(equal(alone[example.id], signal) for example, signal in zip(part, signals, strict=True))
+        assert_same(readers[size].signals(part, proposals(part)), concat([alone[example.id] for example in part]))
         assert readers[size].predict(part) == {example.id: records[example.id] for example in part}
 
 
@@ -106,20 +105,19 @@ def test_progress_counts_batches(architecture: str, folder: Path) -> None:
     assert bars.advanced >= 2 * len(QUESTIONS) / 4
 
 
-def test_hints_are_candidates(architecture: str, folder: Path) -> None:
+def test_proposals_are_candidates(architecture: str, folder: Path) -> None:
     reader = opened(architecture, folder)
     example = QUESTIONS[0]
     words = example.context.split()
-    (signal,) = reader.signals([example], [[hint(example.context, words[0])], [hint(example.context, words[2])]])
-    for side in (signal.start, signal.end):
-        mass, null, tail = probabilities(side)
-        assert mass.sum() + null + tail == pytest.approx(1, abs=1e-9)
+    context = example.context
+    signal = reader.signals([example], [proposal((context, [words[0]])), proposal((context, [words[2]]))])
+    assert masses(signal, len(context)).sum(-1) == pytest.approx([1, 1], abs=1e-6)
     for word in (words[0], words[2]):
         places = locate(example.context, word)
-        assert {start for start, _ in places} <= set(signal.start.chars.tolist())
-        assert {end - 1 for _, end in places} <= set(signal.end.chars.tolist())
+        assert {start for start, _ in places} <= chars(signal, 0)
+        assert {end - 1 for _, end in places} <= chars(signal, 1)
     most = opened(architecture, folder, {"candidates": 1, "beams": 1})
-    assert len(most._hinted(example.context, hint(example.context, words[0], words[2]))) == 1
+    assert [len(texts) for texts in most._proposed([example], proposal((context, [words[0], words[2]])))] == [1]
 
 
 def test_records_have_the_form_of_predictions(architecture: str, folder: Path) -> None:
@@ -147,11 +145,9 @@ def test_an_answer_that_is_not_there_is_reported_and_not_taught(architecture: st
     for unanswerable in (False, True):
         reader = opened(architecture, folder, unanswerable=unanswerable)
         assert reader.predict([example])[example.id]["n_best"][0]["start"] == -1
-        (hinted,) = reader.signals([example], [[hint(example.context, word)]])
-        (unhinted,) = reader.signals([example])
-        assert np.isneginf(hinted.start.null) == (not unanswerable)
-        assert unhinted.start.null == pytest.approx(0)
-        assert not len(unhinted.start.chars)
+        shown, alone = reader.signals([example], [proposal((example.context, [word]))]), reader.signals([example])
+        assert (dict(entries(shown, 0))[NULL] == 0) == (not unanswerable)
+        assert entries(alone, 0) == [(NULL, pytest.approx(1))]
 
 
 def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Path) -> None:
@@ -161,8 +157,8 @@ def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Pa
     (prompt,) = reader.prompts.of(example)
     (empty,) = log_p(reader, prompt.ids, [""])
     assert record["no_answer_score"] == pytest.approx(empty - record["n_best"][0]["logit"], abs=1e-5)
-    (signal,) = reader.signals([example], [[hint(example.context, example.context.split()[0])]])
-    assert np.exp(signal.start.null) > np.exp(empty) > 0
+    signal = reader.signals([example], [proposal((example.context, example.context.split()[:1]))])
+    assert dict(entries(signal, 0))[NULL] > np.exp(empty) > 0
 
 
 def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path) -> None:
@@ -172,8 +168,8 @@ def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path)
     reader = opened(architecture, folder, windows=windows, unanswerable=True)
     assert len(reader.prompts.of(example)) > 2
     last = context.rstrip(".").split()[-1]
-    (signal,) = reader.signals([example], [[hint(context, last)]])
-    assert context.rindex(last) in signal.start.chars
+    signal = reader.signals([example], [proposal((context, [last]))])
+    assert context.rindex(last) in chars(signal, 0)
     candidates = reader._candidates([example], [[last]])[0]
     scores = np.asarray([log_p(reader, prompt.ids, candidates.texts) for prompt in reader.prompts.of(example)])
     expected = np.where([bool(text) for text in candidates.texts], scores.max(0), scores.min(0))
@@ -209,5 +205,5 @@ def test_other_tokenizers(architecture: str, kind: str, tmp_path: Path) -> None:
     saved(section(architecture, **tokenizer), tmp_path, QUESTIONS)
     reader = opened(architecture, tmp_path, tokenizer, precision="bf16")
     example = QUESTIONS[2]
-    (signal,) = reader.signals([example], [[hint(example.context, example.context.split()[1])]])
-    assert example.context.index(example.context.split()[1]) in signal.start.chars
+    signal = reader.signals([example], [proposal((example.context, [example.context.split()[1]]))])
+    assert example.context.index(example.context.split()[1]) in chars(signal, 0)

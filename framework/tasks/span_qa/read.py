@@ -1,0 +1,173 @@
+"""Signals of extractive question answering, read with the tokens of windows: characters' mass goes to the tokens that
+cover them (docs/signals.md)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.windows import Windows
+from framework.segments import Floats, Ints, owners, spread, taken, totals
+from framework.signals.algebra import NULL, Signals, single
+
+Edge = Literal["start", "end"]
+
+
+@dataclass(frozen=True)
+class WindowTokens:
+    """The tokens of R windows, by the characters that they cover.
+
+    Characters of all windows lie in one row: character c of the r-th window at r · stride + c. tokens: [R + 1], which tokens are a window's; null: [R], the place in
+    each window of the token for "no answer here"; reach: [R, 2], the characters that are each one's to answer for; share:
+    [R], the part of the context within it; count: [R], tokens of the context.
+    """
+
+    stride: int
+    tokens: Ints
+    null: Ints
+    reach: Ints
+    share: Floats
+    count: Ints
+    starts: "_Covering"
+    ends: "_Covering"
+
+    @staticmethod
+    def of(windows: Windows, rows: NDArray[np.integer], lengths: NDArray[np.integer]) -> "WindowTokens":
+        """Those of the windows `rows`, whose contexts have so many characters: [R]."""
+        tokens, bounds_of = taken(windows.rows, rows)
+        window, number = owners(bounds_of), np.arange(len(tokens)) - spread(bounds_of[:-1], bounds_of)
+        shown = windows.support[tokens]
+        window, number = window[shown], number[shown]
+        stride = int(lengths.max(initial=0)) + 1
+        spans = windows.spans[tokens[shown]].astype(np.int64) + (window * stride)[:, None]
+        reach = windows.reach[rows].astype(np.int64)
+        count = np.bincount(window, minlength=len(rows))
+        return WindowTokens(
+            stride=stride,
+            tokens=bounds_of,
+            null=windows.null[rows].astype(np.int64),
+            reach=reach,
+            share=np.where(count > 0, (reach[:, 1] - reach[:, 0]) / np.maximum(lengths, 1), 0.0),
+            count=count,
+            # Of tokens that share a character a start goes to the one that begins last, of several the first; an end, the
+            # other way round, to the one that ends first, of several the last.
+            starts=_Covering.of(spans[:, 0], spans[:, 1], number),
+            ends=_Covering.of(-spans[::-1, 1], -spans[::-1, 0], number[::-1]),
+        )
+
+    def places(self, window: Ints, chars: Ints, edge: Edge) -> tuple[Ints, NDArray[np.bool_]]:
+        """The places of the tokens that take what starts or ends at some characters of some windows, both [N].
+
+        Uncovered characters within reach go to the nearest token, halfway to the following one for starts and to the
+        preceding one for ends; all other characters go to "no answer here". Also: which ones moved so. [N]
+        """
+        at = window * self.stride + chars
+        token = self._covered(at, edge)
+        inside = (chars >= self.reach[window, 0]) & (chars < self.reach[window, 1])
+        moved = (token < 0) & inside & (self.count[window] > 0)
+        if moved.any():
+            token[moved] = self._covered(self._nearest(window[moved], at[moved], edge), edge)
+        return np.where(token < 0, self.null[window], token), moved
+
+    def _covered(self, at: Ints, edge: Edge) -> Ints:
+        return self.starts.find(at) if edge == "start" else self.ends.find(-at - 1)
+
+    def _nearest(self, window: Ints, at: Ints, edge: Edge) -> Ints:
+        """The nearest covered character, of the same window, to characters that are not covered."""
+        before, after = self.starts.around(at)
+        far = np.iinfo(np.int64).max
+        to_before = np.where(before >= window * self.stride, at - before, far)
+        to_after = np.where(after < (window + 1) * self.stride, after - at, far)
+        forward = to_after <= to_before if edge == "start" else to_after < to_before
+        return np.where(forward, after, before)
+
+
+@dataclass(frozen=True)
+class _Covering:
+    """Tokens in the order of their first characters, of those that begin together the first one last.
+
+    begins, ends: [S], characters [a, b); furthest: the last end so far; tokens: their places in their windows.
+    """
+
+    begins: Ints
+    ends: Ints
+    furthest: Ints
+    tokens: Ints
+
+    @staticmethod
+    def of(begins: Ints, ends: Ints, tokens: Ints) -> "_Covering":
+        if not (begins[1:] > begins[:-1]).all():
+            order = np.lexsort((-np.arange(len(begins)), begins))
+            begins, ends, tokens = begins[order], ends[order], tokens[order]
+        apart = bool((begins[1:] >= ends[:-1]).all())
+        return _Covering(begins, ends, ends if apart else np.maximum.accumulate(ends), tokens)
+
+    def find(self, at: Ints) -> Ints:
+        """The last token that covers each of these characters, -1 where none does."""
+        found = np.searchsorted(self.begins, at, side="right") - 1
+        there = np.flatnonzero(found >= 0)
+        there = there[self.furthest[found[there]] > at[there]]
+        result = np.full(len(at), -1)
+        while len(there):
+            covers = self.ends[found[there]] > at[there]
+            result[there[covers]] = self.tokens[found[there[covers]]]
+            there = there[~covers]
+            found[there] -= 1
+        return result
+
+    def around(self, at: Ints) -> tuple[Ints, Ints]:
+        """The covered characters before and after characters that are not covered; out of sight where there is none."""
+        place = np.searchsorted(self.begins, at, side="right")
+        far = np.iinfo(np.int64)
+        before = np.append(self.furthest, far.min)[place - 1] - (place > 0)
+        return before, np.append(self.begins, far.max)[place]
+
+
+def read_spans(tokens: WindowTokens, signals: Signals) -> Signals:
+    """The signals of R windows' examples, one for each window, as distributions over the places of the window's tokens.
+
+    The place of "no answer here" takes what lies outside of the window's reach. The tail lies somewhere in the context: the
+    window gets the part of it that its reach is of the context, to be spread evenly over the tokens of the context that
+    have no entry (tail_size of them, 0 without a tail); the rest, or all of it if there are none, goes to "no answer here".
+    """
+    places, _ = _placed(tokens, signals)
+    window = np.arange(len(signals.rows) - 1) // 2
+    free = np.where(signals.tail_size > 0, tokens.count[window] - _named(tokens, signals, places), 0)
+    tail = np.exp(signals.tail.astype(np.float64))
+    inside = np.where(free > 0, tail * tokens.share[window], 0.0)
+    nulls = signals.keys == NULL
+    log_p = signals.log_p.copy()
+    with np.errstate(divide="ignore"):
+        rest = spread(tail - inside, signals.rows)[nulls]
+        log_p[nulls] = single(np.log(np.exp(log_p[nulls].astype(np.float64)) + rest))
+        return Signals(signals.heads, signals.rows, places, log_p, single(np.log(inside)), free.astype(np.int32))
+
+
+def moved_shares(tokens: WindowTokens, signals: Signals) -> Floats:
+    """The share of each window's signal, whose masses sum to 1, that no token covers and that moves to the nearest. [R]"""
+    _, moved = _placed(tokens, signals)
+    mass = np.where(moved, np.exp(signals.log_p.astype(np.float64)), 0.0)
+    return signals.head_means(totals(mass, signals.rows))
+
+
+def _placed(tokens: WindowTokens, signals: Signals) -> tuple[Ints, NDArray[np.bool_]]:
+    """The place of each entry's token, and whether the entry moved there from an uncovered character."""
+    head = owners(signals.rows)
+    places = tokens.null[head // 2]
+    moved = np.zeros(len(places), bool)
+    for edge, entries in (("start", head % 2 == 0), ("end", head % 2 == 1)):
+        chosen = np.flatnonzero(entries & (signals.keys != NULL))
+        places[chosen], moved[chosen] = tokens.places(head[chosen] // 2, signals.keys[chosen], edge)  # type: ignore[arg-type]
+    return places, moved
+
+
+def _named(tokens: WindowTokens, signals: Signals, places: Ints) -> Ints:
+    """How many different tokens each head has an entry for, "no answer here" not counted. [H]"""
+    head, entry = owners(signals.rows), np.arange(len(places))
+    window = head // 2
+    # Each token of a window is a cell of its start and one of its end, which its last entry keeps.
+    cell = 2 * tokens.tokens[window] + head % 2 * np.diff(tokens.tokens)[window] + places
+    last = np.empty(2 * tokens.tokens[-1], np.int64)
+    last[cell] = entry
+    return np.asarray(totals((last[cell] == entry) & (places != tokens.null[window]), signals.rows))

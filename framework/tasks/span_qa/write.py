@@ -1,0 +1,81 @@
+"""Signals of extractive question answering, written from logits over the tokens of windows (docs/signals.md).
+
+An example has two heads, the answer's start and its end. Outcomes are characters of the context, and NULL is "no answer
+here", which every head has an entry for.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.data.windows import Windows
+from framework.segments import Floats, Ints, bounds, maxima, minima, spread, totals
+from framework.signals.algebra import NULL, Signals, normalised
+from framework.signals.mixing import merged
+from framework.tasks.base import Logits
+
+
+def write_spans(count: int, windows: Windows, logits: Logits) -> Signals:
+    """The signals about the `count` examples of `windows`, all heads tempered at 1.
+
+    In each window the logits of its support and of "no answer here" become probabilities. A token takes its value from the
+    window that shows it best, "no answer here" takes the least of its values, and the whole is scaled to 1. Start mass lies
+    on a token's first character and end mass on its last.
+    """
+    flat = np.concatenate(logits, axis=1)
+    in_support = np.flatnonzero(windows.support)
+    of_windows = np.searchsorted(in_support, windows.rows)
+    best = windows.best[in_support]
+    examples = windows.of_examples(count)
+    chosen = np.searchsorted(np.flatnonzero(best), of_windows[examples])
+    several = (np.diff(examples) > 1)[windows.example]
+    sides = []
+    for head, edge in ((flat[0], 0), (flat[1], 1)):
+        values, null = head[in_support].astype(np.float64), head[windows.rows[:-1] + windows.null].astype(np.float64)
+        if several.any():  # the softmax over all of an only window comes at the end anyway
+            total = np.where(several, _log_totals(values, of_windows, null), 0.0)
+            values, null = values - spread(total, of_windows), null - total
+        chars = windows.spans[in_support[best], edge].astype(np.int64) - edge
+        sides.append((chars, values[best], minima(null, examples)))
+    return span_signals(chosen, *sides)
+
+
+def span_signals(rows: Ints, start: tuple[Ints, Floats, Floats], end: tuple[Ints, Floats, Floats]) -> Signals:
+    """Signals about E examples from the entries of their starts and of their ends, which are scaled to sum to 1.
+
+    rows: [E + 1], example e owns the entries rows[e] : rows[e + 1] on either side. Each side: characters [N], logarithms of
+    their masses [N], and of "no answer here" [E]; -inf is no mass.
+    """
+    count = len(rows) - 1
+    of_heads = bounds(np.repeat(np.diff(rows) + 1, 2))
+    keys = np.full(of_heads[-1], NULL, np.int64)
+    logs = np.empty(of_heads[-1])
+    within = np.arange(rows[-1]) - spread(rows[:-1], rows) + 1  # "no answer here" comes first
+    for head, (chars, log_mass, null) in enumerate((start, end)):
+        begins = of_heads[head:-1:2]
+        places = spread(begins, rows) + within
+        keys[places], logs[places], logs[begins] = chars, log_mass, null
+    heads = np.arange(count + 1, dtype=np.int64) * 2
+    return normalised(heads, of_heads, keys, logs, np.full(2 * count, -np.inf), np.zeros(2 * count, np.int32))
+
+
+def from_spans(spans: Sequence[NDArray[np.integer]], log_mass: Sequence[Floats], null: Sequence[float]) -> Signals:
+    """Signals about E examples from masses on spans, which are scaled to sum to 1.
+
+    Of each example: spans [n, 2], characters [from, to) of the context; logarithms of their masses [n], and of that of "no
+    answer here"; -inf is no mass. Start mass lies on a span's first character and end mass on its last.
+    """
+    rows = bounds(np.asarray([len(one) for one in spans], np.int64))
+    edges = np.concatenate([np.empty((0, 2), np.int64), *(np.reshape(one, (-1, 2)) for one in spans)]).astype(np.int64)
+    logs = np.concatenate([np.empty(0), *log_mass]).astype(np.float64)
+    of_null = np.asarray(null, np.float64)
+    return merged(span_signals(rows, (edges[:, 0], logs, of_null), (edges[:, 1] - 1, logs, of_null)))
+
+
+def _log_totals(values: Floats, rows: Ints, null: Floats) -> Floats:
+    """Logarithm of the sum of exponentials of each window's values and its null. [N]"""
+    peak = np.maximum(maxima(values, rows), null)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    total: Floats = peak + np.log(totals(np.exp(values - spread(peak, rows)), rows) + np.exp(null - peak))
+    return total

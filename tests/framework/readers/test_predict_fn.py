@@ -1,0 +1,36 @@
+from collections.abc import Sequence
+
+import numpy as np
+
+from framework.data.windows_section import WindowSettings
+from framework.readers.base import Reading
+from framework.readers.predict_fn import PredictFnReader
+from framework.signals.algebra import NULL, Signals
+from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.write import from_spans
+from tests.framework.signals.made_up import entries
+
+READING = Reading(ExtractiveQA(unanswerable=True), WindowSettings(), 32, "fp32")
+EXAMPLES = [QAExample(word, "Anna lives in Tver", word, None) for word in ("Anna", "Tver", "Moscow")]
+
+
+def test_predictions_follow_from_the_function() -> None:
+    reader = PredictFnReader(expects_the_question, READING)
+    found = reader.predict(EXAMPLES)
+    assert {key: record["answer"] for key, record in found.items()} == {"Anna": "Anna", "Tver": "Tver", "Moscow": ""}
+    assert reader.parameters == 0
+
+
+def test_signals_are_what_the_function_gives() -> None:
+    signals = PredictFnReader(expects_the_question, READING).signals(EXAMPLES, proposals=[])
+    likeliest = [max(entries(signals, head), key=lambda entry: entry[1])[0] for head in range(6)]
+    assert likeliest == [0, 3, 14, 17, NULL, NULL]
+
+
+def expects_the_question(examples: Sequence[QAExample]) -> Signals:
+    """A teacher that is sure that the question's own text is the answer, where the context has it."""
+    places = [example.context.find(example.question) for example in examples]
+    spans = [[] if at < 0 else [(at, at + len(example.question))] for at, example in zip(places, examples, strict=True)]
+    nulls = [0.0 if at < 0 else -np.inf for at in places]
+    return from_spans([np.asarray(one) for one in spans], [np.zeros(len(one)) for one in spans], nulls)
