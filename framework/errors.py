@@ -70,8 +70,9 @@ class ExportError(DistilError):
 
 def first_line(error: BaseException) -> str:
     """What an error says, without what follows on further lines, but for one that a colon announces."""
-    if isinstance(error, KeyError) and len(error.args) == 1:  # it names the key and nothing else
-        return f"it has no {error.args[0]!r}"[:300]
+    if isinstance(error, KeyError) and error.args:  # it names the key and nothing else
+        key = error.args[0]
+        return (f"it has no {key!r}" if isinstance(key, str) else f"KeyError: {key!r}")[:300]
     first, *rest = str(error).strip().splitlines() or [type(error).__name__]
     return (f"{first} {rest[0].strip()}" if rest and first.endswith(":") else first)[:300]
 

@@ -126,8 +126,13 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "switch_transformers": {"num_decoder_layers": 2},
     "t5gemma": {"encoder": _GEMMA, "decoder": {**_GEMMA, "cross_attention_hidden_size": 32}},
     "xmod": {**_DECODER, "languages": ["en_XX"], "default_language": "en_XX"},
-    "zamba": {"layer_types": ["mamba", "hybrid"], "mamba_d_state": 8, "mamba_dt_rank": 4},
-    "zamba2": {"layer_types": ["mamba", "hybrid"], "mamba_d_state": 8, "mamba_headdim": 16, "n_mamba_heads": 4},
+    "zamba": {
+        "num_hidden_layers": 3,
+        "layer_types": ["mamba", "hybrid", "hybrid"],
+        "mamba_d_state": 8,
+        "mamba_dt_rank": 4,
+    },
+    "zamba2": {"layers_block_type": ["mamba", "hybrid"], "mamba_d_state": 8, "mamba_headdim": 16, "n_mamba_heads": 4},
 }
 _STUDENT = {
     "model": {"kind": "config", "architecture": "bert", "config": {**_TEXT, "num_hidden_layers": 1}},

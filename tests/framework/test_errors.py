@@ -23,6 +23,7 @@ from framework.errors import disk_is_full, first_line, is_of_this_machine
         (ValueError("it ends here:"), "it ends here:"),
         (KeyError(), "KeyError"),
         (KeyError("size"), "it has no 'size'"),
+        (KeyError(1), "KeyError: 1"),
         (ValueError("x" * 400), "x" * 300),
     ],
 )
