@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.joining import check_whole, shows
 from framework.data.offsets import Cover, cover
+from framework.data.pairs import PairTokens, tokens_of
 from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.progress import SILENT, Progress
-from framework.segments import Ints, bounds, maxima, minima, spread, totals
+from framework.segments import Ints, bounds, owners, spread, taken
 from framework.tasks.span_qa.example import QAExample
 
 if TYPE_CHECKING:
@@ -68,27 +67,30 @@ def cut_windows(
     """Tokenise questions and contexts. Every example gets at least one window, in the order of `examples`.
 
     "No answer here" is [CLS] or the begin of the text, where there is none the first end of a text, such as T5's between
-    question and context, or else the first token. Raises ModelError for a tokenizer without offsets, for one that drops many
-    letters, and if the windows do not show a whole context.
+    question and context, or else the first token. Raises ModelError for a tokenizer without offsets, and for one that drops
+    many letters.
     """
-    _null_token(tokenizer)
-    tokenizer.truncation_side = "right"  # windows begin at the beginning, wherever else the tokenizer would cut
+    null_id = _null_token(tokenizer)
     parts: list[Windows] = []
     covers: list[Cover] = []
     with progress.task("tokenise", len(examples)) as task, told_of_panics(tokenizer):
         for begin in range(0, len(examples), _CHUNK):
             chunk = examples[begin : begin + _CHUNK]
-            encoded = tokenizer(
-                shortened(tokenizer, [example.question for example in chunk], settings.max_question),
+            tokens = tokens_of(
+                tokenizer,
+                [example.question for example in chunk],
                 [example.context for example in chunk],
-                truncation="only_second",
-                max_length=settings.max_length,
-                stride=settings.doc_stride,
-                return_overflowing_tokens=True,
+                settings.max_question,
             )
-            of_windows = np.asarray(encoded["overflow_to_sample_mapping"], np.int64)
-            windows, covered = _windows_of(chunk, of_windows, encoded.encodings, tokenizer, settings.doc_stride)
-            parts.append(replace(windows, example=windows.example + np.int32(begin)))
+            windows, covered = _windows_of(chunk, tokens, settings, null_id)
+            typed = "token_type_ids" in tokenizer.model_input_names
+            parts.append(
+                replace(
+                    windows,
+                    example=windows.example + np.int32(begin),
+                    token_types=windows.token_types if typed else None,
+                )
+            )
             covers.append(covered)
             task.advance(len(chunk))
     _refuse_lost_letters(tokenizer, examples, covers)
@@ -105,139 +107,87 @@ def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int | None:
     return next((int(number) for number in parts if number is not None), None)
 
 
-def shortened(tokenizer: "PreTrainedTokenizerFast", questions: list[str], most: int) -> list[str]:
-    """The questions without leading white space, cut after `most` tokens; a letter cut in two is left out."""
-    questions = [question.lstrip() for question in questions]
-    offsets = tokenizer(questions, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return [
-        question if len(spans) <= most else _cut(question, np.asarray(spans, np.int32), most)
-        for question, spans in zip(questions, offsets, strict=True)
-    ]
-
-
-def _cut(question: str, offsets: NDArray[np.int32], most: int) -> str:
-    spans = cover([question], offsets, np.asarray([0, len(offsets)])).spans
-    return question[: min(int(spans[most - 1, 1]), int(spans[most, 0]))]
-
-
 def _windows_of(
-    examples: Sequence[QAExample],
-    of_windows: Ints,
-    encodings: list[Any],
-    tokenizer: "PreTrainedTokenizerFast",
-    stride: int,
+    examples: Sequence[QAExample], tokens: PairTokens, settings: WindowSettings, null_id: int | None
 ) -> tuple[Windows, Cover]:
-    """The windows of some examples, from the tokenizer's encodings, and what all tokens of their contexts cover.
+    """The windows of some examples, and what the tokens of each one's context cover."""
+    frame = tokens.frame
+    asked, shown = np.diff(tokens.questions), np.diff(tokens.contexts)[tokens.context]
+    room = settings.max_length - frame.size - asked
+    step = room - settings.doc_stride
+    counts = 1 + -(-np.maximum(shown - room, 0) // step)
+    owner = owners(bounds(counts))
+    begins = (np.arange(len(owner)) - bounds(counts)[owner]) * step[owner]
+    sizes = np.minimum(room[owner], shown[owner] - begins)
+    rows = bounds(frame.size + asked[owner] + sizes)
 
-    of_windows: of each window the number of its example. [N]
-    """
-    rows = bounds(np.asarray([len(encoding) for encoding in encodings], np.int64))
-    ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32)
-    sequence = np.asarray(list(chain.from_iterable(one.sequence_ids for one in encodings)), np.float32)  # None is nan
-    in_context = np.flatnonzero(sequence == 1)
-    offsets = np.fromiter(
-        chain.from_iterable(chain.from_iterable(one.offsets for one in encodings)), np.int32, 2 * len(ids)
-    ).reshape(-1, 2)[in_context]
-    context = _ContextTokens.of(np.searchsorted(in_context, rows), of_windows, len(examples), stride)
-    _check_whole(examples, offsets, context, tokenizer, stride)
-    covered = cover([example.context for example in examples], offsets[context.fresh], context.whole)
-    spans = np.zeros((len(ids), 2), np.int32)
-    spans[in_context] = covered.spans[context.number]
+    # Which place in the columns each context token of each window has, and which token it is.
+    own = bounds(sizes)
+    within = np.arange(own[-1]) - spread(own[:-1], own)
+    first = rows[:-1] + len(frame.before) + asked[owner] + len(frame.between)
+    places = spread(first, own) + within
+    number = spread(begins, own) + within
+    token = spread(tokens.contexts[tokens.context[owner]], own) + number
+
+    whole = cover(tokens.texts, tokens.context_offsets, tokens.contexts)
+    spans = np.zeros((rows[-1], 2), np.int32)
+    spans[places] = whole.spans[token]
     support = spans[:, 1] > spans[:, 0]
-    best = np.zeros(len(ids), bool)
-    best[in_context] = context.best()
-    lengths = np.asarray([len(example.context) for example in examples], np.int64)
-    typed, null_id = "token_type_ids" in tokenizer.model_input_names, _null_token(tokenizer)
+    best = np.zeros(rows[-1], bool)
+    best[places] = _best(own, spread(owner, own), number)
+    ids, types = _framed(tokens, owner, rows, first, sizes)
+    ids[places] = tokens.context_ids[token]
     windows = Windows(
         rows=rows,
         input_ids=ids,
-        token_types=np.fromiter(chain.from_iterable(encoding.type_ids for encoding in encodings), np.int8)
-        if typed
-        else None,
+        token_types=types,
         support=support,
         spans=spans,
         best=best & support,
-        null=_first_places(np.isnan(sequence) & (ids == (-1 if null_id is None else null_id)), rows),
-        example=of_windows.astype(np.int32),
-        reach=_reaches(spans, support, rows, context, lengths),
+        null=frame.place_of(null_id, asked[owner], sizes),
+        example=owner.astype(np.int32),
+        reach=_reaches(spans, support, rows, bounds(counts), [len(example.context) for example in examples]),
     )
-    return windows, covered
+    return windows, Cover(whole.spans, whole.lost[tokens.context], whole.visible[tokens.context])
 
 
-@dataclass(frozen=True)
-class _ContextTokens:
-    """The context tokens of some examples' windows, in which neighbouring windows share tokens.
+def _framed(
+    tokens: PairTokens, owner: Ints, rows: Ints, first: Ints, sizes: Ints
+) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """Ids and types of all tokens of the windows but for the ids of context tokens, which begin at `first`."""
+    frame = tokens.frame
+    ids, types = np.zeros(rows[-1], np.int32), np.full(rows[-1], frame.types[1], np.int8)
+    question, of_windows = taken(tokens.questions, owner)
+    places = spread(rows[:-1] + len(frame.before) - of_windows[:-1], of_windows) + np.arange(len(question))
+    ids[places], types[places] = tokens.question_ids[question], frame.types[0]
+    for special, begins in (
+        (frame.before, rows[:-1]),
+        (frame.between, first - len(frame.between)),
+        (frame.after, first + sizes),
+    ):
+        for place, (number, kind) in enumerate(special):
+            ids[begins + place], types[begins + place] = number, kind
+    return ids, types
 
-    rows: [N + 1], window w has those numbered rows[w] : rows[w + 1]; examples: [E + 1], which windows are an example's;
-    whole: [E + 1], which tokens are an example's, each counted once; number: of each token its number there; fresh: whether
-    no earlier window shows it.
+
+def _best(rows: Ints, example: Ints, number: Ints) -> NDArray[np.bool_]:
+    """Whether no other window of the example shows the context token of this number with more context around it.
+
+    Context around a token is the smaller of what lies to its left and to its right; the earlier window wins a tie. rows: which
+    tokens are a window's.
     """
-
-    rows: Ints
-    examples: Ints
-    whole: Ints
-    number: Ints
-    fresh: NDArray[np.bool_]
-
-    @staticmethod
-    def of(rows: Ints, of_windows: Ints, count: int, stride: int) -> "_ContextTokens":
-        examples = np.searchsorted(of_windows, np.arange(count + 1))
-        place = np.arange(len(of_windows)) - examples[of_windows]  # of a window among those of its example
-        within = np.arange(rows[-1]) - spread(rows[:-1], rows)
-        fresh = within >= spread(np.where(place > 0, stride, 0), rows)
-        whole = bounds(totals(fresh, rows[examples]))
-        # A window begins `stride` tokens before those that it is the first to show.
-        earlier = bounds(totals(fresh, rows))[:-1]
-        number = spread(earlier - np.where(place > 0, stride, 0), rows) + within
-        return _ContextTokens(rows, examples, whole, number, fresh)
-
-    def best(self) -> NDArray[np.bool_]:
-        """Whether no other window shows the token with more context around it.
-
-        Context around a token is the smaller of what lies to its left and to its right; the earlier window wins a tie.
-        """
-        counts = spread(np.diff(self.rows), self.rows)
-        within = np.arange(self.rows[-1]) - spread(self.rows[:-1], self.rows)
-        room = np.minimum(within, counts - 1 - within)
-        alone = np.diff(self.examples) == 1
-        if alone.all():
-            return np.ones(len(room), bool)
-        order = np.lexsort((-room, self.number))  # sorting is stable, so that earlier windows come first
-        result = np.zeros(len(room), bool)
-        result[order[np.append(True, np.diff(self.number[order]) != 0)[: len(order)]]] = True
-        return result
-
-
-def _check_whole(
-    examples: Sequence[QAExample],
-    offsets: NDArray[np.int32],
-    context: _ContextTokens,
-    tokenizer: "PreTrainedTokenizerFast",
-    stride: int,
-) -> None:
-    """Refuse windows that leave out a part of a context. offsets: of context tokens. Raises ModelError."""
-    of_examples = context.rows[context.examples]
-    begins = minima(offsets[:, 0], of_examples, np.iinfo(np.int32).max).tolist()
-    ends = maxima(offsets[:, 1], of_examples, 0).tolist()
-    several = (np.diff(context.examples) > 1).tolist()
-    for number, example in enumerate(examples):
-        if several[number] or stride < 2 or not shows(example.context, begins[number], ends[number]):
-            windows = context.rows[context.examples[number] : context.examples[number + 1] + 1]
-            parts = [offsets[begin:end] for begin, end in pairwise(windows.tolist())]
-            check_whole(example, parts, stride, tokenizer)
-
-
-def _first_places(marked: NDArray[np.bool_], rows: Ints) -> NDArray[np.int32]:
-    """In each window the place of the first token that is marked; 0 where none is. [N]"""
-    found = np.flatnonzero(marked)
-    window, first = np.unique(np.searchsorted(rows, found, side="right") - 1, return_index=True)
-    result = np.zeros(len(rows) - 1, np.int32)
-    result[window] = found[first] - rows[window]
+    within = np.arange(rows[-1]) - spread(rows[:-1], rows)
+    room = np.minimum(within, spread(np.diff(rows), rows) - 1 - within)
+    result = np.ones(len(room), bool)
+    if (number != within).any():  # otherwise every example has one window
+        order = np.lexsort((-room, number, example))  # sorting is stable: earlier windows come first
+        same = (np.diff(example[order]) == 0) & (np.diff(number[order]) == 0)
+        result[order[1:][same]] = False
     return result
 
 
 def _reaches(
-    spans: NDArray[np.int32], support: NDArray[np.bool_], rows: Ints, context: _ContextTokens, lengths: Ints
+    spans: NDArray[np.int32], support: NDArray[np.bool_], rows: Ints, examples: Ints, lengths: Sequence[int]
 ) -> NDArray[np.int32]:
     """The characters from each window's first covered one to its last; in an example's first window from the start of the
     context, in the last one to its end. [N, 2]"""
@@ -247,8 +197,8 @@ def _reaches(
     some = np.flatnonzero(bounds_of[1:] > bounds_of[:-1])
     result[some, 0] = spans[shown[bounds_of[some]], 0]
     result[some, 1] = spans[shown[bounds_of[some + 1] - 1], 1]
-    result[context.examples[:-1], 0] = 0
-    result[context.examples[1:] - 1, 1] = lengths
+    result[examples[:-1], 0] = 0
+    result[examples[1:] - 1, 1] = lengths
     return result
 
 
