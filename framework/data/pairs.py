@@ -66,7 +66,7 @@ def tokens_of(
     """The tokens of some questions, each about the context beside it; of a question at most about `most` are kept."""
     numbers = {text: number for number, text in enumerate(dict.fromkeys(contexts))}
     texts = list(numbers)
-    short, asked = _shortened(tokenizer, questions, most)
+    short, asked = shortened(tokenizer, questions, most)
     pairs = tokenizer(short[:1] * len(texts), texts, verbose=False).encodings
     shown = [np.flatnonzero(_sequence(pair) == 1) for pair in pairs]
     # A question and a context with tokens, if there are any, show what comes before, between and after them.
@@ -109,7 +109,7 @@ def _sequence(pair: Any) -> NDArray[np.float32]:
     return np.asarray(pair.sequence_ids, np.float32)
 
 
-def _shortened(
+def shortened(
     tokenizer: "PreTrainedTokenizerFast", questions: Sequence[str], most: int
 ) -> tuple[list[str], list[list[int]]]:
     """The questions without leading white space, cut after `most` tokens, and their tokens; a letter cut in two is left

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from framework.data.example import Example
-from framework.segments import Floats
+from framework.segments import Floats, Ints
 from framework.signals.algebra import Signals, gold_log_likelihood
 
-if TYPE_CHECKING:
-    from framework.tasks.base import Task
-
 Mixing = Literal["arithmetic", "geometric", "one_of"]
+
+
+class GoldTask(Protocol):
+    """What a rule asks a task for."""
+
+    def gold_outcomes(self, examples: Sequence[Example]) -> Ints:
+        """See Task."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class TeacherOutputs:
     names: Sequence[str]
     signals: Sequence[Signals]
     f1: Mapping[str, float]
-    task: "Task"
+    task: GoldTask
 
     def by_teacher(self, figure: Callable[[Signals], Floats]) -> Floats:
         """Of every teacher, means over each example's heads of a figure on all heads [H]. [E, K]"""

@@ -28,7 +28,6 @@ def test_imports_run_from_launch_to_tracking_to_framework(package: str) -> None:
 
 
 SHARED = {  # between tasks until what stands there knows signals of any task
-    "framework.data.joining",
     "framework.data.windows",
     "framework.evaluation.signal_decode",
     "framework.tasks.span_items",

@@ -11,7 +11,6 @@ from framework.device import autocast, default_device
 from framework.evaluation.signal_decode import decode_signals
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
-from framework.generative.signal import answers_signals
 from framework.generative.tensors import Ids
 from framework.generative.writer import Beams
 from framework.generative.writers import writer_for
@@ -23,6 +22,7 @@ from framework.segments import Floats, softmax
 from framework.signals.algebra import Signals
 from framework.tasks.base import Task
 from framework.tasks.span_outputs import prediction_record
+from framework.tasks.span_qa.answers import answers_signals
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate

@@ -161,13 +161,13 @@ class ExtractiveQA(Section):
         self, examples: Sequence[QAExample], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
     ) -> Iterator[str]:
         """See Task: contexts and questions, the latter also as windows show them."""
-        from framework.data.windows import shortened
+        from framework.data.pairs import shortened
 
         questions = [example.question for example in examples]
         yield from (example.context for example in examples)
         yield from questions
         yield from (question.lstrip() for question in questions)
-        yield from shortened(tokenizer, questions, windows.max_question)
+        yield from shortened(tokenizer, questions, windows.max_question)[0]
 
     def logits(self, output: Any) -> "Tensor":
         """Start and end logits, [B, 2, L]."""
