@@ -200,7 +200,7 @@ def test_openapi_describes_the_endpoint(served: Served) -> None:
     asked = description["components"]["schemas"]["Asked"]["properties"]
     assert asked["context"]["maxLength"] == QuestionRequest.most["context"]
     answered = description["components"]["schemas"]["Answered"]["properties"]
-    assert list(answered) == ["score", "start", "end", "answer", "model", "milliseconds"]
+    assert list(answered) == ["answer", "score", "start", "end", "model", "milliseconds"]
     assert set(description["paths"]["/api/answer"]["post"]["responses"]) == {"200", "403", "413", "422", "500"}
 
 

@@ -36,14 +36,15 @@ def test_markdown_states_models_data_and_signals(run):
 
 def test_what_was_done_to_questions_is_told_with_the_first_ids(run):
     assert "what was done" not in markdown_table(run.results)
+    absent = "left out, as none of their answers occurs in the context"
+    nearest = "moved to the nearest of several places where it occurs"
     run.results["data"]["splits"]["train"]["notes"] = {
-        "absent": {"questions": 12, "first": ["a|1", *(f"q{number}" for number in range(9))]},
-        "nearest": {"questions": 1, "first": ["x\ny"]},
+        "absent": {"questions": 12, "meaning": absent, "first": ["a|1", *(f"q{number}" for number in range(9))]},
+        "nearest": {"questions": 1, "meaning": nearest, "first": ["x\ny"]},
     }
     text = markdown_table(run.results)
-    absent = "left out, as none of their answers occurs in the context"
     assert f"| train | {absent} | a\\|1, q0, q1, q2, q3, q4, q5, q6, q7, q8, … | 12 |" in text
-    assert "moved to the nearest of several places where it occurs | x y | 1 |" in text
+    assert f"{nearest} | x y | 1 |" in text
 
 
 def test_a_trimmed_vocabulary_is_told(run):

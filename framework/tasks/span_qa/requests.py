@@ -23,10 +23,10 @@ class QuestionRequest(BaseModel):
 class SpanResponse(BaseModel):
     """An answer: `context[start:end]`, in code points."""
 
+    answer: str = Field(description="Empty for 'no answer here'.")
     score: float = Field(description="Probability among the candidates.")
     start: int = Field(description="-1 for a generator's text that the context does not hold.")
     end: int
-    answer: str = Field(description="Empty for 'no answer here'.")
 
 
 def asked(request: QuestionRequest) -> QAExample:
@@ -39,4 +39,4 @@ def asked(request: QuestionRequest) -> QAExample:
 
 def respond(record: dict[str, Any]) -> SpanResponse:
     """The answer of a prediction."""
-    return SpanResponse(score=record["score"], start=record["start"], end=record["end"], answer=record["answer"])
+    return SpanResponse(answer=record["answer"], score=record["score"], start=record["start"], end=record["end"])
