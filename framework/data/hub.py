@@ -1,11 +1,12 @@
 """Datasets of the Hugging Face hub, by their files."""
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from framework.config import Section
 from framework.data.example import Row
@@ -23,12 +24,25 @@ class Hub(Section):
     id: str = Field(min_length=1, description="for example kuznetsoffandrey/sberquad")
     revision: str = Field(default="main", min_length=1, description="branch, tag or commit")
     config: str | None = Field(default=None, description="one of the dataset's configurations, where it has several")
+    files: dict[str, str] | None = Field(
+        default=None,
+        description="split -> a file of the dataset; default: as the dataset's card or its names of files say",
+    )
     fields: FieldNames = Field(default_factory=dict)
     id_prefix: str = Field(default="", description="only examples whose id begins with this, for example russian-")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Hub":
+        if self.files is not None and self.config is not None:
+            raise ValueError("`files` names the files that a `config` would: drop one of them")
+        return self
 
     def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
         """See Source; the files are brought into the cache first."""
         progress.say(f"looking up the dataset {self.id} ({self.revision}) on the Hugging Face hub")
+        if self.files is not None:
+            named = named_files(self.id, self.revision, self.files)
+            return {split: partial(read_files, [path], fields, formats) for split, path in named.items()}
         files = hub_files(self.id, self.revision, self.config, tuple(formats))
         return {split: partial(read_files, paths, fields, formats) for split, paths in files.items()}
 
@@ -40,6 +54,18 @@ class Hub(Section):
                 f"{self.id}: no id begins with '{self.id_prefix}'; they are like '{rows[0].id}'. Change id_prefix, or drop it"
             )
         return chosen
+
+
+def named_files(id: str, revision: str, files: Mapping[str, str]) -> dict[str, Path]:
+    """Bring files of a dataset into the Hugging Face cache: split -> file. Raises DataError if one is not to be had."""
+    folder = _snapshot(id, revision, list(files.values()))
+    missing = next((name for name in files.values() if not (folder / name).is_file()), None)
+    if missing is not None:
+        raise DataError(
+            f"the dataset {id} ({revision}) has no file '{missing}', or the copy in the cache lacks it: put data.source.files "
+            "right; on a machine with network, it is fetched"
+        )
+    return {split: folder / name for split, name in files.items()}
 
 
 def hub_files(

@@ -1,5 +1,6 @@
 """What a source has, as it has it: no task has looked at it yet."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,11 @@ def text_of(value: Any, name: str, place: str) -> str:
     except UnicodeEncodeError as error:
         raise DataError(f"{place}: {name} holds half of a surrogate pair at character {error.start}") from None
     return value
+
+
+def is_missing(value: Any) -> bool:
+    """Whether this is null, or NaN, which pandas writes for it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def shown(value: Any) -> str:

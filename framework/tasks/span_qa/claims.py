@@ -1,10 +1,9 @@
 """Answers in the forms in which people write them."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from framework.data.record import shown, text_of
+from framework.data.record import is_missing, shown, text_of
 from framework.errors import DataError
 from framework.tasks.span_qa.row import Claim
 
@@ -51,11 +50,6 @@ def whole(value: Any, name: str, place: str) -> int | None:
     if not isinstance(number, int) or isinstance(number, bool):
         raise DataError(f"{place}: {name} must be a whole number, found {shown(value)}")
     return number
-
-
-def is_missing(value: Any) -> bool:
-    """Whether this is null, or NaN, which pandas writes for it."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _of_object(value: Any, place: str) -> tuple[Claim, ...]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from framework.data.fields import Fields
-from framework.data.record import shown, text_of
+from framework.data.record import is_missing, shown, text_of
 from framework.errors import DataError
-from framework.tasks.span_qa.claims import claims_of, is_missing, whole
+from framework.tasks.span_qa.claims import claims_of, whole
 from framework.tasks.span_qa.row import Claim, QARow
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}

@@ -141,7 +141,7 @@ class ExtractiveQA(Section):
 
     def check_model(self, model: Any) -> None:
         """See Task."""
-        from framework.tasks.span_qa.head import check_answers
+        from framework.models.soundness import check_answers
 
         check_answers(self, model)
 

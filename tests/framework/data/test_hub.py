@@ -81,6 +81,17 @@ def test_a_cached_dataset_is_read_without_the_hub(cache: Path) -> None:
     assert sorted(cache.rglob("*")) == before
 
 
+def test_files_may_be_named_where_nothing_says_which_split_they_are(cache: Path) -> None:
+    put(cache, "somebody/quad", card=None)
+    first, second = (f"sberquad/train-{number}.parquet" for number in (0, 1))
+    found = readers(Hub(id="somebody/quad", files={"one": first, "other": second}))
+    assert {split: [row.id for row in read()] for split, read in found.items()} == {"one": ["0"], "other": ["1"]}
+    with pytest.raises(DataError, match=r"has no file 'train\.csv'"):
+        readers(Hub(id="somebody/quad", files={"one": "train.csv"}))
+    with pytest.raises(ValueError, match="`files` names the files that a `config` would"):
+        Hub(id="somebody/quad", config="ru", files={"one": first})
+
+
 def test_questions_are_chosen_by_the_beginning_of_their_ids(cache: Path) -> None:
     put(cache, "somebody/quad")
     source = Hub(id="somebody/quad", id_prefix="1")

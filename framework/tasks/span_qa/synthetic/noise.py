@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from framework.tasks.span_qa.synthetic.draws import chance, pick
+from framework.data.draws import chance, pick
 from framework.tasks.span_qa.synthetic.paragraph import Fact, Paragraph
 
 _WORD = re.compile(r"\w+(?:-\w+)*")

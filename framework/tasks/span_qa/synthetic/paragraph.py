@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from framework.data.draws import chance, pick, pick_several
 from framework.tasks.span_qa.synthetic.declension import Forms
-from framework.tasks.span_qa.synthetic.draws import chance, pick, pick_several
 from framework.tasks.span_qa.synthetic.people import Person, draw_people
 from framework.tasks.span_qa.synthetic.phrases import Phrase, fill
 from framework.tasks.span_qa.synthetic.relations import FILLERS, RELATIONS, Relation

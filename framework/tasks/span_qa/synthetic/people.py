@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
+from framework.data.draws import pick, pick_several
 from framework.tasks.span_qa.synthetic.declension import Forms, Gender, decline, decline_surname, join
-from framework.tasks.span_qa.synthetic.draws import pick, pick_several
 from framework.tasks.span_qa.synthetic.words import listed
 
 _MEN = listed(

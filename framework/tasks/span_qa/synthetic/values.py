@@ -2,8 +2,8 @@
 
 from random import Random
 
+from framework.data.draws import pick
 from framework.tasks.span_qa.synthetic.declension import Forms
-from framework.tasks.span_qa.synthetic.draws import pick
 from framework.tasks.span_qa.synthetic.relations import Pool
 from framework.tasks.span_qa.synthetic.words import (
     CITIES,

@@ -3,7 +3,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.synthetic.draws import chance, pick, pick_several
+from framework.data.draws import chance, pick, pick_several
 
 
 @given(st.integers(), st.lists(st.integers(), min_size=1, max_size=20), st.data())
