@@ -117,7 +117,11 @@ def _asked(task: Task, most: dict[str, int]) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (
             task.request.model_fields[name].annotation,
-            Field(max_length=count, description=task.request.model_fields[name].description),
+            Field(
+                default=task.request.model_fields[name].default,
+                max_length=count,
+                description=task.request.model_fields[name].description,
+            ),
         )
         for name, count in most.items()
     }

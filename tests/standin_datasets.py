@@ -3,6 +3,8 @@
 Ids, file names and columns are those of the hub; the texts are generated.
 """
 
+import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,52 @@ def put_tydiqa(home: Path, examples: list[QAExample]) -> None:
             ids = [f"{('russian', 'finnish')[place % 2]}-{place:019}-{split}" for place in range(len(examples))]
             rows = [_row(id, example, split) for id, example in zip(ids, examples, strict=True)]
             files[f"secondary_task/{split}-00000-of-00001.parquet"] = _parquet(rows)
+
+
+def put_rucola(home: Path, texts: Sequence[str]) -> None:
+    """RuCoLA's files and columns, beside others of which nobody could tell by their names which split they are."""
+    header = "id,sentence,acceptable,error_type,detailed_source"
+    rows = [f'{number},"{text}",{number % 2},0,Paraphrase' for number, text in enumerate(texts)]
+    half = len(rows) // 2
+    with Repository(home, "dataset", "RussianNLP/rucola") as files:
+        for name, part in {"in_domain_train": rows[:half], "in_domain_dev": rows[half:], "dev": rows}.items():
+            files[f"data/{name}.csv"] = "\n".join([header, *part, ""]).encode()
+
+
+def put_banking77(home: Path, texts: Sequence[str], labels: Sequence[str]) -> None:
+    """BANKING77 as JSON lines, with the numbers and the names of its labels."""
+    names = sorted(set(labels))
+    rows = [
+        json.dumps({"text": text, "label": names.index(label), "label_text": label}, ensure_ascii=False)
+        for text, label in zip(texts, labels, strict=True)
+    ]
+    half = len(rows) // 2
+    with Repository(home, "dataset", "mteb/banking77") as files:
+        for name, part in {"train": rows[:half], "test": rows[half:]}.items():
+            files[f"{name}.jsonl"] = "\n".join([*part, ""]).encode()
+
+
+def put_mnli(home: Path, texts: Sequence[str]) -> None:
+    """MNLI's columns and files in GLUE; the test part has no labels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    splits = ["train", "validation_matched", "validation_mismatched", "test_matched"]
+    with Repository(home, "dataset", "nyu-mll/glue") as files:
+        files["README.md"] = _card("mnli", "mnli", splits)
+        for split in splits:
+            rows = [
+                {
+                    "premise": text,
+                    "hypothesis": texts[-1 - number],
+                    "label": -1 if split.startswith("test") else number % 3,
+                    "idx": number,
+                }
+                for number, text in enumerate(texts)
+            ]
+            buffer = pa.BufferOutputStream()
+            pq.write_table(pa.Table.from_pylist(rows), buffer)
+            files[f"mnli/{split}-00000-of-00001.parquet"] = bytes(buffer.getvalue())
 
 
 @cache

@@ -59,7 +59,7 @@ def put_teacher(home: Path, texts: Iterable[str], id: str) -> None:
         files["pytorch_model.bin"] = _pickled(model)
 
 
-def put_byte_teacher(home: Path, texts: Iterable[str]) -> None:
+def put_byte_teacher(home: Path, texts: Iterable[str], id: str = BYTE_TEACHER) -> None:
     """RoBERTa with byte-level BPE as vocab.json and merges.txt, without a tokenizer.json, and weights as a pickle."""
     from transformers import RobertaConfig, RobertaForMaskedLM
 
@@ -74,7 +74,7 @@ def put_byte_teacher(home: Path, texts: Iterable[str]) -> None:
         **sizes,
     )
     model = _random(RobertaForMaskedLM, config)
-    with Repository(home, "model", BYTE_TEACHER) as files:
+    with Repository(home, "model", id) as files:
         files["config.json"] = _config(model)
         files["vocab.json"], files["merges.txt"] = tokens, merges
         files["pytorch_model.bin"] = _pickled(model)

@@ -17,7 +17,7 @@ class Record:
     values: Any
 
 
-def text_of(value: Any, name: str, place: str) -> str:
+def text_of(value: object, name: str, place: str) -> str:
     """`value` if it is text that UTF-8 can hold. Raises DataError, which names `place`."""
     if not isinstance(value, str):
         raise DataError(f"{place}: {name} must be text, found {shown(value)}")
@@ -28,12 +28,12 @@ def text_of(value: Any, name: str, place: str) -> str:
     return value
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether this is null, or NaN, which pandas writes for it."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as messages show it."""
     return shortened(repr(value))
 

@@ -10,6 +10,7 @@ from framework.errors import ModelError, OutputError
 from framework.outcome import ModelResults, RunResults
 from framework.progress import Progress
 from framework.readers.base import Reading
+from framework.readers.logits import LogitsReader, logits_reader
 from framework.recipe import Recipe
 from framework.results import model_of
 from framework.tasks.base import Task
@@ -56,6 +57,16 @@ class FinishedRun:
         if model["role"] == "teacher":
             windows = recipe.teachers[model["name"]].windows or windows
         return Reading(self.task, windows, recipe.evaluation.batch_size, "fp32")
+
+    def reader(self, model: ModelResults, folder: Path) -> LogitsReader:
+        """The model in `folder`, which is this one or a copy, as it read when it was measured. Raises ModelError."""
+        teacher = self.mapped_teacher(model)
+        return logits_reader(folder, self.reading(model), None if teacher is None else teacher.label_map)
+
+    def mapped_teacher(self, model: ModelResults) -> Encoder | None:
+        """The section of a teacher whose classes have other names than the task's labels; None for any other model."""
+        teacher = self.recipe.teachers[model["name"]] if model["role"] == "teacher" else None
+        return teacher if isinstance(teacher, Encoder) and teacher.label_map is not None else None
 
     def examples(self, progress: Progress) -> Sequence[Example]:
         """The questions on which the run was measured. Raises DataError if they are not the same any more."""

@@ -17,7 +17,7 @@ from framework.export.speed import Form, Opening, time_forms
 from framework.files import write_json
 from framework.outcome import ModelResults
 from framework.progress import SILENT, Progress
-from framework.readers.logits import LogitsReader, logits_reader
+from framework.readers.logits import LogitsReader
 from framework.tasks.summary import summary_of
 
 EXPORT = "export.json"
@@ -48,10 +48,9 @@ def export_model(
 
 def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> LogitsReader:
     """Put the model's files into `folder`, and open it there."""
-    reading = run.reading(model)
     copy_model(run.folder(model), folder)
-    save_settings(folder, reading, None)
-    return logits_reader(folder, reading)
+    save_settings(folder, run.reading(model), run.mapped_teacher(model))
+    return run.reader(model, folder)
 
 
 def _origin(run: FinishedRun, model: ModelResults) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _measured(
     timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in forms.opening.items()}
     for teacher in run.teachers():
         if teacher["name"] != model["name"]:
-            beside = logits_reader(run.folder(teacher), run.reading(teacher))
+            beside = run.reader(teacher, run.folder(teacher))
             timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
     asked = examples[: settings.latency_questions]
     if asked:

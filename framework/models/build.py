@@ -69,7 +69,7 @@ def pretrained_model(
 ) -> Any:
     """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
 
-    head: fields of the configuration of a new head.
+    head: fields of the configuration of a new head, which takes the place of one of another size.
 
     Raises ModelError, StoreError for files that are not as distil wrote them.
     """
@@ -100,13 +100,16 @@ def pretrained_model(
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
     pad_for_attention(task, model)
     prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
-    body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes))
+    # Models that were trained on masked words alone have no pooler, which then belongs to the head.
+    body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes) and ".pooler." not in name)
     if body:
         raise ModelError(
             f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
             f"{body[0]} are missing; only a task's head may be new"
         )
     for name, found, expected in sorted(loading["mismatched_keys"]):
+        if head and not name.startswith(prefixes):
+            continue  # of a head for other classes, which gets random weights
         raise ModelError(
             f"the weights in {folder} do not fit its config.json: {name} is {list(found)}, expected {list(expected)}"
         )

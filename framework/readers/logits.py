@@ -1,6 +1,6 @@
 """Models that give logits over tokens or texts: students and encoder teachers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from framework.tasks.base import Logits
 
 @dataclass(frozen=True)
 class LogitsReader:
-    """See Reader. model: a transformers model, or what is called like one."""
+    """See Reader. model: a transformers model, or what is called like one; label_map: what its classes mean, if they are not
+    called like the task's labels."""
 
     model: Any
     tokenizer: Any
     reading: Reading
+    label_map: Mapping[str, str | None] | None = None
 
     @property
     def parameters(self) -> int:
@@ -40,7 +42,7 @@ class LogitsReader:
         logits = all_logits(
             reading.task, self.model, features, pad_id, reading.batch_size, reading.precision, progress, title, filled
         )
-        return features, logits
+        return features, reading.task.translated(logits, self.model.config, self.label_map)
 
     def predict(
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
@@ -55,6 +57,6 @@ class LogitsReader:
         return self.reading.task.write_signals(examples, features, logits)
 
 
-def logits_reader(folder: Path, reading: Reading) -> LogitsReader:
+def logits_reader(folder: Path, reading: Reading, label_map: Mapping[str, str | None] | None = None) -> LogitsReader:
     """The model in `folder`. Raises ModelError."""
-    return LogitsReader(pretrained_model(reading.task, folder), load_model_tokenizer(folder), reading)
+    return LogitsReader(pretrained_model(reading.task, folder), load_model_tokenizer(folder), reading, label_map)

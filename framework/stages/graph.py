@@ -118,7 +118,8 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
         section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
         if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
             kind_of = partial(section.model_kind, context.task) if model.role == "teacher" else lambda _: context.task
-            fetch(section.model, section.tokenizer, context.task, kind_of, as_it_is=model.training is None)
+            label_map = getattr(section, "label_map", None)
+            fetch(section.model, section.tokenizer, context.task, kind_of, model.training is None, label_map)
 
 
 class _Collections:

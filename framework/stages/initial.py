@@ -1,6 +1,6 @@
 """Stages that make tokenizers and models before any training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,8 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
 
     def make(folder: Path) -> dict[str, Any]:
         source = teacher.result(context.store) / "model"
-        student = copy_layers(task, pretrained_model(task, source), model.layers)
+        # A teacher that was taken as it is may have a head for other classes.
+        student = copy_layers(task, pretrained_model(task, source, 0, task.head_fields()), model.layers)
         save_model(student, load_tokenizer(source), folder / "model")
         return {"parameters": count_parameters(student)}
 
@@ -158,13 +159,17 @@ def fetch(
     task: Task,
     kind_of: Callable[[Any], ModelKind],
     as_it_is: bool,
+    label_map: Mapping[str, str | None] | None,
 ) -> None:
     """Bring a model's files here before anything starts, and load those that take no time.
 
-    Raises ModelError for what cannot be had, or is no model of its kind.
+    Raises ModelError for what cannot be had, or is no model of its kind, and for classes of a model taken as it is of which
+    nobody says what they mean.
     """
     source = locate(model, weights=True)
     config = read_config(source)
+    if as_it_is and kind_of(config) is task:
+        task.translated([], config, label_map)
     if isinstance(settings, PretrainedTokenizer):
         tokenizer = load_tokenizer(_tokenizer_home(model, settings), settings)
         fit_to_model(within_rows(tokenizer, config), config)

@@ -192,6 +192,10 @@ class Task(Protocol):
     def logits(self, output: Own) -> "Tensor":
         """Logits from a model's output: [B, K, L] at each token, or [B, K] of each row as a whole."""
 
+    def translated(self, logits: Logits, config: Any, label_map: Mapping[str, str | None] | None) -> Logits:
+        """Logits of a model of this configuration, whose classes may have other names or another order, as those of a model
+        of the task's own labels. Raises ModelError for classes of which nobody says what they mean."""
+
     def training_items(
         self,
         examples: Examples,

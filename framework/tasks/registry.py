@@ -10,10 +10,12 @@ from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.plugins import by_kind
 from framework.tasks.base import Task
+from framework.tasks.classification.synthetic.section import Messages
+from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.synthetic.section import Synthetic
 from framework.tasks.span_qa.task import ExtractiveQA
 
-TASKS: tuple[type[Any], ...] = (ExtractiveQA,)
+TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification)
 DEFAULT_TASK: Task = ExtractiveQA()
 
 if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
@@ -22,8 +24,8 @@ if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
     AnyTask = Task
     AnySource = Source
 else:
-    AnyTask = Annotated[ExtractiveQA, by_kind(*TASKS, protocols=(Task,))]
-    AnySource = Annotated[Hub | Files | Synthetic, by_kind(Hub, Files, Synthetic)]
+    AnyTask = Annotated[ExtractiveQA | Classification, by_kind(*TASKS, protocols=(Task,))]
+    AnySource = Annotated[Hub | Files | Synthetic | Messages, by_kind(Hub, Files, Synthetic, Messages)]
 
 
 def task_of(results: Mapping[str, Any], given: Task) -> Task:

@@ -1,4 +1,4 @@
-"""An encoder with a question-answering head, such as BERT (Devlin et al., arXiv 1810.04805)."""
+"""An encoder with a head for the task, such as BERT (Devlin et al., arXiv 1810.04805)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from framework.config import Section
 from framework.data.windows_section import WindowSettings
 from framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
-from framework.teachers.section import Actor, Crossfit, TeacherTemperature, check_teacher
+from framework.teachers.section import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
 from framework.training.section import Training
 
 if TYPE_CHECKING:
@@ -35,12 +35,17 @@ class Encoder(Section):
     temperature: TeacherTemperature = 1.0
     crossfit: Crossfit = None
     actor: Actor = Actor()
+    label_map: LabelMap = None
     trained_with: ClassVar[tuple[str, ...]] = ()
     takes_proposals: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _check(self) -> "Encoder":
         check_teacher(self)
+        if self.label_map is not None and self.fine_tune is not None:
+            raise ValueError(
+                "`label_map` is for a model that is taken as it is; one that is fine-tuned has the task's labels"
+            )
         return self
 
     def model_kind(self, task: "Task", config: Any) -> "ModelKind":
@@ -68,4 +73,4 @@ class Encoder(Section):
         """See Teacher."""
         from framework.readers.logits import logits_reader
 
-        return logits_reader(folder, reading)
+        return logits_reader(folder, reading, self.label_map)

@@ -38,6 +38,14 @@ Crossfit = Annotated[
     ),
 ]
 
+LabelMap = Annotated[
+    dict[str, str | None] | None,
+    Field(
+        description="{the model's class: the task's label, or null for one that means none of them}, where they do not have "
+        "the same names; of several classes of one label the probabilities add up."
+    ),
+]
+
 
 def check_teacher(teacher: object) -> None:
     """Refuse what no kind of teacher can do. Raises ValueError."""

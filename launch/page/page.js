@@ -1,87 +1,17 @@
 "use strict";
 
-const WORDS = {
-  en: {
-    language: "Language",
-    context: "Text",
-    question: "Question",
-    ask: "Ask",
-    hint: "Ctrl+Enter asks from either field.",
-    examples: "Or try an example",
-    answers: "Answers",
-    marked: "The text with the answer marked",
-    marking: (model) => `[answer of ${model}:] `,
-    model: "Model",
-    answer: "Answer",
-    score: "Score",
-    milliseconds: "Time, ms",
-    waiting: "waiting…",
-    none: "no answer in the text",
-    unlocated: (answer) => `${answer} (not in the text)`,
-    figures: "Score: probability among the candidates. Metrics: as the run measured them.",
-    said: (model, answer) => `${model}: ${answer}.`,
-    role: { teacher: "teacher", ensemble: "ensemble", baseline: "baseline", student: "student", model: "" },
-    needsContext: "Give a text: it is what answers are looked for in.",
-    needsQuestion: "Give a question.",
-    tooLong: (field, most) => `${field}: more than ${most} characters; give fewer.`,
-    unreachable: "The server does not answer; see whether `distil serve` still runs.",
-  },
-  ru: {
-    language: "Язык",
-    context: "Текст",
-    question: "Вопрос",
-    ask: "Спросить",
-    hint: "Ctrl+Enter в любом поле — спросить.",
-    examples: "Или возьмите пример",
-    answers: "Ответы",
-    marked: "Текст с выделенным ответом",
-    marking: (model) => `[ответ модели ${model}:] `,
-    model: "Модель",
-    answer: "Ответ",
-    score: "Оценка",
-    milliseconds: "Время, мс",
-    waiting: "ждём…",
-    none: "в тексте нет ответа",
-    unlocated: (answer) => `${answer} (этого нет в тексте)`,
-    figures: "Оценка — вероятность среди кандидатов. Метрики — по измерениям самого прогона.",
-    said: (model, answer) => `${model}: ${answer}.`,
-    role: { teacher: "учитель", ensemble: "ансамбль", baseline: "базовая модель", student: "ученик", model: "" },
-    needsContext: "Введите текст, в котором искать ответ.",
-    needsQuestion: "Введите вопрос.",
-    tooLong: (field, most) => `${field}: больше ${most} символов; введите меньше.`,
-    unreachable: "Сервер не отвечает; проверьте, работает ли `distil serve`.",
-  },
-};
-
-const EXAMPLES = {
-  en: {
-    context:
-      "The lighthouse on Heron Island was built in 1874 by the engineer Clara Whitfield. Its lamp first burned " +
-      "whale oil and has been electric since 1931. Today the tower belongs to a school of sailing, which keeps " +
-      "twelve boats in the old harbour.",
-    questions: ["Who built the lighthouse?", "Since when has the lamp been electric?", "How many boats are kept?"],
-  },
-  ru: {
-    context:
-      "Виктория Сидорова родилась в Ярославле. Диплом она получила в 2001 году. Виктория работает реставратором.",
-    questions: [
-      "Где родилась Виктория Сидорова?",
-      "В каком году Виктория Сидорова получила диплом?",
-      "Кем работает Виктория Сидорова?",
-    ],
-  },
-};
-
 const $ = (id) => document.getElementById(id);
-const [form, context, question, problem] = ["form", "context", "question", "problem"].map($);
+const [form, problem] = ["form", "problem"].map($);
 
 let language = storedLanguage() || (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
 let served = null; // what /api/models says
-let asked = null; // {question, context, results by model}
+let asked = null; // {request, results by model}
 let asking = new AbortController();
 let complaint = null; // a function, so that it can be said in another language
 
 const words = () => WORDS[language];
+const task = () => (served && Object.hasOwn(VIEWS, served.task) ? served.task : "extractive_qa");
+const view = () => VIEWS[task()];
 
 function storedLanguage() {
   try {
@@ -111,7 +41,10 @@ function element(tag, properties = {}, ...children) {
 
 function show() {
   document.documentElement.lang = language;
-  for (const node of document.querySelectorAll("[data-text]")) node.textContent = words()[node.dataset.text];
+  for (const node of document.querySelectorAll("[data-task]")) node.hidden = node.dataset.task !== task();
+  for (const node of document.querySelectorAll("[data-text]")) {
+    node.textContent = node.closest("[hidden]") && node.tagName === "LABEL" ? "" : words()[node.dataset.text];
+  }
   for (const node of document.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", words()[node.dataset.label]);
   }
@@ -124,12 +57,10 @@ function show() {
 }
 
 function showExamples() {
-  const example = EXAMPLES[language];
-  const buttons = example.questions.map((text) => {
-    const button = element("button", { type: "button", className: "quiet" }, text);
+  const buttons = view().examples[language].map((example) => {
+    const button = element("button", { type: "button", className: "quiet" }, example.called);
     button.addEventListener("click", () => {
-      context.value = example.context;
-      question.value = text;
+      for (const field of view().fields) $(field.id).value = example[field.name] || "";
       ask();
     });
     return element("li", {}, button);
@@ -140,13 +71,13 @@ function showExamples() {
 function showAnswers() {
   $("answers").hidden = !asked;
   if (!asked) return;
-  $("asked").textContent = asked.question;
+  $("asked").textContent = view().heading(asked.request);
   showText();
   showRows();
 }
 
 function showText() {
-  $("text").replaceChildren(...marked(asked.context, asked.results[served.default]));
+  $("text").replaceChildren(...view().text(asked.request, asked.results[served.default]));
   const mark = $("text").querySelector("mark");
   $("text").scrollTop = mark ? mark.offsetTop - $("text").clientHeight / 2 : 0;
 }
@@ -160,15 +91,6 @@ function inOrder() {
   return [...first, ...served.models.filter((model) => model.name !== served.default)];
 }
 
-// Places count code points; JavaScript's strings count UTF-16 units.
-function marked(text, result) {
-  if (!result || result.problem || result.start < 0 || result.start === result.end) return [text];
-  const points = Array.from(text);
-  const part = (...range) => points.slice(...range).join("");
-  const label = element("span", { className: "visually-hidden" }, words().marking(result.model));
-  return [part(0, result.start), label, element("mark", {}, part(result.start, result.end)), part(result.end)];
-}
-
 function row(model) {
   const result = asked.results[model.name];
   const figures = [words().role[model.role]];
@@ -179,7 +101,7 @@ function row(model) {
   const cells = [
     element("th", { scope: "row", role: "rowheader" }, model.name, notes),
     element("td", { role: "cell" }, said(result)),
-    figure("score", known ? number(result.score, 4) : ""),
+    figure("score", known ? number(view().score(result), 4) : ""),
     figure("milliseconds", known ? number(result.milliseconds, 1) : ""),
   ];
   return element("tr", { role: "row", className: model.name === served.default ? "first" : "" }, ...cells);
@@ -192,41 +114,47 @@ function figure(column, shown) {
 }
 
 function said(result) {
-  const aside = (text, properties) => element("span", { className: "aside", ...properties }, text);
   if (!result) return aside(words().waiting);
   if (result.problem) return aside(result.problem(), { lang: result.lang || language });
-  if (!result.answer) return aside(words().none);
-  return result.start < 0 ? words().unlocated(result.answer) : result.answer;
+  return view().said(result);
+}
+
+function aside(text, properties) {
+  return element("span", { className: "aside", ...properties }, text);
 }
 
 function number(value, digits) {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-function size(parameters) {
-  return new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 }).format(parameters);
-}
-
 function significant(value, digits) {
   return value.toLocaleString(language, { maximumSignificantDigits: digits });
+}
+
+function size(parameters) {
+  return new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 }).format(parameters);
 }
 
 function complain(message, field) {
   complaint = message;
   problem.textContent = message ? message() : "";
-  for (const each of [context, question]) each.setAttribute("aria-invalid", String(each === field));
+  for (const { id } of view().fields) $(id).setAttribute("aria-invalid", String($(id) === field));
   if (field) field.focus();
 }
 
-// A message and the field that cannot be sent; false if both can.
+// A message and the field that cannot be sent; undefined if all can.
 function wrong() {
-  if (!context.value.trim()) return [() => words().needsContext, context];
-  if (!question.value.trim()) return [() => words().needsQuestion, question];
-  return tooLong(context, "context", served.most.context) || tooLong(question, "question", served.most.question);
+  const wrongs = view().fields.map(({ name, id, label, needed }) => {
+    if (needed && !$(id).value.trim()) return [() => words()[needed], $(id)];
+    const most = served.most[name];
+    return Array.from($(id).value).length > most && [() => words().tooLong(words()[label], number(most, 0)), $(id)];
+  });
+  return wrongs.find(Boolean);
 }
 
-function tooLong(field, name, most) {
-  return Array.from(field.value).length > most && [() => words().tooLong(words()[name], number(most, 0)), field];
+function request() {
+  const filled = view().fields.filter(({ id, needed }) => needed || $(id).value.trim());
+  return Object.fromEntries(filled.map(({ name, id }) => [name, $(id).value]));
 }
 
 async function ask() {
@@ -236,7 +164,7 @@ async function ask() {
   if (found) return;
   asking.abort();
   asking = new AbortController();
-  asked = { question: question.value, context: context.value, results: {} };
+  asked = { request: request(), results: {} };
   $("said").replaceChildren();
   showAnswers();
   for (const model of inOrder()) askOne(model, asking.signal);
@@ -249,13 +177,14 @@ async function askOne(model, signal) {
   showRows();
   if (model.name === served.default) showText();
   const shown = said(result);
-  const answer = typeof shown === "string" ? shown : shown.textContent;
+  const heard = !result.problem && view().log ? view().log(result) : shown;
+  const answer = typeof heard === "string" ? heard : heard.textContent;
   $("said").append(element("p", {}, words().said(model.name, answer)));
 }
 
 async function answerOf(model, signal) {
   if (model.problem) return { problem: () => model.problem, lang: "en" };
-  const body = JSON.stringify({ question: asked.question, context: asked.context, model: model.name });
+  const body = JSON.stringify({ ...asked.request, model: model.name });
   try {
     const headers = { "Content-Type": "application/json" };
     const response = await fetch("/api/answer", { method: "POST", headers, body, signal });
@@ -273,6 +202,7 @@ async function load() {
     if (!response.ok) throw new Error(body.message);
     served = body;
     $("run").textContent = served.run;
+    show();
     return true;
   } catch {
     complain(() => words().unreachable);

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from framework.tasks.classification.synthetic.section import Messages
 from tests.tiny import several_values
 
 # Sections that reach results by what they give alone, or not at all.
 WHOLE = {
     "framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
+    "framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
     "framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
     "framework.tracking_section": "Tracking copies results.",
@@ -46,6 +48,8 @@ HARMLESS = {
     },
 }
 
+_TOPICS = Messages().labels
+
 # Other values, where adding one to a number or taking another of the legal words makes none.
 OTHER: dict[tuple[str, str], Any] = {
     ("Recipe", "name"): "other",
@@ -70,6 +74,12 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Generative", "crossfit"): 2,
     ("Generative", "fine_tune"): {"epochs": 7},
     ("Generative", "prompt"): "{context} {question}",
+    ("Encoder", "label_map"): {"yes": "доставка"},
+    ("Classification", "labels"): _TOPICS[::-1],
+    ("Classification", "separator"): ";",
+    ("Classification", "range"): [0.0, 9.0],
+    ("Classification", "class_weights"): "balanced",
+    ("Classification", "verbaliser"): {"доставка": "курьер"},
     ("ConfigModel", "architecture"): "electra",
     ("ConfigModel", "config"): {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32},
     ("HubModel", "id"): "me/other",
@@ -138,6 +148,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         teachers__b__kind="generative",
         teachers__b__model={"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1}},
     )
+    yield from _classifiers(folder)
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}
@@ -156,3 +167,30 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         **{**every_split, **teachers, **layers, "teachers__b__split": "train"},
         losses={"kl": {}, **{name: {"teacher": "a"} for name in ("hidden_mse", "attention_mse", "minilm_relations")}},
     )
+
+
+def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
+    """Of one label, with a generative teacher, of several, and of a number."""
+    numbers = folder / "numbers.csv"
+    numbers.write_text("text,value\n" + "".join(f"Текст {number}.,{number}\n" for number in range(8)))
+    files = {"kind": "files", "path": {"train": str(numbers), "validation": str(numbers)}}
+    as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer")}
+    common = {
+        "windows": {"max_length": 64},
+        "teachers__b__model": {"kind": "folder", "path": str(folder / "me")},
+        "teachers__c__kind": "generative",
+        "teachers__c__model": {"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1}},
+        **as_it_is,
+    }
+    messages = {"kind": "messages", "examples": {"train": 40, "validation": 8}}
+    yield several_values(folder, **common, data__source=messages, task={"kind": "classification", "labels": _TOPICS})
+    alone = {
+        **common,
+        "teachers__c__kind": "encoder",
+        "teachers__c__model": {"kind": "folder", "path": str(folder / "me")},
+    }
+    for task, source in (
+        ({"problem_type": "multi_label", "labels": _TOPICS}, messages),
+        ({"problem_type": "regression"}, files),
+    ):
+        yield several_values(folder, **alone, data__source=source, task={"kind": "classification", **task})

@@ -27,7 +27,12 @@ from tests.standins import BEYOND, TEACHER, TEACHER_LAYERS, fill_cache
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "recipes"
 ALL = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("**/*.yaml"))
-RECIPES = [name for name in ALL if load_recipe(FOLDER / name).search is None]
+# test_classification_recipes.py runs those of another task.
+RECIPES = [
+    name
+    for name in ALL
+    if (recipe := load_recipe(FOLDER / name)).search is None and recipe.task.kind == "extractive_qa"
+]
 # Recipes of one teacher that differ by a model of a kind that another recipe runs; they are planned.
 PLANNED = [
     f"sberquad/{name}.yaml"

@@ -24,6 +24,15 @@ def prompt_problems(recipe: "Recipe") -> list[str]:
     return problems
 
 
+def label_problems(recipe: "Recipe") -> list[str]:
+    """Names of labels, of which this task has none."""
+    return [
+        f"teachers.{name}.label_map is for tasks with labels, and {recipe.task.kind} has none: drop it"
+        for name, teacher in recipe.teachers.items()
+        if getattr(teacher, "label_map", None) is not None
+    ]
+
+
 def window_problems(recipe: "Recipe") -> list[str]:
     """Windows that get no further in a context."""
     places = {f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items()}

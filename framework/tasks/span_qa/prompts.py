@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from framework.data.offsets import cover
-from framework.data.panics import told_of_panics
 from framework.data.windows_section import WindowSettings
 from framework.errors import RecipeError
+from framework.generative.encoding import Encoded, begin_of_text, encode
 from framework.generative.kind import Generator, generator_of
+from framework.generative.template import Piece
 from framework.generative.tensors import Ids
 from framework.models.special_tokens import SpecialTokens, special_tokens
 from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
+from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, parse_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -74,17 +73,17 @@ class Prompts:
         """Tokens of an answer with its end; one of more than `max_answer` tokens is cut there and has no end."""
         # A decoder goes on with the prompt's text, in which a word follows a space.
         lead = "" if self.generator.encoder_decoder or not text else " "
-        ids = _encode(self.tokenizer, lead + text).ids
+        ids = encode(self.tokenizer, lead + text).ids
         return ids[: self.max_answer] if len(ids) > self.max_answer else np.append(ids, np.int32(self.special.end))
 
     def text(self, ids: Ids) -> str:
         """The text of an answer's tokens, without white space at its ends."""
         return str(self.tokenizer.decode(ids.tolist(), skip_special_tokens=True)).strip()
 
-    def _field(self, name: str, text: str) -> "_Encoded":
+    def _field(self, name: str, text: str) -> "Encoded":
         (lead,) = (piece.text for piece in self.pieces if piece.field == name)
-        found = _encode(self.tokenizer, lead + text)
-        return _Encoded(found.ids, found.spans - len(lead))
+        found = encode(self.tokenizer, lead + text)
+        return Encoded(found.ids, found.spans - len(lead))
 
     def _join(self, question: Ids, context: Ids) -> Ids:
         fields = {"question": question, "context": context}
@@ -111,8 +110,8 @@ def prompts_for(
     """
     generator, special = generator_of(config), special_tokens(tokenizer, config, forced)
     pieces = parse_template(template or (ENCODER_DECODER if generator.encoder_decoder else DECODER_ONLY))
-    fixed = [_encode(tokenizer, piece.text).ids if piece.field is None else None for piece in pieces]
-    before = np.asarray(_begin_of_text(tokenizer), np.int32)
+    fixed = [encode(tokenizer, piece.text).ids if piece.field is None else None for piece in pieces]
+    before = np.asarray(begin_of_text(tokenizer), np.int32)
     after = np.asarray([special.end] if generator.encoder_decoder else [], np.int32)
     own = sum(len(ids) for ids in fixed if ids is not None) + len(before) + len(after)
     answer = _answer_tokens(generator, max_answer)
@@ -129,24 +128,3 @@ def prompts_for(
 def _answer_tokens(generator: Generator, max_answer: int) -> int:
     """Tokens of max_length that are kept for the answer."""
     return 0 if generator.encoder_decoder else max_answer + 1
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    ids: Ids
-    spans: NDArray[np.int32]  # [L, 2], characters
-
-
-def _encode(tokenizer: "PreTrainedTokenizerFast", text: str) -> _Encoded:
-    with told_of_panics(tokenizer):
-        found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    offsets = np.asarray(found["offset_mapping"], np.int32).reshape(-1, 2)
-    return _Encoded(
-        np.asarray(found["input_ids"], np.int32), cover([text], offsets, np.asarray([0, len(offsets)])).spans
-    )
-
-
-def _begin_of_text(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
-    """The begin-of-text token, if the tokenizer puts one before a text."""
-    begin = tokenizer.bos_token_id
-    return [] if begin is None or tokenizer("a")["input_ids"][:1] != [begin] else [int(begin)]

@@ -13,7 +13,7 @@ from framework.data.source import Formats
 from framework.data.windows_section import WindowSettings
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
-from framework.tasks.span_qa.checks import prompt_problems, window_problems
+from framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
 from framework.tasks.span_qa.data import FIELDS, to_example
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.notes import NOTES
@@ -72,7 +72,7 @@ class ExtractiveQA(Section):
 
     def check(self, recipe: "Recipe") -> list[str]:
         """See Task."""
-        problems = [*prompt_problems(recipe), *window_problems(recipe)]
+        problems = [*prompt_problems(recipe), *window_problems(recipe), *label_problems(recipe)]
         if self.unanswerable:
             return problems
         if self.null_threshold != 0.0:
@@ -174,6 +174,10 @@ class ExtractiveQA(Section):
         import torch
 
         return torch.stack([output.start_logits, output.end_logits], dim=1)
+
+    def translated(self, logits: "Logits", config: Any, label_map: Mapping[str, str | None] | None) -> "Logits":
+        """See Task; all models have the same two."""
+        return logits
 
     def training_items(
         self,

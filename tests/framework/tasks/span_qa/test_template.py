@@ -2,7 +2,8 @@
 
 import pytest
 
-from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, Piece, parse_template
+from framework.generative.template import Piece
+from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, parse_template
 
 
 def test_a_space_goes_with_the_field_after_it() -> None:

@@ -1,0 +1,242 @@
+"""Texts, or pairs of texts, with a label, several labels or a number."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from framework.config import nearest_hint
+from framework.data.fields import Asked, Fields
+from framework.data.notes import Note, Notebook
+from framework.data.record import Record, is_missing, shortened, shown, text_of
+from framework.errors import DataError
+
+if TYPE_CHECKING:
+    from framework.tasks.classification.task import Classification
+
+FIELDS = (Asked("text"), Asked("text_pair", required=False), Asked("id", required=False))
+LABEL = Asked("label", required=False)
+LABELS = Asked("labels", required=False, structured=True)
+VALUE = Asked("value", required=False)
+NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
+
+Gold = tuple[str, ...] | float
+"""Names of labels (of a text with a single label, one), or a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, or a pair of texts; as a row of the data its labels have not been looked at yet. gold: None if unlabelled."""
+
+    place: str
+    id: str
+    text: str
+    pair: str | None
+    gold: Gold | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels, none if it is unlabelled or has a number."""
+        return self.gold if isinstance(self.gold, tuple) else ()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it has a label, or is known to have none of several."""
+        return self.gold is not None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The text, and the second of a pair."""
+        return (self.text,) if self.pair is None else (self.text, self.pair)
+
+    @property
+    def group(self) -> str:
+        """What belongs together in folds and cuts: one text, whatever it is paired with."""
+        return self.text
+
+    @property
+    def content(self) -> list[str]:
+        """All that counts, the id first."""
+        gold = (
+            ["unlabelled"]
+            if self.gold is None
+            else ["number", repr(self.gold)]
+            if isinstance(self.gold, float)
+            else ["labels", *self.gold]
+        )
+        return [self.id, str(len(self.texts)), *self.texts, *gold]
+
+    def without_label(self) -> "Text":
+        """The same text, unlabelled."""
+        return replace(self, gold=None)
+
+
+def asked_fields(task: "Classification") -> tuple[Asked, ...]:
+    """What a record has to say, which depends on what is to be told of a text."""
+    if task.problem_type == "regression":
+        return (*FIELDS, VALUE)
+    if task.problem_type == "single_label":
+        return (*FIELDS, LABEL)
+    if task.label_columns:
+        assert task.labels is not None
+        return (
+            *FIELDS,
+            *(Asked(label, required=False) for label in task.labels),
+        )
+    return (*FIELDS, LABELS)
+
+
+def read_rows(task: "Classification", records: Iterable[Record], fields: Fields) -> Iterator[Text]:
+    """Texts as the records have them. Raises DataError, which names the place."""
+    for number, record in enumerate(records):
+        values, place = record.values, record.place
+        if not isinstance(values, dict):
+            raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
+        id = fields.optional(values, "id", place)
+        pair = fields.optional(values, "text_pair", place)
+        yield Text(
+            place=place,
+            id=str(number) if is_missing(id) else str(id),
+            text=_text(fields.required(values, "text", place), "text", place),
+            pair=None if is_missing(pair) else _text(pair, "text_pair", place),
+            gold=_gold(task, values, fields, place),
+        )
+
+
+def record_of(task: "Classification", text: Text) -> dict[str, object]:
+    """A text as a record's values."""
+    values: dict[str, object] = {"id": text.id, "text": text.text}
+    if text.pair is not None:
+        values["text_pair"] = text.pair
+    if not isinstance(text.gold, tuple):
+        return values | ({} if text.gold is None else {"value": text.gold})
+    if task.problem_type == "single_label":
+        return {**values, "label": text.gold[0]}
+    if task.label_columns:
+        return {**values, **{label: int(label in text.gold) for label in task.labels or ()}}
+    return {**values, "labels": list(text.gold) if task.separator is None else task.separator.join(text.gold)}
+
+
+def check_labels(task: "Classification", rows: Sequence[Text]) -> None:
+    """Refuse labels that the recipe does not name, and numbers outside of its range. Raises DataError, which counts the labels
+    and names the first place."""
+    if task.range is not None:
+        low, high = task.range
+        wrong = next((row for row in rows if isinstance(row.gold, float) and not low <= row.gold <= high), None)
+        if wrong is not None:
+            raise DataError(f"{wrong.place}: the value {wrong.gold:g} is outside of task.range, {low:g} to {high:g}")
+    if task.labels is None:
+        return
+    known = set(task.labels)
+    unknown = Counter(label for row in rows if isinstance(row.gold, tuple) for label in row.gold if label not in known)
+    if unknown:
+        first = next(row for row in rows if isinstance(row.gold, tuple) and not known.issuperset(row.gold))
+        (label, _), *_ = unknown.most_common(1)
+        found = ", ".join(f"'{shortened(name)}' ({count})" for name, count in unknown.most_common(5))
+        raise DataError(
+            f"{first.place}: {unknown.total()} labels are none of task.labels: {found}; {nearest_hint(label, list(task.labels))}"
+        )
+
+
+def usable(row: Text, notebook: Notebook) -> Text | None:
+    """The example of a row; none, which is noted, where there is nothing to read."""
+    if all(text.strip() for text in row.texts):
+        return row
+    notebook.add("blank", row.id)
+    return None
+
+
+def decided_by(task: "Classification", texts: Sequence[Text]) -> dict[str, object]:
+    """What all texts of a run decide: `labels`, sorted, whole numbers as such, else by name; or the `range` of their numbers.
+
+    Raises DataError if these are fewer than two.
+    """
+    field = task.fields[-1].name
+    other = f"are they in the field `{field}`? `fields` of the data's source gives other names"
+    if task.problem_type == "regression":
+        numbers = sorted({text.gold for text in texts if isinstance(text.gold, float)})
+        if len(numbers) < 2:
+            raise DataError(f"the data have {f'only the number {numbers[0]:g}' if numbers else 'no number'}; {other}")
+        return {"range": [numbers[0], numbers[-1]]}
+    found = {label for text in texts if isinstance(text.gold, tuple) for label in text.gold}
+    labels = sorted(found, key=lambda label: (0, int(label), "") if label.isdecimal() else (1, 0, label))
+    if len(labels) < 2:
+        only = f"only the label '{labels[0]}'" if labels else "no label"
+        raise DataError(
+            f"the data have {only}; expected at least two: {other}, and task.labels names labels that do not occur"
+        )
+    return {"labels": labels}
+
+
+def _text(value: object, name: str, place: str) -> str:
+    """Text, of which a missing value has none."""
+    return "" if is_missing(value) else text_of(value, name, place)
+
+
+def _gold(task: "Classification", values: dict[str, object], fields: Fields, place: str) -> Gold | None:
+    if task.problem_type == "regression":
+        return _number(fields.optional(values, "value", place), place)
+    if task.problem_type == "single_label":
+        label = _name(fields.optional(values, "label", place), task.labels, place)
+        return None if label is None else (label,)
+    if task.label_columns:
+        return _of_columns({label: fields.optional(values, label, place) for label in task.labels or ()}, place)
+    found, value = fields.find(values, "labels")
+    return _several(value, task, place) if found else None
+
+
+def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None:
+    """A label's name: the value itself or, where the recipe names labels, the one of that number. -1 is no label."""
+    if is_missing(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int):
+        raise DataError(f"{place}: a label must be a name or a number, found {shown(value)}")
+    name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
+    if name in ("", "-1"):
+        return None
+    if labels is not None and name not in labels and name.isdecimal() and int(name) < len(labels):
+        return labels[int(name)]
+    return name
+
+
+def _several(value: object, task: "Classification", place: str) -> tuple[str, ...] | None:
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        if task.separator is None:
+            raise DataError(
+                f"{place}: labels must be a list, found the text {shown(value)}; if one text names several, set task.separator"
+            )
+        value = [part for part in value.split(task.separator) if part.strip()]
+    if not isinstance(value, list):
+        raise DataError(f"{place}: labels must be a list, found {shown(value)}")
+    names = [_name(one, task.labels, place) for one in value]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def _of_columns(values: Mapping[str, object], place: str) -> tuple[str, ...] | None:
+    if all(is_missing(value) or value == "" for value in values.values()):
+        return None
+    names = []
+    for label, value in values.items():
+        number = _number(value, place)
+        if number not in (0.0, 1.0):
+            raise DataError(f"{place}: the column of the label '{label}' must hold 0 or 1, found {shown(value)}")
+        if number:
+            names.append(label)
+    return tuple(names)
+
+
+def _number(value: object, place: str) -> float | None:
+    if is_missing(value) or value == "":
+        return None
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{place}: expected a finite number, found {shown(value)}")
+    return number

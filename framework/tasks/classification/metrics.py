@@ -1,0 +1,175 @@
+"""Metrics of classification and regression by scikit-learn and SciPy, with bootstrap intervals.
+
+The intervals repeat each metric on up to 100,000 resamples, for which the libraries are too slow: they are computed from
+counts and sums for many resamples at once. Tests hold them to the libraries' values.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.metrics import Metric
+
+_SINGLE = (
+    Metric("accuracy", "accuracy", primary=True),
+    Metric("macro_f1", "macro F1"),
+    Metric("mcc", "MCC", percent=False),
+)
+_SEVERAL = (Metric("micro_f1", "micro F1", primary=True), Metric("macro_f1", "macro F1"), Metric("map", "mAP"))
+_REGRESSION = (
+    Metric("pearson", "Pearson", percent=False, primary=True),
+    Metric("spearman", "Spearman", percent=False),
+    Metric("mse", "MSE", percent=False, higher_is_better=False),
+)
+METRICS = {"single_label": _SINGLE, "multi_label": _SEVERAL, "regression": _REGRESSION}
+
+Figures = dict[str, float]
+Intervals = dict[str, tuple[float, float]]
+Rows = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_AT_ONCE = 1 << 22  # numbers of resamples held at once
+
+
+def single_label(gold: Rows, chosen: Rows, labels: int) -> Figures:
+    """`accuracy` and `macro_f1` in percent, and `mcc`, Matthews' correlation. gold, chosen: [n], numbers of `labels` labels.
+
+    Macro F1 is over the labels that occur in either.
+    """
+    from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef  # type: ignore[import-untyped]
+
+    with _quietly():
+        return {
+            "accuracy": 100.0 * float(accuracy_score(gold, chosen)),
+            "macro_f1": 100.0 * float(f1_score(gold, chosen, average="macro", zero_division=0.0)),
+            "mcc": float(matthews_corrcoef(gold, chosen)),
+        }
+
+
+def single_label_resampled(gold: Rows, chosen: Rows, labels: int, drawn: Rows) -> Mapping[str, _Floats]:
+    """The same of every resample. drawn: [R, n], rows."""
+    right = np.where(gold == chosen, gold, labels)  # counted apart where wrong
+    hits, golds, chosens = (_counts(values[drawn], labels + 1)[:, :labels] for values in (right, gold, chosen))
+    size, correct = float(drawn.shape[1]), hits.sum(1)
+    here = golds + chosens
+    f1 = np.divide(2 * hits, here, out=np.zeros_like(here), where=here > 0).sum(1) / np.maximum((here > 0).sum(1), 1)
+    spread = (size**2 - (chosens**2).sum(1)) * (size**2 - (golds**2).sum(1))
+    covariance = correct * size - (golds * chosens).sum(1)
+    return {
+        "accuracy": 100.0 * correct / size,
+        "macro_f1": 100.0 * f1,
+        "mcc": np.divide(covariance, np.sqrt(spread), out=np.zeros_like(spread), where=spread > 0),
+    }
+
+
+def multi_label(gold: NDArray[np.bool_], chosen: NDArray[np.bool_], scores: _Floats) -> Figures:
+    """`micro_f1`, `macro_f1` and `map` (mean average precision) in percent.
+
+    gold, chosen: [n, labels]; scores: of the same shape, the larger the likelier. A label that no gold example has counts for
+    0 in macro F1, and not in the mean average precision, which it does not have.
+    """
+    from sklearn.metrics import average_precision_score, f1_score
+
+    there = gold.any(0)
+    with _quietly():
+        return {
+            "micro_f1": 100.0 * float(f1_score(gold, chosen, average="micro", zero_division=0.0)),
+            "macro_f1": 100.0 * float(f1_score(gold, chosen, average="macro", zero_division=0.0)),
+            "map": 100.0 * float(average_precision_score(gold[:, there], scores[:, there])) if there.any() else 0.0,
+        }
+
+
+def multi_label_resampled(
+    gold: NDArray[np.bool_], chosen: NDArray[np.bool_], scores: _Floats, drawn: Rows
+) -> Mapping[str, _Floats]:
+    """The same of every resample. drawn: [R, n], rows."""
+    times = _counts(drawn, len(gold))
+    hits, golds, chosens = (times @ values.astype(np.float64) for values in (gold & chosen, gold, chosen))
+    here = golds + chosens
+    f1 = np.divide(2 * hits, here, out=np.zeros_like(here), where=here > 0)
+    micro = np.divide(2 * hits.sum(1), here.sum(1), out=np.zeros(len(here)), where=here.sum(1) > 0)
+    precision = np.stack([_average_precision(g, s, times) for g, s in zip(gold.T, scores.T, strict=True)], 1)
+    there = golds > 0
+    return {
+        "micro_f1": 100.0 * micro,
+        "macro_f1": 100.0 * f1.mean(1),
+        "map": 100.0 * precision.sum(1) / np.maximum(there.sum(1), 1),
+    }
+
+
+def regression(gold: _Floats, values: _Floats) -> Figures:
+    """`pearson` and `spearman`, correlations, which are 0 where one side is constant, and `mse`. [n] each."""
+    from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]
+    from sklearn.metrics import mean_squared_error
+
+    constant = len(gold) < 2 or np.ptp(gold) == 0 or np.ptp(values) == 0
+    with _quietly():
+        return {
+            "pearson": 0.0 if constant else float(pearsonr(gold, values).statistic),
+            "spearman": 0.0 if constant else float(spearmanr(gold, values).statistic),
+            "mse": float(mean_squared_error(gold, values)),
+        }
+
+
+def regression_resampled(gold: _Floats, values: _Floats, drawn: Rows) -> Mapping[str, _Floats]:
+    """The same of every resample. drawn: [R, n], rows."""
+    from scipy.stats import rankdata
+
+    golds, valued = gold[drawn], values[drawn]
+    return {
+        "pearson": _correlation(golds, valued),
+        "spearman": _correlation(rankdata(golds, axis=1), rankdata(valued, axis=1)),
+        "mse": ((golds - valued) ** 2).mean(1),
+    }
+
+
+def intervals(
+    resampled: Callable[[Rows], Mapping[str, _Floats]], count: int, width: int, resamples: int, seed: int
+) -> Intervals:
+    """95 % percentile bootstrap intervals (Efron 1979) of metrics of `count` examples.
+
+    resampled: gives the metrics of resamples [R, count]; width: numbers that it holds for a row of one of these.
+    """
+    generator = np.random.default_rng(seed)
+    rows = max(1, _AT_ONCE // (count + width))
+    parts = []
+    for begin in range(0, resamples, rows):
+        drawn = generator.integers(0, count, size=(min(rows, resamples - begin), count))
+        parts.append(resampled(drawn))
+    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: tuple(np.quantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}
+
+
+def _counts(values: Rows, bins: int) -> _Floats:
+    """How often each row of values [R, n] has each number below `bins`. [R, bins]"""
+    shifted = values + bins * np.arange(len(values))[:, None]
+    return np.bincount(shifted.ravel(), minlength=bins * len(values)).reshape(-1, bins).astype(np.float64)
+
+
+def _average_precision(gold: NDArray[np.bool_], scores: _Floats, times: _Floats) -> _Floats:
+    """Average precision of one label, whose examples occur so many times [R, n] in each resample; 0 without any. [R]"""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # equal scores share a threshold
+    times = times[:, order]
+    hits = np.cumsum(times * gold[order], axis=1)[:, ends]
+    seen = np.cumsum(times, axis=1)[:, ends]
+    precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    total = hits[:, -1]
+    result: _Floats = np.divide((gained * precision).sum(1), total, out=np.zeros_like(total), where=total > 0)
+    return result
+
+
+def _correlation(first: _Floats, second: _Floats) -> _Floats:
+    """Pearson's correlation of every row [R, n]; 0 where a side is constant. [R]"""
+    first, second = first - first.mean(1, keepdims=True), second - second.mean(1, keepdims=True)
+    spread = np.sqrt((first**2).sum(1) * (second**2).sum(1))
+    result: _Floats = np.divide((first * second).sum(1), spread, out=np.zeros_like(spread), where=spread > 1e-12)
+    return result
+
+
+def _quietly() -> AbstractContextManager[object]:
+    """The libraries warn of labels that do not occur, which is said above."""
+    return warnings.catch_warnings(action="ignore")

@@ -1,0 +1,1 @@
+"""Generated messages to a shop, in Russian, and what they are about."""

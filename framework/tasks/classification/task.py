@@ -1,0 +1,300 @@
+"""Text classification and regression: a label, several, or a number, of a text or of a pair of texts."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from framework.config import Section
+from framework.data.fields import Asked, Fields
+from framework.data.notes import Note, Notebook
+from framework.data.record import Record
+from framework.data.source import Formats
+from framework.data.windows_section import WindowSettings
+from framework.errors import DataError
+from framework.metrics import Metric
+from framework.progress import SILENT, Progress
+from framework.tasks.classification import data
+from framework.tasks.classification.data import Text
+from framework.tasks.classification.metrics import METRICS
+from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest, asked, respond
+from framework.tasks.classification.settings import ClassWeights, Label, Range, Words, problem_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.data.features import Features, TokenRows
+    from framework.readers.base import Reader, Reading
+    from framework.recipe import Recipe
+    from framework.segments import Ints
+    from framework.signals.algebra import Signals
+    from framework.signals.source import SignalSource, TeacherSignals
+    from framework.tasks.base import CardParts, Logits, Own, Plain, Scores
+    from framework.tasks.classification.items import TextItems
+    from framework.tasks.classification.problems import Problem
+    from framework.teachers.generative import Generative
+    from framework.training.objective import Objective
+
+
+class Classification(Section):
+    """A head of its own for the text as a whole, with a class for each label, or with one output for a number.
+
+    A number is a share of `range`, which the head gives by a logit, as cross-encoders do: so a teacher's opinion of it is a
+    distribution over the two ends, whose mean is the number, and all losses and rules are those of labels.
+    """
+
+    kind: Literal["classification"] = "classification"
+    problem_type: Literal["single_label", "multi_label", "regression"] = Field(
+        default="single_label", description="Whether a text has exactly one label, any number of them, or a number."
+    )
+    labels: Annotated[list[Label], Field(min_length=2)] | None = Field(
+        default=None,
+        description="Names of the labels in their order, by which numbers in the data are read. Default: those of the data, "
+        "sorted.",
+    )
+    separator: str | None = Field(
+        default=None, min_length=1, description="Multi-label: what separates labels that stand in one text."
+    )
+    label_columns: bool = Field(
+        default=False, description="Multi-label: whether the data have a column of 0 and 1 for each of `labels`."
+    )
+    range: Range | None = Field(
+        default=None, description="Regression: the least and the greatest number. Default: those of the data."
+    )
+    class_weights: ClassWeights = None
+    long_texts: Literal["truncate", "pool"] = Field(
+        default="truncate",
+        description="Texts longer than windows.max_length: cut there, or read in windows that overlap by windows.doc_stride, "
+        "whose logits are averaged.",
+    )
+    verbaliser: dict[str, Words] | None = Field(
+        default=None,
+        description="{label: word or words that stand for it}, by whose likelihood generative teachers say how probable it is; "
+        "the first is what they are fine-tuned to write. Default: the label's own name.",
+    )
+    threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="Multi-label: the probability from which on a label is given."
+    )
+
+    measured_with: ClassVar[tuple[str, ...]] = ("threshold",)
+    formats: ClassVar[Formats] = {}
+    notes: ClassVar[Mapping[str, Note]] = data.NOTES
+    variants: ClassVar[tuple[str, ...]] = ()
+    items: ClassVar[str] = "texts"
+    request: ClassVar[type[BaseModel]] = TextRequest
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problem = problem_of(self)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+    @property
+    def response(self) -> type[BaseModel]:
+        """See Task."""
+        return NumberResponse if self.problem_type == "regression" else LabelsResponse
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """See Task."""
+        return METRICS[self.problem_type]
+
+    @property
+    def fields(self) -> tuple[Asked, ...]:
+        """See Task."""
+        return data.asked_fields(self)
+
+    def check(self, recipe: "Recipe") -> list[str]:
+        """See Task."""
+        from framework.tasks.classification.checks import problems_of
+
+        return problems_of(self, recipe)
+
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Text]:
+        """See Task."""
+        return data.read_rows(self, records, fields)
+
+    def settle(self, rows: list[Text]) -> list[Text]:
+        """See Task: labels that the recipe does not name are refused."""
+        data.check_labels(self, rows)
+        return rows
+
+    def example(self, row: Text, notebook: Notebook) -> Text | None:
+        """See Task."""
+        return data.usable(row, notebook)
+
+    def record(self, example: Text) -> "Plain":
+        """See Task."""
+        return data.record_of(self, example)
+
+    def stand_in(self) -> "Plain":
+        """See Task: messages of a few sentences."""
+        return {"kind": "messages", "requests": 3 if self.problem_type == "multi_label" else 1}
+
+    def fitted(self, splits: Mapping[str, Sequence[Text]]) -> Self:
+        """See Task: with the labels, or the range, that occur. Raises DataError for fewer than two."""
+        if self.labels is not None or self.range is not None:
+            return self
+        decided = data.decided_by(self, [text for split in splits.values() for text in split])
+        try:
+            return type(self).model_validate({**self.model_dump(), **decided})
+        except ValidationError as error:
+            raise DataError(f"task: {error.errors()[0]['msg']}, by the data") from None
+
+    def model_class(self) -> "Own":
+        """See Task."""
+        from transformers import AutoModelForSequenceClassification
+
+        return AutoModelForSequenceClassification
+
+    def head_fields(self) -> "Plain":
+        """See Task. A number is a yes or no of its own, as one of several labels is."""
+        if self.labels is None and self.range is None:  # before the data are read
+            return {}
+        classes = list(self._problem.classes)
+        return {
+            "id2label": dict(enumerate(classes)),
+            "label2id": {label: number for number, label in enumerate(classes)},
+            "problem_type": f"{'single' if self.problem_type == 'single_label' else 'multi'}_label_classification",
+        }
+
+    def check_config(self, config: "Own", as_it_is: bool) -> None:
+        """See Task; every configuration can have a head of this kind."""
+
+    def check_model(self, model: "Own") -> None:
+        """See Task."""
+        from framework.models.soundness import check_answers
+
+        check_answers(self, model)
+
+    def features(
+        self,
+        examples: Sequence[Text],
+        tokenizer: "PreTrainedTokenizerFast",
+        windows: WindowSettings,
+        progress: Progress = SILENT,
+    ) -> "TokenRows":
+        """See Task: a row for each text, or several for a long one."""
+        from framework.tasks.classification.features import text_features
+
+        return text_features(examples, tokenizer, windows, self.long_texts, progress)
+
+    def tokenized(
+        self, examples: Sequence[Text], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
+    ) -> Iterator[str]:
+        """See Task."""
+        from framework.tasks.classification.features import halved
+
+        yield from (text for example in examples for text in example.texts)
+        if self.long_texts == "pool":
+            yield from halved([example.pair for example in examples if example.pair], tokenizer, windows.max_length)
+
+    def logits(self, output: "Own") -> "Tensor":
+        """See Task: [B, labels]."""
+        logits: Tensor = output.logits
+        return logits
+
+    def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
+        """See Task."""
+        from framework.tasks.classification.signal import own_classes
+
+        problem = self._problem
+        if own_classes(config.id2label, problem.classes):
+            return logits
+        return problem.translated(logits, config.id2label, label_map)
+
+    def training_items(
+        self,
+        examples: Sequence[Text],
+        features: "Features",
+        pad_id: int,
+        signals: "SignalSource | None",
+        temperatures: Sequence[float],
+        at_hand: bool,
+    ) -> "TextItems":
+        """See Task."""
+        from framework.tasks.classification.items import text_items
+
+        gold, weight = self._problem.targets(examples)
+        return text_items(
+            examples, features, pad_id, gold, weight, self._problem.outcomes, signals, temperatures, at_hand
+        )
+
+    def moved_mass(self, examples: Sequence[Text], features: "Features", teacher: "TeacherSignals") -> float:
+        """See Task: outcomes are the student's own."""
+        return 0.0
+
+    def write_signals(self, examples: Sequence[Text], features: "Features", logits: "Logits") -> "Signals":
+        """See Task: one head a text, or one a label."""
+        from framework.tasks.classification.signal import pooled
+
+        return self._problem.write(pooled(features.example, len(examples), logits))
+
+    def gold_outcomes(self, examples: Sequence[Text]) -> "Ints":
+        """See Task."""
+        import numpy as np
+
+        return np.repeat(self._problem.gold(examples)[:, None], 2, axis=1)
+
+    def predict_from_signals(self, examples: Sequence[Text], signals: "Signals") -> "Plain":
+        """See Task."""
+        from framework.tasks.classification.signal import probabilities
+
+        return self._problem.predictions(examples, probabilities(signals, self._problem.outcomes, len(examples)))
+
+    def predict(self, examples: Sequence[Text], features: "Features", logits: "Logits") -> "Plain":
+        """See Task: `label`, or `labels`, and the `probabilities` of all; or the `value`."""
+        return self.predict_from_signals(examples, self.write_signals(examples, features, logits))
+
+    def score(self, examples: Sequence[Text], predictions: "Plain", resamples: int, seed: int) -> "Scores":
+        """See Task."""
+        return self._problem.scores(examples, predictions, resamples, seed)
+
+    asked = staticmethod(asked)
+    respond = staticmethod(respond)
+
+    def answer_of(self, prediction: "Plain") -> Hashable:
+        """See Task: the label, all labels given, or nearly the same number."""
+        return self._problem.answer_of(prediction)
+
+    def compared(self, features: "Features", logits: "Logits") -> "list[NDArray[np.float32]]":
+        """See Task: all of them."""
+        return list(logits)
+
+    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+        """See Task."""
+        from framework.tasks.classification.usage import card_parts
+
+        pooled = self.long_texts == "pool"
+        return card_parts(self.problem_type, self._problem.classes, windows.max_length, onnx, pooled=pooled)
+
+    def generative_objective(
+        self,
+        teacher: "Generative",
+        windows: WindowSettings,
+        examples: Sequence[Text],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task: to write the word that stands for the label."""
+        from framework.tasks.classification.verbalised import label_generation
+
+        return label_generation(examples, self._problem.classes, self.verbaliser, teacher, windows, tokenizer)
+
+    def generative_reader(self, teacher: "Generative", folder: "Path", reading: "Reading") -> "Reader":
+        """See Task: by the likelihood of the words that stand for the labels."""
+        from framework.tasks.classification.verbalised import label_reader
+
+        return label_reader(folder, reading, teacher, self._problem.classes, self.verbaliser)
+
+    @property
+    def _problem(self) -> "Problem":
+        from framework.tasks.classification.problems import problem_for
+
+        return problem_for(self)

@@ -1,0 +1,136 @@
+"""Records become texts with labels; what cannot be used is noted or refused."""
+
+from typing import Any
+
+import pytest
+
+from framework.data.fields import Fields
+from framework.data.notes import Notebook
+from framework.data.record import Record
+from framework.errors import DataError
+from framework.tasks.classification.data import Text
+from framework.tasks.classification.task import Classification
+
+
+def _texts(records: list[dict[str, Any]], given: dict[str, str] | None = None, **settings: Any) -> list[Text]:
+    task = Classification(**settings)
+    rows = task.rows(
+        (Record(f"file: row[{number}]", record) for number, record in enumerate(records)),
+        Fields(task.fields, given or {}),
+    )
+    return task.settle(list(rows))
+
+
+def test_a_text_has_a_label_by_name_and_its_rows_number_as_id() -> None:
+    (first, second) = _texts([{"text": "да", "label": " yes "}, {"text": "нет", "label": "no", "id": 7}])
+    assert (first.id, first.text, first.pair, first.gold) == ("0", "да", None, ("yes",))
+    assert (second.id, second.gold, second.labelled) == ("7", ("no",), True)
+
+
+@pytest.mark.parametrize("label", [None, "", -1, "-1", float("nan")])
+def test_a_text_without_label_is_unlabelled(label: Any) -> None:
+    (text,) = _texts([{"text": "да", "label": label}])
+    assert text.gold is None
+    assert not text.labelled
+
+
+def test_a_missing_column_of_labels_leaves_texts_unlabelled_unless_the_recipe_names_it() -> None:
+    assert not _texts([{"text": "да"}])[0].labelled
+    with pytest.raises(DataError, match="category"):
+        _texts([{"text": "да"}], {"label": "category"})
+
+
+@pytest.mark.parametrize("number", [1, "1", 1.0, True])
+def test_numbers_are_read_by_the_recipes_labels(number: Any) -> None:
+    (text,) = _texts([{"text": "да", "label": number}], labels=["no", "yes"])
+    assert text.gold == ("yes",)
+
+
+def test_a_label_that_is_named_like_a_number_is_itself() -> None:
+    (text,) = _texts([{"text": "да", "label": 1}], labels=["1", "0"])
+    assert text.gold == ("1",)
+
+
+def test_pairs_have_two_texts_and_one_group() -> None:
+    given = {"text": "premise", "text_pair": "hypothesis"}
+    (text,) = _texts([{"premise": "Идёт дождь.", "hypothesis": "Мокро.", "label": "yes"}], given)
+    assert text.texts == ("Идёт дождь.", "Мокро.")
+    assert text.group == "Идёт дождь."
+    assert text.without_label().gold is None
+    assert text.content != text.without_label().content
+
+
+def test_unknown_labels_are_counted_and_refused() -> None:
+    records = [{"text": "a", "label": "yes"}, {"text": "b", "label": "yess"}, {"text": "c", "label": "yess"}]
+    with pytest.raises(
+        DataError, match=r"row\[1\]: 2 labels are none of task.labels: 'yess' \(2\); did you mean 'yes'"
+    ):
+        _texts(records, labels=["no", "yes"])
+
+
+def test_blank_texts_are_left_out_and_noted() -> None:
+    task, notebook = Classification(), Notebook(Classification().notes)
+    rows = _texts(
+        [{"text": " ", "label": "a"}, {"text": "b", "text_pair": "", "label": "a"}, {"text": "c", "label": "a"}]
+    )
+    assert [task.example(row, notebook) is not None for row in rows] == [False, False, True]
+    assert notebook.notes()["blank"].ids == ("0", "1")
+
+
+def test_several_labels_are_a_list_a_text_or_columns() -> None:
+    several = {"problem_type": "multi_label"}
+    listed = _texts([{"text": "a", "labels": ["x", "y", "x"]}, {"text": "b", "labels": []}, {"text": "c"}], **several)
+    assert [text.gold for text in listed] == [("x", "y"), (), None]
+    (written,) = _texts([{"text": "a", "labels": "x; y"}], separator=";", **several)
+    assert written.gold == ("x", "y")
+    columns = [{"text": "a", "x": "1", "y": 0}, {"text": "b", "x": "", "y": ""}]
+    assert [text.gold for text in _texts(columns, labels=["x", "y"], label_columns=True, **several)] == [("x",), None]
+    with pytest.raises(DataError, match="must hold 0 or 1, found '2'"):
+        _texts([{"text": "a", "x": "2", "y": "0"}], labels=["x", "y"], label_columns=True, **several)
+    with pytest.raises(DataError, match=r"set task\.separator"):
+        _texts([{"text": "a", "labels": "x; y"}], **several)
+
+
+def test_labels_of_the_data_are_sorted_numbers_as_numbers() -> None:
+    texts = _texts([{"text": "a", "label": label} for label in ("10", "9", "b", "a", None)])
+    task = Classification().fitted({"train": texts})
+    assert task.labels == ["9", "10", "a", "b"]
+    assert task.fitted({}) is task
+    assert task.head_fields()["id2label"] == {0: "9", 1: "10", 2: "a", 3: "b"}
+
+
+def test_numbers_have_the_range_of_the_data_or_of_the_recipe() -> None:
+    regression = {"problem_type": "regression"}
+    records = [{"text": "a", "value": "1.5"}, {"text": "b", "value": -2}, {"text": "c", "value": ""}]
+    texts = _texts(records, **regression)
+    assert [text.gold for text in texts] == [1.5, -2.0, None]
+    assert Classification(**regression).fitted({"train": texts}).range == [-2.0, 1.5]
+    with pytest.raises(DataError, match=r"the value -2 is outside of task.range, 0 to 5"):
+        _texts(records, range=[0.0, 5.0], **regression)
+    with pytest.raises(DataError, match="expected a finite number, found 'much'"):
+        _texts([{"text": "a", "value": "much"}], **regression)
+    with pytest.raises(DataError, match="only the number 2"):
+        Classification(**regression).fitted({"train": _texts([{"text": "a", "value": 2}], **regression)})
+
+
+def test_data_without_labels_do_not_make_a_task() -> None:
+    with pytest.raises(DataError, match="the data have no label; expected at least two"):
+        Classification().fitted({"train": _texts([{"text": "a"}])})
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"separator": ";"}, "set problem_type: multi_label"),
+        ({"threshold": 0.3}, "set problem_type: multi_label"),
+        ({"problem_type": "multi_label", "label_columns": True}, "needs `labels`"),
+        ({"labels": ["a", "a"]}, "'a' is named twice"),
+        ({"problem_type": "regression", "labels": ["a", "b"]}, "regression has none"),
+        ({"problem_type": "regression", "range": [1.0, 0.0]}, "the least first"),
+        ({"range": [0.0, 1.0]}, "of problem_type: regression"),
+        ({"labels": ["a", "b"], "class_weights": {"c": 2.0}}, "'c' is none of the labels"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Classification.model_validate(settings)

@@ -1,0 +1,120 @@
+"""Logits become signals and come back as probabilities; teachers' classes become the task's labels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.errors import ModelError
+from framework.signals.algebra import keep_top, temper
+from framework.tasks.classification.data import Text
+from framework.tasks.classification.signal import (
+    own_classes,
+    pooled,
+    read,
+    translated,
+    translation,
+    write_several,
+    write_single,
+)
+from framework.tasks.classification.targets import gold_outcomes, weights
+
+_seeds = st.integers(0, 2**32 - 1)
+_LABELS = ["bad", "good", "so"]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=_seeds, count=st.integers(1, 6), labels=st.integers(2, 7), temperature=st.floats(0.5, 4))
+def test_a_single_label_comes_back_as_softmax_of_the_logits(
+    seed: int, count: int, labels: int, temperature: float
+) -> None:
+    logits = np.random.default_rng(seed).normal(0, 3, (count, labels))
+    found = read(temper(write_single(logits), temperature), labels)
+    np.testing.assert_allclose(found, _softmax(logits / temperature), atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=_seeds, count=st.integers(1, 5), labels=st.integers(2, 5))
+def test_several_labels_come_back_as_sigmoids(seed: int, count: int, labels: int) -> None:
+    logits = np.random.default_rng(seed).normal(0, 3, (count, labels))
+    signals = write_several(logits)
+    assert len(signals) == count
+    np.testing.assert_allclose(read(signals, 2)[:, 1].reshape(count, labels), 1 / (1 + np.exp(-logits)), atol=1e-6)
+
+
+def test_what_a_short_signal_left_out_is_shared_by_the_labels_that_it_does_not_name() -> None:
+    logits = np.log([[0.7, 0.1, 0.2]])
+    np.testing.assert_allclose(read(keep_top(write_single(logits), 1), 3), [[0.7, 0.15, 0.15]], atol=1e-6)
+
+
+def test_windows_of_a_text_are_pooled() -> None:
+    logits = [np.asarray(row, np.float32) for row in ([1, 2], [3, 4], [5, 0])]
+    np.testing.assert_allclose(pooled(np.asarray([0, 0, 1], np.int32), 2, logits), [[2, 3], [5, 0]])
+
+
+def test_masses_of_classes_that_mean_the_same_add_up() -> None:
+    meant = translation(
+        {0: "neg", 1: "very neg", 2: "good", 3: "?"}, _LABELS, {"neg": "bad", "very neg": "bad", "?": None}
+    )
+    assert meant.tolist() == [0, 0, 1, -1]
+    found = _softmax(translated([np.log([0.1, 0.2, 0.5, 0.2], dtype=np.float32)], meant, 3, exclusive=True)[0])
+    np.testing.assert_allclose(found, [0.3 / 0.8, 0.5 / 0.8, 0.0], atol=1e-6)
+    (of_several,) = translated([np.asarray([1.0, 2.0, 0.5, 9.0], np.float32)], meant, 3, exclusive=False)
+    assert of_several[:2].tolist() == [2.0, 0.5]
+    assert of_several[2] < -1000
+    assert translated([], meant, 3, exclusive=True) == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "label_map", "problem"),
+    [
+        (
+            {0: "LABEL_0", 1: "LABEL_1"},
+            None,
+            "'LABEL_0', 'LABEL_1' have no names of their own; say in the teacher's label_map",
+        ),
+        ({0: "bad", 1: "fine"}, None, "'fine' are none of the task's labels 'bad', 'good', 'so'"),
+        ({0: "bad", 1: "fine"}, {"fine": "God"}, "label_map maps to 'God'"),
+        ({0: "bad", 1: "fine"}, {"fin": "good"}, "label_map maps 'fin', and the model's classes are 'bad', 'fine'"),
+    ],
+)
+def test_classes_without_a_meaning_are_refused(
+    classes: dict[int, str], label_map: dict[str, str | None] | None, problem: str
+) -> None:
+    with pytest.raises(ModelError, match=problem):
+        translation(classes, _LABELS, label_map)
+
+
+def test_classes_that_are_the_labels_in_their_order_need_no_translation() -> None:
+    assert own_classes({1: "good", 0: "bad", 2: "so"}, _LABELS)
+    assert not own_classes({0: "good", 1: "bad", 2: "so"}, _LABELS)
+
+
+def _texts(*gold: tuple[str, ...] | None) -> list[Text]:
+    return [Text("here", str(number), "a", None, labels) for number, labels in enumerate(gold)]
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    texts = _texts(("bad",), ("bad",), ("bad",), ("good",), None)
+    gold = gold_outcomes(texts, ["bad", "good"], several=False)
+    assert gold.tolist() == [[0], [0], [0], [1], [-1]]
+    expected = compute_class_weight("balanced", classes=np.asarray([0, 1]), y=[0, 0, 0, 1])
+    found = weights(gold, ["bad", "good"], "balanced", several=False)
+    np.testing.assert_allclose(found[:, 0], [*expected[[0, 0, 0, 1]], 1.0], rtol=1e-6)
+    given = weights(gold, ["bad", "good"], {"good": 5.0}, several=False)
+    assert given[:, 0].tolist() == [1, 1, 1, 5, 1]
+
+
+def test_of_several_labels_present_ones_weigh_as_much_as_absent_ones() -> None:
+    gold = gold_outcomes(_texts(("bad",), (), ("bad", "so"), (), None), _LABELS, several=True)
+    assert gold.tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 1], [0, 0, 0], [-1, -1, -1]]
+    found = weights(gold, _LABELS, "balanced", several=True)
+    assert (3 * found[:, 0]).tolist() == [1, 1, 1, 1, 1]
+    assert (3 * found[:, 2]).tolist() == [1, 1, 3, 1, 1]

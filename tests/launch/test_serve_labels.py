@@ -1,0 +1,99 @@
+"""`distil serve` and `distil answer` of a classifier: labels, with bars on the page."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.export.chosen import FinishedRun
+from framework.export.export import export_model
+from framework.recipe_file import load_recipe, recipe_from_values
+from framework.run import run
+from launch.asking import answer
+from tests.serving import Served, serving
+from tests.tiny import several_values
+
+TEXT = "Подскажите, пожалуйста, про доставку дивана. Про промокод мне уже ответили."
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    values = several_values(
+        tmp_path_factory.mktemp("labels") / "runs",
+        data__source={"kind": "messages", "examples": {"train": 48, "validation": 16}},
+        task={"kind": "classification"},
+        windows={"max_length": 64},
+        teachers__c=None,
+    )
+    recipe = recipe_from_values(values, "here")
+    run(recipe)
+    with serving(recipe.run_folder) as server:
+        yield server
+
+
+def test_every_model_of_the_run_gives_labels_with_probabilities(served: Served) -> None:
+    _, _, found = served.request("GET", "/api/models")
+    listing = json.loads(found)
+    assert listing["task"] == "classification"
+    assert list(listing["most"]) == ["text", "text_pair"]
+    for model in [one["name"] for one in listing["models"]]:
+        status, answer = served.ask({"text": TEXT, "model": model})
+        assert status == 200
+        assert answer["model"] == model
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-3)
+        assert answer["labels"] == [next(iter(answer["probabilities"]))]
+    status, answer = served.ask({"question": "?", "context": TEXT})
+    assert status == 422
+    assert served.ask({"text": " "})[0] == 422
+
+
+def test_the_page_shows_labels_with_bars(served: Served) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
+    with sync_api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium ({error.message.splitlines()[0]})")
+        page: Any = browser.new_context(locale="en-GB").new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"http://127.0.0.1:{served.port}/")
+        page.get_by_label("Text", exact=True).fill(TEXT)
+        page.get_by_role("button", name="Ask", exact=True).click()
+        sync_api.expect(page.locator("tbody tr")).to_have_count(4)
+        sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
+        expected = served.ask({"text": TEXT})[1]
+        row = page.locator("tbody tr").first
+        assert row.locator("strong").inner_text() == expected["labels"][0]
+        assert row.locator(".label").all_inner_texts() == list(expected["probabilities"])[:5]
+        widths = [
+            float(width.removesuffix("%"))
+            for width in row.locator(".filled").evaluate_all("all => all.map(one => one.style.width)")
+        ]
+        assert widths == pytest.approx(
+            [100 * share for share in list(expected["probabilities"].values())[:5]], abs=0.01
+        )
+        assert "and 5 more" in row.inner_text()
+        assert page.locator("#text").inner_text() == TEXT
+        assert problems == []
+        browser.close()
+
+
+def test_it_is_asked_by_options_of_its_own(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    answer([str(served.run), "--text", TEXT])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["labels"] == served.ask({"text": TEXT})[1]["labels"]
+
+
+def test_the_export_says_what_it_gives(served: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    results = json.loads((served.run / "results.json").read_text(encoding="utf-8"))
+    recipe = load_recipe(served.run / "recipe.yaml")
+    finished = FinishedRun(results, recipe, served.run.parent)
+    export_model(finished, "student", folder, with_onnx=False, provenance={})
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "pipeline_tag: text-classification" in card
+    assert "one of the labels `возврат`, `гарантия`" in card

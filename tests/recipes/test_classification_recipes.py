@@ -1,0 +1,84 @@
+"""The recipes of classifiers that ship run from start to table, offline, on stand-ins for what the hub holds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.recipe_file import load_recipe
+from framework.run import run
+from tests.framework.tasks.classification.texts import messages
+from tests.hub_cache import use_cache
+from tests.standin_datasets import put_banking77, put_mnli, put_rucola
+from tests.standins import BYTE_TEACHER, TEACHER, put_byte_teacher, put_teacher
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+QUICK = ["student.epochs=1", "evaluation.latency_questions=1", "evaluation.bootstrap=100", "windows.max_length=48"]
+SMALLER = {
+    "quickstart_classification": [
+        "data.source.examples={train: 96, validation: 60}",
+        "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:20]', dev: 'validation[20:]'}",
+        "data.extra.more.source.examples={train: 24}",
+        "teachers.bert-wordpiece.fine_tune.epochs=1",
+        "teachers.roberta-bpe.fine_tune.epochs=1",
+        "student.epochs=1",
+        "evaluation.latency_questions=1",
+    ],
+    "classification/rucola": ["teachers.rubert-base.fine_tune.epochs=1", "teachers.ruroberta-large.fine_tune.epochs=1"],
+    "classification/banking77": ["teachers.bert.fine_tune.epochs=1", "teachers.roberta.fine_tune.epochs=1"],
+    "classification/mnli": [f"teachers.bert-{number}.fine_tune.epochs=1" for number in (1, 2, 3)],
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face home with what these recipes name."""
+    home = tmp_path_factory.mktemp("hugging-face")
+    known = messages(60)
+    texts = [text.text for text in known]
+    for id in (TEACHER, "google-bert/bert-base-uncased", "google-bert/bert-base-cased"):
+        put_teacher(home, texts, id)
+    for id in (BYTE_TEACHER, "FacebookAI/roberta-base"):
+        put_byte_teacher(home, texts, id)
+    put_rucola(home, texts)
+    put_banking77(home, texts, [text.gold[0] for text in known])  # type: ignore[index]
+    put_mnli(home, texts[:24])
+    return home
+
+
+def _results(name: str, home: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    use_cache(home, monkeypatch)
+    overrides = [f"output={output}", *SMALLER[name]]
+    if name.startswith("classification/"):
+        overrides += QUICK
+    if name in ("classification/rucola", "classification/banking77"):
+        overrides.append("student.model.layers=[1]")
+    if name != "quickstart_classification":
+        # The stand-ins hold their weights as pickles, the hub's own models also as safetensors.
+        recipe = load_recipe(FOLDER / f"{name}.yaml")
+        overrides += [f"teachers.{teacher}.model.pickled_weights=tensors_only" for teacher in recipe.teachers]
+        if recipe.student is not None and recipe.student.model.kind == "hub":
+            overrides.append("student.model.pickled_weights=tensors_only")
+    return run(load_recipe(FOLDER / f"{name}.yaml", overrides))
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_it_runs_from_start_to_table(name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert f"distil run recipes/{name}.yaml" in text
+    results = _results(name, home, tmp_path, monkeypatch)
+    recipe = load_recipe(FOLDER / f"{name}.yaml")
+    assert results["state"] == "finished"
+    teachers = list(recipe.teachers)
+    students = ["student_no_distillation", *(f"student_from_{teacher}" for teacher in teachers), "student"]
+    assert [model["name"] for model in results["models"]] == [*teachers, "ensemble", *students]
+    assert [metric["name"] for metric in results["task"]["metrics"]] == ["accuracy", "macro_f1", "mcc"]
+    for model in results["models"]:
+        found = model["evaluation"]
+        assert 0 <= found["accuracy_interval"][0] <= found["accuracy"] <= found["accuracy_interval"][1] <= 100
+        assert -1 <= found["mcc"] <= 1
+
+
+def test_the_recipes_of_this_folder_are_all_run() -> None:
+    there = {f"classification/{path.stem}" for path in (FOLDER / "classification").glob("*.yaml")}
+    assert {name for name in SMALLER if name.startswith("classification/")} == there
