@@ -111,8 +111,9 @@ def _task(settings: dict[str, Any]) -> Task:
         return DEFAULT_TASK
     # Where an earlier version noted it.
     old = {"data": {"unanswerable": settings["unanswerable"]}} if "unanswerable" in settings else {}
-    values = moved({"task": settings["task"], **old})["task"]
-    task: Task = TypeAdapter[Task](AnyTask).validate_python(values)
+    values = moved({"task": settings["task"], **old})
+    assert isinstance(values, dict)
+    task: Task = TypeAdapter[Task](AnyTask).validate_python(values["task"])
     return task
 
 

@@ -62,7 +62,7 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_old_places(cls, values: Any) -> Any:
+    def _read_old_places(cls, values: object) -> object:
         return moved(values)
 
     @field_validator("storage")

@@ -64,7 +64,7 @@ def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
     return place
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value of a recipe as messages show it."""
     return shortened(
         repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
