@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def answer(arguments: list[str]) -> None:
     """Print what a model answers, as JSON. Raises DataError for a text that cannot be had, and DistilError for the model."""
-    given = vars(_parser().parse_args(arguments))
+    given = vars(parser().parse_args(arguments))
     source, model = given.pop("source"), given.pop("model")
     texts = {name: value for name, value in given.items() if value is not None}
     from launch.inspect import answerer_of, shown
@@ -25,13 +25,14 @@ def answer(arguments: list[str]) -> None:
     print(json.dumps(shown(answerer.answer(_request(answerer.reading.task, texts))), ensure_ascii=False))
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options of all tasks."""
     from framework.tasks.registry import TASKS
 
-    parser = argparse.ArgumentParser(
+    found = argparse.ArgumentParser(
         "distil answer", description="Ask a model once, and print its answer as JSON.", allow_abbrev=False
     )
-    parser.add_argument(
+    found.add_argument(
         "source", metavar="RUN", type=Path, help="The folder of a run, of a search, or of a saved model."
     )
     fields = {name: field for task in TASKS for name, field in task.request.model_fields.items()}
@@ -39,12 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, field in fields.items():
         option = name.replace("_", "-")
         short = [f"-{name[0]}"] if letters[name[0]] == name else []
-        parser.add_argument(f"--{option}", *short, metavar="TEXT", help=field.description)
-        parser.add_argument(
+        found.add_argument(f"--{option}", *short, metavar="TEXT", help=field.description)
+        found.add_argument(
             f"--{option}-file", metavar="FILE", type=Path, help="A file with that text; - for standard input."
         )
-    parser.add_argument("--model", help="A model of the run by name; default: its student.")
-    return parser
+    found.add_argument("--model", help="A model of the run by name; default: its student.")
+    return found
 
 
 def _request(task: "Task", texts: dict[str, Any]) -> "BaseModel":
