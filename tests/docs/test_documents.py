@@ -62,3 +62,14 @@ def anchors(path: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_way_of_a_batch_names_functions_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    way = text.partition("### The way of a batch")[2].partition("\n## ")[0]
+    named = re.findall(r"^\d+\. `([\w.]+)` \(`([\w/.]+)`\)", way, flags=re.MULTILINE)
+    assert len(named) == len(re.findall(r"^\d+\.", way, flags=re.MULTILINE)) == 10
+    for function, file in named:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        for part, keyword in zip(reversed(function.split(".")), ("def", "class"), strict=False):
+            assert re.search(rf"^ *{keyword} {part}\b", source, flags=re.MULTILINE), function
