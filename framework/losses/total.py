@@ -1,49 +1,12 @@
 """The weighted sum of all loss terms over all rows of a batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework.losses.base import Loss, Rows, Target, weight_at
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-
-@dataclass(frozen=True)
-class HeadTargets:
-    """Targets of every head (start and end: H = 2) of a batch of B windows, padded to L tokens.
-
-    mask: bool [B, L]; position: int64 [B, H]; weight: float32 [B], 0 for a row that only fills up a batch;
-    signals: for each temperature float32 [B, H, L].
-    """
-
-    mask: "Tensor"
-    position: "Tensor"
-    weight: "Tensor"
-    signals: Mapping[float, "Tensor"]
-
-    def to(self, device: "torch.device") -> "HeadTargets":
-        """The same targets on `device`."""
-        signals = {temperature: signal.to(device) for temperature, signal in self.signals.items()}
-        return HeadTargets(self.mask.to(device), self.position.to(device), self.weight.to(device), signals)
-
-    def rows(self, logits: "Tensor") -> Rows:
-        """See Targets: each head of a window is a row, and a window's loss is the mean over its heads."""
-        import torch
-
-        batch, heads, length = logits.shape
-        mask = self.mask.repeat_interleave(heads, dim=0)
-        return Rows(
-            logits=logits.float().reshape(batch * heads, length).masked_fill(~mask, -1e30),
-            mask=mask,
-            label=self.position.reshape(batch * heads),
-            weight=self.weight.repeat_interleave(heads) / heads,
-            item=torch.arange(batch, device=logits.device).repeat_interleave(heads),
-            items=batch,
-            signals={temperature: signal.flatten(0, 1) for temperature, signal in self.signals.items()},
-        )
 
 
 def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple["Tensor", dict[str, "Tensor"]]:

@@ -1,7 +1,7 @@
 """Signals as a student's windows read them, kept in the store: the next student that reads the same reads nothing anew."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from framework.signals.source import SignalSource
 from framework.stages.stage import Context, key_of
 from framework.stages.teaching import Teaching
 from framework.tasks.base import Plain, trained_settings
-from framework.training.items import EagerSignals, Items, TrainingItems
+from framework.training.items import EagerSignals, Items, SignalItems
 from framework.versions import versions
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class Targets:
     def items(self, source: SignalSource, temperatures: Sequence[float]) -> Items:
         """The windows with gold positions and with signals at each temperature, which are read now or were before."""
         items = self._items(None, ())
-        if not isinstance(items, TrainingItems):  # of a task that keeps signals in its own way
+        if not isinstance(items, SignalItems):  # of a task that keeps signals in its own way
             return self._items(source, temperatures)
         columns = {temperature: self._at(source, temperature) for temperature in temperatures}
-        return replace(items, signals=EagerSignals(columns) if columns else None)
+        return items.with_signals(EagerSignals(columns) if columns else None)
 
     def figures(self) -> Plain:
         """Figures on what the student reads, see Teaching.figures; of these signals and windows they are taken once."""
@@ -56,7 +56,7 @@ class Targets:
     def _at(self, source: SignalSource, temperature: float) -> list[Signals]:
         def make(folder: Path) -> Plain:
             items = self._items(source, [temperature])
-            assert isinstance(items, TrainingItems)
+            assert isinstance(items, SignalItems)
             found = items.signals
             assert isinstance(found, EagerSignals)
             alternatives = found.columns[temperature]

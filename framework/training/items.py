@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.features import Features
-from framework.data.windows import Windows
-from framework.segments import owners
 from framework.signals.algebra import Signals
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from framework.losses.base import Rows
-    from framework.losses.total import HeadTargets
 
 
 class Targets(Protocol):
@@ -70,6 +67,18 @@ class WindowSignals(Protocol):
         """Those of the windows `rows` by temperature; of A alternatives the one numbered `choice` modulo A."""
 
 
+@runtime_checkable
+class SignalItems(Items, Protocol):
+    """Items whose signals stand apart, so that they can be kept in the store as they were read."""
+
+    @property
+    def signals(self) -> WindowSignals | None:
+        """Of its rows."""
+
+    def with_signals(self, signals: WindowSignals | None) -> Self:
+        """The same items with other signals."""
+
+
 @dataclass(frozen=True)
 class EagerSignals:
     """Signals read beforehand: for each temperature every alternative, for all windows."""
@@ -82,41 +91,6 @@ class EagerSignals:
     def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
         """See WindowSignals."""
         return {t: alternatives[choice % len(alternatives)].take(rows) for t, alternatives in self.columns.items()}
-
-
-@dataclass(frozen=True)
-class TrainingItems:
-    """See Items: N windows with their targets. positions: int32 [N, H], gold tokens, -1 where there is no label."""
-
-    features: Windows
-    positions: NDArray[np.int32]
-    signals: WindowSignals | None
-    pad_id: int
-
-    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        """See Items."""
-        if self.signals is not None:
-            self.signals.prefetch(batches)
-
-    def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "HeadTargets":
-        """See Items."""
-        import torch
-
-        from framework.losses.total import HeadTargets
-
-        windows = self.features
-        lengths = windows.lengths[rows]
-        inside = np.arange(int(lengths.max())) < lengths[:, None]
-        support = windows.support[token_places(windows, rows, inside)] & inside
-        mask = support.copy()
-        mask[np.arange(len(rows)), windows.null[rows]] = True
-        signals = self.signals.read(rows, choice) if self.signals is not None else {}
-        return HeadTargets(
-            mask=torch.from_numpy(mask),
-            position=torch.from_numpy(self.positions[rows].astype(np.int64)),
-            weight=torch.full((len(rows),), float(counts)),
-            signals={temperature: _dense(found, support) for temperature, found in signals.items()},
-        )
 
 
 def model_inputs(
@@ -136,21 +110,6 @@ def model_inputs(
     if features.token_types is not None:
         inputs["token_type_ids"] = np.where(inside, features.token_types[places], 0)
     return {name: torch.from_numpy(values.astype(np.int64)) for name, values in inputs.items()}
-
-
-def _dense(signals: Signals, support: NDArray[np.bool_]) -> "Tensor":
-    """Probabilities float32 [B, H, L], where every window has the same number of heads."""
-    import torch
-
-    heads, length = len(signals.rows) - 1, support.shape[1]
-    cells = owners(signals.rows) * length + signals.keys
-    mass = np.bincount(cells, np.exp(signals.log_p.astype(np.float64)), heads * length).reshape(heads, length)
-    named = np.zeros(heads * length, bool)
-    named[cells] = True
-    free = np.repeat(support, heads // len(support), axis=0) & ~named.reshape(heads, length)
-    each = np.exp(signals.tail.astype(np.float64)) / np.maximum(free.sum(-1), 1)
-    mass += free * each[:, None]
-    return torch.from_numpy(mass.astype(np.float32).reshape(len(support), -1, length))
 
 
 def token_places(features: Features, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.windows import cut_windows
 from framework.inference import all_logits
 from framework.models.build import pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
@@ -25,6 +24,7 @@ from framework.segments import Floats, spread, totals
 from framework.signals.algebra import Signals, entropy, temper
 from framework.signals.mixing import align
 from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from framework.tasks.span_qa.windows import cut_windows
 from launch.quiet import be_quiet, quiet_transformers
 from tracking.report import markdown_table
 

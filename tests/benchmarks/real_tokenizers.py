@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.windows import cut_windows
 from framework.ensembles.source import EnsembleSource
 from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe_file import recipe_from_values
@@ -22,6 +21,7 @@ from framework.segments import totals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
 from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
+from framework.tasks.span_qa.windows import cut_windows
 from launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.real_input import cut_by_paragraph, from_scratch
 from tracking.report import markdown_table

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.agreement import Agreement
 from framework.ensembles.confidence import Confidence
@@ -33,6 +32,7 @@ from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, in_chunks
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import Windows, cut_windows
 
 LETTERS = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфёъ"
 A_PARAGRAPH = 5  # questions

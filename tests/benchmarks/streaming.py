@@ -19,7 +19,6 @@ from statistics import median
 from typing import Any
 
 from framework.data.batches import epoch_steps
-from framework.data.windows import cut_windows
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.recipe_file import recipe_from_values
@@ -32,6 +31,7 @@ from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store
 from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.windows import cut_windows
 from framework.training.distillation import Distillation
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob

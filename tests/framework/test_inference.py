@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from framework import inference
-from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.inference import all_logits, padded_lengths
 from framework.models.build import random_model
@@ -21,6 +20,7 @@ from framework.readers.base import Reading, alone
 from framework.readers.logits import LogitsReader
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import cut_windows
 from tests.tokenizing import tokenizer
 
 TASK = ExtractiveQA()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.device import autocast, default_device
-from framework.evaluation.signal_decode import decode_signals
 from framework.generative.asking import Asking
 from framework.generative.kind import generator_of
 from framework.generative.tensors import Ids
@@ -21,12 +20,13 @@ from framework.readers.base import Reading
 from framework.segments import Floats, softmax
 from framework.signals.algebra import Signals
 from framework.tasks.base import Task
-from framework.tasks.span_outputs import prediction_record
 from framework.tasks.span_qa.answers import answers_signals
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
+from framework.tasks.span_qa.outputs import prediction_record
 from framework.tasks.span_qa.prompts import Prompts, prompts_for
+from framework.tasks.span_qa.signal_decode import decode_signals
 
 if TYPE_CHECKING:
     from framework.teachers.generative import Generative

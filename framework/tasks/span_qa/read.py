@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows import Windows
 from framework.segments import Floats, Ints, owners, spread, taken, totals
 from framework.signals.algebra import NULL, Signals, single
+from framework.tasks.span_qa.windows import Windows
 
 Edge = Literal["start", "end"]
 

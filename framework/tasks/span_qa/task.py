@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.data.windows import Windows
     from framework.readers.base import Reader, Reading
     from framework.recipe import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource, TeacherSignals
     from framework.tasks.base import CardParts, Logits, Scores
+    from framework.tasks.span_qa.targets import TrainingItems
+    from framework.tasks.span_qa.windows import Windows
     from framework.teachers.generative import Generative
-    from framework.training.items import TrainingItems
     from framework.training.objective import Objective
 
 
@@ -153,7 +153,7 @@ class ExtractiveQA(Section):
         progress: Progress = SILENT,
     ) -> "Windows":
         """See Task: overlapping windows over the context."""
-        from framework.data.windows import cut_windows
+        from framework.tasks.span_qa.windows import cut_windows
 
         return cut_windows(examples, tokenizer, windows, progress)
 
@@ -189,13 +189,13 @@ class ExtractiveQA(Section):
         at_hand: bool,
     ) -> "TrainingItems":
         """Windows with gold positions and signals at each temperature: read now if all are `at_hand`, else when needed."""
-        from framework.tasks.span_items import span_items
+        from framework.tasks.span_qa.items import span_items
 
         return span_items(examples, windows, pad_id, signals, temperatures, at_hand)
 
     def moved_mass(self, examples: Sequence[QAExample], windows: "Windows", teacher: "TeacherSignals") -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
-        from framework.tasks.span_items import moved_mass
+        from framework.tasks.span_qa.items import moved_mass
 
         return moved_mass(examples, windows, teacher)
 
@@ -213,8 +213,8 @@ class ExtractiveQA(Section):
 
     def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
-        from framework.evaluation.signal_decode import decode_signals
-        from framework.tasks.span_outputs import prediction_record
+        from framework.tasks.span_qa.outputs import prediction_record
+        from framework.tasks.span_qa.signal_decode import decode_signals
 
         contexts = [example.context for example in examples]
         found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
@@ -225,8 +225,8 @@ class ExtractiveQA(Section):
 
     def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
-        from framework.tasks.span_outputs import prediction_record, window_logits
         from framework.tasks.span_qa.decode import decode
+        from framework.tasks.span_qa.outputs import prediction_record, window_logits
 
         found = window_logits(len(examples), windows, logits)
         return {
@@ -245,7 +245,7 @@ class ExtractiveQA(Section):
         seed: int,
     ) -> "Scores":
         """EM and F1 as the official scripts compute them, with bootstrap intervals."""
-        from framework.tasks.span_outputs import score_spans
+        from framework.tasks.span_qa.outputs import score_spans
 
         return score_spans(examples, predictions, self.unanswerable, self.null_threshold, resamples, seed)
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows import Windows
 from framework.segments import Floats, Ints, bounds, maxima, minima, spread, totals
 from framework.signals.algebra import NULL, Signals, normalised
 from framework.signals.mixing import merged
 from framework.tasks.base import Logits
+from framework.tasks.span_qa.windows import Windows
 
 
 def write_spans(count: int, windows: Windows, logits: Logits) -> Signals:

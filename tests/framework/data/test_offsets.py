@@ -10,11 +10,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from framework.data.offsets import Cover, cover
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
-from framework.tasks.span_items import span_items
 from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.items import span_items
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.built_tokenizers import BUILT, built
 from tests.tokenizing import KINDS, contexts, tokenizer
 

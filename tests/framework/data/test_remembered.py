@@ -4,10 +4,10 @@ import numpy as np
 
 from framework.data.load import Split
 from framework.data.remembered import split_features
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer as tokenizer_of
 
 TASK = ExtractiveQA()

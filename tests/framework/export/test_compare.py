@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
@@ -15,6 +14,7 @@ from framework.readers.base import Reading
 from framework.tasks.base import Logits
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer
 
 READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")

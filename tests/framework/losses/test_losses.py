@@ -15,7 +15,8 @@ from framework.losses.jsd import JSD
 from framework.losses.kl import KL
 from framework.losses.mse_logits import MSELogits
 from framework.losses.reverse_kl import ReverseKL
-from framework.losses.total import HeadTargets, total_loss
+from framework.losses.total import total_loss
+from framework.tasks.span_qa.targets import HeadTargets
 
 SIGNAL_LOSSES: list[Any] = [KL(), ReverseKL(), JSD(), JSD(beta=0.2), MSELogits()]
 

@@ -5,9 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.windows import Windows
 from framework.signals.algebra import Signals
-from framework.training.items import EagerSignals, TrainingItems, model_inputs
+from framework.tasks.span_qa.targets import TrainingItems
+from framework.tasks.span_qa.windows import Windows
+from framework.training.items import EagerSignals, model_inputs
 from tests.framework.signals.made_up import entries
 
 PAD = 7

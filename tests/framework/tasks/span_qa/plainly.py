@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows import Windows
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.windows import Windows
 from tests.framework.signals.made_up import entries
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.evaluation.signal_decode import decode_signals
 from framework.signals.algebra import NULL, concat, temper
 from framework.tasks.span_qa.answers import answers_signals
+from framework.tasks.span_qa.signal_decode import decode_signals
 from tests.framework.signals.made_up import assert_same, entries, masses
 
 places = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)).map(lambda p: (p[0], p[0] + p[1])), max_size=4)

@@ -8,15 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.base import Target
 from framework.losses.kl import KL
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.mixing import mix
-from framework.tasks.span_items import span_items
 from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.items import span_items
 from framework.tasks.span_qa.read import Edge, WindowTokens, moved_shares, read_spans
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from framework.tasks.span_qa.write import write_spans
 from tests.framework.signals.made_up import Floats, assert_same, entries, of_masses
 from tests.framework.tasks.span_qa import plainly

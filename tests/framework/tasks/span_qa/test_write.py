@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
 from framework.losses.total import total_loss
@@ -16,6 +15,7 @@ from framework.signals.algebra import NULL, Signals, concat
 from framework.signals.source import OneTeacher
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from framework.tasks.span_qa.write import from_spans, write_spans
 from tests.framework.ensembles.opinions import Fixed
 from tests.framework.signals.made_up import assert_same, entries

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.evaluation.signal_decode import decode_signals
 from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_outputs import window_logits
 from framework.tasks.span_qa.decode import IMPOSSIBLE, decode
 from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.outputs import window_logits
+from framework.tasks.span_qa.signal_decode import decode_signals
+from framework.tasks.span_qa.windows import cut_windows
 from framework.tasks.span_qa.write import write_spans
 from tests.framework.signals.made_up import entries, of_masses, signals_of
 from tests.tokenizing import KINDS, contexts, tokenizer

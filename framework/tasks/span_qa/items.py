@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows import Windows
 from framework.segments import Ints
 from framework.signals.algebra import Signals, concat, from_parts, temper
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
-from framework.training.items import EagerSignals, TrainingItems, WindowSignals
+from framework.tasks.span_qa.targets import TrainingItems
+from framework.tasks.span_qa.windows import Windows
+from framework.training.items import EagerSignals, WindowSignals
 
 _CHUNK = 4096  # windows that are read together
 

@@ -11,17 +11,17 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows import Windows, cut_windows
 from framework.data.windows_section import WindowSettings
 from framework.losses.kl import KL
 from framework.losses.total import total_loss
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.shards import SignalReader, as_stored, row_key, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals
-from framework.tasks.span_items import moved_mass, span_items
 from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.items import moved_mass, span_items
+from framework.tasks.span_qa.targets import TrainingItems
 from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.items import TrainingItems
+from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.framework.signals.made_up import masses, of_masses
 from tests.framework.tasks.span_qa import plainly
 from tests.tokenizing import KINDS, contexts, tokenizer

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from framework.data.windows import cut_windows
 from framework.data.windows_section import WindowSettings
-from framework.tasks.span_outputs import window_logits
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
+from framework.tasks.span_qa.outputs import window_logits
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.windows import cut_windows
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Пётр родился в Воткинске. Йозеф родился в Рорау."
