@@ -54,8 +54,8 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
             return super().signals(examples, proposals)
 
-    def noted_reader(folder: Path, reading: Any) -> logits.LogitsReader:
-        loaded = reader(folder, reading)
+    def noted_reader(folder: Path, reading: Any, label_map: Any = None) -> logits.LogitsReader:
+        loaded = reader(folder, reading, label_map)
         return NotedReader(loaded.model, loaded.tokenizer, loaded.reading)
 
     monkeypatch.setattr(Encoder, "objective", noted_objective)
