@@ -92,11 +92,11 @@ def test_plan_knows_what_is_done_and_how_large_models_are(recipe: Path, finished
     assert changed.count(" done ") == 7
 
 
-def test_answer_prints_score_start_end_and_answer(finished: Path, tmp_path: Path) -> None:
+def test_answer_prints_answer_score_start_and_end(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     for source in (["--context", TEXT], ["--context-file", str(tmp_path / "text.txt")]):
         answer = json.loads(distil("answer", str(finished), "-q", "Где родилась Евгения?", *source))
-        assert list(answer) == ["score", "start", "end", "answer"]
+        assert list(answer) == ["answer", "score", "start", "end"]
         assert TEXT[answer["start"] : answer["end"]] == answer["answer"]
         assert 0 <= answer["score"] <= 1
     folder = finished.parent / read_results(finished)["models"][0]["folder"]
@@ -111,7 +111,7 @@ def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit, match="0"):
         asking.answer(["--help"])
     text = capsys.readouterr().out
-    assert all(f"--{name}" in text for task in TASKS for name in task.request.model_fields)
+    assert all(f"--{name.replace('_', '-')}" in text for task in TASKS for name in task.request.model_fields)
     with pytest.raises(SystemExit, match="2"):
         asking.answer(["run", "--nothing", "x"])
 
