@@ -3,9 +3,9 @@
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
-from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
+from framework.tasks.span_qa.example import QAExample as Example
 from framework.tasks.span_qa.windows import cut_windows
 from tests.built_tokenizers import byte_level
 
