@@ -258,6 +258,7 @@ def test_what_is_wrong_with_the_folder_is_named(run, tmp_path):
     (run.folder / "tracked.json").write_text("{")
     with pytest.raises(StoreError, match=r"tracked\.json is damaged .* delete it"):
         sync(run.folder, TRACKING, final=True)
+    (run.folder / "tracked.json").unlink()
     (run.folder / "results.json").write_text("{")
     with pytest.raises(StoreError, match=r"results\.json is damaged"):
         sync(run.folder, TRACKING, final=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Words = Annotated[str | Annotated[list[str], Field(min_length=1)], Field(union_mode="left_to_right")]
 Label = Annotated[str, Field(min_length=1, max_length=1000)]
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+Range = Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)]], Field(min_length=2, max_length=2)]
 # Told apart beforehand, so that an error speaks of the form that was meant.
 _Weights = Annotated[
     Annotated[dict[str, Annotated[float, Field(gt=0, le=1e6)]], Tag("weights")]
