@@ -31,17 +31,18 @@ def _titles() -> dict[psutil.Process, str]:
 
 @contextmanager
 def lasting_cluster() -> Iterator[None]:
-    """A Ray cluster of this process that commands join and that goes on when they end. It asks for a token, which they have."""
+    """A Ray cluster of this process that commands join and that goes on when they end. It asks for no token."""
     import ray
 
     from launch.quiet import be_quiet
-    from launch.ray_private import private_ray
 
     be_quiet()
-    with private_ray():
-        found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
-        with _named(found.address_info["gcs_address"]):
-            yield
+    # Else Ray leaves a token in the home folder; and of commands that are forked, some wait for ever when they join with one.
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+    with _named(found.address_info["gcs_address"]):
+        yield
+    del os.environ["RAY_AUTH_MODE"]
 
 
 @contextmanager
