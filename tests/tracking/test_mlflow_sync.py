@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sqlite3
 
@@ -267,7 +268,9 @@ def test_what_is_wrong_with_the_folder_is_named(run, tmp_path):
         sync(run.folder, TRACKING, final=True)
 
 
-def _sync_in_a_process(folder):
+def _sync_in_a_process(folder, environment):
+    os.environ.clear()
+    os.environ.update(environment)  # not that in which the server was started
     sync(folder, TRACKING, final=True)
 
 
@@ -285,7 +288,7 @@ def test_processes_that_create_the_database_together_all_succeed(run, seen):
     (run.output / "mlflow.db").unlink()
     folders = [run.folder, run.output / "other"]
     shutil.copytree(*folders)
-    processes = [SERVER.Process(target=_sync_in_a_process, args=(folder,)) for folder in folders]
+    processes = [SERVER.Process(target=_sync_in_a_process, args=(folder, dict(os.environ))) for folder in folders]
     for process in processes:
         process.start()
     for process in processes:
