@@ -39,8 +39,8 @@ class TokenRows:
 
     rows: NDArray[np.int64]  # [N + 1]
     input_ids: NDArray[np.int32]  # [T]
-    token_types: NDArray[np.int8] | None  # [T]
-    example: NDArray[np.int32]  # [N]
+    token_types: NDArray[np.int8] | None  # [T]; None where the model has none
+    example: NDArray[np.int32]  # [N]; number of the row's example
 
     def __len__(self) -> int:
         return len(self.example)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.data.features import TokenRows
 from framework.data.offsets import Cover, cover
 from framework.data.pairs import PairTokens, tokens_of
 from framework.data.panics import told_of_panics
@@ -24,38 +25,18 @@ _MOST_LOST = 0.05  # share of the characters that a tokenizer may drop
 
 
 @dataclass(frozen=True)
-class Windows:
-    """N windows with T tokens altogether, as columns. Window w owns the tokens rows[w] to rows[w + 1].
+class Windows(TokenRows):
+    """N windows with T tokens altogether, as columns: see TokenRows.
 
-    Its tokens are question, context and special ones. `support` marks the tokens of the context; `spans` are the
+    The tokens of a window are question, context and special ones. `support` marks the tokens of the context; `spans` are the
     characters [a, b) of the context that they cover, without white space at either end.
     """
 
-    rows: NDArray[np.int64]  # [N + 1]
-    input_ids: NDArray[np.int32]  # [T]
-    token_types: NDArray[np.int8] | None  # [T]; None where the model has none
     support: NDArray[np.bool_]  # [T]
     spans: NDArray[np.int32]  # [T, 2]; zeros outside the support
     best: NDArray[np.bool_]  # [T]; of all windows, this one shows the token with the most context around it
     null: NDArray[np.int32]  # [N]; place in the window of [CLS] or the like, which stands for "no answer here"
-    example: NDArray[np.int32]  # [N]; number of the window's example
     reach: NDArray[np.int32]  # [N, 2]; characters [lo, hi) of the context that are this window's to answer for
-
-    def __len__(self) -> int:
-        return len(self.example)
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of every window. [N]"""
-        return np.diff(self.rows)
-
-    def slice_of(self, window: int) -> slice:
-        """Where the tokens of `window` lie in the token columns."""
-        return slice(int(self.rows[window]), int(self.rows[window + 1]))
-
-    def of_examples(self, count: int) -> NDArray[np.int64]:
-        """Bounds of every example's windows: example e owns the windows bounds[e] to bounds[e + 1]. [count + 1]"""
-        return np.searchsorted(self.example, np.arange(count + 1)).astype(np.int64)
 
 
 def cut_windows(
