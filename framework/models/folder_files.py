@@ -8,10 +8,11 @@ from typing import Any
 
 from framework.errors import ModelError, first_line
 from framework.models.bounds import check_sizes
+from framework.models.tokenizer_file import MOST_BYTES
 
 SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
-_MOST_BYTES = {"config.json": 20_000_000}
-_MOST_OTHERS = 500_000_000  # tokenizers of 256,000 tokens come to 35 MB
+_MOST_BYTES = {"config.json": 20_000_000, "tokenizer.json": MOST_BYTES}
+_MOST_OTHERS = 500_000_000
 
 
 def check_folder(folder: Path) -> None:

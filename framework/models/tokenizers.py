@@ -8,6 +8,7 @@ from framework.errors import ModelError, first_line
 from framework.manifest import check_saved
 from framework.models.build import read_config
 from framework.models.section import PretrainedTokenizer
+from framework.models.tokenizer_file import check_tokenizer_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -18,9 +19,11 @@ _USUAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_to
 def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) -> "PreTrainedTokenizerFast":
     """The tokenizer in `folder`, with the settings' overrides.
 
-    Raises ModelError if it is missing or slow, StoreError for files that are not as distil wrote them.
+    Raises ModelError if it is missing, slow or without measure, StoreError for files that are not as distil wrote them.
     """
     check_saved(folder)
+    if (folder / "tokenizer.json").is_file():
+        check_tokenizer_file(folder / "tokenizer.json")
     lower_case = settings.lower_case if settings is not None else None
     options = {} if lower_case is None else {"do_lower_case": lower_case}
     try:
@@ -36,8 +39,16 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         )
     if lower_case is not None:
         _set_lower_case(tokenizer, lower_case, folder)
+    _cut_alike(tokenizer)
     _check_reads_pairs(tokenizer, folder)
     return tokenizer
+
+
+def _cut_alike(tokenizer: "PreTrainedTokenizerFast") -> None:
+    """Turn off BPE's dropout, which a tokenizer.json may bring along from training: it cuts a text otherwise each time."""
+    model = tokenizer.backend_tokenizer.model
+    if getattr(model, "dropout", None) is not None:
+        model.dropout = None
 
 
 def _class_for(folder: Path) -> Any:

@@ -188,7 +188,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an index of nothing": (file("model.safetensors.index.json", "{}"), "has no `weight_map`"),
     "an index that is a list": (file("model.safetensors.index.json", "[]"), "expected an object, found list"),
     "a configuration of 1 GB": (large("config.json"), "config.json has 1,000 MB, and 20 MB are the most"),
-    "a tokenizer of 1 GB": (large("tokenizer.json"), "tokenizer.json has 1,000 MB, and 500 MB are the most"),
+    "a tokenizer of 1 GB": (large("tokenizer.json"), "tokenizer.json has 1,000 MB, and 100 MB are the most"),
     "a configuration without end": (file("config.json", '{"a": ' + "[" * 100_000), "no usable config.json"),
     "a configuration that is a list": (file("config.json", "[]"), "expected an object, found list"),
     "a configuration that is no text": (file("config.json", b"\xff\xfe{}"), "no usable config.json"),

@@ -91,3 +91,17 @@ def test_a_tokenizer_that_wants_places_on_a_page_is_refused(made: Any, tmp_path:
     (tmp_path / "tokenizer.json").write_text(tokenizer("byte-level bpe").backend_tokenizer.to_str(), encoding="utf-8")
     with pytest.raises(ModelError, match=rf"{type(made).__name__} .* does not take a question and a context alone"):
         load_tokenizer(tmp_path)
+
+
+def test_dropout_of_a_saved_tokenizer_is_turned_off(tmp_path: Path) -> None:
+    """Models trained with it have it in their tokenizer.json, and each reading of a text would be another."""
+    trained = tokenizer("byte-level bpe")
+    trained.save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, "model": {**state["model"], "dropout": 0.9}}))
+    read = load_tokenizer(tmp_path)
+    text = "Пётр Ильич Чайковский родился в Воткинске"
+    assert all(read(text).input_ids == trained(text).input_ids for _ in range(5))
+    read.save_pretrained(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "tokenizer.json").read_text())["model"]["dropout"] is None
