@@ -15,8 +15,8 @@ from framework.models.build import read_config
 from framework.models.locate import locate
 from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
-from framework.readers.base import Reader, Reading, alone
-from framework.readers.logits import logits_reader
+from framework.predictors.base import InferenceConfig, Predictor, alone
+from framework.predictors.logits import logits_predictor
 from framework.recipe_moves import moved
 from framework.tasks.base import Task
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
@@ -30,16 +30,16 @@ _SETTINGS = "distil.json"  # beside the weights: how the model was trained to re
 class Answerer:
     """A model with all that it needs to answer one request of its task at a time."""
 
-    reader: Reader
-    reading: Reading
+    predictor: Predictor
+    inference: InferenceConfig
 
     def answer(self, request: BaseModel) -> BaseModel:
         """The task's response to one of its requests. Raises DataError for a text that is blank."""
-        return self.ask(self.reading.task.asked(request))
+        return self.ask(self.inference.task.asked(request))
 
     def ask(self, example: Any) -> BaseModel:
         """The response about an example of the task's."""
-        return self.reading.task.respond(self.reader.predict([example])[example.id])
+        return self.inference.task.respond(self.predictor.predict([example])[example.id])
 
 
 def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
@@ -58,11 +58,11 @@ def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
         raise DataError(f"{'.'.join(map(str, details['loc']))}: {details['msg']}") from None
 
 
-def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> None:
+def save_settings(folder: Path, inference: InferenceConfig, teacher: Teacher | None) -> None:
     """Note beside a model how it reads, for `load_answerer`; a teacher's section says how its kind does."""
     settings = {
-        "task": reading.task.model_dump(mode="json"),
-        "windows": reading.windows.model_dump(),
+        "task": inference.task.model_dump(mode="json"),
+        "windows": inference.windows.model_dump(),
         "teacher": teacher.model_dump(mode="json") if teacher is not None else None,
     }
     write_json(folder / _SETTINGS, settings)
@@ -71,15 +71,15 @@ def save_settings(folder: Path, reading: Reading, teacher: Teacher | None) -> No
 def load_answerer(folder: Path, many: bool = False) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
 
-    many: whether its reader will be asked many questions at a time, and not one after the other. Raises ModelError, StoreError for files that are not as they were written.
+    many: whether its predictor will be asked many questions at a time, and not one after the other. Raises ModelError, StoreError for files that are not as they were written.
     """
     check_saved(folder)
     noted = folder / _SETTINGS
-    reading, teacher = _noted(noted) if noted.exists() else (_reading({}, _windows(folder)), None)
+    inference, teacher = _noted(noted) if noted.exists() else (_inference({}, _windows(folder)), None)
     locate(FolderModel(path=str(folder)), weights=True)
-    reading = reading if many else alone(reading)
-    reader = logits_reader(folder, reading) if teacher is None else teacher.reader(folder, reading)
-    return Answerer(reader, reading)
+    inference = inference if many else alone(inference)
+    predictor = logits_predictor(folder, inference) if teacher is None else teacher.predictor(folder, inference)
+    return Answerer(predictor, inference)
 
 
 def noted_task(folder: Path) -> Task:
@@ -88,22 +88,22 @@ def noted_task(folder: Path) -> Task:
     return _noted(noted)[0].task if noted.exists() else DEFAULT_TASK
 
 
-def _noted(path: Path) -> tuple[Reading, Teacher | None]:
+def _noted(path: Path) -> tuple[InferenceConfig, Teacher | None]:
     """What `save_settings` has noted. Raises ModelError."""
     try:
         settings = read_json(path)
-        reading = _reading(settings, WindowSettings.model_validate(settings.get("windows", {})))
+        inference = _inference(settings, WindowSettings.model_validate(settings.get("windows", {})))
         if settings.get("teacher") is None:
-            return reading, None
+            return inference, None
         teacher: Teacher = TypeAdapter(AnyTeacher).validate_python(settings["teacher"])
     except (ValueError, AttributeError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else first_line(error)
         raise ModelError(f"{path} does not say how its model reads, as distil writes it: {reason}") from None
-    return reading, teacher
+    return inference, teacher
 
 
-def _reading(settings: dict[str, Any], windows: WindowSettings) -> Reading:
-    return Reading(_task(settings), windows, batch_size=32, precision="fp32")
+def _inference(settings: dict[str, Any], windows: WindowSettings) -> InferenceConfig:
+    return InferenceConfig(_task(settings), windows, batch_size=32, precision="fp32")
 
 
 def _task(settings: dict[str, Any]) -> Task:

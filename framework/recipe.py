@@ -86,12 +86,12 @@ class Recipe(Section):
 
     @property
     def held_out(self) -> str:
-        """The split on which teachers are looked at before they teach; there is one where `looked_at` names any."""
+        """The split on which teachers are calibrated before they teach; there is one where `calibrated` names any."""
         assert self.signals.held_out is not None
         return self.signals.held_out
 
     @property
-    def looked_at(self) -> list[str]:
+    def calibrated(self) -> list[str]:
         """The teachers about whom something has to be known first: a temperature, or an F1 for weights."""
         by_f1 = self.ensemble is not None and self.ensemble.needs_f1
         return [name for name, teacher in self.teachers.items() if by_f1 or teacher.temperature == "calibrated"]

@@ -78,7 +78,7 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
 def held_out_problems(recipe: Recipe) -> list[str]:
     """What is fitted to labels must not be fitted to those by which it is measured."""
     held_out, measured = recipe.signals.held_out, recipe.evaluation.split
-    if recipe.looked_at and held_out is None:
+    if recipe.calibrated and held_out is None:
         return [
             f"signals.held_out: calibrated temperatures and weights by F1 are fitted to labels, and not to those of '{measured}', "
             "by which all is measured: name another labelled split, such as one that data.cut or a slice (train[95%:]) sets apart"
@@ -88,7 +88,7 @@ def held_out_problems(recipe: Recipe) -> list[str]:
             f"signals.held_out is '{measured}', by which all is measured (evaluation.split): name another labelled split"
         ]
     # Beside a student or an ensemble it may wait for a search, or for an override, by which it is needed.
-    if held_out is not None and not recipe.looked_at and not (recipe.ensemble is not None or recipe.distils):
+    if held_out is not None and not recipe.calibrated and not (recipe.ensemble is not None or recipe.distils):
         return ["signals.held_out is for calibrated temperatures and weights by F1, and there are none: drop it"]
     return []
 

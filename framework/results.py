@@ -86,7 +86,7 @@ class Results:
             return
         record["training"] = artifact.facts
         (model,) = (model for model in self._graph.models if model.name == record["name"])
-        taught = model.teaching.collections if model.teaching is not None else {}
+        taught = model.supervision.collections if model.supervision is not None else {}
         for signals in self.values["signals"]:
             if any(found.stage.digest == signals["digest"] for found in taught.get(signals["teacher"], [])):
                 signals["moved_mass"] = artifact.facts["moved_mass"][signals["teacher"]]
@@ -194,7 +194,7 @@ def _model(context: Context, model: ModelStages) -> ModelResults:
         record["trimmed"] = {"digest": model.trimmed.digest}
     if model.trained is not None:
         record["history"] = str((weights / "history.jsonl").relative_to(root))
-    if model.teaching is not None:
+    if model.supervision is not None:
         record["transductive"] = _transductive(context)
     return record
 
@@ -235,9 +235,9 @@ def _settings(model: ModelStages) -> dict[str, Any]:
     flat = {"split": model.split, **settings, **inputs["engine"]}
     for name, loss in inputs["losses"].items():
         flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key not in ("kind", SOURCE)})
-    if model.teaching is not None:
-        flat["teachers"] = ", ".join(model.teaching.collections)
-        if model.teaching.ensemble is not None:
-            ensemble = model.teaching.ensemble.model_dump(mode="json")
+    if model.supervision is not None:
+        flat["teachers"] = ", ".join(model.supervision.collections)
+        if model.supervision.ensemble is not None:
+            ensemble = model.supervision.ensemble.model_dump(mode="json")
             flat.update({f"ensemble.{key}": value for key, value in ensemble.items()})
     return flat

@@ -22,7 +22,7 @@ def answer(arguments: list[str]) -> None:
     from launch.inspect import answerer_of, shown
 
     answerer = answerer_of(source, model)
-    print(json.dumps(shown(answerer.answer(_request(answerer.reading.task, texts))), ensure_ascii=False))
+    print(json.dumps(shown(answerer.answer(_request(answerer.inference.task, texts))), ensure_ascii=False))
 
 
 def parser() -> argparse.ArgumentParser:

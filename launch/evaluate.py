@@ -29,13 +29,13 @@ def evaluate_model(
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
         raise OutputError(f"--predictions would write over the questions in {data}; name another file")
     answerer = answerer_of(source, model, many=True)
-    task = answerer.reading.task
+    task = answerer.inference.task
     given = fields_given(fields, task)
     from framework.data.notes import counted, described
     from launch.console import console_progress
 
     split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
-    found = answerer.reader.predict(split.examples, console_progress(), "evaluate")
+    found = answerer.predictor.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:
         write_json(predictions, found)
     scores = task.score(split.examples, found, resamples=1000, seed=0)
@@ -56,7 +56,7 @@ def evaluate_model(
     print(f"{data}: {counts}")
     for line in described(split.notes):
         print(f"  {line}")
-    named = {metric.name: metric for metric in answerer.reading.task.metrics}
+    named = {metric.name: metric for metric in answerer.inference.task.metrics}
 
     def text(name: str, value: float) -> str:
         return named[name].text(value, 2) if name in named else f"{value:.2f}"

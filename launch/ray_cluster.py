@@ -10,10 +10,10 @@ from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
 from framework.progress import Progress
-from launch.home import Home
 from launch.interrupt import INTERRUPT
 from launch.ray_private import private_ray
 from launch.shipped_modules import modules_to_ship
+from launch.store_location import StoreLocation
 
 
 @contextmanager
@@ -130,20 +130,20 @@ def open_to_all(address: str) -> bool:
     return True
 
 
-def check_machines(home: Home) -> None:
+def check_machines(location: StoreLocation) -> None:
     """Look whether all machines of the cluster come to the store. Raises TrainingError for one that does not."""
     import ray
     from ray.exceptions import RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    if len(nodes) < 2 and home.here().root == Path(home.root):
+    if len(nodes) < 2 and location.here().root == Path(location.root):
         return
     look = ray.remote(num_cpus=0)(_look)
     try:
         ray.get(
             [
-                look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(home)
+                look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(location)
                 for node in nodes
             ]
         )
@@ -153,8 +153,8 @@ def check_machines(home: Home) -> None:
         raise
 
 
-def _look(home: Home) -> None:
-    home.here()
+def _look(location: StoreLocation) -> None:
+    location.here()
 
 
 def gpu_count() -> int:

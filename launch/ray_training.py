@@ -13,9 +13,9 @@ from framework.errors import DistilError, TrainingError, disk_is_full, first_lin
 from framework.progress import Progress
 from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
-from launch.carried import pack
-from launch.home import home_of
 from launch.ray_cluster import begins_here, gpu_count, ray_cluster
+from launch.remote_pickle import pack
+from launch.store_location import location_of
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
@@ -45,7 +45,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
             torch_config=Meeting(),
             train_loop_config={
                 "job": ray.put(pack(job, job.store, [job.output])),
-                "home": home_of(job.store),
+                "location": location_of(job.store),
                 "reports": reports,
                 "threads": threads,
             },
@@ -82,8 +82,8 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
     import ray.train
     import torch
 
-    from launch.carried_training import train_carried
     from launch.quiet import be_quiet, quiet_transformers
+    from launch.remote_pickle import train_pickled
 
     be_quiet()
     quiet_transformers()
@@ -96,7 +96,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
         if rank == 0:
             reports.put(row)
 
-    return train_carried(config["job"], config["home"], rank, context.get_world_size(), report)
+    return train_pickled(config["job"], config["location"], rank, context.get_world_size(), report)
 
 
 def ray_storage(store: Store, folder: Path) -> str:

@@ -94,9 +94,9 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
 
 def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, interrupt: Interrupt) -> None:
     from framework.run import store_of
-    from launch.home import home_of
     from launch.ray_cluster import check_machines, ray_cluster
     from launch.search_resources import check_room, concurrent
+    from launch.store_location import location_of
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from launch.search_table import search_table
@@ -105,7 +105,7 @@ def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, i
     with ray_cluster(progress):
         check_room(log)
         store = store_of(log.recipe)
-        check_machines(home_of(store))
+        check_machines(location_of(store))
         table = search_table(log)
         trials = Trials(log, store, table, lambda: concurrent(log), interrupt)
         try:
@@ -124,10 +124,10 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
     from framework.device import resolve_precision
-    from launch.home import home_of
     from launch.search_resources import takes, workers_of
     from launch.search_trial import search_trial
     from launch.search_tune import Listener, NextTrial, scheduler_for
+    from launch.store_location import location_of
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     workers, each = workers_of(log), takes(log)
@@ -139,7 +139,7 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
         search_trial,
         base=base,
         data=data,
-        home=home_of(store),
+        location=location_of(store),
         folder=str(Path.cwd()),
         sources=_sources(log.recipe, store),
         workers=workers,

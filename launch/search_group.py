@@ -11,15 +11,14 @@ from framework.device import cpu_threads
 from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
 from framework.training.meeting import free_port
-from launch.carried import pack
-from launch.carried_training import train_carried
-from launch.home import Home
+from launch.remote_pickle import pack, train_pickled
+from launch.store_location import StoreLocation
 
 
 @contextmanager
-def trainer_group(workers: int, cpus: float, home: Home) -> Iterator[Trainer]:
+def trainer_group(workers: int, cpus: float, location: StoreLocation) -> Iterator[Trainer]:
     """A trainer with so many workers, each with `cpus` cores; those beyond this process end with the context."""
-    group = _Group(workers, max(1, int(cpus)), home)
+    group = _Group(workers, max(1, int(cpus)), location)
     try:
         yield group.train
     finally:
@@ -27,8 +26,8 @@ def trainer_group(workers: int, cpus: float, home: Home) -> Iterator[Trainer]:
 
 
 class _Group:
-    def __init__(self, workers: int, threads: int, home: Home) -> None:
-        self._workers, self._threads, self._home = workers, threads, home
+    def __init__(self, workers: int, threads: int, location: StoreLocation) -> None:
+        self._workers, self._threads, self._location = workers, threads, location
         self._started: list[Any] = []
 
     def train(self, job: TrainingJob, report: ReportTo) -> TrainingSummary:
@@ -74,7 +73,7 @@ class _Group:
             actor = ray.remote(_Peer).options(
                 num_cpus=takes.get("CPU", 0), num_gpus=takes.get("GPU", 0), scheduling_strategy=strategy
             )
-            self._started.append(actor.remote(rank, self._workers, address, self._home))
+            self._started.append(actor.remote(rank, self._workers, address, self._location))
         return self._started
 
 
@@ -111,18 +110,18 @@ def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
 class _Peer:
     """A worker that trains whenever the trial's own process does."""
 
-    def __init__(self, rank: int, workers: int, address: dict[str, str], home: Home) -> None:
+    def __init__(self, rank: int, workers: int, address: dict[str, str], location: StoreLocation) -> None:
         from launch.quiet import be_quiet, quiet_transformers
 
         os.environ.update(address)
         be_quiet()
         quiet_transformers()
-        self._rank, self._workers, self._home = rank, workers, home
+        self._rank, self._workers, self._location = rank, workers, location
 
     def train(self, given: list[Any], threads: int) -> None:
         """given: one reference to the packed TrainingJob."""
         with cpu_threads(threads):
-            train_carried(given[0], self._home, self._rank, self._workers, _nobody)
+            train_pickled(given[0], self._location, self._rank, self._workers, _nobody)
 
 
 def _nobody(row: Report) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from framework.data.load import Split
-from launch.home import Home
+from launch.store_location import StoreLocation
 
 # A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
 EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
@@ -22,7 +22,7 @@ def search_trial(
     config: dict[str, Any],
     base: dict[str, Any],
     data: Mapping[str, Split],
-    home: Home,
+    location: StoreLocation,
     folder: str,
     sources: Mapping[str, str],
     workers: int,
@@ -30,7 +30,7 @@ def search_trial(
 ) -> None:
     """Run a trial and report to Tune.
 
-    base: the resolved recipe; data: its data; home: of its store; folder: in which `distil` was started, if it is there;
+    base: the resolved recipe; data: its data; location: of its store; folder: in which `distil` was started, if it is there;
     sources: the folders of models that were kept in the store, for machines that do not see them.
     """
     with suppress(OSError):
@@ -52,7 +52,7 @@ def search_trial(
     from framework.sources import with_sources
     from launch.search_group import trainer_group
 
-    store = home.here()
+    store = location.here()
     base = {**with_sources(base, sources, store), "output": str(store.root.parent)}
     recipe = recipe_from_values(base, "search")
     assert recipe.search is not None
@@ -67,7 +67,7 @@ def search_trial(
     for row in given["told"]:
         tell(row)
     told = max((row["epoch"] for row in given["told"]), default=0)
-    with trainer_group(workers, recipe.search.resources.cpus, home) as train:
+    with trainer_group(workers, recipe.search.resources.cpus, location) as train:
         try:
             outcome = run_trial(recipe, values, train, tell, told, data)
         except DistilError as error:

@@ -13,8 +13,8 @@ from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
-from framework.readers.base import Reading, alone
-from framework.readers.ensemble import EnsembleReader
+from framework.predictors.base import InferenceConfig, alone
+from framework.predictors.ensemble import EnsemblePredictor
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.results import model_of
@@ -54,7 +54,7 @@ class Models:
     @property
     def task(self) -> Task:
         """The task of its models, as that which is asked by default has it; loads it."""
-        return self.by_name[self.default].load().reading.task
+        return self.by_name[self.default].load().inference.task
 
     def answer(self, name: str | None, request: BaseModel) -> dict[str, Any]:
         """The answer as `distil answer` prints it, the model's name, and the milliseconds that it took, without loading.
@@ -140,11 +140,11 @@ def _teacher(
 ) -> tuple[str | None, Callable[[], Answerer]]:
     """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
     teacher = recipe.teachers[record["name"]]
-    reading = _reading(recipe, results, teacher.windows or recipe.windows)
+    inference = _inference(recipe, results, teacher.windows or recipe.windows)
     if teacher.model is None:
         folder = _store(run).root / "initial" / record["digest"] / "model"
-        return None, lambda: Answerer(teacher.reader(folder, reading), reading)
-    return _problem(run, record), lambda: Answerer(teacher.reader(folder_of(run, record), reading), reading)
+        return None, lambda: Answerer(teacher.predictor(folder, inference), inference)
+    return _problem(run, record), lambda: Answerer(teacher.predictor(folder_of(run, record), inference), inference)
 
 
 def _ensemble(
@@ -157,20 +157,20 @@ def _ensemble(
     facts: dict[str, Any] = results.get("held_out") or {}
 
     def load() -> Answerer:
-        reading = _reading(recipe, results, recipe.windows)
-        reader = EnsembleReader(
+        inference = _inference(recipe, results, recipe.windows)
+        predictor = EnsemblePredictor(
             ensemble=rule,
-            teachers={name: teacher.load().reader for name, teacher in teachers.items()},
-            shown=frozenset(name for name, teacher in recipe.teachers.items() if teacher.takes_proposals),
+            teachers={name: teacher.load().predictor for name, teacher in teachers.items()},
+            takes_proposals=frozenset(name for name, teacher in recipe.teachers.items() if teacher.takes_proposals),
             temperatures={
                 name: float(facts[name]["temperature"] if teacher.temperature == "calibrated" else teacher.temperature)
                 for name, teacher in recipe.teachers.items()
             },
             f1={name: float(facts[name]["f1"]) for name in teachers} if rule.needs_f1 else {},
             top_k=recipe.signals.top_k,
-            reading=reading,
+            inference=inference,
         )
-        return Answerer(reader, reading)
+        return Answerer(predictor, inference)
 
     if rule.needs_labels:
         problem = (
@@ -178,7 +178,7 @@ def _ensemble(
             "compare the teachers themselves"
         )
         return problem, load
-    missing = [name for name in recipe.looked_at if name not in facts]
+    missing = [name for name in recipe.calibrated if name not in facts]
     problems = [teacher.problem for teacher in teachers.values() if teacher.problem is not None]
     if missing:
         problems.append(
@@ -191,5 +191,5 @@ def _store(run: Path) -> Store:
     return Store(run.absolute().parent / "store")
 
 
-def _reading(recipe: Recipe, results: RunResults, windows: Any) -> Reading:
-    return alone(Reading(task_of(results, recipe.task), windows, _BATCH, "fp32"))
+def _inference(recipe: Recipe, results: RunResults, windows: Any) -> InferenceConfig:
+    return alone(InferenceConfig(task_of(results, recipe.task), windows, _BATCH, "fp32"))

@@ -17,9 +17,9 @@ from framework.signals.source import TeacherSignals
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
 from framework.store import Store, make_folder
-from launch.carried import pack
-from launch.home import Home, home_of
 from launch.ray_cluster import gpu_count, ray_cluster
+from launch.remote_pickle import pack
+from launch.store_location import StoreLocation, location_of
 from launch.streaming_signals import StreamedSignals, fetched
 from launch.streaming_teacher import StreamingTeacher
 
@@ -74,9 +74,9 @@ def _stream(
             # What a stopped attempt left on either side; from here on only the actor adds to it.
             store.pull_folder(one.folder)
             store.push(one.folder)
-        home = home_of(store)
+        location = location_of(store)
         making = [one.folder for one in passes]
-        actors = {str(one.folder): _start(one, store, home, failures, making) for one in passes}
+        actors = {str(one.folder): _start(one, store, location, failures, making) for one in passes}
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
             _complete(passes, store, actors, progress)
@@ -92,14 +92,16 @@ def _stream(
                 ray.kill(actor)
 
 
-def _start(teacher_pass: TeacherPass, store: Store, home: Home, failures: int, making: Sequence[Path]) -> Any:
+def _start(
+    teacher_pass: TeacherPass, store: Store, location: StoreLocation, failures: int, making: Sequence[Path]
+) -> Any:
     import ray
 
     takes = teacher_pass.teacher.actor
     actor = (
         ray.remote(StreamingTeacher)
         .options(num_cpus=takes.cpus, num_gpus=takes.gpus, max_restarts=failures, max_task_retries=-1)
-        .remote(pack(replace(teacher_pass, examples=()), store, making), takes, home)
+        .remote(pack(replace(teacher_pass, examples=()), store, making), takes, location)
     )
     if _missing(teacher_pass):
         actor.load.remote()  # nobody waits for it; what goes wrong is told to the first who asks

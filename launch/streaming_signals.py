@@ -13,7 +13,7 @@ _Batch = dict[Key, Example]
 
 
 class StreamedSignals:
-    """See TeacherSignals. It can be carried to other processes, each of which then prefetches batches of its own.
+    """See TeacherSignals. It can be sent to other processes, each of which then prefetches batches of its own.
 
     At most `ahead` batches are asked for beyond the one in use. Signals of batches before it are let go: who wants them
     again gets them from the actor, which has them on disk.

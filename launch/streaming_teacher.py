@@ -13,8 +13,8 @@ from framework.signals.shards import SignalReader
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store, make_folder
 from framework.teachers.section import Actor
-from launch.carried import Carried, unpack
-from launch.home import Home
+from launch.remote_pickle import Pickled, unpack
+from launch.store_location import StoreLocation
 
 
 class StreamingTeacher:
@@ -24,9 +24,9 @@ class StreamingTeacher:
     disk yet. Whatever can fail is left to the first call, whose error reaches the caller as it is.
     """
 
-    def __init__(self, carried: Carried, takes: Actor, home: Home) -> None:
-        """carried: the packed TeacherPass without its examples. Ray lets go of large arguments, and could not start the
-        actor again. takes: what the actor takes; home: of the store."""
+    def __init__(self, pickled: Pickled, takes: Actor, location: StoreLocation) -> None:
+        """pickled: the packed TeacherPass without its examples. Ray lets go of large arguments, and could not start the
+        actor again. takes: what the actor takes; location: of the store."""
         if not takes.gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of an actor that asked for none
         import torch
@@ -36,7 +36,7 @@ class StreamingTeacher:
         be_quiet()
         quiet_transformers()
         torch.set_num_threads(max(1, int(takes.cpus)))
-        self._carried, self._home = carried, home
+        self._pickled, self._location = pickled, location
         self._pushed: set[str] = set()
         self._readers: dict[int, SignalReader] = {}
 
@@ -85,11 +85,11 @@ class StreamingTeacher:
 
     @cached_property
     def _store(self) -> Store:
-        return self._home.here()
+        return self._location.here()
 
     @cached_property
     def _pass(self) -> TeacherPass:
-        unpacked: TeacherPass = unpack(self._carried, self._store)
+        unpacked: TeacherPass = unpack(self._pickled, self._store)
         return unpacked
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.errors import ModelError
-from framework.readers.base import Reader, Reading
+from framework.predictors.base import InferenceConfig, Predictor
 from framework.signals.algebra import Signals
 from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
@@ -20,26 +20,26 @@ class Witness(Encoder):
     kind: str = ""  # type: ignore[assignment]
     log: str
 
-    def reader(self, folder: Path, reading: Reading) -> Any:
-        return _Noting(super().reader(folder, reading), Path(self.log))
+    def predictor(self, folder: Path, inference: InferenceConfig) -> Any:
+        return _Noting(super().predictor(folder, inference), Path(self.log))
 
 
 @dataclass(frozen=True)
 class _Noting:
-    reader: Reader
+    predictor: Predictor
     log: Path
 
     @property
     def parameters(self) -> int:
-        return self.reader.parameters
+        return self.predictor.parameters
 
     def predict(self, *arguments: Any) -> dict[str, Any]:
-        return self.reader.predict(*arguments)
+        return self.predictor.predict(*arguments)
 
     def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         with self.log.open("a") as file:
             file.writelines(f"{example.id}\n" for example in examples)
-        return self.reader.signals(examples, proposals)
+        return self.predictor.signals(examples, proposals)
 
 
 class Parrot(Encoder):
@@ -48,20 +48,20 @@ class Parrot(Encoder):
     kind: str = ""  # type: ignore[assignment]
     takes_proposals = True
 
-    def reader(self, folder: Path, reading: Reading) -> Any:
-        return _Repeating(super().reader(folder, reading))
+    def predictor(self, folder: Path, inference: InferenceConfig) -> Any:
+        return _Repeating(super().predictor(folder, inference))
 
 
 @dataclass(frozen=True)
 class _Repeating:
-    reader: Reader
+    predictor: Predictor
 
     @property
     def parameters(self) -> int:
-        return self.reader.parameters
+        return self.predictor.parameters
 
     def predict(self, *arguments: Any) -> dict[str, Any]:
-        return self.reader.predict(*arguments)
+        return self.predictor.predict(*arguments)
 
     def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         (shown,) = proposals
@@ -82,8 +82,8 @@ class Speechless(Encoder):
 
     kind: str = ""  # type: ignore[assignment]
 
-    def reader(self, folder: Path, reading: Reading) -> Any:
-        return _Failing(super().reader(folder, reading))
+    def predictor(self, folder: Path, inference: InferenceConfig) -> Any:
+        return _Failing(super().predictor(folder, inference))
 
 
 class _Failing(_Repeating):

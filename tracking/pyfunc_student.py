@@ -22,7 +22,7 @@ class LoggedStudent(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Rows of the task's requests in; rows of its responses out, in the same order. Lists are written as JSON."""
         from framework.answer import request_of
 
-        task = self._answerer.reading.task
+        task = self._answerer.inference.task
         fields = [name for name in task.request.model_fields if name in model_input]
         rows = model_input[fields].to_dict("records")
         answers = [self._answerer.answer(request_of(task, row)).model_dump(mode="json") for row in rows]

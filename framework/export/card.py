@@ -25,7 +25,7 @@ _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of t
 
 def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], folder: Path) -> None:
     """Write the card of a model beside its files; export: what export.json holds."""
-    own = run.task.card(run.reading(model).windows, _onnx_file(export))
+    own = run.task.card(run.inference(model).windows, _onnx_file(export))
     parts = [
         _header(run, model, own),
         f"# {run.results['run']}: {model['name']}",

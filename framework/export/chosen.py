@@ -8,9 +8,9 @@ from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
 from framework.errors import ModelError, OutputError
 from framework.outcome import ModelResults, RunResults
+from framework.predictors.base import InferenceConfig
+from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.progress import Progress
-from framework.readers.base import Reading
-from framework.readers.logits import LogitsReader, logits_reader
 from framework.recipe import Recipe
 from framework.results import model_of
 from framework.tasks.base import Task
@@ -50,18 +50,18 @@ class FinishedRun:
         """Where a model lies."""
         return self.output / str(model["folder"])
 
-    def reading(self, model: ModelResults) -> Reading:
+    def inference(self, model: ModelResults) -> InferenceConfig:
         """How a model read when it was measured, but in fp32."""
         recipe = self.recipe
         windows = recipe.windows
         if model["role"] == "teacher":
             windows = recipe.teachers[model["name"]].windows or windows
-        return Reading(self.task, windows, recipe.evaluation.batch_size, "fp32")
+        return InferenceConfig(self.task, windows, recipe.evaluation.batch_size, "fp32")
 
-    def reader(self, model: ModelResults, folder: Path) -> LogitsReader:
+    def predictor(self, model: ModelResults, folder: Path) -> LogitsPredictor:
         """The model in `folder`, which is this one or a copy, as it read when it was measured. Raises ModelError."""
         teacher = self.mapped_teacher(model)
-        return logits_reader(folder, self.reading(model), None if teacher is None else teacher.label_map)
+        return logits_predictor(folder, self.inference(model), None if teacher is None else teacher.label_map)
 
     def mapped_teacher(self, model: ModelResults) -> Encoder | None:
         """The section of a teacher whose classes have other names than the task's labels; None for any other model."""

@@ -8,8 +8,8 @@ import numpy as np
 from framework.data.example import Example
 from framework.errors import ModelError
 from framework.metrics import Metric
+from framework.predictors.logits import LogitsPredictor
 from framework.progress import SILENT, Progress
-from framework.readers.logits import LogitsReader
 from framework.tasks.base import Logits, main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
@@ -20,7 +20,7 @@ NO_ONNX = "--no-onnx leaves the ONNX files out"
 
 
 def compare_forms(
-    forms: Mapping[str, LogitsReader],
+    forms: Mapping[str, LogitsPredictor],
     examples: Sequence[Example],
     resamples: int,
     seed: int,
@@ -35,10 +35,10 @@ def compare_forms(
     found: dict[str, dict[str, Any]] = {}
     answers: list[dict[str, Any]] = []
     outputs: list[Logits] = []
-    for name, reader in forms.items():
-        task = reader.reading.task
+    for name, predictor in forms.items():
+        task = predictor.inference.task
         try:
-            features, logits = reader.outputs(examples, progress, f"evaluate {name}")
+            features, logits = predictor.outputs(examples, progress, f"evaluate {name}")
         except ModelError as error:
             failed[name] = str(error)
             continue

@@ -16,8 +16,8 @@ from framework.export.forms import Forms, make_forms
 from framework.export.speed import Form, Opening, time_forms
 from framework.files import write_json
 from framework.outcome import ModelResults
+from framework.predictors.logits import LogitsPredictor
 from framework.progress import SILENT, Progress
-from framework.readers.logits import LogitsReader
 from framework.tasks.summary import summary_of
 
 EXPORT = "export.json"
@@ -35,10 +35,10 @@ def export_model(
     model = run.model(name)
     with new_folder(to) as folder:
         examples = run.examples(progress)
-        reader = _copy(run, model, folder)
+        predictor = _copy(run, model, folder)
         if with_onnx:
             progress.say("export to ONNX")
-        forms = make_forms(reader, folder, examples[0], with_onnx)
+        forms = make_forms(predictor, folder, examples[0], with_onnx)
         values = _measured(run, model, forms, examples, progress)
         values = {**_origin(run, model), "exported": now(), "provenance": provenance, **values}
         write_json(folder / EXPORT, values)
@@ -46,11 +46,11 @@ def export_model(
     return values
 
 
-def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> LogitsReader:
+def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> LogitsPredictor:
     """Put the model's files into `folder`, and open it there."""
     copy_model(run.folder(model), folder)
-    save_settings(folder, run.reading(model), run.mapped_teacher(model))
-    return run.reader(model, folder)
+    save_settings(folder, run.inference(model), run.mapped_teacher(model))
+    return run.predictor(model, folder)
 
 
 def _origin(run: FinishedRun, model: ModelResults) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _measured(
     timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in forms.opening.items()}
     for teacher in run.teachers():
         if teacher["name"] != model["name"]:
-            beside = run.reader(teacher, run.folder(teacher))
+            beside = run.predictor(teacher, run.folder(teacher))
             timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
     asked = examples[: settings.latency_questions]
     if asked:
@@ -88,8 +88,8 @@ def _measured(
     }
 
 
-def _unthreaded(reader: LogitsReader, threads: int) -> LogitsReader:
-    return reader
+def _unthreaded(predictor: LogitsPredictor, threads: int) -> LogitsPredictor:
+    return predictor
 
 
 def _threads() -> int:

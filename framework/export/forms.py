@@ -13,7 +13,7 @@ from framework.export.int8 import write_int8
 from framework.export.onnx import write_onnx
 from framework.export.session import open_onnx
 from framework.export.speed import Opening
-from framework.readers.logits import LogitsReader
+from framework.predictors.logits import LogitsPredictor
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,26 @@ class Forms:
         self.problems.append(problem)
 
 
-def make_forms(reader: LogitsReader, folder: Path, example: Example, with_onnx: bool) -> Forms:
-    """The forms of the model in `folder`, which `reader` has open. ONNX files that cannot be written, or cannot answer the
+def make_forms(predictor: LogitsPredictor, folder: Path, example: Example, with_onnx: bool) -> Forms:
+    """The forms of the model in `folder`, which `predictor` has open. ONNX files that cannot be written, or cannot answer the
     question of `example`, are left out."""
-    forms = Forms({"torch": lambda threads: reader}, {"torch": sorted(folder.glob("*.safetensors"))}, [])
+    forms = Forms({"torch": lambda threads: predictor}, {"torch": sorted(folder.glob("*.safetensors"))}, [])
     if not with_onnx:
         return forms
     onnx, int8 = folder / "onnx/model.onnx", folder / "onnx/model_int8.onnx"
     onnx.parent.mkdir()
-    names = reader.tokenizer.model_input_names
+    names = predictor.tokenizer.model_input_names
     # Exporters change some models, such as BigBird's attention.
     _add(
         forms,
         "onnx",
         onnx,
-        partial(write_onnx, deepcopy(reader.model), names, onnx),
-        partial(_open, reader, onnx),
+        partial(write_onnx, deepcopy(predictor.model), names, onnx),
+        partial(_open, predictor, onnx),
         example,
     )
     if "onnx" in forms.files:
-        _add(forms, "int8", int8, partial(write_int8, onnx, int8), partial(_open_int8, reader, int8), example)
+        _add(forms, "int8", int8, partial(write_int8, onnx, int8), partial(_open_int8, predictor, int8), example)
     return forms
 
 
@@ -61,16 +61,16 @@ def _add(forms: Forms, name: str, path: Path, write: Callable[[], None], opening
     forms.opening[name], forms.files[name] = opening, [path]
     try:
         write()
-        reader = opening(1)
-        Answerer(reader, reader.reading).ask(example)
+        predictor = opening(1)
+        Answerer(predictor, predictor.inference).ask(example)
     except ModelError as error:
         forms.drop(name, str(error))
 
 
-def _open(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
-    return replace(reader, model=open_onnx(path, reader.model.config, threads))
+def _open(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredictor:
+    return replace(predictor, model=open_onnx(path, predictor.model.config, threads))
 
 
-def _open_int8(reader: LogitsReader, path: Path, threads: int) -> LogitsReader:
+def _open_int8(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredictor:
     # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
-    return replace(_open(reader, path, threads), reading=replace(reader.reading, batch_size=1))
+    return replace(_open(predictor, path, threads), inference=replace(predictor.inference, batch_size=1))

@@ -8,12 +8,12 @@ from typing import Any
 from framework.answer import Answerer
 from framework.data.example import Example
 from framework.evaluation.latency import measure_side_by_side
-from framework.readers.logits import LogitsReader
+from framework.predictors.logits import LogitsPredictor
 
 _WARM_UP = 3  # questions that each form answers before it is timed
 
 Form = tuple[str, str]  # a model's name, and that of the form
-Opening = Callable[[int], LogitsReader]  # opens a form for so many threads
+Opening = Callable[[int], LogitsPredictor]  # opens a form for so many threads
 
 
 def thread_counts() -> list[int]:
@@ -36,5 +36,5 @@ def time_forms(forms: Mapping[Form, Opening], examples: Sequence[Example]) -> li
     return rows
 
 
-def _asking(reader: LogitsReader) -> Callable[[Example], object]:
-    return Answerer(reader, reader.reading).ask
+def _asking(predictor: LogitsPredictor) -> Callable[[Example], object]:
+    return Answerer(predictor, predictor.inference).ask

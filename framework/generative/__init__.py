@@ -1,1 +1,1 @@
-"""Models that write their answers: prompts, training, beam search, scores, and what all that says about a context."""
+"""Generative models: prompts, training, beam search, scores, and what all that says about a context."""

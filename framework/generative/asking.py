@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.data.alike import Rows, filled_up, in_batches, rounded_up
+from framework.data.batch_invariance import Rows, filled_up, in_batches, rounded_up
 from framework.generative.tensors import Ids
 from framework.generative.writer import Beams, Writer
 from framework.progress import Task

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from framework.data.alike import Rows
+from framework.data.batch_invariance import Rows
 from framework.generative.tensors import Ids, padded, prompt_tensors
 from framework.generative.writer import Beams, summed, written
 from framework.models.special_tokens import SpecialTokens

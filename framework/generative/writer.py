@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from framework.data.alike import Rows
+from framework.data.batch_invariance import Rows
 from framework.generative.tensors import Ids, padded
 from framework.models.special_tokens import SpecialTokens
 from framework.segments import Floats

@@ -104,7 +104,7 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
     found = []
     for name, teacher in recipe.teachers.items():
         if teacher.model is not None:
-            held_out = {recipe.held_out} if name in recipe.looked_at else set()
+            held_out = {recipe.held_out} if name in recipe.calibrated else set()
             trainings = 0 if teacher.fine_tune is None else 1 + (teacher.crossfit or 0)
             questions = sum(sizes[split] for split in asked | held_out)
             found.append(

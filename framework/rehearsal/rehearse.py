@@ -12,9 +12,9 @@ from framework.data.section import Data
 from framework.files import read_json_lines, write_json
 from framework.models.kind import ModelKind
 from framework.models.section import LayersModel
+from framework.predictors.base import Predictor
+from framework.predictors.logits import logits_predictor
 from framework.progress import SILENT, Progress
-from framework.readers.base import Reader
-from framework.readers.logits import logits_reader
 from framework.recipe import Recipe
 from framework.recipe_file import recipe_from_values
 from framework.rehearsal.memory import PeakMemory, available_bytes
@@ -85,10 +85,10 @@ def rehearse(
         for stage in stages.making:
             progress.say(f"    {stage.title}")
             produce(context, stage)
-        reader = _reader(context, stages)
+        predictor = _predictor(context, stages)
         examples = context.data["dev"].examples
-        ask = _seconds(lambda: reader.signals(examples)) if model.asked else 0.0
-        evaluate = _seconds(lambda: reader.predict(examples))
+        ask = _seconds(lambda: predictor.signals(examples)) if model.asked else 0.0
+        evaluate = _seconds(lambda: predictor.predict(examples))
     step, windows, tokens = _speed(context, stages)
     return Rehearsed(step, windows, tokens, ask / len(examples), evaluate / len(examples), memory.peak)
 
@@ -152,13 +152,13 @@ def _kind(recipe: Recipe, model: ModelOutline) -> ModelKind:
     return kind
 
 
-def _reader(context: Context, stages: ModelStages) -> Reader:
+def _predictor(context: Context, stages: ModelStages) -> Predictor:
     recipe = context.recipe
     folder = stages.weights.folder(context.store) / "model"
     if stages.role == "teacher":
         teacher = recipe.teachers[stages.name]
-        return teacher.reader(folder, context.reading(teacher.windows or recipe.windows))
-    return logits_reader(folder, context.reading(recipe.windows))
+        return teacher.predictor(folder, context.inference(teacher.windows or recipe.windows))
+    return logits_predictor(folder, context.inference(recipe.windows))
 
 
 def _seconds(action: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""A teacher's pass over examples, as plain data: it can be made here, or carried to another process."""
+"""A teacher's pass over examples, as plain data: it can be made here, or sent to another process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.data.example import Example
 from framework.data.folds import fold_of
-from framework.readers.base import Reader, Reading
+from framework.predictors.base import InferenceConfig, Predictor
 from framework.segments import Ints
 from framework.signals.algebra import Signals, from_parts
 from framework.signals.section import SignalSettings
@@ -27,7 +27,7 @@ class TeacherPass:
 
     name: str
     teacher: Teacher
-    reading: Reading
+    inference: InferenceConfig
     models: tuple[Path, ...]
     examples: Sequence[Example]
     folder: Path
@@ -36,16 +36,16 @@ class TeacherPass:
 
     def open(self) -> Ask:
         """Load the teacher: a function from examples, and the proposals about each, to signals."""
-        readers = [self.teacher.reader(model, self.reading) for model in self.models]
-        return lambda examples, proposals: _ask(readers, examples, proposals)
+        predictors = [self.teacher.predictor(model, self.inference) for model in self.models]
+        return lambda examples, proposals: _ask(predictors, examples, proposals)
 
 
-def _ask(readers: Sequence[Reader], examples: Sequence[Example], proposals: Sequence[Signals]) -> Signals:
+def _ask(predictors: Sequence[Predictor], examples: Sequence[Example], proposals: Sequence[Signals]) -> Signals:
     """The signal of each example, in order, from the model of its fold."""
-    folds = np.asarray([fold_of(example, len(readers)) for example in examples], np.int64)
+    folds = np.asarray([fold_of(example, len(predictors)) for example in examples], np.int64)
 
     def of_fold(fold: int, numbers: Ints) -> Signals:
-        shown = [of_teacher.take(numbers) for of_teacher in proposals]
-        return readers[fold].signals([examples[number] for number in numbers], shown)
+        about = [of_teacher.take(numbers) for of_teacher in proposals]
+        return predictors[fold].signals([examples[number] for number in numbers], about)
 
     return from_parts(folds, of_fold)

@@ -13,35 +13,35 @@ from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
 from framework.own_source import settings_of
-from framework.readers.base import Reader, Reading, alone
+from framework.predictors.base import InferenceConfig, Predictor, alone
 from framework.signals.source import in_chunks
 from framework.stages.stage import Context, Stage, key_of
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 from framework.tasks.base import Plain
 from framework.versions import MODELS, versions
 
 _WARM_UP = 5  # questions answered before latency is measured
 
-Open = Callable[[Path, Reading], Reader]
+Open = Callable[[Path, InferenceConfig], Predictor]
 
 
 def evaluation_stage(
-    context: Context, name: str, model: Stage, windows: WindowSettings, own: dict[str, Any], open_reader: Open
+    context: Context, name: str, model: Stage, windows: WindowSettings, own: dict[str, Any], open_predictor: Open
 ) -> Stage:
     """Measure a model on the recipe's evaluation split. own: settings of its kind."""
     settings = context.recipe.evaluation
-    reading = Reading(context.task, windows, settings.batch_size, context.precision)
-    one_by_one = alone(reading)
+    inference = InferenceConfig(context.task, windows, settings.batch_size, context.precision)
+    one_by_one = alone(inference)
 
     def make(folder: Path) -> dict[str, Any]:
         source = model.result(context.store) / "model"
         examples = _examples(context)
-        reader = open_reader(source, reading)
-        predictions = reader.predict(examples, context.progress, f"evaluate {name}")
+        predictor = open_predictor(source, inference)
+        predictions = predictor.predict(examples, context.progress, f"evaluate {name}")
         write_json(folder / "predictions.json", predictions)
-        alone = reader if reading == one_by_one else open_reader(source, one_by_one)
+        alone = predictor if inference == one_by_one else open_predictor(source, one_by_one)
         return {
-            "parameters": reader.parameters,
+            "parameters": predictor.parameters,
             "evaluation": _scores(context, predictions),
             "latency": _latency(context, Answerer(alone, one_by_one)),
         }
@@ -51,11 +51,11 @@ def evaluation_stage(
     return Stage(f"evaluate {name}", key, make)
 
 
-def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
+def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
     """Measure an ensemble on the recipe's evaluation split by its signals; its weights there do not see the labels."""
 
     def make(folder: Path) -> dict[str, Any]:
-        source = teaching.source(context, {}, ignore_labels=True)
+        source = supervision.source(context, {}, ignore_labels=True)
         assert isinstance(source, EnsembleSource)
         examples = _examples(context)
         predictions: Plain = {}
@@ -72,7 +72,7 @@ def ensemble_stage(context: Context, teaching: Teaching) -> Stage:
             "weights": weight_figures(source, examples),
         }
 
-    inputs = {"teaching": teaching.inputs(context), **_inputs(context)}
+    inputs = {"teaching": supervision.inputs(context), **_inputs(context)}
     return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(2)), make)
 
 

@@ -17,7 +17,7 @@ from framework.stages.models import student_stages, teacher_stages
 from framework.stages.planned import check_models
 from framework.stages.signals import Collection, collection
 from framework.stages.stage import Context, Stage
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def _once(stages: Iterable[Stage]) -> Iterator[Stage]:
 
 
 def _taught_by(model: ModelStages) -> list[Collection]:
-    if model.teaching is None:
+    if model.supervision is None:
         return []
-    return [found for parts in model.teaching.collections.values() for found in parts]
+    return [found for parts in model.supervision.collections.values() for found in parts]
 
 
 def build_graph(context: Context) -> Graph:
@@ -89,10 +89,12 @@ def build_graph(context: Context) -> Graph:
     teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
     first = _read_first(recipe)
     collections = _Collections(context, teachers, first)
-    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.looked_at}
+    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
     ensemble = None
     if recipe.ensemble is not None:
-        ensemble = ensemble_stage(context, _teaching(context, collections, held_out, [recipe.evaluation.split], None))
+        ensemble = ensemble_stage(
+            context, _supervision(context, collections, held_out, [recipe.evaluation.split], None)
+        )
     students = list(_students(context, teachers, collections, held_out))
     _fetch_models(context, [*teachers.values(), *students])
     return Graph(
@@ -107,7 +109,7 @@ def build_graph(context: Context) -> Graph:
 
 def _read_first(recipe: Recipe) -> frozenset[str]:
     """Splits on which signals are read before any student is trained."""
-    held_out = [recipe.held_out] if recipe.looked_at else []
+    held_out = [recipe.held_out] if recipe.calibrated else []
     return frozenset([*held_out, *([recipe.evaluation.split] if recipe.ensemble is not None else [])])
 
 
@@ -157,19 +159,19 @@ def _students(
         if name == "no_distillation":
             yield student_stages(context, "student_no_distillation", "baseline", labels, None, teachers)
         else:
-            teaching = _teaching(context, collections, held_out, splits, name)
-            yield student_stages(context, f"student_from_{name}", "baseline", recipe.losses, teaching, teachers)
-    taught = _teaching(context, collections, held_out, splits, None) if recipe.distils else None
+            supervision = _supervision(context, collections, held_out, splits, name)
+            yield student_stages(context, f"student_from_{name}", "baseline", recipe.losses, supervision, teachers)
+    taught = _supervision(context, collections, held_out, splits, None) if recipe.distils else None
     yield student_stages(context, "student", "student", recipe.losses, taught, teachers)
 
 
-def _teaching(
+def _supervision(
     context: Context, collections: _Collections, held_out: dict[str, Stage], splits: Sequence[str], only: str | None
-) -> Teaching:
-    """Teaching by all teachers of the recipe, or by one of them."""
+) -> Supervision:
+    """Supervision by all teachers of the recipe, or by one of them."""
     recipe = context.recipe
     names = list(recipe.teachers) if only is None else [only]
-    return Teaching(
+    return Supervision(
         {name: [collections.get(name, split) for split in splits] for name in names},
         {name: stage for name, stage in held_out.items() if name in names},
         recipe.ensemble if only is None else None,

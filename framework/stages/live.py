@@ -11,16 +11,16 @@ from framework.recipe import Recipe
 from framework.stages.live_checks import check_live, check_one_tokenizer, same_tokenizer, unlike_tokenizers
 from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context, Stage
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 from framework.training.distillation import Distillation
 from framework.training.items import Items
 from framework.training.live import LiveDistillation
 from framework.training.objective import Objective
 
 
-def taught_losses(recipe: Recipe, losses: Mapping[str, Term], teaching: Teaching | None) -> dict[str, Term]:
+def taught_losses(recipe: Recipe, losses: Mapping[str, Term], supervision: Supervision | None) -> dict[str, Term]:
     """The losses without those that look into a teacher by whom a student is not taught."""
-    taught = teaching.collections if teaching is not None else {}
+    taught = supervision.collections if supervision is not None else {}
     live = on_states(losses)
     return {
         name: loss for name, loss in losses.items() if name not in live or live_teacher(recipe, live[name]) in taught

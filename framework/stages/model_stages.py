@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from framework.stages.stage import Stage
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 from framework.training.section import Training
 
 
@@ -13,7 +13,7 @@ class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
     trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
-    signals; teaching: by whom a student is taught; live: the teachers that run beside it while it is trained.
+    signals; supervision: by whom a student is taught; live: the teachers that run beside it while it is trained.
     """
 
     name: str
@@ -25,7 +25,7 @@ class ModelStages:
     trimmed: Stage | None
     trained: Stage | None
     folds: tuple[Stage, ...]
-    teaching: Teaching | None
+    supervision: Supervision | None
     live: tuple[str, ...]
     evaluation: Stage
 

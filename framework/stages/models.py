@@ -9,15 +9,15 @@ from framework.errors import DataError
 from framework.losses.live import Term
 from framework.losses.live_checks import live_teachers
 from framework.models.section import LayersModel, TrainedTokenizer
-from framework.readers.logits import logits_reader
+from framework.predictors.logits import logits_predictor
 from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
-from framework.stages.lessons import student_lesson, teacher_lesson
 from framework.stages.live import live_stages, taught_losses
 from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context, Stage
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 from framework.stages.training import training_stage
+from framework.stages.training_specs import student_spec, teacher_spec
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 
@@ -32,8 +32,8 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     folds: tuple[Stage, ...] = ()
     if training is not None:
         split = context.data[teacher.split]
-        lesson = teacher_lesson(context, teacher, split, seed)
-        trained = training_stage(context, name, initial, training, seed, lesson)
+        spec = teacher_spec(context, teacher, split, seed)
+        trained = training_stage(context, name, initial, training, seed, spec)
         folds = tuple(
             training_stage(
                 context,
@@ -41,13 +41,13 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
                 initial,
                 training,
                 seed,
-                teacher_lesson(context, teacher, part, seed),
+                teacher_spec(context, teacher, part, seed),
             )
             for number, part in enumerate(_without_folds(name, split, teacher.crossfit))
         )
     weights = trained if trained is not None else initial
     windows = teacher.windows or recipe.windows
-    evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.reader)
+    evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.predictor)
     split_name = teacher.split if training is not None else None
     return ModelStages(
         name, "teacher", split_name, training, tokenizer, initial, None, trained, folds, None, (), evaluation
@@ -59,7 +59,7 @@ def student_stages(
     name: str,
     role: str,
     losses: Mapping[str, Term],
-    teaching: Teaching | None,
+    supervision: Supervision | None,
     teachers: Mapping[str, ModelStages],
 ) -> ModelStages:
     """A student. All students of a recipe begin with the same weights and see the same labelled data."""
@@ -74,14 +74,14 @@ def student_stages(
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
     whole = student_split(context)
-    split = whole if teaching is not None else context.data[student.split]
-    as_long_as = whole if teaching is None and student.unlabelled else None
+    split = whole if supervision is not None else context.data[student.split]
+    as_long_as = whole if supervision is None and student.unlabelled else None
     # In the order of their names, so that a sum's last bits do not hang on how the recipe is written.
-    losses = dict(sorted(taught_losses(recipe, losses, teaching).items()))
+    losses = dict(sorted(taught_losses(recipe, losses, supervision).items()))
     live = live_stages(recipe, losses, tokenizer, teachers)
-    lesson = student_lesson(context, split, losses, teaching, live, seed, as_long_as)
-    trained = training_stage(context, name, trimmed or initial, student, seed, lesson)
-    evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_reader)
+    spec = student_spec(context, split, losses, supervision, live, seed, as_long_as)
+    trained = training_stage(context, name, trimmed or initial, student, seed, spec)
+    evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_predictor)
     return ModelStages(
         name,
         role,
@@ -92,7 +92,7 @@ def student_stages(
         trimmed,
         trained,
         (),
-        teaching,
+        supervision,
         live_teachers(recipe, losses),
         evaluation,
     )

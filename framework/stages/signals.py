@@ -41,13 +41,13 @@ def collection(
     streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
-    reading = context.reading(teacher.windows or recipe.windows)
+    inference = context.inference(teacher.windows or recipe.windows)
     inputs = {
         "models": [model.key for model in models],
         "teacher": own_settings(teacher),
         "task": trained_settings(context.task),
         "data": context.data[split].digest,
-        "windows": reading.windows.model_dump(),
+        "windows": inference.windows.model_dump(),
         "proposals": [found.stage.key for found in proposals.values()],
         "top_k": settings.top_k,
         "precision": context.precision,
@@ -59,7 +59,7 @@ def collection(
     teacher_pass = TeacherPass(
         name=name,
         teacher=teacher,
-        reading=reading,
+        inference=inference,
         models=tuple(model.folder(context.store) / "model" for model in models),
         examples=context.data[split].examples,
         folder=context.store.folder(key),
@@ -76,10 +76,10 @@ def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage],
         for stage in before:
             stage.result(context.store)
         opened = cache(teacher_pass.open)  # only if anything is missing
-        shown = [SignalReader(proposal) for proposal in teacher_pass.proposals]
+        proposals = [SignalReader(folder) for folder in teacher_pass.proposals]
 
         def predict_fn(part: Sequence[Example]) -> Signals:
-            return opened()(part, [reader.signals(part) for reader in shown])
+            return opened()(part, [reader.signals(part) for reader in proposals])
 
         return collect(folder, teacher_pass.examples, predict_fn, teacher_pass.settings, context.progress, title)
 

@@ -8,8 +8,8 @@ from typing import Any
 from framework.data.load import Split
 from framework.data.windows_section import WindowSettings
 from framework.key import Key
+from framework.predictors.base import InferenceConfig
 from framework.progress import Progress
-from framework.readers.base import Reading
 from framework.recipe import Recipe
 from framework.signals.stream import Streamer
 from framework.store import Store
@@ -34,9 +34,9 @@ class Context:
     stream: Streamer | None
     progress: Progress
 
-    def reading(self, windows: WindowSettings) -> Reading:
+    def inference(self, windows: WindowSettings) -> InferenceConfig:
         """How a model with these windows reads when it is asked for signals."""
-        return Reading(self.task, windows, self.recipe.signals.batch_size, self.precision)
+        return InferenceConfig(self.task, windows, self.recipe.signals.batch_size, self.precision)
 
 
 @dataclass(frozen=True)

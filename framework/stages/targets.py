@@ -9,12 +9,12 @@ import numpy as np
 
 from framework.data.features import Features
 from framework.data.load import Split
-from framework.data.remembered import tokenizer_digest
+from framework.data.window_cache import tokenizer_digest
 from framework.key import Key
 from framework.signals.algebra import Signals
 from framework.signals.source import SignalSource
 from framework.stages.stage import Context, key_of
-from framework.stages.teaching import Teaching
+from framework.stages.supervision import Supervision
 from framework.tasks.base import Plain, trained_settings
 from framework.training.items import EagerSignals, Items, SignalItems
 from framework.versions import versions
@@ -30,7 +30,7 @@ class Targets:
     """What a student with this tokenizer is taught about the questions of `split`."""
 
     context: Context
-    teaching: Teaching
+    supervision: Supervision
     split: Split
     features: Features
     tokenizer: "PreTrainedTokenizerFast"
@@ -44,12 +44,12 @@ class Targets:
         return items.with_signals(EagerSignals(columns) if columns else None)
 
     def figures(self) -> Plain:
-        """Figures on what the student reads, see Teaching.figures; of these signals and windows they are taken once."""
-        if not any(self.teaching.collections.values()):
+        """Figures on what the student reads, see Supervision.figures; of these signals and windows they are taken once."""
+        if not any(self.supervision.collections.values()):
             return {}
 
         def make(folder: Path) -> Plain:
-            return self.teaching.figures(self.context, self.split.examples, self.features)
+            return self.supervision.figures(self.context, self.split.examples, self.features)
 
         return dict(self.context.store.produce(self._key("figures", {}), make).facts)
 
@@ -70,12 +70,12 @@ class Targets:
     def _items(self, source: SignalSource | None, temperatures: Sequence[float]) -> Items:
         pad_id = int(self.tokenizer.pad_token_id)
         task = self.context.task
-        return task.training_items(self.split.examples, self.features, pad_id, source, temperatures, at_hand=True)
+        return task.training_items(self.split.examples, self.features, pad_id, source, temperatures, eager=True)
 
     def _key(self, kind: str, inputs: Plain) -> Key:
         recipe = self.context.recipe
         depends = {
-            "teaching": self.teaching.inputs(self.context),
+            "teaching": self.supervision.inputs(self.context),
             "data": self.split.digest,
             "task": trained_settings(self.context.task),
             "windows": recipe.windows.model_dump(),

@@ -25,7 +25,7 @@ _SILENT_SETTINGS = {"log_every", "checkpoint_every", "seed", "micro_batch"}
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSpec:
     """What a model is trained on and towards.
 
     inputs: what it depends on; begin: a context, given the model's tokenizer, in which training has to happen, with the
@@ -41,7 +41,9 @@ class Lesson:
     counted: Callable[[Any], int] | None = None
 
 
-def training_stage(context: Context, name: str, initial: Stage, training: Training, seed: int, lesson: Lesson) -> Stage:
+def training_stage(
+    context: Context, name: str, initial: Stage, training: Training, seed: int, spec: TrainingSpec
+) -> Stage:
     """Train the model that `initial` leaves."""
     recipe = context.recipe
 
@@ -60,8 +62,8 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
     def train(folder: Path) -> dict[str, Any]:
         source = initial.result(context.store) / "model"
         tokenizer = load_model_tokenizer(source)
-        with lesson.begin(tokenizer) as (objective, figures):
-            items = len(objective.lengths) if lesson.counted is None else lesson.counted(tokenizer)
+        with spec.begin(tokenizer) as (objective, figures):
+            items = len(objective.lengths) if spec.counted is None else spec.counted(tokenizer)
             job = TrainingJob(
                 objective=objective,
                 initial=source,
@@ -73,16 +75,16 @@ def training_stage(context: Context, name: str, initial: Stage, training: Traini
                 seed=seed,
                 steps=epoch_steps(items, training.batch_size) * training.epochs,
                 store=context.store,
-                validation=lesson.validation(tokenizer),
+                validation=spec.validation(tokenizer),
             )
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))
-        lesson.note(folder / "model")
+        spec.note(folder / "model")
         return {**summary.as_facts(), **figures}
 
     inputs = {
         "initial": initial.key,
-        **lesson.inputs,
+        **spec.inputs,
         "training": training.model_dump(mode="json", include=set(Training.model_fields) - _SILENT_SETTINGS),
         "engine": {"zero_stage": recipe.engine.zero_stage, "precision": context.precision, "workers": context.workers},
         "seed": seed,

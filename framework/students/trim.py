@@ -11,8 +11,8 @@ from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.models.build import copy_rows, count_parameters, save_model
 from framework.models.tokenizers import fit_to_model
-from framework.readers.base import Reading
-from framework.readers.logits import LogitsReader, logits_reader
+from framework.predictors.base import InferenceConfig
+from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.students.vocabulary import trim_tokenizer
 from framework.tasks.base import Task
 
@@ -28,15 +28,15 @@ def trim(
     In such features of the examples, tokens and outputs stay the same. Returns the numbers of `tokens` and `parameters`,
     and of both before. Raises ModelError for a tokenizer or an architecture that cannot be trimmed.
     """
-    reading = Reading(task, windows, batch_size=_COMPARED, precision="fp32")
-    before = logits_reader(source, reading)
+    inference = InferenceConfig(task, windows, batch_size=_COMPARED, precision="fp32")
+    before = logits_predictor(source, inference)
     texts = list(dict.fromkeys(task.tokenized(examples, before.tokenizer, windows)))
     tokenizer = trim_tokenizer(before.tokenizer, texts, _named(before.model.config), folder)
     rows = before.tokenizer.convert_tokens_to_ids(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
     model = copy_rows(task, before.model, rows)
     fit_to_model(tokenizer, model.config)
     save_model(model, tokenizer, folder)
-    _check(before, logits_reader(folder, reading), examples[:_COMPARED])
+    _check(before, logits_predictor(folder, inference), examples[:_COMPARED])
     return {
         "tokens": len(tokenizer),
         "tokens_before": len(before.tokenizer),
@@ -51,9 +51,9 @@ def _named(config: Any) -> set[int]:
     return {one for value in values for one in (value if isinstance(value, list) else [value]) if one is not None}
 
 
-def _check(before: LogitsReader, after: LogitsReader, examples: Sequence[Example]) -> None:
+def _check(before: LogitsPredictor, after: LogitsPredictor, examples: Sequence[Example]) -> None:
     """Refuse an architecture that does more with the numbers of tokens than look up embeddings. Raises ModelError."""
-    logits = [np.concatenate(reader.outputs(examples)[1], axis=-1) for reader in (before, after)]
+    logits = [np.concatenate(predictor.outputs(examples)[1], axis=-1) for predictor in (before, after)]
     difference = float(np.abs(logits[0] - logits[1]).max())
     if not difference <= _TOLERANCE:
         raise ModelError(

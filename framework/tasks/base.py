@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.readers.base import Reader, Reading
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.recipe import Recipe
     from framework.teachers.generative import Generative
     from framework.training.objective import Objective
@@ -130,10 +130,10 @@ class Task(Protocol):
         tokenizer: "PreTrainedTokenizerFast",
         progress: Progress,
     ) -> "Objective":
-        """What a model that writes is fine-tuned towards. A task without generative teachers refuses them in `check`."""
+        """What a generative model is fine-tuned towards. A task without generative teachers refuses them in `check`."""
 
-    def generative_reader(self, teacher: "Generative", folder: Path, reading: "Reading") -> "Reader":
-        """The model that writes in `folder`, as a teacher of this task. Raises ModelError."""
+    def generative_predictor(self, teacher: "Generative", folder: Path, inference: "InferenceConfig") -> "Predictor":
+        """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
 
     def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
         """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one."""
@@ -203,9 +203,9 @@ class Task(Protocol):
         pad_id: int,
         signals: SignalSource | None,
         temperatures: Sequence[float],
-        at_hand: bool,
+        eager: bool,
     ) -> Items:
-        """Features with labels and signals at each temperature: read now if all are `at_hand`, else when needed."""
+        """Features with labels and signals at each temperature: `eager`: they are read now, else when needed."""
 
     def moved_mass(self, examples: Examples, features: Own, teacher: TeacherSignals) -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""

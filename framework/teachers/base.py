@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from framework.data.example import Example
     from framework.data.windows_section import WindowSettings
     from framework.models.kind import ModelKind
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.progress import Progress
-    from framework.readers.base import Reader, Reading
     from framework.tasks.base import Task
     from framework.teachers.section import Actor
     from framework.training.objective import Objective
@@ -50,7 +50,7 @@ class Teacher(Protocol):
 
     def objective(
         self,
-        reading: "Reading",
+        inference: "InferenceConfig",
         examples: "Sequence[Example]",
         tokenizer: "PreTrainedTokenizerFast",
         seed: int,
@@ -58,7 +58,7 @@ class Teacher(Protocol):
     ) -> "Objective":
         """What it is fine-tuned towards."""
 
-    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """The trained model in `folder`. Raises ModelError."""
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:

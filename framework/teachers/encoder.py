@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from framework.data.example import Example
     from framework.models.kind import ModelKind
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.progress import Progress
-    from framework.readers.base import Reader, Reading
     from framework.tasks.base import Task
     from framework.training.objective import Objective
 
@@ -54,7 +54,7 @@ class Encoder(Section):
 
     def objective(
         self,
-        reading: "Reading",
+        inference: "InferenceConfig",
         examples: "Sequence[Example]",
         tokenizer: "PreTrainedTokenizerFast",
         seed: int,
@@ -64,13 +64,13 @@ class Encoder(Section):
         from framework.losses.hard_label import HardLabel
         from framework.training.distillation import Distillation
 
-        features = reading.task.features(examples, tokenizer, reading.windows, progress)
+        features = inference.task.features(examples, tokenizer, inference.windows, progress)
         pad_id = int(tokenizer.pad_token_id)
-        items = reading.task.training_items(examples, features, pad_id, None, (), at_hand=True)
-        return Distillation(reading.task, items, {"hard_label": HardLabel()}, seed)
+        items = inference.task.training_items(examples, features, pad_id, None, (), eager=True)
+        return Distillation(inference.task, items, {"hard_label": HardLabel()}, seed)
 
-    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """See Teacher."""
-        from framework.readers.logits import logits_reader
+        from framework.predictors.logits import logits_predictor
 
-        return logits_reader(folder, reading, self.label_map)
+        return logits_predictor(folder, inference, self.label_map)

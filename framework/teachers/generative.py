@@ -1,4 +1,4 @@
-"""A model that writes its answers: an encoder-decoder such as T5, or a decoder such as GPT."""
+"""A generative model: an encoder-decoder such as T5, or a decoder such as GPT."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from framework.data.example import Example
     from framework.models.kind import ModelKind
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.progress import Progress
-    from framework.readers.base import Reader, Reading
     from framework.tasks.base import Task
     from framework.training.objective import Objective
 
@@ -79,18 +79,18 @@ class Generative(Section):
 
     def objective(
         self,
-        reading: "Reading",
+        inference: "InferenceConfig",
         examples: "Sequence[Example]",
         tokenizer: "PreTrainedTokenizerFast",
         seed: int,
         progress: "Progress",
     ) -> "Objective":
         """See Teacher: to write the labels, as the task puts them into words."""
-        return reading.task.generative_objective(self, reading.windows, examples, tokenizer, progress)
+        return inference.task.generative_objective(self, inference.windows, examples, tokenizer, progress)
 
-    def reader(self, folder: Path, reading: "Reading") -> "Reader":
+    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """See Teacher."""
-        return reading.task.generative_reader(self, folder, reading)
+        return inference.task.generative_predictor(self, folder, inference)
 
     def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
         """The configuration of its model, and the token that this forces to come first."""

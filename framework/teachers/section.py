@@ -79,7 +79,7 @@ _COMMON: dict[str, Any] = {
 
 
 def without_model(kind: type[_Kind]) -> type[_Kind]:
-    """Class decorator for a teacher of the user's own without a model: it then needs no more than `kind` and `reader`.
+    """Class decorator for a teacher of the user's own without a model: it then needs no more than `kind` and `predictor`.
 
     What else stages ask a Teacher for is fixed, unless the class has it. A field of the class is an option of the recipe:
     ``temperature: TeacherTemperature = 1.0``.

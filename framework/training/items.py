@@ -32,7 +32,7 @@ class Targets(Protocol):
 
 
 class Items(Protocol):
-    """N items that a model is trained on, one a row of `features`. Carried to other processes, so plain data.
+    """N items that a model is trained on, one a row of `features`. Pickled to other processes, so plain data.
 
     pad_id: the token that fills up a batch.
     """

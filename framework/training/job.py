@@ -1,4 +1,4 @@
-"""A training as plain data, so that it can be carried to another process."""
+"""A training as plain data, so that it can be sent to another process."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -20,7 +20,7 @@ class Batch(Protocol):
 
 
 class Objective(Protocol):
-    """N items (windows, prompts) and what a model's outputs on them cost. Carried to Ray workers, so plain data."""
+    """N items (windows, prompts) and what a model's outputs on them cost. Pickled to Ray workers, so plain data."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:

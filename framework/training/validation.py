@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.features import Features
-from framework.inference import all_logits
-from framework.readers.base import Reading
+from framework.predictors.base import InferenceConfig
+from framework.predictors.logits import all_logits
 from framework.tasks.base import Examples, main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
@@ -24,7 +24,7 @@ class Validation:
     examples: Examples
     features: Features
     pad_id: int
-    reading: Reading
+    inference: InferenceConfig
 
     def measure(self, objective: Objective, engine: Any, folder: Path, rank: int) -> dict[str, float]:
         """The metrics that the task names, of the model as it is now.
@@ -45,9 +45,11 @@ class Validation:
     def _scores(self, folder: Path) -> dict[str, float]:
         from framework.models.build import pretrained_model
 
-        reading = self.reading
-        model = pretrained_model(reading.task, folder)
-        logits = all_logits(reading.task, model, self.features, self.pad_id, reading.batch_size, reading.precision)
-        predictions = reading.task.predict(self.examples, self.features, logits)
-        scores = reading.task.score(self.examples, predictions, resamples=1, seed=0)
-        return main_metrics(reading.task, scores.metrics)
+        inference = self.inference
+        model = pretrained_model(inference.task, folder)
+        logits = all_logits(
+            inference.task, model, self.features, self.pad_id, inference.batch_size, inference.precision
+        )
+        predictions = inference.task.predict(self.examples, self.features, logits)
+        scores = inference.task.score(self.examples, predictions, resamples=1, seed=0)
+        return main_metrics(inference.task, scores.metrics)

@@ -9,8 +9,8 @@ import numpy as np
 from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
 
 from framework.export.chosen import FinishedRun
+from framework.predictors.logits import logits_predictor
 from framework.progress import SILENT
-from framework.readers.logits import logits_reader
 from tests.benchmarks.family_cells import Family, Values
 from tests.benchmarks.family_models import DATA, saved_model, tiny_fields
 
@@ -102,9 +102,9 @@ def _alone(finished: FinishedRun) -> None:
     """What teacher and student say about a question has to be the same, whatever they are asked besides."""
     examples = finished.examples(SILENT)
     for entry in finished.results["models"]:
-        reader = logits_reader(finished.folder(entry), finished.reading(entry))
-        together = reader.outputs(examples)[1]
-        alone = [values for example in examples for values in reader.outputs([example])[1]]
+        predictor = logits_predictor(finished.folder(entry), finished.inference(entry))
+        together = predictor.outputs(examples)[1]
+        alone = [values for example in examples for values in predictor.outputs([example])[1]]
         difference = max(float(np.abs(one - other).max()) for one, other in zip(together, alone, strict=True))
         assert difference <= _ROUNDING, f"logits of {entry['name']} differ by {difference} when it is asked alone"
 

@@ -50,8 +50,10 @@ def main() -> None:
     student = next(model for model in graph.models if model.name == "student")
     tokenizer = load_model_tokenizer(student.weights.folder(context.store) / "model")
     windows = cut_windows(examples, tokenizer, recipe.windows)
-    assert student.teaching is not None
-    stored = {name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.teaching.collections.items()}
+    assert student.supervision is not None
+    stored = {
+        name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.supervision.collections.items()
+    }
     sources: dict[str, SignalSource] = {name: OneTeacher(reader) for name, reader in stored.items()}
     assert recipe.ensemble is not None
     sources["ensemble"] = EnsembleSource(recipe.ensemble, stored, dict.fromkeys(stored, 1.0), {}, recipe.task)

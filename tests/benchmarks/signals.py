@@ -102,7 +102,7 @@ def _measure(examples: list[QAExample], folder: Path) -> None:
     }
 
     def read(source: Any) -> Any:
-        return TASK.training_items(examples, of_student, 0, source, [2.0], at_hand=True)
+        return TASK.training_items(examples, of_student, 0, source, [2.0], eager=True)
 
     timed("gold positions alone", lambda: read(None))
     timed("reading one teacher", lambda: read(OneTeacher(readers["a"])))

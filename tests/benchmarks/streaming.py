@@ -166,9 +166,9 @@ def _bench(arguments: argparse.Namespace, teacher_layers: int) -> Bench:
         f"{len(windows)} windows of {windows.lengths.mean():.0f} tokens on average, batch {recipe.student.batch_size}"
     )
 
-    def train(signals: TeacherSignals, at_hand: bool) -> float:
+    def train(signals: TeacherSignals, eager: bool) -> float:
         pad_id = int(tokenizer.pad_token_id)
-        items = recipe.task.training_items(examples, windows, pad_id, OneTeacher(signals), temperatures, at_hand)
+        items = recipe.task.training_items(examples, windows, pad_id, OneTeacher(signals), temperatures, eager)
         output = Path(tempfile.mkdtemp(prefix="job-"))
         job = TrainingJob(
             objective=Distillation(recipe.task, items, recipe.losses, seed=0),

@@ -33,9 +33,9 @@ def saved(tmp_path: Path) -> Path:
 
 def test_windows_are_no_longer_than_the_model_has_positions(saved: Path) -> None:
     answerer = load_answerer(saved)
-    assert answerer.reading.windows.max_length == 64
+    assert answerer.inference.windows.max_length == 64
     answer = answerer.answer(
-        request_of(answerer.reading.task, {"question": "Где родилась Анна?", "context": CONTEXT})
+        request_of(answerer.inference.task, {"question": "Где родилась Анна?", "context": CONTEXT})
     ).model_dump()
     assert answer["answer"] == CONTEXT[answer["start"] : answer["end"]]
 
@@ -66,4 +66,4 @@ def test_pickled_weights_are_not_read(saved: Path) -> None:
 @pytest.mark.parametrize(("question", "context"), [("Кто?\udcff", "Анна."), ("Кто?", "Анна\ud83d.")])
 def test_what_is_no_legal_text_is_refused(saved: Path, question: str, context: str) -> None:
     with pytest.raises(DataError, match=r"holds half of a surrogate pair, or a byte that is not UTF-8, at character 4"):
-        request_of(load_answerer(saved).reading.task, {"question": question, "context": context})
+        request_of(load_answerer(saved).inference.task, {"question": question, "context": context})

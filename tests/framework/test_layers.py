@@ -54,7 +54,7 @@ def test_types_are_in_no_circle_but_that_of_recipe_and_task() -> None:
     (circle,) = circles(edges(whole=False, types=True))
     assert {"framework.recipe", "framework.tasks.base"} <= circle
     assert all(
-        module.split(".")[1] in ("recipe", "data", "ensembles", "readers", "tasks", "teachers") for module in circle
+        module.split(".")[1] in ("recipe", "data", "ensembles", "predictors", "tasks", "teachers") for module in circle
     )
 
 

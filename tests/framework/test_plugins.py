@@ -93,7 +93,7 @@ class Mere(Section):
     def model_kind(self, task: Any, config: Any) -> Any:
         return task
 
-    def reader(self, folder: Path, reading: Any) -> Any:
+    def predictor(self, folder: Path, inference: Any) -> Any:
         return None
 
 

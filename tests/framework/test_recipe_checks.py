@@ -167,9 +167,9 @@ def test_what_fits_together_reads_back_as_itself(changes: dict[str, Any]) -> Non
 
 
 def test_who_is_looked_at_before_teaching() -> None:
-    assert recipe().looked_at == []
+    assert recipe().calibrated == []
     train = {"signals__held_out": "train"}
-    assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0, **train).looked_at == ["b"]
+    assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0, **train).calibrated == ["b"]
     by_f1 = recipe(ensemble={"rule": "weighted", "weights": "f1"}, **train)
-    assert by_f1.looked_at == ["a", "b", "c"]
+    assert by_f1.calibrated == ["a", "b", "c"]
     assert by_f1.held_out == "train"

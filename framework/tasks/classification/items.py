@@ -23,7 +23,7 @@ _Probabilities = NDArray[np.float32]  # [E, H, L]
 @dataclass(frozen=True)
 class TextItems:
     """See Items. gold: int64 [E, H], the outcome of each head of an example, -1 if unlabelled; weight: float32 [E, H];
-    outcomes: L of each head; at_hand: what was read beforehand, by temperature every alternative, or else None."""
+    outcomes: L of each head; preloaded: what was read beforehand, by temperature every alternative, or else None."""
 
     features: Features
     pad_id: int
@@ -33,11 +33,11 @@ class TextItems:
     outcomes: int
     source: SignalSource | None
     temperatures: Sequence[float]
-    at_hand: Mapping[float, Sequence[_Probabilities]] | None
+    preloaded: Mapping[float, Sequence[_Probabilities]] | None
 
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Items."""
-        if self.source is not None and self.at_hand is None:
+        if self.source is not None and self.preloaded is None:
             self.source.prefetch(
                 [[self.examples[number] for number in self.features.example[rows]] for rows in batches]
             )
@@ -55,8 +55,8 @@ class TextItems:
         )
 
     def _taught(self, numbers: NDArray[np.int32], temperature: float, choice: int) -> _Probabilities:
-        if self.at_hand is not None:
-            alternatives = self.at_hand[temperature]
+        if self.preloaded is not None:
+            alternatives = self.preloaded[temperature]
             return alternatives[choice % len(alternatives)][numbers]
         assert self.source is not None
         coming = self.source.signals([self.examples[number] for number in numbers], [temperature])[temperature]
@@ -109,14 +109,14 @@ def text_items(
     outcomes: int,
     source: SignalSource | None,
     temperatures: Sequence[float],
-    at_hand: bool,
+    eager: bool,
 ) -> TextItems:
     """Items of all rows. Those that show parts of one text share its weight."""
     shown = np.maximum(np.bincount(features.example, minlength=len(examples)), 1)
     weight = (weight / shown[:, None]).astype(np.float32)
     wanted = tuple(temperatures) if source is not None else ()
     known = None
-    if at_hand and source is not None:
+    if eager and source is not None:
         known = {
             t: [probabilities(signals, outcomes, len(examples)) for signals in alternatives]
             for t, alternatives in source.signals(examples, wanted).items()

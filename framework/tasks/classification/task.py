@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from framework.data.features import Features, TokenRows
-    from framework.readers.base import Reader, Reading
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.recipe import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 class Classification(Section):
     """A head of its own for the text as a whole, with a class for each label, or with one output for a number.
 
-    A number is a share of `range`, which the head gives by a logit, as cross-encoders do: so a teacher's opinion of it is a
+    A number is a share of `range`, which the head gives by a logit, as cross-encoders do: so what a teacher says of it is a
     distribution over the two ends, whose mean is the number, and all losses and rules are those of labels.
     """
 
@@ -216,14 +216,14 @@ class Classification(Section):
         pad_id: int,
         signals: "SignalSource | None",
         temperatures: Sequence[float],
-        at_hand: bool,
+        eager: bool,
     ) -> "TextItems":
         """See Task."""
         from framework.tasks.classification.items import text_items
 
         gold, weight = self._problem.targets(examples)
         return text_items(
-            examples, features, pad_id, gold, weight, self._problem.outcomes, signals, temperatures, at_hand
+            examples, features, pad_id, gold, weight, self._problem.outcomes, signals, temperatures, eager
         )
 
     def moved_mass(self, examples: Sequence[Text], features: "Features", teacher: "TeacherSignals") -> float:
@@ -287,11 +287,11 @@ class Classification(Section):
 
         return label_generation(examples, self._problem.classes, self.verbaliser, teacher, windows, tokenizer)
 
-    def generative_reader(self, teacher: "Generative", folder: "Path", reading: "Reading") -> "Reader":
+    def generative_predictor(self, teacher: "Generative", folder: "Path", inference: "InferenceConfig") -> "Predictor":
         """See Task: by the likelihood of the words that stand for the labels."""
-        from framework.tasks.classification.verbalised import label_reader
+        from framework.tasks.classification.verbalised import label_predictor
 
-        return label_reader(folder, reading, teacher, self._problem.classes, self.verbaliser)
+        return label_predictor(folder, inference, teacher, self._problem.classes, self.verbaliser)
 
     @property
     def _problem(self) -> "Problem":

@@ -33,7 +33,7 @@ from framework.tasks.classification.signal import write_single
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.readers.base import Reading
+    from framework.predictors.base import InferenceConfig
     from framework.teachers.generative import Generative
 
 Verbaliser = Mapping[str, str | list[str]] | None
@@ -139,25 +139,25 @@ def label_generation(
 
 
 @dataclass(frozen=True)
-class LabelReader:
-    """See Reader. `reading.batch_size` counts prompts, or pairs of a prompt and a word."""
+class LabelPredictor:
+    """See Predictor. `inference.batch_size` counts prompts, or pairs of a prompt and a word."""
 
     model: Own
     prompts: LabelPrompts
     length_normalisation: float
-    reading: "Reading"
+    inference: "InferenceConfig"
 
     @property
     def parameters(self) -> int:
-        """See Reader."""
+        """See Predictor."""
         return count_parameters(self.model)
 
     def predict(self, examples: Sequence[Text], progress: Progress = SILENT, title: str = "predict") -> Plain:
-        """See Reader."""
-        return self.reading.task.predict_from_signals(examples, self._asked(examples, progress, title))
+        """See Predictor."""
+        return self.inference.task.predict_from_signals(examples, self._asked(examples, progress, title))
 
     def signals(self, examples: Sequence[Text], proposals: Sequence[Signals] = ()) -> Signals:
-        """See Reader; proposals are of no use to it."""
+        """See Predictor; proposals are of no use to it."""
         return self._asked(examples, SILENT, "")
 
     def _asked(self, examples: Sequence[Text], progress: Progress, title: str) -> Signals:
@@ -171,26 +171,26 @@ class LabelReader:
             prompts=[prompts.of(example) for example in examples],
             longest_prompt=prompts.length,
             longest_answer=max(map(len, words)),
-            batch_size=self.reading.batch_size,
-            gpu=device.type != "cpu" and not self.reading.one_by_one,
+            batch_size=self.inference.batch_size,
+            gpu=device.type != "cpu" and not self.inference.one_by_one,
         )
         work = progress.task(title, len(asking.batches), "batches")
-        with work as bar, torch.inference_mode(), autocast(device, self.reading.precision):
+        with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
             scores = np.asarray(asking.log_probs([words] * len(examples), bar)).reshape(len(examples), len(words))
         lengths = np.asarray([len(ids) for ids in words], np.float64)
         return write_single(_by_label(scores / lengths**self.length_normalisation, prompts.words))
 
 
-def label_reader(
-    folder: Path, reading: "Reading", teacher: "Generative", labels: Sequence[str], verbaliser: Verbaliser
-) -> LabelReader:
+def label_predictor(
+    folder: Path, inference: "InferenceConfig", teacher: "Generative", labels: Sequence[str], verbaliser: Verbaliser
+) -> LabelPredictor:
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)
     model = pretrained_model(generator_of(read_config(folder)), folder)
     forced = model.generation_config.forced_bos_token_id
     words = words_of(labels, verbaliser)
-    prompts = label_prompts(tokenizer, model.config, reading.windows.max_length, teacher.prompt, words, forced)
-    return LabelReader(model, prompts, teacher.length_normalisation, reading)
+    prompts = label_prompts(tokenizer, model.config, inference.windows.max_length, teacher.prompt, words, forced)
+    return LabelPredictor(model, prompts, teacher.length_normalisation, inference)
 
 
 def words_of(labels: Sequence[str], verbaliser: Verbaliser) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Models that write their answers: generative teachers."""
+"""Generative teachers of questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from framework.generative.writer import Beams
 from framework.generative.writers import writer_for
 from framework.models.build import count_parameters, pretrained_model, read_config
 from framework.models.tokenizers import load_model_tokenizer
+from framework.predictors.base import InferenceConfig
 from framework.progress import SILENT, Progress
-from framework.readers.base import Reading
 from framework.segments import Floats, softmax
 from framework.signals.algebra import Signals
 from framework.tasks.base import Task
@@ -43,26 +43,26 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class GenerativeReader:
-    """See Reader. `reading.batch_size` counts prompts, or pairs of a prompt and an answer."""
+class GenerativePredictor:
+    """See Predictor. `inference.batch_size` counts prompts, or pairs of a prompt and an answer."""
 
     model: Any
     prompts: Prompts
     settings: "Generative"
-    reading: Reading
+    inference: InferenceConfig
 
     @property
     def parameters(self) -> int:
-        """See Reader."""
+        """See Predictor."""
         return count_parameters(self.model)
 
     def predict(
         self, examples: Sequence[QAExample], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
-        """See Reader. A text that the context has is given as the context writes it, at its first place."""
+        """See Predictor. A text that the context has is given as the context writes it, at its first place."""
         # A task of the user's own may know no threshold.
-        threshold = float(getattr(self.reading.task, "null_threshold", 0.0))
-        unanswerable = _unanswerable(self.reading.task)
+        threshold = float(getattr(self.inference.task, "null_threshold", 0.0))
+        unanswerable = _unanswerable(self.inference.task)
         found = self._candidates(examples, [[] for _ in examples], progress, title)
         return {
             example.id: prediction_record(_prediction(example.context, candidates, unanswerable), threshold)
@@ -70,7 +70,7 @@ class GenerativeReader:
         }
 
     def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
-        """See Reader. The best spans of each proposing teacher are candidates beside the model's own answers."""
+        """See Predictor. The best spans of each proposing teacher are candidates beside the model's own answers."""
         proposed: list[list[str]] = [[] for _ in examples]
         for of_teacher in proposals:
             for texts, more in zip(proposed, self._proposed(examples, of_teacher), strict=True):
@@ -79,7 +79,7 @@ class GenerativeReader:
         return answers_signals(
             [one.places for one in candidates],
             [one.log_mass for one in candidates],
-            unanswerable=_unanswerable(self.reading.task),
+            unanswerable=_unanswerable(self.inference.task),
         )
 
     def _proposed(self, examples: Sequence[QAExample], signals: Signals) -> list[list[str]]:
@@ -106,17 +106,17 @@ class GenerativeReader:
             prompts=[prompt.ids for of_example in prompts for prompt in of_example],
             longest_prompt=self.prompts.longest,
             longest_answer=settings.max_answer + 1,
-            batch_size=self.reading.batch_size,
-            gpu=device.type != "cpu" and not self.reading.one_by_one,
+            batch_size=self.inference.batch_size,
+            gpu=device.type != "cpu" and not self.inference.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
         texts: list[list[str]] = [[] for _ in examples]
         log_p: list[list[Floats]] = [[] for _ in examples]
         work = progress.task(title, 2 * len(asking.batches), "batches")
-        with work as bar, torch.inference_mode(), autocast(device, self.reading.precision):
+        with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
             for owner, written in zip(owners, asking.written(beams, bar), strict=True):
                 texts[owner] += [self.prompts.text(ids) for ids in written]
-            empty = [""] if _unanswerable(self.reading.task) else []
+            empty = [""] if _unanswerable(self.inference.task) else []
             answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, proposed, strict=True)]
             scores = asking.log_probs([list(answers[owner].values()) for owner in owners], bar)
             for owner, of_prompt in zip(owners, scores, strict=True):
@@ -176,16 +176,16 @@ def _unanswerable(task: Task) -> bool:
     return bool(getattr(task, "unanswerable", False))
 
 
-def generative_reader(folder: Path, reading: Reading, settings: "Generative") -> GenerativeReader:
+def generative_predictor(folder: Path, inference: InferenceConfig, settings: "Generative") -> GenerativePredictor:
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)
     model = pretrained_model(generator_of(read_config(folder)), folder)
     prompts = prompts_for(
         tokenizer,
         model.config,
-        reading.windows,
+        inference.windows,
         settings.max_answer,
         settings.prompt,
         model.generation_config.forced_bos_token_id,
     )
-    return GenerativeReader(model, prompts, settings, reading)
+    return GenerativePredictor(model, prompts, settings, inference)

@@ -24,14 +24,14 @@ def span_items(
     pad_id: int,
     signals: SignalSource | None,
     temperatures: Sequence[float],
-    at_hand: bool,
+    eager: bool,
 ) -> TrainingItems:
-    """Items of all windows, with signals at each temperature: read now if they are `at_hand`, else when needed."""
+    """Items of all windows, with signals at each temperature. `eager`: they are read now, else when needed."""
     positions: list[NDArray[np.int32]] = []
     read: list[Mapping[float, Sequence[Signals]]] = []
     for rows, tokens in _parts(examples, windows):
         positions.append(_gold(tokens, examples, windows.example[rows]))
-        if signals is not None and temperatures and at_hand:
+        if signals is not None and temperatures and eager:
             read.append(_read(tokens, examples, windows.example[rows], signals, temperatures))
     found: WindowSignals | None = None
     if read:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.readers.base import Reader, Reading
+    from framework.predictors.base import InferenceConfig, Predictor
     from framework.recipe import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
@@ -186,12 +186,12 @@ class ExtractiveQA(Section):
         pad_id: int,
         signals: "SignalSource | None",
         temperatures: Sequence[float],
-        at_hand: bool,
+        eager: bool,
     ) -> "TrainingItems":
-        """Windows with gold positions and signals at each temperature: read now if all are `at_hand`, else when needed."""
+        """Windows with gold positions and signals at each temperature. `eager`: read now, else when needed."""
         from framework.tasks.span_qa.items import span_items
 
-        return span_items(examples, windows, pad_id, signals, temperatures, at_hand)
+        return span_items(examples, windows, pad_id, signals, temperatures, eager)
 
     def moved_mass(self, examples: Sequence[QAExample], windows: "Windows", teacher: "TeacherSignals") -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
@@ -287,8 +287,8 @@ class ExtractiveQA(Section):
         prompts = prompts_for(tokenizer, config, windows, teacher.max_answer, teacher.prompt, forced)
         return generation(examples, prompts, self.unanswerable, progress)
 
-    def generative_reader(self, teacher: "Generative", folder: "Path", reading: "Reading") -> "Reader":
+    def generative_predictor(self, teacher: "Generative", folder: "Path", inference: "InferenceConfig") -> "Predictor":
         """See Task."""
-        from framework.tasks.span_qa.generative import generative_reader
+        from framework.tasks.span_qa.generative import generative_predictor
 
-        return generative_reader(folder, reading, teacher)
+        return generative_predictor(folder, inference, teacher)

@@ -28,7 +28,7 @@ def covered_by(text: str, offsets: np.ndarray) -> Cover:
 
 def taught_span(windows: Windows, example: QAExample) -> tuple[int, int]:
     """Characters from the first to the last gold token, of the window with the whole answer that shows it first."""
-    items = span_items([example], windows, 0, None, (), at_hand=True)
+    items = span_items([example], windows, 0, None, (), eager=True)
     for row in range(len(windows)):
         start, end = items.positions[row]
         if start != windows.null[row]:

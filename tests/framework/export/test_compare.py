@@ -10,14 +10,14 @@ from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.metrics import Metric
-from framework.readers.base import Reading
+from framework.predictors.base import InferenceConfig
 from framework.tasks.base import Logits
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer
 
-READING = Reading(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")
+INFERENCE = InferenceConfig(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")
 CONTEXT = "Пётр Ильич Чайковский родился в Воткинске, а Йозеф Гайдн — в Рорау."
 EXAMPLES = [
     QAExample(str(number), CONTEXT, "Где родился?", (Answer(text, CONTEXT.index(text)),))
@@ -31,10 +31,10 @@ class Fixed:
 
     support: bool = True
     by: float = 0.0
-    reading: Reading = READING
+    inference: InferenceConfig = INFERENCE
 
     def outputs(self, examples: Any, progress: Any, title: str) -> tuple[Windows, Logits]:
-        windows = cut_windows(examples, tokenizer("wordpiece"), READING.windows)
+        windows = cut_windows(examples, tokenizer("wordpiece"), INFERENCE.windows)
         generator = np.random.default_rng(0)
         logits = [generator.normal(size=(2, length)).astype(np.float32) for length in windows.lengths]
         changed = windows.support[windows.slice_of(0)] == self.support
@@ -49,7 +49,7 @@ def compare(**forms: Fixed) -> dict[str, dict[str, Any]]:
 
 
 def test_differences_are_those_on_the_context_and_of_the_best_answers() -> None:
-    assert len(cut_windows(EXAMPLES, tokenizer("wordpiece"), READING.windows)) > len(EXAMPLES)
+    assert len(cut_windows(EXAMPLES, tokenizer("wordpiece"), INFERENCE.windows)) > len(EXAMPLES)
     same, near, elsewhere, far = (Fixed(), Fixed(by=0.125), Fixed(support=False, by=9.0), Fixed(by=50.0))
     found = compare(torch=same, near=near, elsewhere=elsewhere, far=far)
     assert [form["largest_difference"] for form in found.values()] == [
@@ -65,7 +65,7 @@ def test_differences_are_those_on_the_context_and_of_the_best_answers() -> None:
     assert found["torch"]["examples"] == 3
 
 
-METRICS = READING.task.metrics
+METRICS = INFERENCE.task.metrics
 GOOD = {"examples": 300, "exact_match": 50.0, "f1": 60.0, "different_answers": 0, "largest_difference": TOLERANCE}
 
 

@@ -11,7 +11,7 @@ from framework.generative.writer import Beams, Writer
 from framework.generative.writers import writer_for
 from framework.progress import SILENT
 from framework.tasks.span_qa.prompts import Prompts
-from tests.framework.generative.tiny_models import FAMILIES, examples, log_p_alone, reading, saved, section, sharpen
+from tests.framework.generative.tiny_models import FAMILIES, examples, inference, log_p_alone, saved, section, sharpen
 
 QUESTIONS = examples(9, persons=1)
 
@@ -19,8 +19,8 @@ QUESTIONS = examples(9, persons=1)
 @pytest.fixture(scope="module", params=list(FAMILIES))
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Prompts, Asking]:
     teacher = section(request.param)
-    reader = teacher.reader(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), reading())
-    model, prompts = reader.model.eval(), reader.prompts
+    predictor = teacher.predictor(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), inference())
+    model, prompts = predictor.model.eval(), predictor.prompts
     sharpen(model)
     writer: Writer = writer_for(prompts.generator, model, prompts.special)
     ids = [prompt.ids for question in QUESTIONS for prompt in prompts.of(question)]

@@ -16,11 +16,11 @@ from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load
 from framework.recipe_file import recipe_from_values
 from framework.run import run
 from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.generative import GenerativeReader
+from framework.tasks.span_qa.generative import GenerativePredictor
 from framework.tasks.span_qa.prompts import prompts_for
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative
-from tests.framework.generative.tiny_models import SIZES, reading
+from tests.framework.generative.tiny_models import SIZES, inference
 from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer
 
@@ -55,18 +55,20 @@ def test_prompts_are_what_the_model_is_used_to(architecture: str, make: Any, tmp
     words = make()
     teacher = Generative.model_validate({"model": {"kind": "folder", "path": str(tmp_path)}, "max_answer": 16})
     path = folder(architecture, words, tmp_path)
-    reader = teacher.reader(path, reading(windows=WindowSettings(max_length=250, doc_stride=16, max_question=64)))
-    assert isinstance(reader, GenerativeReader)
+    predictor = teacher.predictor(
+        path, inference(windows=WindowSettings(max_length=250, doc_stride=16, max_question=64))
+    )
+    assert isinstance(predictor, GenerativePredictor)
     whole = {
         "t5": "question: Где родился Пётр? context: Пётр  родился в Воткинске. ",
         "gpt2": "Пётр  родился в Воткинске. \nquestion: Где родился Пётр?\nanswer:",
     }
-    prompts = reader.prompts
+    prompts = predictor.prompts
     assert prompts.of(EXAMPLE)[0].ids.tolist() == make()(whole[architecture])["input_ids"]
     expected = {"t5": make()("Где")["input_ids"], "gpt2": [*make()(" Где")["input_ids"], 0]}
     assert prompts.answer("Где").tolist() == expected[architecture]
     assert prompts.special.end == words.eos_token_id
-    assert set(reader.predict([EXAMPLE])) == {"a"}
+    assert set(predictor.predict([EXAMPLE])) == {"a"}
 
 
 def test_a_decoder_pads_with_its_end_of_text_and_an_encoder_does_not(tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_a_begin_of_text_that_the_tokenizer_puts_first_is_kept() -> None:
     words = byte_level()
     words.backend_tokenizer.post_processor = TemplateProcessing(single=f"{END} $A", special_tokens=[(END, 0)])
     config = new_config(ConfigModel(architecture="gpt2"), len(words), 0)
-    (prompt,) = prompts_for(words, config, reading().windows, 4, "{context} {question}").of(
+    (prompt,) = prompts_for(words, config, inference().windows, 4, "{context} {question}").of(
         QAExample("a", "да", "нет", None)
     )
     assert prompt.ids.tolist() == words("да нет")["input_ids"]
@@ -159,4 +161,4 @@ def test_a_tokenizer_that_cannot_end_a_text_is_refused() -> None:
     words.eos_token = None
     config = new_config(ConfigModel(architecture="gpt2"), len(words), 0)
     with pytest.raises(ModelError, match="neither an end-of-text token nor"):
-        prompts_for(words, config, reading().windows, 4, None)
+        prompts_for(words, config, inference().windows, 4, None)

@@ -20,7 +20,7 @@ from framework.tasks.span_qa.generation import generation
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob
 from framework.training.section import Engine, Training
-from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 
 QUESTIONS = examples(24, persons=1)
 NO_DROPOUT = {
@@ -41,7 +41,7 @@ def initial(teacher: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def objective(teacher: Any, initial: Path, questions: list[QAExample], **fields: Any) -> Generation:
-    found = teacher.objective(reading(**fields), questions, load_model_tokenizer(initial), 0, SILENT)
+    found = teacher.objective(inference(**fields), questions, load_model_tokenizer(initial), 0, SILENT)
     assert isinstance(found, Generation)
     return found
 
@@ -116,15 +116,15 @@ def test_the_loss_falls_and_accumulation_changes_nothing(teacher: Any, initial: 
     vocabulary = max(tensor.shape[0] for tensor in weights.values())
     assert sum(tensor.shape[0] == vocabulary for tensor in weights.values()) == 1  # saved once, used at both ends
     load_model_tokenizer(initial).save_pretrained(tmp_path / "whole" / "model")
-    before, after = (teacher.reader(folder, reading()) for folder in (initial, tmp_path / "whole" / "model"))
+    before, after = (teacher.predictor(folder, inference()) for folder in (initial, tmp_path / "whole" / "model"))
     assert before.parameters == after.parameters
     labelled = [example for example in QUESTIONS[:6] if example.answers]
 
-    def likelihood(reader: Any) -> float:
+    def likelihood(predictor: Any) -> float:
         total = 0.0
         for example in labelled:
-            items = generation([example], reader.prompts, False)
-            total -= items.loss(reader.model.eval(), items.batch(np.asarray([0]), True, 0), 0.0)[0].item()
+            items = generation([example], predictor.prompts, False)
+            total -= items.loss(predictor.model.eval(), items.batch(np.asarray([0]), True, 0), 0.0)[0].item()
         return total
 
     assert likelihood(after) > likelihood(before)

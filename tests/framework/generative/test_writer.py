@@ -16,7 +16,7 @@ from framework.progress import SILENT
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.prompts import Prompts
 from framework.teachers.generative import Generative
-from tests.framework.generative.tiny_models import SIZES, examples, log_p_alone, reading, saved, section, sharpen
+from tests.framework.generative.tiny_models import SIZES, examples, inference, log_p_alone, saved, section, sharpen
 
 QUESTIONS = examples(8, persons=1)
 SHORT = QAExample("short", "Анна живёт в Туле.", "Где живёт Анна?", None)
@@ -25,8 +25,8 @@ SHORT = QAExample("short", "Анна живёт в Туле.", "Где живё�
 @pytest.fixture(scope="module", params=list(SIZES))
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Prompts, Writer]:
     teacher = section(request.param)
-    reader = teacher.reader(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), reading())
-    model, prompts = reader.model.eval(), reader.prompts
+    predictor = teacher.predictor(saved(teacher, tmp_path_factory.mktemp(request.param), QUESTIONS), inference())
+    model, prompts = predictor.model.eval(), predictor.prompts
     return model, prompts, writer_for(prompts.generator, model, prompts.special)
 
 
@@ -76,17 +76,17 @@ def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count
 def test_what_a_models_files_say_of_generating_does_not_change_the_search(tmp_path: Any) -> None:
     teacher = section("bart")
     folder = saved(teacher, tmp_path, QUESTIONS)
-    plain = teacher.reader(folder, reading())
+    plain = teacher.predictor(folder, inference())
     told = json.loads((folder / "generation_config.json").read_text())
     told |= {"min_length": 4, "no_repeat_ngram_size": 1, "repetition_penalty": 3.0, "forced_eos_token_id": 7}
     (folder / "generation_config.json").write_text(json.dumps(told))
-    other = teacher.reader(folder, reading())
+    other = teacher.predictor(folder, inference())
     assert other.model.generation_config.min_length == 4
     prompt = plain.prompts.of(SHORT)[0].ids
     answers = []
-    for reader in (plain, other):
-        sharpen(reader.model.eval())
-        writer = writer_for(reader.prompts.generator, reader.model, reader.prompts.special)
+    for predictor in (plain, other):
+        sharpen(predictor.model.eval())
+        writer = writer_for(predictor.prompts.generator, predictor.model, predictor.prompts.special)
         with torch.inference_mode():
             answers.append([ids.tolist() for ids in writer.write([prompt], len(prompt), Beams(4, 5, 0.0))[0]])
     assert answers[0] == answers[1]
@@ -98,10 +98,10 @@ def test_a_token_that_is_forced_to_come_first_begins_every_answer(tmp_path: Any)
     folder = saved(teacher, tmp_path, QUESTIONS)
     told = json.loads((folder / "generation_config.json").read_text())
     (folder / "generation_config.json").write_text(json.dumps({**told, "forced_bos_token_id": 9}))
-    reader = teacher.reader(folder, reading())
-    start = reader.prompts.special.start
+    predictor = teacher.predictor(folder, inference())
+    start = predictor.prompts.special.start
     assert start[1:] == (9,)
-    model, prompts = reader.model.eval(), reader.prompts
+    model, prompts = predictor.model.eval(), predictor.prompts
     sharpen(model)
     writer = writer_for(prompts.generator, model, prompts.special)
     prompt = prompts.of(SHORT)[0].ids
@@ -118,7 +118,7 @@ def test_a_token_that_is_forced_to_come_first_begins_every_answer(tmp_path: Any)
     again = Generative.model_validate({**teacher.model_dump(), "model": {"kind": "folder", "path": str(folder)}})
     again = again.model_copy(update={"tokenizer": PretrainedTokenizer()})
     labelled = [example for example in QUESTIONS if example.answers]
-    items = again.objective(reading(), labelled, load_model_tokenizer(folder), 0, SILENT)
+    items = again.objective(inference(), labelled, load_model_tokenizer(folder), 0, SILENT)
     assert isinstance(items, Generation)
     assert items.special.start == start
     loss, _ = items.loss(model, items.batch(np.asarray([0]), True, 0), 0.0)

@@ -13,7 +13,7 @@ from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.models.tokenizers import fit_to_model
-from framework.readers.base import Reading
+from framework.predictors.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.prompts import Prompts
 from framework.tasks.span_qa.task import ExtractiveQA
@@ -94,7 +94,7 @@ def sharpen(model: Any) -> None:
                 parameter.mul_(3)
 
 
-def reading(**fields: Any) -> Reading:
+def inference(**fields: Any) -> InferenceConfig:
     """Short windows, in full precision."""
     values: dict[str, Any] = {
         "task": ExtractiveQA(unanswerable=bool(fields.pop("unanswerable", False))),
@@ -102,7 +102,7 @@ def reading(**fields: Any) -> Reading:
         "batch_size": 3,
         "precision": "fp32",
     }
-    return Reading(**{**values, **fields})
+    return InferenceConfig(**{**values, **fields})
 
 
 def log_p_alone(model: Any, prompts: Prompts, prompt: Any, answer: Any) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from framework.data.folds import fold_of
 from framework.data.windows_section import WindowSettings
-from framework.readers.base import Reading
+from framework.predictors.base import InferenceConfig
 from framework.signals.algebra import Signals
 from framework.signals.section import SignalSettings
 from framework.signals.teacher_pass import TeacherPass
@@ -17,7 +17,7 @@ from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import signals_of
 
 EXAMPLES = [QAExample(f"{number}", f"Абзац {number // 2}.", "Где?", None) for number in range(24)]
-READING = Reading(ExtractiveQA(), WindowSettings(), 8, "fp32")
+INFERENCE = InferenceConfig(ExtractiveQA(), WindowSettings(), 8, "fp32")
 
 
 def marks(numbers: Sequence[int]) -> Signals:
@@ -31,22 +31,22 @@ class Marking:
     def __init__(self) -> None:
         self.asked: dict[int, list[str]] = {}
 
-    def reader(self, folder: Path, reading: Reading) -> Any:
-        assert reading is READING
+    def predictor(self, folder: Path, inference: InferenceConfig) -> Any:
+        assert inference is INFERENCE
         asked, number = self.asked.setdefault(int(folder.name), []), int(folder.name)
 
-        class Reader:
+        class Predictor:
             def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
                 asked.extend(example.id for example in examples)
                 shown = sum(of_teacher.keys for of_teacher in proposals) if proposals else [0] * len(examples)
                 return marks([10_000 * number + int(total) for total in shown])
 
-        return Reader()
+        return Predictor()
 
 
 def a_pass(teacher: Any, models: int) -> TeacherPass:
     folders = tuple(Path(str(number)) for number in range(models))
-    return TeacherPass("t", teacher, READING, folders, EXAMPLES, Path("signals"), (), SignalSettings())
+    return TeacherPass("t", teacher, INFERENCE, folders, EXAMPLES, Path("signals"), (), SignalSettings())
 
 
 @pytest.mark.parametrize("folds", [1, 2, 5])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from framework.readers.logits import LogitsReader
+from framework.predictors.logits import LogitsPredictor
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.signals.algebra import Signals
@@ -79,13 +79,15 @@ def test_nothing_is_looked_at_or_asked_that_nobody_reads(tmp_path: Path) -> None
 def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three teachers, four rules, two trials of each."""
     asked: Counter[str] = Counter()
-    original = LogitsReader.signals
+    original = LogitsPredictor.signals
 
-    def counted(reader: LogitsReader, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
+    def counted(
+        predictor: LogitsPredictor, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()
+    ) -> Signals:
         asked.update(example.id for example in examples)
-        return original(reader, examples, proposals)
+        return original(predictor, examples, proposals)
 
-    monkeypatch.setattr(LogitsReader, "signals", counted)
+    monkeypatch.setattr(LogitsPredictor, "signals", counted)
     students = set()
     for rule in RULES:
         for trial in range(2):

@@ -15,7 +15,7 @@ from framework.data.folds import fold_of
 from framework.errors import DataError
 from framework.losses.hard_label import HardLabel
 from framework.losses.total import total_loss
-from framework.readers import logits
+from framework.predictors import logits
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare
 from framework.signals.algebra import Signals
@@ -42,24 +42,24 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
 ) -> None:
     trained_on: dict[int, set[str]] = {}
     asked: dict[str, set[str]] = {}
-    objective, reader = Encoder.objective, logits.logits_reader
+    objective, predictor = Encoder.objective, logits.logits_predictor
 
-    def noted_objective(self: Encoder, reading: Any, examples: Sequence[QAExample], *rest: Any) -> Any:
-        made = objective(self, reading, examples, *rest)
+    def noted_objective(self: Encoder, inference: Any, examples: Sequence[QAExample], *rest: Any) -> Any:
+        made = objective(self, inference, examples, *rest)
         trained_on[id(made)] = {example.context for example in examples}
         return made
 
-    class NotedReader(logits.LogitsReader):
+    class NotedPredictor(logits.LogitsPredictor):
         def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
             return super().signals(examples, proposals)
 
-    def noted_reader(folder: Path, reading: Any, label_map: Any = None) -> logits.LogitsReader:
-        loaded = reader(folder, reading, label_map)
-        return NotedReader(loaded.model, loaded.tokenizer, loaded.reading)
+    def noted_predictor(folder: Path, inference: Any, label_map: Any = None) -> logits.LogitsPredictor:
+        loaded = predictor(folder, inference, label_map)
+        return NotedPredictor(loaded.model, loaded.tokenizer, loaded.inference)
 
     monkeypatch.setattr(Encoder, "objective", noted_objective)
-    monkeypatch.setattr(logits, "logits_reader", noted_reader)
+    monkeypatch.setattr(logits, "logits_predictor", noted_predictor)
     values = one_teacher(tmp_path, teachers__a__crossfit=3, data__source__examples={"train": 96, "validation": 16})
     results, objectives = watched_run(values)
     whole = contexts(values, "train")

@@ -15,8 +15,8 @@ from framework.models.build import count_parameters, random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
-from framework.readers.base import Reading
-from framework.readers.logits import logits_reader
+from framework.predictors.base import InferenceConfig
+from framework.predictors.logits import logits_predictor
 from framework.recipe_file import recipe_from_values
 from framework.run import prepare, run
 from framework.students.trim import trim
@@ -26,7 +26,7 @@ from tests.tiny import model_of, tiny_values
 
 TASK = ExtractiveQA()
 WINDOWS = WindowSettings(max_length=64, doc_stride=16, max_question=8)
-READING = Reading(TASK, WINDOWS, 8, "fp32")
+INFERENCE = InferenceConfig(TASK, WINDOWS, 8, "fp32")
 BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 SIZES: dict[str, dict[str, Any]] = {
     "bert": BERT,
@@ -79,8 +79,8 @@ def test_a_trimmed_model_says_the_same(architecture: str, make: Any, tmp_path: P
     source = put(architecture, make(), tmp_path / "source")
     facts = trim(source, CORPUS, TASK, WINDOWS, tmp_path / "small")
 
-    before, after = (logits_reader(folder, READING) for folder in (source, tmp_path / "small"))
-    (windows, logits), (same, found) = (reader.outputs(CORPUS) for reader in (before, after))
+    before, after = (logits_predictor(folder, INFERENCE) for folder in (source, tmp_path / "small"))
+    (windows, logits), (same, found) = (predictor.outputs(CORPUS) for predictor in (before, after))
     np.testing.assert_array_equal(same.spans, windows.spans)
     assert after.tokenizer.convert_ids_to_tokens(same.input_ids) == before.tokenizer.convert_ids_to_tokens(
         windows.input_ids

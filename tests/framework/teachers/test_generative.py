@@ -16,7 +16,7 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers import AnyTeacher
 from framework.teachers.generative import Generative
-from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 
 QUESTIONS = examples(8, persons=1)
 
@@ -46,11 +46,11 @@ def test_what_cannot_be_is_refused(fields: dict[str, Any], message: str) -> None
 def test_its_model_is_planned_and_built_alike(architecture: str, tmp_path: Path) -> None:
     teacher = section(architecture)
     saved(teacher, tmp_path, QUESTIONS)
-    reader = teacher.reader(tmp_path, reading())
+    predictor = teacher.predictor(tmp_path, inference())
     assert isinstance(teacher.model, ConfigModel)
     config = new_config(teacher.model, len(load_model_tokenizer(tmp_path)), 0)
     kind = teacher.model_kind(ExtractiveQA(), config)
-    assert planned_parameters(kind, config) == reader.parameters
+    assert planned_parameters(kind, config) == predictor.parameters
     assert most_tokens(kind, config, 1000) == {"t5": 1000, "gpt2": 256}[architecture]
 
 
@@ -65,16 +65,16 @@ def test_a_checkpoint_of_the_body_alone_is_whole_and_a_part_of_it_is_not(tmp_pat
     """GPT-2 on the hub has neither its head, which is tied, nor the prefix of its body."""
     teacher = section("gpt2")
     saved(teacher, tmp_path, QUESTIONS)
-    before = teacher.reader(tmp_path, reading()).predict(QUESTIONS[:2])
+    before = teacher.predictor(tmp_path, inference()).predict(QUESTIONS[:2])
     path = tmp_path / "model.safetensors"
     weights = {name.removeprefix("transformer."): tensor for name, tensor in load_file(path).items()}
     weights.pop("lm_head.weight", None)
     save_file(weights, path, {"format": "pt"})
-    assert teacher.reader(tmp_path, reading()).predict(QUESTIONS[:2]) == before
+    assert teacher.predictor(tmp_path, inference()).predict(QUESTIONS[:2]) == before
     weights.pop("h.1.ln_1.weight")
     save_file(weights, path, {"format": "pt"})
     with pytest.raises(ModelError, match="not those of a whole gpt2 model"):
-        teacher.reader(tmp_path, reading())
+        teacher.predictor(tmp_path, inference())
 
 
 def test_an_encoder_decoder_without_its_encoder_is_refused(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_an_encoder_decoder_without_its_encoder_is_refused(tmp_path: Path) -> No
     weights = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("encoder.block.0")}
     save_file(weights, path, {"format": "pt"})
     with pytest.raises(ModelError, match="not those of a whole t5 model"):
-        teacher.reader(tmp_path, reading())
+        teacher.predictor(tmp_path, inference())
 
 
 @pytest.mark.parametrize("architecture", SIZES)
@@ -97,7 +97,7 @@ def test_others_generate_alike_with_a_saved_model(architecture: str, tmp_path: P
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
     if architecture == "t5":
         assert model.generation_config.decoder_start_token_id == tokenizer.pad_token_id
-    assert count_parameters(model) == teacher.reader(tmp_path, reading()).parameters
+    assert count_parameters(model) == teacher.predictor(tmp_path, inference()).parameters
 
 
 def _config(folder: Path) -> Any:

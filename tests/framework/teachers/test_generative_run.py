@@ -45,9 +45,11 @@ def test_generators_teach_beside_an_encoder(tmp_path: Path) -> None:
     assert [model["name"] for model in results["models"]] == ["teacher", "t5", "gpt", "ensemble", "student"]
     context, graph = prepare(recipe)
     student = next(model for model in graph.models if model.name == "student")
-    assert student.teaching is not None
+    assert student.supervision is not None
     examples = context.data["train"].examples
-    stored = {name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.teaching.collections.items()}
+    stored = {
+        name: SignalReader(parts[0].teacher_pass.folder) for name, parts in student.supervision.collections.items()
+    }
     for name in ("t5", "gpt"):
         signals = stored[name].signals(examples)
         assert (np.diff(signals.rows) > 1).all()  # untrained, it knows places from the encoder alone

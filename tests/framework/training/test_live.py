@@ -216,10 +216,10 @@ def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    carried = pickle.dumps(replace(job, output=tmp_path, workers=2))
-    assert len(carried) < 200_000, "no model travels with a job"
+    pickled = pickle.dumps(replace(job, output=tmp_path, workers=2))
+    assert len(pickled) < 200_000, "no model travels with a job"
     reports = SERVER.Queue()
-    workers = [SERVER.Process(target=_work, args=(carried, rank, port, reports)) for rank in range(2)]
+    workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]
     for worker in workers:
         worker.start()
     found = reports.get(timeout=180)
@@ -229,14 +229,14 @@ def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path) 
     assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
 
 
-def _work(carried: bytes, rank: int, port: int, reports: Any) -> None:
+def _work(pickled: bytes, rank: int, port: int, reports: Any) -> None:
     """What each of two workers does."""
     import os
 
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK=str(rank), OMP_NUM_THREADS="1")
     torch.set_num_threads(1)
     rows: list[Report] = []
-    train(pickle.loads(carried), rank, 2, rows.append)
+    train(pickle.loads(pickled), rank, 2, rows.append)
     if rank == 0:
         reports.put([row.metrics["loss"] for row in rows if row.kind == "step"])
 

@@ -40,9 +40,9 @@ class _Source:
         return {t: [temper(self.write(logits[rows]), t) for logits in self.logits] for t in temperatures}
 
 
-def _items(task: Classification, texts: Sequence[Text], source: Any, at_hand: bool) -> Any:
+def _items(task: Classification, texts: Sequence[Text], source: Any, eager: bool) -> Any:
     features = task.features(texts, tokenizer(), _LONG)
-    return features, task.training_items(texts, features, 0, source, (1.0, 2.0), at_hand)
+    return features, task.training_items(texts, features, 0, source, (1.0, 2.0), eager)
 
 
 def test_windows_of_a_text_share_its_weight_and_learn_the_same() -> None:
@@ -50,8 +50,8 @@ def test_windows_of_a_text_share_its_weight_and_learn_the_same() -> None:
     task = Classification(long_texts="pool").fitted({"train": messages(200)})
     logits = [np.random.default_rng(seed).normal(0, 2, (6, len(task.labels or ()))) for seed in (0, 1)]
     source = _Source(texts, logits, several=False)
-    features, ready = _items(task, texts, source, at_hand=True)
-    _, coming = _items(task, texts, source, at_hand=False)
+    features, ready = _items(task, texts, source, eager=True)
+    _, coming = _items(task, texts, source, eager=False)
     assert len(features) > len(texts)
     rows = np.arange(len(features))
     coming.prefetch([rows[:2], rows[2:]])
@@ -73,7 +73,7 @@ def test_several_labels_are_rows_of_no_and_yes() -> None:
     task = Classification(problem_type="multi_label").fitted({"train": texts})
     count = len(task.labels or ())
     teacher = np.random.default_rng(0).normal(0, 2, (8, count))
-    _, items = _items(task, texts, _Source(texts, [teacher], several=True), at_hand=True)
+    _, items = _items(task, texts, _Source(texts, [teacher], several=True), eager=True)
     rows = np.asarray([3, 0])
     student = torch.randn(2, count, generator=torch.Generator().manual_seed(0))
     found = items.targets(rows, True, 0).rows(student)
@@ -91,7 +91,7 @@ def test_a_number_is_a_cross_entropy_with_its_share_of_the_range() -> None:
     texts = [replace(text, gold=value) for text, value in zip(messages(4), (1.0, 2.5, 5.0, None), strict=True)]
     task = Classification(problem_type="regression", range=[1.0, 5.0])
     teacher = np.asarray([[0.3], [-1.0], [2.0], [0.5]])
-    _, items = _items(task, texts, _Source(texts, [teacher], several=True), at_hand=True)
+    _, items = _items(task, texts, _Source(texts, [teacher], several=True), eager=True)
     student = torch.tensor([[0.2], [1.0], [-3.0], [0.1]])
     found = items.targets(np.arange(4), True, 0).rows(student)
     _, terms = total_loss({"hard_label": HardLabel(), "kl": KL(temperature=1.0)}, found, 0.0)

@@ -16,11 +16,11 @@ from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
-from framework.readers.base import Reading
+from framework.predictors.base import InferenceConfig
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.signal import probabilities
 from framework.tasks.classification.task import Classification
-from framework.tasks.classification.verbalised import LabelReader, label_generation, label_prompts, words_of
+from framework.tasks.classification.verbalised import LabelPredictor, label_generation, label_prompts, words_of
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, log_p_alone, sharpen
 from tests.framework.tasks.classification.texts import messages, tokenizer
@@ -30,7 +30,7 @@ _WORDS = {"доставка": ["курьер", "посылка"], "оплата"
 
 
 @pytest.fixture(scope="module", params=["t5", "gpt2"])
-def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LabelReader:
+def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LabelPredictor:
     teacher = _teacher(request.param)
     assert isinstance(teacher.model, ConfigModel)
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -39,8 +39,10 @@ def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     fit_to_model(tokenizer(), model.config)
     save_model(model, tokenizer(), folder)
     task = Classification(labels=_LABELS, verbaliser=_WORDS)
-    found = teacher.reader(folder, Reading(task, WindowSettings(max_length=40), batch_size=3, precision="fp32"))
-    assert isinstance(found, LabelReader)
+    found = teacher.predictor(
+        folder, InferenceConfig(task, WindowSettings(max_length=40), batch_size=3, precision="fp32")
+    )
+    assert isinstance(found, LabelPredictor)
     sharpen(found.model)
     return found
 
@@ -52,37 +54,37 @@ def _teacher(architecture: str, **fields: Any) -> Generative:
     )
 
 
-def test_a_label_is_as_probable_as_all_its_words_together(reader: LabelReader) -> None:
+def test_a_label_is_as_probable_as_all_its_words_together(predictor: LabelPredictor) -> None:
     texts = messages(7)
-    found = probabilities(reader.signals(texts), 3, 7)[:, 0]
-    model = reader.model.eval()
+    found = probabilities(predictor.signals(texts), 3, 7)[:, 0]
+    model = predictor.model.eval()
     with torch.inference_mode():
         for row, text in zip(found, texts, strict=True):
-            prompt = reader.prompts.of(text)
+            prompt = predictor.prompts.of(text)
             scores = [
-                np.logaddexp.reduce([log_p_alone(model, reader.prompts, prompt, word) for word in of_label])
-                for of_label in reader.prompts.words
+                np.logaddexp.reduce([log_p_alone(model, predictor.prompts, prompt, word) for word in of_label])
+                for of_label in predictor.prompts.words
             ]
             assert row == pytest.approx(np.exp(scores - np.logaddexp.reduce(scores)), abs=1e-4)
-    predictions = reader.predict(texts)
+    predictions = predictor.predict(texts)
     assert [predictions[text.id]["label"] for text in texts] == [_LABELS[number] for number in found.argmax(1)]
 
 
-def test_long_texts_leave_room_for_the_prompt_and_the_word(reader: LabelReader) -> None:
+def test_long_texts_leave_room_for_the_prompt_and_the_word(predictor: LabelPredictor) -> None:
     long = replace(messages(7)[0], text=" ".join(text.text for text in messages(7)))
-    ids = reader.prompts.of(long)
-    assert len(ids) == reader.prompts.length
-    longest = max(len(word) for of_label in reader.prompts.words for word in of_label)
-    decoder_only = not reader.prompts.generator.encoder_decoder
-    assert reader.prompts.length + (longest if decoder_only else 0) == 40
-    with_pair = reader.prompts.of(replace(long, pair="вторая"))
+    ids = predictor.prompts.of(long)
+    assert len(ids) == predictor.prompts.length
+    longest = max(len(word) for of_label in predictor.prompts.words for word in of_label)
+    decoder_only = not predictor.prompts.generator.encoder_decoder
+    assert predictor.prompts.length + (longest if decoder_only else 0) == 40
+    with_pair = predictor.prompts.of(replace(long, pair="вторая"))
     shown = tokenizer().decode(with_pair)
     assert "вторая" in shown.replace(" ", "")
 
 
-def test_teachers_learn_to_write_the_first_word_of_the_label(reader: LabelReader) -> None:
+def test_teachers_learn_to_write_the_first_word_of_the_label(predictor: LabelPredictor) -> None:
     known = [text for text in messages(60) if text.gold and text.gold[0] in _LABELS]
-    windows, teacher = reader.reading.windows, _teacher(reader.model.config.model_type)
+    windows, teacher = predictor.inference.windows, _teacher(predictor.model.config.model_type)
 
     def items_of(texts: Sequence[Text]) -> Generation:
         return label_generation(texts, _LABELS, _WORDS, teacher, windows, tokenizer())
@@ -97,12 +99,12 @@ def test_teachers_learn_to_write_the_first_word_of_the_label(reader: LabelReader
         items_of([known[0].without_label()])
 
 
-def test_labels_that_a_model_cannot_tell_apart_are_refused(reader: LabelReader) -> None:
+def test_labels_that_a_model_cannot_tell_apart_are_refused(predictor: LabelPredictor) -> None:
     with pytest.raises(RecipeError, match="'кот' and 'кот' are the same tokens"):
-        label_prompts(tokenizer(), reader.model.config, 40, None, [["кот"], ["кот"]])
+        label_prompts(tokenizer(), predictor.model.config, 40, None, [["кот"], ["кот"]])
 
 
-def test_prompts_show_pairs_only_where_they_name_them(reader: LabelReader) -> None:
-    prompts = replace(reader.prompts, template="{text} label:")
+def test_prompts_show_pairs_only_where_they_name_them(predictor: LabelPredictor) -> None:
+    prompts = replace(predictor.prompts, template="{text} label:")
     with pytest.raises(RecipeError, match="is a pair: put the teacher's `prompt` right"):
         prompts.of(replace(messages(7)[0], pair="b"))

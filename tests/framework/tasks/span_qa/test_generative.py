@@ -13,10 +13,10 @@ from framework.data.windows_section import WindowSettings
 from framework.generative.writers import writer_for
 from framework.signals.algebra import NULL, Signals, concat
 from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.generative import GenerativeReader
+from framework.tasks.span_qa.generative import GenerativePredictor
 from framework.tasks.span_qa.locating import locate
 from framework.tasks.span_qa.write import from_spans
-from tests.framework.generative.tiny_models import SIZES, examples, reading, saved, section
+from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 from tests.framework.signals.made_up import assert_same, entries, masses
 
 QUESTIONS = examples(12, persons=1)
@@ -32,10 +32,10 @@ def folder(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved(section(architecture), tmp_path_factory.mktemp(architecture), QUESTIONS)
 
 
-def opened(architecture: str, folder: Path, kind: dict[str, Any] | None = None, **fields: Any) -> GenerativeReader:
-    reader = section(architecture, **(kind or {})).reader(folder, reading(**fields))
-    assert isinstance(reader, GenerativeReader)
-    return reader
+def opened(architecture: str, folder: Path, kind: dict[str, Any] | None = None, **fields: Any) -> GenerativePredictor:
+    predictor = section(architecture, **(kind or {})).predictor(folder, inference(**fields))
+    assert isinstance(predictor, GenerativePredictor)
+    return predictor
 
 
 def proposal(*about: tuple[str, Sequence[str]]) -> Signals:
@@ -68,10 +68,10 @@ class Bars:
         raise AssertionError(message)
 
 
-def log_p(reader: GenerativeReader, prompt: Any, texts: Sequence[str]) -> Any:
+def log_p(predictor: GenerativePredictor, prompt: Any, texts: Sequence[str]) -> Any:
     """log P(text | prompt) of each text."""
-    writer = writer_for(reader.prompts.generator, reader.model.eval(), reader.prompts.special)
-    answers = [reader.prompts.answer(text) for text in texts]
+    writer = writer_for(predictor.prompts.generator, predictor.model.eval(), predictor.prompts.special)
+    answers = [predictor.prompts.answer(text) for text in texts]
     with torch.inference_mode():
         known = writer.read([prompt], len(prompt))
         return writer.log_probs(known, np.zeros(len(texts), np.int64), answers, max(map(len, answers)))
@@ -85,17 +85,17 @@ def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> 
     def proposals(part: Sequence[QAExample]) -> list[Signals]:
         return [proposal(*((example.context, example.context.split()[:2]) for example in part))]
 
-    readers = {
+    predictors = {
         size: opened(architecture, folder, {"beams": 3}, unanswerable=True, batch_size=size) for size in (1, 3, 64)
     }
-    lengths = {len(prompt.ids) for example in asked for prompt in readers[1].prompts.of(example)}
-    assert readers[1].prompts.longest in lengths
-    alone = {example.id: readers[1].signals([example], proposals([example])) for example in asked}
-    records = {id: record for example in asked for id, record in readers[1].predict([example]).items()}
+    lengths = {len(prompt.ids) for example in asked for prompt in predictors[1].prompts.of(example)}
+    assert predictors[1].prompts.longest in lengths
+    alone = {example.id: predictors[1].signals([example], proposals([example])) for example in asked}
+    records = {id: record for example in asked for id, record in predictors[1].predict([example]).items()}
     shuffled = [asked[number] for number in np.random.default_rng(0).permutation(len(asked))]
     for size, part in ((3, shuffled), (64, asked[::-1]), (64, asked[4:7])):
-        assert_same(readers[size].signals(part, proposals(part)), concat([alone[example.id] for example in part]))
-        assert readers[size].predict(part) == {example.id: records[example.id] for example in part}
+        assert_same(predictors[size].signals(part, proposals(part)), concat([alone[example.id] for example in part]))
+        assert predictors[size].predict(part) == {example.id: records[example.id] for example in part}
 
 
 def test_progress_counts_batches(architecture: str, folder: Path) -> None:
@@ -106,11 +106,11 @@ def test_progress_counts_batches(architecture: str, folder: Path) -> None:
 
 
 def test_proposals_are_candidates(architecture: str, folder: Path) -> None:
-    reader = opened(architecture, folder)
+    predictor = opened(architecture, folder)
     example = QUESTIONS[0]
     words = example.context.split()
     context = example.context
-    signal = reader.signals([example], [proposal((context, [words[0]])), proposal((context, [words[2]]))])
+    signal = predictor.signals([example], [proposal((context, [words[0]])), proposal((context, [words[2]]))])
     assert masses(signal, len(context)).sum(-1) == pytest.approx([1, 1], abs=1e-6)
     for word in (words[0], words[2]):
         places = locate(example.context, word)
@@ -143,21 +143,21 @@ def test_an_answer_that_is_not_there_is_reported_and_not_taught(architecture: st
     example = QUESTIONS[0]
     word = example.context.split()[0]
     for unanswerable in (False, True):
-        reader = opened(architecture, folder, unanswerable=unanswerable)
-        assert reader.predict([example])[example.id]["n_best"][0]["start"] == -1
-        shown, alone = reader.signals([example], [proposal((example.context, [word]))]), reader.signals([example])
+        predictor = opened(architecture, folder, unanswerable=unanswerable)
+        assert predictor.predict([example])[example.id]["n_best"][0]["start"] == -1
+        shown, alone = predictor.signals([example], [proposal((example.context, [word]))]), predictor.signals([example])
         assert (dict(entries(shown, 0))[NULL] == 0) == (not unanswerable)
         assert entries(alone, 0) == [(NULL, pytest.approx(1))]
 
 
 def test_no_answer_competes_by_its_own_probability(architecture: str, folder: Path) -> None:
-    reader = opened(architecture, folder, unanswerable=True)
+    predictor = opened(architecture, folder, unanswerable=True)
     example = QUESTIONS[3]
-    record = reader.predict([example])[example.id]
-    (prompt,) = reader.prompts.of(example)
-    (empty,) = log_p(reader, prompt.ids, [""])
+    record = predictor.predict([example])[example.id]
+    (prompt,) = predictor.prompts.of(example)
+    (empty,) = log_p(predictor, prompt.ids, [""])
     assert record["no_answer_score"] == pytest.approx(empty - record["n_best"][0]["logit"], abs=1e-5)
-    signal = reader.signals([example], [proposal((example.context, example.context.split()[:1]))])
+    signal = predictor.signals([example], [proposal((example.context, example.context.split()[:1]))])
     assert dict(entries(signal, 0))[NULL] > np.exp(empty) > 0
 
 
@@ -165,13 +165,13 @@ def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path)
     context = " ".join(example.context for example in QUESTIONS)
     example = QAExample("long", context, "Где родилась Анна?", None)
     windows = WindowSettings(max_length=100, doc_stride=16, max_question=24)
-    reader = opened(architecture, folder, windows=windows, unanswerable=True)
-    assert len(reader.prompts.of(example)) > 2
+    predictor = opened(architecture, folder, windows=windows, unanswerable=True)
+    assert len(predictor.prompts.of(example)) > 2
     last = context.rstrip(".").split()[-1]
-    signal = reader.signals([example], [proposal((context, [last]))])
+    signal = predictor.signals([example], [proposal((context, [last]))])
     assert context.rindex(last) in chars(signal, 0)
-    candidates = reader._candidates([example], [[last]])[0]
-    scores = np.asarray([log_p(reader, prompt.ids, candidates.texts) for prompt in reader.prompts.of(example)])
+    candidates = predictor._candidates([example], [[last]])[0]
+    scores = np.asarray([log_p(predictor, prompt.ids, candidates.texts) for prompt in predictor.prompts.of(example)])
     expected = np.where([bool(text) for text in candidates.texts], scores.max(0), scores.min(0))
     assert candidates.log_mass == pytest.approx(expected, abs=1e-4)
 
@@ -183,27 +183,27 @@ def test_length_normalisation_divides_by_tokens(architecture: str, folder: Path)
         )[0]
         for alpha in (0.0, 1.0)
     )
-    reader = opened(architecture, folder)
+    predictor = opened(architecture, folder)
     for text in ("Тула", "в Туле и Омске"):
-        length = len(reader.prompts.answer(text))
+        length = len(predictor.prompts.answer(text))
         before, after = (found.log_mass[found.texts.index(text)] for found in (plain, normal))
         assert after == pytest.approx(before / length)
 
 
 def test_a_model_reads_alike_after_saving_and_loading(architecture: str, folder: Path, tmp_path: Path) -> None:
-    reader = opened(architecture, folder)
-    reader.model.save_pretrained(tmp_path)
-    reader.prompts.tokenizer.save_pretrained(tmp_path)
+    predictor = opened(architecture, folder)
+    predictor.model.save_pretrained(tmp_path)
+    predictor.prompts.tokenizer.save_pretrained(tmp_path)
     again = opened(architecture, tmp_path)
-    assert again.predict(QUESTIONS[:3]) == reader.predict(QUESTIONS[:3])
-    assert again.parameters == reader.parameters == sum(weight.numel() for weight in reader.model.parameters())
+    assert again.predict(QUESTIONS[:3]) == predictor.predict(QUESTIONS[:3])
+    assert again.parameters == predictor.parameters == sum(weight.numel() for weight in predictor.model.parameters())
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_other_tokenizers(architecture: str, kind: str, tmp_path: Path) -> None:
     tokenizer = {"tokenizer": {"kind": kind, "vocab_size": 500}}
     saved(section(architecture, **tokenizer), tmp_path, QUESTIONS)
-    reader = opened(architecture, tmp_path, tokenizer, precision="bf16")
+    predictor = opened(architecture, tmp_path, tokenizer, precision="bf16")
     example = QUESTIONS[2]
-    signal = reader.signals([example], [proposal((example.context, [example.context.split()[1]]))])
+    signal = predictor.signals([example], [proposal((example.context, [example.context.split()[1]]))])
     assert example.context.index(example.context.split()[1]) in chars(signal, 0)

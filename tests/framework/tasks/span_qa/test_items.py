@@ -57,13 +57,13 @@ def outputs(examples: list[QAExample], kind: str, cut: WindowSettings, seed: int
 
 
 def taught(
-    examples: list[QAExample], windows: Windows, teacher: TeacherSignals, *temperatures: float, at_hand: bool = True
+    examples: list[QAExample], windows: Windows, teacher: TeacherSignals, *temperatures: float, eager: bool = True
 ) -> TrainingItems:
-    return span_items(examples, windows, 0, OneTeacher(teacher), temperatures, at_hand)
+    return span_items(examples, windows, 0, OneTeacher(teacher), temperatures, eager)
 
 
 def labels(examples: list[QAExample], windows: Windows) -> TrainingItems:
-    return span_items(examples, windows, 0, None, (), at_hand=True)
+    return span_items(examples, windows, 0, None, (), eager=True)
 
 
 def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
@@ -266,7 +266,7 @@ def test_signals_read_as_they_come_are_those_read_beforehand_and_asked_for_once(
     assert len(windows) > len(examples)
     whole = taught(examples, windows, Held(examples, held), 1.0, 2.0)
     source = Held(examples, held)
-    coming = taught(examples, windows, source, 1.0, 2.0, at_hand=False)
+    coming = taught(examples, windows, source, 1.0, 2.0, eager=False)
     assert not source.asked
     batches = [np.asarray([0, 2]), np.asarray([1])]
     assert coming.signals is not None

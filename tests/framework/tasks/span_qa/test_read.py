@@ -128,7 +128,7 @@ def test_letters_with_marks_keep_their_places(kind: str, word: str) -> None:
     windows = cut(context, kind)
     begin = context.index(word)
     labelled = QAExample("1", context, "Что?", (Answer(word, begin),))
-    items = span_items([labelled], windows, 0, None, (), at_hand=True)
+    items = span_items([labelled], windows, 0, None, (), eager=True)
     start, end = items.positions[0]
     assert windows.spans[start][0] <= begin < windows.spans[start][1]
     assert windows.spans[end][0] < begin + len(word) <= windows.spans[end][1]
@@ -217,7 +217,7 @@ def test_a_window_without_the_answer_learns_that_it_is_not_there() -> None:
     assert len(windows) > 3
     begin = context.index("слово0")
     labelled = QAExample("1", context, "Где?", (Answer("слово0", begin),))
-    items = span_items([labelled], windows, 0, None, (), at_hand=True)
+    items = span_items([labelled], windows, 0, None, (), eager=True)
     assert items.positions[0].tolist() != [windows.null[0]] * 2
     assert items.positions[-1].tolist() == [windows.null[-1]] * 2
     written = signals([context], "wordpiece")

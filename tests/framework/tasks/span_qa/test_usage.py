@@ -11,13 +11,13 @@ from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
-from framework.readers.base import Reading
-from framework.readers.logits import logits_reader
+from framework.predictors.base import InferenceConfig
+from framework.predictors.logits import logits_predictor
 from framework.tasks.span_qa.requests import QuestionRequest
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.built_tokenizers import built
 
-READING = Reading(
+INFERENCE = InferenceConfig(
     ExtractiveQA(max_answer_length=4), WindowSettings(max_length=128, doc_stride=16, max_question=32), 1, "fp32"
 )
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -40,16 +40,16 @@ def test_the_code_answers_as_distil_does(
     for seed, context in enumerate(CONTEXTS):
         config = new_config(ConfigModel(architecture="roberta", config=SIZES), len(tokenizer), 0, named)
         fit_to_model(tokenizer, config)
-        save_model(random_model(READING.task, config, seed), tokenizer, tmp_path)
+        save_model(random_model(INFERENCE.task, config, seed), tokenizer, tmp_path)
         monkeypatch.chdir(tmp_path)
         code = (
-            next(text for text in READING.task.card(READING.windows, None).usage if "import torch" in text)
+            next(text for text in INFERENCE.task.card(INFERENCE.windows, None).usage if "import torch" in text)
             .strip("`")
             .removeprefix("python")
         )
         assert CONTEXTS[0] in code
         exec(code.replace(CONTEXTS[0], context), {})
-        expected = Answerer(logits_reader(tmp_path, READING), READING).answer(
+        expected = Answerer(logits_predictor(tmp_path, INFERENCE), INFERENCE).answer(
             QuestionRequest(question=QUESTION, context=context)
         )
         assert capsys.readouterr().out.strip() == expected.model_dump()["answer"]

@@ -114,7 +114,7 @@ def test_with_one_tokenizer_the_loss_is_hintons(seed: int, temperature: float, s
     random = np.random.default_rng(seed)
     teacher = (random.normal(size=(2, len(windows.input_ids))) * scale).astype(np.float32)
     signals: Signals = task.write_signals([example], windows, [teacher])
-    items = task.training_items([example], windows, 0, OneTeacher(Fixed(signals)), [temperature], at_hand=True)
+    items = task.training_items([example], windows, 0, OneTeacher(Fixed(signals)), [temperature], eager=True)
     assert task.moved_mass([example], windows, Fixed(signals)) == 0
 
     student = torch.tensor(

@@ -14,7 +14,7 @@ _MARK = ".mark"
 
 
 @dataclass(frozen=True)
-class Home:
+class StoreLocation:
     """The store of whoever drives the work, as workers come to it.
 
     A machine that sees the driver's own folder, which `mark` tells, uses that. Another needs a storage, and has a folder of
@@ -55,10 +55,10 @@ class Home:
             return False
 
 
-def home_of(store: Store) -> Home:
-    """The home of this process's store, which is marked as its own."""
+def location_of(store: Store) -> StoreLocation:
+    """The location of this process's store, which is marked as its own."""
     make_folder(store.root)
     path = store.root / _MARK
     if not path.exists():
         write_atomic(path, uuid.uuid4().hex)
-    return Home(str(store.root), store.storage.uri if store.storage is not None else None, path.read_text())
+    return StoreLocation(str(store.root), store.storage.uri if store.storage is not None else None, path.read_text())

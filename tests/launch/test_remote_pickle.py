@@ -1,4 +1,4 @@
-"""Work carried to another machine, and the store that it finds there."""
+"""Work sent to another machine, and the store that it finds there."""
 
 import threading
 import uuid
@@ -11,8 +11,8 @@ from framework.errors import TrainingError
 from framework.key import Key
 from framework.storage import Storage
 from framework.store import Store
-from launch.carried import pack, unpack
-from launch.home import Home, home_of
+from launch.remote_pickle import pack, unpack
+from launch.store_location import StoreLocation, location_of
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def test_a_worker_does_not_wait_for_the_result_that_its_driver_makes_though_anot
     def make(folder: Path) -> dict[str, int]:
         other.produce(Key("models", {}), lambda there: {"by": 2})  # the other one is quicker
         # A worker on this machine, in the driver's own folder.
-        carried = pack([folder / "model", initial.folder], driver, [folder])
-        worker = threading.Thread(target=lambda: found.extend(unpack(carried, driver)), daemon=True)
+        pickled = pack([folder / "model", initial.folder], driver, [folder])
+        worker = threading.Thread(target=lambda: found.extend(unpack(pickled, driver)), daemon=True)
         worker.start()
         worker.join(20)
         return {"by": 1}
@@ -73,18 +73,18 @@ def test_a_machine_uses_the_folder_that_it_sees_and_else_one_of_its_own(
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     plain = Store(tmp_path / "runs" / "store")
     kept = Store(plain.root, Storage(f"file://{tmp_path}/shared"))
-    assert home_of(plain).here() == plain
-    assert home_of(kept).here() == kept
+    assert location_of(plain).here() == plain
+    assert location_of(kept).here() == kept
 
     other = uuid.uuid4().hex  # a folder of the same name, but of another machine
-    own = Home(str(plain.root), kept.storage.uri, other).here()
+    own = StoreLocation(str(plain.root), kept.storage.uri, other).here()
     assert own.root.is_relative_to(tmp_path / "user" / ".cache" / "distil")
     assert own.storage == kept.storage
-    assert home_of(kept).is_in(kept)
-    assert not home_of(kept).is_in(own)
+    assert location_of(kept).is_in(kept)
+    assert not location_of(kept).is_in(own)
     with pytest.raises(TrainingError, match="does not see the folder"):
-        Home(str(plain.root), None, other).here()
+        StoreLocation(str(plain.root), None, other).here()
 
     monkeypatch.setenv("DISTIL_CACHE", str(tmp_path / "cache"))
-    assert home_of(kept).here().root.is_relative_to(tmp_path / "cache")
-    assert home_of(plain).here() == plain
+    assert location_of(kept).here().root.is_relative_to(tmp_path / "cache")
+    assert location_of(plain).here() == plain

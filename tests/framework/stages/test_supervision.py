@@ -49,7 +49,7 @@ def read_by(objective: Objective, source: SignalSource, examples: Sequence[QAExa
     """The signals [N, 2, L] at T = 2 that the student was taught, and those that `source` would teach it."""
     assert isinstance(objective, Distillation)
     windows = objective.items.features
-    items = ExtractiveQA().training_items(examples, windows, objective.items.pad_id, source, [2.0], at_hand=True)
+    items = ExtractiveQA().training_items(examples, windows, objective.items.pad_id, source, [2.0], eager=True)
     rows = np.arange(len(windows))
     return tuple(one.targets(rows, True, choice=0).signals[2.0] for one in (objective.items, items))
 

@@ -12,7 +12,7 @@ from framework.tasks.base import Examples, Task
 
 
 @dataclass(frozen=True)
-class Reading:
+class InferenceConfig:
     """How a model reads: the task, the windows, and how it is run.
 
     batch_size: windows a forward pass; precision: fp32, bf16 or fp16; one_by_one: one question is asked at a time, so that
@@ -26,12 +26,12 @@ class Reading:
     one_by_one: bool = False
 
 
-def alone(reading: Reading) -> Reading:
+def alone(inference: InferenceConfig) -> InferenceConfig:
     """How the same model reads one question at a time, which on a GPU is to take no longer for what fills up batches."""
-    return replace(reading, precision="fp32", one_by_one=default_device().type != "cpu")
+    return replace(inference, precision="fp32", one_by_one=default_device().type != "cpu")
 
 
-class Reader(Protocol):
+class Predictor(Protocol):
     """A loaded model. What it says about a question does not depend on what else it is asked at the same time."""
 
     @property

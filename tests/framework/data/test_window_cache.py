@@ -3,7 +3,7 @@
 import numpy as np
 
 from framework.data.load import Split
-from framework.data.remembered import split_features
+from framework.data.window_cache import split_features
 from framework.data.windows_section import WindowSettings
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from framework import inference
 from framework.data.windows_section import WindowSettings
-from framework.inference import all_logits, padded_lengths
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.readers import base
-from framework.readers.base import Reading, alone
-from framework.readers.logits import LogitsReader
+from framework.predictors import base
+from framework.predictors import logits as module_of_logits
+from framework.predictors.base import InferenceConfig, alone
+from framework.predictors.logits import LogitsPredictor, all_logits, padded_lengths
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import cut_windows
@@ -89,21 +88,21 @@ class Counting:
 
 def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = SimpleNamespace(type="cuda")
-    for module in (inference, base):
+    for module in (module_of_logits, base):
         monkeypatch.setattr(module, "default_device", lambda: gpu)
-    monkeypatch.setattr(inference, "to_device", lambda values, device: values)
-    monkeypatch.setattr(inference, "autocast", lambda device, precision: nullcontext())
-    reading, counting = Reading(TASK, WINDOWS, 32, "bf16"), Counting()
-    for one in (reading, alone(reading)):
-        reader = LogitsReader(counting, tokenizer("wordpiece"), one)
+    monkeypatch.setattr(module_of_logits, "to_device", lambda values, device: values)
+    monkeypatch.setattr(module_of_logits, "autocast", lambda device, precision: nullcontext())
+    inference, counting = InferenceConfig(TASK, WINDOWS, 32, "bf16"), Counting()
+    for one in (inference, alone(inference)):
+        predictor = LogitsPredictor(counting, tokenizer("wordpiece"), one)
         counting.read.clear()
-        windows, _ = reader.outputs(EXAMPLES[3:4])
+        windows, _ = predictor.outputs(EXAMPLES[3:4])
         assert len(windows) > 1
         assert sum(counting.read) == (len(windows) if one.one_by_one else 32 * len(counting.read))
-    assert alone(reading).precision == "fp32"
+    assert alone(inference).precision == "fp32"
 
 
 def test_on_a_cpu_a_question_is_read_alone_as_among_others() -> None:
-    reading = Reading(TASK, WINDOWS, 32, "fp32")
+    inference = InferenceConfig(TASK, WINDOWS, 32, "fp32")
     if not torch.cuda.is_available():
-        assert alone(reading) == reading
+        assert alone(inference) == inference

@@ -7,27 +7,27 @@ from typing import Any
 from framework.data.example import Example
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource
+from framework.predictors.base import InferenceConfig, Predictor
 from framework.progress import SILENT, Progress
-from framework.readers.base import Reader, Reading
 from framework.signals.algebra import Signals
 from framework.signals.shards import as_stored
 
 
 @dataclass(frozen=True)
-class EnsembleReader:
-    """See Reader: its signals are those that a run would store and mix.
+class EnsemblePredictor:
+    """See Predictor: its signals are those that a run would store and mix.
 
-    teachers: by name, in the order of the recipe; shown: those who are shown the others' signals; temperatures, f1: as in
+    teachers: by name, in the order of the recipe; takes_proposals: those who get the others' signals; temperatures, f1: as in
     EnsembleSource; top_k: entries of a side that are kept. Labels decide about no weight.
     """
 
     ensemble: Ensemble
-    teachers: Mapping[str, Reader]
-    shown: frozenset[str]
+    teachers: Mapping[str, Predictor]
+    takes_proposals: frozenset[str]
     temperatures: Mapping[str, float]
     f1: Mapping[str, float]
     top_k: int
-    reading: Reading
+    inference: InferenceConfig
 
     @property
     def parameters(self) -> int:
@@ -37,21 +37,22 @@ class EnsembleReader:
     def predict(
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
-        """See Reader."""
+        """See Predictor."""
         with progress.task(title, len(examples)) as bar:
             signals = self.signals(examples)
             bar.advance(len(examples))
-        return self.reading.task.predict_from_signals(examples, signals)
+        return self.inference.task.predict_from_signals(examples, signals)
 
     def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
-        """See Reader; proposals are of no use to it."""
+        """See Predictor; proposals are of no use to it."""
         said: dict[str, Signals] = {}
-        for name in sorted(self.teachers, key=lambda name: name in self.shown):  # the others speak first
-            others = [said[other] for other in said if other not in self.shown] if name in self.shown else []
+        for name in sorted(self.teachers, key=lambda name: name in self.takes_proposals):  # the others are asked first
+            takes = name in self.takes_proposals
+            others = [said[other] for other in said if other not in self.takes_proposals] if takes else []
             said[name] = as_stored(self.teachers[name].signals(examples, others), self.top_k)
         teachers = {name: _Said(said[name]) for name in self.teachers}
         source = EnsembleSource(
-            self.ensemble, teachers, self.temperatures, self.f1, self.reading.task, ignore_labels=True
+            self.ensemble, teachers, self.temperatures, self.f1, self.inference.task, ignore_labels=True
         )
         return source.signals(examples, [1.0])[1.0][0]
 

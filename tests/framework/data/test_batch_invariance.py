@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.alike import filled_up, in_batches, rounded_up
+from framework.data.batch_invariance import filled_up, in_batches, rounded_up
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=30), st.integers(1, 7))

@@ -3,27 +3,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from framework.data.windows_section import WindowSettings
-from framework.readers.base import Reading
-from framework.readers.predict_fn import PredictFnReader
+from framework.predictors.base import InferenceConfig
+from framework.predictors.function import FunctionPredictor
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.write import from_spans
 from tests.framework.signals.made_up import entries
 
-READING = Reading(ExtractiveQA(unanswerable=True), WindowSettings(), 32, "fp32")
+INFERENCE = InferenceConfig(ExtractiveQA(unanswerable=True), WindowSettings(), 32, "fp32")
 EXAMPLES = [QAExample(word, "Anna lives in Tver", word, None) for word in ("Anna", "Tver", "Moscow")]
 
 
 def test_predictions_follow_from_the_function() -> None:
-    reader = PredictFnReader(expects_the_question, READING)
-    found = reader.predict(EXAMPLES)
+    predictor = FunctionPredictor(expects_the_question, INFERENCE)
+    found = predictor.predict(EXAMPLES)
     assert {key: record["answer"] for key, record in found.items()} == {"Anna": "Anna", "Tver": "Tver", "Moscow": ""}
-    assert reader.parameters == 0
+    assert predictor.parameters == 0
 
 
 def test_signals_are_what_the_function_gives() -> None:
-    signals = PredictFnReader(expects_the_question, READING).signals(EXAMPLES, proposals=[])
+    signals = FunctionPredictor(expects_the_question, INFERENCE).signals(EXAMPLES, proposals=[])
     likeliest = [max(entries(signals, head), key=lambda entry: entry[1])[0] for head in range(6)]
     assert likeliest == [0, 3, 14, 17, NULL, NULL]
 

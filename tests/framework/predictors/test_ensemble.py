@@ -8,16 +8,16 @@ import pytest
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.confidence import Confidence
 from framework.ensembles.source import EnsembleSource
+from framework.predictors.base import InferenceConfig
+from framework.predictors.ensemble import EnsemblePredictor
 from framework.progress import SILENT, Progress
-from framework.readers.base import Reading
-from framework.readers.ensemble import EnsembleReader
 from framework.signals.algebra import NULL, Signals
 from framework.signals.shards import as_stored
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import assert_same, of_masses
 
-READING = Reading(ExtractiveQA(), WindowSettings(), 32, "fp32")
+INFERENCE = InferenceConfig(ExtractiveQA(), WindowSettings(), 32, "fp32")
 EXAMPLES = [QAExample(str(number), "Anna lives in Tver", "Where?", None) for number in range(3)]
 TEMPERATURES = {"writer": 2.0, "one": 1.0, "other": 0.5}
 TOP_K = 3
@@ -25,7 +25,7 @@ TOP_K = 3
 
 @dataclass
 class Opinionated:
-    """A Reader that spreads its opinion at random, and remembers what it was shown."""
+    """A Predictor that spreads its opinion at random, and remembers what it was shown."""
 
     seed: int
     parameters: int = 7
@@ -48,8 +48,8 @@ def teachers() -> dict[str, Opinionated]:
 
 
 @pytest.fixture
-def reader(teachers: dict[str, Opinionated]) -> EnsembleReader:
-    return EnsembleReader(Confidence(), teachers, frozenset({"writer"}), TEMPERATURES, {}, TOP_K, READING)
+def predictor(teachers: dict[str, Opinionated]) -> EnsemblePredictor:
+    return EnsemblePredictor(Confidence(), teachers, frozenset({"writer"}), TEMPERATURES, {}, TOP_K, INFERENCE)
 
 
 class Stored:
@@ -65,24 +65,24 @@ class Stored:
         return self._stored
 
 
-def test_signals_are_those_that_a_run_would_mix(reader: EnsembleReader, teachers: dict[str, Opinionated]) -> None:
+def test_signals_are_those_that_a_run_would_mix(predictor: EnsemblePredictor, teachers: dict[str, Opinionated]) -> None:
     stored = {name: Stored(teacher) for name, teacher in teachers.items()}
-    source = EnsembleSource(Confidence(), stored, TEMPERATURES, {}, READING.task, ignore_labels=True)
+    source = EnsembleSource(Confidence(), stored, TEMPERATURES, {}, INFERENCE.task, ignore_labels=True)
     (expected,) = source.signals(EXAMPLES, [1.0])[1.0]
-    assert_same(reader.signals(EXAMPLES), expected)
+    assert_same(predictor.signals(EXAMPLES), expected)
 
 
 def test_who_is_shown_the_others_signals_sees_them_as_stored(
-    reader: EnsembleReader, teachers: dict[str, Opinionated]
+    predictor: EnsemblePredictor, teachers: dict[str, Opinionated]
 ) -> None:
-    reader.signals(EXAMPLES)
+    predictor.signals(EXAMPLES)
     shown = teachers["writer"].shown
     assert [len(of_teacher) for of_teacher in shown] == [3, 3]
     assert all((np.diff(of_teacher.rows) == TOP_K + 1).all() for of_teacher in shown)
     assert teachers["one"].shown == teachers["other"].shown == []
 
 
-def test_predictions_follow_from_the_signals(reader: EnsembleReader) -> None:
-    expected = READING.task.predict_from_signals(EXAMPLES, reader.signals(EXAMPLES))
-    assert reader.predict(EXAMPLES) == expected
-    assert reader.parameters == 21
+def test_predictions_follow_from_the_signals(predictor: EnsemblePredictor) -> None:
+    expected = INFERENCE.task.predict_from_signals(EXAMPLES, predictor.signals(EXAMPLES))
+    assert predictor.predict(EXAMPLES) == expected
+    assert predictor.parameters == 21

@@ -1,4 +1,4 @@
-"""Features that are remembered: students of one process often read the same questions with the same tokenizer."""
+"""Features that are cached: students of one process often read the same questions with the same tokenizer."""
 
 import json
 from collections import OrderedDict
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _MOST = 2  # a student's questions, and those on which it is measured
-_remembered: OrderedDict[str, Features] = OrderedDict()
+_cached: OrderedDict[str, Features] = OrderedDict()
 
 
 def split_features(
@@ -33,12 +33,12 @@ def split_features(
         return task.features(split.examples, tokenizer, settings, progress)  # which says what is wrong
     settings_of_task = json.dumps(trained_settings(task), sort_keys=True)
     key = digest_of_strings([settings_of_task, split.digest, tokenizer_digest(tokenizer), settings.model_dump_json()])
-    if key not in _remembered:
-        _remembered[key] = task.features(split.examples, tokenizer, settings, progress)
-    _remembered.move_to_end(key)
-    while len(_remembered) > _MOST:
-        _remembered.popitem(last=False)
-    return _remembered[key]
+    if key not in _cached:
+        _cached[key] = task.features(split.examples, tokenizer, settings, progress)
+    _cached.move_to_end(key)
+    while len(_cached) > _MOST:
+        _cached.popitem(last=False)
+    return _cached[key]
 
 
 def tokenizer_digest(tokenizer: "PreTrainedTokenizerFast") -> str:

@@ -18,7 +18,7 @@ from framework.stages.stage import Context, Stage
 
 
 @dataclass(frozen=True)
-class Teaching:
+class Supervision:
     """collections: of every teacher, one a split, none where no loss reads signals; held_out: of those teachers about whom something has to be known first;
     ensemble: None for a single teacher."""
 
@@ -43,7 +43,7 @@ class Teaching:
         }
 
     def to_stream(self, context: Context) -> list[Collection]:
-        """Collections that are not complete, with those that their teachers are shown, where the run streams."""
+        """Collections that are not complete, with those that are proposals to their teachers, where the run streams."""
         if context.stream is None:
             return []
         wanted = [found for parts in self.collections.values() for found in parts]
@@ -52,7 +52,7 @@ class Teaching:
 
     @contextmanager
     def open(self, context: Context) -> Iterator[tuple[SignalSource, bool]]:
-        """The source, and whether everything it knows is at hand. What is streamed is complete when the context ends."""
+        """The source, and whether all of it can be read now (eager). What is streamed is complete when the context ends."""
         streamed = self.to_stream(context)
         if not streamed:
             yield self.source(context, {}), True
