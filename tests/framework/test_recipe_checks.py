@@ -166,7 +166,7 @@ def test_what_fits_together_reads_back_as_itself(changes: dict[str, Any]) -> Non
     assert again.digest == one.digest
 
 
-def test_who_is_looked_at_before_teaching() -> None:
+def test_who_is_calibrated_before_teaching() -> None:
     assert recipe().calibrated == []
     train = {"signals__held_out": "train"}
     assert recipe(teachers__b__temperature="calibrated", teachers__c__temperature=2.0, **train).calibrated == ["b"]
