@@ -17,7 +17,7 @@ from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
 from framework.predictors.base import InferenceConfig, Predictor, alone
 from framework.predictors.logits import logits_predictor
-from framework.recipe_moves import moved
+from framework.recipe.paths import moved
 from framework.tasks.base import Task
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher

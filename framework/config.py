@@ -1,9 +1,11 @@
-"""The base of every recipe section: strict, frozen, and helpful about keys that it does not know."""
+"""What recipe sections are made of: their base, which is strict, frozen and helpful about keys that it does not know; seeds,
+layers and paths."""
 
 import difflib
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
@@ -49,3 +51,34 @@ def nearest_hint(word: str, legal: list[str]) -> str:
     listing = "legal here: " + ", ".join(legal)
     near = difflib.get_close_matches(shortened(word), legal, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'? ({listing})" if near else listing
+
+
+_MOST_BYTES = 3500  # Linux takes 4096; the rest is for what lies below the path
+_MOST_PART = 255
+
+
+def _possible(text: str) -> str:
+    if not text:
+        raise ValueError("no file is named; give a path")
+    parts = [part.encode("utf-8", "surrogateescape") for part in text.split("/")]
+    if "\0" in text:
+        raise ValueError("a path cannot hold NUL; take it out")
+    if sum(len(part) + 1 for part in parts) > _MOST_BYTES or max(map(len, parts)) > _MOST_PART:
+        raise ValueError(
+            f"this path is too long; a name in it may have {_MOST_PART} bytes, and all of it {_MOST_BYTES}: shorten it"
+        )
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"nobody here is called '{parts[0].decode(errors='replace')[1:]}', whose home '~' would be; write the path out"
+        ) from None
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_possible)]
+# Told apart beforehand, so that an error speaks of the form that was meant.
+PathTexts = Annotated[
+    Annotated[PathText, Tag("one")] | Annotated[dict[str, PathText], Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, dict) else "one"),
+]

@@ -1,10 +1,13 @@
-"""Digests by which results are addressed: equal inputs give equal digests on every machine."""
+"""What a result depends on (plain data, files, versions), and the digest under which it is found, the same on every machine."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 def digest_of(value: Any) -> str:
@@ -31,3 +34,76 @@ def digest_of_files(paths: Iterable[Path]) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         hasher.update(f"{path.name}\0{content}\0".encode())
     return hasher.hexdigest()
+
+
+@dataclass(frozen=True)
+class Key:
+    """What decides about a result.
+
+    kind: its folder in the store; inputs: plain data, in which the results that it is made of stand as their keys;
+    versions: of the code, the libraries and the device that make it, which may decide about it too; taken: the digest of
+    a result of other versions that is used in its place.
+    """
+
+    kind: str
+    inputs: Mapping[str, Any]
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    taken: str | None = None
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of kind and inputs, whatever the versions, its own and those of what it is made of."""
+        return digest_of({"kind": self.kind, "inputs": _plain(self.inputs, lambda key: key.content)})
+
+    @cached_property
+    def digest(self) -> str:
+        """`content` and, after a dash, 8 digits of the digest of everything: names of the same content begin alike."""
+        if self.taken is not None:
+            return self.taken
+        return f"{self.content}-{digest_of({'inputs': self.plain_inputs, 'versions': dict(self.versions)})[:8]}"
+
+    @cached_property
+    def plain_inputs(self) -> dict[str, Any]:
+        """The inputs, with digests in place of keys."""
+        plain: dict[str, Any] = _plain(self.inputs, lambda key: key.digest)
+        return plain
+
+
+def _plain(value: Any, name: Callable[[Key], str]) -> Any:
+    if isinstance(value, Key):
+        return name(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner, name) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, name) for inner in value]
+    return value
+
+
+Library = Literal["torch", "transformers", "tokenizers", "deepspeed"]
+MODELS: tuple[Library, ...] = ("torch", "transformers", "tokenizers")  # what models are loaded, run and saved with
+TRAINING: tuple[Library, ...] = (*MODELS, "deepspeed")
+
+
+def versions(code: int, libraries: tuple[Library, ...] = (), device: str | None = None) -> dict[str, Any]:
+    """By name. code: a stage's own number; device: cpu or cuda, where a model is run."""
+    found: dict[str, Any] = {"code": code, **{name: _installed(name) for name in libraries}}
+    return found if device is None else {**found, "device": device}
+
+
+def differences(made: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
+    """What differs between two sets of versions, by name: the one and the other; None where there is none."""
+    names = sorted({*made, *now})
+    return {name: [made.get(name), now.get(name)] for name in names if made.get(name) != now.get(name)}
+
+
+def in_words(differ: dict[str, list[Any]]) -> str:
+    """Differences of versions, as part of a sentence. Without any, those of what it is made of differ."""
+    if not differ:
+        return "from results of other versions"
+    return "with " + ", ".join(f"{name} {made} instead of {now}" for name, (made, now) in differ.items())
+
+
+@cache
+def _installed(library: Library) -> str:
+    """A library's version without what follows a plus, which names the build: the device stands for that."""
+    return version(library).partition("+")[0]

@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from framework.files import make_folder
+
 PATIENCE = 2.0  # seconds before a wait is spoken of
 SETTLED = 5.0  # seconds that a note has to stay as it is before it counts: a new owner may not have signed yet
 SIGN_EVERY = 15.0
@@ -209,3 +211,20 @@ def _machine() -> str:
     with suppress(OSError):
         parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
     return " ".join(parts)
+
+
+_LOCK = ".run.lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Have the folder of a run or a search, which is made if need be, for this process alone. Raises OutputError."""
+    make_folder(folder)
+    with locked(folder / _LOCK, f"the run {folder}"):
+        yield
+
+
+def true_state(folder: Path, state: str) -> str:
+    """How a run or a search stands of which the file in `folder` says `state`: `running` is what it says for ever once its
+    process was killed, and then it counts as `failed`."""
+    return "failed" if state == "running" and deserted(folder / _LOCK) else state

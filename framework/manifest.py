@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import StoreError
-from framework.files import PASSING
-from framework.sealed import crc_of, write_sealed
+from framework.files import PASSING, crc_of, write_sealed
 
 MANIFEST = "manifest.json"
 _CHUNK = 2**22  # bytes read at a time

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, NotRequired, TypeVar, cast
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from framework.alone import true_state
 from framework.errors import StoreError
-from framework.sealed import read_sealed
+from framework.files import read_sealed
+from framework.locks import true_state
 from framework.tasks.summary import summary_in
 
 FORMAT = 1

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from framework.clock import now
 from framework.data.notes import counted
+from framework.digest import differences
 from framework.errors import OutputError
-from framework.files import write_atomic
+from framework.files import now, write_atomic, write_sealed
 from framework.outcome import FORMAT, ModelResults, Role, RunResults, State, read_outcome
-from framework.own_source import SOURCE
-from framework.sealed import write_sealed
+from framework.plugins import SOURCE
 from framework.stages.graph import Graph
 from framework.stages.model_stages import ModelStages
 from framework.stages.signals import Collection
@@ -18,7 +17,6 @@ from framework.stages.stage import Context, Stage
 from framework.store import Artifact
 from framework.tasks.summary import summary_of
 from framework.training.section import Training
-from framework.versions import differences
 
 
 class Results:

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from framework.alone import alone_in
 from framework.data.load import Split, load_data
 from framework.device import device_kind, resolve_precision, resolve_workers
+from framework.digest import differences, in_words
 from framework.errors import RecipeError
 from framework.files import write_atomic
+from framework.locks import alone_in
 from framework.outcome import Fields, RunResults
 from framework.progress import SILENT, Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
+from framework.recipe.yaml_loader import to_yaml
 from framework.results import Results
 from framework.signals.stream import Streamer
 from framework.stages.graph import Graph, build_graph
@@ -20,8 +22,6 @@ from framework.storage import Storage
 from framework.store import Artifact, Store
 from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
-from framework.versions import differences, in_words
-from framework.yaml_loader import to_yaml
 
 Watch = Callable[[Path], AbstractContextManager[object]]
 

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.digest import digest_of_files
-from framework.key import Key
+from framework.digest import Key, digest_of_files
 from framework.store import Store
 
 _FILES = "files"

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from framework.errors import OutputError, StoreError
-from framework.key import Key
+from framework.digest import Key
+from framework.errors import StoreError
+from framework.files import make_folder
 from framework.locks import locked
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
@@ -182,16 +183,3 @@ def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
     return Artifact(
         folder, folder.name, manifest["facts"], manifest["versions"], float(manifest["finished"]), reused=True
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents. Raises OutputError where that is not allowed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into {folder}: {error.strerror}; set `output` to a folder that you may write to"
-        ) from None

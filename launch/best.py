@@ -15,7 +15,7 @@ from launch.quiet import be_quiet
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
     """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
     be_quiet()
-    from framework.recipe_file import recipe_from_values
+    from framework.recipe.load import recipe_from_values
     from framework.run import as_yaml
 
     if not (run / SEARCH).is_file():
@@ -33,7 +33,7 @@ def show_best(run: Path, to: Path | None, number: int | None) -> None:
 def run_of_best(run: Path) -> Path:
     """The folder of the run of a search's best trial, as `distil run` on its recipe leaves it. Raises OutputError without
     a best trial."""
-    from framework.recipe_file import recipe_from_values
+    from framework.recipe.load import recipe_from_values
 
     values = read_search(run)
     recipe = recipe_from_values(values["recipe"], str(run / SEARCH))

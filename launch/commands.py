@@ -190,7 +190,7 @@ def schema() -> None:
     """Print the JSON schema of recipes, with which editors complete and check them."""
     import json
 
-    from framework.recipe_file import recipe_schema
+    from framework.recipe.load import recipe_schema
 
     print(json.dumps(recipe_schema(), ensure_ascii=False, indent=2))
 

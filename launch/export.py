@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from framework.progress import Progress
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
 
 
 def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
@@ -33,7 +33,7 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     from framework.export.chosen import FinishedRun
     from framework.export.compare import cost
     from framework.export.export import export_model
-    from framework.recipe_file import recipe_from_values
+    from framework.recipe.load import recipe_from_values
     from launch.quiet import quiet_transformers
     from tracking.export_sync import keep_export
     from tracking.provenance import provenance

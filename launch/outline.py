@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from framework.errors import DistilError
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.rehearsal.outline import KnownData, known_data, outline
 from framework.tables import gigabytes, training_memory
 

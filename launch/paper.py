@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from framework.paper.table import DATASET, QUESTIONS, SPLIT
-from framework.tracking_section import Tracking
+from framework.paper import DATASET, QUESTIONS, SPLIT
+from framework.recipe.tracking import Tracking
 from launch.inspect import results_of
 from launch.quiet import be_quiet
 

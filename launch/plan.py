@@ -20,7 +20,7 @@ from launch.quiet import be_quiet
 def show_plan(path: Path, overrides: list[str]) -> None:
     """Print stages, models and memory of the recipe at `path`; write nothing. Raises UserError."""
     be_quiet()
-    from framework.recipe_file import load_recipe
+    from framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     from rich.table import Table

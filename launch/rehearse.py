@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from framework.progress import Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.rehearsal.outline import ModelOutline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
@@ -28,9 +28,9 @@ COLUMNS = (
 
 def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
+    from framework.files import make_folder
     from framework.rehearsal.outline import known_data, outline
     from framework.rehearsal.rehearse import obstacle, rehearse
-    from framework.store import make_folder
     from launch.quiet import quiet_transformers
 
     quiet_transformers()

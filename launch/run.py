@@ -7,7 +7,7 @@ from shlex import quote
 
 from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 
@@ -15,7 +15,7 @@ from launch.quiet import be_quiet
 def run_recipe(path: Path, overrides: list[str]) -> None:
     """Run the recipe at `path` and print its table, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    from framework.recipe_file import load_recipe
+    from framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()

@@ -14,7 +14,7 @@ from typing import Any
 from framework.data.load import Split
 from framework.errors import OutputError, RecipeError, TrainingError
 from framework.progress import Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.search.log import SearchLog
 from framework.store import Store
 from launch.console import console_progress, note, table_console
@@ -33,7 +33,7 @@ _TUNE = {
 def search_recipe(path: Path, overrides: list[str]) -> None:
     """Search the recipe at `path`, or go on with its search, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    from framework.recipe_file import load_recipe
+    from framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     if recipe.rehearse:
@@ -53,8 +53,8 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     progress = console_progress()
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
-    from framework.alone import alone_in
     from framework.device import free_memory
+    from framework.locks import alone_in
     from framework.run import run_shared
     from framework.search.problems import check_models_of_trials
     from framework.search.recipes import trial_recipe
@@ -214,7 +214,7 @@ def resume(run: Path) -> None:
     recipe = run / "recipe.yaml"
     if not recipe.is_file():
         raise OutputError(f"no run at {run}: expected a folder with recipe.yaml; `distil run RECIPE` makes one")
-    from framework.recipe_file import load_recipe
+    from framework.recipe.load import load_recipe
     from framework.search.log import SEARCH
     from launch.run import run_recipe
 

@@ -46,7 +46,7 @@ def search_trial(
     from ray import tune
 
     from framework.errors import DistilError
-    from framework.recipe_file import recipe_from_values
+    from framework.recipe.load import recipe_from_values
     from framework.search.recipes import varied
     from framework.search.trial import run_trial
     from framework.sources import with_sources

@@ -15,8 +15,8 @@ from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
 from framework.predictors.base import InferenceConfig, alone
 from framework.predictors.ensemble import EnsemblePredictor
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.results import model_of
 from framework.store import Store
 from framework.tasks.base import Task

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from framework.digest import digest_of_strings
 from framework.errors import TrainingError
-from framework.files import write_atomic
-from framework.store import Store, make_folder
+from framework.files import make_folder, write_atomic
+from framework.store import Store
 
 _MARK = ".mark"
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from framework.data.example import Example
 from framework.errors import TrainingError
+from framework.files import make_folder
 from framework.progress import Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.run import store_of
 from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
-from framework.store import Store, make_folder
+from framework.store import Store
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.remote_pickle import pack
 from launch.store_location import StoreLocation, location_of

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from framework.data.example import Example
+from framework.files import make_folder
 from framework.signals.algebra import Signals
 from framework.signals.collect import SignalWriter
 from framework.signals.shards import SignalReader
 from framework.signals.teacher_pass import Ask, TeacherPass
-from framework.store import Store, make_folder
+from framework.store import Store
 from framework.teachers.section import Actor
 from launch.remote_pickle import Pickled, unpack
 from launch.store_location import StoreLocation

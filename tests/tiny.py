@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.training.in_process import train_in_process
 from framework.training.job import ReportTo, TrainingJob, TrainingSummary

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from framework.errors import UserError
-from framework.tracking_section import Tracking, problem_with_uri
+from framework.recipe.tracking import Tracking, problem_with_uri
 
 _SQLITE = ("sqlite:///", "sqlite+pysqlite:///")
 

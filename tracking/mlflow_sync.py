@@ -7,9 +7,9 @@ from pathlib import Path
 from framework.errors import OutputError, TrackingError
 from framework.locks import locked
 from framework.outcome import ModelResults, RunResults
+from framework.recipe.tracking import Tracking
 from framework.results import read_results
 from framework.search.log import SEARCH
-from framework.tracking_section import Tracking
 from tracking import content
 from tracking.client import experiment_id, open_client, readable_errors
 from tracking.cursor import Ledger

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from framework.paper.table import DATASET, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
+from framework.paper import DATASET, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
 from tracking.measured import Measured
 
 _NORMAL = 1.959964  # half the width of a 95 % interval, in standard errors

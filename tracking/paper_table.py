@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from framework.paper.published import PUBLISHED
-from framework.paper.table import DATASET, QUESTIONS, SPLIT, Row
+from framework.paper import DATASET, PUBLISHED, QUESTIONS, SPLIT, Row
 from framework.tables import NOTHING, markdown_rows, short_count
 from tracking.paper import Comparison, Figure, Found
 

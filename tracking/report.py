@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from framework.digest import in_words
 from framework.metrics import metrics_in_words
 from framework.outcome import ModelResults, RunResults
 from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
 from framework.tasks.summary import summary_in
-from framework.versions import in_words
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from framework.config import Section
+from framework.config import PathTexts, Section
 from framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
 from framework.data.csv_files import read_csv
 from framework.data.fields import FieldNames, Fields
@@ -16,7 +16,6 @@ from framework.data.record import Record
 from framework.data.source import Formats, Readers
 from framework.data.unpacking import check_is_file, read_text
 from framework.errors import DataError
-from framework.path_text import PathTexts
 from framework.progress import Progress
 
 _READERS: dict[str, Callable[[Path, Fields], Iterator[Record]]] = {

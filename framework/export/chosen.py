@@ -11,7 +11,7 @@ from framework.outcome import ModelResults, RunResults
 from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.progress import Progress
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.results import model_of
 from framework.tasks.base import Task
 from framework.tasks.registry import task_of

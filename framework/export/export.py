@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from framework.answer import save_settings
-from framework.clock import now
 from framework.data.example import Example
 from framework.export.card import write_card
 from framework.export.chosen import FinishedRun
@@ -14,7 +13,7 @@ from framework.export.compare import compare_forms, problems
 from framework.export.folder import copy_model, megabytes, new_folder
 from framework.export.forms import Forms, make_forms
 from framework.export.speed import Form, Opening, time_forms
-from framework.files import write_json
+from framework.files import now, write_json
 from framework.outcome import ModelResults
 from framework.predictors.logits import LogitsPredictor
 from framework.progress import SILENT, Progress

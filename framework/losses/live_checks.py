@@ -5,7 +5,7 @@ from typing import Any
 
 from framework.config import nearest_hint
 from framework.losses.live import LiveLoss, on_states
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 
 
 def live_problems(recipe: Recipe) -> list[str]:

@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import MOST_LAYERS, Layer, Section
-from framework.path_text import PathText
+from framework.config import MOST_LAYERS, Layer, PathText, Section
 from framework.plugins import by_kind
 
 

@@ -13,9 +13,8 @@ from framework.losses.live_checks import live_teachers
 from framework.models.build import planned_parameters
 from framework.models.layers import copy_layers_config
 from framework.models.section import HubModel, LayersModel
-from framework.paper.datasets import published_sizes
-from framework.paper.published import PUBLISHED, published_config
-from framework.recipe import Recipe
+from framework.paper import PUBLISHED, published_config, published_sizes
+from framework.recipe.schema import Recipe
 from framework.stages.planned import planned_config
 from framework.training.memory import training_bytes
 from framework.training.section import Training

@@ -2,24 +2,27 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
 from framework.files import read_json_lines, write_json
+from framework.models.build import random_model, save_model
 from framework.models.kind import ModelKind
-from framework.models.section import LayersModel
+from framework.models.section import LayersModel, TrainedTokenizer
+from framework.models.tokenizer_training import train_tokenizer
+from framework.paper import PUBLISHED
 from framework.predictors.base import Predictor
 from framework.predictors.logits import logits_predictor
 from framework.progress import SILENT, Progress
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.rehearsal.memory import PeakMemory, available_bytes
 from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
-from framework.rehearsal.standin import published_tokenizer, put_standin
 from framework.run import prepare, produce
 from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context
@@ -177,3 +180,20 @@ def _speed(context: Context, stages: ModelStages) -> tuple[float, float, float]:
     tokens = statistics.fmean(row["tokens_per_second"] / row["windows_per_second"] for row in rows)
     seen = stages.trained.facts(context.store)["windows"]
     return stages.training.batch_size / speed, seen / len(context.data["train"].examples), tokens
+
+
+def put_standin(
+    config: Any, kind: ModelKind, settings: TrainedTokenizer, examples: Sequence[Example], folder: Path
+) -> None:
+    """Save a model of this configuration in `folder`, in Hugging Face form.
+
+    Its tokenizer is trained on the examples, and so has only as many of the vocabulary's tokens as their words need.
+    """
+    texts = dict.fromkeys(text for example in examples for text in example.texts)
+    save_model(random_model(kind, config, seed=0), train_tokenizer(settings, texts), folder)
+
+
+def published_tokenizer(id: str) -> TrainedTokenizer:
+    """How a tokenizer like that of the hub's model `id` is trained."""
+    known = PUBLISHED[id]
+    return TrainedTokenizer(kind=known.tokenizer, vocab_size=known.vocabulary)

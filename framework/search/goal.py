@@ -8,7 +8,7 @@ from framework.metrics import Metric
 from framework.tasks.summary import summary_in, summary_of
 
 if TYPE_CHECKING:
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
 
 Trial = Mapping[str, Any]  # one of the trials of search.json
 Direction = Literal["maximize", "minimize"]

@@ -4,16 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from framework.clock import now
-from framework.files import write_atomic
+from framework.files import make_folder, now, write_atomic, write_sealed
 from framework.outcome import FORMAT, SearchResults, State, TrialResults, TrialState, read_outcome
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.run import as_yaml, store_of
-from framework.sealed import write_sealed
 from framework.search.goal import goal_of
 from framework.search.recipes import varied
 from framework.search.study import ENDED
-from framework.store import make_folder
 from framework.tasks.summary import summary_of
 
 SEARCH = "search.json"

@@ -2,7 +2,7 @@
 
 from framework.config import nearest_hint, shortened
 from framework.errors import RecipeError, UserError
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.search.recipes import edges, most_epochs, varied
 from framework.search.section import NoScheduler, Search
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from framework.errors import RecipeError
-from framework.places import NoPlace, set_at
-from framework.recipe import Recipe
-from framework.recipe_values import recipe_of
+from framework.recipe.checks import recipe_of
+from framework.recipe.paths import NoPlace, set_at
+from framework.recipe.schema import Recipe
 
 
 def varied(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:

@@ -5,7 +5,7 @@ from typing import Any
 
 from framework.data.load import Split
 from framework.files import read_json_lines
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.results import one_name
 from framework.run import prepare, produce
 from framework.search.recipes import trial_recipe

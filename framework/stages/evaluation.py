@@ -8,17 +8,17 @@ from typing import Any
 from framework.answer import Answerer
 from framework.data.example import Example
 from framework.data.windows_section import WindowSettings
+from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
-from framework.own_source import settings_of
+from framework.plugins import settings_of
 from framework.predictors.base import InferenceConfig, Predictor, alone
 from framework.signals.source import in_chunks
 from framework.stages.stage import Context, Stage, key_of
 from framework.stages.supervision import Supervision
 from framework.tasks.base import Plain
-from framework.versions import MODELS, versions
 
 _WARM_UP = 5  # questions answered before latency is measured
 

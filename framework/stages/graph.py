@@ -8,7 +8,7 @@ from typing import Any
 from framework.losses.base import Loss
 from framework.losses.hard_label import HardLabel
 from framework.models.section import FolderModel, HubModel
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.stages.evaluation import ensemble_stage
 from framework.stages.held_out import held_out_stage
 from framework.stages.initial import fetch

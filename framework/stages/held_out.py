@@ -4,14 +4,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from framework.digest import versions
 from framework.errors import DataError
-from framework.own_source import settings_of
+from framework.plugins import settings_of
 from framework.signals.calibration import calibrate
 from framework.signals.shards import SignalReader
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage, key_of
 from framework.tasks.base import main_metrics
-from framework.versions import versions
 
 
 def held_out_stage(context: Context, found: Collection) -> Stage:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.load import Split
-from framework.digest import digest_of_files
+from framework.digest import MODELS, Key, digest_of_files, versions
 from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_model
-from framework.key import Key
 from framework.models.attention import hold_attention, other_attention
 from framework.models.build import (
     count_parameters,
@@ -33,7 +32,7 @@ from framework.models.section import (
 from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import separate, train_tokenizer
 from framework.models.tokenizers import fit_to_model, load_tokenizer, within_rows
-from framework.own_source import SOURCE
+from framework.plugins import SOURCE
 from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage, key_of
 from framework.students.section import Trim
@@ -41,7 +40,6 @@ from framework.students.trim import trim
 from framework.tasks.base import Task, trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
-from framework.versions import MODELS, versions
 
 _QUICK = 2e9  # bytes of weights that are loaded in seconds
 

@@ -7,7 +7,7 @@ from typing import Any
 from framework.losses.live import Term, on_logits, on_states
 from framework.losses.live_checks import live_teacher
 from framework.models.tokenizers import load_model_tokenizer
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.stages.live_checks import check_live, check_one_tokenizer, same_tokenizer, unlike_tokenizers
 from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context, Stage

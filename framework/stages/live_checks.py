@@ -11,7 +11,7 @@ from framework.models.locate import locate, locate_tokenizer
 from framework.models.positions import most_tokens
 from framework.models.section import LayersModel
 from framework.models.tokenizers import load_tokenizer
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 from framework.stages.model_stages import ModelStages
 from framework.stages.planned import planned_config
 from framework.stages.stage import Stage

@@ -19,7 +19,7 @@ from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import TRAINED
 from framework.models.tokenizers import load_tokenizer
-from framework.recipe import Recipe
+from framework.recipe.schema import Recipe
 
 _SECONDS = 5.0  # in which a field is looked for that is to blame
 

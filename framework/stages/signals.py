@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.example import Example
+from framework.digest import MODELS, versions
 from framework.signals.algebra import Signals
 from framework.signals.collect import collect
 from framework.signals.shards import FORMAT, SignalReader
@@ -14,7 +15,6 @@ from framework.signals.teacher_pass import TeacherPass
 from framework.stages.stage import Context, Stage, key_of
 from framework.tasks.base import trained_settings
 from framework.teachers.section import own_settings
-from framework.versions import MODELS, versions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from framework.data.example import Example
 from framework.data.features import Features
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.own_source import settings_of
+from framework.plugins import settings_of
 from framework.signals.concatenated import ConcatSignals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource, TeacherSignals

@@ -10,14 +10,13 @@ import numpy as np
 from framework.data.features import Features
 from framework.data.load import Split
 from framework.data.window_cache import tokenizer_digest
-from framework.key import Key
+from framework.digest import Key, versions
 from framework.signals.algebra import Signals
 from framework.signals.source import SignalSource
 from framework.stages.stage import Context, key_of
 from framework.stages.supervision import Supervision
 from framework.tasks.base import Plain, trained_settings
 from framework.training.items import EagerSignals, Items, SignalItems
-from framework.versions import versions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

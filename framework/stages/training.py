@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.batches import epoch_steps
+from framework.digest import TRAINING, versions
 from framework.errors import StoreError
+from framework.files import read_sealed, write_sealed
 from framework.models.tokenizers import load_model_tokenizer
-from framework.sealed import read_sealed, write_sealed
 from framework.stages.stage import Context, Stage, key_of
 from framework.training.checkpoint import remove_checkpoints
 from framework.training.history import History
@@ -17,7 +18,6 @@ from framework.training.job import Report, TrainingJob
 from framework.training.objective import Objective
 from framework.training.section import Training
 from framework.training.validation import Validation
-from framework.versions import TRAINING, versions
 
 # What is not in digests. All but the last change nothing that comes out; `seed` is an input of its own, and
 # `micro_batch` changes no more than how sums are rounded and which units are dropped out.

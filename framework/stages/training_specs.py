@@ -8,7 +8,7 @@ from framework.answer import save_settings
 from framework.data.load import Split
 from framework.data.window_cache import split_features
 from framework.losses.live import Term
-from framework.own_source import SOURCE, settings_of
+from framework.plugins import SOURCE, settings_of
 from framework.predictors.base import InferenceConfig
 from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage

@@ -17,7 +17,7 @@ from framework.data.source import Formats
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError
 from framework.metrics import Metric
-from framework.own_source import settings_of
+from framework.plugins import settings_of
 from framework.progress import SILENT, Progress
 from framework.segments import Ints
 from framework.signals.algebra import Signals
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from framework.predictors.base import InferenceConfig, Predictor
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
     from framework.teachers.generative import Generative
     from framework.training.objective import Objective
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, Tag
 
 from framework.config import NUMBER_OR_WORD, Section
 from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
-from framework.own_source import settings_of
+from framework.plugins import settings_of
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 

@@ -15,9 +15,8 @@ from pickle import UnpicklingError
 from typing import Any
 
 from framework.errors import StoreError, first_line
-from framework.files import PASSING
+from framework.files import PASSING, read_sealed, write_sealed
 from framework.manifest import damage, described
-from framework.sealed import read_sealed, write_sealed
 from framework.store import Store
 from framework.training.job import CHECKPOINTS, TrainingJob
 from framework.training.meter import Meter

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
 from framework.run import run
 from launch.quiet import be_quiet, quiet_transformers
 

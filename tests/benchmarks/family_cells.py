@@ -14,7 +14,7 @@ from typing import Any
 from framework.errors import UserError
 from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from tracking.provenance import provenance
 

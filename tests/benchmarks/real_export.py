@@ -16,7 +16,7 @@ from real_input import cut_by_paragraph, teacher_from_scratch
 
 from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tables import markdown_rows
 from launch.quiet import be_quiet, quiet_transformers

@@ -18,7 +18,7 @@ import numpy as np
 from framework.models.build import pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
 from framework.predictors.logits import all_logits
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.segments import Floats, spread, totals
 from framework.signals.algebra import Signals, entropy, temper

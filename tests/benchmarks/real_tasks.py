@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from framework.recipe import Recipe
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
+from framework.recipe.schema import Recipe
 from framework.run import run
 from launch.quiet import be_quiet, quiet_transformers
 

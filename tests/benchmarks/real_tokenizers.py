@@ -15,7 +15,7 @@ import numpy as np
 
 from framework.ensembles.source import EnsembleSource
 from framework.models.tokenizers import load_model_tokenizer
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.segments import totals
 from framework.signals.shards import SignalReader

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from framework.files import read_json
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
 from framework.run import run_shared
 from framework.search.recipes import trial_recipe
 from launch.quiet import be_quiet, quiet_transformers

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob

@@ -21,7 +21,7 @@ from typing import Any
 from framework.data.batches import epoch_steps
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.signals.algebra import Signals
 from framework.signals.collect import collect

@@ -19,7 +19,7 @@ from framework.data.section import Data
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.training.job import ReportTo, TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers

@@ -14,8 +14,8 @@ from framework.ensembles.base import TeacherOutputs
 from framework.losses.base import Target
 from framework.losses.kl import KL
 from framework.losses.live import States
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.run import run
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import QAExample

@@ -1,5 +1,6 @@
 """Files that are never seen half written."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.files import read_json, write_atomic, write_json
+from framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))))
@@ -32,3 +33,46 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path,
         write_json(path, {"new": float("nan")})
     assert read_json(path) == {"old": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+VALUES: dict[str, Any] = {"f1": 81.25, "ё": None, "files": {"a": {10: [1, 2]}}}
+
+
+def test_what_was_written_is_read_without_its_checksum(tmp_path: Path) -> None:
+    write_sealed(tmp_path / "a.json", VALUES)
+    assert read_sealed(tmp_path / "a.json") == json.loads(json.dumps(VALUES))
+    assert list(json.loads((tmp_path / "a.json").read_text())) == [*VALUES, "crc32"]
+
+
+def test_values_of_before_have_no_checksum(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"f1": 1}')
+    assert read_sealed(tmp_path / "a.json") == {"f1": 1}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", '"text"', "null", '{"f1": 1, "crc32": "0"}', b"\xff"])
+def test_anything_else_is_an_error(tmp_path: Path, content: str | bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=r".+"):
+        read_sealed(tmp_path / "a.json")
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sealed") / "a.json"
+    write_sealed(path, {"f1": 81.25, "ё": None, "files": {}})
+    return path
+
+
+@given(st.data())
+def test_no_flipped_bit_goes_unnoticed(sealed: Path, data: st.DataObject) -> None:
+    values, content = read_sealed(sealed), bytearray(sealed.read_bytes())
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    other = sealed.with_name("b.json")
+    other.write_bytes(content)
+    try:
+        found = read_sealed(other)
+    except ValueError:
+        return
+    # In white space, say, or in the very name of the checksum, which leaves it among the values.
+    assert {name: value for name, value in found.items() if name in values} == values

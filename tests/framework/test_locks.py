@@ -17,9 +17,12 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from framework import locks
-from framework.locks import Owner, deserted, locked, note_of
+from framework.locks import Owner, alone_in, deserted, locked, note_of, true_state
+from framework.outcome import read_outcome
+from framework.search.log import SEARCH
 
 FORK = multiprocessing.get_context("fork")
 
@@ -165,3 +168,24 @@ def test_a_full_disk_costs_the_note_and_not_the_lock(tmp_path: Path, monkeypatch
         with pytest.raises(Timeout):
             FileLock(path, is_singleton=False).acquire(timeout=0)
     assert logging.getLogger("framework.locks").isEnabledFor(logging.WARNING)
+
+
+RESULTS = "results.json"
+
+
+class Anything(BaseModel):
+    """No shape at all."""
+
+
+def test_a_run_whose_process_is_gone_has_failed(tmp_path: Path) -> None:
+    assert true_state(tmp_path, "running") == "running"  # of another version, perhaps: nothing is known
+    with alone_in(tmp_path):
+        assert true_state(tmp_path, "running") == "running"
+    code = "import os, sys; from pathlib import Path; from framework.locks import alone_in\nwith alone_in(Path(sys.argv[1])): os._exit(7)"
+    assert subprocess.run([sys.executable, "-c", code, os.fspath(tmp_path)]).returncode == 7
+    assert true_state(tmp_path, "running") == "failed"
+    assert true_state(tmp_path, "finished") == "finished"
+
+    for name in (RESULTS, SEARCH):
+        (tmp_path / name).write_text(json.dumps({"format": 1, "state": "running"}))
+        assert read_outcome(tmp_path / name, Anything, "")["state"] == "failed"

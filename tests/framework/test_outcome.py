@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from framework.errors import StoreError
-from framework.recipe_file import recipe_from_values
+from framework.files import read_sealed, write_sealed
+from framework.recipe.load import recipe_from_values
 from framework.results import read_results
-from framework.sealed import read_sealed, write_sealed
 from framework.search.log import SearchLog, read_search
 from tests.searching import SPACE
 from tests.tiny import tiny_values

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from framework import locks
-from framework.alone import alone_in
 from framework.errors import RecipeError, StoreError, TrainingError
+from framework.locks import alone_in
 from framework.progress import Silent
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import prepare, run
 from tests.tiny import figures, several_values, tiny_values
@@ -42,7 +42,7 @@ except ImportError:
 else:
     sys.exit("ray is still there")
 from framework.progress import Silent
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 results = run(recipe_from_values(json.loads(sys.argv[1]), "here"))
 print(json.dumps([model["evaluation"]["f1"] for model in results["models"]]))
@@ -156,7 +156,7 @@ def test_results_of_other_versions_are_made_anew_or_accepted_as_the_recipe_says(
     before = run(recipe_from_values(values, "here"))
     assert before["accepted"] == []
     assert before["held_out"]["a"]["temperature"] > 0
-    monkeypatch.setattr("framework.versions._installed", lambda library: "9.9")
+    monkeypatch.setattr("framework.digest._installed", lambda library: "9.9")
     context, graph = prepare(recipe_from_values(values, "here"))
     titles = [stage.title for stage in graph.stages()]
     assert not any(stage.is_done(context.store) for stage in graph.stages())

@@ -8,7 +8,7 @@ import pytest
 
 from framework import storage as storage_module
 from framework.errors import OutputError, RecipeError
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.storage import Storage
 from tests.tiny import tiny_values
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from framework.digest import Key
 from framework.errors import StoreError
-from framework.key import Key
 from framework.storage import Storage
 from framework.store import Store
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from framework.data.section import Data
 from framework.errors import DataError, UserError
 from framework.files import write_json
-from framework.paper.table import TABLE
-from framework.recipe_file import load_recipe
+from framework.paper import TABLE
+from framework.recipe.load import load_recipe
 from framework.results import read_results
 from framework.tables import short_count
 from framework.tasks.registry import TASKS

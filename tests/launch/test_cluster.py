@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from tests.clusters import Node, cluster
 from tests.forked import start

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import DataError, UserError
-from framework.sealed import write_sealed
+from framework.files import write_sealed
 from framework.tasks.span_qa.task import ExtractiveQA
 from launch.evaluate import fields_given, fields_of_recipe, read_questions
 from tests.framework.test_outcome import RUN

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from framework.errors import ExportError
 from framework.files import write_json
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import run
 from framework.search.log import SearchLog

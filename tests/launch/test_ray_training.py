@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
 from framework.run import run
 from tests.forked import start
 from tests.listening import assert_for_this_machine_alone

@@ -8,8 +8,7 @@ from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from framework.errors import MissingDataError, MissingModelError
-from framework.paper.published import PUBLISHED, Published
-from framework.paper.table import STUDENT
+from framework.paper import PUBLISHED, STUDENT, Published
 from launch.commands import app
 from launch.rehearse import duration
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from framework.digest import Key
 from framework.errors import TrainingError
-from framework.key import Key
 from framework.storage import Storage
 from framework.store import Store
 from launch.remote_pickle import pack, unpack

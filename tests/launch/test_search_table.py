@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import store_of
 from framework.search.log import SearchLog
 from launch.interrupt import Interrupt

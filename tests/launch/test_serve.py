@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from framework.errors import ModelError
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import run
 from framework.tasks.span_qa.requests import QuestionRequest

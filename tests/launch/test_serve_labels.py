@@ -10,7 +10,7 @@ import pytest
 
 from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
-from framework.recipe_file import load_recipe, recipe_from_values
+from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
 from launch.asking import answer
 from tests.serving import Served, serving

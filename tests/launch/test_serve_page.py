@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tasks.span_qa.requests import QuestionRequest
 from tests.serving import QUESTION, TEXT, Served, serving

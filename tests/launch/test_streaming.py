@@ -12,8 +12,8 @@ import pytest
 
 from framework.errors import ModelError, TrainingError
 from framework.progress import SILENT
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.run import prepare, run
 from framework.signals.algebra import Signals, concat
 from framework.signals.shards import SignalReader

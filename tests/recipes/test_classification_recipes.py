@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
 from framework.run import run
 from tests.framework.tasks.classification.texts import messages
 from tests.hub_cache import use_cache

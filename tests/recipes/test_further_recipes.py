@@ -8,8 +8,8 @@ import pytest
 from framework.losses.live import layer_pairs
 from framework.models.build import read_config
 from framework.models.tokenizers import load_tokenizer
-from framework.recipe import Recipe
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
+from framework.recipe.schema import Recipe
 from framework.run import prepare, run
 from tests.hub_cache import use_cache
 from tests.standin_datasets import ROWS, fill_datasets, training_texts

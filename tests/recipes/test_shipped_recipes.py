@@ -15,8 +15,8 @@ import pytest
 from framework.data.hub import Hub
 from framework.errors import UserError
 from framework.models.tokenizers import load_tokenizer
-from framework.recipe import Recipe
-from framework.recipe_file import load_recipe
+from framework.recipe.load import load_recipe
+from framework.recipe.schema import Recipe
 from framework.run import prepare, produce
 from tests.forked import start
 from tests.hub_cache import use_cache

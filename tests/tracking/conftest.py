@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from framework.files import write_json
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.client import open_client
 from tracking.destination import destination_of
 

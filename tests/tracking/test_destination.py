@@ -1,7 +1,7 @@
 import pytest
 
 from framework.errors import UserError
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.destination import destination_of
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from framework.files import write_json
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.export_sync import keep_export
 from tracking.mlflow_sync import sync
 

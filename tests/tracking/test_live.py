@@ -11,7 +11,7 @@ import pytest
 
 from framework.errors import TrackingError
 from framework.progress import Silent
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.live import LiveSync
 from tracking.mlflow_sync import sync
 
@@ -149,7 +149,7 @@ HANGING = """
 import sys
 from pathlib import Path
 from framework.progress import Silent
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.live import LiveSync
 
 class Said(Silent):
@@ -189,7 +189,7 @@ def test_mlflow_is_there_before_another_thread_can_import_it(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 from tracking.live import LiveSync
 
 with LiveSync(Path.cwd(), Tracking(), every=60):

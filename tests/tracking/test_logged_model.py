@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 import pytest
 
+from framework.recipe.tracking import Tracking
 from framework.tasks.span_qa.requests import QuestionRequest
-from framework.tracking_section import Tracking
 from tracking.cursor import Ledger
 from tracking.logged_model import requirements
 from tracking.mlflow_sync import sync

@@ -7,14 +7,14 @@ import pytest
 
 from framework.export.card import write_card
 from framework.export.chosen import FinishedRun
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
+from framework.recipe.tracking import Tracking
 from framework.search.goal import goal_of
 from framework.search.log import SearchLog
 from framework.search.section import Search
 from framework.tables import table_columns, table_rows
 from framework.tasks.summary import summary_of
-from framework.tracking_section import Tracking
 from launch.search_table import trials_table
 from tests.other_metrics import TASK
 from tests.reading_html import Page

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from framework.paper.table import QUESTIONS, TABLE
-from framework.recipe_file import load_recipe
-from framework.tracking_section import Tracking
+from framework.paper import QUESTIONS, TABLE
+from framework.recipe.load import load_recipe
+from framework.recipe.tracking import Tracking
 from tracking.destination import destination_of
 from tracking.measured import measured_at, measured_in
 from tracking.mlflow_sync import sync

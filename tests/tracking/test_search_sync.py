@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
+from framework.recipe.tracking import Tracking
 from framework.run import run
 from framework.search.goal import goal_of
 from framework.search.log import SearchLog
 from framework.search.recipes import trial_recipe
 from framework.search.study import Study
 from framework.search.trial import run_trial
-from framework.tracking_section import Tracking
 from framework.training.in_process import train_in_process
 from tests.tiny import tiny_values
 from tracking.client import open_client

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import UserError, first_line
 from framework.outcome import RunResults, SearchResults
+from framework.recipe.yaml_loader import to_yaml
 from framework.search.log import read_search
 from framework.tables import NOTHING, table_columns, table_rows
-from framework.yaml_loader import to_yaml
 from tracking.content import milliseconds
 from tracking.html.curves import curves
 from tracking.html.disagreements import disagreements

@@ -9,7 +9,7 @@ from framework.data.unchanged import unchanged_split
 from framework.errors import DataError, first_line
 from framework.files import read_json
 from framework.outcome import RunResults
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import Variant, score_example
 from framework.tasks.span_qa.task import ExtractiveQA

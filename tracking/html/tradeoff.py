@@ -7,7 +7,7 @@ from typing import Any
 
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
-from framework.paper.table import DATASET, SPLIT, TABLE
+from framework.paper import DATASET, SPLIT, TABLE
 from framework.tables import short_count
 from framework.tasks.summary import summary_in
 from tracking.html.axis import number_axis

@@ -6,7 +6,7 @@ from framework.data.windows_section import WindowSettings
 from framework.tasks.classification.synthetic.section import Messages
 
 if TYPE_CHECKING:
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
     from framework.tasks.classification.task import Classification
 
 _OF_ANSWERS = ("beams", "candidates", "max_answer")  # settings of generative teachers that write

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from framework.data.features import Features, TokenRows
     from framework.predictors.base import InferenceConfig, Predictor
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource, TeacherSignals

@@ -6,7 +6,7 @@ from framework.data.windows_section import WindowSettings
 from framework.tasks.span_qa.template import parse_template
 
 if TYPE_CHECKING:
-    from framework.recipe import Recipe
+    from framework.recipe.schema import Recipe
 
 _SPECIAL = 8  # tokens that leave room for the special ones of every known pair format
 

@@ -8,7 +8,7 @@ import yaml
 
 from framework.export.card import write_card
 from framework.export.chosen import FinishedRun
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from tests.tiny import several_values
 
 FORM = {"megabytes": 0.5, "examples": 16, "exact_match": 50.0, "f1": 62.5, "different_answers": 0}

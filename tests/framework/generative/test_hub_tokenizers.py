@@ -13,7 +13,7 @@ from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.generative import GenerativePredictor

@@ -10,7 +10,7 @@ from framework.generative.trial import try_architecture, try_model
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.stages.planned import check_models
 from tests.framework.generative.tiny_models import FAMILIES
 from tests.tiny import tiny_values

@@ -13,7 +13,7 @@ from framework.models.attention import hold_attention, other_attention
 from framework.models.build import pretrained_model, random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, produce
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tiny import tiny_values

@@ -7,9 +7,8 @@ from huggingface_hub import constants
 
 from framework.errors import MissingDataError, MissingModelError
 from framework.models.section import LayersModel
-from framework.paper.published import PUBLISHED
-from framework.paper.table import TABLE
-from framework.recipe_file import load_recipe
+from framework.paper import PUBLISHED, TABLE
+from framework.recipe.load import load_recipe
 from framework.rehearsal.outline import ModelOutline, known_data, outline
 from tests.standins import DEEP_STUDENT, RUSSIAN_STUDENT, TINY_STUDENT
 

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from framework.models.tokenizers import load_model_tokenizer
-from framework.paper.published import PUBLISHED, Published, published_config
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.paper import PUBLISHED, Published, published_config
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.rehearsal.memory import PeakMemory, available_bytes
 from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
 from framework.rehearsal.rehearse import STEPS, Rehearsed, obstacle, rehearse

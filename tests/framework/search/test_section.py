@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from framework.errors import RecipeError
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.search.problems import check_models_of_trials
 from framework.search.recipes import trial_recipe, varied
 from tests.tiny import several_values, tiny_values

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from framework.errors import RecipeError
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from framework.run import run, run_shared
 from framework.search.log import SearchLog, recipe_of_trial
 from framework.search.recipes import trial_recipe

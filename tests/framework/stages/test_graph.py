@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framework.predictors.logits import LogitsPredictor
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.signals.algebra import Signals
 from framework.stages.graph import Graph

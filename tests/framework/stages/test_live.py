@@ -10,7 +10,7 @@ from transformers import AutoConfig
 
 from framework.errors import ModelError, RecipeError
 from framework.models.build import random_model, save_model
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.stages.graph import Graph
 from framework.tasks.span_qa.task import ExtractiveQA

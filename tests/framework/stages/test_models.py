@@ -16,7 +16,7 @@ from framework.errors import DataError
 from framework.losses.hard_label import HardLabel
 from framework.losses.total import total_loss
 from framework.predictors import logits
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.signals.algebra import Signals
 from framework.tasks.span_qa.example import QAExample

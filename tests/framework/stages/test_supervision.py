@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from framework.errors import DataError
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource

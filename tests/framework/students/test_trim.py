@@ -17,7 +17,7 @@ from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import logits_predictor
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.students.trim import trim
 from framework.tasks.span_qa.task import ExtractiveQA

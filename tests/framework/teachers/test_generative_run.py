@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framework.answer import load_answerer
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.segments import totals
 from framework.signals.shards import SignalReader

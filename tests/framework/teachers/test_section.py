@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from framework.config import Section
-from framework.own_source import source_digest
+from framework.plugins import source_digest
 from framework.teachers.section import TeacherTemperature, own_settings, without_model
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.stages.stage import Context, Stage
 from framework.training.in_process import train_in_process

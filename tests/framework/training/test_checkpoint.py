@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from framework.errors import StoreError
-from framework.files import read_json
+from framework.files import read_json, read_sealed, write_sealed
 from framework.manifest import described
-from framework.sealed import read_sealed, write_sealed
 from framework.store import Store
 from tests.framework.training.students import Stop, stopped, student
 

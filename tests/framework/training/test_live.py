@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from framework.config import Section
 from framework.losses.base import Weight
 from framework.losses.live import States, Wanted
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.training.in_process import train_in_process
 from framework.training.job import Report, TrainingJob, TrainingSummary

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from framework.device import resolve_precision
 from framework.errors import RecipeError, TrainingError
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.training.engine import import_deepspeed
 from tests.framework.training.students import stopped, student
 from tests.tiny import tiny_values

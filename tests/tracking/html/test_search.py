@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.search.log import SearchLog
 from tests.reading_html import Page
 from tests.tiny import tiny_values

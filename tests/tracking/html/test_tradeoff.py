@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from framework.paper.table import TABLE
-from framework.recipe_file import load_recipe
+from framework.paper import TABLE
+from framework.recipe.load import load_recipe
 from tracking.html.tradeoff import tradeoff
 
 RECIPE = Path(__file__).parents[3] / "recipes/sberquad/single_teacher.yaml"

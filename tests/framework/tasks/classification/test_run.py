@@ -10,7 +10,7 @@ import pytest
 
 from framework.answer import load_answerer
 from framework.errors import UserError
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest
 from tests.framework.tasks.classification.texts import messages

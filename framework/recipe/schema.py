@@ -1,5 +1,5 @@
-"""The recipe: everything that a run depends on, as one strict, frozen model. recipe_checks.py has what its sections demand of
-each other."""
+"""The recipe: everything that a run depends on, as one strict, frozen model. checks.py has what its sections demand of each
+other."""
 
 import re
 from pathlib import Path
@@ -7,24 +7,34 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from framework.config import Section, Seed
+from framework.config import MOST_BATCH, PathText, Section, Seed
 from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of
 from framework.ensembles import AnyEnsemble
-from framework.evaluation.section import Evaluation
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.metrics import primary_of
-from framework.path_text import PathText
-from framework.recipe_moves import moved
+from framework.recipe.paths import moved
+from framework.recipe.tracking import Tracking
 from framework.search.section import PRIMARY, Search
 from framework.signals.section import SignalSettings
 from framework.students.section import Student
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
-from framework.tracking_section import Tracking
 from framework.training.section import Engine
+
+
+class Evaluation(Section):
+    """Exact match, F1, their confidence intervals, and latency."""
+
+    split: str = Field(default="dev", description="Split on which every model is evaluated.")
+    batch_size: int = Field(default=32, ge=1, le=MOST_BATCH, description="Windows a forward pass.")
+    bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the confidence interval.")
+    latency_questions: int = Field(default=100, ge=0, le=100_000, description="Questions timed one by one; 0: none.")
+    during_training: bool = Field(
+        default=False, description="Whether students are also measured after every epoch of their training."
+    )
 
 
 class Recipe(Section):

@@ -9,12 +9,11 @@ import yaml
 
 from framework.config import shortened
 from framework.errors import RecipeError
-from framework.places import NoPlace, drop_at, set_at
-from framework.recipe import Recipe
-from framework.recipe_moves import notes_on
-from framework.recipe_values import Where, recipe_of, refuse, shown
+from framework.recipe.checks import Where, recipe_of, refuse, shown
+from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
+from framework.recipe.schema import Recipe
+from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of
 from framework.search.problems import search_problems
-from framework.yaml_loader import MOST_LEVELS, document, line_of, problem_of
 
 _MOST_BYTES = 250_000
 

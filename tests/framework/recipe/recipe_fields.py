@@ -13,7 +13,7 @@ WHOLE = {
     "framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
     "framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
-    "framework.tracking_section": "Tracking copies results.",
+    "framework.recipe.tracking": "Tracking copies results.",
 }
 
 HARMLESS = {
@@ -22,7 +22,7 @@ HARMLESS = {
     ("Recipe", "output"): "Where results lie.",
     ("Recipe", "storage"): "Where results are kept as well.",
     ("Recipe", "rehearse"): "A rehearsal has a recipe of its own.",
-    ("Recipe", "tracking"): WHOLE["framework.tracking_section"],
+    ("Recipe", "tracking"): WHOLE["framework.recipe.tracking"],
     ("Recipe", "search"): WHOLE["framework.search"],
     ("SignalSettings", "mode"): "A stream stores what would have been collected.",
     ("SignalSettings", "ahead"): "How far a stream runs ahead.",

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from framework.errors import RecipeError
-from framework.recipe_file import load_recipe, recipe_from_values, recipe_schema
+from framework.recipe.load import load_recipe, recipe_from_values, recipe_schema
 from tests.tiny import tiny_recipe, tiny_values
 
 

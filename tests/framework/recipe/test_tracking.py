@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from framework.tracking_section import Tracking
+from framework.recipe.tracking import Tracking
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from framework.errors import RecipeError
-from framework.recipe_file import load_recipe, recipe_from_values
+from framework.recipe.load import load_recipe, recipe_from_values
 from tests.tiny import tiny_values
 
 

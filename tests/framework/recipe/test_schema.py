@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from framework.errors import RecipeError
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values
+from framework.recipe.load import recipe_from_values
+from framework.recipe.schema import Recipe
 from tests.tiny import tiny_values
 
 LAYERS = {"kind": "layers", "teacher": "teacher", "layers": [0]}

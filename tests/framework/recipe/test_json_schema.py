@@ -7,8 +7,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from framework.recipe_file import recipe_schema
-from framework.yaml_loader import StrictLoader
+from framework.recipe.load import recipe_schema
+from framework.recipe.yaml_loader import StrictLoader
 from tests.tiny import tiny_values
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("**/*.yaml"))

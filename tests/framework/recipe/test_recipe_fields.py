@@ -11,10 +11,10 @@ from framework.config import Section
 from framework.errors import RecipeError
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
-from framework.recipe import Recipe
-from framework.recipe_file import recipe_from_values, recipe_schema
+from framework.recipe.load import recipe_from_values, recipe_schema
+from framework.recipe.schema import Recipe
 from framework.run import prepare
-from tests.framework.recipe_fields import HARMLESS, OTHER, WHOLE, bases
+from tests.framework.recipe.recipe_fields import HARMLESS, OTHER, WHOLE, bases
 from tests.hub_cache import use_cache
 
 Field = tuple[str, str]
