@@ -24,7 +24,7 @@ from framework.paper import (
 from framework.recipe.load import load_recipe
 from framework.tasks.span_qa.task import ExtractiveQA
 
-FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"
+FOLDER = Path(__file__).parents[2] / "recipes" / "sberquad"
 
 rows = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 

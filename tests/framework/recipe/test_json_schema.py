@@ -11,7 +11,7 @@ from framework.recipe.load import recipe_schema
 from framework.recipe.yaml_loader import StrictLoader
 from tests.tiny import tiny_values
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("**/*.yaml"))
+RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("**/*.yaml"))
 EDITOR = Draft202012Validator(recipe_schema())
 
 
