@@ -119,8 +119,8 @@ def evaluate(
     help="Ask a model once: a question about a text, say. `distil answer --help` names the options of every task.",
 )
 def answer(arguments: Annotated[list[str] | None, typer.Argument(metavar="RUN [OPTIONS]")] = None) -> None:
-    """See launch/asking.py, whose options are the tasks'."""
-    from launch.asking import answer as ask
+    """See launch/answer.py, whose options are the tasks'."""
+    from launch.answer import answer as ask
 
     ask(arguments or [])
 
@@ -167,7 +167,7 @@ def report(
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:
-        from launch.paper import show_paper
+        from launch.report import show_paper
 
         show_paper(runs or [], as_json, markdown)
         return
@@ -176,11 +176,11 @@ def report(
             f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
         )
     if html:
-        from launch.html import write_html
+        from launch.report import write_html
 
         write_html(runs[0], to)
         return
-    from launch.inspect import show_report
+    from launch.report import show_report
 
     show_report(runs[0], as_json, markdown)
 
@@ -198,6 +198,6 @@ def schema() -> None:
 @app.command()
 def track(run: RunFolder) -> None:
     """Send to MLflow what it has not got yet of a run."""
-    from launch.inspect import track_run
+    from launch.report import track_run
 
     track_run(run)

@@ -35,7 +35,7 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     from framework.export.export import export_model
     from framework.recipe.load import recipe_from_values
     from launch.quiet import quiet_transformers
-    from tracking.export_sync import keep_export
+    from tracking.mlflow_sync import keep_export
     from tracking.provenance import provenance
 
     quiet_transformers()

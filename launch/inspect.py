@@ -1,6 +1,5 @@
 """Commands that look at a finished run: report, track."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -18,34 +17,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from framework.answer import Answerer
-
-
-def show_report(run: Path, as_json: bool, markdown: bool) -> None:
-    """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
-    from tracking.report import markdown_table, rich_table
-
-    results = results_of(run)
-    if as_json:
-        print(json.dumps(results, ensure_ascii=False, indent=2))
-    elif markdown:
-        print(markdown_table(results), end="")
-    else:
-        from launch.console import table_console
-
-        table_console().print(rich_table(results))
-
-
-def track_run(run: Path) -> None:
-    """Send a run to MLflow. Raises OutputError, RecipeError or TrackingError."""
-    be_quiet()
-    from framework.recipe.tracking import Tracking
-    from tracking.mlflow_sync import sync
-
-    results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
-    report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
-    for note in report.notes:
-        print(note)
-    print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
 
 
 def shown(response: "BaseModel") -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""`distil plan`: what a recipe would do, and what it takes."""
+"""`distil plan`: what a recipe would do, and what it takes; where models or data are not here, by published configurations."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.data.batches import epoch_steps
-from framework.errors import MissingDataError, MissingModelError
+from framework.errors import DistilError, MissingDataError, MissingModelError
+from framework.recipe.schema import Recipe
+from framework.rehearsal.outline import KnownData, known_data, outline
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.model_stages import ModelStages
@@ -13,8 +15,10 @@ from framework.stages.stage import Context
 from framework.tables import gigabytes, training_memory
 from framework.training.memory import training_bytes
 from launch.console import console_progress, note, table_console
-from launch.outline import show_outline
 from launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def show_plan(path: Path, overrides: list[str]) -> None:
@@ -100,3 +104,35 @@ def _parameters(context: Context, model: ModelStages) -> int:
     recipe = context.recipe
     section = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
     return planned_size(recipe, section) if section is not None and section.model is not None else 0
+
+
+def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> None:
+    """Print models, steps and memory. missing: what is not here, raised again if nothing is published in its place."""
+    from rich.table import Table
+
+    try:
+        data = known_data(recipe)
+        models = outline(recipe, data.sizes)
+    except DistilError:
+        raise missing from None
+    console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"data: {questions(data)}", highlight=False)
+    table = Table("model", "role", "configuration", "parameters", "steps", "training memory", "weights", title="models")
+    for model in models:
+        table.add_row(
+            model.name,
+            model.role,
+            "published" if model.published else "recipe or files",
+            f"{model.parameters / 1e6:.2f}M",
+            f"≥ {model.steps} x {model.trainings}" if model.training else "–",
+            training_memory(model.memory, model.live) if model.training else "–",
+            gigabytes(model.weights),
+        )
+    console.print(table)
+    console.print(f"the stages are not planned: {missing}", markup=False, highlight=False, soft_wrap=True)
+
+
+def questions(data: KnownData) -> str:
+    """The numbers of questions, in words."""
+    counts = ", ".join(f"{name} {size}" for name, size in data.sizes.items())
+    return f"{counts} questions{'' if data.splits else ', as published'}"

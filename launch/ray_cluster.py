@@ -1,5 +1,6 @@
 """The Ray cluster that trainings and teachers run on."""
 
+import importlib
 import os
 import signal
 import socket
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
+from framework.plugins import user_modules
 from framework.progress import Progress
 from launch.interrupt import INTERRUPT
 from launch.ray_private import private_ray
-from launch.shipped_modules import modules_to_ship
-from launch.store_location import StoreLocation
+from launch.remote import StoreLocation
 
 
 @contextmanager
@@ -162,3 +163,17 @@ def gpu_count() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+_OWN = ("framework", "launch", "tracking")
+
+
+def modules_to_ship() -> list[str]:
+    """Files and folders of these modules, for Ray's `py_modules`."""
+    return [str(_place(name)) for name in (*_OWN, *user_modules())]
+
+
+def _place(name: str) -> Path:
+    module = importlib.import_module(name)
+    folders = list(getattr(module, "__path__", []))
+    return Path(folders[0] if folders else str(module.__file__))

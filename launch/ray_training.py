@@ -14,8 +14,7 @@ from framework.progress import Progress
 from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from launch.ray_cluster import begins_here, gpu_count, ray_cluster
-from launch.remote_pickle import pack
-from launch.store_location import location_of
+from launch.remote import location_of, pack
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
@@ -83,7 +82,7 @@ def _work(config: dict[str, Any]) -> TrainingSummary:
     import torch
 
     from launch.quiet import be_quiet, quiet_transformers
-    from launch.remote_pickle import train_pickled
+    from launch.remote import train_pickled
 
     be_quiet()
     quiet_transformers()

@@ -10,7 +10,7 @@ from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
 from framework.tables import NOTHING, gigabytes, short_count, training_memory
 from launch.console import table_console
-from launch.outline import questions
+from launch.plan import questions
 
 COLUMNS = (
     "model",

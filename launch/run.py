@@ -8,6 +8,7 @@ from shlex import quote
 from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
+from framework.training.job import ReportTo, Trainer, TrainingJob, TrainingSummary
 from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 
@@ -34,7 +35,6 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     from framework.run import run
     from launch.quiet import quiet_transformers
     from launch.streaming import streamer_for
-    from launch.training import trainer_for
     from tracking.provenance import provenance
     from tracking.report import rich_table
 
@@ -59,7 +59,7 @@ def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]
     """Track the run while it goes on, and write its table last."""
     from framework.files import write_atomic
     from framework.results import read_results
-    from tracking.destination import destination_of
+    from tracking.client import destination_of
     from tracking.live import LiveSync
     from tracking.report import markdown_table
 
@@ -77,3 +77,29 @@ def _shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def trainer_for(progress: Progress) -> Trainer:
+    """A trainer that looks at each job's number of workers."""
+
+    def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        if job.workers == 1 and not _ray_shares_out_gpus():
+            from framework.training.in_process import train_in_process
+
+            return train_in_process(job, report)
+        from launch.ray_training import train_on_ray
+
+        return train_on_ray(job, report, progress)
+
+    return train
+
+
+def _ray_shares_out_gpus() -> bool:
+    """Whether streaming teachers may hold GPUs of this machine: then Ray has to say which one is the worker's."""
+    from launch.ray_cluster import gpu_count
+
+    if gpu_count() == 0:
+        return False
+    import ray
+
+    return bool(ray.is_initialized())

@@ -60,7 +60,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     from framework.search.recipes import trial_recipe
     from launch.quiet import quiet_transformers
     from launch.ray_cluster import check_address
-    from launch.training import trainer_for
+    from launch.run import trainer_for
     from tracking.provenance import provenance
 
     quiet_transformers()
@@ -79,7 +79,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
 @contextmanager
 def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
     """Track the search while it goes on, and note how it ends."""
-    from tracking.destination import destination_of
+    from tracking.client import destination_of
     from tracking.live import LiveSync
 
     destination_of(recipe.tracking, log.folder.parent)  # a URI that cannot be right is refused before anything runs
@@ -95,8 +95,8 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
 def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, interrupt: Interrupt) -> None:
     from framework.run import store_of
     from launch.ray_cluster import check_machines, ray_cluster
-    from launch.search_resources import check_room, concurrent
-    from launch.store_location import location_of
+    from launch.remote import location_of
+    from launch.search_group import check_room, concurrent
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from launch.search_table import search_table
@@ -124,10 +124,10 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
     from framework.device import resolve_precision
-    from launch.search_resources import takes, workers_of
+    from launch.remote import location_of
+    from launch.search_group import takes, workers_of
     from launch.search_trial import search_trial
     from launch.search_tune import Listener, NextTrial, scheduler_for
-    from launch.store_location import location_of
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     workers, each = workers_of(log), takes(log)
@@ -181,7 +181,7 @@ def _sources(recipe: Recipe, store: Store) -> dict[str, str]:
     if store.storage is None:
         return {}
     from framework.search.recipes import edges, varied
-    from framework.sources import keep_sources
+    from launch.remote import keep_sources
 
     return keep_sources([varied(recipe, {place: value}).resolved() for place, value in edges(recipe)], store)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from framework.data.load import Split
-from launch.store_location import StoreLocation
+from launch.remote import StoreLocation
 
 # A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
 EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
@@ -49,7 +49,7 @@ def search_trial(
     from framework.recipe.load import recipe_from_values
     from framework.search.recipes import varied
     from framework.search.trial import run_trial
-    from framework.sources import with_sources
+    from launch.remote import with_sources
     from launch.search_group import trainer_group
 
     store = location.here()

@@ -31,8 +31,7 @@ def _serve(source: Path, model: str | None, host: str, listening: socket.socket)
 
     from launch.serve_app import create_app
     from launch.serve_guard import LOOPBACK
-    from launch.serve_models import models_in
-    from launch.serve_worker import Worker
+    from launch.serve_models import Worker, models_in
 
     models, worker = models_in(source, model), Worker()
     worker.submit(models.by_name[models.default].load).result()

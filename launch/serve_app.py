@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from framework.errors import DistilError, UserError, first_line
 from framework.tasks.base import Task
 from launch.serve_guard import Guard
-from launch.serve_models import Models
-from launch.serve_worker import Worker
+from launch.serve_models import Models, Worker
 
 _MOST_BYTES = 4 * 2**20  # of a body: the longest text, even with every character escaped, and more
 _PAGE = Path(__file__).parent / "page"

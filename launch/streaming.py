@@ -19,8 +19,7 @@ from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
 from framework.store import Store
 from launch.ray_cluster import gpu_count, ray_cluster
-from launch.remote_pickle import pack
-from launch.store_location import StoreLocation, location_of
+from launch.remote import StoreLocation, location_of, pack
 from launch.streaming_signals import StreamedSignals, fetched
 from launch.streaming_teacher import StreamingTeacher
 

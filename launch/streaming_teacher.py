@@ -14,8 +14,7 @@ from framework.signals.shards import SignalReader
 from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.store import Store
 from framework.teachers.section import Actor
-from launch.remote_pickle import Pickled, unpack
-from launch.store_location import StoreLocation
+from launch.remote import Pickled, StoreLocation, unpack
 
 
 class StreamingTeacher:

@@ -13,8 +13,7 @@ from typing import Any
 import uvicorn
 
 from launch.serve_app import create_app
-from launch.serve_models import models_in
-from launch.serve_worker import Worker
+from launch.serve_models import Worker, models_in
 
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
 QUESTION = "Где родилась Евгения?"

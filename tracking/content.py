@@ -1,11 +1,17 @@
-"""What of `results.json` goes where in MLflow: from results to parameters, metrics and tags."""
+"""What of a run's files goes where in MLflow: parameters, metrics and tags of `results.json`, metrics of `history.jsonl`, with names
+and values within MLflow's limits, which are in characters."""
 
 import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from framework.digest import digest_of_strings
 from framework.outcome import ModelResults, RunResults, SearchResults
-from tracking.keys import MAX_TAG, clip, flatten, legal_key, numbers
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
@@ -86,3 +92,89 @@ def _text(tags: dict[str, Any]) -> dict[str, str]:
         for name, value in tags.items()
         if value is not None
     }
+
+
+MAX_KEY = 250
+MAX_PARAM = 6000
+MAX_TAG = 8000
+
+
+def legal_key(key: str) -> str:
+    """`key` where MLflow takes it as it is; else a legal one, different for different keys."""
+    legal = re.sub(r"[^\w.\-: /]", "_", key)
+    if posixpath.normpath(legal) != legal or legal.startswith(("/", ".")):
+        legal = "_" + legal.replace("/", "_")
+    if len(legal) > MAX_KEY or legal != key:
+        legal = f"{legal[: MAX_KEY - 17]}-{digest_of_strings([key])}"
+    return legal
+
+
+def clip(value: str, limit: int) -> str:
+    """`value`, cut to `limit` characters with a mark where it was cut."""
+    return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted keys with text values: ``{"a": {"b": 1}}`` gives ``{"a.b": "1"}``.
+
+    Lists stay together, as JSON; so do empty mappings.
+    """
+    if not isinstance(value, dict) or (prefix and not value):
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return {legal_key(prefix): clip(text, MAX_PARAM)}
+    flat: dict[str, str] = {}
+    for key, item in value.items():
+        flat.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def numbers(value: Any, prefix: str = "") -> dict[str, float]:
+    """The numbers in nested mappings, by keys joined with slashes; everything else is left out."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {legal_key(prefix): float(value)}
+    flat: dict[str, float] = {}
+    if isinstance(value, dict):
+        for key, item in value.items():
+            flat.update(numbers(item, f"{prefix}/{key}" if prefix else str(key)))
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a history: the metrics of a step, or of an epoch that ended with that step."""
+
+    kind: str
+    step: int
+    epoch: float
+    milliseconds: int
+    metrics: dict[str, float]
+
+
+def new_lines(path: Path, last_step: Mapping[str, int]) -> Iterator[Line]:
+    """Lines of `path` behind the last step already sent of their kind, in the order of the file.
+
+    A run that was killed and resumes takes its history back to the last checkpoint and writes the same steps
+    again; going by steps and not by bytes, those are passed over. A line that is still being written, or that
+    a crash cut short, is passed over too.
+    """
+    if not path.exists():
+        return
+    reached = dict(last_step)
+    for text in path.read_bytes().splitlines(keepends=True):
+        line = _parse(text) if text.endswith(b"\n") else None
+        if line is not None and line.step > reached.get(line.kind, -1):
+            reached[line.kind] = line.step
+            yield line
+
+
+def _parse(text: bytes) -> Line | None:
+    try:
+        record: Any = json.loads(text)
+        kind, step, epoch = str(record["kind"]), int(record["step"]), float(record["epoch"])
+        time = float(record["time"])
+        # An epoch's means have the same names as the last step's values, and the same step.
+        prefix = "" if kind == "step" else f"{kind}/"
+        metrics = {legal_key(prefix + name): float(value) for name, value in record["metrics"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Line(kind, step, epoch, round(time * 1000), metrics)

@@ -6,10 +6,8 @@ from typing import Any
 
 from framework.outcome import RunResults
 from tracking import content
-from tracking.client import open_client, readable_errors
-from tracking.content import PARENT_TAG
-from tracking.destination import Destination
-from tracking.keys import legal_key
+from tracking.client import Destination, open_client, readable_errors
+from tracking.content import PARENT_TAG, legal_key
 
 _PAGE = 1000
 

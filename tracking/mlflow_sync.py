@@ -1,20 +1,22 @@
-"""Copying a run from its folder to MLflow, by one function that may be called at any time and repeatedly."""
+"""Copying a run from its folder to MLflow, by one function that may be called at any time and repeatedly; exports of its models too:
+their figures and cards, on the models' runs."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from framework.errors import OutputError, TrackingError
+from framework.errors import OutputError, StoreError, TrackingError, first_line
+from framework.files import read_json, write_atomic
 from framework.locks import locked
 from framework.outcome import ModelResults, RunResults
 from framework.recipe.tracking import Tracking
 from framework.results import read_results
 from framework.search.log import SEARCH
 from tracking import content
-from tracking.client import experiment_id, open_client, readable_errors
-from tracking.cursor import Ledger
-from tracking.destination import Destination, destination_of
-from tracking.export_sync import send_export
+from tracking.client import Destination, destination_of, experiment_id, open_client, readable_errors
+from tracking.content import numbers
+from tracking.cursor import Ledger, RunCursor
 from tracking.logged_model import send_model
 from tracking.search_sync import send_search
 from tracking.sender import Sender, SyncReport
@@ -125,3 +127,45 @@ def _send_model_run(
         sender.history(cursor, output / model["history"])
     sender.metrics(cursor, content.model_metrics(model), written)
     sender.status(cursor, content.model_status(results, model), None)
+
+
+FIGURES, CARD = "export.json", "README.md"
+
+
+def keep_export(run_folder: Path, exported: Path, model: str) -> None:
+    """Keep what was measured of an export, and its card, in the run's folder, from where `sync` sends it."""
+    for name in (CARD, FIGURES):
+        write_atomic(run_folder / _folder(model) / name, (exported / name).read_bytes())
+
+
+def send_export(sender: Sender, cursor: RunCursor, run_folder: Path, model: ModelResults) -> None:
+    """Send the latest export of a model, if there is one: metrics `export/...`, both files as artifacts."""
+    path = run_folder / _folder(model["name"]) / FIGURES
+    if not path.is_file():
+        return
+    try:
+        export = read_json(path)
+        measured, metrics = export["model"]["digest"], export_metrics(export)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path} is damaged ({first_line(error)}); export the model anew, or delete that folder"
+        ) from None
+    if measured != model["digest"]:  # of the model as it was before
+        return
+    sender.metrics(cursor, metrics, path.stat().st_mtime_ns // 1_000_000)
+    for name in (CARD, FIGURES):
+        sender.artifact(cursor, run_folder, f"{_folder(model['name'])}/{name}")
+
+
+def export_metrics(export: dict[str, Any]) -> dict[str, float]:
+    """The figures of the forms, and the times of the model's own: `export/FORM/...`."""
+    forms: dict[str, Any] = {form: dict(found) for form, found in export["forms"].items()}
+    for row in export["latency"]:
+        if row["model"] == export["model"]["name"]:
+            times = {name: row[name] for name in ("median_ms", "p95_ms")}
+            forms[row["form"]][f"latency_{row['threads']}_threads"] = times
+    return numbers({"export": forms})
+
+
+def _folder(model: str) -> str:
+    return f"exports/{model}"

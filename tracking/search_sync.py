@@ -11,9 +11,8 @@ from framework.search.log import SEARCH, read_search
 from framework.search.section import Search
 from framework.search.study import ENDED
 from tracking import content
+from tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
 from tracking.cursor import RunCursor
-from tracking.history import Line
-from tracking.keys import MAX_PARAM, clip, flatten, legal_key, numbers
 from tracking.logged_model import send_model
 from tracking.search_plots import draw_plots
 from tracking.sender import Sender

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking.content import KEY_TAG
+from tracking.content import KEY_TAG, Line, legal_key, new_lines
 from tracking.cursor import Ledger, RunCursor
-from tracking.history import Line, new_lines
-from tracking.keys import legal_key
 
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100

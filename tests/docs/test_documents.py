@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from launch.asking import parser
+from launch.answer import parser
 from launch.commands import app
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from framework.results import read_results
 from framework.tables import short_count
 from framework.tasks.registry import TASKS
 from framework.tasks.span_qa.synthetic.section import Synthetic
-from launch import asking
+from launch import answer
 from launch.commands import app
 from tests.questions import load
 from tests.tiny import tiny_recipe
@@ -109,11 +109,11 @@ def test_answer_prints_answer_score_start_and_end(finished: Path, tmp_path: Path
 
 def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        asking.answer(["--help"])
+        answer.answer(["--help"])
     text = capsys.readouterr().out
     assert all(f"--{name.replace('_', '-')}" in text for task in TASKS for name in task.request.model_fields)
     with pytest.raises(SystemExit, match="2"):
-        asking.answer(["run", "--nothing", "x"])
+        answer.answer(["run", "--nothing", "x"])
 
 
 def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
-from launch.asking import answer
+from launch.answer import answer
 from tests.serving import Served, serving
 from tests.tiny import several_values
 

@@ -22,8 +22,8 @@ from framework.signals.teacher_pass import TeacherPass
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
 from launch.ray_private import private_ray
+from launch.run import trainer_for
 from launch.streaming import streamer_for
-from launch.training import trainer_for
 from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers

@@ -8,8 +8,7 @@ import yaml
 
 from framework.files import write_json
 from framework.recipe.tracking import Tracking
-from tracking.client import open_client
-from tracking.destination import destination_of
+from tracking.client import destination_of, open_client
 
 
 @pytest.fixture(autouse=True)

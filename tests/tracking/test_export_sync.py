@@ -4,8 +4,7 @@ from typing import Any
 
 from framework.files import write_json
 from framework.recipe.tracking import Tracking
-from tracking.export_sync import keep_export
-from tracking.mlflow_sync import sync
+from tracking.mlflow_sync import keep_export, sync
 
 TRACKING = Tracking(log_models=False)
 FILES = {"exports/student/export.json", "exports/student/README.md"}

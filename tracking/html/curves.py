@@ -7,9 +7,8 @@ from statistics import fmean
 
 from framework.outcome import RunResults
 from framework.tasks.summary import summary_in
-from tracking import history
-from tracking.html.axis import number_axis
-from tracking.html.plot import Line, Plot
+from tracking.content import new_lines
+from tracking.html.plot import Line, Plot, number_axis
 
 _POINTS = 200  # of a line at most
 
@@ -28,7 +27,7 @@ def curves(folder: Path, results: RunResults) -> Curves | None:
     trained = {model["name"]: path for model in results["models"] if (path := model["history"]) is not None}
     if not trained:
         return None
-    lines = {name: list(history.new_lines(folder.parent / path, {})) for name, path in trained.items()}
+    lines = {name: list(new_lines(folder.parent / path, {})) for name, path in trained.items()}
     roles = {model["name"]: model["role"] for model in results["models"]}
     losses = []
     for number, (name, found) in enumerate(lines.items()):

@@ -13,8 +13,7 @@ from tracking.content import milliseconds
 from tracking.html.curves import curves
 from tracking.html.disagreements import disagreements
 from tracking.html.ensemble import ensemble
-from tracking.html.groups import FEW, by_answer_length, by_question_word
-from tracking.html.question_words import language
+from tracking.html.groups import FEW, by_answer_length, by_question_word, language
 from tracking.html.questions import read_questions
 from tracking.html.search import search_parts
 from tracking.html.tradeoff import tradeoff

@@ -10,8 +10,7 @@ from framework.outcome import SearchResults, TrialResults
 from framework.search.goal import goal_in
 from framework.tables import NOTHING, short_value
 from tracking.content import milliseconds
-from tracking.html.axis import Axis, name_axis, number_axis
-from tracking.html.plot import Line, Mark, Plot
+from tracking.html.plot import Axis, Line, Mark, Plot, name_axis, number_axis
 
 _MINUTE = 60_000  # milliseconds
 _MANY = 20  # ratio of the ends of a place's values from which its axis is logarithmic

@@ -10,8 +10,7 @@ from framework.outcome import ModelResults, RunResults
 from framework.paper import DATASET, SPLIT, TABLE
 from framework.tables import short_count
 from framework.tasks.summary import summary_in
-from tracking.html.axis import number_axis
-from tracking.html.plot import Mark, Plot
+from tracking.html.plot import Mark, Plot, number_axis
 
 _PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
 

@@ -2,7 +2,7 @@ import pytest
 
 from framework.errors import UserError
 from framework.recipe.tracking import Tracking
-from tracking.destination import destination_of
+from tracking.client import destination_of
 
 
 def test_the_recipe_comes_first_then_the_environment_then_the_output_folder(tmp_path):

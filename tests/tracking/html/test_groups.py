@@ -1,6 +1,6 @@
 import pytest
 
-from tracking.html.question_words import QUESTION_WORDS, question_word
+from tracking.html.groups import QUESTION_WORDS, question_word
 
 
 @pytest.mark.parametrize(
