@@ -15,10 +15,9 @@ from framework.models.build import read_config
 from framework.models.locate import locate
 from framework.models.positions import most_tokens
 from framework.models.section import FolderModel
-from framework.predictors.base import InferenceConfig, Predictor, alone
-from framework.predictors.logits import logits_predictor
+from framework.predictors.logits import alone, logits_predictor
 from framework.recipe.paths import moved
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Predictor, Task
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
 from framework.teachers.base import Teacher

@@ -17,13 +17,13 @@ from framework.answer import Answerer, load_answerer
 from framework.errors import ModelError, OutputError
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
-from framework.predictors.base import InferenceConfig, alone
 from framework.predictors.ensemble import EnsemblePredictor
+from framework.predictors.logits import alone
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.results import model_of
 from framework.store import Store
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Task
 from framework.tasks.registry import task_of
 from framework.tasks.summary import TaskSummary, summary_in
 from launch.inspect import folder_of, only_model, results_of, shown

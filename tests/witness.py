@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from framework.errors import ModelError
-from framework.predictors.base import InferenceConfig, Predictor
 from framework.signals.algebra import Signals
+from framework.tasks.base import InferenceConfig, Predictor
 from framework.tasks.span_qa.example import QAExample
 from framework.teachers.encoder import Encoder
 

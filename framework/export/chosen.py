@@ -8,12 +8,11 @@ from framework.data.example import Example
 from framework.data.unchanged import unchanged_split
 from framework.errors import ModelError, OutputError
 from framework.outcome import ModelResults, RunResults
-from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
 from framework.results import model_of
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Task
 from framework.tasks.registry import task_of
 from framework.teachers.encoder import Encoder
 

@@ -1,1 +1,1 @@
-"""Loaded models that read questions: what they answer, and what they think about each place of a context."""
+"""Loaded models, of which others know no more than Predictor (framework/tasks/base.py) says."""

@@ -7,10 +7,10 @@ from typing import Any
 from framework.data.example import Example
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource
-from framework.predictors.base import InferenceConfig, Predictor
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
 from framework.signals.shards import as_stored
+from framework.tasks.base import InferenceConfig, Predictor
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from framework.data.example import Example
-from framework.predictors.base import InferenceConfig
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
 from framework.signals.source import in_chunks
-from framework.tasks.base import Plain
+from framework.tasks.base import InferenceConfig, Plain
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Models that give logits over tokens or texts: students and encoder teachers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from framework.device import autocast, default_device
 from framework.models.build import count_parameters, pretrained_model
 from framework.models.positions import most_tokens
 from framework.models.tokenizers import load_model_tokenizer
-from framework.predictors.base import InferenceConfig
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
-from framework.tasks.base import Logits, Task
+from framework.tasks.base import InferenceConfig, Logits, Task
 from framework.training.items import model_inputs, to_device
 
 _STEP = 16  # windows are padded to a multiple of so many tokens
@@ -128,3 +127,8 @@ def _batches(
 def padded_lengths(lengths: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """The lengths to which windows of these lengths are padded, for a model that reads `most` tokens."""
     return np.maximum(np.minimum(-(-lengths // _STEP) * _STEP, most), lengths)
+
+
+def alone(inference: InferenceConfig) -> InferenceConfig:
+    """How the same model reads one question at a time, which on a GPU is to take no longer for what fills up batches."""
+    return replace(inference, precision="fp32", one_by_one=default_device().type != "cpu")

@@ -16,7 +16,6 @@ from framework.models.kind import ModelKind
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.paper import PUBLISHED
-from framework.predictors.base import Predictor
 from framework.predictors.logits import logits_predictor
 from framework.progress import SILENT, Progress
 from framework.recipe.load import recipe_from_values
@@ -26,6 +25,7 @@ from framework.rehearsal.outline import KnownData, ModelOutline, config_of, publ
 from framework.run import prepare, produce
 from framework.stages.model_stages import ModelStages
 from framework.stages.stage import Context
+from framework.tasks.base import Predictor
 
 STEPS = 3  # the first one, which warms up, does not count
 QUESTIONS = 8

@@ -8,10 +8,10 @@ import numpy as np
 
 from framework.data.example import Example
 from framework.data.folds import fold_of
-from framework.predictors.base import InferenceConfig, Predictor
 from framework.segments import Ints
 from framework.signals.algebra import Signals, from_parts
 from framework.signals.section import SignalSettings
+from framework.tasks.base import InferenceConfig, Predictor
 from framework.teachers.base import Teacher
 
 Ask = Callable[[Sequence[Example], Sequence[Signals]], Signals]

@@ -14,11 +14,11 @@ from framework.errors import DataError
 from framework.evaluation.latency import measure_latency
 from framework.files import write_json
 from framework.plugins import settings_of
-from framework.predictors.base import InferenceConfig, Predictor, alone
+from framework.predictors.logits import alone
 from framework.signals.source import in_chunks
 from framework.stages.stage import Context, Stage, key_of
 from framework.stages.supervision import Supervision
-from framework.tasks.base import Plain
+from framework.tasks.base import InferenceConfig, Plain, Predictor
 
 _WARM_UP = 5  # questions answered before latency is measured
 

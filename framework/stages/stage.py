@@ -8,12 +8,11 @@ from typing import Any
 from framework.data.load import Split
 from framework.data.windows_section import WindowSettings
 from framework.digest import Key
-from framework.predictors.base import InferenceConfig
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
 from framework.signals.stream import Streamer
 from framework.store import Store
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Task
 from framework.training.job import Trainer
 
 

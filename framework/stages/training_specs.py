@@ -9,13 +9,12 @@ from framework.data.load import Split
 from framework.data.window_cache import split_features
 from framework.losses.live import Term
 from framework.plugins import SOURCE, settings_of
-from framework.predictors.base import InferenceConfig
 from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage
 from framework.stages.supervision import Supervision
 from framework.stages.targets import Targets
 from framework.stages.training import TrainingSpec
-from framework.tasks.base import trained_settings
+from framework.tasks.base import InferenceConfig, trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 from framework.training.objective import Objective

@@ -11,10 +11,9 @@ from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.models.build import copy_rows, count_parameters, save_model
 from framework.models.tokenizers import fit_to_model
-from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.students.vocabulary import trim_tokenizer
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Task
 
 _COMPARED = 4  # questions on which what the model says is compared
 _TOLERANCE = 1e-4  # of logits

@@ -22,15 +22,13 @@ from framework.progress import SILENT, Progress
 from framework.segments import Ints
 from framework.signals.algebra import Signals
 from framework.signals.source import SignalSource, TeacherSignals
+from framework.tasks.sections import GenerativeSection, Sections
 from framework.training.items import Items
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.predictors.base import InferenceConfig, Predictor
-    from framework.recipe.schema import Recipe
-    from framework.teachers.generative import Generative
     from framework.training.objective import Objective
 
 # The task's own, and the models' it takes: nobody else looks into these further than the protocols Example and Features say.
@@ -63,6 +61,35 @@ class CardParts:
     results: str
     limits: Sequence[str]
     usage: Sequence[str]
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """How a model reads: the task, the windows, and how it is run.
+
+    batch_size: windows a forward pass; precision: fp32, bf16 or fp16; one_by_one: one question is asked at a time, so that
+    batches need not be filled up on a GPU for all to come out alike.
+    """
+
+    task: "Task"
+    windows: WindowSettings
+    batch_size: int
+    precision: str
+    one_by_one: bool = False
+
+
+class Predictor(Protocol):
+    """A loaded model. What it says about a question does not depend on what else it is asked at the same time."""
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model, shared ones once."""
+
+    def predict(self, examples: Examples, progress: Progress = SILENT, title: str = "predict") -> dict[str, Any]:
+        """Predictions by example id, as predictions.json holds them. A text that the context lacks lies at -1:-1."""
+
+    def signals(self, examples: Examples, proposals: Sequence[Signals] = ()) -> Signals:
+        """What the model thinks about each example. proposals: other teachers' signals about the same examples."""
 
 
 class Task(Protocol):
@@ -124,7 +151,7 @@ class Task(Protocol):
 
     def generative_objective(
         self,
-        teacher: "Generative",
+        teacher: GenerativeSection,
         windows: WindowSettings,
         examples: Examples,
         tokenizer: "PreTrainedTokenizerFast",
@@ -132,7 +159,7 @@ class Task(Protocol):
     ) -> "Objective":
         """What a generative model is fine-tuned towards. A task without generative teachers refuses them in `check`."""
 
-    def generative_predictor(self, teacher: "Generative", folder: Path, inference: "InferenceConfig") -> "Predictor":
+    def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
 
     def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
@@ -141,7 +168,7 @@ class Task(Protocol):
     def model_dump(self, *, mode: str = "python") -> Plain:
         """Its settings as plain data (pydantic gives it)."""
 
-    def check(self, recipe: "Recipe") -> list[str]:
+    def check(self, recipe: Sections) -> list[str]:
         """What is wrong with a recipe of this task, in words: options of other sections that it would ignore, say."""
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Own]:

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from framework.data.example import Example
     from framework.models.kind import ModelKind
-    from framework.predictors.base import InferenceConfig, Predictor
     from framework.progress import Progress
-    from framework.tasks.base import Task
+    from framework.tasks.base import InferenceConfig, Predictor, Task
     from framework.training.objective import Objective
 
 _OF_THE_TOKENIZER = ("bos_token_id", "eos_token_id", "decoder_start_token_id")

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.features import Features
-from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import all_logits
-from framework.tasks.base import Examples, main_metrics
+from framework.tasks.base import Examples, InferenceConfig, main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state

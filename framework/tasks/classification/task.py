@@ -29,15 +29,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from framework.data.features import Features, TokenRows
-    from framework.predictors.base import InferenceConfig, Predictor
-    from framework.recipe.schema import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource, TeacherSignals
-    from framework.tasks.base import CardParts, Logits, Own, Plain, Scores
+    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
     from framework.tasks.classification.items import TextItems
     from framework.tasks.classification.problems import Problem
-    from framework.teachers.generative import Generative
+    from framework.tasks.sections import GenerativeSection, Sections
     from framework.training.objective import Objective
 
 
@@ -110,7 +108,7 @@ class Classification(Section):
         """See Task."""
         return data.asked_fields(self)
 
-    def check(self, recipe: "Recipe") -> list[str]:
+    def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
         from framework.tasks.classification.checks import problems_of
 
@@ -276,7 +274,7 @@ class Classification(Section):
 
     def generative_objective(
         self,
-        teacher: "Generative",
+        teacher: "GenerativeSection",
         windows: WindowSettings,
         examples: Sequence[Text],
         tokenizer: "PreTrainedTokenizerFast",
@@ -287,7 +285,9 @@ class Classification(Section):
 
         return label_generation(examples, self._problem.classes, self.verbaliser, teacher, windows, tokenizer)
 
-    def generative_predictor(self, teacher: "Generative", folder: "Path", inference: "InferenceConfig") -> "Predictor":
+    def generative_predictor(
+        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
+    ) -> "Predictor":
         """See Task: by the likelihood of the words that stand for the labels."""
         from framework.tasks.classification.verbalised import label_predictor
 

@@ -33,8 +33,8 @@ from framework.tasks.classification.signal import write_single
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.predictors.base import InferenceConfig
-    from framework.teachers.generative import Generative
+    from framework.tasks.base import InferenceConfig
+    from framework.tasks.sections import GenerativeSection
 
 Verbaliser = Mapping[str, str | list[str]] | None
 TEMPLATE = "{text}\nlabel:"
@@ -122,7 +122,7 @@ def label_generation(
     examples: Sequence[Text],
     labels: Sequence[str],
     verbaliser: Verbaliser,
-    teacher: "Generative",
+    teacher: "GenerativeSection",
     windows: WindowSettings,
     tokenizer: "PreTrainedTokenizerFast",
 ) -> Generation:
@@ -182,7 +182,11 @@ class LabelPredictor:
 
 
 def label_predictor(
-    folder: Path, inference: "InferenceConfig", teacher: "Generative", labels: Sequence[str], verbaliser: Verbaliser
+    folder: Path,
+    inference: "InferenceConfig",
+    teacher: "GenerativeSection",
+    labels: Sequence[str],
+    verbaliser: Verbaliser,
 ) -> LabelPredictor:
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)

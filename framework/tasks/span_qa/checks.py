@@ -6,12 +6,12 @@ from framework.data.windows_section import WindowSettings
 from framework.tasks.span_qa.template import parse_template
 
 if TYPE_CHECKING:
-    from framework.recipe.schema import Recipe
+    from framework.tasks.sections import Sections
 
 _SPECIAL = 8  # tokens that leave room for the special ones of every known pair format
 
 
-def prompt_problems(recipe: "Recipe") -> list[str]:
+def prompt_problems(recipe: "Sections") -> list[str]:
     """Prompts that do not show question and context."""
     problems = []
     for name, teacher in recipe.teachers.items():
@@ -24,16 +24,16 @@ def prompt_problems(recipe: "Recipe") -> list[str]:
     return problems
 
 
-def label_problems(recipe: "Recipe") -> list[str]:
+def label_problems(kind: str, recipe: "Sections") -> list[str]:
     """Names of labels, of which this task has none."""
     return [
-        f"teachers.{name}.label_map is for tasks with labels, and {recipe.task.kind} has none: drop it"
+        f"teachers.{name}.label_map is for tasks with labels, and {kind} has none: drop it"
         for name, teacher in recipe.teachers.items()
         if getattr(teacher, "label_map", None) is not None
     ]
 
 
-def window_problems(recipe: "Recipe") -> list[str]:
+def window_problems(recipe: "Sections") -> list[str]:
     """Windows that get no further in a context."""
     places = {f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items()}
     return [

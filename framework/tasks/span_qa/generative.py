@@ -15,11 +15,10 @@ from framework.generative.writer import Beams
 from framework.generative.writers import writer_for
 from framework.models.build import count_parameters, pretrained_model, read_config
 from framework.models.tokenizers import load_model_tokenizer
-from framework.predictors.base import InferenceConfig
 from framework.progress import SILENT, Progress
 from framework.segments import Floats, softmax
 from framework.signals.algebra import Signals
-from framework.tasks.base import Task
+from framework.tasks.base import InferenceConfig, Task
 from framework.tasks.span_qa.answers import answers_signals
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction
 from framework.tasks.span_qa.example import QAExample
@@ -29,7 +28,7 @@ from framework.tasks.span_qa.prompts import Prompts, prompts_for
 from framework.tasks.span_qa.signal_decode import decode_signals
 
 if TYPE_CHECKING:
-    from framework.teachers.generative import Generative
+    from framework.tasks.sections import GenerativeSection
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class GenerativePredictor:
 
     model: Any
     prompts: Prompts
-    settings: "Generative"
+    settings: "GenerativeSection"
     inference: InferenceConfig
 
     @property
@@ -176,7 +175,9 @@ def _unanswerable(task: Task) -> bool:
     return bool(getattr(task, "unanswerable", False))
 
 
-def generative_predictor(folder: Path, inference: InferenceConfig, settings: "Generative") -> GenerativePredictor:
+def generative_predictor(
+    folder: Path, inference: InferenceConfig, settings: "GenerativeSection"
+) -> GenerativePredictor:
     """The model in `folder`. Raises ModelError."""
     tokenizer = load_model_tokenizer(folder)
     model = pretrained_model(generator_of(read_config(folder)), folder)

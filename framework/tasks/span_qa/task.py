@@ -29,15 +29,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.predictors.base import InferenceConfig, Predictor
-    from framework.recipe.schema import Recipe
     from framework.segments import Ints
     from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource, TeacherSignals
-    from framework.tasks.base import CardParts, Logits, Scores
+    from framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
+    from framework.tasks.sections import GenerativeSection, Sections
     from framework.tasks.span_qa.targets import TrainingItems
     from framework.tasks.span_qa.windows import Windows
-    from framework.teachers.generative import Generative
     from framework.training.objective import Objective
 
 
@@ -70,9 +68,9 @@ class ExtractiveQA(Section):
     formats: ClassVar[Formats] = {}
     notes: ClassVar[Mapping[str, Note]] = NOTES
 
-    def check(self, recipe: "Recipe") -> list[str]:
+    def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        problems = [*prompt_problems(recipe), *window_problems(recipe), *label_problems(recipe)]
+        problems = [*prompt_problems(recipe), *window_problems(recipe), *label_problems(self.kind, recipe)]
         if self.unanswerable:
             return problems
         if self.null_threshold != 0.0:
@@ -273,7 +271,7 @@ class ExtractiveQA(Section):
 
     def generative_objective(
         self,
-        teacher: "Generative",
+        teacher: "GenerativeSection",
         windows: WindowSettings,
         examples: Sequence[QAExample],
         tokenizer: "PreTrainedTokenizerFast",
@@ -287,7 +285,9 @@ class ExtractiveQA(Section):
         prompts = prompts_for(tokenizer, config, windows, teacher.max_answer, teacher.prompt, forced)
         return generation(examples, prompts, self.unanswerable, progress)
 
-    def generative_predictor(self, teacher: "Generative", folder: "Path", inference: "InferenceConfig") -> "Predictor":
+    def generative_predictor(
+        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
+    ) -> "Predictor":
         """See Task."""
         from framework.tasks.span_qa.generative import generative_predictor
 

@@ -10,8 +10,7 @@ from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.metrics import Metric
-from framework.predictors.base import InferenceConfig
-from framework.tasks.base import Logits
+from framework.tasks.base import InferenceConfig, Logits
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows

@@ -12,8 +12,8 @@ from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
-from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import LogitsPredictor, logits_predictor
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer

@@ -13,7 +13,7 @@ from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.models.tokenizers import fit_to_model
-from framework.predictors.base import InferenceConfig
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.prompts import Prompts
 from framework.tasks.span_qa.task import ExtractiveQA

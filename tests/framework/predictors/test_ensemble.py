@@ -8,11 +8,11 @@ import pytest
 from framework.data.windows_section import WindowSettings
 from framework.ensembles.confidence import Confidence
 from framework.ensembles.source import EnsembleSource
-from framework.predictors.base import InferenceConfig
 from framework.predictors.ensemble import EnsemblePredictor
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import NULL, Signals
 from framework.signals.shards import as_stored
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import assert_same, of_masses

@@ -3,9 +3,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from framework.data.windows_section import WindowSettings
-from framework.predictors.base import InferenceConfig
 from framework.predictors.function import FunctionPredictor
 from framework.signals.algebra import NULL, Signals
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.write import from_spans

@@ -13,10 +13,9 @@ from framework.data.windows_section import WindowSettings
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
-from framework.predictors import base
 from framework.predictors import logits as module_of_logits
-from framework.predictors.base import InferenceConfig, alone
-from framework.predictors.logits import LogitsPredictor, all_logits, padded_lengths
+from framework.predictors.logits import LogitsPredictor, all_logits, alone, padded_lengths
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import cut_windows
@@ -88,8 +87,7 @@ class Counting:
 
 def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = SimpleNamespace(type="cuda")
-    for module in (module_of_logits, base):
-        monkeypatch.setattr(module, "default_device", lambda: gpu)
+    monkeypatch.setattr(module_of_logits, "default_device", lambda: gpu)
     monkeypatch.setattr(module_of_logits, "to_device", lambda values, device: values)
     monkeypatch.setattr(module_of_logits, "autocast", lambda device, precision: nullcontext())
     inference, counting = InferenceConfig(TASK, WINDOWS, 32, "bf16"), Counting()

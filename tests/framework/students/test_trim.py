@@ -15,11 +15,11 @@ from framework.models.build import count_parameters, random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
-from framework.predictors.base import InferenceConfig
 from framework.predictors.logits import logits_predictor
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.students.trim import trim
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 from tests.tiny import model_of, tiny_values

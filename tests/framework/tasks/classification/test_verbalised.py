@@ -16,7 +16,7 @@ from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
-from framework.predictors.base import InferenceConfig
+from framework.tasks.base import InferenceConfig
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.signal import probabilities
 from framework.tasks.classification.task import Classification

@@ -1,0 +1,76 @@
+"""What a task sees of the other sections of a recipe, of which it is a part itself."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from framework.data.windows_section import WindowSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.ensembles.base import Ensemble
+
+
+class TeacherSection(Protocol):
+    """See Teacher; a kind may have more."""
+
+    @property
+    def kind(self) -> str:
+        """Names the kind of teacher."""
+
+    @property
+    def windows(self) -> WindowSettings | None:
+        """How it reads; None: as the recipe says."""
+
+    @property
+    def temperature(self) -> float | str:
+        """Divides its logits, or `calibrated`."""
+
+
+class GenerativeSection(Protocol):
+    """See Generative."""
+
+    prompt: str | None
+    beams: int
+    candidates: int
+    length_normalisation: float
+    max_answer: int
+
+    def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
+        """The configuration of its model, and the token that this forces to come first."""
+
+
+class SourceSection(Protocol):
+    """See Extra."""
+
+    @property
+    def source(self) -> object:
+        """Where a split comes from."""
+
+
+class DataSection(SourceSection, Protocol):
+    """See Data."""
+
+    @property
+    def extra(self) -> Mapping[str, SourceSection]:
+        """Further splits, by name."""
+
+
+class Sections(Protocol):
+    """See Recipe."""
+
+    @property
+    def windows(self) -> WindowSettings:
+        """How models read."""
+
+    @property
+    def data(self) -> DataSection:
+        """Where examples come from."""
+
+    @property
+    def teachers(self) -> Mapping[str, TeacherSection]:
+        """Teachers by name."""
+
+    @property
+    def ensemble(self) -> "Ensemble | None":
+        """How several teachers become one."""
