@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from framework.data.windows_section import WindowSettings
 from framework.errors import DataError, ModelError, first_line
-from framework.files import read_json, write_json
+from framework.files import Json, read_json, write_json
 from framework.manifest import check_saved
 from framework.models.build import read_config
 from framework.models.locate import locate
@@ -101,11 +101,11 @@ def _noted(path: Path) -> tuple[InferenceConfig, Teacher | None]:
     return inference, teacher
 
 
-def _inference(settings: dict[str, Any], windows: WindowSettings) -> InferenceConfig:
+def _inference(settings: Json, windows: WindowSettings) -> InferenceConfig:
     return InferenceConfig(_task(settings), windows, batch_size=32, precision="fp32")
 
 
-def _task(settings: dict[str, Any]) -> Task:
+def _task(settings: Json) -> Task:
     if settings.get("task") is None:
         return DEFAULT_TASK
     # Where an earlier version noted it.

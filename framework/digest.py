@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 
-def digest_of(value: Any) -> str:
+def digest_of(value: object) -> str:
     """Digest of a JSON-like value, whatever the order of its keys: 16 hexadecimal characters (64 bits)."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -46,8 +46,8 @@ class Key:
     """
 
     kind: str
-    inputs: Mapping[str, Any]
-    versions: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, object]
+    versions: Mapping[str, object] = field(default_factory=dict)
     taken: str | None = None
 
     @cached_property
@@ -63,13 +63,12 @@ class Key:
         return f"{self.content}-{digest_of({'inputs': self.plain_inputs, 'versions': dict(self.versions)})[:8]}"
 
     @cached_property
-    def plain_inputs(self) -> dict[str, Any]:
+    def plain_inputs(self) -> dict[str, object]:
         """The inputs, with digests in place of keys."""
-        plain: dict[str, Any] = _plain(self.inputs, lambda key: key.digest)
-        return plain
+        return {key: _plain(inner, lambda key: key.digest) for key, inner in self.inputs.items()}
 
 
-def _plain(value: Any, name: Callable[[Key], str]) -> Any:
+def _plain(value: object, name: Callable[[Key], str]) -> object:
     if isinstance(value, Key):
         return name(value)
     if isinstance(value, Mapping):
@@ -79,24 +78,26 @@ def _plain(value: Any, name: Callable[[Key], str]) -> Any:
     return value
 
 
+Versions = dict[str, int | str]
+Differences = dict[str, list[object]]
 Library = Literal["torch", "transformers", "tokenizers", "deepspeed"]
 MODELS: tuple[Library, ...] = ("torch", "transformers", "tokenizers")  # what models are loaded, run and saved with
 TRAINING: tuple[Library, ...] = (*MODELS, "deepspeed")
 
 
-def versions(code: int, libraries: tuple[Library, ...] = (), device: str | None = None) -> dict[str, Any]:
+def versions(code: int, libraries: tuple[Library, ...] = (), device: str | None = None) -> Versions:
     """By name. code: a stage's own number; device: cpu or cuda, where a model is run."""
-    found: dict[str, Any] = {"code": code, **{name: _installed(name) for name in libraries}}
+    found: Versions = {"code": code, **{name: _installed(name) for name in libraries}}
     return found if device is None else {**found, "device": device}
 
 
-def differences(made: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
+def differences(made: Mapping[str, object], now: Mapping[str, object]) -> Differences:
     """What differs between two sets of versions, by name: the one and the other; None where there is none."""
     names = sorted({*made, *now})
     return {name: [made.get(name), now.get(name)] for name in names if made.get(name) != now.get(name)}
 
 
-def in_words(differ: dict[str, list[Any]]) -> str:
+def in_words(differ: Differences) -> str:
     """Differences of versions, as part of a sentence. Without any, those of what it is made of differ."""
     if not differ:
         return "from results of other versions"

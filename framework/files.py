@@ -14,6 +14,8 @@ from typing import Any
 
 from framework.errors import OutputError
 
+Json = dict[str, Any]  # an object of JSON, whose values nobody has looked at yet
+
 # How names of files end that mean something to one machine, for a while.
 PASSING = (".lock", ".owner", ".tmp", ".writable")
 
@@ -46,7 +48,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write `value` as readable JSON, atomically."""
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
@@ -63,13 +65,13 @@ def read_json_lines(path: Path) -> list[Any]:
     ]
 
 
-def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, values: Mapping[str, object]) -> None:
     """Write JSON-like values, with the checksum of all of them as a last one, `crc32`."""
     whole = json.loads(json.dumps(values))  # as it will be read
     write_json(path, {**whole, "crc32": crc_of(whole)})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path) -> Json:
     """What `write_sealed` has written; values without a checksum, as files of before have none, are taken as they are.
 
     Raises ValueError for anything else, OSError.
@@ -86,7 +88,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     return values
 
 
-def crc_of(values: Mapping[str, Any]) -> str:
+def crc_of(values: Mapping[str, object]) -> str:
     """The checksum of values as they are read from JSON: of their JSON with sorted keys and no spaces."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"

@@ -4,10 +4,9 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from framework.errors import StoreError
-from framework.files import PASSING, crc_of, write_sealed
+from framework.files import PASSING, Json, crc_of, write_sealed
 
 MANIFEST = "manifest.json"
 _CHUNK = 2**22  # bytes read at a time
@@ -18,7 +17,7 @@ _State = tuple[bytes, tuple[tuple[str, int, int], ...]]  # the manifest, and nam
 _found_whole: dict[Path, _State] = {}  # in this process
 
 
-def write_manifest(folder: Path, values: dict[str, Any], but_for: tuple[str, ...] = ()) -> None:
+def write_manifest(folder: Path, values: Json, but_for: tuple[str, ...] = ()) -> None:
     """Write the JSON-like `values` into the folder's manifest, with size and checksum of all files but those called `but_for`."""
     written = [
         path
@@ -30,7 +29,7 @@ def write_manifest(folder: Path, values: dict[str, Any], but_for: tuple[str, ...
     _found_whole[folder] = (folder / MANIFEST).read_bytes(), _state(folder, files)
 
 
-def read_manifest(content: bytes, path: Path) -> dict[str, Any]:
+def read_manifest(content: bytes, path: Path) -> Json:
     """The manifest at `path`, which holds `content`. Raises StoreError if that is not what was written."""
     try:
         values = dict(json.loads(content))
@@ -75,7 +74,7 @@ def check_saved(folder: Path) -> None:
             check_files(one)
 
 
-def described(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+def described(folder: Path, paths: Iterable[Path]) -> dict[str, Json]:
     """Size in `bytes` and checksum, `crc32`, of files, by their names in `folder`."""
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "crc32": f"{checksum(path):08x}"}
@@ -83,7 +82,7 @@ def described(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
     }
 
 
-def damage(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
+def damage(folder: Path, files: Mapping[str, Json]) -> Iterator[str]:
     """What is wrong with files that were `described`: a text for each that is missing, cut short or altered."""
     for name, written in files.items():
         path = folder / name
@@ -104,7 +103,7 @@ def checksum(path: Path) -> int:
     return crc
 
 
-def _state(folder: Path, files: dict[str, Any]) -> tuple[tuple[str, int, int], ...]:
+def _state(folder: Path, files: Json) -> tuple[tuple[str, int, int], ...]:
     return tuple(_stat(folder, name) for name in files)
 
 

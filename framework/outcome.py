@@ -1,13 +1,13 @@
 """Reading what a run or a search has found out: results.json and search.json, whole and in the form of this version."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypeVar, cast
+from typing import Annotated, Literal, NotRequired, TypeVar, cast
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from framework.errors import StoreError
-from framework.files import read_sealed
+from framework.files import Json, read_sealed
 from framework.locks import true_state
 from framework.tasks.summary import summary_in
 
@@ -15,7 +15,6 @@ FORMAT = 1
 State = Literal["running", "finished", "failed"]
 Role = Literal["teacher", "ensemble", "baseline", "student"]
 TrialState = Literal["waiting", "running", "stopped", "finished", "pruned", "failed", "lost"]
-Fields = dict[str, Any]
 
 
 def _is_task(found: object) -> object:
@@ -24,6 +23,54 @@ def _is_task(found: object) -> object:
 
 
 Task = Annotated[object, AfterValidator(_is_task)]  # None: an older file
+
+
+class Provenance(TypedDict, total=False):
+    """Where results come from; None: not known."""
+
+    git_commit: str | None
+    git_dirty: bool | None
+    python: str
+    platform: str
+    cpus: int | None
+    device: str
+    versions: dict[str, str]
+
+
+class SplitResults(TypedDict, total=False):
+    """A split of the data."""
+
+    examples: int
+    digest: str
+    questions_unlabelled: int
+    repaired: int
+    dropped: int
+    notes: Json
+
+
+def counts_of(split: SplitResults) -> tuple[int | None, int | None, int | None, int | None]:
+    """Counts in the order of tables: examples, those without labels, those repaired, those dropped."""
+    return split.get("examples"), split.get("questions_unlabelled"), split.get("repaired"), split.get("dropped")
+
+
+class DataResults(TypedDict, total=False):
+    """The data: their source, as in the recipe, and splits by name."""
+
+    source: Json
+    splits: dict[str, SplitResults]
+
+
+class SignalResults(TypedDict):
+    """Signals of a teacher on a split; None: not known yet."""
+
+    teacher: str
+    split: str
+    digest: str
+    examples: NotRequired[int | None]
+    bytes_per_example: NotRequired[float | None]
+    null_mass: NotRequired[float | None]
+    moved_mass: NotRequired[float | None]
+    reused: NotRequired[bool]
 
 
 class ModelResults(TypedDict):
@@ -36,14 +83,14 @@ class ModelResults(TypedDict):
     digest: str
     reused: NotRequired[bool]
     parameters: int | None
-    settings: Fields
-    training: NotRequired[Fields | None]
-    evaluation: Fields | None
-    latency: Fields | None
+    settings: Json
+    training: NotRequired[Json | None]
+    evaluation: Json | None
+    latency: Json | None
     predictions: str | None
-    trimmed: NotRequired[Fields]
+    trimmed: NotRequired[Json]
     transductive: NotRequired[bool]
-    weights: NotRequired[Fields]
+    weights: NotRequired[Json]
 
 
 class RunResults(TypedDict):
@@ -55,13 +102,13 @@ class RunResults(TypedDict):
     state: State
     started: NotRequired[str]
     finished: NotRequired[str | None]
-    recipe: Fields
+    recipe: Json
     task: NotRequired[Task]
-    provenance: NotRequired[Fields]
-    data: Fields
-    signals: list[Fields]
-    held_out: NotRequired[dict[str, Fields]]
-    accepted: NotRequired[list[Fields]]
+    provenance: NotRequired[Provenance]
+    data: DataResults
+    signals: list[SignalResults]
+    held_out: NotRequired[dict[str, Json]]
+    accepted: NotRequired[list[Json]]
     models: list[ModelResults]
 
 
@@ -71,13 +118,13 @@ class TrialResults(TypedDict):
     number: int
     state: TrialState
     reason: str | None
-    parameters: Fields
-    values: Fields
+    parameters: Json
+    values: Json
     started: str | None
     ended: str | None
     epochs: list[dict[str, float]]
     metrics: dict[str, float] | None
-    seeds: list[Fields]
+    seeds: list[Json]
 
 
 class SearchResults(TypedDict):
@@ -90,9 +137,9 @@ class SearchResults(TypedDict):
     started: NotRequired[str]
     finished: NotRequired[str | None]
     seconds: float
-    recipe: Fields
+    recipe: Json
     task: NotRequired[Task]
-    provenance: NotRequired[Fields]
+    provenance: NotRequired[Provenance]
     best: int | None
     front: list[int] | None
     trials: list[TrialResults]

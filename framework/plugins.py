@@ -29,7 +29,7 @@ class ByKind:
     choose: Callable[[Any], Any]
     field: str
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """pydantic's hook. Dumped as the annotated union, a class of the user's own would lose its fields."""
         return core_schema.no_info_wrap_validator_function(
             lambda value, _: self.choose(value), handler(source), serialization=core_schema.simple_ser_schema("any")

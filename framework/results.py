@@ -2,13 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from framework.data.notes import counted
 from framework.digest import differences
 from framework.errors import OutputError
-from framework.files import now, write_atomic, write_sealed
-from framework.outcome import FORMAT, ModelResults, Role, RunResults, State, read_outcome
+from framework.files import Json, now, write_atomic, write_sealed
+from framework.outcome import (
+    FORMAT,
+    DataResults,
+    ModelResults,
+    Provenance,
+    Role,
+    RunResults,
+    SignalResults,
+    State,
+    read_outcome,
+)
 from framework.plugins import SOURCE
 from framework.stages.graph import Graph
 from framework.stages.model_stages import ModelStages
@@ -22,7 +32,7 @@ from framework.training.section import Training
 class Results:
     """The results of a run as far as they are known. docs/results.md describes the file."""
 
-    def __init__(self, context: Context, graph: Graph, provenance: dict[str, Any]) -> None:
+    def __init__(self, context: Context, graph: Graph, provenance: Provenance) -> None:
         recipe = context.recipe
         self.folder = recipe.run_folder
         self._graph = graph
@@ -59,7 +69,7 @@ class Results:
                 self._note_evaluation(record, artifact)
         for signals in self.values["signals"]:
             if stage.digest == signals["digest"]:
-                signals.update(**artifact.facts, reused=artifact.reused)
+                signals.update(cast(SignalResults, {**artifact.facts, "reused": artifact.reused}))
         for name, held_out in self._graph.held_out.items():
             if stage.digest == held_out.digest:
                 self.values["held_out"][name] = artifact.facts
@@ -134,12 +144,12 @@ def model_of(run: object, results: RunResults, name: str | None) -> ModelResults
     return models[chosen]
 
 
-def one_name(metrics: dict[str, Any]) -> dict[str, Any]:
+def one_name(metrics: Json) -> Json:
     """Metrics of an evaluation; those that were stored before may call exact match `exact`, as SQuAD 2.0's script does."""
     return {"exact_match" if name == "exact" else name: value for name, value in metrics.items()}
 
 
-def _data(context: Context) -> dict[str, Any]:
+def _data(context: Context) -> DataResults:
     source = context.recipe.data.source.model_dump(mode="json")
     return {
         "source": source,
@@ -157,7 +167,7 @@ def _data(context: Context) -> dict[str, Any]:
     }
 
 
-def _signals(found: Collection) -> dict[str, Any]:
+def _signals(found: Collection) -> SignalResults:
     return {
         "teacher": found.teacher,
         "split": found.split,
@@ -197,7 +207,7 @@ def _model(context: Context, model: ModelStages) -> ModelResults:
     return record
 
 
-def _record(name: str, role: Role, digest: str, settings: dict[str, Any]) -> ModelResults:
+def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
     return {
         "name": name,
         "role": role,
@@ -222,7 +232,7 @@ def _transductive(context: Context) -> bool:
     return any(one.texts in measured for name in unlabelled for one in context.data[name].examples)
 
 
-def _settings(model: ModelStages) -> dict[str, Any]:
+def _settings(model: ModelStages) -> Json:
     """The hyper-parameters of a model's training, flat."""
     if model.training is None or model.trained is None:
         return {}

@@ -10,7 +10,7 @@ from framework.digest import differences, in_words
 from framework.errors import RecipeError
 from framework.files import write_atomic
 from framework.locks import alone_in
-from framework.outcome import Fields, RunResults
+from framework.outcome import Provenance, RunResults
 from framework.progress import SILENT, Progress
 from framework.recipe.schema import Recipe
 from framework.recipe.yaml_loader import to_yaml
@@ -66,7 +66,7 @@ def run(
     train: Trainer = train_in_process,
     stream: Streamer | None = None,
     progress: Progress = SILENT,
-    provenance: Fields | None = None,
+    provenance: Provenance | None = None,
     watch: Watch = lambda folder: nullcontext(),
 ) -> RunResults:
     """Run all stages of a recipe that are not done yet, and return its results.
@@ -81,7 +81,7 @@ def run(
         return _run(context, graph, provenance or {}, watch)
 
 
-def _run(context: Context, graph: Graph, provenance: Fields, watch: Watch) -> RunResults:
+def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch) -> RunResults:
     recipe = context.recipe
     context.store.check()
     results = Results(context, graph, provenance)

@@ -14,6 +14,8 @@ from framework.errors import OutputError, first_line
 from framework.files import PASSING, write_atomic
 
 T = TypeVar("T")
+_Files = Any  # a file system of pyarrow, and below a file's entry in one: it has no types
+_Entry = Any
 
 _TRIES = 5
 
@@ -38,7 +40,7 @@ class Storage:
     def read(self, name: str) -> bytes | None:
         """The content of a file; None if there is none."""
 
-        def read(files: Any, root: str) -> bytes | None:
+        def read(files: _Files, root: str) -> bytes | None:
             if not _is_file(files, f"{root}/{name}"):
                 return None
             with files.open_input_stream(f"{root}/{name}") as stream:
@@ -53,7 +55,7 @@ class Storage:
     def names(self, folder: str) -> list[str]:
         """The names of what lies right in a folder; none if it is not there."""
 
-        def names(files: Any, root: str) -> list[str]:
+        def names(files: _Files, root: str) -> list[str]:
             import pyarrow.fs as pafs
 
             found = files.get_file_info(pafs.FileSelector(f"{root}/{folder}", allow_not_found=True))
@@ -68,12 +70,12 @@ class Storage:
         not changed since, are left out.
         """
 
-        def put(files: Any, root: str) -> None:
+        def put(files: _Files, root: str) -> None:
             if source.is_file():
                 _copy_in(files, source, f"{root}/{name}")
                 return
             found = [path for path in source.rglob("*") if path.is_file() and not path.name.endswith(PASSING)]
-            there: dict[str, Any] = {}
+            there: dict[str, _Entry] = {}
             with suppress(FileNotFoundError):  # what is being removed there is not left out here
                 there = _found(files, f"{root}/{name}")
             for path in sorted(found, key=lambda one: one == source / (last or "")):
@@ -89,7 +91,7 @@ class Storage:
         missing: only those that are not there.
         """
 
-        def get(files: Any, root: str) -> None:
+        def get(files: _Files, root: str) -> None:
             there = _found(files, f"{root}/{name}")
             for one in sorted(there, key=lambda one: one == last):
                 if not (missing and (target / one).exists()):
@@ -107,7 +109,7 @@ class Storage:
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; one that is not there is no error."""
 
-        def remove(files: Any, root: str) -> None:
+        def remove(files: _Files, root: str) -> None:
             import pyarrow.fs as pafs
 
             for _ in range(_TRIES):
@@ -121,7 +123,7 @@ class Storage:
 
         self._call(remove)
 
-    def _call(self, work: Callable[[Any, str], T]) -> T:
+    def _call(self, work: Callable[[_Files, str], T]) -> T:
         try:
             return work(*_open(self.uri))
         except Exception as error:  # what pyarrow's and fsspec's file systems raise is no part of their interface
@@ -132,7 +134,7 @@ class Storage:
 
 
 @lru_cache
-def _open(uri: str) -> tuple[Any, str]:
+def _open(uri: str) -> tuple[_Files, str]:
     """The file system, as pyarrow has it, and the folder in it."""
     import pyarrow as pa
     import pyarrow.fs as pafs
@@ -147,13 +149,13 @@ def _open(uri: str) -> tuple[Any, str]:
     return files, root.rstrip("/")
 
 
-def _is_file(files: Any, path: str) -> bool:
+def _is_file(files: _Files, path: str) -> bool:
     import pyarrow.fs as pafs
 
     return bool(files.get_file_info(path).type == pafs.FileType.File)
 
 
-def _found(files: Any, folder: str) -> dict[str, Any]:
+def _found(files: _Files, folder: str) -> dict[str, _Entry]:
     """What is known of all files below `folder`, by name."""
     import pyarrow.fs as pafs
 
@@ -163,13 +165,13 @@ def _found(files: Any, folder: str) -> dict[str, Any]:
     return {name: one for name, one in names.items() if not name.startswith("../")}
 
 
-def _came_from(there: Any, path: Path) -> bool:
+def _came_from(there: _Entry, path: Path) -> bool:
     """Whether a file has size and time of one in the storage, whose time `_copy_out` gives to copies."""
     here = path.stat()
     return there is not None and (there.size, there.mtime_ns) == (here.st_size, here.st_mtime_ns)
 
 
-def _copy_in(files: Any, source: Path, target: str) -> None:
+def _copy_in(files: _Files, source: Path, target: str) -> None:
     import pyarrow.fs as pafs
 
     def copy(staged: str) -> None:
@@ -178,7 +180,7 @@ def _copy_in(files: Any, source: Path, target: str) -> None:
     _replace(files, target, copy)
 
 
-def _write(files: Any, target: str, content: bytes) -> None:
+def _write(files: _Files, target: str, content: bytes) -> None:
     def write(staged: str) -> None:
         with files.open_output_stream(staged) as stream:
             stream.write(content)
@@ -186,7 +188,7 @@ def _write(files: Any, target: str, content: bytes) -> None:
     _replace(files, target, write)
 
 
-def _replace(files: Any, target: str, write: Callable[[str], None]) -> None:
+def _replace(files: _Files, target: str, write: Callable[[str], None]) -> None:
     """Let `write` make the file. Object stores show a file once it is whole; on disks it is made beside and renamed."""
     files.create_dir(posixpath.dirname(target), recursive=True)
     if files.type_name != "local":
@@ -197,7 +199,7 @@ def _replace(files: Any, target: str, write: Callable[[str], None]) -> None:
     files.move(staged, target)
 
 
-def _copy_out(files: Any, source: str, target: Path, time: int | None) -> None:
+def _copy_out(files: _Files, source: str, target: Path, time: int | None) -> None:
     """time: when `source` was written, in nanoseconds, if that is known."""
     import pyarrow.fs as pafs
 

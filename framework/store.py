@@ -6,11 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from framework.digest import Key
 from framework.errors import StoreError
-from framework.files import make_folder
+from framework.files import Json, make_folder
 from framework.locks import locked
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
@@ -23,8 +22,8 @@ class Artifact:
 
     folder: Path
     digest: str
-    facts: dict[str, Any]
-    versions: dict[str, Any]
+    facts: Json
+    versions: Json
     finished: float
     reused: bool
 
@@ -63,7 +62,7 @@ class Store:
         found = [self._read(beside / name) for name in names - {key.digest} if not name.endswith(".lock")]
         return max((one for one in found if one is not None), key=lambda one: one.finished, default=None)
 
-    def produce(self, key: Key, make: Callable[[Path], dict[str, Any]]) -> Artifact:
+    def produce(self, key: Key, make: Callable[[Path], Json]) -> Artifact:
         """The result of this key: the finished one, or else made now.
 
         `make` writes into the folder that it is given, may find there what a stopped attempt left, and returns facts
@@ -179,7 +178,7 @@ class Store:
         return path.relative_to(self.root.parent).as_posix()
 
 
-def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
+def _artifact(folder: Path, manifest: Json) -> Artifact:
     return Artifact(
         folder, folder.name, manifest["facts"], manifest["versions"], float(manifest["finished"]), reused=True
     )

@@ -61,7 +61,7 @@ def training_memory(own: float, live: Mapping[str, float]) -> str:
     return gigabytes(own + sum(live.values())) + (f" with {', '.join(live)}" if live else "")
 
 
-def short_value(value: Any) -> str:
+def short_value(value: object) -> str:
     """A value of a recipe in one line."""
     if isinstance(value, float):
         return f"{value:.4g}"

@@ -4,9 +4,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.errors import DataError
+from framework.files import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def _request(task: "Task", texts: dict[str, Any]) -> "BaseModel":
+def _request(task: "Task", texts: Json) -> "BaseModel":
     """The task's request of the options given: texts, or files with the suffix _file. Raises DataError."""
     legal = list(task.request.model_fields)
     foreign = [name for name in texts if name.removesuffix("_file") not in legal]
@@ -64,15 +65,15 @@ def _request(task: "Task", texts: dict[str, Any]) -> "BaseModel":
         if (text is None) == (file is None) and (required or text is not None):
             raise DataError(f"give the {name} once: --{name} TEXT, or --{name}-file FILE (- for standard input)")
         if text is not None or file is not None:
-            values[name] = text if text is not None else _text_of(file)
+            values[name] = _text_of(file) if file is not None else text
     from framework.answer import request_of
 
     return request_of(task, values)
 
 
-def _text_of(file: Any) -> str:
+def _text_of(file: Path) -> str:
     try:
-        return sys.stdin.read() if str(file) == "-" else Path(file).read_text(encoding="utf-8")
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from framework.errors import OutputError
 from framework.export.folder import copy_model, new_folder
+from framework.files import Json
 from framework.outcome import SearchResults, TrialResults
 from framework.search.log import SEARCH, read_search, recipe_of_trial
 from launch.quiet import be_quiet
@@ -40,7 +40,7 @@ def run_of_best(run: Path) -> Path:
     return run.absolute().parent / recipe_of_trial(recipe, _trial(run, values, None)).run_folder.name
 
 
-def best_student(run: Path) -> dict[str, Any]:
+def best_student(run: Path) -> Json:
     """The student of a search's best trial, as search.json has it. Raises OutputError, StoreError."""
     return dict(_trial(run, read_search(run), None)["seeds"][0])
 

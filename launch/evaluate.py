@@ -4,13 +4,13 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from framework.config import nearest_hint
 from framework.errors import DataError, OutputError, UserError
-from framework.files import write_json
+from framework.files import Json, write_json
 from framework.search.log import SEARCH, read_search
 from launch.inspect import answerer_of, results_of
 
@@ -111,7 +111,7 @@ def fields_of_recipe(source: Path) -> Iterator[dict[str, str]]:
 
     if (source / "config.json").exists():
         return
-    recipe: dict[str, Any] = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
+    recipe: Json = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
     try:
         fields = Files(path="file", fields=recipe["data"]["source"]["fields"]).fields
     except (ValidationError, KeyError, TypeError):

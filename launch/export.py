@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.errors import DistilError, ExportError, OutputError
+from framework.files import Json
 from framework.results import usual_model
 from framework.search.log import SEARCH
 from launch.best import run_of_best
@@ -56,7 +57,7 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     progress.say(f"exported to {to}; its card: {to / 'README.md'}")
 
 
-def refuse_problems(export: dict[str, Any], to: Path) -> None:
+def refuse_problems(export: Json, to: Path) -> None:
     """Raises ExportError if an ONNX file of the folder `to` is missing or does not answer as the model does."""
     if export["problems"]:
         raise ExportError(
@@ -91,7 +92,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
         progress.say(f"{reason}; the export is done; send its figures later with `distil track {quote(str(run))}`")
 
 
-def _table(export: dict[str, Any]) -> "Table":
+def _table(export: Json) -> "Table":
     from rich.table import Table
 
     from framework.export.rows import form_columns, form_rows

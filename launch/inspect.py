@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import OutputError
+from framework.files import Json
 from framework.outcome import ModelResults, RunResults
 from framework.results import model_of, read_results
 from framework.search.log import SEARCH, read_search
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from framework.answer import Answerer
 
 
-def shown(response: "BaseModel") -> dict[str, Any]:
+def shown(response: "BaseModel") -> Json:
     """A response as it is printed: fractions with four places."""
-    values: dict[str, Any] = _rounded(response.model_dump(mode="json"))
+    values: Json = _rounded(response.model_dump(mode="json"))
     return values
 
 
@@ -73,7 +74,7 @@ class OnlyModel:
 
     folder: Path
     role: str
-    metrics: dict[str, Any]
+    metrics: Json
     task: TaskSummary
 
 

@@ -1,7 +1,7 @@
 """`distil plan`: what a recipe would do, and what it takes; where models or data are not here, by published configurations."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.data.batches import epoch_steps
 from framework.errors import DistilError, MissingDataError, MissingModelError
@@ -11,7 +11,7 @@ from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.model_stages import ModelStages
 from framework.stages.models import student_split
-from framework.stages.stage import Context
+from framework.stages.stage import Context, Stage
 from framework.tables import gigabytes, training_memory
 from framework.training.memory import training_bytes
 from launch.console import console_progress, note, table_console
@@ -67,7 +67,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         )
 
 
-def _state(context: Context, stage: Any) -> str:
+def _state(context: Context, stage: Stage) -> str:
     if context.store.find(stage.key) is not None:
         return "done" if stage.key.taken is None else "accepted"
     folder = stage.folder(context.store)

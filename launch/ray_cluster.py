@@ -7,9 +7,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from framework.errors import DistilError, TrainingError, first_line
+from framework.files import Json
 from framework.plugins import user_modules
 from framework.progress import Progress
 from launch.interrupt import INTERRUPT
@@ -80,7 +80,7 @@ def _announce(address: str | None, progress: Progress) -> None:
         )
 
 
-def _runtime_env(joins: bool) -> dict[str, Any]:
+def _runtime_env(joins: bool) -> Json:
     """What Ray sets up for workers. Those of a cluster that was there before get this code, whatever theirs is."""
     shipped = {"py_modules": modules_to_ship(), "excludes": ["__pycache__"]} if joins else {}
     return {"env_vars": {"PYTHONWARNINGS": "ignore"}, **shipped}

@@ -10,6 +10,7 @@ from typing import Any
 
 from framework.device import free_memory
 from framework.errors import DistilError, TrainingError, disk_is_full, first_line
+from framework.files import Json
 from framework.progress import Progress
 from framework.store import Store
 from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
@@ -76,7 +77,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
         return summary
 
 
-def _work(config: dict[str, Any]) -> TrainingSummary:
+def _work(config: Json) -> TrainingSummary:
     """What each Ray worker does."""
     import ray.train
     import torch

@@ -19,7 +19,7 @@ from typing import Any
 
 from framework.digest import Key, digest_of_files, digest_of_strings
 from framework.errors import TrainingError
-from framework.files import make_folder, write_atomic
+from framework.files import Json, make_folder, write_atomic
 from framework.store import Store
 from framework.training.checkpoint import forget_checkpoints
 from framework.training.job import ReportTo, TrainingJob, TrainingSummary
@@ -82,12 +82,12 @@ def location_of(store: Store) -> StoreLocation:
 Pickled = bytes
 
 
-def pack(value: Any, store: Store, making: Sequence[Path]) -> Pickled:
+def pack(value: object, store: Store, making: Sequence[Path]) -> Pickled:
     """`value`, with the paths in it that lie in `store` as places there. making: folders of the results that are being made."""
     from ray.cloudpickle import CloudPickler
 
     class Packer(CloudPickler):  # type: ignore[misc]  # pickle asks for places by a method of its own
-        def persistent_id(self, found: Any) -> tuple[str, bool] | None:
+        def persistent_id(self, found: object) -> tuple[str, bool] | None:
             """pickle's hook: what is named instead of being pickled."""
             if isinstance(found, Path) and found.is_relative_to(store.root):
                 return str(found.relative_to(store.root)), store.result_of(found) not in making
@@ -113,7 +113,7 @@ def unpack(pickled: Pickled, store: Store) -> Any:
 
 
 def train_pickled(
-    pickled: Any, location: StoreLocation, rank: int, world_size: int, report: ReportTo
+    pickled: object, location: StoreLocation, rank: int, world_size: int, report: ReportTo
 ) -> TrainingSummary:
     """Take part as one of `world_size` workers in a packed TrainingJob, to which `pickled` is Ray's reference.
 
@@ -135,7 +135,7 @@ _FILES = "files"
 _FOLDERS = (("model", "path"), ("tokenizer", "id"))  # where sections name them
 
 
-def keep_sources(recipes: list[dict[str, Any]], store: Store) -> dict[str, str]:
+def keep_sources(recipes: list[Json], store: Store) -> dict[str, str]:
     """Keep every folder that the recipes, as plain data, name; returns where in the store, by the path named."""
     kept: dict[str, str] = {}
     for path in dict.fromkeys(path for recipe in recipes for path in _named(recipe)):
@@ -161,7 +161,7 @@ def with_sources(values: Any, kept: Mapping[str, str], store: Store) -> Any:
     return values
 
 
-def _named(values: Any) -> Iterator[str]:
+def _named(values: object) -> Iterator[str]:
     """Folders that sections of models and tokenizers name."""
     if isinstance(values, Mapping):
         for place, key in _FOLDERS:
@@ -176,7 +176,7 @@ def _named(values: Any) -> Iterator[str]:
             yield from _named(value)
 
 
-def _copy(files: list[Path], to: Path) -> dict[str, Any]:
+def _copy(files: list[Path], to: Path) -> Json:
     target = to / _FILES
     target.mkdir(exist_ok=True)
     for file in files:

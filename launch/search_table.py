@@ -1,8 +1,9 @@
 """The table of a search's trials: live on a terminal, a line an event elsewhere."""
 
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from framework.files import Json
 from framework.outcome import TrialResults
 from framework.search.log import SearchLog
 from framework.tables import NOTHING, short_value
@@ -88,7 +89,7 @@ def trials_table(log: SearchLog, trials: list[TrialResults]) -> "Table":
     return table
 
 
-def shown_values(values: dict[str, Any]) -> str:
+def shown_values(values: Json) -> str:
     """Values by place, in short."""
     return ", ".join(f"{place}={short_value(value)}" for place, value in values.items())
 

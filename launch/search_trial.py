@@ -4,23 +4,23 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from framework.data.load import Split
+from framework.files import Json
 from launch.remote import StoreLocation
 
 # A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
 EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
 
 
-def order(number: int, values: dict[str, Any], told: list[dict[str, float]]) -> dict[str, Any]:
+def order(number: int, values: Json, told: list[dict[str, float]]) -> Json:
     """A trial's configuration for Tune. As text, since Tune would take a value apart that is a section."""
     return {"number": number, "order": json.dumps({"values": values, "told": told})}
 
 
 def search_trial(
-    config: dict[str, Any],
-    base: dict[str, Any],
+    config: Json,
+    base: Json,
     data: Mapping[str, Split],
     location: StoreLocation,
     folder: str,

@@ -9,6 +9,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
 from ray.tune.search import Searcher
 
 from framework.errors import first_line
+from framework.files import Json
 from framework.search.log import SearchLog
 from framework.search.recipes import most_epochs
 from framework.search.section import ASHA, Median
@@ -51,7 +52,7 @@ class Trials:
         """Whether there is anything to try."""
         return bool(self._again) or self._study.size is None or len(self._log.trials) < self._study.size
 
-    def next(self) -> dict[str, Any] | None:
+    def next(self) -> Json | None:
         """The configuration of the next trial, which counts as running; None while as many as may be do."""
         if len(self._running) >= self._concurrent():
             return None
@@ -69,7 +70,7 @@ class Trials:
         self._log.begin(number)
         self._table.show(number)
 
-    def hear(self, number: int, result: dict[str, Any]) -> None:
+    def hear(self, number: int, result: Json) -> None:
         """What a trial has reported."""
         if OUTCOME in result:
             for student in result[OUTCOME]["seeds"]:
@@ -134,9 +135,7 @@ class Listener(Callback):  # type: ignore[misc]
         """See Callback."""
         self._trials.begin(trial.config["number"])
 
-    def on_trial_result(
-        self, iteration: int, trials: object, trial: Any, result: dict[str, Any], **info: object
-    ) -> None:
+    def on_trial_result(self, iteration: int, trials: object, trial: Any, result: Json, **info: object) -> None:
         """See Callback."""
         self._trials.hear(trial.config["number"], result)
 
@@ -166,7 +165,7 @@ class _Past:
 def scheduler_for(log: SearchLog) -> TrialScheduler:
     """The recipe's scheduler, which knows how the trials went that have ended."""
     settings = log.search.scheduler
-    common: dict[str, Any] = {"time_attr": EPOCH, "metric": SCORE, "mode": log.goal.mode}
+    common: Json = {"time_attr": EPOCH, "metric": SCORE, "mode": log.goal.mode}
     scheduler: TrialScheduler
     if isinstance(settings, ASHA):
         scheduler = ASHAScheduler(

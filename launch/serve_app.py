@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, create_model
 from starlette.exceptions import HTTPException
 
 from framework.errors import DistilError, UserError, first_line
+from framework.files import Json
 from framework.tasks.base import Task
 from launch.serve_guard import Guard
 from launch.serve_models import Models, Worker
@@ -67,7 +68,7 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(Guard, host=host, most_bytes=_MOST_BYTES)
-    problems: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (403, 413, 422, 500)}
+    problems: dict[int | str, Json] = {code: {"model": Problem} for code in (403, 413, 422, 500)}
 
     @app.get("/api/models", responses={403: {"model": Problem}})
     async def list_models() -> Listing:
@@ -113,7 +114,7 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
 
 def _asked(task: Task, most: dict[str, int]) -> type[BaseModel]:
     """A request of the task, of limited length, and the model that is asked."""
-    fields: dict[str, Any] = {
+    fields: Json = {
         name: (
             task.request.model_fields[name].annotation,
             Field(
@@ -143,7 +144,7 @@ async def _refused(fields: list[str], request: Request, error: Exception) -> JSO
     return _problem(422, _worded(error.errors()[0], fields))
 
 
-def _worded(details: dict[str, Any], fields: list[str]) -> str:
+def _worded(details: Json, fields: list[str]) -> str:
     place = details["loc"][1] if len(details["loc"]) > 1 else ""
     if details["type"] == "string_too_long":
         return f"the {place} has more than {details['ctx']['max_length']:,} characters; give a shorter one"

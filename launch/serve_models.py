@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from framework.answer import Answerer, load_answerer
+from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError, OutputError
+from framework.files import Json
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
 from framework.predictors.ensemble import EnsemblePredictor
@@ -60,7 +62,7 @@ class Models:
         """The task of its models, as that which is asked by default has it; loads it."""
         return self.by_name[self.default].load().inference.task
 
-    def answer(self, name: str | None, request: BaseModel) -> dict[str, Any]:
+    def answer(self, name: str | None, request: BaseModel) -> Json:
         """The answer as `distil answer` prints it, the model's name, and the milliseconds that it took, without loading.
 
         Raises OutputError for a name that there is not, ModelError for a model that cannot be asked, DataError for a
@@ -123,7 +125,7 @@ def _of_run(run: Path, name: str | None) -> Models:
     return Models(str(results["run"]), default, models)
 
 
-def _known(task: TaskSummary, figures: Mapping[str, Any]) -> list[tuple[Metric, float]]:
+def _known(task: TaskSummary, figures: Mapping[str, float]) -> list[tuple[Metric, float]]:
     return [(metric, figures[metric.name]) for metric in task.metrics if metric.name in figures]
 
 
@@ -158,7 +160,7 @@ def _ensemble(
     rule = recipe.ensemble
     assert rule is not None
     teachers = {name: models[name] for name in recipe.teachers}
-    facts: dict[str, Any] = results.get("held_out") or {}
+    facts: Json = results.get("held_out") or {}
 
     def load() -> Answerer:
         inference = _inference(recipe, results, recipe.windows)
@@ -195,7 +197,7 @@ def _store(run: Path) -> Store:
     return Store(run.absolute().parent / "store")
 
 
-def _inference(recipe: Recipe, results: RunResults, windows: Any) -> InferenceConfig:
+def _inference(recipe: Recipe, results: RunResults, windows: WindowSettings) -> InferenceConfig:
     return alone(InferenceConfig(task_of(results, recipe.task), windows, _BATCH, "fp32"))
 
 

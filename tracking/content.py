@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.digest import digest_of_strings
-from framework.outcome import ModelResults, RunResults, SearchResults
+from framework.outcome import ModelResults, RunResults, SearchResults, SplitResults
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
@@ -32,7 +32,7 @@ def run_params(results: RunResults) -> dict[str, str]:
 def run_tags(results: RunResults | SearchResults) -> dict[str, str]:
     """Where the run comes from and how it stands."""
     provenance = results.get("provenance") or {}
-    tags = {
+    tags: dict[str, object] = {
         "distil.state": results["state"],
         "distil.recipe_digest": results["run"].rpartition("-")[2],
         "mlflow.source.name": "distil",
@@ -54,7 +54,7 @@ def run_metrics(results: RunResults) -> dict[str, float]:
     return numbers({**data, **signals})
 
 
-def splits(results: RunResults) -> dict[str, dict[str, Any]]:
+def splits(results: RunResults) -> dict[str, SplitResults]:
     """The data's splits by name."""
     return (results.get("data") or {}).get("splits") or {}
 
@@ -86,7 +86,7 @@ def model_status(results: RunResults, model: ModelResults) -> str:
     return "FINISHED" if model.get("evaluation") else MLFLOW_STATUS[results["state"]]
 
 
-def _text(tags: dict[str, Any]) -> dict[str, str]:
+def _text(tags: Mapping[str, object]) -> dict[str, str]:
     return {
         legal_key(name): clip(value if isinstance(value, str) else json.dumps(value), MAX_TAG)
         for name, value in tags.items()
@@ -114,7 +114,7 @@ def clip(value: str, limit: int) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
 
 
-def flatten(value: Any, prefix: str = "") -> dict[str, str]:
+def flatten(value: object, prefix: str = "") -> dict[str, str]:
     """Nested mappings as dotted keys with text values: ``{"a": {"b": 1}}`` gives ``{"a.b": "1"}``.
 
     Lists stay together, as JSON; so do empty mappings.
@@ -128,7 +128,7 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def numbers(value: Any, prefix: str = "") -> dict[str, float]:
+def numbers(value: object, prefix: str = "") -> dict[str, float]:
     """The numbers in nested mappings, by keys joined with slashes; everything else is left out."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {legal_key(prefix): float(value)}

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from framework.files import Json
 from framework.manifest import check_saved
 from framework.tasks.base import Task
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
@@ -83,7 +84,7 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
     )
 
 
-def example_of(task: Task) -> dict[str, Any]:
+def example_of(task: Task) -> Json:
     """A request of the task, by the examples of its fields; optional ones that have none are left out."""
     fields = task.request.model_fields
     return {name: field.examples[0] for name, field in fields.items() if field.examples}

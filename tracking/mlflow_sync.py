@@ -4,10 +4,9 @@ their figures and cards, on the models' runs."""
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from framework.errors import OutputError, StoreError, TrackingError, first_line
-from framework.files import read_json, write_atomic
+from framework.files import Json, read_json, write_atomic
 from framework.locks import locked
 from framework.outcome import ModelResults, RunResults
 from framework.recipe.tracking import Tracking
@@ -157,9 +156,9 @@ def send_export(sender: Sender, cursor: RunCursor, run_folder: Path, model: Mode
         sender.artifact(cursor, run_folder, f"{_folder(model['name'])}/{name}")
 
 
-def export_metrics(export: dict[str, Any]) -> dict[str, float]:
+def export_metrics(export: Json) -> dict[str, float]:
     """The figures of the forms, and the times of the model's own: `export/FORM/...`."""
-    forms: dict[str, Any] = {form: dict(found) for form, found in export["forms"].items()}
+    forms: Json = {form: dict(found) for form, found in export["forms"].items()}
     for row in export["latency"]:
         if row["model"] == export["model"]["name"]:
             times = {name: row[name] for name in ("median_ms", "p95_ms")}

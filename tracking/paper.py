@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from framework.files import Json
 from framework.paper import DATASET, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
 from tracking.measured import Measured
 
@@ -55,7 +56,7 @@ def compare(measured: Iterable[Measured]) -> list[Comparison]:
     return [(row, _found(row, list(by_row[row].values())) if row in by_row else None) for row in TABLE]
 
 
-def as_data(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+def as_data(comparisons: list[Comparison]) -> list[Json]:
     """The comparison as plain data."""
     return [{"paper": asdict(row), "measured": asdict(found) if found else None} for row, found in comparisons]
 

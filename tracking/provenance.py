@@ -4,7 +4,8 @@ import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+
+from framework.outcome import Provenance
 
 PACKAGES = (
     "multi-teacher-distil",
@@ -20,7 +21,7 @@ PACKAGES = (
 )
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> Provenance:
     """Git state of the current directory, Python, machine, device and versions, as JSON-like data.
 
     `git_commit` and `git_dirty` are None outside a repository and without git; untracked files are dirt.

@@ -29,7 +29,7 @@ class LoggedStudent(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return pd.DataFrame([{name: _plain(value) for name, value in answer.items()} for answer in answers])
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 

@@ -1,10 +1,11 @@
 """The table of a run, from its `results.json`: for a terminal and in Markdown."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.digest import in_words
+from framework.files import Json
 from framework.metrics import metrics_in_words
-from framework.outcome import ModelResults, RunResults
+from framework.outcome import ModelResults, RunResults, SignalResults, counts_of
 from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
 from framework.tasks.summary import summary_in
 
@@ -37,8 +38,7 @@ def markdown_table(results: RunResults) -> str:
         parts.append(f"The student's vocabulary is trimmed: {' and '.join(left)} are left.")
     splits = (results.get("data") or {}).get("splits") or {}
     if splits:
-        counts = ("examples", "questions_unlabelled", "repaired", "dropped")
-        rows = [(name, *(_count(split.get(count)) for count in counts)) for name, split in splits.items()]
+        rows = [(name, *map(_count, counts_of(split))) for name, split in splits.items()]
         parts += ["## Data", markdown_rows(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
         noted = [row for name, split in splits.items() for row in _noted(name, split.get("notes") or {})]
         if noted:
@@ -71,7 +71,7 @@ def ensemble_table(results: RunResults) -> EnsembleTable | None:
     return ("teacher", measured, "weight for the student", "temperature"), rows
 
 
-def _noted(name: str, notes: dict[str, Any]) -> list[tuple[str, ...]]:
+def _noted(name: str, notes: Json) -> list[tuple[str, ...]]:
     """A row for each kind of note on a split's questions, with the ids of the first of them."""
     rows: list[tuple[str, ...]] = []
     for kind, note in notes.items():
@@ -80,7 +80,7 @@ def _noted(name: str, notes: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
+def _signal(signal: SignalResults) -> tuple[str, ...]:
     size = signal.get("bytes_per_example")
     return (
         signal["teacher"],
@@ -92,7 +92,7 @@ def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _ensemble(weights: dict[str, Any], training: dict[str, Any]) -> list[tuple[str, ...]]:
+def _ensemble(weights: Json, training: Json) -> list[tuple[str, ...]]:
     """A row a teacher: its weight when the ensemble was measured, and what the student's training noted of it."""
     taught, temperatures = training.get("weights") or {}, training.get("teacher_temperature") or {}
     return [

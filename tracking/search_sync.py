@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from framework.outcome import SearchResults, TrialResults
 from framework.search.goal import goal_in
@@ -99,5 +98,5 @@ def _figures(values: SearchResults, best: Trial | None) -> dict[str, float]:
     return numbers({"trials": counts, "best": best["metrics"] if best is not None else {}})
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,7 @@ from framework.export.rows import form_columns, form_rows
 from framework.files import write_atomic
 from framework.metrics import metrics_in_words
 from framework.models.section import ConfigModel, HubModel
-from framework.outcome import ModelResults
+from framework.outcome import ModelResults, counts_of
 from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
 from framework.tasks.base import CardParts
 from framework.tasks.summary import summary_in
@@ -75,8 +75,8 @@ def _data(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     unlabelled = student.unlabelled if student is not None and model["settings"].get("teachers") else []
     others = f", and on `{'`, `'.join(unlabelled)}` without their answers" if unlabelled else ""
     yield f"Trained on `{split}`{others}; {measured}." if split else f"Taken as it is, not trained here; {measured}."
-    counts = ("examples", "questions_unlabelled", "repaired", "dropped")
-    rows = [(name, *(f"{found[count]:,}" for count in counts)) for name, found in run.results["data"]["splits"].items()]
+    splits = run.results["data"]["splits"].items()
+    rows = [(name, *(f"{count:,}" for count in counts_of(found))) for name, found in splits]
     yield markdown_rows(("split", "questions", "unlabelled", "repaired", "dropped"), rows, left=1)
 
 

@@ -14,7 +14,7 @@ from framework.export.folder import copy_model, megabytes, new_folder
 from framework.export.forms import Forms, make_forms
 from framework.export.speed import Form, Opening, time_forms
 from framework.files import now, write_json
-from framework.outcome import ModelResults
+from framework.outcome import ModelResults, Provenance
 from framework.predictors.logits import LogitsPredictor
 from framework.progress import SILENT, Progress
 from framework.tasks.summary import summary_of
@@ -23,7 +23,7 @@ EXPORT = "export.json"
 
 
 def export_model(
-    run: FinishedRun, name: str, to: Path, with_onnx: bool, provenance: dict[str, Any], progress: Progress = SILENT
+    run: FinishedRun, name: str, to: Path, with_onnx: bool, provenance: Provenance, progress: Progress = SILENT
 ) -> dict[str, Any]:
     """Put the model `name` of a run into the new folder `to`, and return what export.json says of it.
 

@@ -14,6 +14,7 @@ from framework.data.load import given_names
 from framework.data.section import DEFAULT_SPLITS
 from framework.ensembles.weighted import Weighted
 from framework.errors import RecipeError
+from framework.files import Json
 from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
 from framework.models.section import LayersModel
@@ -194,7 +195,7 @@ Where = Callable[[list[str | int]], str]
 """Where a place of the recipe stands, as messages say it."""
 
 
-def recipe_of(values: dict[str, Any], where: Where) -> Recipe:
+def recipe_of(values: Json, where: Where) -> Recipe:
     """A recipe from plain data; of its search no more is checked than its own section. Raises RecipeError."""
     try:
         recipe = Recipe.model_validate(values)
@@ -214,7 +215,7 @@ def refuse(problems: list[str], where: Where) -> None:
         raise RecipeError(f"{where([])}: {said[:1].lower()}{said[1:]}")
 
 
-def _worded(details: ErrorDetails, values: dict[str, Any], where: Where) -> str:
+def _worded(details: ErrorDetails, values: Json, where: Where) -> str:
     place = _place(details["loc"], values, details["type"] == "missing")
     if details["type"] == "unknown_key":
         place = [*place, details["ctx"]["key"]]

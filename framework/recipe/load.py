@@ -3,12 +3,12 @@
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from framework.config import shortened
 from framework.errors import RecipeError
+from framework.files import Json
 from framework.recipe.checks import Where, recipe_of, refuse, shown
 from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from framework.recipe.schema import Recipe
@@ -41,19 +41,19 @@ def load_recipe(
     return _checked(values, lambda place: _override_at(overrides, place) or _where(path, node, place))
 
 
-def recipe_from_values(values: dict[str, Any], origin: str) -> Recipe:
+def recipe_from_values(values: Json, origin: str) -> Recipe:
     """A recipe from plain data, such as `Recipe.resolved` gives. Raises RecipeError."""
     return _checked(values, lambda place: origin)
 
 
-def _checked(values: dict[str, Any], where: Where) -> Recipe:
+def _checked(values: Json, where: Where) -> Recipe:
     recipe = recipe_of(values, where)
     # A value is only blamed for what is wrong with it once nothing else is.
     refuse(search_problems(recipe), where)
     return recipe
 
 
-def recipe_schema() -> dict[str, Any]:
+def recipe_schema() -> Json:
     """The JSON schema of recipes, for editors."""
     schema = Recipe.model_json_schema()
     schema["title"] = "distil recipe"
@@ -86,7 +86,7 @@ def _near_files(path: Path) -> str:
     return f"; here are {', '.join(names)}" if names else ""
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def _apply(values: Json, override: str) -> None:
     """Set the value at a dotted place; a null that is written out takes away what the file says there."""
     place, equals, text = override.partition("=")
     named = _named(override)

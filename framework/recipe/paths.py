@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from framework.files import Json
+
 
 class NoPlace(ValueError):
     """A place inside something that is no section: `found`, at the place `at`."""
 
-    def __init__(self, at: str, found: Any) -> None:
+    def __init__(self, at: str, found: object) -> None:
         super().__init__(f"{at} is {found!r}, not a section")
         self.at, self.found = at, found
 
 
-def set_at(values: dict[str, Any], place: str, value: Any) -> None:
+def set_at(values: Json, place: str, value: object) -> None:
     """Set the value at a dotted place of plain data, making sections on the way. Raises NoPlace."""
     keys = place.split(".")
     section: Any = values
@@ -24,7 +26,7 @@ def set_at(values: dict[str, Any], place: str, value: Any) -> None:
     section[keys[-1]] = value
 
 
-def drop_at(values: dict[str, Any], place: str) -> bool:
+def drop_at(values: Json, place: str) -> bool:
     """Take what plain data has at a dotted place out of it; False where it has nothing. Raises NoPlace."""
     keys = place.split(".")
     section: Any = values

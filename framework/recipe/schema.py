@@ -12,6 +12,7 @@ from framework.data.section import Data
 from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of
 from framework.ensembles import AnyEnsemble
+from framework.files import Json
 from framework.losses import Losses
 from framework.losses.hard_label import HardLabel
 from framework.metrics import primary_of
@@ -135,6 +136,6 @@ class Recipe(Section):
         """Absolute folder of the run; the same recipe always has the same one."""
         return self.output_folder / f"{self.name}-{self.digest[:8]}"
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self) -> Json:
         """The recipe with all defaults filled in, as plain data."""
         return self.model_dump(mode="json")

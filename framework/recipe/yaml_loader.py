@@ -3,6 +3,7 @@ knows its line, and what would fill memory or stack is refused while it is read.
 
 import math
 import re
+from collections.abc import Hashable
 from typing import Any, NoReturn
 
 import yaml
@@ -31,12 +32,12 @@ class StrictLoader(yaml.SafeLoader):
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._level, self._values = 0, 0
-        self._sizes: dict[Any, int] = {}  # of complete nodes, aliases expanded
+        self._sizes: dict[yaml.Node | None, int] = {}  # of complete nodes, aliases expanded
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """A node, counted with all that is in it. Raises MarkedYAMLError for what would have no end."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if not isinstance(event, yaml.AliasEvent) and event.tag is not None:
@@ -58,7 +59,7 @@ class StrictLoader(yaml.SafeLoader):
         self._level -= 1
         return node
 
-    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+    def compose_scalar_node(self, anchor: dict[Any, yaml.Node]) -> yaml.ScalarNode:
         """Text that can be written to a file, or another scalar. Raises MarkedYAMLError."""
         node = super().compose_scalar_node(anchor)
         if found := _NO_TEXT.search(node.value):
@@ -66,11 +67,11 @@ class StrictLoader(yaml.SafeLoader):
             _refuse(f"the text holds {what}, which is no character: take it out", node)
         return node
 
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         """A mapping with what `<<` merges into it, before its own keys, which count. Raises MarkedYAMLError."""
         node = super().compose_mapping_node(anchor)
-        own: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
-        merged: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
+        own: dict[str | int, tuple[yaml.Node, yaml.Node]] = {}
+        merged: dict[str | int, tuple[yaml.Node, yaml.Node]] = {}
         merging = False
         for key_node, value_node in node.value:
             key = self._key(key_node)
@@ -85,7 +86,7 @@ class StrictLoader(yaml.SafeLoader):
         node.value = [pair for key, pair in merged.items() if key not in own] + list(own.values())
         return node
 
-    def _key(self, node: yaml.Node) -> Any:
+    def _key(self, node: yaml.Node) -> str | int:
         key = node.value if node.tag == _MERGE else self.construct_object(node, deep=True)
         if not isinstance(key, str | int):
             _refuse(f"the key {key!r} is not a word", node)
@@ -110,7 +111,7 @@ def _refuse(problem: str, at: Any) -> NoReturn:
     raise yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)
 
 
-def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
@@ -151,7 +152,7 @@ def problem_of(error: yaml.YAMLError) -> tuple[int | None, str]:
     return (mark.line + 1 if mark is not None else None), " ".join(words.split())
 
 
-def to_yaml(value: Any) -> str:
+def to_yaml(value: object) -> str:
     """Plain data as StrictLoader reads it, in the order given."""
     return yaml.dump(value, Dumper=StrictDumper, allow_unicode=True, sort_keys=False)
 

@@ -10,7 +10,7 @@ from typing import Any
 from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
-from framework.files import read_json_lines, write_json
+from framework.files import Json, read_json_lines, write_json
 from framework.models.build import random_model, save_model
 from framework.models.kind import ModelKind
 from framework.models.section import LayersModel, TrainedTokenizer
@@ -124,7 +124,7 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
     )
 
 
-def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> dict[str, Any]:
+def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Json:
     """Questions for a few steps, and a few more."""
     wanted = {"train": STEPS * (model.training.batch_size if model.training else 1), "validation": QUESTIONS}
     if data.splits is None:
@@ -138,10 +138,10 @@ def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) 
     return {"kind": "files", "path": {split: str(folder / f"{split}.json") for split in wanted}}
 
 
-def _short(model: ModelOutline) -> dict[str, Any]:
+def _short(model: ModelOutline) -> Json:
     """The model's section for a short training."""
     short = {"epochs": 1, "log_every": 1}
-    section: dict[str, Any] = model.section.model_dump(mode="json")
+    section: Json = model.section.model_dump(mode="json")
     if model.role == "student":
         return {**section, **short, "split": "train", "unlabelled": [], "trim": None}
     fine_tune = None if section["fine_tune"] is None else {**section["fine_tune"], **short}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.files import make_folder, now, write_atomic, write_sealed
-from framework.outcome import FORMAT, SearchResults, State, TrialResults, TrialState, read_outcome
+from framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
 from framework.recipe.schema import Recipe
 from framework.run import as_yaml, store_of
 from framework.search.goal import goal_of
@@ -19,7 +19,7 @@ SEARCH = "search.json"
 class SearchLog:
     """The trials of a search. docs/search.md describes the file."""
 
-    def __init__(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
+    def __init__(self, recipe: Recipe, provenance: Provenance) -> None:
         """Begin the search of a recipe, or go on with it, also with one that the storage knows.
 
         Raises StoreError for a damaged file, OutputError.

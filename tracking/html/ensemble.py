@@ -1,8 +1,8 @@
 """The ensemble, its teachers and the student beside each other, in bars, which the template bars.html.j2 draws."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from framework.files import Json
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
 from framework.tasks.summary import summary_in
@@ -69,7 +69,7 @@ def metric_bars(key: str, metric: Metric, models: list[ModelResults]) -> Bars:
 class Ensemble:
     """settings: the rule and its options; table: what teachers weigh; bars: metrics, and weights."""
 
-    settings: dict[str, Any]
+    settings: Json
     table: EnsembleTable | None
     bars: list[Bars]
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.errors import UserError, first_line
 from framework.outcome import RunResults, SearchResults
@@ -63,7 +63,7 @@ def search_page(folder: Path) -> str:
     )
 
 
-def _page(template: str, results: RunResults | SearchResults, **parts: Any) -> str:
+def _page(template: str, results: RunResults | SearchResults, **parts: object) -> str:
     text = _environment().get_template(template).render(results=results, nothing=NOTHING, **parts)
     # Texts may hold control characters, which HTML has no way to write.
     return text.translate({code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"})

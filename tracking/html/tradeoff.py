@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from framework.files import Json
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
 from framework.paper import DATASET, SPLIT, TABLE
@@ -47,7 +47,7 @@ def tradeoff(results: RunResults) -> Tradeoff | None:
     return Tradeoff(plots, {**legend, "published": _PUBLISHED}, rows)
 
 
-def _is_sberquad(recipe: dict[str, Any]) -> bool:
+def _is_sberquad(recipe: Json) -> bool:
     """Whether the questions are such as the paper measured its models on."""
     data = recipe["data"]
     from_there: bool = data["source"].get("id") == DATASET
