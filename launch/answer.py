@@ -23,7 +23,7 @@ def answer(arguments: list[str]) -> None:
     from launch.inspect import answerer_of, shown
 
     answerer = answerer_of(source, model)
-    print(json.dumps(shown(answerer.answer(_request(answerer.inference.task, texts))), ensure_ascii=False))
+    print(json.dumps(shown(answerer.answer(request_from(answerer.inference.task, texts))), ensure_ascii=False))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,36 +39,38 @@ def parser() -> argparse.ArgumentParser:
     fields = {name: field for task in TASKS for name, field in task.request.model_fields.items()}
     letters = {name[0]: name for name in reversed(fields)}
     for name, field in fields.items():
-        option = name.replace("_", "-")
         short = [f"-{name[0]}"] if letters[name[0]] == name else []
-        found.add_argument(f"--{option}", *short, metavar="TEXT", help=field.description)
+        found.add_argument(_option(name), *short, metavar="TEXT", help=field.description)
         found.add_argument(
-            f"--{option}-file", metavar="FILE", type=Path, help="A file with that text; - for standard input."
+            f"{_option(name)}-file", metavar="FILE", type=Path, help="A file with that text; - for standard input."
         )
     found.add_argument("--model", help="A model of the run by name; default: its student.")
     return found
 
 
-def _request(task: "Task", texts: Json) -> "BaseModel":
+def request_from(task: "Task", texts: Json) -> "BaseModel":
     """The task's request of the options given: texts, or files with the suffix _file. Raises DataError."""
     legal = list(task.request.model_fields)
     foreign = [name for name in texts if name.removesuffix("_file") not in legal]
     if foreign:
-        options = ", ".join(f"--{name}" for name in legal)
-        raise DataError(
-            f"--{foreign[0].replace('_', '-')} is nothing that a model for {task.kind} is asked; give {options}"
-        )
+        options = ", ".join(map(_option, legal))
+        raise DataError(f"{_option(foreign[0])} is nothing that a model for {task.kind} is asked; give {options}")
     values = {}
     for name in legal:
         text, file = texts.get(name), texts.get(f"{name}_file")
         required = task.request.model_fields[name].is_required()
         if (text is None) == (file is None) and (required or text is not None):
-            raise DataError(f"give the {name} once: --{name} TEXT, or --{name}-file FILE (- for standard input)")
+            option = _option(name)
+            raise DataError(f"give the {name} once: {option} TEXT, or {option}-file FILE (- for standard input)")
         if text is not None or file is not None:
             values[name] = _text_of(file) if file is not None else text
     from framework.answer import request_of
 
     return request_of(task, values)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _text_of(file: Path) -> str:

@@ -40,6 +40,8 @@ _LINEAR = {
     **dict.fromkeys(("linear_num_value_heads", "linear_num_key_heads"), 2),
     **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim"), 16),
 }
+_INDEXED = {"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 16, "indexer_budget": 16}
+_INDEXED |= {"indexer_compress_ratio": 4}
 _STATES = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_chunk_size": 8, "mamba_n_groups": 1}
 
 # What the tiny models of some families need besides.
@@ -108,6 +110,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "qwen3_5_moe_text": _LINEAR,
     "qwen3_5_text": _LINEAR,
     "qwen3_next": _LINEAR,
+    "qwen4_exp_text": {**_LINEAR, "hc_lowrank": 8, **_INDEXED},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 32},
     "reformer": {
         **_DECODER,

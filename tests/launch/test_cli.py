@@ -18,6 +18,7 @@ from framework.paper import TABLE
 from framework.recipe.load import load_recipe
 from framework.results import read_results
 from framework.tables import short_count
+from framework.tasks.classification.task import Classification
 from framework.tasks.registry import TASKS
 from framework.tasks.span_qa.synthetic.section import Synthetic
 from launch import answer
@@ -114,6 +115,11 @@ def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixt
     assert all(f"--{name.replace('_', '-')}" in text for task in TASKS for name in task.request.model_fields)
     with pytest.raises(SystemExit, match="2"):
         answer.answer(["run", "--nothing", "x"])
+
+
+def test_answer_names_options_as_they_are_written() -> None:
+    with pytest.raises(DataError, match=r"--question is nothing .* classification is asked; give --text, --text-pair$"):
+        answer.request_from(Classification(), {"question": "Кто?"})
 
 
 def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -> None:
