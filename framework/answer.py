@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import DataError, ModelError, first_line
 from framework.files import Json, read_json, write_json
 from framework.manifest import check_saved
-from framework.models.build import read_config
+from framework.models.configuration import read_config
 from framework.models.locate import locate
-from framework.models.positions import most_tokens
+from framework.models.probe import most_tokens
 from framework.models.section import FolderModel
 from framework.predictors.logits import alone, logits_predictor
 from framework.recipe.paths import moved

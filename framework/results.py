@@ -21,7 +21,7 @@ from framework.outcome import (
 )
 from framework.plugins import SOURCE
 from framework.stages.graph import Graph
-from framework.stages.model_stages import ModelStages
+from framework.stages.models import ModelStages
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact

@@ -20,8 +20,8 @@ from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context, Stage
 from framework.storage import Storage
 from framework.store import Artifact, Store
-from framework.training.in_process import train_in_process
 from framework.training.job import Trainer
+from framework.training.loop import train_in_process
 
 Watch = Callable[[Path], AbstractContextManager[object]]
 

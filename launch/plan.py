@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 
 from framework.data.batches import epoch_steps
 from framework.errors import DistilError, MissingDataError, MissingModelError
+from framework.models.bounds import training_bytes
 from framework.recipe.schema import Recipe
 from framework.rehearsal.outline import KnownData, known_data, outline
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
-from framework.stages.model_stages import ModelStages
-from framework.stages.models import student_split
+from framework.stages.models import ModelStages, student_split
 from framework.stages.stage import Context, Stage
 from framework.tables import gigabytes, training_memory
-from framework.training.memory import training_bytes
 from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 

@@ -8,7 +8,7 @@ import ray.train
 from ray.train.torch import TorchConfig
 from ray.train.torch.config import _TorchBackend
 
-from framework.training.meeting import free_port
+from framework.training.process_group import free_port
 
 
 class _Backend(_TorchBackend):  # type: ignore[misc]  # which leaves the group when the workers end

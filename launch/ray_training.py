@@ -13,7 +13,8 @@ from framework.errors import DistilError, TrainingError, disk_is_full, first_lin
 from framework.files import Json
 from framework.progress import Progress
 from framework.store import Store
-from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
 from launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from launch.remote import location_of, pack
 

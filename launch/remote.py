@@ -22,7 +22,8 @@ from framework.errors import TrainingError
 from framework.files import Json, make_folder, write_atomic
 from framework.store import Store
 from framework.training.checkpoint import forget_checkpoints
-from framework.training.job import ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.loop import train
 
 _MARK = ".mark"

@@ -8,7 +8,8 @@ from shlex import quote
 from framework.errors import RecipeError, StoreError
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
-from framework.training.job import ReportTo, Trainer, TrainingJob, TrainingSummary
+from framework.training.history import ReportTo
+from framework.training.job import Trainer, TrainingJob, TrainingSummary
 from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 
@@ -84,7 +85,7 @@ def trainer_for(progress: Progress) -> Trainer:
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
         if job.workers == 1 and not _ray_shares_out_gpus():
-            from framework.training.in_process import train_in_process
+            from framework.training.loop import train_in_process
 
             return train_in_process(job, report)
         from launch.ray_training import train_on_ray

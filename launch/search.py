@@ -56,8 +56,7 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     from framework.device import free_memory
     from framework.locks import alone_in
     from framework.run import run_shared
-    from framework.search.problems import check_models_of_trials
-    from framework.search.recipes import trial_recipe
+    from framework.search.recipes import check_models_of_trials, trial_recipe
     from launch.quiet import quiet_transformers
     from launch.ray_cluster import check_address
     from launch.run import trainer_for

@@ -11,9 +11,10 @@ from typing import Any
 from framework.device import cpu_threads
 from framework.errors import TrainingError
 from framework.search.log import SearchLog
-from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import Trainer, TrainingJob, TrainingSummary
 from framework.training.loop import train
-from framework.training.meeting import free_port
+from framework.training.process_group import free_port
 from launch.remote import StoreLocation, pack, train_pickled
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from framework.answer import Answerer, load_answerer
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError, OutputError
 from framework.files import Json
 from framework.metrics import Metric

@@ -8,8 +8,9 @@ import yaml
 
 from framework.recipe.load import recipe_from_values
 from framework.run import run
-from framework.training.in_process import train_in_process
-from framework.training.job import ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.loop import train_in_process
 from framework.training.objective import Objective
 
 _VALUES: dict[str, Any] = {

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.data.fields import Fields
-from framework.data.record import Record
+from framework.data.records import Fields, Record
 from framework.data.unpacking import Allowance, check_is_file, read_bytes
 from framework.errors import DataError, first_line
 

@@ -1,10 +1,13 @@
-"""What a model reads: rows of tokens as columns."""
+"""What a model reads: rows of tokens as columns, and how long texts are cut for it."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from framework.config import Section
 
 
 class Features(Protocol):
@@ -57,3 +60,15 @@ class TokenRows:
     def of_examples(self, count: int) -> NDArray[np.int64]:
         """Bounds of every example's rows: example e owns the rows bounds[e] to bounds[e + 1]. [count + 1]"""
         return np.searchsorted(self.example, np.arange(count + 1)).astype(np.int64)
+
+
+class WindowSettings(Section):
+    """Overlapping windows over the context (Devlin et al., arXiv 1810.04805), in tokens."""
+
+    max_length: int = Field(
+        default=384, ge=16, le=1_000_000, description="Tokens of question, context and special tokens together."
+    )
+    doc_stride: int = Field(
+        default=128, ge=0, le=1_000_000, description="Context tokens that neighbouring windows share."
+    )
+    max_question: int = Field(default=64, ge=1, le=1_000_000, description="Question tokens kept.")

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from framework.config import Section
 from framework.data.example import Row
-from framework.data.fields import FieldNames, Fields
 from framework.data.local_files import EXTENSIONS, read_files
-from framework.data.source import Formats, Readers
-from framework.errors import DataError, MissingDataError, first_line, is_of_this_machine
+from framework.data.records import FieldNames, Fields, Formats, Readers
+from framework.errors import DataError
+from framework.hub import how_to_bring, snapshot
 from framework.progress import Progress
 
 
@@ -58,7 +58,7 @@ class Hub(Section):
 
 def named_files(id: str, revision: str, files: Mapping[str, str]) -> dict[str, Path]:
     """Bring files of a dataset into the Hugging Face cache: split -> file. Raises DataError if one is not to be had."""
-    folder = _snapshot(id, revision, list(files.values()))
+    folder = snapshot("dataset", id, revision, list(files.values()))
     missing = next((name for name in files.values() if not (folder / name).is_file()), None)
     if missing is not None:
         raise DataError(
@@ -82,15 +82,15 @@ def hub_files(
     """
     patterns = readable(others)
     if config is not None:
-        patterns = wanted_files(_snapshot(id, revision, ["README.md"]), config, patterns)
-    return _splits_of(_snapshot(id, revision, patterns), id, revision, config)
+        patterns = wanted_files(snapshot("dataset", id, revision, ["README.md"]), config, patterns)
+    return _splits_of(snapshot("dataset", id, revision, patterns), id, revision, config)
 
 
 def hub_languages(id: str, revision: str = "main") -> list[str]:
     """The languages that a dataset's card names; none without a card. Raises DataError as `hub_files` does."""
     from huggingface_hub import DatasetCard
 
-    card = _snapshot(id, revision, ["README.md"]) / "README.md"
+    card = snapshot("dataset", id, revision, ["README.md"]) / "README.md"
     named = DatasetCard.load(card).data.language if card.is_file() else None
     return [named] if isinstance(named, str) else list(named or [])
 
@@ -118,38 +118,6 @@ def wanted_files(folder: Path, config: str, every: list[str]) -> list[str]:
     return ["README.md", *(name for names in sanitize_patterns(settings["data_files"]).values() for name in names)]
 
 
-def _snapshot(id: str, revision: str, patterns: list[str]) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        return Path(snapshot_download(id, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except HFValidationError:
-        raise DataError(f"'{id}' is not the id of a dataset; expected owner/name") from None
-    except GatedRepoError:
-        raise DataError(
-            f"the dataset {id} asks for its terms to be accepted: do so on its page, then `hf auth login`"
-        ) from None
-    except RepositoryNotFoundError:
-        raise DataError(f"the hub has no dataset {id}, or it is private (then `hf auth login` first)") from None
-    except RevisionNotFoundError:
-        raise DataError(f"the dataset {id} has no revision '{revision}'") from None
-    except LocalEntryNotFoundError:
-        raise MissingDataError(_not_here(id, revision)) from None
-    except Exception as error:  # whatever its network library raises, which is no part of its interface
-        if is_of_this_machine(error):
-            raise
-        raise DataError(
-            f"the dataset {id} could not be fetched: {first_line(error)[:160]}. {_how_to_bring(id, revision)}"
-        ) from None
-
-
 def _splits_of(folder: Path, id: str, revision: str, config: str | None) -> dict[str, list[Path]]:
     from datasets import load_dataset_builder
     from datasets.data_files import EmptyDatasetError
@@ -160,23 +128,10 @@ def _splits_of(folder: Path, id: str, revision: str, config: str | None) -> dict
         with tempfile.TemporaryDirectory() as scratch:
             builder = load_dataset_builder(str(folder), name=config, cache_dir=scratch)
     except (EmptyDatasetError, DataFilesNotFoundError):
-        raise DataError(f"the copy of {id} in {folder} holds no data files. {_how_to_bring(id, revision)}") from None
+        raise DataError(
+            f"the copy of {id} in {folder} holds no data files. {how_to_bring('dataset', id, revision)}"
+        ) from None
     except (ValueError, RuntimeError, OSError) as error:
         raise DataError(f"the files of the dataset {id} do not form splits: {error}") from None
     files = builder.config.data_files or {}
     return {str(split): [Path(name) for name in names] for split, names in files.items()}
-
-
-def _not_here(id: str, revision: str) -> str:
-    missing = f"the dataset {id} ({revision}) is not in the cache and the hub cannot be reached"
-    return f"{missing}. {_how_to_bring(id, revision)}"
-
-
-def _how_to_bring(id: str, revision: str) -> str:
-    from huggingface_hub import constants
-
-    at = "" if revision == "main" else f" --revision {revision}"
-    return (
-        f"On a machine with network run `hf download --repo-type dataset {id}{at}`, then copy its cache to "
-        f"{constants.HF_HUB_CACHE} here, or point HF_HOME at a copy"
-    )

@@ -6,15 +6,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from framework.data.example import Row, fingerprint
-from framework.data.fields import Fields
 from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.data.notes import Notebook, Notes, described
+from framework.data.records import Fields, Source
 from framework.data.section import Cut, Data
-from framework.data.source import Source
 from framework.data.splits import cut_groups, parse_slice
 from framework.errors import DataError
 from framework.progress import SILENT, Progress
+from framework.tasks.base import Task
 
 if TYPE_CHECKING:
     from framework.tasks.base import Task
@@ -133,3 +133,24 @@ def _emptiness(section: Data, name: str) -> str:
     if section.cut:
         return f"its share of {section.cut.shares[name]:g} is less than one paragraph of '{section.cut.split}'"
     return f"no row is in {section.splits[name]}"
+
+
+def unchanged_split(data: Data, task: Task, name: str, digest: str, progress: Progress = SILENT) -> Split:
+    """The split of this name, alone of all that the section names. Raises DataError if its digest is another one now, and
+    as `load_data` does."""
+    split = load_data(_only(data, name), task, progress)[name]
+    if split.digest != digest:
+        raise DataError(
+            f"the data has changed since the run: its split '{name}' holds other questions or answers now; bring the data "
+            "back, or run the recipe again"
+        )
+    return split
+
+
+def _only(data: Data, split: str) -> Data:
+    """The data of one split; a cut makes all of its splits."""
+    if split in data.extra:
+        extra = data.extra[split]
+        return Data(source=extra.source, splits={split: extra.split})
+    splits = {} if data.cut is not None else {split: data.splits[split]}
+    return data.model_copy(update={"splits": splits, "extra": {}})

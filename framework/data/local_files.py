@@ -9,11 +9,8 @@ from pydantic import Field, field_validator
 
 from framework.config import PathTexts, Section
 from framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
-from framework.data.csv_files import read_csv
-from framework.data.fields import FieldNames, Fields
-from framework.data.json_files import read_json, read_json_lines
-from framework.data.record import Record
-from framework.data.source import Formats, Readers
+from framework.data.records import FieldNames, Fields, Formats, Readers, Record
+from framework.data.text_files import read_csv, read_json, read_json_lines
 from framework.data.unpacking import check_is_file, read_text
 from framework.errors import DataError
 from framework.progress import Progress

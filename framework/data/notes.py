@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.record import shortened
+from framework.data.records import shortened
 
 
 @dataclass(frozen=True, slots=True)

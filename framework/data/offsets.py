@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.codes import blank, codes, is_space
+from framework.data.characters import blank, codes, is_space
 from framework.segments import bounds, spread, totals
 
 Places = NDArray[np.int64]

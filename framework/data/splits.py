@@ -1,4 +1,4 @@
-"""Choosing rows: slices in the notation of the datasets library, and cuts by paragraph."""
+"""Choosing rows: slices in the notation of the datasets library, cuts by paragraph, and folds."""
 
 import hashlib
 import re
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from framework.config import shortened
+from framework.data.example import Example
 
 _SLICE = re.compile(r"(?P<split>[^\[\]()+]+)(\[(?P<start>-?\d{1,12}%?)?:(?P<stop>-?\d{1,12}%?)?\])?")
 
@@ -69,3 +70,9 @@ def cut_groups(groups: Iterable[str], shares: dict[str, float], seed: int) -> di
 
 def _rank(group: str, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed}\0{group}".encode(), digest_size=16).digest()
+
+
+def fold_of(example: Example, folds: int) -> int:
+    """The fold of an example, known from its group alone, so that every split and run agrees on it."""
+    digest = hashlib.blake2b(example.group.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % folds

@@ -4,9 +4,8 @@ import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from framework.data.features import Features
+from framework.data.features import Features, WindowSettings
 from framework.data.load import Split
-from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of_strings
 from framework.progress import SILENT, Progress
 from framework.tasks.base import Task, trained_settings

@@ -7,13 +7,13 @@ from typing import Any
 
 from framework.data.hub import Hub, hub_languages
 from framework.data.local_files import Files
-from framework.data.source import Source
+from framework.data.records import Source
 from framework.export.chosen import FinishedRun
 from framework.export.compare import cost
 from framework.export.rows import form_columns, form_rows
 from framework.files import write_atomic
 from framework.metrics import metrics_in_words
-from framework.models.section import ConfigModel, HubModel
+from framework.models.section import ConfigModel, HubModel, ModelSource
 from framework.outcome import ModelResults, counts_of
 from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
 from framework.tasks.base import CardParts
@@ -188,7 +188,7 @@ def _section(run: FinishedRun, model: ModelResults) -> Any:
     return run.recipe.teachers[model["name"]] if model["role"] == "teacher" else run.recipe.student
 
 
-def _origin_of(model: Any) -> str:
+def _origin_of(model: ModelSource | None) -> str:
     if model is None:
         return NOTHING
     if isinstance(model, HubModel):

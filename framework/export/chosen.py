@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.data.example import Example
-from framework.data.unchanged import unchanged_split
+from framework.data.load import unchanged_split
 from framework.errors import ModelError, OutputError
 from framework.outcome import ModelResults, RunResults
 from framework.predictors.logits import LogitsPredictor, logits_predictor

@@ -11,8 +11,7 @@ from framework.export.card import write_card
 from framework.export.chosen import FinishedRun
 from framework.export.compare import compare_forms, problems
 from framework.export.folder import copy_model, megabytes, new_folder
-from framework.export.forms import Forms, make_forms
-from framework.export.speed import Form, Opening, time_forms
+from framework.export.forms import Form, Forms, Opening, make_forms, time_forms
 from framework.files import now, write_json
 from framework.outcome import ModelResults, Provenance
 from framework.predictors.logits import LogitsPredictor

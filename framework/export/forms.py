@@ -1,19 +1,24 @@
-"""The forms of an exported model: PyTorch's, and the ONNX files that could be written and run."""
+"""The forms of an exported model, PyTorch's and the ONNX files that could be written and run, and how long they take."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from framework.answer import Answerer
 from framework.data.example import Example
 from framework.errors import ModelError
-from framework.export.int8 import write_int8
-from framework.export.onnx import write_onnx
-from framework.export.session import open_onnx
-from framework.export.speed import Opening
+from framework.evaluation.latency import measure_side_by_side
+from framework.export.onnx import open_onnx, write_int8, write_onnx
 from framework.predictors.logits import LogitsPredictor
+
+_WARM_UP = 3  # questions that each form answers before it is timed
+
+Form = tuple[str, str]  # a model's name, and that of the form
+Opening = Callable[[int], LogitsPredictor]  # opens a form for so many threads
 
 
 @dataclass(frozen=True)
@@ -74,3 +79,27 @@ def _open(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredict
 def _open_int8(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredictor:
     # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
     return replace(_open(predictor, path, threads), inference=replace(predictor.inference, batch_size=1))
+
+
+def thread_counts() -> list[int]:
+    """One thread, and two where there are that many cores."""
+    return [count for count in (1, 2) if count <= (os.cpu_count() or 1)]
+
+
+def time_forms(forms: Mapping[Form, Opening], examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """Milliseconds a question of each form of each model, asked alone, from its text to its answer.
+
+    The forms take turns on every question, in one process, so that their ratios hold on a busy machine too.
+    """
+    if not examples:
+        return []
+    rows: list[dict[str, Any]] = []
+    for threads in thread_counts():
+        answers = {key: _asking(opening(threads)) for key, opening in forms.items()}
+        found = measure_side_by_side(answers, examples, _WARM_UP, threads)
+        rows += [{"model": model, "form": form, **asdict(latency)} for (model, form), latency in found.items()]
+    return rows
+
+
+def _asking(predictor: LogitsPredictor) -> Callable[[Example], object]:
+    return Answerer(predictor, predictor.inference).ask

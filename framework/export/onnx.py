@@ -1,19 +1,28 @@
-"""A model as an ONNX file, by the exporter of transformers."""
+"""A model as ONNX files: written by the exporter of transformers, given 8 bits and run by ONNX Runtime."""
 
-from collections.abc import Sequence
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self
 
 from framework.errors import ModelError, first_line
-from framework.export.chatter import without_chatter
 from framework.models.attention import is_padded
-from framework.models.build import count_parameters
+from framework.models.bounds import count_parameters
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 AXES = ("batch", "length")
 _MOST_PARAMETERS = 500_000_000  # protobuf files, as ONNX files are, hold 2 GB at most: so many float32 numbers
 
 
-def write_onnx(model: Any, names: Sequence[str], path: Path) -> None:
+def write_onnx(model: "PreTrainedModel", names: Sequence[str], path: Path) -> None:
     """Write `model` to `path`: int64 [batch, length] for each of its inputs in, float32 logits
     out, both axes free. names: the inputs that its tokenizer gives.
 
@@ -37,7 +46,7 @@ def write_onnx(model: Any, names: Sequence[str], path: Path) -> None:
     inputs = _sample(names)
     free = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
     try:
-        with without_chatter():
+        with _without_chatter():
             exported = OnnxExporter().export(
                 model.cpu().eval(), inputs, config=OnnxConfig(dynamic_shapes=dict.fromkeys(inputs, free))
             )
@@ -61,3 +70,84 @@ def _sample(names: Sequence[str]) -> dict[str, Any]:
     inputs["attention_mask"] += 1
     inputs["attention_mask"][0, -2:] = 0
     return inputs
+
+
+def write_int8(source: Path, target: Path) -> None:
+    """Quantise the ONNX model in `source`, without any data: weights, embeddings too, to 8 bits, those of a matrix with
+    a scale for each column; activations are scaled as they come, over all windows that are run together.
+
+    Raises ModelError for a graph that cannot be quantised.
+    """
+    import onnx_ir
+    from transformers.exporters import ExportFormat, OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
+
+    quantizer = OnnxRuntimeQuantizer(OnnxRuntimeDynamicConfig(per_channel=True))
+    try:
+        with _without_chatter():
+            quantised = quantizer.quantize(onnx_ir.load(source), {}, ExportFormat.ONNX)
+    except Exception as error:  # the quantiser raises whatever the graph makes it raise
+        raise ModelError(f"cannot give the ONNX file 8 bits ({first_line(error)}); use --no-onnx") from None
+    onnx_ir.save(quantised, target)
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An ONNX Runtime session on the CPU, called as a transformers model is. config: that of the model."""
+
+    session: Any
+    config: "PreTrainedConfig"
+
+    def __call__(self, **inputs: "Tensor") -> SimpleNamespace:
+        """The outputs by their names, float32 [batch, length] each, of int64 inputs [batch, length]."""
+        import torch
+
+        names = [output.name for output in self.session.get_outputs()]
+        with _refusing(self.config):
+            found = self.session.run(names, {name: values.numpy() for name, values in inputs.items()})
+        return SimpleNamespace(**{name: torch.from_numpy(values) for name, values in zip(names, found, strict=True)})
+
+    def to(self, device: "torch.device") -> Self:
+        """Itself: exports are measured where no GPU is seen."""
+        return self
+
+    def eval(self) -> Self:
+        """Itself: it knows no training."""
+        return self
+
+
+def open_onnx(path: Path, config: "PreTrainedConfig", threads: int) -> OnnxModel:
+    """The model in the file `path`, which computes with so many CPU threads. Raises ModelError, as the model does."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that wait for work by spinning would slow down what is timed beside it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    with _refusing(config):
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return OnnxModel(session, config)
+
+
+@contextmanager
+def _refusing(config: "PreTrainedConfig") -> Iterator[None]:
+    """Raises ModelError for whatever ONNX Runtime raises, whose errors have no class in common."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(
+            f"the ONNX file of a {config.model_type} model does not run ({first_line(error)}); use --no-onnx"
+        ) from None
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Drop what is printed, and what is logged below an error."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.batch_invariance import Rows, filled_up, in_batches, rounded_up
-from framework.generative.tensors import Ids
-from framework.generative.writer import Beams, Writer
+from framework.data.batches import Rows, filled_up, in_batches, rounded_up
+from framework.generative.causal import CausalWriter, pads_left, remembers
+from framework.generative.seq2seq import Seq2SeqWriter
+from framework.generative.writer import Beams, Ids, Writer
+from framework.models.kind import Generator
+from framework.models.tokenizers import SpecialTokens
 from framework.progress import Task
 from framework.segments import Floats
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _PROMPT_STEP = 16  # prompts are padded to a multiple of so many tokens
 _ANSWER_STEP = 8  # answers too
@@ -73,3 +80,14 @@ class Asking:
         padded = rounded_up(lengths, _ANSWER_STEP, self.longest_answer)
         for rows in in_batches(padded[:, None], self.batch_size):
             yield rows, int(padded[rows[0]])
+
+
+def writer_for(generator: Generator, model: "PreTrainedModel", special: SpecialTokens) -> Writer:
+    """The writer of a model that is on its device. What the model's own files say of how to generate no longer counts."""
+    from transformers import GenerationConfig
+
+    # Whatever a search is not told it takes from there: shortest answers, forced ends, penalties for what is repeated.
+    model.generation_config = GenerationConfig()
+    if generator.encoder_decoder:
+        return Seq2SeqWriter(model, special)
+    return CausalWriter(model, special, pads_left(model), remembers(model))

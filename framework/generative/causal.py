@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from framework.data.batch_invariance import Rows
-from framework.generative.tensors import Ids, padded, prompt_tensors
-from framework.generative.writer import Beams, summed, written
-from framework.models.special_tokens import SpecialTokens
+from framework.data.batches import Rows
+from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed, written
+from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 _FILLED = 5  # tokens by which a model is tried, and as many before them
 _ROUNDING = 3e-5  # of the largest logit
@@ -36,7 +36,7 @@ class CausalWriter:
     pads, remembers: see `pads_left` and `remembers`.
     """
 
-    model: Any
+    model: "PreTrainedModel"
     special: SpecialTokens
     pads: bool
     remembers: bool
@@ -95,7 +95,7 @@ def _positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[st
     return {"position_ids": positions if last is None else positions[:, -last:]} if given else {}
 
 
-def pads_left(model: Any) -> bool:
+def pads_left(model: "PreTrainedModel") -> bool:
     """Whether a model writes the same after a prompt that is filled up on its left.
 
     One that takes no positions would count those of the filling, RoBERTa numbers them in a way of its own, and Jamba's
@@ -116,7 +116,7 @@ def pads_left(model: Any) -> bool:
     return _alike(alone, behind)
 
 
-def remembers(model: Any) -> bool:
+def remembers(model: "PreTrainedModel") -> bool:
     """Whether a model hands out keys and values of what it has read, to which others may be asked what follows.
 
     One that does not reads a prompt again for each answer: Mamba hands out none, and Jamba goes on from them by one token

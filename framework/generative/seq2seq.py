@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from framework.data.batch_invariance import Rows
-from framework.generative.tensors import Ids, padded, prompt_tensors
-from framework.generative.writer import Beams, summed, written
-from framework.models.special_tokens import SpecialTokens
+from framework.data.batches import Rows
+from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed, written
+from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ReadPrompts:
 class Seq2SeqWriter:
     """See Writer."""
 
-    model: Any
+    model: "PreTrainedModel"
     special: SpecialTokens
     pads: ClassVar[bool] = True
 

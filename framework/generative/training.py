@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.generative.kind import Generator
-from framework.generative.tensors import Ids, padded
-from framework.models.special_tokens import SpecialTokens
+from framework.generative.writer import Ids, padded
+from framework.models.kind import Generator
+from framework.models.tokenizers import SpecialTokens
 from framework.training.items import to_device
 
 if TYPE_CHECKING:
     import torch
+    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 _NOT_ASKED = -100
@@ -75,7 +76,9 @@ class Generation:
         weight = torch.tensor([float(counts) / len(answer) for answer in answers])
         return GenerationBatch(inputs, padded(targets, _NOT_ASKED), weight)
 
-    def loss(self, engine: Any, batch: GenerationBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(
+        self, engine: "DeepSpeedEngine", batch: GenerationBatch, progress: float
+    ) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
         from torch.nn.functional import cross_entropy
 

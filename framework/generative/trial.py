@@ -1,19 +1,20 @@
 """Whether models of an architecture can be asked and trained as generators: by trying one."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from framework.errors import ModelError, first_line
-from framework.generative.asking import Asking
-from framework.generative.kind import Generator
-from framework.generative.tensors import Ids
+from framework.generative.asking import Asking, writer_for
 from framework.generative.training import Generation
-from framework.generative.writer import Beams
-from framework.generative.writers import writer_for
+from framework.generative.writer import Beams, Ids
 from framework.models.build import random_model
-from framework.models.special_tokens import SpecialTokens
+from framework.models.kind import Generator
+from framework.models.tokenizers import SpecialTokens
 from framework.progress import SILENT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 TRIED = 50_000_000  # parameters up to which a model is built for a trial, which takes a second then
 _END = 1
@@ -26,7 +27,7 @@ _NEW, _LEARNT = (
 )  # of the largest logit, by which a token's log-probability may differ; of random weights, or not
 
 
-def try_architecture(generator: Generator, config: Any) -> None:
+def try_architecture(generator: Generator, config: "PreTrainedConfig") -> None:
     """Build a model of this configuration with random weights, let it write, score and learn. Raises ModelError."""
     model = random_model(generator, config, seed=0)
     try:
@@ -36,7 +37,7 @@ def try_architecture(generator: Generator, config: Any) -> None:
         raise _refusal(model, error) from None
 
 
-def try_model(generator: Generator, model: Any) -> None:
+def try_model(generator: Generator, model: "PreTrainedModel") -> None:
     """Let a model write and score. Raises ModelError."""
     try:
         _check_answers(generator, model, _LEARNT)
@@ -44,14 +45,14 @@ def try_model(generator: Generator, model: Any) -> None:
         raise _refusal(model, error) from None
 
 
-def _refusal(model: Any, error: Exception) -> ModelError:
+def _refusal(model: "PreTrainedModel", error: Exception) -> ModelError:
     return ModelError(
         f"a {model.config.model_type} model of this configuration cannot be a generative teacher: {first_line(error)}; use "
         "another one"
     )
 
 
-def _check_answers(generator: Generator, model: Any, rounding: float) -> None:
+def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: float) -> None:
     """Raises ModelError if a score depends on what else is asked, or is not that by which the search ranks."""
     import torch
 
@@ -80,7 +81,7 @@ def _check_answers(generator: Generator, model: Any, rounding: float) -> None:
         model.generation_config = generation
 
 
-def _check_training(generator: Generator, model: Any) -> None:
+def _check_training(generator: Generator, model: "PreTrainedModel") -> None:
     import torch
 
     items = Generation(generator, _special(model), _prompts(model), _answers(model))
@@ -92,7 +93,9 @@ def _check_training(generator: Generator, model: Any) -> None:
         raise ModelError("its loss is not finite")
 
 
-def _log_p(generator: Generator, model: Any, special: SpecialTokens, prompt: Ids, answer: Ids) -> tuple[float, float]:
+def _log_p(
+    generator: Generator, model: "PreTrainedModel", special: SpecialTokens, prompt: Ids, answer: Ids
+) -> tuple[float, float]:
     """log P(answer | prompt) by its definition, one pass over both with nothing beside them, and the largest of its
     logits, over all of its tokens."""
     import torch
@@ -109,22 +112,22 @@ def _log_p(generator: Generator, model: Any, special: SpecialTokens, prompt: Ids
     return log_p.item(), len(answer) * max(spread.item(), _LEAST)
 
 
-def _special(model: Any) -> SpecialTokens:
+def _special(model: "PreTrainedModel") -> SpecialTokens:
     config = model.config
     start = getattr(config, "decoder_start_token_id", None)
     pad = getattr(config.get_text_config(), "pad_token_id", None) or 0
     return SpecialTokens(pad, _END, (pad if start is None else start,))
 
 
-def _prompts(model: Any) -> list[Ids]:
+def _prompts(model: "PreTrainedModel") -> list[Ids]:
     return [_ids(model, length) for length in _LENGTHS]
 
 
-def _answers(model: Any) -> list[Ids]:
+def _answers(model: "PreTrainedModel") -> list[Ids]:
     return [np.append(_ids(model, length - 1)[::-1], np.int32(_END)) for length in _ANSWERS]
 
 
-def _ids(model: Any, count: int) -> Ids:
+def _ids(model: "PreTrainedModel", count: int) -> Ids:
     """Tokens that are neither the end nor, where that is the first of the vocabulary, the filling."""
     generator = np.random.default_rng(count)
     return generator.integers(_END + 1, model.config.get_text_config().vocab_size, count).astype(np.int32)

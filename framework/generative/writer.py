@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from framework.data.batch_invariance import Rows
-from framework.generative.tensors import Ids, padded
-from framework.models.special_tokens import SpecialTokens
+from framework.data.batches import Rows
+from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Ids = NDArray[np.int32]  # numbers of tokens
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,21 @@ def summed(logits: "Tensor", answers: Sequence[Ids]) -> Floats:
     each = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
     result: Floats = torch.where(inside, each, 0.0).double().sum(-1).cpu().numpy()
     return result
+
+
+def padded(rows: Sequence[Ids], fill: int, length: int | None = None, *, left: bool = False) -> "Tensor":
+    """int64 [B, L], filled up on the right or on the left; L is `length`, or that of the longest row."""
+    import torch
+
+    length = max(len(row) for row in rows) if length is None else length
+    result = np.full((len(rows), length), fill, np.int64)
+    for number, row in enumerate(rows):
+        begin = length - len(row) if left else 0
+        result[number, begin : begin + len(row)] = row
+    return torch.from_numpy(result)
+
+
+def prompt_tensors(prompts: Sequence[Ids], fill: int, length: int, *, left: bool = False) -> "tuple[Tensor, Tensor]":
+    """Tokens and attention mask of prompts, each int64 [B, length]."""
+    ones = [np.ones_like(prompt) for prompt in prompts]
+    return padded(prompts, fill, length, left=left), padded(ones, 0, length, left=left)

@@ -1,20 +1,14 @@
-"""The losses that a recipe may name. A new one is a file beside these and a line in `Losses`."""
+"""The losses that a recipe may name. A new one is a class, in a file of this package, and a name in `AnyLoss`."""
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from framework.losses.attention_mse import AttentionMSE
 from framework.losses.base import Loss
-from framework.losses.hard_label import HardLabel
-from framework.losses.hidden_mse import HiddenMSE
-from framework.losses.jsd import JSD
-from framework.losses.kl import KL
 from framework.losses.live import LiveLoss
-from framework.losses.minilm_relations import MiniLMRelations
-from framework.losses.mse_logits import MSELogits
-from framework.losses.reverse_kl import ReverseKL
+from framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 from framework.plugins import by_kind
 
 AnyLoss = Annotated[

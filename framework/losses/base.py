@@ -100,3 +100,19 @@ def weight_at(weight: float | Linear, progress: float) -> float:
     if isinstance(weight, Linear):
         return weight.start + (weight.end - weight.start) * progress
     return weight
+
+
+def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple["Tensor", dict[str, "Tensor"]]:
+    """Sum over the batch's rows of Σ_i λ_i · weight · L_i.
+
+    progress: share of the training that is done, for scheduled weights. Returns the sum (scalar, with gradient) and each
+    term's unscaled sum (scalars, without).
+    """
+    total = rows.logits.new_zeros(())
+    terms: dict[str, Tensor] = {}
+    for name, loss in losses.items():
+        signal = rows.signals[loss.temperature] if loss.source == "signal" else None
+        term = rows.of_items(loss(rows.logits, Target(rows.mask, rows.label, signal))).sum()
+        terms[name] = term.detach()
+        total = total + weight_at(loss.weight, progress) * term
+    return total, terms

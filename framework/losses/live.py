@@ -12,6 +12,7 @@ from framework.losses.base import Linear, Loss
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from transformers import PreTrainedConfig
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ class LiveLoss(Protocol):
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
         """Its settings as plain data (pydantic gives it)."""
 
-    def wants(self, student: Any, teacher: Any) -> tuple[Wanted, Wanted]:
+    def wants(self, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> tuple[Wanted, Wanted]:
         """What it looks at in models of these configurations. Raises ModelError if the two cannot be compared."""
 
-    def new_projection(self, student: Any, teacher: Any) -> "nn.Module | None":
+    def new_projection(self, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> "nn.Module | None":
         """What is trained beside the student to compare models of these configurations; it is not saved.
 
         A loss has to call its modules: under ZeRO-3 their weights are only there while they run.

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from framework.models.positions import Asked, probe_inputs
+from framework.models.kind import ModelKind
+from framework.models.probe import Asked, probe_inputs
 from framework.models.weightless import run_weightless, weightless_model
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from framework.models.kind import ModelKind
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _FIELD = "attention_type"
 _ANY = 2  # tokens: no text has fewer
 _MOST = 1 << 20  # tokens; no model reads more
 
 
-def other_attention(kind: "ModelKind", config: Any, longest: int) -> str | None:
+def other_attention(kind: ModelKind, config: "PreTrainedConfig", longest: int) -> str | None:
     """How a model of this configuration attends to texts of `longest` tokens, where that is not how it is configured."""
     if _FIELD not in config.to_json_string(use_diff=False):
         return None
@@ -31,14 +31,14 @@ def other_attention(kind: "ModelKind", config: Any, longest: int) -> str | None:
     return other if trial is not None and other != trial.own else None
 
 
-def hold_attention(model: Any, attention: str) -> None:
+def hold_attention(model: "PreTrainedModel", attention: str) -> None:
     """Let a model attend in this way to all texts, and its configuration say so."""
     module = _choosing(model)
     module.set_attention_type(attention)
     setattr(module.config, _FIELD, attention)
 
 
-def pad_for_attention(kind: "ModelKind", model: Any) -> None:
+def pad_for_attention(kind: ModelKind, model: "PreTrainedModel") -> None:
     """Let a model pad texts that are too short for the attention that it is configured for."""
     module = _choosing(model)
     if module is not None and (least := _fewest_tokens(Asked(kind, model.config))) > _ANY:
@@ -54,13 +54,13 @@ def _fewest_tokens(asked: Asked) -> int:
     return _ANY if trial is None else trial.fewest()
 
 
-def is_padded(model: Any) -> bool:
+def is_padded(model: "PreTrainedModel") -> bool:
     """Whether `pad_for_attention` lets this model pad texts."""
     hooks = (hook for module in model.modules() for hook in module._forward_pre_hooks.values())
     return any(isinstance(getattr(hook, "__self__", None), _Padding) for hook in hooks)
 
 
-def _choosing(model: Any) -> Any:
+def _choosing(model: "PreTrainedModel") -> Any:
     """The part of a model that chooses how to attend, None if none does."""
     return next((module for module in model.modules() if hasattr(module, "set_attention_type")), None)
 
@@ -69,13 +69,13 @@ def _choosing(model: Any) -> Any:
 class _Trial:
     """A model without weights that is run to see how it attends; own: as its configuration has it."""
 
-    kind: "ModelKind"
-    model: Any
+    kind: ModelKind
+    model: "PreTrainedModel"
     module: Any
     own: str
 
     @classmethod
-    def of(cls, kind: "ModelKind", config: Any) -> "_Trial | None":
+    def of(cls, kind: ModelKind, config: "PreTrainedConfig") -> "_Trial | None":
         """None for a model that does not choose."""
         model = weightless_model(kind, config).eval()
         module = _choosing(model)

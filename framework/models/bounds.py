@@ -1,11 +1,14 @@
-"""What a model may be at most: configurations are held against it before anything is built, and models while they are."""
+"""What a model may be at most, and the memory that it takes: held against it before anything is built, and while it is."""
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _MOST_LAYERS = 1000
 _MOST_SIZE = 20_000_000  # positions, or rows of a vocabulary
@@ -34,6 +37,11 @@ def check_sizes(values: Mapping[str, Any], whose: str) -> None:
                 raise TooLarge(f"{whose}: {name} is {value:,}, and no model has more than {most:,}; lower it")
             if value < _LEAST or (value < 1 and _LAYERS.search(str(name))):
                 raise ModelError(f"{whose}: {name} is {value:,}; expected 1 at least")
+
+
+def count_parameters(model: "nn.Module") -> int:
+    """Parameters of a model, shared ones once."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def free_memory() -> int:
@@ -100,6 +108,41 @@ def bounded() -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def training_bytes(parameters: int, precision: str, zero_stage: int, workers: int) -> float:
+    """Bytes a worker for weights, gradients and AdamW's two moments; activations come on top.
+
+    16 bytes a parameter in fp32, and 2 for a rounded copy of the weights in bf16; 2 + 2 and 12 for the float32 copy and
+    moments in fp16. ZeRO stage 1 shares out the optimizer's part, 2 the gradients, 3 the weights too (Rajbhandari et al.,
+    arXiv 1910.02054).
+    """
+    weights, gradients, optimizer = {"fp32": (4.0, 4.0, 8.0), "bf16": (6.0, 4.0, 8.0), "fp16": (2.0, 2.0, 12.0)}[
+        precision
+    ]
+    shares = (
+        weights / (workers if zero_stage >= 3 else 1),
+        gradients / (workers if zero_stage >= 2 else 1),
+        optimizer / (workers if zero_stage >= 1 else 1),
+    )
+    return sum(shares) * parameters
+
+
+def check_room_to_train(model: "nn.Module", precision: str, zero_stage: int, workers: int) -> None:
+    """Refuse to train a model, whose weights are loaded, without memory for the rest; a GPU says so by itself.
+
+    Raises ModelError.
+    """
+    from framework.device import default_device
+
+    parameters = count_parameters(model)
+    needed = training_bytes(parameters, precision, zero_stage, workers) - 4 * parameters
+    there = free_memory()
+    if default_device().type == "cpu" and needed > there:
+        raise ModelError(
+            f"to train {parameters / 1e9:,.2f} billion parameters takes {needed / 1e9:,.1f} GB beside the weights themselves, and "
+            f"{_free(there)} (or several, with engine.zero_stage)"
+        )
 
 
 def _free(there: int) -> str:

@@ -1,4 +1,4 @@
-"""Initial models: pretrained weights, random weights from a configuration, or another vocabulary's rows."""
+"""Initial models, with pretrained or with random weights, and saving models."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,40 +7,19 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import ModelError, first_line
 from framework.files import read_json, write_json
 from framework.manifest import check_saved
-from framework.models.bounds import TooLarge, bounded, check_room
-from framework.models.folder_files import count_saved
-from framework.models.special_tokens import tell_special_tokens
+from framework.models.bounds import check_room, count_parameters
+from framework.models.kind import ModelKind, from_config
+from framework.models.locate import count_saved
+from framework.models.tokenizers import tell_special_tokens
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-    from framework.models.kind import ModelKind
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _BODY = ("shared.", "encoder.", "decoder.")  # of models such as T5, which keep theirs under no common name
 
 
-def read_config(folder: Path) -> Any:
-    """The configuration of the model in `folder`. Raises ModelError if transformers does not know it."""
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as error:  # transformers raises whatever its parsers raise
-        raise ModelError(f"no usable config.json in {folder}: {first_line(error)}") from None
-
-
-def forced_start(folder: Path) -> int | None:
-    """The token with which all that the generator in `folder` writes has to begin, if there is one."""
-    from transformers import GenerationConfig
-
-    if (folder / "generation_config.json").is_file():
-        settings = GenerationConfig.from_pretrained(str(folder))
-    else:
-        settings = GenerationConfig.from_model_config(read_config(folder))
-    return settings.forced_bos_token_id  # type: ignore[no-any-return]
-
-
-def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
+def random_model(task: ModelKind, config: "PreTrainedConfig", seed: int) -> "PreTrainedModel":
     """A model with random weights, the same from the same seed. Raises ModelError if the task has no such model."""
     import torch
 
@@ -51,22 +30,9 @@ def random_model(task: "ModelKind", config: Any, seed: int) -> Any:
     return model
 
 
-def from_config(task: "ModelKind", config: Any) -> Any:
-    """A model with random weights from torch's global seed. Raises ModelError if the task has no such model."""
-    try:
-        with bounded():
-            return task.model_class().from_config(config, trust_remote_code=False)
-    except TooLarge as error:
-        raise TooLarge(f"a {config.model_type} model of this configuration is too large: {error}") from None
-    except Exception as error:  # each architecture checks its configuration in its own way
-        raise ModelError(
-            f"cannot build a {config.model_type} model for task {task.kind}: {first_line(error)}"
-        ) from None
-
-
 def pretrained_model(
-    task: "ModelKind", folder: Path, seed: int | None = None, head: Mapping[str, Any] | None = None
-) -> Any:
+    task: ModelKind, folder: Path, seed: int | None = None, head: Mapping[str, Any] | None = None
+) -> "PreTrainedModel":
     """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
 
     head: fields of the configuration of a new head, which takes the place of one of another size.
@@ -122,7 +88,7 @@ def pretrained_model(
     return model
 
 
-def _check_finite(model: Any, problem: str) -> None:
+def _check_finite(model: "PreTrainedModel", problem: str) -> None:
     """Raise ModelError, naming the tensor, where a model cannot compute anything."""
     import torch
 
@@ -133,43 +99,7 @@ def _check_finite(model: Any, problem: str) -> None:
                 raise ModelError(f"{problem}: {name} holds NaN or infinity")
 
 
-def copy_rows(task: "ModelKind", model: Any, rows: list[int]) -> Any:
-    """A model like `model` for a vocabulary of V tokens: its token n is the model's rows[n]. The rest is copied whole.
-
-    rows: [V]. Raises ModelError for an architecture whose embeddings cannot be found, or told from the rest.
-    """
-    kind, size = model.config.model_type, int(model.config.vocab_size)
-    try:
-        embedding = model.get_input_embeddings().weight
-    except (NotImplementedError, AttributeError):
-        embedding = None
-    if embedding is None or len(embedding) != size:
-        raise ModelError(
-            f"cannot find the embeddings of a {kind} model, one row a token; leave its vocabulary as it is"
-        )
-    result = from_config(task, _config_of_rows(model.config, rows))
-    shapes = {name: tensor.shape for name, tensor in result.state_dict().items()}
-    weights = {}
-    for name, tensor in model.state_dict().items():
-        weights[name] = tensor if tensor.shape == shapes.get(name) else tensor[rows]
-        if weights[name].shape != shapes.get(name) or (tensor.shape != shapes[name] and len(tensor) != size):
-            raise ModelError(f"cannot tell {name} of a {kind} model from its vocabulary; leave that as it is")
-    result.load_state_dict(weights)
-    return result
-
-
-def _config_of_rows(config: Any, rows: list[int]) -> Any:
-    numbers: dict[int | None, int] = {row: number for number, row in enumerate(rows)}
-    fields = config.to_dict()
-    for name in fields:
-        if name.endswith("_token_id"):
-            one = fields[name]
-            fields[name] = [numbers[of] for of in one if of in numbers] if isinstance(one, list) else numbers.get(one)
-    fields[field_name(config, "vocab_size")] = len(rows)
-    return config.__class__.from_dict(fields)
-
-
-def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
+def save_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
     """Save model (safetensors) and tokenizer together in Hugging Face form; a generator is told its special tokens."""
     if getattr(model, "generation_config", None) is not None:
         tell_special_tokens(model, tokenizer)
@@ -177,7 +107,7 @@ def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path) -
     tokenizer.save_pretrained(str(folder))
 
 
-def save_weights(model: Any, weights: dict[str, Any], folder: Path) -> None:
+def save_weights(model: "PreTrainedModel", weights: "dict[str, Tensor]", folder: Path) -> None:
     """Save a model (safetensors) with other weights than its own; its configuration says what kind of numbers these are."""
     model.save_pretrained(str(folder), state_dict=weights)
     kinds = {str(weight.dtype).removeprefix("torch.") for weight in weights.values() if weight.is_floating_point()}
@@ -187,19 +117,9 @@ def save_weights(model: Any, weights: dict[str, Any], folder: Path) -> None:
         write_json(path, {**config, "dtype": kinds.pop()})
 
 
-def count_parameters(model: Any) -> int:
-    """Parameters of a model, shared ones once."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def planned_parameters(task: "ModelKind", config: Any) -> int:
+def planned_parameters(task: ModelKind, config: "PreTrainedConfig") -> int:
     """Parameters of a model of this configuration, without memory for them. Raises ModelError if there is no such model."""
     import torch
 
     with torch.device("meta"):
         return count_parameters(from_config(task, config))
-
-
-def field_name(config: Any, name: str) -> str:
-    """The name that an architecture has for a field of configurations (DistilBERT: n_layers for num_hidden_layers)."""
-    return str(getattr(config, "attribute_map", {}).get(name, name))

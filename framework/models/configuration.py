@@ -5,12 +5,16 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from framework.config import shortened
 from framework.errors import ModelError, first_line
 from framework.models.bounds import check_sizes
 from framework.models.section import ConfigModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 _SIZES = ("vocab_size", "src_vocab_size", "tgt_vocab_size", "decoder_vocab_size", "vocab_size_per_layer_input")
 _NUMBERS = tuple(f"{part}_token_id" for part in ("bos", "eos", "cls", "sep", "mask", "decoder_start"))
@@ -18,7 +22,9 @@ _PARTS = ("text_config", "encoder", "decoder")
 _OF_PARTS = ("model_type", "is_decoder", "add_cross_attention")  # what a part is, unless the recipe says otherwise
 
 
-def new_config(source: ConfigModel, vocab_size: int, pad_id: int, named: Mapping[str, int] | None = None) -> Any:
+def new_config(
+    source: ConfigModel, vocab_size: int, pad_id: int, named: Mapping[str, int] | None = None
+) -> "PreTrainedConfig":
     """The configuration that a recipe spells out. named: numbers of further tokens, such as ``sep_token_id``.
 
     Raises ModelError for an unknown architecture or field.
@@ -42,7 +48,7 @@ def new_config(source: ConfigModel, vocab_size: int, pad_id: int, named: Mapping
         raise ModelError(f"{place}: {reason}") from None
 
 
-def _standard(architecture: str) -> Any:
+def _standard(architecture: str) -> "PreTrainedConfig":
     """An architecture's configuration as transformers has it."""
     from transformers import AutoConfig
 
@@ -55,13 +61,13 @@ def _standard(architecture: str) -> Any:
         ) from None
 
 
-def _made(source: ConfigModel, fields: dict[str, Any]) -> Any:
+def _made(source: ConfigModel, fields: dict[str, Any]) -> "PreTrainedConfig":
     from transformers import AutoConfig
 
     return AutoConfig.for_model(source.architecture, **fields)
 
 
-def _check(place: str, config: Any, given: dict[str, Any]) -> None:
+def _check(place: str, config: "PreTrainedConfig", given: dict[str, Any]) -> None:
     """Refuse fields that `config` does not have, and those that come from the tokenizer; in its parts, too."""
     names = {*config.to_dict(), *getattr(type(config), "attribute_map", {}), *_read_by_code(type(config).__module__)}
     unknown = sorted(set(given) - names)
@@ -121,3 +127,29 @@ def _greatest(token: Any) -> int:
     """The greatest number of a token, of which a configuration may list several; -1 without any."""
     numbers = token if isinstance(token, list) else [token]
     return max((number for number in numbers if isinstance(number, int)), default=-1)
+
+
+def read_config(folder: Path) -> "PreTrainedConfig":
+    """The configuration of the model in `folder`. Raises ModelError if transformers does not know it."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # transformers raises whatever its parsers raise
+        raise ModelError(f"no usable config.json in {folder}: {first_line(error)}") from None
+
+
+def field_name(config: "PreTrainedConfig", name: str) -> str:
+    """The name that an architecture has for a field of configurations (DistilBERT: n_layers for num_hidden_layers)."""
+    return str(getattr(config, "attribute_map", {}).get(name, name))
+
+
+def forced_start(folder: Path) -> int | None:
+    """The token with which all that the generator in `folder` writes has to begin, if there is one."""
+    from transformers import GenerationConfig
+
+    if (folder / "generation_config.json").is_file():
+        settings = GenerationConfig.from_pretrained(str(folder))
+    else:
+        settings = GenerationConfig.from_model_config(read_config(folder))
+    return settings.forced_bos_token_id  # type: ignore[no-any-return]

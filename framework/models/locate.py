@@ -1,11 +1,21 @@
-"""Finding a model's or tokenizer's files: in a folder, in the hub's local cache, or on the hub."""
+"""A model's files: found in a folder, in the hub's local cache or on the hub, and looked at before a library reads them."""
 
+import json
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
+from typing import Any
 
 from framework.digest import digest_of_files
-from framework.errors import MissingModelError, ModelError, first_line, is_of_this_machine
-from framework.models.folder_files import SMALL_FILES, check_folder, check_headers
-from framework.models.section import FolderModel, HubModel
+from framework.errors import ModelError, first_line
+from framework.hub import how_to_bring, snapshot
+from framework.models.bounds import check_sizes
+from framework.models.section import FolderModel, HubModel, ModelSource, PretrainedTokenizer
+from framework.models.tokenizer_file import MOST_BYTES
+
+SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
+_MOST_BYTES = {"config.json": 20_000_000, "tokenizer.json": MOST_BYTES}
+_MOST_OTHERS = 500_000_000
 
 
 def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
@@ -16,7 +26,7 @@ def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
     if isinstance(source, FolderModel):
         folder = _local(source.path)
     else:
-        folder = _from_hub(source.id, source.revision, SMALL_FILES)
+        folder = snapshot("model", source.id, source.revision, SMALL_FILES)
     if not (folder / "config.json").exists():
         raise ModelError(f"{_name(source)}: no config.json in {folder}; expected a model saved in Hugging Face form")
     check_folder(folder)
@@ -33,9 +43,17 @@ def locate_tokenizer(id_or_path: str, revision: str | None) -> Path:
     if Path(id_or_path).expanduser().is_dir():
         folder = _local(id_or_path)
     else:
-        folder = _from_hub(id_or_path, revision or "main", SMALL_FILES)
+        folder = snapshot("model", id_or_path, revision or "main", SMALL_FILES)
     check_folder(folder)
     return folder
+
+
+def tokenizer_folder(model: ModelSource, settings: PretrainedTokenizer) -> Path:
+    """The folder with the tokenizer that the settings of a model name: its own, or another one. Raises as `locate` does."""
+    if settings.id is not None:
+        return locate_tokenizer(settings.id, settings.revision)
+    assert isinstance(model, HubModel | FolderModel)
+    return locate(model)
 
 
 def identity(source: HubModel | FolderModel) -> dict[str, str]:
@@ -54,65 +72,9 @@ def _local(path: str) -> Path:
     return folder
 
 
-def _from_hub(name: str, revision: str, patterns: list[str]) -> Path:
-    """The snapshot's folder, whose name is the commit; files already in the cache are not fetched again."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except HFValidationError:
-        raise ModelError(
-            f"'{name}' is neither a folder nor a hub id; expected owner/name or an existing folder"
-        ) from None
-    except GatedRepoError:
-        raise ModelError(
-            f"the model '{name}' asks for its terms to be accepted: do so on its page, then `hf auth login`"
-        ) from None
-    except RepositoryNotFoundError:
-        raise ModelError(
-            f"the hub has no model '{name}', or it is private; check the id, or log in with `hf auth login`"
-        ) from None
-    except RevisionNotFoundError:
-        raise ModelError(f"the model '{name}' has no revision '{revision}'; check it on the model's page") from None
-    except LocalEntryNotFoundError:
-        raise MissingModelError(
-            f"the model '{name}' ({revision}) is not in the local cache and {_distance()}. "
-            f"{_how_to_bring(name, revision)}"
-        ) from None
-    except Exception as error:  # whatever its network library raises, which is no part of its interface
-        if is_of_this_machine(error):
-            raise
-        raise ModelError(
-            f"the model '{name}' could not be fetched: {first_line(error)[:160]}. {_how_to_bring(name, revision)}"
-        ) from None
-
-
-def _distance() -> str:
-    from huggingface_hub import constants
-
-    return "HF_HUB_OFFLINE forbids to ask the hub" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-
-
-def _how_to_bring(name: str, revision: str) -> str:
-    from huggingface_hub import constants
-
-    at = "" if revision == "main" else f" --revision {revision}"
-    return (
-        f"On a machine with network run `hf download {name}{at}`, then copy its cache to {constants.HF_HUB_CACHE} here "
-        "or point HF_HOME at a copy; or give the model as kind: folder"
-    )
-
-
 def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
     if isinstance(source, HubModel):
-        folder = _from_hub(source.id, source.revision, [*SMALL_FILES, "*.safetensors"])
+        folder = snapshot("model", source.id, source.revision, [*SMALL_FILES, "*.safetensors"])
     if any(folder.glob("*.safetensors")):
         return folder
     if source.pickled_weights == "refuse":
@@ -122,7 +84,7 @@ def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
             "`pickled_weights: tensors_only`"
         )
     if isinstance(source, HubModel):
-        folder = _from_hub(source.id, source.revision, [*SMALL_FILES, "pytorch_model*.bin"])
+        folder = snapshot("model", source.id, source.revision, [*SMALL_FILES, "pytorch_model*.bin"])
     if not any(folder.glob("pytorch_model*.bin")):
         raise ModelError(
             f"{_name(source)}: neither *.safetensors nor pytorch_model.bin in {folder}; the configuration is there, "
@@ -132,8 +94,83 @@ def _with_weights(source: HubModel | FolderModel, folder: Path) -> Path:
 
 
 def _bring_weights(source: HubModel | FolderModel) -> str:
-    return _how_to_bring(source.id, source.revision) if isinstance(source, HubModel) else "Put them there"
+    return how_to_bring("model", source.id, source.revision) if isinstance(source, HubModel) else "Put them there"
 
 
 def _name(source: HubModel | FolderModel) -> str:
     return source.id if isinstance(source, HubModel) else source.path
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what could not be read to its end, or would lead out of the folder. Raises ModelError, naming the file."""
+    paths = sorted({path for pattern in [*SMALL_FILES, "*.safetensors"] for path in folder.glob(pattern)})
+    for path in paths:
+        if path.is_dir():
+            continue
+        if not path.is_file():
+            raise ModelError(f"{path} is no file: a pipe, or a link that leads nowhere; put the file itself there")
+        most = _MOST_BYTES.get(path.name, _MOST_OTHERS)
+        if path.suffix != ".safetensors" and path.stat().st_size > most:
+            raise ModelError(f"{path} has {path.stat().st_size / 1e6:,.0f} MB, and {most / 1e6:,.0f} MB are the most")
+        if path.name == "config.json":
+            check_sizes(_read(path), str(path))
+        elif path.name.endswith(".index.json"):
+            _check_index(path)
+
+
+def weight_files(folder: Path) -> Sequence[Path]:
+    """The safetensors files that make up the model in a folder."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
+    if index.is_file():
+        return [folder / name for name in sorted(set(_read(index)["weight_map"].values()))]
+    return sorted(folder.glob("*.safetensors"))
+
+
+def check_headers(folder: Path) -> None:
+    """Refuse safetensors that are cut short, or whose headers say what is not there. Raises ModelError, naming the file."""
+    from safetensors import safe_open
+
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                file.keys()
+        except Exception as error:  # the library's own kinds of error
+            raise ModelError(
+                f"{path} is damaged, or no safetensors file ({first_line(error)}); fetch it again"
+            ) from None
+
+
+def count_saved(folder: Path) -> int:
+    """Numbers in the safetensors of a folder, as their headers have it; 0 for files that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    count = 0
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = file.keys()
+                count += sum(prod(file.get_slice(name).get_shape()) for name in names)
+        except (OSError, SafetensorError):  # which is said by name where they are loaded
+            return 0
+    return count
+
+
+def _check_index(path: Path) -> None:
+    named = _read(path).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+        raise ModelError(f"{path} has no `weight_map` from tensors to files; fetch it again")
+    for name in sorted(set(named.values())):
+        if not name or "/" in name or "\0" in name or not (path.parent / name).is_file():
+            raise ModelError(f"{path} names {name[:200]!r}, which is no file in this folder; fetch both again")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise ModelError(f"no usable {path.name} in {path.parent}: {first_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ModelError(f"no usable {path.name} in {path.parent}: expected an object, found {type(values).__name__}")
+    return values

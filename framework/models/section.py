@@ -88,7 +88,7 @@ class TrainedTokenizer(Section):
 TokenizerSource = Annotated[PretrainedTokenizer | TrainedTokenizer, by_kind(PretrainedTokenizer, TrainedTokenizer)]
 
 
-def check_tokenizer_fits(model: Any, tokenizer: Any) -> None:
+def check_tokenizer_fits(model: ModelSource | None, tokenizer: TokenizerSource) -> None:
     """Refuse combinations in which a tokenizer's settings would be ignored or missing. Raises ValueError."""
     own = isinstance(tokenizer, PretrainedTokenizer) and tokenizer.id is None
     if isinstance(model, ConfigModel) and own:

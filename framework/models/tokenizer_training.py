@@ -3,14 +3,14 @@
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.errors import ModelError
 from framework.models.section import TrainedTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
 _LONG_RUN = re.compile(r"\S{1000}|\s{1000}")
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -137,7 +137,7 @@ def _too_small(settings: TrainedTokenizer, found: str) -> ModelError:
 _TRAINERS = {"wordpiece": _train_wordpiece, "bpe": _train_bpe, "unigram": _train_unigram}
 
 
-def separate(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
+def separate(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig") -> None:
     """Put between question and context what a model of this configuration wants there, if that is not one [SEP]."""
     # Longformer finds the question, whose tokens see all of the context, by three separators.
     if config.model_type == "longformer" and tokenizer.sep_token_id is not None:

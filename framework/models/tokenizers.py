@@ -1,17 +1,21 @@
-"""Tokenizers: loaded from files, and fitted to their models."""
+"""Tokenizers: loaded from files, fitted to their models, and the special tokens of generators."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ModelError, first_line
 from framework.manifest import check_saved
-from framework.models.build import read_config
+from framework.models.configuration import read_config
+from framework.models.kind import decodes_only
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizer_file import check_tokenizer_file
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _USUAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
@@ -88,7 +92,7 @@ def load_model_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     return tokenizer
 
 
-def within_rows(tokenizer: "PreTrainedTokenizerFast", config: Any) -> "PreTrainedTokenizerFast":
+def within_rows(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig") -> "PreTrainedTokenizerFast":
     """The tokenizer without special tokens beyond the rows of its model's embedding; usual ones of its vocabulary take
     their parts.
 
@@ -117,7 +121,7 @@ def _parts(tokenizer: "PreTrainedTokenizerFast") -> list[tuple[str, str]]:
     return [(part, str(token)) for part, token in tokenizer.special_tokens_map.items() if isinstance(token, str)]
 
 
-def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
+def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig") -> None:
     """Let the tokenizer give token types only to models that have them, and pad for decoders, whose own may have no token
     for that. Raises ModelError if the two do not fit."""
     rows = _rows(config)
@@ -126,7 +130,7 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
             f"the tokenizer has {len(tokenizer)} tokens and the {config.model_type} model only {rows}; use the tokenizer that "
             "the model was trained with"
         )
-    if tokenizer.pad_token_id is None and _decodes(config):
+    if tokenizer.pad_token_id is None and decodes_only(config.model_type):
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.pad_token_id is None:
         raise ModelError(f"the tokenizer of the {config.model_type} model has no padding token; use one that has")
@@ -135,27 +139,16 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: Any) -> None:
     tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names  # which is what is saved
 
 
-def _rows(config: Any) -> int | None:
+def _rows(config: "PreTrainedConfig") -> int | None:
     """Tokens that a model has embeddings for; Canine, which hashes their numbers, takes any."""
     rows = getattr(config.get_text_config(), "vocab_size", None)
     return None if rows is None else int(rows)
 
 
-def takes_token_types(config: Any) -> bool:
+def takes_token_types(config: "PreTrainedConfig") -> bool:
     """Whether a model tells question and context apart by their token types."""
     # XLNet compares types with each other, and needs no table whose size a configuration could name.
     return config.model_type == "xlnet" or (getattr(config, "type_vocab_size", None) or 0) > 1
-
-
-def _decodes(config: Any) -> bool:
-    """Whether this is a decoder-only model, such as GPT-2."""
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    )
-
-    name = config.model_type
-    return name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and name not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def _set_lower_case(tokenizer: "PreTrainedTokenizerFast", lower_case: bool, folder: Path) -> None:
@@ -171,3 +164,67 @@ def _set_lower_case(tokenizer: "PreTrainedTokenizerFast", lower_case: bool, fold
     if state["lowercase"] != lower_case:
         del state["type"]
         backend.normalizer = normalizers.BertNormalizer(**{**state, "lowercase": lower_case})
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Numbers of tokens. end: ends an answer; start: those that the decoder of an encoder-decoder begins with."""
+
+    pad: int
+    end: int
+    start: tuple[int, ...]
+
+
+def special_tokens(
+    tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig", forced: int | None = None
+) -> SpecialTokens:
+    """[SEP] ends a text where there is no end-of-text token, as in BERT's vocabularies. Raises ModelError without both.
+
+    forced: the token that a model's generation_config.json forces to come first, such as that of mBART-50's language: it
+    belongs to the beginning, not to the answer.
+    """
+    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+    if end is None:
+        raise ModelError(
+            "the tokenizer has neither an end-of-text token nor [SEP], one of which has to end an answer; use one that has"
+        )
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    start = getattr(config, "decoder_start_token_id", None)
+    begin = (int(pad if start is None else start), *([] if forced is None else [int(forced)]))
+    return SpecialTokens(int(pad), int(end), begin)
+
+
+def named_tokens(tokenizer: "PreTrainedTokenizerFast") -> dict[str, int]:
+    """The numbers of [CLS], [SEP] and [MASK], as far as there are such, as configurations name them."""
+    names = ("cls_token_id", "sep_token_id", "mask_token_id")
+    return {name: number for name in names if (number := getattr(tokenizer, name)) is not None}
+
+
+def tell_special_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:
+    """Note the tokenizer's special tokens in a generator's configurations, so that others generate alike with it."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    found = special_tokens(tokenizer, model.config)
+    model.generation_config.pad_token_id = found.pad
+    for settings in (model.config, model.generation_config):
+        with suppress(StrictDataclassError):  # some architectures have to name one
+            settings.bos_token_id = tokenizer.bos_token_id
+        ends = getattr(settings, "eos_token_id", None)
+        if not (isinstance(ends, list) and found.end in ends):
+            settings.eos_token_id = found.end
+        if model.config.is_encoder_decoder:
+            settings.decoder_start_token_id = found.start[0]
+
+
+@contextmanager
+def told_of_panics(tokenizer: "PreTrainedTokenizerFast") -> Iterator[None]:
+    """Around the use of a tokenizer. Raises ModelError where the library gives up."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # which is no Exception, and which no module exports
+            raise
+        raise ModelError(
+            f"the tokenizer {type(tokenizer).__name__} of {tokenizer.name_or_path or 'this run'} cannot read a text "
+            f"({first_line(error)}); take another one, or put the patterns of its tokenizer.json right"
+        ) from None

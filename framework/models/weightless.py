@@ -11,10 +11,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from framework.models.kind import ModelKind, from_config
 
-    from framework.models.kind import ModelKind
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _SMALL = 4096  # numbers; constants and masks are that small and, like whole numbers, may decide what is computed
 _META, _CPU = torch.device("meta"), torch.device("cpu")
@@ -24,15 +24,13 @@ class CannotTell(Exception):
     """Some models look at what they compute, and cannot run without weights."""
 
 
-def weightless_model(kind: "ModelKind", config: Any) -> Any:
+def weightless_model(kind: ModelKind, config: "PreTrainedConfig") -> "PreTrainedModel":
     """A model of this configuration. Raises ModelError if there is no such model."""
-    from framework.models.build import from_config
-
     with _weightless(largest=0):  # weights of any size: what is made of them is of one kind then
         return from_config(kind, config)
 
 
-def run_weightless(model: Any, inputs: "Mapping[str, Tensor]", **options: Any) -> Any:
+def run_weightless(model: "PreTrainedModel", inputs: Mapping[str, torch.Tensor], **options: Any) -> Any:
     """The model's output, with tensors of the right shapes.
 
     Raises CannotTell, or what the model raises for inputs that it does not take.

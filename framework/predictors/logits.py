@@ -3,22 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batch_invariance import filled_up, in_batches
+from framework.data.batches import filled_up, in_batches
 from framework.data.example import Example
 from framework.data.features import Features
 from framework.device import autocast, default_device
-from framework.models.build import count_parameters, pretrained_model
-from framework.models.positions import most_tokens
+from framework.models.bounds import count_parameters
+from framework.models.build import pretrained_model
+from framework.models.probe import most_tokens
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
 from framework.tasks.base import InferenceConfig, Logits, Task
 from framework.training.items import model_inputs, to_device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _STEP = 16  # windows are padded to a multiple of so many tokens
 
@@ -28,8 +32,8 @@ class LogitsPredictor:
     """See Predictor. model: a transformers model, or what is called like one; label_map: what its classes mean, if they are not
     called like the task's labels."""
 
-    model: Any
-    tokenizer: Any
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
     inference: InferenceConfig
     label_map: Mapping[str, str | None] | None = None
 
@@ -81,7 +85,7 @@ def logits_predictor(
 
 def all_logits(
     task: Task,
-    model: Any,
+    model: "PreTrainedModel",
     features: Features,
     pad_id: int,
     batch_size: int,
@@ -105,7 +109,7 @@ def all_logits(
 
 
 def _batches(
-    task: Task, model: Any, features: Features, pad_id: int, batch_size: int, precision: str, filled: bool
+    task: Task, model: "PreTrainedModel", features: Features, pad_id: int, batch_size: int, precision: str, filled: bool
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     import torch
 

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from framework.config import nearest_hint, shortened
-from framework.data.fields import Fields
 from framework.data.load import given_names
+from framework.data.records import Fields
 from framework.data.section import DEFAULT_SPLITS
-from framework.ensembles.weighted import Weighted
+from framework.ensembles.rules import Weighted
 from framework.errors import RecipeError
 from framework.files import Json
-from framework.losses.hard_label import HardLabel
 from framework.losses.live_checks import live_problems
+from framework.losses.logits import HardLabel
 from framework.models.section import LayersModel
 from framework.recipe.schema import Recipe
 from framework.students.section import Student

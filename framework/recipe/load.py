@@ -13,7 +13,7 @@ from framework.recipe.checks import Where, recipe_of, refuse, shown
 from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from framework.recipe.schema import Recipe
 from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of
-from framework.search.problems import search_problems
+from framework.search.recipes import search_problems
 
 _MOST_BYTES = 250_000
 

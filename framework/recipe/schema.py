@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from framework.config import MOST_BATCH, PathText, Section, Seed
+from framework.data.features import WindowSettings
 from framework.data.section import Data
-from framework.data.windows_section import WindowSettings
 from framework.digest import digest_of
 from framework.ensembles import AnyEnsemble
 from framework.files import Json
 from framework.losses import Losses
-from framework.losses.hard_label import HardLabel
+from framework.losses.logits import HardLabel
 from framework.metrics import primary_of
 from framework.recipe.paths import moved
 from framework.recipe.tracking import Tracking

@@ -10,13 +10,13 @@ from framework.data.splits import parse_slice
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import MissingDataError
 from framework.losses.live_checks import live_teachers
+from framework.models.bounds import training_bytes
 from framework.models.build import planned_parameters
-from framework.models.layers import copy_layers_config
+from framework.models.copies import copy_layers_config
 from framework.models.section import HubModel, LayersModel
 from framework.paper import PUBLISHED, published_config, published_sizes
 from framework.recipe.schema import Recipe
 from framework.stages.planned import planned_config
-from framework.training.memory import training_bytes
 from framework.training.section import Training
 
 

@@ -23,7 +23,7 @@ from framework.recipe.schema import Recipe
 from framework.rehearsal.memory import PeakMemory, available_bytes
 from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
 from framework.run import prepare, produce
-from framework.stages.model_stages import ModelStages
+from framework.stages.models import ModelStages
 from framework.stages.stage import Context
 from framework.tasks.base import Predictor
 

@@ -1,13 +1,30 @@
-"""The recipes of a search: those of its trials, and the one that is left when it is over."""
+"""The recipes of a search: what it demands of its own, those of its trials, and the one that is left when it is over."""
 
 import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from framework.errors import RecipeError
+from framework.config import nearest_hint, shortened
+from framework.errors import RecipeError, UserError
 from framework.recipe.checks import recipe_of
 from framework.recipe.paths import NoPlace, set_at
 from framework.recipe.schema import Recipe
+from framework.search.section import NoScheduler, Search
+
+_FIXED = {
+    "name": "all trials belong to one search",
+    "description": "it changes nothing",
+    "output": "all trials share one store",
+    "storage": "all trials share one store",
+    "rehearse": "it is no part of a trial",
+    "tracking": "all trials belong to one search",
+    "search": "a search does not vary itself",
+    "baselines": "trials train no baselines",
+    "evaluation": "trials could not be compared",
+    "signals.mode": "a search collects signals once, before its trials",
+    "seed": "set `search.seeds`, or draw `student.seed`",
+    "engine.workers": "all trials have the same number",
+}
 
 
 def varied(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -48,3 +65,83 @@ def most_epochs(recipe: Recipe) -> int:
     """Epochs of the longest training among the trials."""
     students = [recipe.student, *(varied(recipe, {place: value}).student for place, value in edges(recipe))]
     return max(student.epochs for student in students if student is not None)
+
+
+def search_problems(recipe: Recipe) -> list[str]:
+    """Why the recipe cannot be searched, in words; it is sound without its search."""
+    search = recipe.search
+    if search is None:
+        return []
+    if recipe.student is None:
+        return ["`search` is for a student, and there is none: add `student`, or drop it"]
+    problems = _metric_problems(recipe, search) + _settings_problems(recipe, search) + _place_problems(search)
+    return problems or _value_problems(recipe) or _scheduler_problems(recipe, search)
+
+
+def check_models_of_trials(recipe: Recipe) -> None:
+    """Refuse values with which models cannot be built, each by itself. Raises UserError, naming place and value."""
+    from framework.device import resolve_precision
+    from framework.stages.planned import check_models
+
+    for place, value in edges(recipe):
+        variant = varied(recipe, {place: value})
+        try:
+            check_models(variant)
+            resolve_precision(variant.engine.precision)
+        except UserError as error:
+            raise RecipeError(f"search.space, {place} = {value!r}: {error}") from None
+
+
+def _metric_problems(recipe: Recipe, search: Search) -> list[str]:
+    legal = [metric.name for metric in recipe.task.metrics]
+    if search.metric in legal:
+        return []
+    hint = nearest_hint(search.metric, legal)
+    return [f"search.metric: the task {recipe.task.kind} has no metric '{shortened(search.metric)}'; {hint}"]
+
+
+def _settings_problems(recipe: Recipe, search: Search) -> list[str]:
+    problems = []
+    if recipe.signals.mode == "streamed":
+        problems.append("signals.mode: a search collects signals once, before its trials: drop 'streamed'")
+    if search.latency and not recipe.evaluation.latency_questions:
+        problems.append("search.latency: evaluation.latency_questions is 0, so that none is measured: raise it")
+    gpus = search.resources.gpus
+    if gpus is not None and gpus % 1 and recipe.engine.workers not in (1, "auto"):
+        problems.append("search.resources.gpus: only trials of one worker can share a GPU; give a whole number")
+    if search.seeds > 1 and any(place in ("student", "student.seed") for place in search.space):
+        problems.append("search.seeds: the space draws the student's seed; drop one of them")
+    return problems
+
+
+def _place_problems(search: Search) -> list[str]:
+    problems = []
+    for place in search.space:
+        if not all(place.split(".")):
+            problems.append(f"search.space: '{place}' is no place; expected one such as student.lr")
+        for fixed, reason in _FIXED.items():
+            if place == fixed or place.startswith(f"{fixed}.") or fixed.startswith(f"{place}."):
+                problems.append(f"search.space.{place} cannot be varied: {reason}")
+    return problems
+
+
+def _value_problems(recipe: Recipe) -> list[str]:
+    problems = []
+    for place, value in edges(recipe):
+        try:
+            varied(recipe, {place: value})
+        except RecipeError as error:
+            problems.append(str(error).replace("\n", "; "))
+    return problems
+
+
+def _scheduler_problems(recipe: Recipe, search: Search) -> list[str]:
+    if isinstance(search.scheduler, NoScheduler):
+        return []
+    epochs = most_epochs(recipe)
+    if search.scheduler.grace >= epochs:
+        return [
+            f"search.scheduler: no trial lasts longer than {epochs} epoch(s), so that with `grace` {search.scheduler.grace} "
+            "none could be stopped early; lower `grace`, or drop the scheduler"
+        ]
+    return []

@@ -10,7 +10,8 @@ from framework.results import one_name
 from framework.run import prepare, produce
 from framework.search.recipes import trial_recipe
 from framework.tasks.base import main_metrics
-from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import Trainer, TrainingJob, TrainingSummary
 
 Epoch = dict[str, float]  # epoch, and the metrics that the task names
 Tell = Callable[[Epoch], None]

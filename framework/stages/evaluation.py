@@ -7,7 +7,7 @@ from typing import Any
 
 from framework.answer import Answerer
 from framework.data.example import Example
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError

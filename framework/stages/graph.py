@@ -6,16 +6,14 @@ from functools import partial
 from typing import Any
 
 from framework.losses.base import Loss
-from framework.losses.hard_label import HardLabel
+from framework.losses.logits import HardLabel
 from framework.models.section import FolderModel, HubModel
 from framework.recipe.schema import Recipe
 from framework.stages.evaluation import ensemble_stage
-from framework.stages.held_out import held_out_stage
 from framework.stages.initial import fetch
-from framework.stages.model_stages import ModelStages
-from framework.stages.models import student_stages, teacher_stages
+from framework.stages.models import ModelStages, student_stages, teacher_stages
 from framework.stages.planned import check_models
-from framework.stages.signals import Collection, collection
+from framework.stages.signals import Collection, collection, held_out_stage
 from framework.stages.stage import Context, Stage
 from framework.stages.supervision import Supervision
 

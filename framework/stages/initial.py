@@ -2,25 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.data.load import Split
 from framework.digest import MODELS, Key, digest_of_files, versions
-from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_model
 from framework.models.attention import hold_attention, other_attention
-from framework.models.build import (
-    count_parameters,
-    pretrained_model,
-    random_model,
-    read_config,
-    save_model,
-)
-from framework.models.configuration import new_config
-from framework.models.folder_files import weight_files
-from framework.models.kind import ModelKind
-from framework.models.layers import copy_layers
-from framework.models.locate import identity, locate, locate_tokenizer
+from framework.models.bounds import count_parameters
+from framework.models.build import pretrained_model, random_model, save_model
+from framework.models.configuration import new_config, read_config
+from framework.models.copies import copy_layers
+from framework.models.kind import Generator, ModelKind
+from framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
 from framework.models.section import (
     ConfigModel,
     FolderModel,
@@ -29,9 +22,8 @@ from framework.models.section import (
     PretrainedTokenizer,
     TrainedTokenizer,
 )
-from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import separate, train_tokenizer
-from framework.models.tokenizers import fit_to_model, load_tokenizer, within_rows
+from framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
 from framework.plugins import SOURCE
 from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage, key_of
@@ -40,6 +32,9 @@ from framework.students.trim import trim
 from framework.tasks.base import Task, trained_settings
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 _QUICK = 2e9  # bytes of weights that are loaded in seconds
 
@@ -71,7 +66,7 @@ def initial_stage(
     if model is None:
         return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
 
-    def kind_of(config: Any) -> ModelKind:
+    def kind_of(config: "PreTrainedConfig") -> ModelKind:
         return task if teacher is None else teacher.model_kind(task, config)
 
     config = planned_config(context.recipe, section)
@@ -79,7 +74,10 @@ def initial_stage(
     attention = other_attention(kind_of(config), config, windows.max_length)
 
     def make(folder: Path) -> dict[str, Any]:
-        loaded = load_tokenizer(_tokenizer_folder(context, model, settings, tokenizer), _overrides(settings))
+        if tokenizer is not None:
+            loaded = load_tokenizer(tokenizer.result(context.store) / "tokenizer")
+        else:
+            loaded = load_tokenizer(tokenizer_folder(model, settings), settings)
         if isinstance(model, ConfigModel):
             fields = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
             if kind_of(fields) is task:
@@ -169,7 +167,7 @@ def fetch(
     if as_it_is and kind_of(config) is task:
         task.translated([], config, label_map)
     if isinstance(settings, PretrainedTokenizer):
-        tokenizer = load_tokenizer(_tokenizer_home(model, settings), settings)
+        tokenizer = load_tokenizer(tokenizer_folder(model, settings), settings)
         fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
         kind = kind_of(config)
@@ -179,27 +177,13 @@ def fetch(
             task.check_model(loaded)
 
 
-def _tokenizer_home(model: HubModel | FolderModel, settings: PretrainedTokenizer) -> Path:
-    return locate(model) if settings.id is None else locate_tokenizer(settings.id, settings.revision)
-
-
-def _tokenizer_folder(context: Context, model: Any, settings: Any, tokenizer: Stage | None) -> Path:
-    if tokenizer is not None:
-        return tokenizer.result(context.store) / "tokenizer"
-    return locate_tokenizer(settings.id, settings.revision) if settings.id is not None else locate(model)
-
-
 def _kind_of(teacher: Teacher) -> dict[str, Any]:
     """What decides which of transformers' classes is meant."""
     own = own_settings(teacher)
     return {name: own[name] for name in ("kind", SOURCE) if name in own}
 
 
-def _overrides(settings: PretrainedTokenizer | TrainedTokenizer) -> PretrainedTokenizer | None:
-    return settings if isinstance(settings, PretrainedTokenizer) else None
-
-
-def _tokenizer_identity(settings: Any) -> dict[str, Any]:
+def _tokenizer_identity(settings: PretrainedTokenizer) -> dict[str, Any]:
     """The files' digest of a tokenizer from elsewhere; the model's own is known by the model."""
     files = None
     if settings.id is not None:

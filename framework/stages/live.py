@@ -1,47 +1,32 @@
 """How live teachers come into a student's training."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from framework.losses.live import Term, on_logits, on_states
+from framework.errors import ModelError
+from framework.losses.live import LiveLoss, Term, on_logits, on_states
 from framework.losses.live_checks import live_teacher
-from framework.models.tokenizers import load_model_tokenizer
+from framework.models.locate import tokenizer_folder
+from framework.models.probe import most_tokens
+from framework.models.section import LayersModel
+from framework.models.tokenizers import load_model_tokenizer, load_tokenizer
 from framework.recipe.schema import Recipe
-from framework.stages.live_checks import check_live, check_one_tokenizer, same_tokenizer, unlike_tokenizers
-from framework.stages.model_stages import ModelStages
+from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage
-from framework.stages.supervision import Supervision
 from framework.training.distillation import Distillation
 from framework.training.items import Items
-from framework.training.live import LiveDistillation
+from framework.training.live import LiveDistillation, check_states
 from framework.training.objective import Objective
 
-
-def taught_losses(recipe: Recipe, losses: Mapping[str, Term], supervision: Supervision | None) -> dict[str, Term]:
-    """The losses without those that look into a teacher by whom a student is not taught."""
-    taught = supervision.collections if supervision is not None else {}
-    live = on_states(losses)
-    return {
-        name: loss for name, loss in losses.items() if name not in live or live_teacher(recipe, live[name]) in taught
-    }
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
-def live_stages(
-    recipe: Recipe, losses: Mapping[str, Term], tokenizer: Stage | None, teachers: Mapping[str, ModelStages]
-) -> dict[str, Stage]:
-    """For each live loss the stage that leaves its teacher's final weights.
-
-    tokenizer: the one that the run trains for the student. Raises ModelError for models that cannot be compared.
-    """
-    live = on_states(losses)
-    for name, loss in live.items():
-        check_live(recipe, name, loss)
-        check_one_tokenizer(recipe, name, loss, tokenizer, teachers)
-    return {name: teachers[live_teacher(recipe, loss)].weights for name, loss in live.items()}
-
-
-def shared_tokenizer(context: Context, losses: Mapping[str, Term], tokenizer: Any, live: Mapping[str, Stage]) -> Any:
+def shared_tokenizer(
+    context: Context, losses: Mapping[str, Term], tokenizer: "PreTrainedTokenizerFast", live: Mapping[str, Stage]
+) -> Any:
     """The student's tokenizer, or a live teacher's that is the same but also gives the token types which that one needs.
 
     Raises ModelError if they are not the same.
@@ -69,3 +54,73 @@ def student_objective(
 
 def _folder(context: Context, stage: Stage) -> Path:
     return stage.result(context.store) / "model"
+
+
+def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
+    """Refuse models whose insides the loss `name` cannot compare. Raises ModelError."""
+    called = live_teacher(recipe, loss)
+    teacher = recipe.teachers[called]
+    config = planned_config(recipe, teacher) if teacher.model is not None else None
+    if config is None or teacher.model_kind(recipe.task, config) is not recipe.task:
+        raise ModelError(
+            f"losses.{name}: teacher '{called}' is of kind {teacher.kind}, but only an encoder for task {recipe.task.kind} "
+            "computes what can be compared with the student; name another teacher, or drop the loss"
+        )
+    most = most_tokens(recipe.task, config, recipe.windows.max_length)
+    if recipe.windows.max_length > most:
+        raise ModelError(
+            f"losses.{name}: teacher '{called}' has to read the student's windows of up to {recipe.windows.max_length} tokens, "
+            f"but has positions for {most}; lower windows.max_length"
+        )
+    own = planned_config(recipe, recipe.student)
+    try:
+        in_student, in_teacher = loss.wants(own, config)
+        check_states(recipe.task, own, in_student)
+        check_states(recipe.task, config, in_teacher)
+    except ModelError as error:
+        raise ModelError(f"losses.{name}: {error}") from None
+
+
+def check_one_tokenizer(
+    recipe: Recipe, name: str, loss: LiveLoss, own: Stage | None, trained: Mapping[str, Stage | None]
+) -> None:
+    """Refuse a teacher that does not read the student's tokens. own: the tokenizer that the run trains for the student;
+    trained: those that it trains for the teachers.
+
+    Raises ModelError.
+    """
+    student, called = recipe.student, live_teacher(recipe, loss)
+    assert student is not None
+    reader: Any = student
+    if isinstance(student.model, LayersModel):
+        reader, own = recipe.teachers[student.model.teacher], trained[student.model.teacher]
+    teacher, other = recipe.teachers[called], trained[called]
+    if reader is teacher or (own is not None and other is not None and own.digest == other.digest):
+        return
+    if own is None and other is None and same_tokenizer(_load(reader), _load(teacher)):
+        return
+    raise unlike_tokenizers(name, called)
+
+
+def unlike_tokenizers(name: str, teacher: str) -> ModelError:
+    """What to say about a teacher that does not read the student's tokens."""
+    return ModelError(
+        f"losses.{name}: the student's tokenizer is not that of teacher '{teacher}', and the loss compares token by token: give "
+        "both the same `tokenizer` (and the same split, where the run trains it), take the student from that teacher's layers, "
+        "or drop the loss"
+    )
+
+
+def same_tokenizer(one: "PreTrainedTokenizerFast", other: "PreTrainedTokenizerFast") -> bool:
+    """Whether two tokenizers cut every text into the same tokens; how they cut off and fill up does not matter."""
+    return _content(one) == _content(other)
+
+
+def _content(tokenizer: "PreTrainedTokenizerFast") -> tuple[list[int | None], dict[str, Any]]:
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.bos_token_id]
+    return special, {key: value for key, value in backend.items() if key not in ("truncation", "padding")}
+
+
+def _load(section: Any) -> "PreTrainedTokenizerFast":
+    return load_tokenizer(tokenizer_folder(section.model, section.tokenizer), section.tokenizer)

@@ -1,25 +1,69 @@
 """The stages of one model: its tokenizer, its first weights, its training, its evaluation."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from framework.data.folds import fold_of
 from framework.data.load import Split
+from framework.data.splits import fold_of
 from framework.errors import DataError
-from framework.losses.live import Term
-from framework.losses.live_checks import live_teachers
+from framework.losses.live import Term, on_states
+from framework.losses.live_checks import live_teacher, live_teachers
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.predictors.logits import logits_predictor
+from framework.recipe.schema import Recipe
 from framework.stages.evaluation import evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
-from framework.stages.live import live_stages, taught_losses
-from framework.stages.model_stages import ModelStages
+from framework.stages.live import check_live, check_one_tokenizer
 from framework.stages.stage import Context, Stage
 from framework.stages.supervision import Supervision
-from framework.stages.training import training_stage
-from framework.stages.training_specs import student_spec, teacher_spec
+from framework.stages.training import student_spec, teacher_spec, training_stage
 from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
+from framework.training.section import Training
+
+
+@dataclass(frozen=True)
+class ModelStages:
+    """The stages of one model of the table. role: teacher, baseline or student.
+
+    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
+    signals; supervision: by whom a student is taught; live: the teachers that run beside it while it is trained.
+    """
+
+    name: str
+    role: str
+    split: str | None
+    training: Training | None
+    tokenizer: Stage | None
+    initial: Stage
+    trained: Stage | None
+    evaluation: Stage
+    trimmed: Stage | None = None
+    folds: tuple[Stage, ...] = ()
+    supervision: Supervision | None = None
+    live: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Stage:
+        """The stage that leaves the model as it is before any training."""
+        return self.trimmed if self.trimmed is not None else self.initial
+
+    @property
+    def weights(self) -> Stage:
+        """The stage that leaves the model's final weights."""
+        return self.trained if self.trained is not None else self.first
+
+    @property
+    def askable(self) -> tuple[Stage, ...]:
+        """The stages that leave the models that signals come from."""
+        return self.folds or (self.weights,)
+
+    @property
+    def making(self) -> Iterator[Stage]:
+        """All stages before the evaluation."""
+        stages = (self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
+        return (stage for stage in stages if stage is not None)
 
 
 def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages:
@@ -49,9 +93,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     windows = teacher.windows or recipe.windows
     evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.predictor)
     split_name = teacher.split if training is not None else None
-    return ModelStages(
-        name, "teacher", split_name, training, tokenizer, initial, None, trained, folds, None, (), evaluation
-    )
+    return ModelStages(name, "teacher", split_name, training, tokenizer, initial, trained, evaluation, folds=folds)
 
 
 def student_stages(
@@ -77,8 +119,8 @@ def student_stages(
     split = whole if supervision is not None else context.data[student.split]
     as_long_as = whole if supervision is None and student.unlabelled else None
     # In the order of their names, so that a sum's last bits do not hang on how the recipe is written.
-    losses = dict(sorted(taught_losses(recipe, losses, supervision).items()))
-    live = live_stages(recipe, losses, tokenizer, teachers)
+    losses = dict(sorted(_taught_losses(recipe, losses, supervision).items()))
+    live = _live_stages(recipe, losses, tokenizer, teachers)
     spec = student_spec(context, split, losses, supervision, live, seed, as_long_as)
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
     evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_predictor)
@@ -89,12 +131,11 @@ def student_stages(
         student,
         tokenizer,
         initial,
-        trimmed,
         trained,
-        (),
-        supervision,
-        live_teachers(recipe, losses),
         evaluation,
+        trimmed=trimmed,
+        supervision=supervision,
+        live=live_teachers(recipe, losses),
     )
 
 
@@ -123,3 +164,27 @@ def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split
 
 def _tokenizer(context: Context, settings: Any, split: Split) -> Stage | None:
     return tokenizer_stage(context, settings, split) if isinstance(settings, TrainedTokenizer) else None
+
+
+def _taught_losses(recipe: Recipe, losses: Mapping[str, Term], supervision: Supervision | None) -> dict[str, Term]:
+    """The losses without those that look into a teacher by whom a student is not taught."""
+    taught = supervision.collections if supervision is not None else {}
+    live = on_states(losses)
+    return {
+        name: loss for name, loss in losses.items() if name not in live or live_teacher(recipe, live[name]) in taught
+    }
+
+
+def _live_stages(
+    recipe: Recipe, losses: Mapping[str, Term], tokenizer: Stage | None, teachers: Mapping[str, ModelStages]
+) -> dict[str, Stage]:
+    """For each live loss the stage that leaves its teacher's final weights.
+
+    tokenizer: the one that the run trains for the student. Raises ModelError for models that cannot be compared.
+    """
+    live = on_states(losses)
+    trained = {name: stages.tokenizer for name, stages in teachers.items()}
+    for name, loss in live.items():
+        check_live(recipe, name, loss)
+        check_one_tokenizer(recipe, name, loss, tokenizer, trained)
+    return {name: teachers[live_teacher(recipe, loss)].weights for name, loss in live.items()}

@@ -1,30 +1,31 @@
 """Models as they will be, known from their configurations before anything is made."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.config import shortened
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
-from framework.generative.kind import Generator
 from framework.generative.trial import TRIED, try_architecture
 from framework.models.bounds import TooLarge
-from framework.models.build import planned_parameters, read_config
-from framework.models.configuration import new_config
-from framework.models.kind import ModelKind
-from framework.models.layers import check_layers, copy_layers_config
-from framework.models.locate import locate, locate_tokenizer
-from framework.models.positions import check_reads_text, most_tokens
+from framework.models.build import planned_parameters
+from framework.models.configuration import new_config, read_config
+from framework.models.copies import check_layers, copy_layers_config
+from framework.models.kind import Generator, ModelKind
+from framework.models.locate import locate, tokenizer_folder
+from framework.models.probe import check_reads_text, most_tokens
 from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
-from framework.models.special_tokens import named_tokens
 from framework.models.tokenizer_training import TRAINED
-from framework.models.tokenizers import load_tokenizer
+from framework.models.tokenizers import load_tokenizer, named_tokens
 from framework.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 _SECONDS = 5.0  # in which a field is looked for that is to blame
 
 
-def planned_config(recipe: Recipe, section: Any) -> Any:
+def planned_config(recipe: Recipe, section: Any) -> "PreTrainedConfig":
     """The configuration of a teacher's or student's model; a vocabulary to be learnt or trimmed counts as large as it may get.
 
     Raises ModelError for an architecture, a field, or a layer that there is not.
@@ -37,7 +38,7 @@ def planned_config(recipe: Recipe, section: Any) -> Any:
     settings = section.tokenizer
     if isinstance(settings, TrainedTokenizer):
         return new_config(source, settings.vocab_size, 0, TRAINED)
-    tokenizer = load_tokenizer(locate_tokenizer(settings.id, settings.revision), settings)
+    tokenizer = load_tokenizer(tokenizer_folder(source, settings), settings)
     return new_config(source, len(tokenizer), int(tokenizer.pad_token_id or 0), named_tokens(tokenizer))
 
 
@@ -47,7 +48,7 @@ def planned_size(recipe: Recipe, section: Any) -> int:
     return planned_parameters(_kind(recipe, section, config), config)
 
 
-def _kind(recipe: Recipe, section: Any, config: Any) -> ModelKind:
+def _kind(recipe: Recipe, section: Any, config: "PreTrainedConfig") -> ModelKind:
     return recipe.task if section is recipe.student else section.model_kind(recipe.task, config)
 
 
@@ -75,7 +76,7 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
         )
 
 
-def _tried(recipe: Recipe, place: str, section: Any) -> Any:
+def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":
     """The configuration of a model that can be built. Raises ModelError if it cannot."""
     config = planned_config(recipe, section)
     size = planned_size(recipe, section)
@@ -92,7 +93,7 @@ def _tried(recipe: Recipe, place: str, section: Any) -> Any:
     return config
 
 
-def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: Any) -> None:
+def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: "PreTrainedConfig") -> None:
     if isinstance(section.model, LayersModel):
         check_layers(kind, planned_config(recipe, recipe.teachers[section.model.teacher]), section.model.layers)
     try:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from framework.data.features import WindowSettings
 from framework.data.load import Split
-from framework.data.windows_section import WindowSettings
 from framework.digest import Key
 from framework.progress import Progress
 from framework.recipe.schema import Recipe

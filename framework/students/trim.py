@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from framework.data.example import Example
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
-from framework.models.build import copy_rows, count_parameters, save_model
+from framework.models.bounds import count_parameters
+from framework.models.build import save_model
+from framework.models.copies import copy_rows
 from framework.models.tokenizers import fit_to_model
 from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.students.vocabulary import trim_tokenizer
 from framework.tasks.base import InferenceConfig, Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 _COMPARED = 4  # questions on which what the model says is compared
 _TOLERANCE = 1e-4  # of logits
@@ -44,7 +49,7 @@ def trim(
     }
 
 
-def _named(config: Any) -> set[int]:
+def _named(config: "PreTrainedConfig") -> set[int]:
     """The numbers of tokens that a configuration names."""
     values = (value for name, value in config.to_dict().items() if name.endswith("_token_id"))
     return {one for value in values for one in (value if isinstance(value, list) else [value]) if one is not None}

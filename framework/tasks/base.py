@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from framework.data.features import Features
-from framework.data.fields import Asked, Fields
+from framework.data.features import Features, WindowSettings
 from framework.data.notes import Note, Notebook
-from framework.data.record import Record
-from framework.data.source import Formats
-from framework.data.windows_section import WindowSettings
+from framework.data.records import Asked, Fields, Formats, Record
 from framework.errors import DataError
 from framework.metrics import Metric
 from framework.plugins import settings_of

@@ -19,7 +19,7 @@ TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification)
 DEFAULT_TASK: Task = ExtractiveQA()
 
 if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
-    from framework.data.source import Source
+    from framework.data.records import Source
 
     AnyTask = Task
     AnySource = Source

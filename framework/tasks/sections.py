@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from framework.data.example import Example
-    from framework.data.windows_section import WindowSettings
+    from framework.data.features import WindowSettings
     from framework.models.kind import ModelKind
     from framework.progress import Progress
     from framework.tasks.base import InferenceConfig, Predictor, Task

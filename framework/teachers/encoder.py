@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from framework.config import Section
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
 from framework.teachers.section import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
 from framework.training.section import Training
@@ -60,7 +60,7 @@ class Encoder(Section):
         progress: "Progress",
     ) -> "Objective":
         """See Teacher: the gold answers."""
-        from framework.losses.hard_label import HardLabel
+        from framework.losses.logits import HardLabel
         from framework.training.distillation import Distillation
 
         features = inference.task.features(examples, tokenizer, inference.windows, progress)

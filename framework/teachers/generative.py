@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from framework.config import Section
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
 from framework.teachers.section import Actor, Crossfit, TeacherTemperature, check_teacher
 from framework.training.section import Training
@@ -72,7 +72,7 @@ class Generative(Section):
 
     def model_kind(self, task: "Task", config: Any) -> "ModelKind":
         """See Teacher."""
-        from framework.generative.kind import generator_of
+        from framework.models.kind import generator_of
 
         return generator_of(config)
 
@@ -93,8 +93,7 @@ class Generative(Section):
 
     def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
         """The configuration of its model, and the token that this forces to come first."""
-        from framework.models.build import forced_start, read_config
-        from framework.models.configuration import new_config
+        from framework.models.configuration import forced_start, new_config, read_config
         from framework.models.locate import locate
 
         if isinstance(self.model, ConfigModel):

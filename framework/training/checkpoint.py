@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import StoreError, first_line
 from framework.files import PASSING, read_sealed, write_sealed
@@ -21,6 +21,9 @@ from framework.store import Store
 from framework.training.job import CHECKPOINTS, TrainingJob
 from framework.training.meter import Meter
 from framework.training.random_state import random_state, set_random_state
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
 
 _LATEST = "latest.json"
 
@@ -33,7 +36,7 @@ class Position:
     seconds: float
 
 
-def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Position, rank: int) -> None:
+def save_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, position: Position, rank: int) -> None:
     """Save the engine, the meter and the random state of every worker; all workers have to call this together.
 
     `latest.json` is written last, so that a checkpoint is either whole or not there. With a storage, a checkpoint is kept
@@ -67,7 +70,7 @@ def save_checkpoint(engine: Any, meter: Meter, job: TrainingJob, position: Posit
     dist.barrier()
 
 
-def load_checkpoint(engine: Any, meter: Meter, job: TrainingJob, rank: int) -> Position:
+def load_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, rank: int) -> Position:
     """Bring all to where the latest checkpoint is; without one, this is the beginning. With a storage, its latest counts:
     workers on several machines have to agree. Raises StoreError for one that cannot be read."""
     import torch

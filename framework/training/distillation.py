@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from framework.training.items import Items, Targets, model_inputs, to_device
 
 if TYPE_CHECKING:
     import torch
+    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 
@@ -65,14 +66,16 @@ class Distillation:
         inputs = model_inputs(self.items.features, rows, self.items.pad_id)
         return LogitsBatch(inputs, self.items.targets(rows, counts, choice))
 
-    def loss(self, engine: Any, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(
+        self, engine: "DeepSpeedEngine", batch: LogitsBatch, progress: float
+    ) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
-        from framework.losses.total import total_loss
+        from framework.losses.base import total_loss
 
         rows = batch.targets.rows(self.task.logits(engine(**batch.inputs)))
         return total_loss(self.losses, rows, progress)
 
-    def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
+    def save(self, module: "nn.Module", weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective."""
         from framework.models.build import save_weights
 

@@ -4,16 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device
-from framework.training.meeting import meeting_place
-from framework.training.memory import check_room_to_train
+from framework.models.bounds import check_room_to_train
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 
@@ -48,29 +47,6 @@ def _not_imported(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
-def join_process_group(rank: int, world_size: int, patience: timedelta = timedelta(hours=1)) -> None:
-    """Join the group of all workers; a group that is there already is used as it is.
-
-    A single worker needs no port. Several find each other by MASTER_ADDR and MASTER_PORT. patience: how long workers wait for
-    each other at most.
-    """
-    import torch
-    import torch.distributed as dist
-
-    deepspeed = import_deepspeed()
-    gpu = torch.cuda.is_available()
-    backend = "nccl" if gpu else "gloo"
-    os.environ.setdefault("LOCAL_RANK", "0")
-    if gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    if not dist.is_initialized():
-        os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(world_size)
-        store = meeting_place(rank, world_size, patience)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
-    if not deepspeed.comm.is_initialized():
-        deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
-
-
 def build_engine(
     model: "nn.Module",
     training: Training,
@@ -79,7 +55,7 @@ def build_engine(
     accumulation: int,
     world_size: int,
     total_steps: int,
-) -> Any:
+) -> "DeepSpeedEngine":
     """A DeepSpeed engine over AdamW with linear warm-up and decay.
 
     In bf16 the weights stay in float32, as where a model is evaluated, and only what is computed with them is in bf16. In fp16,
@@ -119,7 +95,7 @@ def build_engine(
     return result
 
 
-def _begin_with(engine: Any, weights: dict[str, "Tensor"]) -> None:
+def _begin_with(engine: "DeepSpeedEngine", weights: dict[str, "Tensor"]) -> None:
     """Let the optimizer begin with `weights`, by name in float32: DeepSpeed has taken those that it had rounded."""
     import torch.distributed as dist
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
@@ -165,14 +141,14 @@ def _parameter_groups(model: "nn.Module", weight_decay: float) -> list[dict[str,
     ]
 
 
-def full_weights(engine: Any) -> dict[str, Any]:
+def full_weights(engine: "DeepSpeedEngine") -> "dict[str, Tensor]":
     """The model's weights in float32 on the CPU, gathered from all workers where ZeRO-3 has scattered them.
 
     All workers have to call this together; under ZeRO-3 only the first gets the weights.
     """
     import deepspeed
 
-    weights: dict[str, Any] = {}
+    weights: dict[str, Tensor] = {}
     if engine.zero_optimization_stage() == 3:
         for name, parameter in engine.module.named_parameters():
             with deepspeed.zero.GatheredParameters([parameter]):
@@ -194,7 +170,7 @@ def full_weights(engine: Any) -> dict[str, Any]:
     return weights
 
 
-def release(engine: Any) -> None:
+def release(engine: "DeepSpeedEngine") -> None:
     """Let go of what DeepSpeed still holds of an engine, so that its memory is free once nobody names it."""
     from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
     from deepspeed.runtime.zero.partitioned_param_coordinator import PartitionedParameterCoordinator

@@ -1,12 +1,27 @@
-"""The history of a training on disk: a JSON object a line, kept in step with the checkpoints."""
+"""What a training reports, and the history on disk that is made of it: a JSON object a line, kept in step with the checkpoints."""
 
 import json
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from framework.files import write_atomic
-from framework.training.job import Report
+
+
+@dataclass(frozen=True)
+class Report:
+    """One row of the training history. kind: resume (rows from `step` on are void), step, epoch, or evaluation."""
+
+    kind: str
+    step: int
+    epoch: float
+    total_steps: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+ReportTo = Callable[[Report], None]
 
 
 class History:

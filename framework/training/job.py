@@ -1,12 +1,13 @@
 """A training as plain data, so that it can be sent to another process."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from framework.store import Store
+from framework.training.history import ReportTo
 from framework.training.objective import Objective
 from framework.training.section import Engine, Training
 from framework.training.validation import Validation
@@ -52,17 +53,6 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class Report:
-    """One row of the training history. kind: resume (rows from `step` on are void), step, epoch, or evaluation."""
-
-    kind: str
-    step: int
-    epoch: float
-    total_steps: int
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class TrainingSummary:
     """What a finished training was: optimizer steps, items (windows, prompts) seen, seconds over all its attempts."""
 
@@ -75,5 +65,4 @@ class TrainingSummary:
         return {"steps": self.steps, "windows": self.windows, "seconds": self.seconds}
 
 
-ReportTo = Callable[[Report], None]
 Trainer = Callable[[TrainingJob, ReportTo], TrainingSummary]

@@ -1,23 +1,34 @@
-"""The objective of students that also learn from what live teachers compute inside."""
+"""Students that also learn from what live teachers compute inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from framework.losses.base import weight_at
-from framework.losses.live import LiveLoss
+from framework.device import autocast, default_device
+from framework.errors import ModelError
+from framework.losses.base import total_loss, weight_at
+from framework.losses.live import LiveLoss, States, Wanted
+from framework.losses.states import vector_modules
+from framework.models.build import pretrained_model
+from framework.models.kind import ModelKind
+from framework.models.probe import probe_inputs
+from framework.models.tokenizers import takes_token_types
+from framework.models.weightless import CannotTell, run_weightless, weightless_model
 from framework.training.distillation import Distillation, LogitsBatch
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from framework.training.live_module import LiveStudent
+    from deepspeed import DeepSpeedEngine
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _STUDENT = "student."  # where the student's weights are among the module's
+_PROBED = 31  # tokens of the text on which a model is tried: no multiple of anything
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,6 @@ class LiveDistillation:
 
     def build(self, initial: Path, seed: int) -> "LiveStudent":
         """See Objective."""
-        from framework.training.live_module import live_student
-
         student = self.logits.build(initial, seed)
         return live_student(self.logits.task, student, self.losses, self.teachers, self.precision, seed)
 
@@ -58,10 +67,8 @@ class LiveDistillation:
         """See Objective."""
         return self.logits.batch(rows, counts, step)
 
-    def loss(self, engine: Any, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(self, engine: "DeepSpeedEngine", batch: LogitsBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """See Objective."""
-        from framework.losses.total import total_loss
-
         output, live = engine(**batch.inputs)
         rows = batch.targets.rows(self.logits.task.logits(output))
         total, terms = total_loss(self.logits.losses, rows, progress)
@@ -71,7 +78,136 @@ class LiveDistillation:
             total = total + weight_at(loss.weight, progress) * term
         return total, terms
 
-    def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
+    def save(self, module: Any, weights: dict[str, Tensor], folder: Path) -> None:
         """See Objective. Projections are left behind."""
         own = {name.removeprefix(_STUDENT): tensor for name, tensor in weights.items() if name.startswith(_STUDENT)}
         self.logits.save(module.student, own, folder)
+
+
+@dataclass(frozen=True)
+class LiveTerm:
+    """A loss and what is trained for it beside the student."""
+
+    loss: LiveLoss
+    projection: nn.Module | None
+
+
+@dataclass(frozen=True)
+class LiveTeacher:
+    """A teacher that reads every batch once for all losses that look into it, by name."""
+
+    model: "PreTrainedModel"
+    wanted: Wanted
+    precision: str
+    terms: Mapping[str, LiveTerm]
+
+    def read(self, inputs: dict[str, Tensor]) -> States:
+        """What the teacher computes inside on inputs [B, L]."""
+        with torch.no_grad(), autocast(inputs["input_ids"].device, self.precision):
+            return run_with_states(self.model, inputs, self.wanted)[1]
+
+
+class LiveStudent(nn.Module):
+    """`student` and `projections` are trained. Teachers are not among the submodules: the engine, its checkpoints and
+    ZeRO leave them alone."""
+
+    def __init__(self, student: nn.Module, wanted: Wanted, teachers: list[LiveTeacher]) -> None:
+        super().__init__()
+        self.student = student
+        terms = [term for teacher in teachers for term in teacher.terms.values()]
+        self.projections = nn.ModuleList([term.projection for term in terms if term.projection is not None])
+        self.teachers = teachers
+        self.wanted = wanted
+
+    def forward(self, **inputs: Tensor) -> tuple[Any, dict[str, Tensor]]:
+        """The student's output on inputs [B, L], and each term's loss of each row [B]."""
+        output, own = run_with_states(self.student, inputs, self.wanted)
+        mask = inputs["attention_mask"].bool()
+        rows: dict[str, Tensor] = {}
+        for teacher in self.teachers:
+            states = teacher.read(inputs)
+            for name, term in teacher.terms.items():
+                rows[name] = term.loss(own, states, mask, term.projection)
+        return output, rows
+
+
+def live_student(
+    task: ModelKind,
+    student: Any,
+    losses: Mapping[str, LiveLoss],
+    folders: Mapping[str, Path],
+    precision: str,
+    seed: int,
+) -> LiveStudent:
+    """The student with new projections, the same from the same seed, and its teachers on this machine's device.
+
+    folders: of each loss's teacher. Raises ModelError for a teacher that cannot be loaded or compared with the student.
+    """
+    wanted, teachers = Wanted(), []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for folder in dict.fromkeys(folders.values()):
+            model = pretrained_model(task, folder, seed).to(default_device()).eval()
+            seen, terms = Wanted(), {}
+            for name, loss in losses.items():
+                if folders[name] == folder:
+                    in_student, in_teacher = loss.wants(student.config, model.config)
+                    wanted, seen = wanted | in_student, seen | in_teacher
+                    terms[name] = LiveTerm(loss, loss.new_projection(student.config, model.config))
+            teachers.append(LiveTeacher(model, seen, precision, terms))
+    return LiveStudent(student, wanted, teachers)
+
+
+def run_with_states(model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted) -> tuple[Any, States]:
+    """The model's output on inputs [B, L], and what it computed inside. Raises ModelError as check_states does."""
+    config = model.config
+    options = {"output_hidden_states": True} if wanted.hidden else {}
+    with _recorded(model, wanted) as attention:
+        output = model(**_suited(config, inputs), **options)
+    hidden = _hidden(config, output, inputs["input_ids"].shape[1]) if wanted.hidden else ()
+    heads = config.num_attention_heads if wanted.attention else 0
+    return output, States(config.num_hidden_layers, heads, hidden, attention)
+
+
+def check_states(kind: ModelKind, config: "PreTrainedConfig", wanted: Wanted) -> None:
+    """Refuse a model in which what is wanted cannot be looked at, without building it. Raises ModelError."""
+    if wanted.hidden:
+        inputs = probe_inputs(kind, config, _PROBED)
+        try:
+            output = run_weightless(weightless_model(kind, config), inputs, output_hidden_states=True)
+        except CannotTell:
+            return
+        _hidden(config, output, _PROBED)
+
+
+def _hidden(config: "PreTrainedConfig", output: Any, length: int) -> tuple[Tensor, ...]:
+    """The embeddings' output and each layer's. Raises ModelError for a model that does not give these of every token."""
+    states = getattr(output, "hidden_states", None) or ()
+    if len(states) != config.num_hidden_layers + 1 or any(state.shape[1] < length for state in states):
+        raise ModelError(
+            f"a {config.model_type} model does not compute a hidden state of every token after each of its layers (it shortens "
+            "texts inside, or has an encoder and a decoder), so that there is nothing to compare token by token; use another "
+            "model, or drop the loss"
+        )
+    return tuple(state[:, :length] for state in states)  # BigBird fills texts up to whole blocks
+
+
+def _suited(config: "PreTrainedConfig", inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs that a model takes: models that share a tokenizer need not share token types."""
+    if takes_token_types(config):
+        return inputs
+    return {name: value for name, value in inputs.items() if name != "token_type_ids"}
+
+
+@contextmanager
+def _recorded(model: "PreTrainedModel", wanted: Wanted) -> Iterator[dict[int, Any]]:
+    """Query, key and value vectors of the wanted layers, complete when the model has run."""
+    outputs: dict[int, list[Any]] = {layer: [] for layer in sorted(wanted.attention)}
+    attention: dict[int, Any] = {}
+    with ExitStack() as hooks:
+        for layer, vectors in outputs.items():
+            for module in vector_modules(model, layer):
+                handle = module.register_forward_hook(lambda _, __, output, vectors=vectors: vectors.append(output))
+                hooks.callback(handle.remove)
+        yield attention
+    attention.update({layer: tuple(vectors) for layer, vectors in outputs.items()})

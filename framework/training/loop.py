@@ -2,15 +2,21 @@
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps, micro_batches
-from framework.device import default_device, free_memory
-from framework.errors import TrainingError
+from framework.device import cpu_threads, default_device, free_memory
+from framework.errors import RecipeError, TrainingError
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from framework.training.engine import build_engine, full_weights, join_process_group, release
-from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from framework.training.engine import build_engine, full_weights, release
+from framework.training.history import Report, ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.meter import Meter
+from framework.training.process_group import join_process_group
+from framework.training.random_state import seed_worker
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
 
 
 def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
@@ -19,7 +25,7 @@ def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tra
     Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite.
     """
     join_process_group(rank, world_size, job.patience)
-    _seed(job.seed, rank)
+    seed_worker(job.seed, rank)
     try:
         return _train(job, rank, world_size, report)
     finally:
@@ -41,7 +47,7 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
 
 
 def _steps(
-    engine: Any, job: TrainingJob, rank: int, world_size: int, accumulation: int, report: ReportTo
+    engine: "DeepSpeedEngine", job: TrainingJob, rank: int, world_size: int, accumulation: int, report: ReportTo
 ) -> TrainingSummary:
     training, objective = job.training, job.objective
     lengths = objective.lengths
@@ -99,18 +105,6 @@ def _windows_seen(job: TrainingJob) -> int:
     return len(lengths) * epochs + sum(len(batch) for batch in part)
 
 
-def _seed(seed: int, rank: int) -> None:
-    """Random numbers differ between workers, so that each drops out other units."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed + rank)
-    np.random.seed(seed + rank)
-    torch.manual_seed(seed + rank)
-
-
 def _checkpoint_due(every: int | str, step: int, at_epoch_end: bool) -> bool:
     return at_epoch_end if isinstance(every, str) else step % every == 0
 
@@ -119,7 +113,9 @@ def _position(begin: Position, step: int, started: float) -> Position:
     return Position(step, begin.seconds + time.monotonic() - started)
 
 
-def _validate(engine: Any, job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo) -> None:
+def _validate(
+    engine: "DeepSpeedEngine", job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo
+) -> None:
     if job.validation is None:
         return
     import torch.distributed as dist
@@ -129,7 +125,15 @@ def _validate(engine: Any, job: TrainingJob, rank: int, step: int, an_epoch: int
     dist.barrier()
 
 
-def _save_result(engine: Any, job: TrainingJob, rank: int) -> None:
+def _save_result(engine: "DeepSpeedEngine", job: TrainingJob, rank: int) -> None:
     weights = full_weights(engine)
     if rank == 0:
         job.objective.save(engine.module, weights, job.output / "model")
+
+
+def train_in_process(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+    """Run the training here. Raises RecipeError if the recipe asks for several workers."""
+    if job.workers != 1:
+        raise RecipeError(f"engine.workers is {job.workers}, but a training in one process has one; set it to 1")
+    with cpu_threads(job.engine.threads):
+        return train(job, rank=0, world_size=1, report=report)

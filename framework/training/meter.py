@@ -1,12 +1,15 @@
 """Running means of the loss and the speed of training, over all workers."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.device import default_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Meter:
@@ -14,13 +17,13 @@ class Meter:
 
     def __init__(self, terms: list[str]) -> None:
         self._names = ["loss", *(f"loss/{name}" for name in terms)]
-        self._sums: Any = None
+        self._sums: Tensor | None = None
         self._epoch: NDArray[np.float64] = np.zeros(len(self._names) + 1)
         self._count = 0
         self._tokens = 0
         self._since = time.monotonic()
 
-    def add(self, loss: Any, terms: dict[str, Any], lengths: NDArray[np.int64]) -> None:
+    def add(self, loss: "Tensor", terms: "dict[str, Tensor]", lengths: NDArray[np.int64]) -> None:
         """Note a micro-batch: its summed loss, its terms' sums, and the lengths of the items that count in it."""
         import torch
 
@@ -44,6 +47,7 @@ class Meter:
         import torch
         import torch.distributed as dist
 
+        assert self._sums is not None, "nothing was noted"
         sums = torch.cat([self._sums, self._sums.new_tensor([self._count, self._tokens])])
         dist.all_reduce(sums)
         *losses, count, tokens = sums.cpu().numpy().tolist()

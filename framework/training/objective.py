@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 
@@ -39,7 +40,7 @@ class Objective(Protocol):
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Batch:
         """The items `rows`, on the CPU; with `counts` false they weigh nothing (they only fill up a batch)."""
 
-    def loss(self, engine: Any, batch: Any, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(self, engine: "DeepSpeedEngine", batch: Any, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """Run the module (by calling `engine`) on a batch that is on its device.
 
         progress: share of the training that is done. Returns the loss summed over the items (scalar, with gradient) and

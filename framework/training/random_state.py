@@ -1,4 +1,4 @@
-"""The state of all random numbers of a process."""
+"""All random numbers of a process: begun from a seed, and their state."""
 
 import random
 from collections.abc import Iterator
@@ -6,6 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+
+def seed_worker(seed: int, rank: int) -> None:
+    """Random numbers differ between workers, so that each drops out other units."""
+    import torch
+
+    random.seed(seed + rank)
+    np.random.seed(seed + rank)
+    torch.manual_seed(seed + rank)
 
 
 def random_state() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.data.features import Features
 from framework.predictors.logits import all_logits
@@ -11,6 +11,9 @@ from framework.tasks.base import Examples, InferenceConfig, main_metrics
 from framework.training.engine import full_weights
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Validation:
     pad_id: int
     inference: InferenceConfig
 
-    def measure(self, objective: Objective, engine: Any, folder: Path, rank: int) -> dict[str, float]:
+    def measure(self, objective: Objective, engine: "DeepSpeedEngine", folder: Path, rank: int) -> dict[str, float]:
         """The metrics that the task names, of the model as it is now.
 
         All workers have to call this together; the first measures a copy, by way of `folder`, and the others get

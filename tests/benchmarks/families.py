@@ -26,7 +26,7 @@ from tests.benchmarks.family_models import texts
 
 _OF_ALL = (
     *(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "llama", "t5")),
-    *("framework.tasks.span_qa.generative", "framework.losses.total", "pandas", "scipy.optimize", "torch._dynamo"),
+    *("framework.tasks.span_qa.generative", "framework.losses.base", "pandas", "scipy.optimize", "torch._dynamo"),
 )
 KINDS: Mapping[str, Mapping[str, Family]] = {"encoders": ENCODERS, "generators": GENERATORS}
 

@@ -11,9 +11,9 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from framework.errors import ModelError
-from framework.generative.kind import generator_of
 from framework.models.build import random_model
 from framework.models.configuration import new_config
+from framework.models.kind import generator_of
 from framework.models.section import ConfigModel
 from tests.benchmarks.family_cells import Family, Values
 from tests.benchmarks.family_models import DATA, POSITIONS, llama_like, natural_tokenizer, tiny_fields

@@ -17,10 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.windows_section import WindowSettings
-from framework.ensembles.agreement import Agreement
-from framework.ensembles.confidence import Confidence
-from framework.ensembles.label_aware import LabelAware
+from framework.data.features import WindowSettings
+from framework.ensembles.rules import Agreement, Confidence, LabelAware
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer

@@ -14,8 +14,9 @@ from typing import Any
 
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, TrainingJob
+from framework.training.history import Report
+from framework.training.job import TrainingJob
+from framework.training.loop import train_in_process
 from launch.quiet import be_quiet, quiet_transformers
 from tests.tiny import tiny_values
 

@@ -33,8 +33,9 @@ from framework.store import Store
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.windows import cut_windows
 from framework.training.distillation import Distillation
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, TrainingJob
+from framework.training.history import Report
+from framework.training.job import TrainingJob
+from framework.training.loop import train_in_process
 from launch.quiet import be_quiet, quiet_transformers
 from launch.ray_cluster import ray_cluster
 from launch.streaming import streamer_for

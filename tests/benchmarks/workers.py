@@ -21,7 +21,8 @@ from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare
-from framework.training.job import ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
 from tests.questions import load
 from tests.tiny import tiny_values

@@ -12,8 +12,8 @@ import yaml
 
 from framework.ensembles.base import TeacherOutputs
 from framework.losses.base import Target
-from framework.losses.kl import KL
 from framework.losses.live import States
+from framework.losses.logits import KL
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.run import run

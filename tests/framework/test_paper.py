@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from framework.errors import ModelError
-from framework.generative.kind import generator_of
-from framework.models.build import count_parameters, random_model
-from framework.models.kind import ModelKind
+from framework.models.bounds import count_parameters
+from framework.models.build import random_model
+from framework.models.kind import ModelKind, generator_of
 from framework.models.section import HubModel
 from framework.paper import (
     DATASET,

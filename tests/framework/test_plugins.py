@@ -17,7 +17,7 @@ from framework.ensembles import AnyEnsemble
 from framework.ensembles.base import Mixing, TeacherOutputs
 from framework.errors import RecipeError
 from framework.losses.base import Target, Weight
-from framework.losses.kl import KL
+from framework.losses.logits import KL
 from framework.models.section import ModelSource, TokenizerSource
 from framework.plugins import SOURCE, settings_of, source_digest
 from framework.recipe.load import recipe_from_values, recipe_schema

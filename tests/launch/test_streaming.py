@@ -19,7 +19,8 @@ from framework.signals.algebra import Signals, concat
 from framework.signals.shards import SignalReader
 from framework.signals.stream import Streamer
 from framework.signals.teacher_pass import TeacherPass
-from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers
 from launch.ray_private import private_ray
 from launch.run import trainer_for

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framework.losses.live import layer_pairs
-from framework.models.build import read_config
+from framework.models.configuration import read_config
 from framework.models.tokenizers import load_tokenizer
 from framework.recipe.load import load_recipe
 from framework.recipe.schema import Recipe

@@ -15,7 +15,7 @@ from framework.search.log import SearchLog
 from framework.search.recipes import trial_recipe
 from framework.search.study import Study
 from framework.search.trial import run_trial
-from framework.training.in_process import train_in_process
+from framework.training.loop import train_in_process
 from tests.tiny import tiny_values
 from tracking.client import destination_of, open_client
 from tracking.mlflow_sync import sync

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.data.unchanged import unchanged_split
+from framework.data.load import unchanged_split
 from framework.errors import DataError, first_line
 from framework.files import read_json
 from framework.outcome import RunResults

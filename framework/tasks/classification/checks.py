@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.tasks.classification.synthetic.section import Messages
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from framework.config import nearest_hint
-from framework.data.fields import Asked, Fields
 from framework.data.notes import Note, Notebook
-from framework.data.record import Record, is_missing, shortened, shown, text_of
+from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import TokenRows
-from framework.data.panics import told_of_panics
-from framework.data.windows_section import WindowSettings
+from framework.data.features import TokenRows, WindowSettings
 from framework.errors import RecipeError
+from framework.models.tokenizers import told_of_panics
 from framework.progress import SILENT, Progress
 from framework.tasks.classification.data import Text
 

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from framework.config import Section
-from framework.data.fields import Asked, Fields
+from framework.data.features import WindowSettings
 from framework.data.notes import Note, Notebook
-from framework.data.record import Record
-from framework.data.source import Formats
-from framework.data.windows_section import WindowSettings
+from framework.data.records import Asked, Fields, Formats, Record
 from framework.errors import DataError
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
@@ -167,7 +165,7 @@ class Classification(Section):
 
     def check_model(self, model: "Own") -> None:
         """See Task."""
-        from framework.models.soundness import check_answers
+        from framework.models.probe import check_answers
 
         check_answers(self, model)
 

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.device import autocast, default_device
 from framework.errors import DataError, RecipeError
-from framework.generative.asking import Asking
-from framework.generative.encoding import begin_of_text, encode
-from framework.generative.kind import Generator, generator_of
-from framework.generative.template import Piece, pieces_of
-from framework.generative.tensors import Ids
+from framework.generative.asking import Asking, writer_for
+from framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
 from framework.generative.training import Generation
-from framework.generative.writers import writer_for
-from framework.models.build import count_parameters, pretrained_model, read_config
-from framework.models.special_tokens import SpecialTokens, special_tokens
-from framework.models.tokenizers import load_model_tokenizer
+from framework.generative.writer import Ids
+from framework.models.bounds import count_parameters
+from framework.models.build import pretrained_model
+from framework.models.configuration import read_config
+from framework.models.kind import Generator, generator_of
+from framework.models.tokenizers import SpecialTokens, load_model_tokenizer, special_tokens
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
 from framework.tasks.base import Own, Plain

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.tasks.span_qa.template import parse_template
 
 if TYPE_CHECKING:

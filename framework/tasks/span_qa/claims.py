@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from framework.data.record import is_missing, shown, text_of
+from framework.data.records import is_missing, shown, text_of
 from framework.errors import DataError
 from framework.tasks.span_qa.row import Claim
 

@@ -1,7 +1,7 @@
 """From records to questions with answers that stand in their contexts."""
 
-from framework.data.fields import Asked
 from framework.data.notes import Notebook
+from framework.data.records import Asked
 from framework.errors import DataError
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.repair import repair_answers

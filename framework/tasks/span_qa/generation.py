@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from framework.errors import DataError
-from framework.generative.tensors import Ids
 from framework.generative.training import Generation
+from framework.generative.writer import Ids
 from framework.progress import SILENT, Progress
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.prompts import Prompt, Prompts

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.device import autocast, default_device
-from framework.generative.asking import Asking
-from framework.generative.kind import generator_of
-from framework.generative.tensors import Ids
-from framework.generative.writer import Beams
-from framework.generative.writers import writer_for
-from framework.models.build import count_parameters, pretrained_model, read_config
+from framework.generative.asking import Asking, writer_for
+from framework.generative.writer import Beams, Ids
+from framework.models.bounds import count_parameters
+from framework.models.build import pretrained_model
+from framework.models.configuration import read_config
+from framework.models.kind import generator_of
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.segments import Floats, softmax

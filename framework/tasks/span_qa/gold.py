@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.data.codes import codes, is_space
+from framework.data.characters import codes, is_space
 from framework.segments import Ints, bounds
 from framework.signals.algebra import NULL
 from framework.tasks.span_qa.example import QAExample

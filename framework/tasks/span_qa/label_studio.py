@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from framework.data.fields import Fields
-from framework.data.record import shown
+from framework.data.records import Fields, shown
 from framework.errors import DataError
 from framework.tasks.span_qa.claims import whole
 from framework.tasks.span_qa.records import parse_row

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import RecipeError
-from framework.generative.encoding import Encoded, begin_of_text, encode
-from framework.generative.kind import Generator, generator_of
-from framework.generative.template import Piece
-from framework.generative.tensors import Ids
-from framework.models.special_tokens import SpecialTokens, special_tokens
+from framework.generative.prompts import Encoded, Piece, begin_of_text, encode
+from framework.generative.writer import Ids
+from framework.models.kind import Generator, generator_of
+from framework.models.tokenizers import SpecialTokens, special_tokens
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, parse_template
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from framework.data.fields import Fields
-from framework.data.record import is_missing, shown, text_of
+from framework.data.records import Fields, is_missing, shown, text_of
 from framework.errors import DataError
 from framework.tasks.span_qa.claims import claims_of, whole
 from framework.tasks.span_qa.row import Claim, QARow

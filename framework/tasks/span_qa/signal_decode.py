@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.codes import codes, is_space
+from framework.data.characters import codes, is_space
 from framework.segments import Floats, Ints
 from framework.signals.algebra import NULL, Signals
 from framework.signals.mixing import merged

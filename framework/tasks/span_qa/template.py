@@ -1,6 +1,6 @@
 """The form of a prompt: fixed text around a question and a context."""
 
-from framework.generative.template import Piece, pieces_of
+from framework.generative.prompts import Piece, pieces_of
 
 ENCODER_DECODER = "question: {question} context: {context}"  # T5's for SQuAD (Raffel et al., arXiv 1910.10683)
 DECODER_ONLY = "{context}\nquestion: {question}\nanswer:"

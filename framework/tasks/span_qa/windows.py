@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import TokenRows
+from framework.data.features import TokenRows, WindowSettings
 from framework.data.offsets import Cover, cover
 from framework.data.pairs import PairTokens, tokens_of
-from framework.data.panics import told_of_panics
-from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
+from framework.models.tokenizers import told_of_panics
 from framework.progress import SILENT, Progress
 from framework.segments import Ints, bounds, owners, spread, taken
 from framework.tasks.span_qa.example import QAExample

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from framework.data.features import WindowSettings
 from framework.data.offsets import Cover, cover
-from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.items import span_items

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from framework.data.features import WindowSettings
 from framework.data.pairs import tokens_of
-from framework.data.windows_section import WindowSettings
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.windows import cut_windows
 from tests.built_tokenizers import BUILT, built

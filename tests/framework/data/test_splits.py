@@ -1,8 +1,13 @@
+"""Folds of questions."""
+
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.splits import Slice, cut_groups, parse_slice
+from framework.data.splits import Slice, cut_groups, fold_of, parse_slice
+from framework.tasks.span_qa.example import QAExample
 
 BOUNDS = st.none() | st.integers(-150, 150)
 
@@ -58,3 +63,20 @@ def test_cut_depends_on_the_seed_and_may_leave_some_out() -> None:
     first, second = (cut_groups(contexts, {"a": 0.5, "b": 0.2}, seed) for seed in (0, 1))
     assert first != second
     assert [list(first.values()).count(name) for name in "ab"] == [50, 20]
+
+
+def test_the_context_alone_decides_and_always_alike() -> None:
+    one = QAExample("1", "Анна родилась в Туле.", "Где?", None)
+    other = QAExample("2", "Анна родилась в Туле.", "Кто?", ())
+    assert fold_of(one, 5) == fold_of(other, 5)
+    # Pinned: the folds of signals that are stored must not move.
+    contexts = ("Анна родилась в Туле.", "Пётр живёт в Омске.", "\ud800")
+    assert [fold_of(QAExample("1", context, "?", None), 5) for context in contexts] == [3, 1, 4]
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_folds_are_about_as_large_as_each_other(folds: int) -> None:
+    examples = [QAExample(str(number), f"Абзац {number}.", "?", None) for number in range(2000)]
+    sizes = Counter(fold_of(example, folds) for example in examples)
+    assert set(sizes) == set(range(folds))
+    assert min(sizes.values()) > 0.8 * 2000 / folds

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from framework.ensembles import AnyEnsemble
-from framework.ensembles.agreement import Agreement
 from framework.ensembles.base import Ensemble
-from framework.ensembles.confidence import Confidence
-from framework.ensembles.geometric import Geometric
-from framework.ensembles.label_aware import LabelAware
-from framework.ensembles.mean import Mean
-from framework.ensembles.sampled import Sampled
+from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
 from framework.ensembles.source import EnsembleSource
-from framework.ensembles.weighted import Weighted
 from framework.signals.algebra import Signals, temper
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA

@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from framework.config import Section
-from framework.ensembles.agreement import Agreement
 from framework.ensembles.base import Mixing, TeacherOutputs
-from framework.ensembles.confidence import Confidence
-from framework.ensembles.label_aware import LabelAware
-from framework.ensembles.mean import Mean
-from framework.ensembles.sampled import Sampled
+from framework.ensembles.rules import Agreement, Confidence, LabelAware, Mean, Sampled
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError, UserError
 from framework.segments import Floats

@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.ensembles.agreement import Agreement
-from framework.ensembles.confidence import Confidence
-from framework.ensembles.label_aware import LabelAware
-from framework.ensembles.weighted import Weighted
+from framework.ensembles.rules import Agreement, Confidence, LabelAware, Weighted
 from framework.segments import Floats
 from framework.signals.algebra import NULL, Signals, entropy
 from framework.tasks.span_qa.example import Answer, QAExample

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.metrics import Metric

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.export import forms as module
 from framework.export.forms import make_forms
 from framework.models.build import random_model, save_model

@@ -9,9 +9,7 @@ import torch
 
 from framework.errors import ModelError
 from framework.export.compare import TOLERANCE
-from framework.export.int8 import write_int8
-from framework.export.onnx import write_onnx
-from framework.export.session import open_onnx
+from framework.export.onnx import open_onnx, write_int8, write_onnx
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from framework.generative.asking import Asking
+from framework.generative.asking import Asking, writer_for
 from framework.generative.writer import Beams, Writer
-from framework.generative.writers import writer_for
 from framework.progress import SILENT
 from framework.tasks.span_qa.prompts import Prompts
 from tests.framework.generative.tiny_models import FAMILIES, examples, inference, log_p_alone, saved, section, sharpen

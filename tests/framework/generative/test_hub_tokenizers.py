@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import BertConfig, GPT2Tokenizer, T5Tokenizer
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config

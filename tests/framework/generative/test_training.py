@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from framework.data.batches import epoch_steps
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import DataError
 from framework.generative.training import Generation
 from framework.models.tokenizers import load_model_tokenizer
@@ -17,8 +17,9 @@ from framework.progress import SILENT
 from framework.store import Store
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.generation import generation
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, TrainingJob
+from framework.training.history import Report
+from framework.training.job import TrainingJob
+from framework.training.loop import train_in_process
 from framework.training.section import Engine, Training
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 

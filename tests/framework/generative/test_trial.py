@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from framework.errors import ModelError
-from framework.generative.kind import generator_of
 from framework.generative.trial import try_architecture, try_model
 from framework.models.build import random_model
 from framework.models.configuration import new_config
+from framework.models.kind import generator_of
 from framework.models.section import ConfigModel
 from framework.recipe.load import recipe_from_values
 from framework.stages.planned import check_models

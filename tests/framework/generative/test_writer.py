@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from framework.generative.asking import writer_for
 from framework.generative.training import Generation
 from framework.generative.writer import Beams, Writer
-from framework.generative.writers import writer_for
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT

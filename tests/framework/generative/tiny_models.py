@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from framework.data.features import WindowSettings
 from framework.data.section import Data
-from framework.data.windows_section import WindowSettings
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer

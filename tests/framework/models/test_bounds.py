@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from framework.errors import ModelError
-from framework.models.bounds import TooLarge, check_sizes
+from framework.models.bounds import TooLarge, check_room_to_train, check_sizes
 from framework.models.build import planned_parameters, pretrained_model, random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.memory import check_room_to_train
 
 TASK = ExtractiveQA()
 CONFIG = new_config(

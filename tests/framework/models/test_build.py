@@ -8,14 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from framework.errors import ModelError
-from framework.models.build import (
-    count_parameters,
-    planned_parameters,
-    pretrained_model,
-    random_model,
-)
+from framework.models.bounds import count_parameters
+from framework.models.build import planned_parameters, pretrained_model, random_model
 from framework.models.configuration import new_config
-from framework.models.layers import copy_layers
+from framework.models.copies import copy_layers
 from framework.models.section import ConfigModel
 from framework.tasks.span_qa.task import ExtractiveQA
 

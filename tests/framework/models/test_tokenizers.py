@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Regex, pre_tokenizers
 from transformers import (
     AutoConfig,
     BertConfig,
@@ -15,10 +16,14 @@ from transformers import (
     XLNetConfig,
 )
 
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
 from framework.models.locate import locate_tokenizer
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer
+from framework.tasks.span_qa.example import QAExample as Example
+from framework.tasks.span_qa.windows import cut_windows
+from tests.built_tokenizers import byte_level
 from tests.tokenizing import tokenizer
 
 
@@ -105,3 +110,11 @@ def test_dropout_of_a_saved_tokenizer_is_turned_off(tmp_path: Path) -> None:
     assert all(read(text).input_ids == trained(text).input_ids for _ in range(5))
     read.save_pretrained(tmp_path / "again")
     assert json.loads((tmp_path / "again" / "tokenizer.json").read_text())["model"]["dropout"] is None
+
+
+def test_a_pattern_that_would_be_tried_without_end_is_refused() -> None:
+    hangs = byte_level(pre_tokenizers.Split(Regex("(a|aa)+$"), "isolated"))
+    examples = [Example("1", "Анна", "Где?", None), Example("2", "a" * 60 + "b", "Где?", None)]
+    with pytest.raises(ModelError, match=r"cannot read a text \(Onig: .*retry-limit.*\); take another one"):
+        cut_windows(examples, hangs, WindowSettings())
+    assert len(cut_windows(examples[:1], hangs, WindowSettings())) == 1

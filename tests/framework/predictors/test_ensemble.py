@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.windows_section import WindowSettings
-from framework.ensembles.confidence import Confidence
+from framework.data.features import WindowSettings
+from framework.ensembles.rules import Confidence
 from framework.ensembles.source import EnsembleSource
 from framework.predictors.ensemble import EnsemblePredictor
 from framework.progress import SILENT, Progress

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.predictors.function import FunctionPredictor
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.base import InferenceConfig

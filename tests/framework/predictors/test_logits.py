@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel

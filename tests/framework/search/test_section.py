@@ -8,8 +8,7 @@ import pytest
 from framework.errors import RecipeError
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
-from framework.search.problems import check_models_of_trials
-from framework.search.recipes import trial_recipe, varied
+from framework.search.recipes import check_models_of_trials, trial_recipe, varied
 from tests.tiny import several_values, tiny_values
 
 LR = {"student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2}}

@@ -13,8 +13,9 @@ from framework.search.log import SearchLog, recipe_of_trial
 from framework.search.recipes import trial_recipe
 from framework.search.trial import run_trial
 from framework.store import Store
-from framework.training.in_process import train_in_process
-from framework.training.job import ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.loop import train_in_process
 from tests.tiny import model_of, tiny_values
 
 VALUES = {"student.lr": 0.002}

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from framework.data.batches import epoch_batches
-from framework.data.folds import fold_of
+from framework.data.splits import fold_of
 from framework.errors import DataError
-from framework.losses.hard_label import HardLabel
-from framework.losses.total import total_loss
+from framework.losses.base import total_loss
+from framework.losses.logits import HardLabel
 from framework.predictors import logits
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare

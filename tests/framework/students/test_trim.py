@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer, BertTokenizer, RobertaTokenizer
 
+from framework.data.features import WindowSettings
 from framework.data.section import Data
-from framework.data.windows_section import WindowSettings
 from framework.errors import ModelError, RecipeError
-from framework.models.build import count_parameters, random_model, save_model
+from framework.models.bounds import count_parameters
+from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer

@@ -8,9 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 
 from framework.errors import ModelError
-from framework.models.build import count_parameters, planned_parameters, pretrained_model
+from framework.models.bounds import count_parameters
+from framework.models.build import planned_parameters, pretrained_model
 from framework.models.configuration import new_config
-from framework.models.positions import most_tokens
+from framework.models.probe import most_tokens
 from framework.models.section import ConfigModel
 from framework.models.tokenizers import load_model_tokenizer
 from framework.tasks.span_qa.task import ExtractiveQA
@@ -101,6 +102,6 @@ def test_others_generate_alike_with_a_saved_model(architecture: str, tmp_path: P
 
 
 def _config(folder: Path) -> Any:
-    from framework.models.build import read_config
+    from framework.models.configuration import read_config
 
     return read_config(folder)

@@ -8,8 +8,9 @@ import pytest
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.stages.stage import Context, Stage
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, ReportTo, Trainer, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import Trainer, TrainingJob, TrainingSummary
+from framework.training.loop import train_in_process
 from tests.tiny import tiny_values
 
 

@@ -1,8 +1,7 @@
-"""The learning rate's course."""
+"""The learning rate's course, and how DeepSpeed is imported."""
 
 import subprocess
 import sys
-from datetime import timedelta
 
 import pytest
 import torch
@@ -10,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import get_linear_schedule_with_warmup
 
-from framework.training import engine
-from framework.training.engine import import_deepspeed, join_process_group, rate_factor
+from framework.training.engine import rate_factor
 
 
 @given(st.integers(1, 500), st.floats(0, 0.99))
@@ -34,19 +32,6 @@ def test_without_warm_up_it_is_the_schedule_of_transformers() -> None:
         assert rate_factor(step, 20, 0) == pytest.approx(schedule.get_last_lr()[0])
         optimizer.step()
         schedule.step()
-
-
-def test_workers_wait_for_each_other_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    deepspeed, options = import_deepspeed(), {}
-    monkeypatch.setattr(deepspeed.comm, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: False)
-    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend, **given: options.update(given))
-    monkeypatch.setattr(engine, "meeting_place", lambda rank, world_size, patience: patience)
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
-        monkeypatch.setenv(name, "0")
-    patience = timedelta(hours=7)
-    join_process_group(1, 2, patience)
-    assert options == {"store": patience, "rank": 1, "world_size": 2, "timeout": patience}
 
 
 def test_deepspeed_comes_without_mlflow_and_leaves_it_to_those_who_want_it() -> None:

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from framework.training.history import History
-from framework.training.job import Report
+from framework.training.history import History, Report
 
 
 def steps(path: Path) -> list[tuple[str, int, float]]:

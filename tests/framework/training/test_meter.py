@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from framework.training.engine import join_process_group
 from framework.training.meter import Meter
+from framework.training.process_group import join_process_group
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,9 @@ import pytest
 
 from framework.recipe.load import recipe_from_values
 from framework.run import run
-from framework.training.in_process import train_in_process
-from framework.training.job import Report, ReportTo, TrainingJob, TrainingSummary
+from framework.training.history import Report, ReportTo
+from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.loop import train_in_process
 from tests.tiny import figures, model_of, tiny_values
 
 _TEACHERLESS: dict[str, Any] = {"teachers": None, "baselines": None, "losses": {"hard_label": None}}

@@ -4,7 +4,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from framework.data.draws import chance, pick, pick_several
-from framework.data.record import Record
+from framework.data.records import Record
 from framework.errors import DataError
 from framework.tasks.classification.synthetic.phrases import ASIDES, CLOSINGS, GOODS, GREETINGS, REQUESTS, TOPICS
 

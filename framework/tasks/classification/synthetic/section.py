@@ -12,9 +12,7 @@ from framework.tasks.classification.synthetic.phrases import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from framework.data.fields import Fields
-    from framework.data.record import Record
-    from framework.data.source import Formats, Readers
+    from framework.data.records import Fields, Formats, Readers, Record
 
 
 class Messages(Section):

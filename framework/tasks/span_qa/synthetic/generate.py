@@ -4,7 +4,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from framework.data.draws import chance
-from framework.data.record import Record
+from framework.data.records import Record
 from framework.errors import DataError
 from framework.tasks.span_qa.synthetic.noise import wrong_span
 from framework.tasks.span_qa.synthetic.paragraph import Paragraph, Question, ask, write_paragraph

@@ -7,9 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section, Seed
-from framework.data.fields import Fields
-from framework.data.record import Record
-from framework.data.source import Formats, Readers
+from framework.data.records import Fields, Formats, Readers, Record
 from framework.progress import Progress
 from framework.tasks.span_qa.synthetic.relations import PHRASINGS, RELATIONS
 

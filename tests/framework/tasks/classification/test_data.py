@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from framework.data.fields import Fields
 from framework.data.notes import Notebook
-from framework.data.record import Record
+from framework.data.records import Fields, Record
 from framework.errors import DataError
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.task import Classification

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import RecipeError
 from framework.tasks.classification.features import text_features
 from tests.framework.tasks.classification.texts import messages, tokenizer

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import ModelError
-from framework.losses.hard_label import HardLabel
-from framework.losses.kl import KL
-from framework.losses.total import total_loss
+from framework.losses.base import total_loss
+from framework.losses.logits import KL, HardLabel
 from framework.signals.algebra import Signals, temper
 from framework.signals.mixing import mix
 from framework.tasks.classification.data import Text

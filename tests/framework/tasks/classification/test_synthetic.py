@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.data.fields import Fields
+from framework.data.records import Fields
 from framework.errors import DataError
 from framework.progress import SILENT
 from framework.tasks.classification.synthetic.generate import generate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import DataError, RecipeError
 from framework.generative.training import Generation
 from framework.models.build import random_model, save_model

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from framework.data.fields import Fields
+from framework.data.records import Fields
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT

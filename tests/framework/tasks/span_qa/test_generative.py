@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.windows_section import WindowSettings
-from framework.generative.writers import writer_for
+from framework.data.features import WindowSettings
+from framework.generative.asking import writer_for
 from framework.signals.algebra import NULL, Signals, concat
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.generative import GenerativePredictor

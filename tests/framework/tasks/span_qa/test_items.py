@@ -11,9 +11,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows_section import WindowSettings
-from framework.losses.kl import KL
-from framework.losses.total import total_loss
+from framework.data.features import WindowSettings
+from framework.losses.base import total_loss
+from framework.losses.logits import KL
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.shards import SignalReader, as_stored, row_key, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals

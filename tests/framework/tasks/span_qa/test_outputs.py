@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.outputs import window_logits

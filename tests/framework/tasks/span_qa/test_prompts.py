@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.errors import RecipeError
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel

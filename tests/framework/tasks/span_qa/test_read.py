@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.losses.base import Target
-from framework.losses.kl import KL
+from framework.losses.logits import KL
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.mixing import mix
 from framework.tasks.span_qa.example import Answer, QAExample

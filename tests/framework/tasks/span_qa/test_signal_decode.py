@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.decode import IMPOSSIBLE, decode
 from framework.tasks.span_qa.example import QAExample

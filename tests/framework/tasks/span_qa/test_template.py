@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.generative.template import Piece
+from framework.generative.prompts import Piece
 from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, parse_template
 
 

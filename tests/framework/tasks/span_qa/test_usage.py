@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.answer import Answerer
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import processors
 from transformers import BertConfig, DistilBertConfig, PreTrainedTokenizerFast
 
-from framework.data.windows_section import WindowSettings
+from framework.data.features import WindowSettings
 from framework.models.tokenizers import fit_to_model
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.windows import Windows, cut_windows

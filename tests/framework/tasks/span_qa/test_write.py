@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.windows_section import WindowSettings
-from framework.losses.kl import KL
-from framework.losses.total import total_loss
+from framework.data.features import WindowSettings
+from framework.losses.base import total_loss
+from framework.losses.logits import KL
 from framework.signals.algebra import NULL, Signals, concat
 from framework.signals.source import OneTeacher
 from framework.tasks.span_qa.example import QAExample

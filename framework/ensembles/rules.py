@@ -1,0 +1,175 @@
+"""The rules that make one teacher of several."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from framework.config import Section, nearest_hint
+from framework.ensembles.base import Mixing, TeacherOutputs
+from framework.segments import Floats, softmax
+from framework.signals.algebra import entropy
+from framework.signals.mixing import divergence_from_others
+
+
+class Mean(Section):
+    """p = Σ_k p_k / K (Hinton et al., arXiv 1503.02531)."""
+
+    rule: Literal["mean"] = "mean"
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.equal()
+
+
+class Geometric(Section):
+    """p ∝ exp(Σ_k log p_k / K); for teachers with one tokenizer the softmax of the mean of their logits.
+
+    Yang et al., TextBrewer, arXiv 2002.12620.
+    """
+
+    rule: Literal["geometric"] = "geometric"
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "geometric"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.equal()
+
+
+class Sampled(Section):
+    """The teachers' signals as they are; each batch is taught by one of them, all equally likely.
+
+    Fukuda et al., Efficient knowledge distillation from an ensemble of teachers, Interspeech 2017.
+    """
+
+    rule: Literal["sampled"] = "sampled"
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "one_of"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        return outputs.equal()
+
+
+def _form(value: Any) -> str:
+    return "f1" if isinstance(value, str) else "given"
+
+
+Share = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+# Told apart beforehand, so that an error speaks of the form that was meant.
+Weights = Annotated[
+    Annotated[dict[str, Share], Tag("given")] | Annotated[Literal["f1"], Tag("f1")], Discriminator(_form)
+]
+
+
+class Weighted(Section):
+    """p = Σ_k w_k · p_k, with the same w for every question.
+
+    Given weights are scaled to sum 1. With `weights: f1` they are the softmax w_k ∝ exp(F1_k / tau), F1_k being the
+    teacher's F1 on held-out data, in points: with tau 1 a teacher that is one point better weighs e times as much. This
+    softmax is distil's own choice.
+    """
+
+    rule: Literal["weighted"] = "weighted"
+    weights: Weights = Field(description="By teacher, {a: 2, b: 1}; or f1.")
+    tau: float = Field(
+        default=1.0, ge=0.01, le=1e6, description="Points of F1; with `weights: f1`. Large: all weigh the same."
+    )
+    needs_labels: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    @model_validator(mode="after")
+    def _check(self) -> "Weighted":
+        # The default may be spelled out, as a resolved recipe does.
+        if self.weights != "f1" and self.tau != 1.0:
+            raise ValueError(
+                "`tau` belongs to `weights: f1`, and weights are given: drop `tau`, or write `weights: f1`"
+            )
+        return self
+
+    @property
+    def needs_f1(self) -> bool:
+        """See Ensemble."""
+        return self.weights == "f1"
+
+    def check(self, names: Sequence[str]) -> list[str]:
+        """What is wrong with the weights of teachers that are called `names`, in words; empty if nothing is."""
+        if self.weights == "f1":
+            return []
+        unknown = [
+            f"ensemble.weights: no teacher is called '{name}'; {nearest_hint(name, list(names))}"
+            for name in self.weights
+            if name not in names
+        ]
+        missing = [f"ensemble.weights: teacher '{name}' has none: add it" for name in names if name not in self.weights]
+        return unknown + missing
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        if self.weights == "f1":
+            points = np.asarray([outputs.f1[name] for name in outputs.names])
+            return outputs.same(softmax(points / self.tau))
+        given = np.asarray([self.weights[name] for name in outputs.names], np.float64)
+        return outputs.same(given / given.sum())
+
+
+class Confidence(Section):
+    """p = Σ_k w_k · p_k with w_k = (1 - H_k / Σ_j H_j) / (K - 1), H_k the mean of the entropies of its heads (start and end).
+
+    That weights fall with a teacher's entropy is the idea of Kwon et al. (Adaptive knowledge distillation based on entropy,
+    ICASSP 2020). The linear form, one minus a teacher's share in all entropies, is the plainest that has it.
+    """
+
+    rule: Literal["confidence"] = "confidence"
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        entropies = outputs.by_teacher(entropy)
+        total = entropies.sum(-1, keepdims=True)
+        shares = np.divide(entropies, total, out=outputs.equal(), where=total > 0)
+        weights: Floats = (1 - shares) / (len(outputs.names) - 1)
+        return weights
+
+
+class LabelAware(Section):
+    """p = Σ_k w_k · p_k with w_k = (1 - softmax_k(CE_k)) / (K - 1).
+
+    CE_k is the cross-entropy of teacher k with the gold answer, the mean over heads (start and end). A question without
+    an answer has its mass on null. Weights fall with a teacher's error, as in CA-MKD (Zhang et al., arXiv 2201.00007).
+    """
+
+    rule: Literal["label_aware"] = "label_aware"
+    needs_labels: ClassVar[bool] = True
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        errors = -outputs.gold_log_likelihood()
+        weights: Floats = (1 - softmax(errors)) / (len(outputs.names) - 1)
+        return weights
+
+
+class Agreement(Section):
+    """p = Σ_k w_k · p_k with w_k ∝ exp(-JS(p_k, mean of the others) / tau), JS the mean over heads (start and end).
+
+    It takes three teachers: two are equally far from each other, and weigh the same. That opinions should count the less the
+    further they are from the others is the idea of Carvalho and Larson (A consensual linear opinion pool, IJCAI 2013); the
+    distance is the Jensen–Shannon divergence (Lin, Divergence measures based on the Shannon entropy, IEEE Transactions on
+    Information Theory, 1991). The exponential is distil's own choice.
+    """
+
+    rule: Literal["agreement"] = "agreement"
+    tau: float = Field(default=0.1, ge=0.01, le=1000, description="Nats, of which ln 2 is the greatest distance.")
+    needs_labels: ClassVar[bool] = False
+    needs_f1: ClassVar[bool] = False
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        apart = divergence_from_others(outputs.signals)
+        means = [signals.head_means(each) for signals, each in zip(outputs.signals, apart, strict=True)]
+        return softmax(-np.stack(means, axis=1) / self.tau)
