@@ -10,7 +10,7 @@ from framework.data.hub import Hub
 from framework.errors import ModelError
 
 if TYPE_CHECKING:
-    from framework.models.kind import ModelKind
+    pass
 
 DATASET = "kuznetsoffandrey/sberquad"
 TRAINING_SPLIT = "train"
@@ -124,13 +124,6 @@ def published_config(id: str) -> Any:
         raise ModelError(f"no published configuration of '{id}' is known here; known: {', '.join(PUBLISHED)}")
     known = PUBLISHED[id]
     return AutoConfig.for_model(known.architecture, vocab_size=known.vocabulary, **known.sizes)
-
-
-def published_parameters(id: str, kind: "ModelKind") -> int:
-    """Parameters of that model without an output layer of its own, and without memory for them. Raises ModelError as above."""
-    from framework.models.build import planned_parameters
-
-    return planned_parameters(kind, published_config(id))
 
 
 # Clark et al., arXiv 2003.05002 (TyDi QA: the Russian questions with a gold passage); Artetxe et al., arXiv 1910.11856.

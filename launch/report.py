@@ -70,8 +70,7 @@ def show_paper(runs: list[Path], as_json: bool, markdown: bool) -> None:
     be_quiet()
     from tracking.client import destination_of
     from tracking.measured import measured_at, measured_in
-    from tracking.paper import as_data, compare
-    from tracking.paper_table import paper_markdown, paper_notes, paper_rich
+    from tracking.paper import as_data, compare, paper_markdown, paper_notes, paper_rich
 
     if runs:
         source = ", ".join(str(run) for run in runs)

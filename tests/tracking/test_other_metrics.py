@@ -22,7 +22,7 @@ from tests.tiny import tiny_values
 from tracking.html.page import run_page, search_page
 from tracking.mlflow_sync import sync
 from tracking.report import markdown_table
-from tracking.search_plots import draw_plots
+from tracking.search_sync import draw_plots
 
 ERRORS = {"teacher": 0.125, "ensemble": 0.25, "student": -12.5}
 

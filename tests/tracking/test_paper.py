@@ -13,8 +13,7 @@ from framework.recipe.tracking import Tracking
 from tracking.client import destination_of
 from tracking.measured import measured_at, measured_in
 from tracking.mlflow_sync import sync
-from tracking.paper import as_data, compare
-from tracking.paper_table import COLUMNS, paper_markdown, paper_notes, paper_rich, paper_rows
+from tracking.paper import COLUMNS, as_data, compare, paper_markdown, paper_notes, paper_rich, paper_rows
 
 QUIET = Tracking(log_models=False)
 FOLDER = Path(__file__).parents[2] / "recipes" / "sberquad"
