@@ -13,7 +13,7 @@ from framework.progress import SILENT, Progress
 from framework.tasks.span_qa import records
 from framework.tasks.span_qa.data import FIELDS
 from framework.tasks.span_qa.documents import question_rows
-from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.example import QARow
 from framework.tasks.span_qa.task import ExtractiveQA
 
 STANDARD = Fields(FIELDS)

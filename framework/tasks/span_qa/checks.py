@@ -1,9 +1,13 @@
-"""What extractive question answering demands of other sections of a recipe, in words."""
+"""What extractive question answering demands of other sections of a recipe, in words, and of a model's head."""
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Any
 
 from framework.data.features import WindowSettings
-from framework.tasks.span_qa.template import parse_template
+from framework.errors import ModelError
+from framework.models.build import planned_parameters
+from framework.models.kind import ModelKind
+from framework.tasks.span_qa.prompts import parse_template
 
 if TYPE_CHECKING:
     from framework.tasks.sections import Sections
@@ -52,3 +56,18 @@ def _problem(windows: WindowSettings) -> str | None:
         f"max_question {windows.max_question} and special tokens leaves {room}; lower doc_stride or max_question, or raise "
         "max_length"
     )
+
+
+def check_head(task: ModelKind, config: Any) -> None:
+    """Refuse a configuration whose head would not have two outputs a token. Raises ModelError."""
+    labels = int(getattr(config, "num_labels", 2))
+    if labels == 2:
+        return
+    usual = copy.deepcopy(config)
+    usual.num_labels = 2
+    # Some architectures always have two, whatever their configuration says.
+    if planned_parameters(task, config) != planned_parameters(task, usual):
+        raise ModelError(
+            f"this {config.model_type} configuration has {labels} labels (num_labels, id2label), and a head that says where "
+            "answers start and end has 2: set num_labels to 2"
+        )

@@ -6,9 +6,9 @@ from typing import Any
 
 from framework.data.records import Fields, Record, no_field, shown
 from framework.errors import DataError
+from framework.tasks.span_qa.example import QARow
 from framework.tasks.span_qa.label_studio import is_task, task_row
 from framework.tasks.span_qa.records import context_of, parse_row
-from framework.tasks.span_qa.row import QARow
 
 
 def question_rows(records: Iterable[Record], fields: Fields) -> Iterator[QARow]:

@@ -1,4 +1,4 @@
-"""Generative teachers of questions."""
+"""Generative teachers of questions: what they are trained to write, and what their answers' scores say about a context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.device import autocast, default_device
+from framework.errors import DataError
 from framework.generative.asking import Asking, writer_for
+from framework.generative.training import Generation
 from framework.generative.writer import Beams, Ids
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
@@ -16,19 +18,81 @@ from framework.models.configuration import read_config
 from framework.models.kind import generator_of
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
-from framework.segments import Floats, softmax
+from framework.segments import Floats, bounds, maxima, softmax, spread, totals
 from framework.signals.algebra import Signals
 from framework.tasks.base import InferenceConfig, Task
-from framework.tasks.span_qa.answers import answers_signals
-from framework.tasks.span_qa.decode import Prediction, SpanPrediction
+from framework.tasks.span_qa.decode import Prediction, SpanPrediction, decode_signals
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
 from framework.tasks.span_qa.outputs import prediction_record
-from framework.tasks.span_qa.prompts import Prompts, prompts_for
-from framework.tasks.span_qa.signal_decode import decode_signals
+from framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for
+from framework.tasks.span_qa.write import from_spans
 
 if TYPE_CHECKING:
     from framework.tasks.sections import GenerativeSection
+
+Places = Sequence[Sequence[tuple[int, int]]]  # where a context has each of some answers, characters [start, end)
+
+
+def answers_signals(places: Sequence[Places], log_mass: Sequence[Floats], *, unanswerable: bool) -> Signals:
+    """The signals about E examples from C >= 1 answers to each, by their places and their log-masses [C].
+
+    The masses are scaled to 1. An answer that the context has several times shares its mass evenly among the places. One
+    that it does not have, the empty one for instance, is "no answer here" where questions may be `unanswerable`.
+    Elsewhere it would teach that such a question has no answer: it does not count, unless there is no other. Start mass
+    lies on a place's first character and end mass on its last.
+    """
+    answers = bounds(np.asarray([len(of_example) for of_example in places], np.int64))
+    found = np.asarray([len(of_answer) for of_example in places for of_answer in of_example], np.int64)
+    logs = np.concatenate([np.empty(0), *log_mass])
+    if not unanswerable:
+        counts = (found > 0) | spread(totals(found, answers) == 0, answers)
+        logs = np.where(counts, logs, -np.inf)
+    peak = maxima(logs, answers)
+    scaled = logs - spread(np.where(np.isfinite(peak), peak, 0.0), answers)
+    with np.errstate(divide="ignore"):
+        null = np.log(totals(np.where(found == 0, np.exp(scaled), 0.0), answers))
+    shares = np.repeat(scaled - np.log(np.maximum(found, 1)), found)
+    of_examples = np.concatenate([[0], np.cumsum(found)])[answers]
+    return from_spans(
+        [np.asarray([place for of_answer in of_example for place in of_answer], np.int64) for of_example in places],
+        np.split(shares, of_examples[1:-1]),
+        null.tolist(),
+    )
+
+
+def generation(
+    examples: Sequence[QAExample], prompts: Prompts, unanswerable: bool, progress: Progress = SILENT
+) -> Generation:
+    """The objective of labelled examples; those without a label are left out.
+
+    A prompt that does not show the whole answer is left out too or, if questions may be `unanswerable`, is answered by
+    nothing. Raises DataError if no prompt is left.
+    """
+    items: list[tuple[Ids, Ids]] = []
+    with progress.task("tokenise", len(examples)) as bar:
+        for example in examples:
+            if example.answers is not None:
+                for prompt in prompts.of(example):
+                    text = _shown(example, prompt)
+                    if text or unanswerable:
+                        items.append((prompt.ids, prompts.answer(text)))
+            bar.advance()
+    if not items:
+        raise DataError(
+            f"not one of {len(examples)} questions has an answer that a prompt shows whole; a teacher is fine-tuned on "
+            "labelled questions (and, where windows.doc_stride is shorter than the answers, on those in one window)"
+        )
+    return Generation(prompts.generator, prompts.special, [ids for ids, _ in items], [answer for _, answer in items])
+
+
+def _shown(example: QAExample, prompt: Prompt) -> str:
+    """The first gold answer, or nothing if the prompt does not show all of it."""
+    if not example.answers:
+        return ""
+    answer = example.answers[0]
+    low, high = prompt.reach
+    return answer.text if low <= answer.start and answer.start + len(answer.text) <= high else ""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from typing import Any
 
 from framework.data.records import Fields, shown
 from framework.errors import DataError
-from framework.tasks.span_qa.claims import whole
-from framework.tasks.span_qa.records import parse_row
-from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.example import QARow
+from framework.tasks.span_qa.records import parse_row, whole
 
 Record = dict[str, Any]
 

@@ -1,10 +1,10 @@
-"""Exact match and F1, equal to the official SQuAD 1.1 and 2.0 scripts, with a Russian reading beside them.
+"""What makes two answers count as the same text."""
 
-Sources: Rajpurkar et al. 2016 (arXiv:1606.05250) for 1.1, Rajpurkar et al. 2018 (arXiv:1806.03822) for 2.0.
-"""
-
+import re
+import string
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,8 +13,72 @@ from numpy.typing import NDArray
 
 from framework.errors import DataError
 from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.normalisation import Normalise, official, russian
-from framework.tasks.span_qa.thresholds import best_threshold
+
+Normalise = Callable[[str], str]
+
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_DROP_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+_QUOTES = "«»‹›„“”‟‚‘’‛"
+# Unicode's dash punctuation (category Pd) outside ASCII, and the minus sign, which is a symbol (Sm).
+_DASHES = (
+    "\u058a\u05be\u1400\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d"
+    "\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d\U00010ead\u2212"
+)
+_RUSSIAN = str.maketrans("ё", "е", _QUOTES + _DASHES)
+
+
+def official(text: str) -> str:
+    """Normalise as the SQuAD 1.1 and 2.0 scripts do (Rajpurkar et al. 2016, arXiv:1606.05250).
+
+    Lower case; ASCII punctuation dropped; English articles dropped where they stand as words; runs of white
+    space become one space, none at the ends.
+    """
+    words = _ARTICLE.sub(" ", text.lower().translate(_DROP_ASCII_PUNCTUATION))
+    return " ".join(words.split())
+
+
+def russian(text: str) -> str:
+    """Normalise as `official` does, then drop typographic quotes and every dash, and read ё as е.
+
+    A dash is dropped as the official rule drops the ASCII hyphen, so «из-за» equals «из–за». Letters written
+    with combining marks are composed first. Working on the official form means that two answers which
+    are officially the same are the same here too.
+    """
+    composed = unicodedata.normalize("NFC", official(text))
+    return " ".join(composed.translate(_RUSSIAN).split())
+
+
+def best_threshold(
+    scores: Mapping[str, float],
+    predictions: Mapping[str, str],
+    no_answer_scores: Mapping[str, float],
+    has_answer: Mapping[str, bool],
+) -> tuple[float, float]:
+    """Find the threshold on the no-answer score at which the mean score is highest.
+
+    At first every question is left unanswered, which earns one point for each unanswerable question. Then,
+    in the order of rising no-answer scores, one question after another keeps its predicted text: an
+    answerable one gains its score, an unanswerable one loses its point if the text is not empty. As in the
+    official 2.0 script (Rajpurkar et al. 2018, arXiv:1806.03822), questions of equal no-answer score are
+    taken one by one, the first of several best places wins, and the threshold is 0 if nothing beats silence.
+
+    `scores` holds each question's exact match or F1 (0 to 1) with its text kept.
+    Returns (best mean score in per cent, threshold).
+    """
+    points = best = float(sum(not answerable for answerable in has_answer.values()))
+    threshold = 0.0
+    for question in sorted(no_answer_scores, key=no_answer_scores.__getitem__):
+        if question not in scores:
+            continue
+        if has_answer[question]:
+            points += scores[question]
+        elif predictions[question]:
+            points -= 1.0
+        if points > best:
+            best, threshold = points, no_answer_scores[question]
+    return 100.0 * best / len(scores), threshold
+
 
 Variant = Literal["squad", "squad_v2"]
 

@@ -7,15 +7,22 @@ import numpy as np
 
 from framework.data.features import WindowSettings
 from framework.errors import RecipeError
-from framework.generative.prompts import Encoded, Piece, begin_of_text, encode
+from framework.generative.prompts import Encoded, Piece, begin_of_text, encode, pieces_of
 from framework.generative.writer import Ids
 from framework.models.kind import Generator, generator_of
 from framework.models.tokenizers import SpecialTokens, special_tokens
 from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.template import DECODER_ONLY, ENCODER_DECODER, parse_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+ENCODER_DECODER = "question: {question} context: {context}"  # T5's for SQuAD (Raffel et al., arXiv 1910.10683)
+DECODER_ONLY = "{context}\nquestion: {question}\nanswer:"
+
+
+def parse_template(template: str) -> list[Piece]:
+    """Cut a template into pieces. Raises ValueError unless it names {question} and {context} once each."""
+    return pieces_of(template, ["question", "context"], [], ENCODER_DECODER)
 
 
 @dataclass(frozen=True)

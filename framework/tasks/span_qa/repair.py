@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from framework.data.characters import without_blank_ends
-from framework.tasks.span_qa.example import Answer
+from framework.tasks.span_qa.example import Answer, Claim
 from framework.tasks.span_qa.locating import locate
-from framework.tasks.span_qa.row import Claim
 
 
 @dataclass(frozen=True, slots=True)

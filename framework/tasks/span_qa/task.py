@@ -12,11 +12,9 @@ from framework.data.records import Asked, Fields, Formats, Record
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
 from framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
-from framework.tasks.span_qa.data import FIELDS, to_example
-from framework.tasks.span_qa.example import QAExample
-from framework.tasks.span_qa.notes import NOTES
+from framework.tasks.span_qa.data import FIELDS, NOTES, to_example
+from framework.tasks.span_qa.example import QAExample, QARow
 from framework.tasks.span_qa.requests import QuestionRequest, SpanResponse, asked, respond
-from framework.tasks.span_qa.row import QARow
 from framework.tasks.span_qa.synthetic.section import Synthetic
 
 if TYPE_CHECKING:
@@ -92,7 +90,7 @@ class ExtractiveQA(Section):
 
     def settle(self, rows: list[QARow]) -> list[QARow]:
         """See Task: rows of one question are joined, and offsets count characters."""
-        from framework.tasks.span_qa.joined import joined
+        from framework.tasks.span_qa.data import joined
         from framework.tasks.span_qa.units import in_characters
 
         return in_characters(joined(rows))
@@ -131,7 +129,7 @@ class ExtractiveQA(Section):
 
     def check_config(self, config: Any, as_it_is: bool) -> None:
         """See Task."""
-        from framework.tasks.span_qa.head import check_head
+        from framework.tasks.span_qa.checks import check_head
 
         check_head(self, config)
 
@@ -209,8 +207,8 @@ class ExtractiveQA(Section):
 
     def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
+        from framework.tasks.span_qa.decode import decode_signals
         from framework.tasks.span_qa.outputs import prediction_record
-        from framework.tasks.span_qa.signal_decode import decode_signals
 
         contexts = [example.context for example in examples]
         found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
@@ -276,7 +274,7 @@ class ExtractiveQA(Section):
         progress: Progress,
     ) -> "Objective":
         """See Task: to write the gold answers."""
-        from framework.tasks.span_qa.generation import generation
+        from framework.tasks.span_qa.generative import generation
         from framework.tasks.span_qa.prompts import prompts_for
 
         config, forced = teacher.configuration(tokenizer)

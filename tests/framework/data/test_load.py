@@ -8,10 +8,8 @@ from framework.data.example import fingerprint
 from framework.data.notes import Notebook, Notes
 from framework.data.section import Data
 from framework.errors import DataError
-from framework.tasks.span_qa.data import to_example
-from framework.tasks.span_qa.example import Answer, QAExample
-from framework.tasks.span_qa.notes import NOTES
-from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.data import NOTES, to_example
+from framework.tasks.span_qa.example import Answer, QAExample, QARow
 from tests.questions import load
 
 CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]

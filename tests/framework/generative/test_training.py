@@ -16,7 +16,7 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.store import Store
 from framework.tasks.span_qa.example import Answer, QAExample
-from framework.tasks.span_qa.generation import generation
+from framework.tasks.span_qa.generative import generation
 from framework.training.history import Report
 from framework.training.job import TrainingJob
 from framework.training.loop import train_in_process

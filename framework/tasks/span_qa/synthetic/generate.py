@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from framework.data.draws import chance
 from framework.data.records import Record
 from framework.errors import DataError
-from framework.tasks.span_qa.synthetic.noise import wrong_span
-from framework.tasks.span_qa.synthetic.paragraph import Paragraph, Question, ask, write_paragraph
+from framework.tasks.span_qa.synthetic.paragraph import Paragraph, Question, ask, write_paragraph, wrong_span
 
 if TYPE_CHECKING:
     from framework.tasks.span_qa.synthetic.section import Synthetic

@@ -1,6 +1,77 @@
-"""What can be told about people: pools of values with their cases."""
+"""Russian declension in the singular, by rules that suffice for the generator's words."""
 
-from framework.tasks.span_qa.synthetic.declension import Forms, Gender, decline, decline_adjective, join
+from typing import Literal, NamedTuple
+
+Gender = Literal["m", "f", "n"]
+
+
+class Forms(NamedTuple):
+    """A word in the six cases."""
+
+    nom: str
+    gen: str
+    dat: str
+    acc: str
+    ins: str
+    prep: str
+
+
+_VELAR_OR_SIBILANT = "гкхжчшщ"  # after these, ы is written и
+
+
+def decline(word: str, gender: Gender, animate: bool = False) -> Forms:
+    """Decline a noun by its ending and gender; animate masculine nouns have the genitive as accusative.
+
+    Nouns with a fleeting vowel, a stressed ending after a sibilant, or no declension are not for it.
+    """
+    if word.endswith("ия"):
+        return _forms(word, word[:-1], "и", "и", "ю", "ей", "и")
+    if word.endswith("я"):
+        return _forms(word, word[:-1], "и", "е", "ю", "ей", "е")
+    if word.endswith("а"):
+        genitive = "и" if word[-2] in _VELAR_OR_SIBILANT else "ы"
+        return _forms(word, word[:-1], genitive, "е", "у", "ей" if word[-2] in "жчшщц" else "ой", "е")
+    if gender == "f":  # ends in ь
+        return _forms(word, word[:-1], "и", "и", "ь", "ью", "и")
+    if word.endswith(("ие", "ье")):
+        return _forms(word, word[:-1], "я", "ю", "е", "ем", "и" if word.endswith("ие") else "е")
+    if word.endswith("о"):
+        return _forms(word, word[:-1], "а", "у", "о", "ом", "е")
+    if word.endswith("ий"):
+        return _masculine(word, word[:-1], "я", "ю", "ем", "и", animate)
+    if word.endswith(("й", "ь")):
+        return _masculine(word, word[:-1], "я", "ю", "ем", "е", animate)
+    return _masculine(word, word, "а", "у", "ом", "е", animate)
+
+
+def decline_surname(masculine: str, gender: Gender) -> Forms:
+    """Decline a surname in -ов, -ев, -ин or -ский, given in the masculine nominative."""
+    if masculine.endswith("ский"):
+        return decline_adjective(masculine, gender, animate=True)
+    if gender == "f":
+        return _forms(masculine + "а", masculine, "ой", "ой", "у", "ой", "ой")
+    return _forms(masculine, masculine, "а", "у", "а", "ым", "е")
+
+
+def decline_adjective(masculine: str, gender: Gender, animate: bool = False) -> Forms:
+    """Decline an adjective in -ский, given in the masculine nominative; masculine or feminine."""
+    stem = masculine.removesuffix("ий")
+    if gender == "f":
+        return _forms(stem + "ая", stem, "ой", "ой", "ую", "ой", "ой")
+    return _forms(masculine, stem, "ого", "ому", "ого" if animate else "ий", "им", "ом")
+
+
+def join(*parts: Forms) -> Forms:
+    """Several words that agree, as one."""
+    return Forms(*(" ".join(words) for words in zip(*parts, strict=True)))
+
+
+def _masculine(word: str, stem: str, gen: str, dat: str, ins: str, prep: str, animate: bool) -> Forms:
+    return _forms(word, stem, gen, dat, gen if animate else word[len(stem) :], ins, prep)
+
+
+def _forms(word: str, stem: str, *endings: str) -> Forms:
+    return Forms(word, *(stem + ending for ending in endings))
 
 
 def listed(words: str) -> list[str]:

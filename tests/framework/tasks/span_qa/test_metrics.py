@@ -1,3 +1,5 @@
+import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -8,13 +10,15 @@ from framework.errors import DataError
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.metrics import (
     Variant,
+    best_threshold,
+    official,
     per_example_v1,
     per_example_v2,
+    russian,
     score_example,
     squad_v1,
     squad_v2,
 )
-from framework.tasks.span_qa.normalisation import official, russian
 
 
 def question(name: str, *golds: str) -> QAExample:
@@ -191,3 +195,83 @@ def test_reported_threshold_reaches_at_least_the_reported_best_of_any_cut(
     best = squad_v2(examples, predictions, doubts)["best_exact"]
     for cut in (-4.0, -2.0, 0.0, 1.0, 3.0):
         assert best >= squad_v2(examples, predictions, doubts, cut)["exact"] - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  The  Cat's\tHat. ", "cats hat"),
+        ("a", ""),
+        ("A-ha", "aha"),
+        ("the-end an. another", "theend another"),
+        ("«Мир» — ЁЖ", "«мир» — ёж"),
+        ("the «a» кот", "« » кот"),
+        ("_x_ 3,5%", "x 35"),
+        ("", ""),
+    ],
+)
+def test_official(text: str, expected: str) -> None:
+    assert official(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("«Мир» — ЁЖ", "мир еж"),
+        ("„Заря“", "заря"),
+        ("1941–1945", "19411945"),
+        ("1941-1945", "19411945"),
+        ("из‑за −5", "изза 5"),
+        ("е\u0308лка и\u0306од", "елка йод"),
+        ("the «a» кот", "кот"),
+        ("мой «", "мой"),
+    ],
+)
+def test_russian(text: str, expected: str) -> None:
+    assert russian(text) == expected
+
+
+def test_russian_drops_every_dash_of_unicode() -> None:
+    dashes = [chr(i) for i in range(sys.maxunicode + 1) if unicodedata.category(chr(i)) == "Pd"]
+    assert len(dashes) > 20
+    assert [dash for dash in dashes if russian(f"x{dash}y") != "xy"] == []
+
+
+_SHORT = st.text(alphabet="aе ёЁ«»—-.,the\u0308\t", max_size=8)
+
+
+@given(_SHORT)
+def test_both_are_idempotent_in_white_space_and_case(text: str) -> None:
+    for normalise in (official, russian):
+        once = normalise(text)
+        assert once == " ".join(once.split()) == once.lower()
+
+
+@given(_SHORT, _SHORT)
+def test_what_is_officially_equal_is_equal_in_russian(left: str, right: str) -> None:
+    if official(left) == official(right):
+        assert russian(left) == russian(right)
+
+
+def test_takes_the_first_of_several_best_places() -> None:
+    scores = {"a": 1.0, "b": 0.0, "c": 0.5, "d": 1.0}
+    has_answer = {"a": True, "b": False, "c": True, "d": False}
+    texts = {"a": "x", "b": "bait", "c": "y", "d": ""}
+    doubts = {"c": 0.7, "a": 0.1, "d": 0.9, "b": 0.5}
+    # 2 points for silence; then a: 3, b: 2, c: 2.5, d (an empty text, which costs nothing): 2.5.
+    assert best_threshold(scores, texts, doubts, has_answer) == (75.0, 0.1)
+
+
+def test_silence_may_be_best() -> None:
+    assert best_threshold({"a": 0.0}, {"a": "bait"}, {"a": -2.0}, {"a": False}) == (100.0, 0.0)
+
+
+def test_scores_of_other_questions_are_ignored() -> None:
+    result = best_threshold({"a": 1.0}, {"a": "x"}, {"other": -9.0, "a": 0.25}, {"a": True})
+    assert result == (100.0, 0.25)
+
+
+def test_equal_doubts_are_taken_one_by_one_in_their_order() -> None:
+    scores, has_answer, texts = {"a": 1.0, "b": 0.0}, {"a": True, "b": False}, {"a": "x", "b": "bait"}
+    assert best_threshold(scores, texts, {"a": 0.5, "b": 0.5}, has_answer) == (100.0, 0.5)
+    assert best_threshold(scores, texts, {"b": 0.5, "a": 0.5}, has_answer) == (50.0, 0.0)

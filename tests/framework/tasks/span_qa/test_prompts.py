@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from framework.data.features import WindowSettings
 from framework.errors import RecipeError
+from framework.generative.prompts import Piece
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
-from framework.tasks.span_qa.prompts import Prompts, prompts_for
+from framework.tasks.span_qa.prompts import DECODER_ONLY, ENCODER_DECODER, Prompts, parse_template, prompts_for
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 KIND = st.sampled_from(list(KINDS))
@@ -87,3 +88,31 @@ def test_a_prompt_without_room_for_context_is_refused() -> None:
     ):
         prompts("byte-level bpe", "gpt2", max_length=40)
     prompts("wordpiece", "t5", TEMPLATE, max_length=40)
+
+
+def test_a_space_goes_with_the_field_after_it() -> None:
+    assert parse_template(ENCODER_DECODER) == [
+        Piece("question:"),
+        Piece(" ", "question"),
+        Piece(" context:"),
+        Piece(" ", "context"),
+    ]
+    assert [piece.field for piece in parse_template(DECODER_ONLY)] == ["context", None, "question", None]
+    assert parse_template("{{{question}}}{context}")[:3] == [Piece("{"), Piece("", "question"), Piece("}")]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "",
+        "{question}",
+        "{context} {context} {question}",
+        "{question} {context!r}",
+        "{question:>9} {context}",
+        "{",
+        "{} {x}",
+    ],
+)
+def test_a_template_without_both_fields_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match=r"expected a text with \{question\} and \{context\}"):
+        parse_template(template)

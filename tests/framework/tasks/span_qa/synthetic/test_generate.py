@@ -3,9 +3,9 @@ import pytest
 from framework.data.section import Data
 from framework.errors import DataError
 from framework.tasks.span_qa.documents import question_rows
-from framework.tasks.span_qa.row import QARow
+from framework.tasks.span_qa.example import QARow
 from framework.tasks.span_qa.synthetic import generate as generator
-from framework.tasks.span_qa.synthetic import paragraph, people
+from framework.tasks.span_qa.synthetic import paragraph
 from framework.tasks.span_qa.synthetic.relations import RELATIONS
 from framework.tasks.span_qa.synthetic.section import Synthetic
 from tests.questions import STANDARD, load
@@ -61,8 +61,8 @@ def test_noise_spoils_labels_of_the_training_split_alone() -> None:
 
 
 def test_too_few_paragraphs_end_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "_GIVEN", [("Анна", "f"), ("Иван", "m")])
-    monkeypatch.setattr(people, "_SURNAMES", ["Титов", "Орлов"])
+    monkeypatch.setattr(facts, "_GIVEN", [("Анна", "f"), ("Иван", "m")])
+    monkeypatch.setattr(facts, "_SURNAMES", ["Титов", "Орлов"])
     monkeypatch.setattr(paragraph, "RELATIONS", RELATIONS[:1])
     settings = Synthetic(examples={"train": 1000}, facts=1, questions_per_paragraph=1, fillers=0)
     with pytest.raises(DataError, match="raise facts or ways_to_tell"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.synthetic.paragraph import ask, write_paragraph
+from framework.tasks.span_qa.synthetic.paragraph import ask, slipped_spans, write_paragraph, wrong_span
 from framework.tasks.span_qa.synthetic.section import Synthetic
 
 
@@ -42,3 +42,28 @@ def test_questions_asked_in_vain(share: float) -> None:
     paragraph = write_paragraph(Random(0), settings)
     questions = ask(Random(1), settings, paragraph)
     assert [question.fact is None for question in questions] == [share == 1.0] * 2
+
+
+def test_slips_of_one_word_within_the_sentence() -> None:
+    context = "Анна спит. Она окончила Томский университет. Потом ушла."
+    start = context.index("Томский")
+    spans = slipped_spans(context, start, start + len("Томский университет"))
+    assert [context[a:b] for a, b in spans] == ["окончила Томский университет", "университет", "Томский"]
+
+
+def test_there_is_always_a_wrong_span() -> None:
+    for seed in range(200):
+        for facts in (1, 5):
+            paragraph = write_paragraph(Random(seed), Synthetic(facts=facts, questions_per_paragraph=1))
+            for fact in paragraph.facts:
+                span = wrong_span(Random(seed), paragraph, fact)
+                assert span != (fact.start, fact.end)
+                assert paragraph.context[slice(*span)].strip()
+
+
+def test_both_kinds_of_mistake_are_made() -> None:
+    paragraph = write_paragraph(Random(0), Synthetic())
+    fact, *others = paragraph.facts
+    rng = Random(1)
+    spans = {wrong_span(rng, paragraph, fact) for _ in range(200)}
+    assert {(other.start, other.end) for other in others} < spans

@@ -1,5 +1,5 @@
-from framework.tasks.span_qa.joined import joined
-from framework.tasks.span_qa.row import Claim, QARow
+from framework.tasks.span_qa.data import joined
+from framework.tasks.span_qa.example import Claim, QARow
 
 
 def row(place: int, id: str, *answers: Claim, question: str = "Кто?", **change: bool) -> QARow:
