@@ -60,7 +60,7 @@ class QARow:
     """See Row: a question as read, well-typed, with answers that may not stand where they claim to.
 
     `answers` holds pairs of text and claimed start in code points, None where only the text is given; it is itself None
-    where the source gives null. `impossible` is SQuAD 2.0's mark. `notes` are kinds of notes.py.
+    where the source gives null. `impossible` is SQuAD 2.0's mark. `notes` are kinds of `NOTES` (data.py).
     """
 
     place: str

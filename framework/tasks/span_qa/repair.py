@@ -9,7 +9,7 @@ from framework.tasks.span_qa.locating import locate
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The usable answers of a question, and what was done to them: kinds of notes.py."""
+    """The usable answers of a question, and what was done to them: kinds of `NOTES` (data.py)."""
 
     answers: tuple[Answer, ...]
     notes: frozenset[str]

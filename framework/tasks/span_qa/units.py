@@ -26,7 +26,7 @@ class Unit:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """In what it differs from characters, as kinds of notes.py."""
+        """In what it differs from characters, as kinds of `NOTES` (data.py)."""
         code = () if self.code == "characters" else (self.code,)
         return (*code, *(("crlf",) if self.crlf else ()), *(("bom",) if self.bom else ()))
 
