@@ -4,8 +4,8 @@ from framework.data.section import Data
 from framework.errors import DataError
 from framework.tasks.span_qa.documents import question_rows
 from framework.tasks.span_qa.example import QARow
-from framework.tasks.span_qa.synthetic import generate as generator
 from framework.tasks.span_qa.synthetic import facts, paragraph
+from framework.tasks.span_qa.synthetic import generate as generator
 from framework.tasks.span_qa.synthetic.relations import RELATIONS
 from framework.tasks.span_qa.synthetic.section import Synthetic
 from tests.questions import STANDARD, load
