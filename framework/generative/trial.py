@@ -68,7 +68,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
                     abs(log_p - own) <= rounding * largest
                     for log_p, (own, largest) in zip(found, expected, strict=True)
                 ):
-                    raise ModelError("what it thinks of an answer depends on what it is asked beside it")
+                    raise ModelError("how probable it finds an answer depends on what it is asked beside it")
             prompt = asking.prompts[0]
             ids, ranks = writer.search([prompt], len(prompt), Beams(2, 3, 0.0))
             assert ranks is not None
@@ -76,7 +76,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
             best = best[: int(np.argmax(best == _END)) + 1] if (best == _END).any() else best
             log_p, largest = _log_p(generator, model, special, prompt, best)
             if not abs(ranks[0].item() - log_p) <= rounding * largest:
-                raise ModelError("the search for its best answer does not rank by what it thinks of answers")
+                raise ModelError("the search for its best answer does not rank by how probable it finds answers")
     finally:
         model.generation_config = generation
 

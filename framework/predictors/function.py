@@ -12,14 +12,14 @@ from framework.tasks.base import InferenceConfig, Plain
 
 @dataclass(frozen=True)
 class FunctionPredictor:
-    """See Predictor. predict_fn: says what the teacher thinks of some examples, which may be unlabelled."""
+    """See Predictor. predict_fn: gives the teacher's output distributions on some examples, which may be unlabelled."""
 
     predict_fn: Callable[[Sequence[Example]], Signals]
     inference: InferenceConfig
     parameters: int = 0
 
     def predict(self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict") -> Plain:
-        """See Predictor: the best answers by what the teacher thinks."""
+        """See Predictor: the best answers by the teacher's distributions."""
         found: Plain = {}
         with progress.task(title, len(examples)) as bar:
             for part in in_chunks(examples, 256):

@@ -86,7 +86,7 @@ class Predictor(Protocol):
         """Predictions by example id, as predictions.json holds them. A text that the context lacks lies at -1:-1."""
 
     def signals(self, examples: Examples, proposals: Sequence[Signals] = ()) -> Signals:
-        """What the model thinks about each example. proposals: other teachers' signals about the same examples."""
+        """The model's output distributions on each example. proposals: other teachers' signals about the same examples."""
 
 
 class Task(Protocol):

@@ -23,7 +23,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, **SIDES},
         "depends on what it is asked beside it",
     ),
-    "roberta": ({**BERT, "is_decoder": True}, "does not rank by what it thinks of answers"),
+    "roberta": ({**BERT, "is_decoder": True}, "does not rank by how probable it finds answers"),
     "olmoe": ({**BERT, "num_key_value_heads": 2, "num_experts": 2}, "selected index k out of range"),
 }
 
