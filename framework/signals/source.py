@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from framework.data.example import Example
 from framework.signals.algebra import Signals, temper
 
-_CHUNK = 4096  # examples whose signals are worked on together: enough to be quick, few enough for any memory
+_CHUNK = 1024  # examples whose signals are worked on together: enough to be quick, few enough for a processor's cache
 _Item = TypeVar("_Item")
 
 

@@ -15,7 +15,7 @@ from framework.tasks.span_qa.targets import TrainingItems
 from framework.tasks.span_qa.windows import Windows
 from framework.training.items import EagerSignals, WindowSignals
 
-_CHUNK = 4096  # windows that are read together
+_CHUNK = 1024  # windows that are read together
 
 
 def span_items(
@@ -138,7 +138,9 @@ def _gold(tokens: WindowTokens, examples: Sequence[QAExample], of_windows: NDArr
     start = np.asarray([0 if answer is None else answer.start for answer in found], np.int64)
     last = np.asarray([0 if answer is None else answer.start + len(answer.text) - 1 for answer in found], np.int64)
     window, null = np.arange(len(found)), tokens.null
-    begin, end = tokens.places(window, start, "start")[0], tokens.places(window, last, "end")[0]
+    begin, end = (
+        tokens.places(window, at, np.full(len(at), is_end))[0] for at, is_end in ((start, False), (last, True))
+    )
     shown = (begin != null) & (end != null) & np.asarray([answer is not None for answer in found], bool)
     # An answer of one character that no token covers, halfway between two, would start after its end.
     positions = np.stack([np.where(shown, begin, null), np.where(shown, np.maximum(begin, end), null)], axis=1)

@@ -2,25 +2,22 @@
 cover them (docs/signals.md)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.segments import Floats, Ints, owners, spread, taken, totals
+from framework.segments import Floats, Ints, spread, taken, totals
 from framework.signals.algebra import NULL, Signals, single
 from framework.tasks.span_qa.windows import Windows
-
-Edge = Literal["start", "end"]
 
 
 @dataclass(frozen=True)
 class WindowTokens:
     """The tokens of R windows, by the characters that they cover.
 
-    Characters of all windows lie in one row: character c of the r-th window at r · stride + c. tokens: [R + 1], which tokens are a window's; null: [R], the place in
-    each window of the token for "no answer here"; reach: [R, 2], the characters that are each one's to answer for; share:
-    [R], the part of the context within it; count: [R], tokens of the context.
+    Characters of all windows lie in one row: character c of the r-th window at r · stride + c. tokens: [R + 1], which tokens
+    are a window's; null: [R], the place in each window of the token for "no answer here"; reach: [R, 2], the characters that
+    are each one's to answer for; share: [R], the part of the context within it; count: [R], tokens of the context.
     """
 
     stride: int
@@ -30,19 +27,24 @@ class WindowTokens:
     share: Floats
     count: Ints
     starts: "_Covering"
-    ends: "_Covering"
+    ends: (
+        "_Covering | None"  # over mirrored characters; None where `starts` will do, as no two tokens share a character
+    )
 
     @staticmethod
     def of(windows: Windows, rows: NDArray[np.integer], lengths: NDArray[np.integer]) -> "WindowTokens":
         """Those of the windows `rows`, whose contexts have so many characters: [R]."""
         tokens, bounds_of = taken(windows.rows, rows)
-        window, number = owners(bounds_of), np.arange(len(tokens)) - spread(bounds_of[:-1], bounds_of)
-        shown = windows.support[tokens]
-        window, number = window[shown], number[shown]
+        shown = np.flatnonzero(windows.support[tokens])
+        of_windows = np.searchsorted(shown, bounds_of)
+        count = np.diff(of_windows)
+        number = shown - spread(bounds_of[:-1], of_windows)
         stride = int(lengths.max(initial=0)) + 1
-        spans = windows.spans[tokens[shown]].astype(np.int64) + (window * stride)[:, None]
+        offset = spread(np.arange(len(rows)) * stride, of_windows)
+        spans = windows.spans[tokens[shown]]
+        begins, ends = spans[:, 0] + offset, spans[:, 1] + offset
+        apart = bool((begins[1:] >= ends[:-1]).all())
         reach = windows.reach[rows].astype(np.int64)
-        count = np.bincount(window, minlength=len(rows))
         return WindowTokens(
             stride=stride,
             tokens=bounds_of,
@@ -52,35 +54,45 @@ class WindowTokens:
             count=count,
             # Of tokens that share a character a start goes to the one that begins last, of several the first; an end, the
             # other way round, to the one that ends first, of several the last.
-            starts=_Covering.of(spans[:, 0], spans[:, 1], number),
-            ends=_Covering.of(-spans[::-1, 1], -spans[::-1, 0], number[::-1]),
+            starts=_Covering.of(begins, ends, number),
+            ends=None if apart else _Covering.of(-ends[::-1], -begins[::-1], number[::-1]),
         )
 
-    def places(self, window: Ints, chars: Ints, edge: Edge) -> tuple[Ints, NDArray[np.bool_]]:
-        """The places of the tokens that take what starts or ends at some characters of some windows, both [N].
+    def places(self, window: Ints, chars: Ints, ends: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
+        """The places of the tokens that take what starts, or where `ends` says so ends, at characters of windows. All [N].
 
         Uncovered characters within reach go to the nearest token, halfway to the following one for starts and to the
         preceding one for ends; all other characters go to "no answer here". Also: which ones moved so. [N]
         """
         at = window * self.stride + chars
-        token = self._covered(at, edge)
-        inside = (chars >= self.reach[window, 0]) & (chars < self.reach[window, 1])
-        moved = (token < 0) & inside & (self.count[window] > 0)
-        if moved.any():
-            token[moved] = self._covered(self._nearest(window[moved], at[moved], edge), edge)
-        return np.where(token < 0, self.null[window], token), moved
+        token = self._covered(at, ends)
+        moved = np.zeros(len(token), bool)
+        lost = np.flatnonzero(token < 0)
+        of_lost, lost_chars = window[lost], chars[lost]
+        inside = (
+            (lost_chars >= self.reach[of_lost, 0]) & (lost_chars < self.reach[of_lost, 1]) & (self.count[of_lost] > 0)
+        )
+        token[lost[~inside]] = self.null[of_lost[~inside]]
+        if inside.any():
+            moving = lost[inside]
+            moved[moving] = True
+            nearest = self._nearest(window[moving], at[moving], ends[moving])
+            token[moving] = self._covered(nearest, ends[moving])
+        return token, moved
 
-    def _covered(self, at: Ints, edge: Edge) -> Ints:
-        return self.starts.find(at) if edge == "start" else self.ends.find(-at - 1)
+    def _covered(self, at: Ints, ends: NDArray[np.bool_]) -> Ints:
+        found = self.starts.find(at)
+        if self.ends is not None:
+            found[ends] = self.ends.find(-at[ends] - 1)
+        return found
 
-    def _nearest(self, window: Ints, at: Ints, edge: Edge) -> Ints:
+    def _nearest(self, window: Ints, at: Ints, ends: NDArray[np.bool_]) -> Ints:
         """The nearest covered character, of the same window, to characters that are not covered."""
         before, after = self.starts.around(at)
         far = np.iinfo(np.int64).max
         to_before = np.where(before >= window * self.stride, at - before, far)
         to_after = np.where(after < (window + 1) * self.stride, after - at, far)
-        forward = to_after <= to_before if edge == "start" else to_after < to_before
-        return np.where(forward, after, before)
+        return np.where((to_after < to_before) | (to_after == to_before) & ~ends, after, before)
 
 
 @dataclass(frozen=True)
@@ -100,20 +112,22 @@ class _Covering:
         if not (begins[1:] > begins[:-1]).all():
             order = np.lexsort((-np.arange(len(begins)), begins))
             begins, ends, tokens = begins[order], ends[order], tokens[order]
-        apart = bool((begins[1:] >= ends[:-1]).all())
-        return _Covering(begins, ends, ends if apart else np.maximum.accumulate(ends), tokens)
+        return _Covering(begins, ends, np.maximum.accumulate(ends), tokens)
 
     def find(self, at: Ints) -> Ints:
         """The last token that covers each of these characters, -1 where none does."""
         found = np.searchsorted(self.begins, at, side="right") - 1
-        there = np.flatnonzero(found >= 0)
-        there = there[self.furthest[found[there]] > at[there]]
         result = np.full(len(at), -1)
+        if not len(self.begins):
+            return result
+        covers = (found >= 0) & (self.ends[found] > at)
+        result[covers] = self.tokens[found[covers]]
+        there = np.flatnonzero(~covers & (found > 0) & (self.furthest[found] > at))  # one that begins earlier may
         while len(there):
+            found[there] -= 1
             covers = self.ends[found[there]] > at[there]
             result[there[covers]] = self.tokens[found[there[covers]]]
             there = there[~covers]
-            found[there] -= 1
         return result
 
     def around(self, at: Ints) -> tuple[Ints, Ints]:
@@ -133,13 +147,13 @@ def read_spans(tokens: WindowTokens, signals: Signals) -> Signals:
     """
     places, _ = _placed(tokens, signals)
     window = np.arange(len(signals.rows) - 1) // 2
-    free = np.where(signals.tail_size > 0, tokens.count[window] - _named(tokens, signals, places), 0)
+    free = np.where(signals.tail_size > 0, tokens.count[window] - _named(tokens, signals.rows, places), 0)
     tail = np.exp(signals.tail.astype(np.float64))
     inside = np.where(free > 0, tail * tokens.share[window], 0.0)
-    nulls = signals.keys == NULL
+    nulls = np.flatnonzero(signals.keys == NULL)
     log_p = signals.log_p.copy()
     with np.errstate(divide="ignore"):
-        rest = spread(tail - inside, signals.rows)[nulls]
+        rest = (tail - inside)[np.searchsorted(signals.rows, nulls, side="right") - 1]
         log_p[nulls] = single(np.log(np.exp(log_p[nulls].astype(np.float64)) + rest))
         return Signals(signals.heads, signals.rows, places, log_p, single(np.log(inside)), free.astype(np.int32))
 
@@ -147,27 +161,28 @@ def read_spans(tokens: WindowTokens, signals: Signals) -> Signals:
 def moved_shares(tokens: WindowTokens, signals: Signals) -> Floats:
     """The share of each window's signal, whose masses sum to 1, that no token covers and that moves to the nearest. [R]"""
     _, moved = _placed(tokens, signals)
-    mass = np.where(moved, np.exp(signals.log_p.astype(np.float64)), 0.0)
-    return signals.head_means(totals(mass, signals.rows))
+    entries = np.flatnonzero(moved)
+    heads = np.searchsorted(signals.rows, entries, side="right") - 1
+    mass = np.exp(signals.log_p[entries].astype(np.float64))
+    return signals.head_means(np.bincount(heads, mass, len(signals.rows) - 1))
 
 
 def _placed(tokens: WindowTokens, signals: Signals) -> tuple[Ints, NDArray[np.bool_]]:
     """The place of each entry's token, and whether the entry moved there from an uncovered character."""
-    head = owners(signals.rows)
-    places = tokens.null[head // 2]
-    moved = np.zeros(len(places), bool)
-    for edge, entries in (("start", head % 2 == 0), ("end", head % 2 == 1)):
-        chosen = np.flatnonzero(entries & (signals.keys != NULL))
-        places[chosen], moved[chosen] = tokens.places(head[chosen] // 2, signals.keys[chosen], edge)  # type: ignore[arg-type]
+    head = np.arange(len(signals.rows) - 1)
+    window, ends = spread(head // 2, signals.rows), spread(head % 2 == 1, signals.rows)
+    places, moved = tokens.places(window, signals.keys, ends)
     return places, moved
 
 
-def _named(tokens: WindowTokens, signals: Signals, places: Ints) -> Ints:
+def _named(tokens: WindowTokens, rows: Ints, places: Ints) -> Ints:
     """How many different tokens each head has an entry for, "no answer here" not counted. [H]"""
-    head, entry = owners(signals.rows), np.arange(len(places))
+    head, entry = np.arange(len(rows) - 1), np.arange(len(places))
     window = head // 2
     # Each token of a window is a cell of its start and one of its end, which its last entry keeps.
-    cell = 2 * tokens.tokens[window] + head % 2 * np.diff(tokens.tokens)[window] + places
+    first = 2 * tokens.tokens[window] + head % 2 * np.diff(tokens.tokens)[window]
+    cell = spread(first, rows) + places
     last = np.empty(2 * tokens.tokens[-1], np.int64)
     last[cell] = entry
-    return np.asarray(totals((last[cell] == entry) & (places != tokens.null[window]), signals.rows))
+    last[first + tokens.null[window]] = -1
+    return totals(last[cell] == entry, rows)

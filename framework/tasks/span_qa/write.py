@@ -24,21 +24,19 @@ def write_spans(count: int, windows: Windows, logits: Logits) -> Signals:
     on a token's first character and end mass on its last.
     """
     flat = np.concatenate(logits, axis=1)
-    in_support = np.flatnonzero(windows.support)
-    of_windows = np.searchsorted(in_support, windows.rows)
-    best = windows.best[in_support]
+    best, nulls = np.flatnonzero(windows.best), windows.rows[:-1] + windows.null
+    of_windows = np.searchsorted(best, windows.rows)
     examples = windows.of_examples(count)
-    chosen = np.searchsorted(np.flatnonzero(best), of_windows[examples])
     several = (np.diff(examples) > 1)[windows.example]
     sides = []
     for head, edge in ((flat[0], 0), (flat[1], 1)):
-        values, null = head[in_support].astype(np.float64), head[windows.rows[:-1] + windows.null].astype(np.float64)
+        values, null = head[best].astype(np.float64), head[nulls].astype(np.float64)
         if several.any():  # the softmax over all of an only window comes at the end anyway
-            total = np.where(several, _log_totals(values, of_windows, null), 0.0)
+            total = np.where(several, _log_totals(head, windows, null), 0.0)
             values, null = values - spread(total, of_windows), null - total
-        chars = windows.spans[in_support[best], edge].astype(np.int64) - edge
-        sides.append((chars, values[best], minima(null, examples)))
-    return span_signals(chosen, *sides)
+        chars = windows.spans[best, edge].astype(np.int64) - edge
+        sides.append((chars, values, minima(null, examples)))
+    return span_signals(of_windows[examples], *sides)
 
 
 def span_signals(rows: Ints, start: tuple[Ints, Floats, Floats], end: tuple[Ints, Floats, Floats]) -> Signals:
@@ -47,15 +45,15 @@ def span_signals(rows: Ints, start: tuple[Ints, Floats, Floats], end: tuple[Ints
     rows: [E + 1], example e owns the entries rows[e] : rows[e + 1] on either side. Each side: characters [N], logarithms of
     their masses [N], and of "no answer here" [E]; -inf is no mass.
     """
-    count = len(rows) - 1
-    of_heads = bounds(np.repeat(np.diff(rows) + 1, 2))
+    count, sizes = len(rows) - 1, np.diff(rows) + 1
+    of_heads = bounds(np.repeat(sizes, 2))
     keys = np.full(of_heads[-1], NULL, np.int64)
     logs = np.empty(of_heads[-1])
-    within = np.arange(rows[-1]) - spread(rows[:-1], rows) + 1  # "no answer here" comes first
-    for head, (chars, log_mass, null) in enumerate((start, end)):
-        begins = of_heads[head:-1:2]
-        places = spread(begins, rows) + within
-        keys[places], logs[places], logs[begins] = chars, log_mass, null
+    # "No answer here" comes first, and all of an example's start before its end.
+    starts = spread(of_heads[:-1:2] + 1 - rows[:-1], rows) + np.arange(rows[-1])
+    for places, (chars, log_mass, _) in ((starts, start), (starts + spread(sizes, rows), end)):
+        keys[places], logs[places] = chars, log_mass
+    logs[of_heads[:-1:2]], logs[of_heads[1::2]] = start[2], end[2]
     heads = np.arange(count + 1, dtype=np.int64) * 2
     return normalised(heads, of_heads, keys, logs, np.full(2 * count, -np.inf), np.zeros(2 * count, np.int32))
 
@@ -73,8 +71,10 @@ def from_spans(spans: Sequence[NDArray[np.integer]], log_mass: Sequence[Floats],
     return merged(span_signals(rows, (edges[:, 0], logs, of_null), (edges[:, 1] - 1, logs, of_null)))
 
 
-def _log_totals(values: Floats, rows: Ints, null: Floats) -> Floats:
-    """Logarithm of the sum of exponentials of each window's values and its null. [N]"""
+def _log_totals(logits: NDArray[np.float32], windows: Windows, null: Floats) -> Floats:
+    """Logarithm of the sum of exponentials of each window's logits in its support and of its null. [N]"""
+    support = np.flatnonzero(windows.support)
+    values, rows = logits[support].astype(np.float64), np.searchsorted(support, windows.rows)
     peak = np.maximum(maxima(values, rows), null)
     peak = np.where(np.isfinite(peak), peak, 0.0)
     total: Floats = peak + np.log(totals(np.exp(values - spread(peak, rows)), rows) + np.exp(null - peak))

@@ -1,6 +1,7 @@
 """Signals through any pair of tokenizers: mass is conserved, and nothing is asked twice or lost."""
 
 import itertools
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.mixing import mix
 from framework.tasks.span_qa.example import Answer, QAExample
 from framework.tasks.span_qa.items import span_items
-from framework.tasks.span_qa.read import Edge, WindowTokens, moved_shares, read_spans
+from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
 from framework.tasks.span_qa.windows import Windows, cut_windows
 from framework.tasks.span_qa.write import write_spans
 from tests.framework.signals.made_up import Floats, assert_same, entries, of_masses
 from tests.framework.tasks.span_qa import plainly
 from tests.tokenizing import KINDS, contexts, tokenizer
 
+Edge = Literal["start", "end"]
 NARROW = WindowSettings(max_length=32, doc_stride=6, max_question=6)
 
 
@@ -153,7 +155,7 @@ def window(spans: list[tuple[int, int]], reach: tuple[int, int], length: int) ->
 
 def places(tokens: WindowTokens, length: int, edge: Edge) -> list[int]:
     """Of each character the token that takes its mass, from 1 on, and 0 for "no answer here"."""
-    return tokens.places(np.zeros(length, np.int64), np.arange(length), edge)[0].tolist()
+    return tokens.places(np.zeros(length, np.int64), np.arange(length), np.full(length, edge == "end"))[0].tolist()
 
 
 def test_tokens_that_share_a_letter_share_its_mass_out_as_gold_labels_do() -> None:
@@ -185,7 +187,7 @@ def test_whatever_tokens_cover_each_character_goes_where_it_should(
         table = np.asarray(spans, np.int32).reshape(-1, 2)
         expected = [plainly.taking_token(table, (reach[0], reach[1]), char, head) for char in range(12)]
         assert places(tokens, 12, edge) == [0 if token is None else token + 1 for token, _ in expected]
-        _, moved = tokens.places(np.zeros(12, np.int64), np.arange(12), edge)
+        _, moved = tokens.places(np.zeros(12, np.int64), np.arange(12), np.full(12, edge == "end"))
         assert moved.tolist() == [has_moved for _, has_moved in expected]
 
 
@@ -193,7 +195,7 @@ def test_uncovered_characters_go_to_the_nearest_token_and_are_counted() -> None:
     tokens = window([(1, 2), (5, 6)], (0, 7), 8)  # characters: . A . . . B . with a window that ends after B
     assert places(tokens, 8, "start") == [1, 1, 1, 2, 2, 2, 2, 0]
     assert places(tokens, 8, "end") == [1, 1, 1, 1, 2, 2, 2, 0]
-    _, moved = tokens.places(np.zeros(8, np.int64), np.arange(8), "start")
+    _, moved = tokens.places(np.zeros(8, np.int64), np.arange(8), np.zeros(8, bool))
     assert moved.tolist() == [True, False, True, True, True, False, True, False]
 
 
