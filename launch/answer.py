@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def answer(arguments: list[str]) -> None:
     """Print what a model answers, as JSON. Raises DataError for a text that cannot be had, and DistilError for the model."""
-    given = vars(parser().parse_args(arguments))
+    given = vars(parser(arguments).parse_args(arguments))
     source, model = given.pop("source"), given.pop("model")
     texts = {name: value for name, value in given.items() if value is not None}
     from launch.inspect import answerer_of, shown
@@ -26,8 +27,10 @@ def answer(arguments: list[str]) -> None:
     print(json.dumps(shown(answerer.answer(request_from(answerer.inference.task, texts))), ensure_ascii=False))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of all tasks."""
+def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The options of all tasks; and what else of `arguments` looks like one, which may be a task's of the user's own."""
+    from pydantic.fields import FieldInfo
+
     from framework.tasks.registry import TASKS
 
     found = argparse.ArgumentParser(
@@ -37,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
         "source", metavar="RUN", type=Path, help="The folder of a run, of a search, or of a saved model."
     )
     fields = {name: field for task in TASKS for name, field in task.request.model_fields.items()}
+    for name in _options(arguments) - {*fields, "model", "help"}:
+        fields[name] = FieldInfo(annotation=str)
     letters = {name[0]: name for name in reversed(fields)}
     for name, field in fields.items():
         short = [f"-{name[0]}"] if letters[name[0]] == name else []
@@ -46,6 +51,12 @@ def parser() -> argparse.ArgumentParser:
         )
     found.add_argument("--model", help="A model of the run by name; default: its student.")
     return found
+
+
+def _options(arguments: Sequence[str]) -> set[str]:
+    """The fields that options name."""
+    names = (one[2:].partition("=")[0] for one in arguments if one.startswith("--") and one != "--")
+    return {name.removesuffix("-file").replace("-", "_") for name in names}
 
 
 def request_from(task: "Task", texts: Json) -> "BaseModel":

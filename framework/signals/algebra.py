@@ -81,6 +81,18 @@ def from_dense(
     )
 
 
+def to_dense(signals: Signals, outcomes: int) -> NDArray[np.float32]:
+    """Probabilities of all outcomes of every head, [H, outcomes]; a tail is shared evenly by those that are not named."""
+    heads = len(signals.rows) - 1
+    owner = owners(signals.rows)
+    mass = np.zeros((heads, outcomes))
+    np.add.at(mass, (owner, signals.keys), np.exp(signals.log_p.astype(np.float64)))
+    named = np.zeros((heads, outcomes), bool)
+    named[owner, signals.keys] = True
+    each = np.exp(signals.tail.astype(np.float64)) / np.maximum((~named).sum(1), 1)
+    return (mass + np.where(named, 0.0, each[:, None])).astype(np.float32)
+
+
 def normalised(
     heads: Ints, rows: Ints, keys: Ints, logs: Floats, tail: Floats, tail_size: NDArray[np.integer]
 ) -> Signals:

@@ -1,6 +1,6 @@
 """What a text is told: one label, several, or a number. Each says what its heads and outcomes are, and what becomes of them.
 
-Probabilities, as `read` in signal.py gives them, are [E, H, L]: of a single label H = 1 and L = labels; of several H = labels and
+Probabilities, as `to_dense` gives them, are [E, H, L]: of a single label H = 1 and L = labels; of several H = labels and
 of a number H = 1, with the outcomes NO and YES.
 """
 

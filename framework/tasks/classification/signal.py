@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.errors import ModelError
-from framework.signals.algebra import Signals, from_dense
+from framework.signals.algebra import Signals, from_dense, to_dense
 from framework.tasks.base import Logits
 
 NO, YES = 0, 1
@@ -44,21 +44,9 @@ def write_several(logits: _Floats) -> Signals:
     return from_dense(both, np.asarray([NO, YES]), np.arange(count + 1) * labels)
 
 
-def read(signals: Signals, outcomes: int) -> NDArray[np.float32]:
-    """Probabilities of all outcomes of every head, [H, outcomes]; a tail is shared evenly by those that are not named."""
-    heads = len(signals.rows) - 1
-    owner = np.repeat(np.arange(heads), np.diff(signals.rows))
-    mass = np.zeros((heads, outcomes))
-    np.add.at(mass, (owner, signals.keys), np.exp(signals.log_p.astype(np.float64)))
-    named = np.zeros((heads, outcomes), bool)
-    named[owner, signals.keys] = True
-    each = np.exp(signals.tail.astype(np.float64)) / np.maximum((~named).sum(1), 1)
-    return (mass + np.where(named, 0.0, each[:, None])).astype(np.float32)
-
-
 def probabilities(signals: Signals, outcomes: int, count: int) -> NDArray[np.float32]:
     """Of `count` examples with as many heads each, [count, H, outcomes]."""
-    return read(signals, outcomes).reshape(count, -1, outcomes)
+    return to_dense(signals, outcomes).reshape(count, -1, outcomes)
 
 
 def own_classes(id2label: Mapping[int, str], labels: Sequence[str]) -> bool:

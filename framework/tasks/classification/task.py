@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from framework.config import Section
 from framework.data.features import WindowSettings
 from framework.data.notes import Note, Notebook
-from framework.data.records import Asked, Fields, Formats, Record
+from framework.data.records import Asked, Fields, Record
 from framework.errors import DataError
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
@@ -17,27 +16,26 @@ from framework.tasks.classification.data import Text
 from framework.tasks.classification.metrics import METRICS
 from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest, asked, respond
 from framework.tasks.classification.settings import ClassWeights, Label, Range, Words, problem_of
+from framework.tasks.defaults import TaskSection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
     from framework.data.features import Features, TokenRows
     from framework.segments import Ints
     from framework.signals.algebra import Signals
-    from framework.signals.source import SignalSource, TeacherSignals
+    from framework.signals.source import SignalSource
     from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
-    from framework.tasks.classification.items import TextItems
     from framework.tasks.classification.problems import Problem
     from framework.tasks.sections import GenerativeSection, Sections
     from framework.training.objective import Objective
+    from framework.training.outcome_items import OutcomeItems
 
 
-class Classification(Section):
+class Classification(TaskSection):
     """A head of its own for the text as a whole, with a class for each label, or with one output for a number.
 
     A number is a share of `range`, which the head gives by a logit, as cross-encoders do: so what a teacher says of it is a
@@ -78,9 +76,7 @@ class Classification(Section):
     )
 
     measured_with: ClassVar[tuple[str, ...]] = ("threshold",)
-    formats: ClassVar[Formats] = {}
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
-    variants: ClassVar[tuple[str, ...]] = ()
     items: ClassVar[str] = "texts"
     request: ClassVar[type[BaseModel]] = TextRequest
 
@@ -160,15 +156,6 @@ class Classification(Section):
             "problem_type": f"{'single' if self.problem_type == 'single_label' else 'multi'}_label_classification",
         }
 
-    def check_config(self, config: "Own", as_it_is: bool) -> None:
-        """See Task; every configuration can have a head of this kind."""
-
-    def check_model(self, model: "Own") -> None:
-        """See Task."""
-        from framework.models.probe import check_answers
-
-        check_answers(self, model)
-
     def features(
         self,
         examples: Sequence[Text],
@@ -213,18 +200,14 @@ class Classification(Section):
         signals: "SignalSource | None",
         temperatures: Sequence[float],
         eager: bool,
-    ) -> "TextItems":
+    ) -> "OutcomeItems":
         """See Task."""
-        from framework.tasks.classification.items import text_items
+        from framework.training.outcome_items import outcome_items
 
         gold, weight = self._problem.targets(examples)
-        return text_items(
+        return outcome_items(
             examples, features, pad_id, gold, weight, self._problem.outcomes, signals, temperatures, eager
         )
-
-    def moved_mass(self, examples: Sequence[Text], features: "Features", teacher: "TeacherSignals") -> float:
-        """See Task: outcomes are the student's own."""
-        return 0.0
 
     def write_signals(self, examples: Sequence[Text], features: "Features", logits: "Logits") -> "Signals":
         """See Task: one head a text, or one a label."""
@@ -244,10 +227,6 @@ class Classification(Section):
 
         return self._problem.predictions(examples, probabilities(signals, self._problem.outcomes, len(examples)))
 
-    def predict(self, examples: Sequence[Text], features: "Features", logits: "Logits") -> "Plain":
-        """See Task: `label`, or `labels`, and the `probabilities` of all; or the `value`."""
-        return self.predict_from_signals(examples, self.write_signals(examples, features, logits))
-
     def score(self, examples: Sequence[Text], predictions: "Plain", resamples: int, seed: int) -> "Scores":
         """See Task."""
         return self._problem.scores(examples, predictions, resamples, seed)
@@ -258,10 +237,6 @@ class Classification(Section):
     def answer_of(self, prediction: "Plain") -> Hashable:
         """See Task: the label, all labels given, or nearly the same number."""
         return self._problem.answer_of(prediction)
-
-    def compared(self, features: "Features", logits: "Logits") -> "list[NDArray[np.float32]]":
-        """See Task: all of them."""
-        return list(logits)
 
     def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
         """See Task."""

@@ -164,7 +164,7 @@ def moved_shares(tokens: WindowTokens, signals: Signals) -> Floats:
     entries = np.flatnonzero(moved)
     heads = np.searchsorted(signals.rows, entries, side="right") - 1
     mass = np.exp(signals.log_p[entries].astype(np.float64))
-    return signals.head_means(np.bincount(heads, mass, len(signals.rows) - 1))
+    return signals.head_means(np.bincount(heads, mass, len(signals.rows) - 1).astype(np.float64))
 
 
 def _placed(tokens: WindowTokens, signals: Signals) -> tuple[Ints, NDArray[np.bool_]]:

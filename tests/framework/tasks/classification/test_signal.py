@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.errors import ModelError
-from framework.signals.algebra import keep_top, temper
+from framework.signals.algebra import keep_top, temper, to_dense
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.signal import (
     own_classes,
     pooled,
-    read,
     translated,
     translation,
     write_several,
@@ -34,7 +33,7 @@ def test_a_single_label_comes_back_as_softmax_of_the_logits(
     seed: int, count: int, labels: int, temperature: float
 ) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (count, labels))
-    found = read(temper(write_single(logits), temperature), labels)
+    found = to_dense(temper(write_single(logits), temperature), labels)
     np.testing.assert_allclose(found, _softmax(logits / temperature), atol=1e-6)
 
 
@@ -44,12 +43,12 @@ def test_several_labels_come_back_as_sigmoids(seed: int, count: int, labels: int
     logits = np.random.default_rng(seed).normal(0, 3, (count, labels))
     signals = write_several(logits)
     assert len(signals) == count
-    np.testing.assert_allclose(read(signals, 2)[:, 1].reshape(count, labels), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(to_dense(signals, 2)[:, 1].reshape(count, labels), 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 
 def test_what_a_short_signal_left_out_is_shared_by_the_labels_that_it_does_not_name() -> None:
     logits = np.log([[0.7, 0.1, 0.2]])
-    np.testing.assert_allclose(read(keep_top(write_single(logits), 1), 3), [[0.7, 0.15, 0.15]], atol=1e-6)
+    np.testing.assert_allclose(to_dense(keep_top(write_single(logits), 1), 3), [[0.7, 0.15, 0.15]], atol=1e-6)
 
 
 def test_windows_of_a_text_are_pooled() -> None:

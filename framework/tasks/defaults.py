@@ -1,0 +1,132 @@
+"""What most tasks say alike: a section that a task builds on, and puts other methods in the place of where it differs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from framework.config import Section
+from framework.data.features import WindowSettings
+from framework.data.notes import Note, Notebook
+from framework.data.records import Asked, Formats
+from framework.errors import ModelError, RecipeError
+from framework.metrics import Metric, metrics_in_words
+from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
+from framework.tasks.sections import GenerativeSection, Sections
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.signals.source import TeacherSignals
+    from framework.training.objective import Objective
+
+
+class TaskSection(Section):
+    """A task (see Task) whose outcomes are the same for every tokenizer, and whose head is made anew for each model.
+
+    An example is a row as it stands, the recipe's settings say all, and teachers that write are refused.
+    """
+
+    kind: str
+    measured_with: ClassVar[tuple[str, ...]] = ()
+    formats: ClassVar[Formats] = {}
+    notes: ClassVar[Mapping[str, Note]] = {}
+    variants: ClassVar[tuple[str, ...]] = ()
+    items: ClassVar[str] = "examples"
+
+    def check(self, recipe: Sections) -> list[str]:
+        """See Task: teachers that write are refused."""
+        return [
+            f"teachers.{name}: a model that writes does not teach the task {self.kind}: take an encoder"
+            for name, teacher in recipe.teachers.items()
+            if teacher.kind == "generative"
+        ]
+
+    def settle(self, rows: list[Own]) -> list[Own]:
+        """See Task."""
+        return rows
+
+    def fitted(self, data: Mapping[str, Sequence[Own]]) -> Self:
+        """See Task."""
+        return self
+
+    def example(self, row: Own, notebook: Notebook) -> Own:
+        """See Task."""
+        return row
+
+    def record(self, example: Own) -> Plain:
+        """See Task: what the example calls as `fields` do."""
+        asked: Sequence[Asked] = self.fields  # type: ignore[attr-defined]
+        return {one.name: getattr(example, one.name) for one in asked}
+
+    def stand_in(self) -> Plain:
+        """See Task. Raises RecipeError, as nothing generates examples of this task."""
+        raise RecipeError(f"there is no data to try the task {self.kind} on: name files as data.source, which are read")
+
+    def head_fields(self) -> Plain:
+        """See Task: one output."""
+        return {"num_labels": 1}
+
+    def check_config(self, config: Own, as_it_is: bool) -> None:
+        """See Task; every configuration can have a new head."""
+
+    def check_model(self, model: Own) -> None:
+        """See Task."""
+        from framework.models.probe import check_answers
+
+        check_answers(self, model)  # type: ignore[arg-type]
+
+    def tokenized(
+        self, examples: Sequence[Own], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
+    ) -> Iterable[str]:
+        """See Task: the examples' texts."""
+        return (text for example in examples for text in example.texts)
+
+    def translated(self, logits: Logits, config: Own, label_map: Mapping[str, str | None] | None) -> Logits:
+        """See Task: there are no classes to be called otherwise. Raises ModelError for a map."""
+        if label_map is not None:
+            raise ModelError(f"label_map maps classes, and the task {self.kind} has none: drop it")
+        return logits
+
+    def moved_mass(self, examples: Sequence[Own], features: Own, teacher: "TeacherSignals") -> float:
+        """See Task: outcomes are the student's own."""
+        return 0.0
+
+    def predict(self, examples: Sequence[Own], features: Own, logits: Logits) -> Plain:
+        """See Task: as from the signals that a teacher with these logits would give."""
+        signals = self.write_signals(examples, features, logits)  # type: ignore[attr-defined]
+        found: Plain = self.predict_from_signals(examples, signals)  # type: ignore[attr-defined]
+        return found
+
+    def compared(self, features: Own, logits: Logits) -> "list[NDArray[np.float32]]":
+        """See Task: all of them."""
+        return list(logits)
+
+    def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
+        """See Task: what the metrics are, and how distil asks the model."""
+        metrics: Sequence[Metric] = self.metrics  # type: ignore[attr-defined]
+        asked = self.request.model_fields  # type: ignore[attr-defined]
+        options = " ".join(f"--{name} '…'" for name, field in asked.items() if field.is_required())
+        return CardParts(
+            pipeline_tag="other",
+            introduction=f"A model for the task {self.kind}.",
+            results=f"{metrics_in_words(metrics)}.",
+            limits=(f"It reads {windows.max_length} tokens at a time.",),
+            usage=("With distil, where the task's code can be imported:", f"```sh\ndistil answer . {options}\n```"),
+        )
+
+    def generative_objective(
+        self,
+        teacher: GenerativeSection,
+        windows: WindowSettings,
+        examples: Sequence[Own],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Own,
+    ) -> "Objective":
+        """See Task; `check` refuses such a teacher."""
+        raise ModelError(f"a model that writes does not teach the task {self.kind}")
+
+    def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
+        """See Task; `check` refuses such a teacher."""
+        raise ModelError(f"a model that writes does not teach the task {self.kind}")

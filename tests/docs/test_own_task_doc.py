@@ -1,0 +1,100 @@
+"""The task of docs/own_task.md, run as it stands there."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from framework.recipe.load import recipe_from_values
+from framework.run import run
+from launch.answer import answer
+from launch.evaluate import evaluate_model
+
+TEXT = (Path(__file__).parents[2] / "docs" / "own_task.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(# my_choice\.py\n.*?)```", TEXT, flags=re.DOTALL)[0]
+RECIPE = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)[0])
+ANIMALS, THINGS = ("fish", "duck", "seal", "whale", "otter"), ("stone", "brick", "chair", "spoon", "lamp", "wall")
+
+
+def tiny(architecture: str) -> dict[str, Any]:
+    config = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    more = {"max_position_embeddings": 132, "type_vocab_size": 1} if architecture == "roberta" else {}
+    return {"kind": "config", "architecture": architecture, "config": config | more}
+
+
+def questions(count: int, first: int) -> list[dict[str, Any]]:
+    """Which of several things swims?"""
+    found = []
+    for number in range(first, first + count):
+        candidates = [f"a {THINGS[(number + place) % len(THINGS)]}" for place in range(2 + number % 3)]
+        answer = (number * 7) % len(candidates)
+        candidates[answer] = f"a {ANIMALS[(number * 3) % len(ANIMALS)]}"
+        found.append({"question": f"Which of them swims in lake {number}?", "candidates": candidates, "answer": answer})
+    return found
+
+
+def values(folder: Path) -> dict[str, Any]:
+    """The recipe of the document, with files and models of its size for a test."""
+    for split, lines in {"train": questions(256, 0), "dev": questions(48, 1000)}.items():
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
+    found = {
+        **RECIPE,
+        "output": str(folder / "runs"),
+        "windows": {"max_length": 64},
+        "evaluation": {"latency_questions": 2},
+    }
+    found["data"]["source"]["path"] = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev")}
+    training = {"lr": 5e-3, "epochs": 6, "batch_size": 16}
+    for teacher, architecture, cut in (("bert", "bert", "wordpiece"), ("xlm", "roberta", "bpe")):
+        found["teachers"][teacher] = {
+            "kind": "encoder",
+            "model": tiny(architecture),
+            "tokenizer": {"kind": cut, "vocab_size": 300},
+            "fine_tune": training,
+        }
+    found["student"] = {"model": tiny("bert"), "tokenizer": {"kind": "wordpiece", "vocab_size": 200}, **training}
+    return {**found, "baselines": ["no_distillation"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("own-task")
+    (found / "my_choice.py").write_text(CODE, encoding="utf-8")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(folder)
+    importlib.invalidate_caches()
+
+
+def test_the_task_is_short() -> None:
+    assert len(CODE.splitlines()) <= 150
+
+
+def test_teachers_teach_a_student_which_is_measured_and_answers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_from_values(values(folder), "docs/own_task.md")
+    results = run(recipe)
+
+    found = {model["name"]: model["evaluation"]["accuracy"] for model in results["models"]}
+    assert set(found) == {"bert", "xlm", "ensemble", "student_no_distillation", "student"}
+    assert found["ensemble"] > 60  # a third are right by chance
+    assert found["student"] > 60
+
+    capsys.readouterr()
+    asked = ["--question", "Which of them swims in lake 3?", "--candidates", "a stone | a whale | a wall"]
+    answer([str(recipe.run_folder), *asked])
+    answered = json.loads(capsys.readouterr().out)
+    assert answered["answer"] in ("a stone", "a whale", "a wall")
+    assert sum(answered["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+    evaluate_model(recipe.run_folder, None, folder / "dev.jsonl", [], None, as_json=True)
+    assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx(found["student"])
