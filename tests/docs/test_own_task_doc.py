@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from framework.errors import RecipeError
 from framework.recipe.load import recipe_from_values
 from framework.run import run
 from launch.answer import answer
@@ -30,16 +31,16 @@ def questions(count: int, first: int) -> list[dict[str, Any]]:
     """Which of several things swims?"""
     found = []
     for number in range(first, first + count):
-        candidates = [f"a {THINGS[(number + place) % len(THINGS)]}" for place in range(2 + number % 3)]
+        candidates = [THINGS[(number + place) % len(THINGS)] for place in range(2 + number % 3)]
         answer = (number * 7) % len(candidates)
-        candidates[answer] = f"a {ANIMALS[(number * 3) % len(ANIMALS)]}"
+        candidates[answer] = ANIMALS[(number * 3) % len(ANIMALS)]
         found.append({"question": f"Which of them swims in lake {number}?", "candidates": candidates, "answer": answer})
     return found
 
 
 def values(folder: Path) -> dict[str, Any]:
     """The recipe of the document, with files and models of its size for a test."""
-    for split, lines in {"train": questions(256, 0), "dev": questions(48, 1000)}.items():
+    for split, lines in {"train": questions(128, 0), "dev": questions(48, 1000)}.items():
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
     found = {
@@ -49,7 +50,7 @@ def values(folder: Path) -> dict[str, Any]:
         "evaluation": {"latency_questions": 2},
     }
     found["data"]["source"]["path"] = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev")}
-    training = {"lr": 5e-3, "epochs": 6, "batch_size": 16}
+    training = {"lr": 1e-2, "epochs": 2, "batch_size": 16}
     for teacher, architecture, cut in (("bert", "bert", "wordpiece"), ("xlm", "roberta", "bpe")):
         found["teachers"][teacher] = {
             "kind": "encoder",
@@ -86,16 +87,27 @@ def test_teachers_teach_a_student_which_is_measured_and_answers(
 
     found = {model["name"]: model["evaluation"]["accuracy"] for model in results["models"]}
     assert set(found) == {"bert", "xlm", "ensemble", "student_no_distillation", "student"}
-    print(found)
-    assert found["ensemble"] > 60  # a third are right by chance
-    assert found["student"] > 60
+    assert min(found["bert"], found["ensemble"], found["student"]) > 80  # a third are right by chance
 
     capsys.readouterr()
-    asked = ["--question", "Which of them swims in lake 3?", "--candidates", "a stone | a whale | a wall"]
+    asked = ["--question", "Which of them swims in lake 3?", "--candidates", "stone | whale | wall"]
     answer([str(recipe.run_folder), *asked])
     answered = json.loads(capsys.readouterr().out)
-    assert answered["answer"] in ("a stone", "a whale", "a wall")
+    assert answered["answer"] == "whale"
     assert sum(answered["probabilities"]) == pytest.approx(1, abs=1e-3)
 
     evaluate_model(recipe.run_folder, None, folder / "dev.jsonl", [], None, as_json=True)
     assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx(found["student"])
+
+
+def test_what_the_task_cannot_do_is_refused_before_anything_runs(folder: Path) -> None:
+    asked = values(folder)
+    asked["task"] = {**asked["task"], "separators": ";"}
+    with pytest.raises(RecipeError, match="separator"):
+        recipe_from_values(asked, "docs/own_task.md")
+    asked = values(folder)
+    asked["teachers"]["t5"] = {"kind": "generative", "model": {"kind": "folder", "path": "models/t5"}}
+    with pytest.raises(
+        RecipeError, match=r"teachers\.t5: a model that writes does not teach the task my_choice:Choice"
+    ):
+        recipe_from_values(asked, "docs/own_task.md")

@@ -114,7 +114,17 @@ def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixt
     text = capsys.readouterr().out
     assert all(f"--{name.replace('_', '-')}" in text for task in TASKS for name in task.request.model_fields)
     with pytest.raises(SystemExit, match="2"):
-        answer.answer(["run", "--nothing", "x"])
+        answer.answer(["run", "nothing"])
+
+
+def test_answer_takes_options_of_a_task_of_ones_own_which_other_tasks_refuse() -> None:
+    given = ["run", "--candidates", "a | b", "--more-file=c.txt"]
+    found = answer.parser(given).parse_args(given)
+    assert (found.candidates, found.more_file) == ("a | b", Path("c.txt"))
+    with pytest.raises(
+        DataError, match=r"--candidates is nothing .* classification is asked; give --text, --text-pair$"
+    ):
+        answer.request_from(Classification(), {"candidates": "a | b"})
 
 
 def test_answer_names_options_as_they_are_written() -> None:
