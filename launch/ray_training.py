@@ -1,5 +1,6 @@
 """Training in several Ray workers, by Ray Train."""
 
+import os
 import queue
 import signal
 import threading
@@ -8,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ray.train
+from ray.train.torch import TorchConfig
+from ray.train.torch.config import _TorchBackend
+
 from framework.device import free_memory
 from framework.errors import DistilError, TrainingError, disk_is_full, first_line
 from framework.files import Json
@@ -15,6 +20,7 @@ from framework.progress import Progress
 from framework.store import Store
 from framework.training.history import Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.process_group import free_port
 from launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from launch.remote import location_of, pack
 
@@ -24,14 +30,11 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
 
     Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
     """
-    import ray
     import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    from launch.ray_meeting import Meeting
 
     gpu = gpu_count() > 0
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
@@ -80,7 +83,6 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
 
 def _work(config: Json) -> TrainingSummary:
     """What each Ray worker does."""
-    import ray.train
     import torch
 
     from launch.quiet import be_quiet, quiet_transformers
@@ -107,7 +109,6 @@ def ray_storage(store: Store, folder: Path) -> str:
 
 def _check_resources(workers: int, gpu: bool) -> None:
     """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
-    import ray
 
     kind = "GPU" if gpu else "CPU"
     there = int(ray.cluster_resources().get(kind, 0))
@@ -171,3 +172,28 @@ def _worded(error: Exception, job: TrainingJob) -> DistilError:
         f"training in {job.workers} Ray workers failed ({first_line(error)}); what is done is kept: run the same command "
         f"again to go on. Ray's logs are in {job.output / 'ray'} and /tmp/ray"
     )
+
+
+class _Backend(_TorchBackend):  # type: ignore[misc]  # which leaves the group when the workers end
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        """See Backend."""
+        worker_group.execute(_tell, worker_group.execute_single(0, _address))
+
+
+class Meeting(TorchConfig):  # type: ignore[misc]
+    """See TorchConfig. Workers join the group themselves, where this tells them to: as Ray has them do it, its store would listen
+    at all addresses of the machine."""
+
+    @property
+    def backend_cls(self) -> type[_Backend]:
+        """See BackendConfig."""
+        return _Backend
+
+
+def _address() -> dict[str, str]:
+    host = ray.util.get_node_ip_address()
+    return {"MASTER_ADDR": host, "MASTER_PORT": str(free_port(host))}
+
+
+def _tell(address: dict[str, str]) -> None:
+    os.environ.update(address, LOCAL_RANK=str(ray.train.get_context().get_local_rank()))

@@ -30,7 +30,6 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
 def track_run(run: Path) -> None:
     """Send a run to MLflow. Raises OutputError, RecipeError or TrackingError."""
     be_quiet()
-    from framework.recipe.tracking import Tracking
     from tracking.mlflow_sync import sync
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
