@@ -109,7 +109,6 @@ def ray_storage(store: Store, folder: Path) -> str:
 
 def _check_resources(workers: int, gpu: bool) -> None:
     """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
-
     kind = "GPU" if gpu else "CPU"
     there = int(ray.cluster_resources().get(kind, 0))
     if there < workers:
