@@ -15,7 +15,7 @@ from framework.progress import SILENT, Progress
 from framework.recipe.schema import Recipe
 from framework.recipe.yaml_loader import to_yaml
 from framework.results import Results
-from framework.signals.stream import Streamer
+from framework.signals.teacher_pass import Streamer
 from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context, Stage
 from framework.storage import Storage

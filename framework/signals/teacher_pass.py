@@ -1,6 +1,7 @@
 """A teacher's pass over examples, as plain data: it can be made here, or sent to another process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from framework.data.splits import fold_of
 from framework.segments import Ints
 from framework.signals.algebra import Signals, from_parts
 from framework.signals.section import SignalSettings
+from framework.signals.source import TeacherSignals
 from framework.tasks.base import InferenceConfig, Predictor
 from framework.teachers.base import Teacher
 
@@ -49,3 +51,8 @@ def _ask(predictors: Sequence[Predictor], examples: Sequence[Example], proposals
         return predictors[fold].signals([examples[number] for number in numbers], about)
 
     return from_parts(folds, of_fold)
+
+
+# Runs the teachers of some passes for as long as the context lasts, and gives their signals by folder of the pass. They
+# can be sent to the student's workers. Once the context has ended well, every pass is complete on disk.
+Streamer = Callable[[Sequence[TeacherPass]], AbstractContextManager[Mapping[str, TeacherSignals]]]

@@ -10,7 +10,7 @@ from framework.data.load import Split
 from framework.digest import Key
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
-from framework.signals.stream import Streamer
+from framework.signals.teacher_pass import Streamer
 from framework.store import Store
 from framework.tasks.base import InferenceConfig, Task
 from framework.training.job import Trainer

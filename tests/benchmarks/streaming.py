@@ -27,8 +27,7 @@ from framework.signals.algebra import Signals
 from framework.signals.collect import collect
 from framework.signals.shards import Keyed, SignalReader, as_stored, row_key
 from framework.signals.source import OneTeacher, TeacherSignals
-from framework.signals.stream import Streamer
-from framework.signals.teacher_pass import Ask, TeacherPass
+from framework.signals.teacher_pass import Ask, Streamer, TeacherPass
 from framework.store import Store
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.windows import cut_windows

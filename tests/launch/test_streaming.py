@@ -17,8 +17,7 @@ from framework.recipe.schema import Recipe
 from framework.run import prepare, run
 from framework.signals.algebra import Signals, concat
 from framework.signals.shards import SignalReader
-from framework.signals.stream import Streamer
-from framework.signals.teacher_pass import TeacherPass
+from framework.signals.teacher_pass import Streamer, TeacherPass
 from framework.training.history import Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
 from launch.quiet import be_quiet, quiet_transformers

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from framework.signals.source import SignalSource, TeacherSignals
     from framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
     from framework.tasks.sections import GenerativeSection, Sections
-    from framework.tasks.span_qa.targets import TrainingItems
+    from framework.tasks.span_qa.items import TrainingItems
     from framework.tasks.span_qa.windows import Windows
     from framework.training.objective import Objective
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from framework.losses.base import Linear, Rows, total_loss, weight_at
 from framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
-from framework.tasks.span_qa.targets import HeadTargets
+from framework.tasks.span_qa.items import HeadTargets
 
 SIGNAL_LOSSES: list[Any] = [KL(), ReverseKL(), JSD(), JSD(beta=0.2), MSELogits()]
 

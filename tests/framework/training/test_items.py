@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.signals.algebra import Signals
-from framework.tasks.span_qa.targets import TrainingItems
+from framework.tasks.span_qa.items import TrainingItems
 from framework.tasks.span_qa.windows import Windows
 from framework.training.items import EagerSignals, model_inputs
 from tests.framework.signals.made_up import entries
