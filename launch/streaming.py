@@ -15,8 +15,7 @@ from framework.recipe.schema import Recipe
 from framework.run import store_of
 from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
-from framework.signals.teacher_pass import Streamer
-from framework.signals.teacher_pass import TeacherPass
+from framework.signals.teacher_pass import Streamer, TeacherPass
 from framework.store import Store
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.remote import StoreLocation, location_of, pack
