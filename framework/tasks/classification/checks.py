@@ -6,19 +6,19 @@ from framework.data.features import WindowSettings
 from framework.tasks.classification.synthetic.section import Messages
 
 if TYPE_CHECKING:
-    from framework.tasks.classification.task import Classification
+    from framework.tasks.classification.settings import ClassificationSettings
     from framework.tasks.sections import Sections
 
 _OF_ANSWERS = ("beams", "candidates", "max_answer")  # settings of generative teachers that write
 
 
-def problems_of(task: "Classification", recipe: "Sections") -> list[str]:
+def problems_of(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """All of these."""
     checks = (window_problems, source_problems, number_problems, generative_problems)
     return [problem for check in checks for problem in check(task, recipe)]
 
 
-def window_problems(task: "Classification", recipe: "Sections") -> list[str]:
+def window_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """There is nothing to overlap where texts are cut, and no question."""
     usual, problems = WindowSettings(), []
     places = {f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items()}
@@ -35,7 +35,7 @@ def window_problems(task: "Classification", recipe: "Sections") -> list[str]:
     return problems
 
 
-def source_problems(task: "Classification", recipe: "Sections") -> list[str]:
+def source_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """Generated messages that ask about several topics have several labels."""
     sources = {"data.source": recipe.data.source}
     sources |= {f"data.extra.{name}.source": extra.source for name, extra in recipe.data.extra.items()}
@@ -50,7 +50,7 @@ def source_problems(task: "Classification", recipe: "Sections") -> list[str]:
     ]
 
 
-def number_problems(task: "Classification", recipe: "Sections") -> list[str]:
+def number_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """A signal of a number does not say how sure a teacher is, and no outcome is the right one."""
     if task.problem_type != "regression":
         return []
@@ -71,7 +71,7 @@ def number_problems(task: "Classification", recipe: "Sections") -> list[str]:
     return problems
 
 
-def generative_problems(task: "Classification", recipe: "Sections") -> list[str]:
+def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """Generative teachers score words, one text and one label at a time."""
     from framework.tasks.classification.verbalised import parse
     from framework.teachers.generative import Generative

@@ -12,7 +12,7 @@ from framework.data.records import Asked, Fields, Record, is_missing, shortened,
 from framework.errors import DataError
 
 if TYPE_CHECKING:
-    from framework.tasks.classification.task import Classification
+    from framework.tasks.classification.settings import ClassificationSettings
 
 FIELDS = (Asked("text"), Asked("text_pair", required=False), Asked("id", required=False))
 LABEL = Asked("label", required=False)
@@ -71,7 +71,7 @@ class Text:
         return replace(self, gold=None)
 
 
-def asked_fields(task: "Classification") -> tuple[Asked, ...]:
+def asked_fields(task: "ClassificationSettings") -> tuple[Asked, ...]:
     """What a record has to say, which depends on what is to be told of a text."""
     if task.problem_type == "regression":
         return (*FIELDS, VALUE)
@@ -86,7 +86,7 @@ def asked_fields(task: "Classification") -> tuple[Asked, ...]:
     return (*FIELDS, LABELS)
 
 
-def read_rows(task: "Classification", records: Iterable[Record], fields: Fields) -> Iterator[Text]:
+def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields: Fields) -> Iterator[Text]:
     """Texts as the records have them. Raises DataError, which names the place."""
     for number, record in enumerate(records):
         values, place = record.values, record.place
@@ -103,7 +103,7 @@ def read_rows(task: "Classification", records: Iterable[Record], fields: Fields)
         )
 
 
-def record_of(task: "Classification", text: Text) -> dict[str, object]:
+def record_of(task: "ClassificationSettings", text: Text) -> dict[str, object]:
     """A text as a record's values."""
     values: dict[str, object] = {"id": text.id, "text": text.text}
     if text.pair is not None:
@@ -117,7 +117,7 @@ def record_of(task: "Classification", text: Text) -> dict[str, object]:
     return {**values, "labels": list(text.gold) if task.separator is None else task.separator.join(text.gold)}
 
 
-def check_labels(task: "Classification", rows: Sequence[Text]) -> None:
+def check_labels(task: "ClassificationSettings", rows: Sequence[Text]) -> None:
     """Refuse labels that the recipe does not name, and numbers outside of its range. Raises DataError, which counts the labels
     and names the first place."""
     if task.range is not None:
@@ -146,12 +146,12 @@ def usable(row: Text, notebook: Notebook) -> Text | None:
     return None
 
 
-def decided_by(task: "Classification", texts: Sequence[Text]) -> dict[str, object]:
+def decided_by(task: "ClassificationSettings", texts: Sequence[Text]) -> dict[str, object]:
     """What all texts of a run decide: `labels`, sorted, whole numbers as such, else by name; or the `range` of their numbers.
 
     Raises DataError if these are fewer than two.
     """
-    field = task.fields[-1].name
+    field = asked_fields(task)[-1].name
     other = f"are they in the field `{field}`? `fields` of the data's source gives other names"
     if task.problem_type == "regression":
         numbers = sorted({text.gold for text in texts if isinstance(text.gold, float)})
@@ -173,7 +173,7 @@ def _text(value: object, name: str, place: str) -> str:
     return "" if is_missing(value) else text_of(value, name, place)
 
 
-def _gold(task: "Classification", values: dict[str, object], fields: Fields, place: str) -> Gold | None:
+def _gold(task: "ClassificationSettings", values: dict[str, object], fields: Fields, place: str) -> Gold | None:
     if task.problem_type == "regression":
         return _number(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
@@ -201,7 +201,7 @@ def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None
     return name
 
 
-def _several(value: object, task: "Classification", place: str) -> tuple[str, ...] | None:
+def _several(value: object, task: "ClassificationSettings", place: str) -> tuple[str, ...] | None:
     if is_missing(value):
         return None
     if isinstance(value, str):

@@ -28,7 +28,7 @@ from framework.tasks.classification.signal import (
 from framework.tasks.classification.targets import ends, gold_outcomes, weights
 
 if TYPE_CHECKING:
-    from framework.tasks.classification.task import Classification
+    from framework.tasks.classification.settings import ClassificationSettings
 
 VALUE = "value"  # how the only class of a head that gives a number is called
 
@@ -200,7 +200,7 @@ class Number:
         return outputs.number_scores(examples, predictions, resamples, seed)
 
 
-def problem_for(task: "Classification") -> Problem:
+def problem_for(task: "ClassificationSettings") -> Problem:
     """Raises ModelError for a task that does not say which labels, or numbers, there are."""
     if task.problem_type == "regression":
         if task.range is None:

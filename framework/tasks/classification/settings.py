@@ -1,11 +1,10 @@
-"""The forms of a classification's settings, and which of them belong together."""
+"""The settings of a classification, and which of them belong together."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-if TYPE_CHECKING:
-    from framework.tasks.classification.task import Classification
+from framework.tasks.defaults import TaskSection
 
 Words = Annotated[str | Annotated[list[str], Field(min_length=1)], Field(union_mode="left_to_right")]
 Label = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -28,7 +27,44 @@ _OF_SEVERAL = ("separator", "label_columns", "threshold")
 _OF_LABELS = ("labels", "class_weights", "verbaliser")
 
 
-def problem_of(task: "Classification") -> str | None:
+class ClassificationSettings(TaskSection):
+    """What a recipe says of a classification; what is done with it is in Classification."""
+
+    kind: Literal["classification"] = "classification"
+    problem_type: Literal["single_label", "multi_label", "regression"] = Field(
+        default="single_label", description="Whether a text has exactly one label, any number of them, or a number."
+    )
+    labels: Annotated[list[Label], Field(min_length=2)] | None = Field(
+        default=None,
+        description="Names of the labels in their order, by which numbers in the data are read. Default: those of the data, "
+        "sorted.",
+    )
+    separator: str | None = Field(
+        default=None, min_length=1, description="Multi-label: what separates labels that stand in one text."
+    )
+    label_columns: bool = Field(
+        default=False, description="Multi-label: whether the data have a column of 0 and 1 for each of `labels`."
+    )
+    range: Range | None = Field(
+        default=None, description="Regression: the least and the greatest number. Default: those of the data."
+    )
+    class_weights: ClassWeights = None
+    long_texts: Literal["truncate", "pool"] = Field(
+        default="truncate",
+        description="Texts longer than windows.max_length: cut there, or read in windows that overlap by windows.doc_stride, "
+        "whose logits are averaged.",
+    )
+    verbaliser: dict[str, Words] | None = Field(
+        default=None,
+        description="{label: word or words that stand for it}, by whose likelihood generative teachers say how probable it is; "
+        "the first is what they are fine-tuned to write. Default: the label's own name.",
+    )
+    threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="Multi-label: the probability from which on a label is given."
+    )
+
+
+def problem_of(task: ClassificationSettings) -> str | None:
     """What is wrong with the settings, in words; None if they can be together."""
     several, regression = task.problem_type == "multi_label", task.problem_type == "regression"
     usual = {name: field.default for name, field in type(task).model_fields.items()}
@@ -47,7 +83,7 @@ def problem_of(task: "Classification") -> str | None:
     return None if task.labels is None else _problem_of_names(task, task.labels)
 
 
-def _problem_of_names(task: "Classification", labels: list[str]) -> str | None:
+def _problem_of_names(task: ClassificationSettings, labels: list[str]) -> str | None:
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         return f"labels: '{twice}' is named twice"

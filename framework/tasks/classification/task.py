@@ -1,9 +1,9 @@
 """Text classification and regression: a label, several, or a number, of a text or of a pair of texts."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from framework.data.features import WindowSettings
 from framework.data.notes import Note, Notebook
@@ -15,8 +15,10 @@ from framework.tasks.classification import data
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.metrics import METRICS
 from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest, asked, respond
-from framework.tasks.classification.settings import ClassWeights, Label, Range, Words, problem_of
-from framework.tasks.defaults import TaskSection
+from framework.tasks.classification.settings import (
+    ClassificationSettings,
+    problem_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,45 +37,12 @@ if TYPE_CHECKING:
     from framework.training.outcome_items import OutcomeItems
 
 
-class Classification(TaskSection):
+class Classification(ClassificationSettings):
     """A head of its own for the text as a whole, with a class for each label, or with one output for a number.
 
     A number is a share of `range`, which the head gives by a logit, as cross-encoders do: so what a teacher says of it is a
     distribution over the two ends, whose mean is the number, and all losses and rules are those of labels.
     """
-
-    kind: Literal["classification"] = "classification"
-    problem_type: Literal["single_label", "multi_label", "regression"] = Field(
-        default="single_label", description="Whether a text has exactly one label, any number of them, or a number."
-    )
-    labels: Annotated[list[Label], Field(min_length=2)] | None = Field(
-        default=None,
-        description="Names of the labels in their order, by which numbers in the data are read. Default: those of the data, "
-        "sorted.",
-    )
-    separator: str | None = Field(
-        default=None, min_length=1, description="Multi-label: what separates labels that stand in one text."
-    )
-    label_columns: bool = Field(
-        default=False, description="Multi-label: whether the data have a column of 0 and 1 for each of `labels`."
-    )
-    range: Range | None = Field(
-        default=None, description="Regression: the least and the greatest number. Default: those of the data."
-    )
-    class_weights: ClassWeights = None
-    long_texts: Literal["truncate", "pool"] = Field(
-        default="truncate",
-        description="Texts longer than windows.max_length: cut there, or read in windows that overlap by windows.doc_stride, "
-        "whose logits are averaged.",
-    )
-    verbaliser: dict[str, Words] | None = Field(
-        default=None,
-        description="{label: word or words that stand for it}, by whose likelihood generative teachers say how probable it is; "
-        "the first is what they are fine-tuned to write. Default: the label's own name.",
-    )
-    threshold: float = Field(
-        default=0.5, gt=0, lt=1, description="Multi-label: the probability from which on a label is given."
-    )
 
     measured_with: ClassVar[tuple[str, ...]] = ("threshold",)
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
