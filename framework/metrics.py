@@ -1,6 +1,6 @@
 """The figures by which models are measured, as data: what a task names here is all that tables, searches and reports know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -30,6 +30,10 @@ class Metric:
         """A number that is the larger, the better the value is."""
         return value if self.higher_is_better else -value
 
+    def points(self, value: float) -> float:
+        """A value in points: percent as they are, of other numbers, such as correlations, hundredths."""
+        return value if self.percent else 100.0 * value
+
     def axis(self, called: str) -> str:
         """What stands at an axis or above a column of values, under what the metric is called there."""
         return (
@@ -40,6 +44,14 @@ class Metric:
 def primary_of(metrics: Sequence[Metric]) -> Metric:
     """The metric that counts where only one can: the first that says so, or else the first."""
     return next((metric for metric in metrics if metric.primary), metrics[0])
+
+
+def points_of(
+    name: str | None, metrics: Sequence[Metric], measured: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """The metric of this name of every model, in points. measured: metrics by model and name. None: nothing."""
+    metric = next((metric for metric in metrics if metric.name == name), None)
+    return {} if metric is None else {model: metric.points(found[metric.name]) for model, found in measured.items()}
 
 
 def metrics_in_words(metrics: Sequence[Metric]) -> str:

@@ -27,7 +27,7 @@ def evaluate_model(
     if predictions is not None and predictions.is_dir():
         raise OutputError(f"--predictions {predictions} is a folder; name a file")
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
-        raise OutputError(f"--predictions would write over the questions in {data}; name another file")
+        raise OutputError(f"--predictions would write over the data in {data}; name another file")
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, task)
@@ -52,9 +52,9 @@ def evaluate_model(
             )
         )
         return
-    counts = f"{scores.examples} questions ({split.repaired} repaired, {split.dropped} dropped)"
+    counts = f"{scores.examples} labelled {task.items} ({split.repaired} repaired, {split.dropped} dropped)"
     print(f"{data}: {counts}")
-    for line in described(split.notes):
+    for line in described(split.notes, task.items):
         print(f"  {line}")
     named = {metric.name: metric for metric in answerer.inference.task.metrics}
 

@@ -42,7 +42,9 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         return
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
-    console.print(f"data: {counts} questions; {context.workers} worker(s), {context.precision}", highlight=False)
+    console.print(
+        f"data: {counts} {context.task.items}; {context.workers} worker(s), {context.precision}", highlight=False
+    )
 
     if recipe.search is not None:
         console.print(f"search over {', '.join(recipe.search.space)}; below, the recipe without it", soft_wrap=True)
@@ -60,7 +62,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         rows = len(found.teacher_pass.examples)
         size = rows * signal_bytes(recipe.signals) / 1e6
         console.print(
-            f"signals of {found.teacher} on '{found.split}': {rows} questions, about {size:.1f} MB",
+            f"signals of {found.teacher} on '{found.split}': {rows} {context.task.items}, about {size:.1f} MB",
             markup=False,
             highlight=False,
         )
@@ -115,7 +117,7 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
     except DistilError:
         raise missing from None
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"data: {questions(data)}", highlight=False)
+    console.print(f"data: {sizes_in_words(data, recipe.task.items)}", highlight=False)
     table = Table("model", "role", "configuration", "parameters", "steps", "training memory", "weights", title="models")
     for model in models:
         table.add_row(
@@ -131,7 +133,7 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
     console.print(f"the stages are not planned: {missing}", markup=False, highlight=False, soft_wrap=True)
 
 
-def questions(data: KnownData) -> str:
-    """The numbers of questions, in words."""
+def sizes_in_words(data: KnownData, items: str) -> str:
+    """How many `items` each split has, in words."""
     counts = ", ".join(f"{name} {size}" for name, size in data.sizes.items())
-    return f"{counts} questions{'' if data.splits else ', as published'}"
+    return f"{counts} {items}{'' if data.splits else ', as published'}"

@@ -10,7 +10,7 @@ from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
 from framework.tables import NOTHING, gigabytes, short_count, training_memory
 from launch.console import table_console
-from launch.plan import questions
+from launch.plan import sizes_in_words
 
 COLUMNS = (
     "model",
@@ -36,7 +36,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     quiet_transformers()
     data = known_data(recipe)
     models = outline(recipe, data.sizes)
-    progress.say(f"{recipe.name}: {questions(data)}")
+    progress.say(f"{recipe.name}: {sizes_in_words(data, recipe.task.items)}")
     found: dict[str, Rehearsed] = {}
     output = recipe.output_folder
     make_folder(output)

@@ -17,7 +17,7 @@ from framework.answer import Answerer, load_answerer
 from framework.data.features import WindowSettings
 from framework.errors import ModelError, OutputError
 from framework.files import Json
-from framework.metrics import Metric
+from framework.metrics import Metric, points_of
 from framework.outcome import ModelResults, RunResults
 from framework.predictors.ensemble import EnsemblePredictor
 from framework.predictors.logits import alone
@@ -172,7 +172,7 @@ def _ensemble(
                 name: float(facts[name]["temperature"] if teacher.temperature == "calibrated" else teacher.temperature)
                 for name, teacher in recipe.teachers.items()
             },
-            f1={name: float(facts[name]["f1"]) for name in teachers} if rule.needs_f1 else {},
+            points=points_of(rule.metric, reading.task.metrics, facts),
             top_k=recipe.signals.top_k,
             inference=inference,
         )

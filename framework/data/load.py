@@ -62,9 +62,9 @@ def load_data(section: Data, task: "Task", progress: Progress = SILENT) -> dict[
         if not chosen:
             raise DataError(f"the split '{name}' is empty; {_emptiness(section, name)}")
         split = splits[name] = _to_split(chosen, task)
-        lines = described(split.notes)
+        lines = described(split.notes, task.items)
         if not split.examples:
-            raise DataError(f"the split '{name}': no question of it can be used; {'; '.join(lines)}")
+            raise DataError(f"the split '{name}': none of its {task.items} can be used; {'; '.join(lines)}")
         for line in lines:
             progress.say(f"{name}: {line}")
     return splits
@@ -103,7 +103,7 @@ def _read(source: Source, wanted: Iterable[str], task: "Task", progress: Progres
             rows = list(task.rows(readers[name](), fields))
             found[name] = task.settle(source.chosen(rows) if isinstance(source, Hub) else rows)
             if not found[name]:
-                raise DataError(f"the data's split '{name}' holds no question; expected at least one")
+                raise DataError(f"the data's split '{name}' holds no {task.items}; expected at least one")
             bar.advance()
     return found
 
@@ -120,7 +120,7 @@ def _to_split(rows: list[Row], task: "Task") -> Split:
     for row in rows:
         earlier = first.setdefault(row.id, row)
         if earlier is not row:
-            raise DataError(f"{row.place}: the id '{row.id}' is taken by another question, at {earlier.place}")
+            raise DataError(f"{row.place}: the id '{row.id}' is taken already, at {earlier.place}")
         example = task.example(row, notebook)
         if example is not None:
             examples.append(example)

@@ -44,9 +44,9 @@ class Notebook:
         return {kind: Noted(note, tuple(self._ids[kind])) for kind, note in self._kinds.items() if kind in self._ids}
 
 
-def described(notes: Notes) -> list[str]:
-    """A line for each kind: how many questions, what was done, and the first ten ids."""
-    return [f"{len(found.ids)} questions {found.note.meaning}: {_listing(found.ids)}" for found in notes.values()]
+def described(notes: Notes, items: str) -> list[str]:
+    """A line for each kind: how many `items`, what was done, and the first ten ids."""
+    return [f"{len(found.ids)} {items} {found.note.meaning}: {_listing(found.ids)}" for found in notes.values()]
 
 
 def counted(notes: Notes) -> dict[str, Any]:

@@ -25,14 +25,14 @@ class GoldTask(Protocol):
 class TeacherOutputs:
     """What K teachers, at least two, say about E examples.
 
-    signals: of each teacher, about all examples, at its own temperature, with masses that sum to 1; f1: F1 of each teacher on
-    held-out data, in points (0 to 100), by name, empty unless the rule needs it; task: what heads and outcomes are.
+    signals: of each teacher, about all examples, at its own temperature, with masses that sum to 1; points: what
+    the rule's metric of each teacher is on held-out data, in points (`Metric.points`), by name, empty for a rule without; task: what heads and outcomes are.
     """
 
     examples: Sequence[Example]
     names: Sequence[str]
     signals: Sequence[Signals]
-    f1: Mapping[str, float]
+    points: Mapping[str, float]
     task: GoldTask
 
     def by_teacher(self, figure: Callable[[Signals], Floats]) -> Floats:
@@ -64,8 +64,8 @@ class Ensemble(Protocol):
         """Whether the weights depend on the gold answer; such a rule is never asked about an unlabelled question."""
 
     @property
-    def needs_f1(self) -> bool:
-        """Whether the weights depend on the teachers' F1."""
+    def metric(self) -> str | None:
+        """The name of the task's metric on which the weights depend; None if they depend on none."""
 
     @property
     def mixing(self) -> Mixing:

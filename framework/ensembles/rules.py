@@ -18,7 +18,7 @@ class Mean(Section):
 
     rule: Literal["mean"] = "mean"
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -33,7 +33,7 @@ class Geometric(Section):
 
     rule: Literal["geometric"] = "geometric"
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "geometric"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -48,7 +48,7 @@ class Sampled(Section):
 
     rule: Literal["sampled"] = "sampled"
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "one_of"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -56,28 +56,32 @@ class Sampled(Section):
 
 
 def _form(value: Any) -> str:
-    return "f1" if isinstance(value, str) else "given"
+    return "metric" if isinstance(value, str) else "given"
 
 
 Share = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+MetricName = Annotated[str, Field(min_length=1)]
 # Told apart beforehand, so that an error speaks of the form that was meant.
 Weights = Annotated[
-    Annotated[dict[str, Share], Tag("given")] | Annotated[Literal["f1"], Tag("f1")], Discriminator(_form)
+    Annotated[dict[str, Share], Tag("given")] | Annotated[MetricName, Tag("metric")], Discriminator(_form)
 ]
 
 
 class Weighted(Section):
-    """p = Σ_k w_k · p_k, with the same w for every question.
+    """p = Σ_k w_k · p_k, with the same w for every example.
 
-    Given weights are scaled to sum 1. With `weights: f1` they are the softmax w_k ∝ exp(F1_k / tau), F1_k being the
-    teacher's F1 on held-out data, in points: with tau 1 a teacher that is one point better weighs e times as much. This
-    softmax is distil's own choice.
+    Given weights are scaled to sum 1. With the name of a metric they are the softmax w_k ∝ exp(m_k / tau), m_k being the
+    teacher's metric on held-out data, in points (of a correlation hundredths): with tau 1 a teacher that is one point
+    better weighs e times as much. This softmax is distil's own choice.
     """
 
     rule: Literal["weighted"] = "weighted"
-    weights: Weights = Field(description="By teacher, {a: 2, b: 1}; or f1.")
+    weights: Weights = Field(description="By teacher, {a: 2, b: 1}; or a metric of the task: f1, accuracy, ...")
     tau: float = Field(
-        default=1.0, ge=0.01, le=1e6, description="Points of F1; with `weights: f1`. Large: all weigh the same."
+        default=1.0,
+        ge=0.01,
+        le=1e6,
+        description="Points of the metric that `weights` names. Large: all weigh the same.",
     )
     needs_labels: ClassVar[bool] = False
     mixing: ClassVar[Mixing] = "arithmetic"
@@ -85,20 +89,20 @@ class Weighted(Section):
     @model_validator(mode="after")
     def _check(self) -> "Weighted":
         # The default may be spelled out, as a resolved recipe does.
-        if self.weights != "f1" and self.tau != 1.0:
+        if self.metric is None and self.tau != 1.0:
             raise ValueError(
-                "`tau` belongs to `weights: f1`, and weights are given: drop `tau`, or write `weights: f1`"
+                "`tau` belongs to `weights` by a metric, and weights are given: drop `tau`, or name a metric, `weights: f1` say"
             )
         return self
 
     @property
-    def needs_f1(self) -> bool:
+    def metric(self) -> str | None:
         """See Ensemble."""
-        return self.weights == "f1"
+        return self.weights if isinstance(self.weights, str) else None
 
     def check(self, names: Sequence[str]) -> list[str]:
         """What is wrong with the weights of teachers that are called `names`, in words; empty if nothing is."""
-        if self.weights == "f1":
+        if isinstance(self.weights, str):
             return []
         unknown = [
             f"ensemble.weights: no teacher is called '{name}'; {nearest_hint(name, list(names))}"
@@ -109,8 +113,8 @@ class Weighted(Section):
         return unknown + missing
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
-        if self.weights == "f1":
-            points = np.asarray([outputs.f1[name] for name in outputs.names])
+        if isinstance(self.weights, str):
+            points = np.asarray([outputs.points[name] for name in outputs.names])
             return outputs.same(softmax(points / self.tau))
         given = np.asarray([self.weights[name] for name in outputs.names], np.float64)
         return outputs.same(given / given.sum())
@@ -125,7 +129,7 @@ class Confidence(Section):
 
     rule: Literal["confidence"] = "confidence"
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -145,7 +149,7 @@ class LabelAware(Section):
 
     rule: Literal["label_aware"] = "label_aware"
     needs_labels: ClassVar[bool] = True
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -166,7 +170,7 @@ class Agreement(Section):
     rule: Literal["agreement"] = "agreement"
     tau: float = Field(default=0.1, ge=0.01, le=1000, description="Nats, of which ln 2 is the greatest distance.")
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:

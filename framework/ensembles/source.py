@@ -23,7 +23,7 @@ class EnsembleSource:
     """A SignalSource of K teachers, by name.
 
     temperatures: of each teacher itself. A rule weighs teachers by their signals at these; what is mixed for a loss's
-    temperature are their signals at own · temperature. f1: of each teacher in points; empty unless the rule needs it.
+    temperature are their signals at own · temperature. points: see TeacherOutputs.
     ignore_labels: labels decide nothing (a rule that needs them weighs all alike) and alternatives are averaged, so that the
     ensemble itself can be measured.
     """
@@ -31,7 +31,7 @@ class EnsembleSource:
     ensemble: Ensemble
     teachers: Mapping[str, TeacherSignals]
     temperatures: Mapping[str, float]
-    f1: Mapping[str, float]
+    points: Mapping[str, float]
     task: "Task"
     ignore_labels: bool = False
 
@@ -63,7 +63,7 @@ class EnsembleSource:
             examples,
             list(self.teachers),
             self._at(found, 1.0),
-            self.f1,
+            self.points,
             self.task,
         )
         if len(self.teachers) == 1 or (self.ensemble.needs_labels and self.ignore_labels):

@@ -77,7 +77,7 @@ def _data(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     yield f"Trained on `{split}`{others}; {measured}." if split else f"Taken as it is, not trained here; {measured}."
     splits = run.results["data"]["splits"].items()
     rows = [(name, *(f"{count:,}" for count in counts_of(found))) for name, found in splits]
-    yield markdown_rows(("split", "questions", "unlabelled", "repaired", "dropped"), rows, left=1)
+    yield markdown_rows(("split", run.recipe.task.items, "unlabelled", "repaired", "dropped"), rows, left=1)
 
 
 def _teachers(run: FinishedRun, model: ModelResults) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _teachers(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     yield markdown_rows(("teacher", "model", "temperature", "weight"), rows, left=2)
     rule = _settings(model, "ensemble.")
     if rule:
-        yield f"They were combined question by question: {', '.join(f'{name} `{value}`' for name, value in rule)}."
+        yield f"They were combined example by example: {', '.join(f'{name} `{value}`' for name, value in rule)}."
 
 
 def _training(model: ModelResults) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _results(run: FinishedRun, own: CardParts) -> Iterator[str]:
     yield "## Results"
     yield (
         f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, with 95 % bootstrap intervals. "
-        f"{own.results} Latency is that of one question asked alone when the run was measured."
+        f"{own.results} Latency is that of one example asked alone when the run was measured."
     )
     yield markdown_rows(table_columns(run.results), table_rows(run.results), left=2)
 
@@ -135,8 +135,8 @@ def _forms(export: dict[str, Any]) -> Iterator[str]:
     yield "## Files, measured when they were exported"
     yield (
         f"All forms on `{export['split']}` with the same windows and decoding, on the CPU in fp32. “Other answers” are "
-        "questions whose best answer is not that of the PyTorch form; then the largest difference between two logits of the "
-        "context. Milliseconds are median / 95th percentile for one question asked alone, all forms taking turns."
+        "those that are not the PyTorch form's; then the largest difference between two logits. Milliseconds are median / 95th "
+        "percentile for one example asked alone, all forms taking turns."
     )
     yield markdown_rows(form_columns(export), form_rows(export), left=2)
     if said := cost(export["forms"], summary_in(export).metrics):
@@ -154,7 +154,7 @@ def _limits(run: FinishedRun, model: ModelResults, export: dict[str, Any], own: 
     limits = ["The intervals say nothing about other seeds, nor about texts of another kind than those measured."]
     limits += own.limits
     if model.get("transductive"):
-        limits.append("It has read the questions (not the answers) on which it is measured.")
+        limits.append(f"It has read the {recipe.task.items} (not the answers) on which it is measured.")
     if not isinstance(recipe.data.source, Hub | Files):
         limits.append("The texts are generated: the figures say nothing about real text.")
     if "int8" in export["forms"]:

@@ -76,7 +76,7 @@ def _measured(
             timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
     asked = examples[: settings.latency_questions]
     if asked:
-        progress.say(f"time all forms on {len(asked)} questions")
+        progress.say(f"time all forms on {len(asked)} examples")
     return {
         "split": settings.split,
         "task": summary_of(run.recipe.task).as_data(),

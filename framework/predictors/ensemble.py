@@ -25,7 +25,7 @@ class EnsemblePredictor:
     teachers: Mapping[str, Predictor]
     takes_proposals: frozenset[str]
     temperatures: Mapping[str, float]
-    f1: Mapping[str, float]
+    points: Mapping[str, float]
     top_k: int
     inference: InferenceConfig
 
@@ -52,7 +52,7 @@ class EnsemblePredictor:
             said[name] = as_stored(self.teachers[name].signals(examples, others), self.top_k)
         teachers = {name: _Said(said[name]) for name in self.teachers}
         source = EnsembleSource(
-            self.ensemble, teachers, self.temperatures, self.f1, self.inference.task, ignore_labels=True
+            self.ensemble, teachers, self.temperatures, self.points, self.inference.task, ignore_labels=True
         )
         return source.signals(examples, [1.0])[1.0][0]
 

@@ -20,6 +20,7 @@ from framework.losses.logits import HardLabel
 from framework.models.section import LayersModel
 from framework.recipe.schema import Recipe
 from framework.students.section import Student
+from framework.tasks.base import Task
 
 _MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
@@ -71,12 +72,7 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
         return [f"`ensemble` combines teachers, and there is {len(names) or 'none'}: add teachers, or drop `ensemble`"]
     else:
         problems = ensemble.check(names) if isinstance(ensemble, Weighted) else []
-        metrics = [metric.name for metric in recipe.task.metrics]
-        if ensemble.needs_f1 and "f1" not in metrics:
-            problems.append(
-                f"ensemble: the rule '{ensemble.rule}' weighs teachers by f1, and the task {recipe.task.kind} has only "
-                f"{', '.join(metrics)}: give weights, or take another rule"
-            )
+        problems += weight_problems(ensemble.metric, recipe.task)
         if ensemble.needs_labels and recipe.student is not None and recipe.student.unlabelled:
             problems.append(
                 f"student.unlabelled: the rule '{ensemble.rule}' weighs teachers by labels, which these questions lack: drop "
@@ -85,12 +81,27 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
     return problems
 
 
+def weight_problems(name: str | None, task: Task) -> list[str]:
+    """Teachers are weighed by a metric that the task has, in whose points they can be told apart."""
+    usable = [metric.name for metric in task.metrics if metric.higher_is_better]
+    if name is None or name in usable:
+        return []
+    if name not in [metric.name for metric in task.metrics]:
+        hint = nearest_hint(name, usable)
+        return [f"ensemble: teachers cannot be weighed by '{name}', which is no metric of the task {task.kind}; {hint}"]
+    others = f"weigh by {' or '.join(usable)}, " if usable else ""
+    return [
+        f"ensemble: teachers cannot be weighed by '{name}', of which less is better, in units of the data's own: {others}"
+        "give a weight for each, or take another rule"
+    ]
+
+
 def held_out_problems(recipe: Recipe) -> list[str]:
     """What is fitted to labels must not be fitted to those by which it is measured."""
     held_out, measured = recipe.signals.held_out, recipe.evaluation.split
     if recipe.calibrated and held_out is None:
         return [
-            f"signals.held_out: calibrated temperatures and weights by F1 are fitted to labels, and not to those of '{measured}', "
+            f"signals.held_out: calibrated temperatures and weights by a metric are fitted to labels, and not to those of '{measured}', "
             "by which all is measured: name another labelled split, such as one that data.cut or a slice (train[95%:]) sets apart"
         ]
     if held_out == measured:
@@ -99,7 +110,7 @@ def held_out_problems(recipe: Recipe) -> list[str]:
         ]
     # Beside a student or an ensemble it may wait for a search, or for an override, by which it is needed.
     if held_out is not None and not recipe.calibrated and not (recipe.ensemble is not None or recipe.distils):
-        return ["signals.held_out is for calibrated temperatures and weights by F1, and there are none: drop it"]
+        return ["signals.held_out is for calibrated temperatures and weights by a metric, and there are none: drop it"]
     return []
 
 

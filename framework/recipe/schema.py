@@ -103,9 +103,9 @@ class Recipe(Section):
 
     @property
     def calibrated(self) -> list[str]:
-        """The teachers about whom something has to be known first: a temperature, or an F1 for weights."""
-        by_f1 = self.ensemble is not None and self.ensemble.needs_f1
-        return [name for name, teacher in self.teachers.items() if by_f1 or teacher.temperature == "calibrated"]
+        """The teachers about whom something has to be known first: a temperature, or a metric for weights."""
+        measured = self.ensemble is not None and self.ensemble.metric is not None
+        return [name for name, teacher in self.teachers.items() if measured or teacher.temperature == "calibrated"]
 
     @property
     def digest(self) -> str:

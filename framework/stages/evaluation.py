@@ -76,6 +76,9 @@ def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
     return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(2)), make)
 
 
+_MEANT_SO = " (or set task.unanswerable, if questions without an answer are meant to have none)"
+
+
 def _examples(context: Context) -> Sequence[Example]:
     return context.data[context.recipe.evaluation.split].examples
 
@@ -86,8 +89,8 @@ def _inputs(context: Context) -> dict[str, Any]:
     split = context.data[settings.split]
     if not any(example.labelled for example in split.examples):
         raise DataError(
-            f"evaluation.split: no question of split '{settings.split}' carries an answer to compare with; choose a "
-            "labelled split (or set task.unanswerable, if questions without an answer are meant to have none)"
+            f"evaluation.split: none of the {context.task.items} of split '{settings.split}' has a label to compare with; choose a "
+            f"labelled split{_MEANT_SO if hasattr(context.task, 'unanswerable') else ''}"
         )
     return {
         "task": settings_of(context.task),

@@ -99,13 +99,13 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
     labelled = [example for example in split.examples if example.labelled]
     if not labelled:
         raise DataError(
-            f"signals.held_out: no question of split '{found.split}' carries an answer to compare with; name a labelled split"
+            f"signals.held_out: none of the {task.items} of split '{found.split}' has a label to compare with; name a labelled split"
         )
     measured = {one.texts for one in context.data[recipe.evaluation.split].examples}
     shared = sum(one.texts in measured for one in split.examples)
     if shared:
         raise DataError(
-            f"signals.held_out: {shared} of {len(split.examples)} questions of split '{found.split}' are also in "
+            f"signals.held_out: {shared} of {len(split.examples)} {task.items} of split '{found.split}' are also in "
             f"'{recipe.evaluation.split}', by which all is measured (evaluation.split); name a split without them"
         )
 

@@ -15,6 +15,7 @@ from framework.data.window_cache import tokenizer_digest
 from framework.digest import Key, versions
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource, weight_figures
+from framework.metrics import points_of
 from framework.plugins import settings_of
 from framework.signals.algebra import Signals
 from framework.signals.concatenated import ConcatSignals
@@ -88,8 +89,8 @@ class Supervision:
             (name,) = teachers
             return OneTeacher(teachers[name], temperatures[name])
         facts = {name: stage.facts(context.store) for name, stage in self.held_out.items()}
-        f1 = {name: float(found["f1"]) for name, found in facts.items()} if self.ensemble.needs_f1 else {}
-        return EnsembleSource(self.ensemble, teachers, temperatures, f1, context.task, ignore_labels)
+        points = points_of(self.ensemble.metric, context.task.metrics, facts)
+        return EnsembleSource(self.ensemble, teachers, temperatures, points, context.task, ignore_labels)
 
     def teachers(self, context: Context, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
         """Every teacher's signals, streamed or stored."""

@@ -49,7 +49,7 @@ class First(Section):
     rule: str
     trusted: int = 0
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
@@ -61,7 +61,7 @@ class Rule(Section):
 
     rule: str
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
 

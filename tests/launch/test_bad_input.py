@@ -185,8 +185,8 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "not parquet": (with_file("q.parquet", b"PAR1 no"), "q.parquet"),
     "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
     "answer of the wrong type": (with_file("q.json", _squad(7)), "answers must be text"),
-    "empty file": (with_file("q.jsonl", b""), "holds no question"),
-    "nothing to compare with": (with_file("q.json", _squad([])), "carries an answer"),
+    "empty file": (with_file("q.jsonl", b""), "holds no questions"),
+    "nothing to compare with": (with_file("q.json", _squad([])), "has a label to compare with"),
     "teachers without a rule": (several(ensemble=None), "say how they become one"),
     "an ensemble of one": (several(teachers__b=None, teachers__c=None), "`ensemble` combines teachers, and there is 1"),
     "unknown rule": (several(ensemble={"rule": "geometrical"}), "did you mean 'geometric'"),
@@ -251,7 +251,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     ),
     "predictions over the questions": (
         lambda folder: ["evaluate", str(folder), "--data", __file__, "--predictions", __file__],
-        "would write over the questions",
+        "would write over the data",
     ),
 }
 

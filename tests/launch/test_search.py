@@ -99,6 +99,26 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(
     assert "exists already" in capsys.readouterr().err
 
 
+def test_a_search_of_a_task_whose_metric_is_an_error_ends_with_the_least(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": f"{number} шт.", "value": number}) + "\n" for number in range(32)))
+    recipe = recipe_file(
+        tmp_path,
+        data__source={"kind": "files", "path": {"train": str(path), "validation": str(path)}},
+        task={"kind": "classification", "problem_type": "regression"},
+        windows={"max_length": 16},
+        search={**SEARCH, "metric": "mse", "trials": 3, "scheduler": {"kind": "none"}},
+        student__epochs=2,
+    )
+    output = finish(start("search", recipe))
+    folder, search = search_of(recipe)
+    errors = [trial["metrics"]["mse"] for trial in search["trials"]]
+    assert search["trials"][search["best"]]["metrics"]["mse"] == min(errors)
+    assert f"best: trial {search['best']}, mse {min(errors):.4g}" in output
+    printed = CliRunner().invoke(app, ["answer", str(folder), "--text", "7 шт."], catch_exceptions=False)
+    assert 0 <= json.loads(printed.output)["value"] <= 31
+
+
 @pytest.mark.timeout(900)
 def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path)

@@ -270,6 +270,29 @@ def test_two_ray_workers_share_a_streaming_teacher_even_if_it_is_killed(
     assert_same(signals(output, results)[0], signals(*precomputed)[0])
 
 
+@pytest.mark.parametrize("problem_type", ["single_label", "multi_label", "regression"])
+def test_classifiers_are_taught_the_same_by_a_stream(tmp_path: Path, problem_type: str) -> None:
+    before, output, path = tmp_path / "before", tmp_path / "streamed", tmp_path / "texts.jsonl"
+    rows = [
+        {"text": f"{word} {number}", "label": word, "labels": [word, "четное"][: 1 + number % 2], "value": number}
+        for number, word in enumerate(["кот", "дом", "лес"] * 8)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = {
+        "data__source": {"kind": "files", "path": {"train": str(path), "validation": str(path)}},
+        "task": {"kind": "classification", "problem_type": problem_type},
+        "windows": {"max_length": 16},
+    }
+    first = run(recipe(before, signals__mode="precomputed", **changes))
+    copied(before, output)
+    for folder in ("signals", f"models/{first['models'][-1]['digest']}", "evaluations"):
+        shutil.rmtree(output / "store" / folder)
+    results = streamed(output, **changes)
+    assert losses(output, results) == losses(before, first)
+    assert _files(output, results) == _files(before, first)
+    assert results["models"][-1]["evaluation"] == first["models"][-1]["evaluation"]
+
+
 def test_what_the_teacher_raises_reaches_the_run(tmp_path: Path, taught: Path) -> None:
     with pytest.raises(ModelError, match=r"^this teacher has nothing to say$"):
         streamed(copied(taught, tmp_path), teachers__teacher__kind="tests.witness:Speechless")

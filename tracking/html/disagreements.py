@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tracking.html.differing import Cases, cases_of
 from tracking.html.questions import Answered, Question
 
 _AROUND = 80  # characters shown on either side of a span
@@ -73,7 +74,6 @@ def _pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> list[Piec
     ]
 
 
-SHOWN = 20  # questions at most
 GOLD = "gold"  # what accepted answers are marked by
 
 
@@ -96,40 +96,10 @@ class Case:
     said: list[Said]
 
 
-@dataclass(frozen=True)
-class Cases:
-    """Cases of one kind: the title, how many questions are such, those that are shown, the clearest first."""
-
-    title: str
-    count: int
-    shown: list[Case]
-
-
-def disagreements(questions: list[Question], roles: dict[str, str]) -> list[Cases]:
+def disagreements(questions: list[Question], roles: dict[str, str]) -> list[Cases[Case]]:
     """Where the student is wrong and a teacher or the ensemble right, and the other way round; roles: by model."""
-    student = next((name for name, role in roles.items() if role == "student"), None)
-    others = [name for name, role in roles.items() if role in ("teacher", "ensemble")]
-    if student is None or not others or not questions:
-        return []
-
-    def differing(question: Question, student_right: bool) -> int:
-        """How many others are right where the student is not, or wrong where it is right."""
-        if student not in question.answers or question.answers[student].right != student_right:
-            return 0
-        return sum(question.answers[name].right != student_right for name in others if name in question.answers)
-
-    def clearest(student_right: bool) -> list[Question]:
-        counted = [(differing(question, student_right), question) for question in questions]
-        return [question for count, question in sorted(counted, key=lambda one: -one[0]) if count]
-
-    worse, better = clearest(False), clearest(True)
-    # Half of them each, or more where there are fewer of the others.
-    shown = worse[: max(SHOWN // 2, SHOWN - len(better))]
-    rest = better[: SHOWN - len(shown)]
-    return [
-        Cases("The student wrong, a teacher or the ensemble right", len(worse), [_case(one) for one in shown]),
-        Cases("The student right, a teacher or the ensemble wrong", len(better), [_case(one) for one in rest]),
-    ]
+    right = [{name: answer.right for name, answer in question.answers.items()} for question in questions]
+    return [found.map(lambda number: _case(questions[number])) for found in cases_of(right, roles)]
 
 
 def _case(question: Question) -> Case:

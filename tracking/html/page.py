@@ -4,18 +4,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.errors import UserError, first_line
 from framework.outcome import RunResults, SearchResults
 from framework.recipe.yaml_loader import to_yaml
 from framework.search.log import read_search
 from framework.tables import NOTHING, table_columns, table_rows
+from framework.tasks.summary import summary_in
 from tracking.content import milliseconds
 from tracking.html.curves import curves
-from tracking.html.disagreements import disagreements
 from tracking.html.ensemble import ensemble
-from tracking.html.groups import FEW, by_answer_length, by_question_word, language
-from tracking.html.questions import read_questions
+from tracking.html.groups import language
 from tracking.html.search import search_parts
+from tracking.html.sections import task_sections
 from tracking.html.tradeoff import tradeoff
 from tracking.report import state_line
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
 def run_page(folder: Path, results: RunResults) -> str:
     """The page of the run in `folder`, which stands whatever of the run is not there (yet, or any more)."""
-    try:
-        questions, problem = read_questions(folder, results), None
-    except UserError as error:
-        questions, problem = [], first_line(error)
-    answering = list(questions[0].answers) if questions else []
     return _page(
         "run.html.j2",
         results,
@@ -40,14 +34,8 @@ def run_page(folder: Path, results: RunResults) -> str:
         tradeoff=tradeoff(results),
         curves=curves(folder, results),
         ensemble=ensemble(results),
-        problem=problem,
-        answering=answering,
-        few=FEW,
-        disagreements=disagreements(questions, {model["name"]: model["role"] for model in results["models"]}),
-        groups={
-            "By question word": by_question_word(questions, answering),
-            "By words of the answer": by_answer_length(questions, answering),
-        },
+        items=summary_in(results).items,
+        sections=task_sections(folder, results),
     )
 
 

@@ -20,6 +20,8 @@ LABELS = Asked("labels", required=False, structured=True)
 VALUE = Asked("value", required=False)
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
+_TRUTH = {"true": "1", "false": "0"}
+
 Gold = tuple[str, ...] | float
 """Names of labels (of a text with a single label, one), or a number."""
 
@@ -196,9 +198,17 @@ def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None
     name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
     if name in ("", "-1"):
         return None
-    if labels is not None and name not in labels and name.isdecimal() and int(name) < len(labels):
-        return labels[int(name)]
+    if labels is not None and name not in labels:
+        number = _whole(name)
+        if number is not None and number < len(labels):
+            return labels[number]
     return name
+
+
+def _whole(text: str) -> int | None:
+    """The number of a label in a table's cell, which pandas also writes as 1.0 or True."""
+    text = _TRUTH.get(text.lower(), text).removesuffix(".0")
+    return int(text) if text.isdecimal() else None
 
 
 def _several(value: object, task: "ClassificationSettings", place: str) -> tuple[str, ...] | None:
@@ -212,6 +222,12 @@ def _several(value: object, task: "ClassificationSettings", place: str) -> tuple
         value = [part for part in value.split(task.separator) if part.strip()]
     if not isinstance(value, list):
         raise DataError(f"{place}: labels must be a list, found {shown(value)}")
+    twice = next((one for one in value if not isinstance(one, str) and value.count(one) > 1), None)
+    if twice is not None and len(value) == len(task.labels or value):
+        raise DataError(
+            f"{place}: labels names {shown(twice)} more than once; a list names the labels that a text has, and does not say 0 or 1 "
+            "of each: write their names or numbers, or columns with task.label_columns"
+        )
     names = [_name(one, task.labels, place) for one in value]
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -221,7 +237,7 @@ def _of_columns(values: Mapping[str, object], place: str) -> tuple[str, ...] | N
         return None
     names = []
     for label, value in values.items():
-        number = _number(value, place)
+        number = _number(_TRUTH.get(value.lower(), value) if isinstance(value, str) else value, place)
         if number not in (0.0, 1.0):
             raise DataError(f"{place}: the column of the label '{label}' must hold 0 or 1, found {shown(value)}")
         if number:

@@ -188,14 +188,14 @@ def test_rows_of_one_question_are_joined(tmp_path: Path) -> None:
     [
         (
             [row(0), row(1, id="q0", question="Где?")],
-            r"row\[1\]: the id 'q0' is taken by another question, at .*row\[0\]",
+            r"row\[1\]: the id 'q0' is taken already, at .*row\[0\]",
         ),
-        ([row(0, context=" \n")], "no question of it can be used; 1 questions left out, as context.*: q0"),
+        ([row(0, context=" \n")], "none of its questions can be used; 1 questions left out, as context.*: q0"),
         (
             [row(0, answers={"text": ["пёс"], "answer_start": [0]})],
-            "no question of it can be used; 1 questions left out, as none of their answers occurs.*: q0",
+            "none of its questions can be used; 1 questions left out, as none of their answers occurs.*: q0",
         ),
-        ([], r"the data's split 'train' holds no question"),
+        ([], r"the data's split 'train' holds no questions"),
     ],
 )
 def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:

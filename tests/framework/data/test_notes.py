@@ -19,12 +19,12 @@ def test_ids_are_kept_once_in_the_order_of_the_kinds() -> None:
 def test_the_first_ten_are_named() -> None:
     ids = tuple(f"q{number}" for number in range(11))
     noted = {"again": Noted(Note("taken once"), ids)}
-    assert described(noted) == [f"11 questions taken once: {', '.join(ids[:10])}, …"]
+    assert described(noted, "questions") == [f"11 questions taken once: {', '.join(ids[:10])}, …"]
     assert counted(noted) == {"again": {"questions": 11, "meaning": "taken once", "first": list(ids[:10])}}
 
 
 def test_a_long_id_is_shortened_for_people() -> None:
-    (line,) = described({"blank": Noted(Note("left out"), ("x" * 1000,))})
+    (line,) = described({"blank": Noted(Note("left out"), ("x" * 1000,))}, "questions")
     assert line.endswith(f": {'x' * 57}...")
 
 

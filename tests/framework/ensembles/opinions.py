@@ -35,7 +35,7 @@ class Fixed:
 
 def source_of(ensemble: Any, said: Mapping[str, Signals], **settings: Any) -> EnsembleSource:
     """The source of teachers that say what is `said`, each at temperature 1 unless `temperatures` are given."""
-    settings = {"temperatures": dict.fromkeys(said, 1.0), "f1": F1, "task": ExtractiveQA(), **settings}
+    settings = {"temperatures": dict.fromkeys(said, 1.0), "points": F1, "task": ExtractiveQA(), **settings}
     return EnsembleSource(ensemble, {name: Fixed(signal) for name, signal in said.items()}, **settings)
 
 

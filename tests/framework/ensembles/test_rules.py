@@ -28,7 +28,9 @@ RULES: list[Ensemble] = [
     Agreement(),
     Sampled(),
 ]
-every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.rule}{'-f1' if rule.needs_f1 else ''}")
+every_rule = pytest.mark.parametrize(
+    "rule", RULES, ids=lambda rule: f"{rule.rule}{f'-{rule.metric}' if rule.metric else ''}"
+)
 three = st.tuples(signals, signals, signals).map(lambda said: dict(zip("abc", said, strict=True)))
 own = st.tuples(TEMPERATURES, TEMPERATURES, TEMPERATURES).map(lambda own: dict(zip("abc", own, strict=True)))
 
@@ -122,10 +124,10 @@ class _Known:
         ({"rule": "mean", "tau": 1.0}, "unknown key 'tau'"),
         ({"rule": "agreement", "tau": 0.0}, "greater than or equal to 0.01"),
         ({"rule": "weighted"}, "Field required"),
-        ({"rule": "weighted", "weights": "F1"}, "should be 'f1'"),
+        ({"rule": "weighted", "weights": ""}, "at least 1 character"),
         ({"rule": "weighted", "weights": {"a": 0.0}}, "greater than 0"),
         ({"rule": "weighted", "weights": {"a": float("inf")}}, "finite"),
-        ({"rule": "weighted", "weights": {"a": 1}, "tau": 2.0}, "`tau` belongs to `weights: f1`"),
+        ({"rule": "weighted", "weights": {"a": 1}, "tau": 2.0}, "`tau` belongs to `weights` by a metric"),
     ],
     ids=str,
 )

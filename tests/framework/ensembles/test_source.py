@@ -113,7 +113,7 @@ class Stubborn(Section):
     rule: str = "my_rules:Stubborn"
     numbers: list[str]
     needs_labels: ClassVar[bool] = False
-    needs_f1: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
     mixing: ClassVar[Mixing] = "arithmetic"
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.ensembles.rules import Agreement, Confidence, LabelAware, Weighted
+from framework.metrics import Metric, points_of
 from framework.segments import Floats
 from framework.signals.algebra import NULL, Signals, entropy
 from framework.tasks.span_qa.example import Answer, QAExample
@@ -111,3 +112,11 @@ def test_given_weights_have_to_be_those_of_the_teachers() -> None:
     assert "teacher 'small' has none" in missing
     assert Weighted(weights={"large": 2.0, "small": 1.0}).check(["large", "small"]) == []
     assert Weighted(weights="f1").check(["large", "small"]) == []
+
+
+def test_points_are_percent_or_hundredths() -> None:
+    measured = {"large": {"mcc": 0.75, "accuracy": 80.0}, "small": {"mcc": -0.25, "accuracy": 30.0}}
+    metrics = [Metric("accuracy", "accuracy"), Metric("mcc", "MCC", percent=False)]
+    assert points_of("accuracy", metrics, measured) == {"large": 80.0, "small": 30.0}
+    assert points_of("mcc", metrics, measured) == {"large": 75.0, "small": -25.0}
+    assert points_of(None, metrics, measured) == {}

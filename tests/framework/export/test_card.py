@@ -61,7 +61,7 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
     assert "datasets" not in header
     for fact in (
         "| a | bert, from random weights | 1.50 | 0.25 ± 0.12 |",
-        "They were combined question by question: rule `mean`.",
+        "They were combined example by example: rule `mean`.",
         "Trained on `train`, and on `dev` without their answers; measured on `dev`.",
         "- files of the user's own\n",
         "| train | 1,200 | 0 | 7 | 2 |",

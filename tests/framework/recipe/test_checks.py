@@ -39,7 +39,7 @@ def recipe(**changes: Any) -> Recipe:
         ),
         (
             {"signals__held_out": "train", "ensemble": None, "losses": None, "student": None},
-            r"signals\.held_out is for calibrated temperatures and weights by F1",
+            r"signals\.held_out is for calibrated temperatures and weights by a metric",
         ),
         (
             {"ensemble": {"rule": "weighted", "weights": "f1"}},
@@ -47,7 +47,15 @@ def recipe(**changes: Any) -> Recipe:
         ),
         (
             {"ensemble": {"rule": "weighted", "weights": "f1"}, "signals__held_out": "train", "task": TASK},
-            "weighs teachers by f1, and the task tests.other_metrics:Estimate has only hits, error: give weights",
+            "weighed by 'f1', which is no metric of the task tests.other_metrics:Estimate; legal here: hits",
+        ),
+        (
+            {"ensemble": {"rule": "weighted", "weights": "F1"}, "signals__held_out": "train"},
+            "weighed by 'F1', which is no metric of the task extractive_qa; did you mean 'f1'",
+        ),
+        (
+            {"ensemble": {"rule": "weighted", "weights": "error"}, "signals__held_out": "train", "task": TASK},
+            "weighed by 'error', of which less is better, in units of the data's own: weigh by hits, give",
         ),
         (
             {"teachers__a__temperature": "calibrated"},

@@ -156,7 +156,7 @@ def test_held_out_questions_need_labels(tmp_path: Path) -> None:
         signals__held_out="bare",
         teachers__a__temperature="calibrated",
     )
-    with pytest.raises(DataError, match=r"signals\.held_out: no question of split 'bare' carries an answer"):
+    with pytest.raises(DataError, match=r"signals\.held_out: none of the questions of split 'bare' has a label"):
         prepare(recipe_from_values(values, "here"))
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.tasks.span_qa.example import Answer, QAExample
-from tracking.html.disagreements import SHOWN, Span, disagreements, excerpt
+from tracking.html.differing import SHOWN
+from tracking.html.disagreements import Span, disagreements, excerpt
 from tracking.html.groups import by_answer_length
 from tracking.html.questions import Answered, Question
 

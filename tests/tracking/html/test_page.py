@@ -12,6 +12,7 @@ from framework.data.section import Data
 from framework.files import read_json, write_json
 from framework.results import read_results
 from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 from tests.reading_html import Page
 from tests.tiny import model_of, several_values, watched_run
@@ -97,7 +98,7 @@ def test_tables_have_the_figures_of_the_results(run: Path) -> None:
 
 def test_groups_add_up_to_the_results(run: Path) -> None:
     results = read_results(run)
-    questions = read_questions(run, results)
+    questions = read_questions(run, results, ExtractiveQA())
     for groups in (by_question_word(questions, NAMES), by_answer_length(questions, NAMES)):
         assert sum(group.questions for group in groups) == 16
         for name in NAMES:
@@ -111,7 +112,7 @@ def test_texts_stay_texts(run: Path, tmp_path: Path) -> None:
     copied = tmp_path / "runs" / run.name
     shutil.copytree(run, copied)
     results = read_results(run)
-    examples = [question.example for question in read_questions(run, results)]
+    examples = [question.example for question in read_questions(run, results, ExtractiveQA())]
     for name, right in (("a", True), ("student", False)):
         path = copied / f"predictions/{name}.json"
         predictions = read_json(path)

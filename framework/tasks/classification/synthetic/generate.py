@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from framework.data.draws import chance, pick, pick_several
 from framework.data.records import Record
 from framework.errors import DataError
-from framework.tasks.classification.synthetic.phrases import ASIDES, CLOSINGS, GOODS, GREETINGS, REQUESTS, TOPICS
+from framework.tasks.classification.synthetic.phrases import CHAT, GOODS, LETTER, TOPICS, Manner
 
 if TYPE_CHECKING:
     from framework.tasks.classification.synthetic.section import Messages
@@ -18,7 +18,7 @@ _LABELS = tuple(TOPICS)
 def generate(settings: "Messages") -> dict[str, list[Record]]:
     """The records of every split.
 
-    Each split has random generators of its own, one for the text and one for the noise: more messages leave the earlier
+    Each split has random generators of its own, for the text, its manner and the noise: more messages leave the earlier
     ones as they are, and noise changes nothing but labels.
 
     Raises:
@@ -30,20 +30,23 @@ def generate(settings: "Messages") -> dict[str, list[Record]]:
 
 
 def _split(settings: "Messages", split: str, written: set[str]) -> list[Record]:
-    text_rng, noise_rng = Random(f"{settings.seed}/{split}/text"), Random(f"{settings.seed}/{split}/noise")
+    text_rng, manner_rng, noise_rng = (Random(f"{settings.seed}/{split}/{of}") for of in ("text", "manner", "noise"))
     noise = settings.label_noise if split == "train" else 0.0
     records: list[Record] = []
     for number in range(settings.examples[split]):
-        text, wanted, aside = _new_message(text_rng, settings, written)
+        manner = CHAT if chance(manner_rng, settings.chats) else LETTER
+        text, wanted, aside = _new_message(text_rng, settings, manner, written)
         labels = _wrong(noise_rng, wanted, aside) if chance(noise_rng, noise) else wanted
         id = f"{split}-{number:06d}"
         records.append(Record(f"generated {id}", {"id": id, "text": text, "label": labels[0], "labels": labels}))
     return records
 
 
-def _new_message(rng: Random, settings: "Messages", written: set[str]) -> tuple[str, list[str], list[str]]:
+def _new_message(
+    rng: Random, settings: "Messages", manner: Manner, written: set[str]
+) -> tuple[str, list[str], list[str]]:
     for _ in range(_ATTEMPTS):
-        message = _message(rng, settings)
+        message = _message(rng, settings, manner)
         if message[0] not in written:
             written.add(message[0])
             return message
@@ -52,20 +55,19 @@ def _new_message(rng: Random, settings: "Messages", written: set[str]) -> tuple[
     )
 
 
-def _message(rng: Random, settings: "Messages") -> tuple[str, list[str], list[str]]:
+def _message(rng: Random, settings: "Messages", manner: Manner) -> tuple[str, list[str], list[str]]:
     """A text, the labels of what it asks for, and those of what it only mentions."""
     requests = 1 + int(rng.random() * settings.requests)
     asides = int(rng.random() * (settings.asides + 1))
     drawn = pick_several(rng, _LABELS, requests + asides)
     wanted, aside = drawn[:requests], drawn[requests:]
-    sentences = [_sentence(rng, REQUESTS, label) for label in wanted] + [
-        _sentence(rng, ASIDES, label) for label in aside
-    ]
+    sentences = [_sentence(rng, manner.requests, label) for label in wanted]
+    sentences += [_sentence(rng, manner.asides, label) for label in aside]
     sentences = pick_several(rng, sentences, len(sentences))
     if chance(rng, 0.5):
-        sentences.insert(0, pick(rng, GREETINGS))
+        sentences.insert(0, pick(rng, manner.greetings))
     if chance(rng, 0.3):
-        sentences.append(pick(rng, CLOSINGS))
+        sentences.append(pick(rng, manner.closings))
     return " ".join(sentences), sorted(wanted), aside
 
 

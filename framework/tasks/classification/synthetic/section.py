@@ -31,6 +31,12 @@ class Messages(Section):
     )
     requests: int = Field(default=1, ge=1, le=4, description="topics that a message asks about, at most: its labels")
     asides: int = Field(default=2, ge=0, le=4, description="topics that it mentions and does not ask about, at most")
+    chats: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the messages that are written as in a chat, the others as letters",
+    )
     label_noise: float = Field(
         default=0.0, ge=0, le=1, description="share of the messages of the split `train` that get a wrong label"
     )

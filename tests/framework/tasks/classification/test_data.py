@@ -39,7 +39,7 @@ def test_a_missing_column_of_labels_leaves_texts_unlabelled_unless_the_recipe_na
         _texts([{"text": "да"}], {"label": "category"})
 
 
-@pytest.mark.parametrize("number", [1, "1", 1.0, True])
+@pytest.mark.parametrize("number", [1, "1", 1.0, "1.0", True, "True"])
 def test_numbers_are_read_by_the_recipes_labels(number: Any) -> None:
     (text,) = _texts([{"text": "да", "label": number}], labels=["no", "yes"])
     assert text.gold == ("yes",)
@@ -86,6 +86,10 @@ def test_several_labels_are_a_list_a_text_or_columns() -> None:
     assert [text.gold for text in _texts(columns, labels=["x", "y"], label_columns=True, **several)] == [("x",), None]
     with pytest.raises(DataError, match="must hold 0 or 1, found '2'"):
         _texts([{"text": "a", "x": "2", "y": "0"}], labels=["x", "y"], label_columns=True, **several)
+    truths = [{"text": "a", "x": "True", "y": False}]
+    assert _texts(truths, labels=["x", "y"], label_columns=True, **several)[0].gold == ("x",)
+    with pytest.raises(DataError, match=r"labels names 0 more than once; .* task\.label_columns"):
+        _texts([{"text": "a", "labels": [0, 1, 0]}], labels=["x", "y", "z"], **several)
     with pytest.raises(DataError, match=r"set task\.separator"):
         _texts([{"text": "a", "labels": "x; y"}], **several)
 

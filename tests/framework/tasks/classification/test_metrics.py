@@ -40,6 +40,14 @@ def test_single_label_metrics_are_those_of_scikit_learn() -> None:
     assert found["mcc"] == pytest.approx(matthews_corrcoef(gold, chosen))
 
 
+@given(seed=_seeds, count=st.integers(1, 30), labels=st.integers(2, 6))
+def test_accuracy_of_a_single_label_is_micro_f1(seed: int, count: int, labels: int) -> None:
+    gold, chosen = np.random.default_rng(seed).integers(0, labels, (2, count))
+    assert single_label(gold, chosen, labels)["accuracy"] == pytest.approx(
+        100 * f1_score(gold, chosen, average="micro")
+    )
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=_seeds, count=st.integers(1, 25), labels=st.integers(2, 5), levels=st.integers(1, 8))
 def test_multi_label_metrics_of_resamples_are_those_of_scikit_learn(

@@ -1,0 +1,52 @@
+"""Which examples are shown as those on which the student and its teachers are not of one mind."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+SHOWN = 20  # examples at most
+
+_Case = TypeVar("_Case")
+_Other = TypeVar("_Other")
+
+
+@dataclass(frozen=True)
+class Cases(Generic[_Case]):
+    """Cases of one kind: the title, how many examples are such, those that are shown, the clearest first."""
+
+    title: str
+    count: int
+    shown: list[_Case]
+
+    def map(self, made: "Callable[[_Case], _Other]") -> "Cases[_Other]":
+        """The same with what is made of those that are shown."""
+        return Cases(self.title, self.count, [made(one) for one in self.shown])
+
+
+def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str]) -> list[Cases[int]]:
+    """Numbers of the examples where the student is wrong and a teacher or the ensemble right, and the other way round.
+
+    right: of every example which models are; roles: by model. None without a student or others to compare it with.
+    """
+    student = next((name for name, role in roles.items() if role == "student"), None)
+    others = [name for name, role in roles.items() if role in ("teacher", "ensemble")]
+    if student is None or not others or not right:
+        return []
+
+    def differing(found: Mapping[str, bool], student_right: bool) -> int:
+        """How many others are right where the student is not, or wrong where it is right."""
+        if found.get(student) != student_right:
+            return 0
+        return sum(found[name] != student_right for name in others if name in found)
+
+    def clearest(student_right: bool) -> list[int]:
+        counted = [(differing(found, student_right), number) for number, found in enumerate(right)]
+        return [number for count, number in sorted(counted, key=lambda one: -one[0]) if count]
+
+    worse, better = clearest(False), clearest(True)
+    # Half of them each, or more where there are fewer of the others.
+    shown = worse[: max(SHOWN // 2, SHOWN - len(better))]
+    return [
+        Cases("The student wrong, a teacher or the ensemble right", len(worse), shown),
+        Cases("The student right, a teacher or the ensemble wrong", len(better), better[: SHOWN - len(shown)]),
+    ]

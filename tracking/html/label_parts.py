@@ -1,0 +1,209 @@
+"""How models do on each label, what they take for what, how far their probabilities can be trusted, where they differ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracking.html.plot import number_axis
+from tracking.html.differing import Cases, cases_of
+from tracking.html.groups import FEW
+from tracking.html.plot import Line, Plot
+from tracking.html.text_cases import Answer, TextCase, text_case
+from tracking.html.texts import Flags, Floats, LabelAnswers
+
+_MOST_LABELS = 100  # rows of the table
+_MATRIX = 20  # labels, at most, of a matrix that can be read
+_PAIRS = 15
+_SHADES = 9
+_BINS = 10
+NONE = "no label"
+
+Table = tuple[str, list[str], list[list[str]]]  # caption, columns, rows
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """So many texts of each label got each label. of: the model; rows: the label, then of each label how many, and the shade
+    of the cell, from 0 to 9 by the share of the row."""
+
+    of: str
+    labels: list[str]
+    rows: list[tuple[str, list[tuple[int, int]]]]
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """matrix: of the student, where labels are few enough; table: the most frequent confusions of all models."""
+
+    matrix: Matrix | None
+    table: Table | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """plot: how often answers are right by how probable they are said to be; table: the same as one number a model."""
+
+    plot: Plot | None
+    table: Table
+
+
+def label_table(answers: LabelAnswers) -> Table:
+    """F1 of each label in percent by model, the most frequent labels first."""
+    support = answers.gold.sum(0)
+    f1 = {name: _f1(answers.gold, given) for name, given in answers.given.items()}
+    order = [int(label) for label in np.argsort(-support, kind="stable")][:_MOST_LABELS]
+    rows = [
+        [
+            answers.labels[label] + (" *" if support[label] < FEW else ""),
+            str(support[label]),
+            *(f"{100 * found[label]:.1f}" for found in f1.values()),
+        ]
+        for label in order
+    ]
+    left_out = len(answers.labels) - len(order)
+    caption = f"F1 of each label, %; * fewer than {FEW} texts, whose figure says little"
+    more = f"; the {left_out} rarest labels are left out" if left_out else ""
+    return caption + more, ["label", "texts", *answers.given], rows
+
+
+def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
+    """What models take for what; of texts with several labels what they miss and what they give wrongly."""
+    shown = next((name for name in answers.given if roles[name] == "student"), next(iter(answers.given), None))
+    if shown is None:
+        return Confusions(None, None)
+    if not answers.exclusive:
+        return Confusions(None, _missed(answers))
+    counts = {name: answers.gold.astype(np.int64).T @ given for name, given in answers.given.items()}
+    matrix = _matrix(shown, answers.labels, counts[shown]) if len(answers.labels) <= _MATRIX else None
+    wrong = {name: np.where(np.eye(len(found), dtype=bool), 0, found) for name, found in counts.items()}
+    order = np.argsort(-(wrong[shown] + sum(wrong.values()) / (1 + answers.gold.sum() * len(wrong))), axis=None)
+    pairs = [divmod(int(number), len(answers.labels)) for number in order[:_PAIRS]]
+    rows = [
+        [answers.labels[gold], answers.labels[said], *(str(found[gold, said]) for found in wrong.values())]
+        for gold, said in pairs
+        if any(found[gold, said] for found in wrong.values())
+    ]
+    columns = ["gold label", "label given", *answers.given]
+    return Confusions(
+        matrix, (f"The most frequent confusions of {shown}: texts, of all models", columns, rows) if rows else None
+    )
+
+
+def calibration(answers: LabelAnswers, roles: Mapping[str, str]) -> Calibration:
+    """How probable models say their answers are, beside how often these are right, in ten bins."""
+    found = {name: _confidence(answers, name) for name in answers.given}
+    lines = [
+        Line(name, roles[name], points)
+        for name, (said, right) in found.items()
+        if roles[name] != "baseline" and len(points := _bins(said, right)) > 1
+    ]
+    rows = [
+        [name, f"{100 * said.mean():.1f}", f"{100 * right.mean():.1f}", f"{100 * _error(said, right):.1f}"]
+        for name, (said, right) in found.items()
+        if len(said)
+    ]
+    of = "the label given" if answers.exclusive else "each label"
+    table = (
+        "Expected calibration error (Guo et al. 2017), ten bins, %",
+        ["model", f"mean probability of {of}", "right" if answers.exclusive else "labels there", "error"],
+        rows,
+    )
+    if not lines:
+        return Calibration(None, table)
+    unit = [0.0, 1.0]
+    axes = (number_axis(f"probability of {of}", unit, bounds=(0, 1)), number_axis("share that is right", unit))
+    plot = Plot("calibration-plot", "Calibration", *axes, lines=[Line("", "published", [(0, 0), (1, 1)]), *lines])
+    return Calibration(plot, table)
+
+
+def label_cases(answers: LabelAnswers, roles: Mapping[str, str]) -> list[Cases[TextCase]]:
+    """Texts on which the student is wrong and a teacher or the ensemble right, and the other way round."""
+    right = {name: (given == answers.gold).all(1) for name, given in answers.given.items()}
+    by_text = [{name: bool(found[number]) for name, found in right.items()} for number in range(len(answers.texts))]
+    return [found.map(lambda number: _case(answers, number)) for found in cases_of(by_text, roles)]
+
+
+def _case(answers: LabelAnswers, number: int) -> TextCase:
+    gold = answers.gold[number]
+    alike: dict[bytes, list[str]] = {}
+    for name, given in answers.given.items():
+        alike.setdefault(given[number].tobytes(), []).append(name)
+    return text_case(
+        answers.texts[number].texts,
+        _named(answers.labels, gold),
+        [
+            Answer(
+                _named(answers.labels, given := answers.given[names[0]][number]),
+                "yes" if (given == gold).all() else "no",
+                ", ".join(f"{name} {_probability(answers, name, number)}".strip() for name in names),
+            )
+            for names in alike.values()
+        ],
+    )
+
+
+def _probability(answers: LabelAnswers, name: str, number: int) -> str:
+    """How probable a model says what it gives is: of one label; of several each."""
+    said, given = answers.probabilities[name][number], answers.given[name][number]
+    return "/".join(f"{p:.2f}" for p in said[given])
+
+
+def _named(labels: Sequence[str], there: Flags) -> str:
+    return ", ".join(label for label, one in zip(labels, there, strict=True) if one) or NONE
+
+
+def _f1(gold: Flags, given: Flags) -> Floats:
+    """Of each label; 0 where it neither is there nor is given."""
+    both, here = (gold & given).sum(0), gold.sum(0) + given.sum(0)
+    result: Floats = np.divide(2 * both, here, out=np.zeros(len(here)), where=here > 0)
+    return result
+
+
+def _matrix(model: str, labels: Sequence[str], counts: NDArray[np.int64]) -> Matrix:
+    shades = np.ceil(_SHADES * counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(int)
+    rows = [
+        (label, [(int(count), int(shade)) for count, shade in zip(row, shaded, strict=True)])
+        for label, row, shaded in zip(labels, counts, shades, strict=True)
+    ]
+    return Matrix(model, list(labels), rows)
+
+
+def _missed(answers: LabelAnswers) -> Table:
+    """Of every label how many texts lack it that should have it, and have it that should not, by model."""
+    order = [int(label) for label in np.argsort(-answers.gold.sum(0), kind="stable")][:_MOST_LABELS]
+    missed = {name: (answers.gold & ~given).sum(0) for name, given in answers.given.items()}
+    wrong = {name: (given & ~answers.gold).sum(0) for name, given in answers.given.items()}
+    rows = [
+        [answers.labels[label], *(f"{missed[name][label]} / {wrong[name][label]}" for name in answers.given)]
+        for label in order
+    ]
+    return "Texts on which a label is missed / given wrongly", ["label", *answers.given], rows
+
+
+def _confidence(answers: LabelAnswers, name: str) -> tuple[Floats, Flags]:
+    """How probable answers are said to be, and whether they are right: of one label what is given; of several each label,
+    and whether it is there."""
+    said = answers.probabilities[name]
+    if not answers.exclusive:
+        return said.reshape(-1), answers.gold.reshape(-1)
+    given = answers.given[name]
+    return said[given], answers.gold[given]
+
+
+def _bins(said: Floats, right: Flags) -> list[tuple[float, float]]:
+    """Mean probability and share of right answers of each bin that holds enough of them."""
+    number = np.minimum((said * _BINS).astype(int), _BINS - 1)
+    return [
+        (float(said[here].mean()), float(right[here].mean()))
+        for bin in range(_BINS)
+        if (here := number == bin).sum() >= FEW
+    ]
+
+
+def _error(said: Floats, right: Flags) -> float:
+    """Expected calibration error: the mean over answers of |share right − mean probability| of their bin."""
+    number = np.minimum((said * _BINS).astype(int), _BINS - 1)
+    off = np.bincount(number, said, _BINS) - np.bincount(number, right.astype(float), _BINS)
+    return float(np.abs(off).sum() / len(said))
