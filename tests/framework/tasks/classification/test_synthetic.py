@@ -6,7 +6,7 @@ from framework.data.records import Fields
 from framework.errors import DataError
 from framework.progress import SILENT
 from framework.tasks.classification.synthetic.generate import generate
-from framework.tasks.classification.synthetic.phrases import ASIDES, GOODS, REQUESTS, TOPICS
+from framework.tasks.classification.synthetic.phrases import CHAT, GOODS, LETTER, TOPICS, Manner
 from framework.tasks.classification.synthetic.section import Messages
 
 
@@ -23,9 +23,10 @@ def _sentences(forms: tuple[str, ...]) -> dict[str, set[str]]:
     }
 
 
-def test_a_message_asks_about_its_labels_and_nothing_else() -> None:
-    requests, asides = _sentences(REQUESTS), _sentences(ASIDES)
-    for record in generate(Messages(examples={"train": 200}, requests=3, asides=2))["train"]:
+@pytest.mark.parametrize(("manner", "chats"), [(LETTER, 0.0), (CHAT, 1.0)], ids=["letters", "chats"])
+def test_a_message_asks_about_its_labels_and_nothing_else(manner: Manner, chats: float) -> None:
+    requests, asides = _sentences(manner.requests), _sentences(manner.asides)
+    for record in generate(Messages(examples={"train": 200}, requests=3, asides=2, chats=chats))["train"]:
         text = record.values["text"]
         wanted = sorted(label for label, forms in requests.items() if any(form in text for form in forms))
         mentioned = {label for label, forms in asides.items() if any(form in text for form in forms)}
@@ -34,9 +35,18 @@ def test_a_message_asks_about_its_labels_and_nothing_else() -> None:
 
 
 def test_no_sentence_is_of_two_topics() -> None:
-    for forms in (REQUESTS, ASIDES):
+    for forms in (LETTER.requests, LETTER.asides, CHAT.requests, CHAT.asides):
         sentences = [sentence for of_label in _sentences(forms).values() for sentence in of_label]
         assert len(set(sentences)) == len(sentences)
+
+
+def test_a_share_of_messages_is_written_as_in_a_chat() -> None:
+    texts = [record.values["text"] for record in generate(Messages(examples={"train": 300}, chats=0.3))["train"]]
+    chats = [text for text in texts if text[0].islower()]
+    assert 60 < len(chats) < 120
+    assert not {form[:10] for form in (*CHAT.requests, *CHAT.asides)} & {
+        text[:10] for text in texts if text not in chats
+    }
 
 
 def test_the_seed_decides_everything_and_more_messages_leave_the_earlier_ones() -> None:
