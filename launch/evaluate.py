@@ -35,9 +35,19 @@ def evaluate_model(
     from launch.console import console_progress
 
     split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
+    labelled = any(example.labelled for example in split.examples)
+    if predictions is None and not labelled:
+        raise DataError(
+            f"{data}: none of the {task.items} of this file has a label to compare with; --predictions FILE keeps what the model "
+            "answers"
+        )
     found = answerer.predictor.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:
         write_json(predictions, found)
+    if not labelled:
+        told = {"examples": 0, "notes": counted(split.notes)}
+        print(json.dumps(told) if as_json else f"{data}: no labels to measure by; {predictions} has the answers")
+        return
     scores = task.score(split.examples, found, resamples=1000, seed=0)
     if as_json:
         print(

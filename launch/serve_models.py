@@ -172,7 +172,7 @@ def _ensemble(
                 name: float(facts[name]["temperature"] if teacher.temperature == "calibrated" else teacher.temperature)
                 for name, teacher in recipe.teachers.items()
             },
-            points=points_of(rule.metric, reading.task.metrics, facts),
+            points=points_of(rule.metric, inference.task.metrics, facts),
             top_k=recipe.signals.top_k,
             inference=inference,
         )

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from framework.errors import DataError
 from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
 from framework.recipe.load import load_recipe, recipe_from_values
+from framework.results import read_results
 from framework.run import run
 from launch.answer import answer
+from launch.evaluate import evaluate_model
 from tests.serving import Served, serving
 from tests.tiny import several_values
+from tracking.html.page import run_page
 
 TEXT = "Подскажите, пожалуйста, про доставку дивана. Про промокод мне уже ответили."
 
@@ -97,3 +101,24 @@ def test_the_export_says_what_it_gives(served: Served, tmp_path: Path) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: text-classification" in card
     assert "one of the labels `возврат`, `гарантия`" in card
+
+
+def test_it_is_measured_on_a_file_and_its_report_shows_labels(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = json.loads((served.run / "results.json").read_text(encoding="utf-8"))["task"]["settings"]["labels"]
+    path, kept = tmp_path / "texts.csv", tmp_path / "predictions.json"
+    path.write_text("topic;message\n" + "".join(f"{label};{TEXT} {label}\n" for label in labels), encoding="utf-8-sig")
+    evaluate_model(served.run, None, path, ["text=message", "label=topic"], kept, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    predictions = json.loads(kept.read_text(encoding="utf-8"))
+    right = [predictions[str(number)]["label"] == label for number, label in enumerate(labels)]
+    assert (found["examples"], found["accuracy"]) == (len(labels), 100 * sum(right) / len(labels))
+    path.write_text("text\nбез темы\n", encoding="utf-8")
+    with pytest.raises(DataError, match="none of the texts of .* has a label to compare with"):
+        evaluate_model(served.run, None, path, [], None, as_json=False)
+    evaluate_model(served.run, None, path, [], kept, as_json=False)
+    assert f"no labels to measure by; {kept} has the answers" in capsys.readouterr().out
+    assert list(json.loads(kept.read_text(encoding="utf-8"))) == ["0"]
+    page = run_page(served.run, read_results(served.run))
+    assert "Texts of each gold label (rows) that got each label (columns) by student" in page

@@ -16,11 +16,11 @@ FOLDER = Path(__file__).parents[2] / "recipes"
 QUICK = ["student.epochs=1", "evaluation.latency_questions=1", "evaluation.bootstrap=100", "windows.max_length=48"]
 SMALLER = {
     "quickstart_classification": [
-        "data.source.examples={train: 96, validation: 60}",
-        "data.splits={teacher: 'train[48:]', train: 'train[:48]', held_out: 'validation[:20]', dev: 'validation[20:]'}",
-        "data.extra.more.source.examples={train: 24}",
-        "teachers.bert-wordpiece.fine_tune.epochs=1",
-        "teachers.roberta-bpe.fine_tune.epochs=1",
+        "data.source.examples={train: 48, validation: 60}",
+        "data.splits={train: train, held_out: 'validation[:20]', dev: 'validation[20:]'}",
+        *(f"data.extra.{name}.source.examples.train=48" for name in ("letters", "chats", "more")),
+        "teachers.letters-bert.fine_tune.epochs=1",
+        "teachers.chats-roberta.fine_tune.epochs=1",
         "student.epochs=1",
         "evaluation.latency_questions=1",
     ],
