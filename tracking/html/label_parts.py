@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.html.plot import number_axis
 from tracking.html.differing import Cases, cases_of
 from tracking.html.groups import FEW
-from tracking.html.plot import Line, Plot
+from tracking.html.plot import Line, Plot, number_axis
 from tracking.html.text_cases import Answer, TextCase, text_case
 from tracking.html.texts import Flags, Floats, LabelAnswers
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tracking.html.plot import number_axis
 from tracking.html.differing import SHOWN, Cases
-from tracking.html.plot import Line, Mark, Plot
+from tracking.html.plot import Line, Mark, Plot, number_axis
 from tracking.html.text_cases import Answer, TextCase, text_case
 from tracking.html.texts import NumberAnswers
 
