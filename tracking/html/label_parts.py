@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,14 @@ _SHADES = 9
 _BINS = 10
 NONE = "no label"
 
-Table = tuple[str, list[str], list[list[str]]]  # caption, columns, rows
+
+class Table(NamedTuple):
+    """A table; so many columns at the left are text."""
+
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+    left: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def label_table(answers: LabelAnswers) -> Table:
     left_out = len(answers.labels) - len(order)
     caption = f"F1 of each label, %; * fewer than {FEW} texts, whose figure says little"
     more = f"; the {left_out} rarest labels are left out" if left_out else ""
-    return caption + more, ["label", "texts", *answers.given], rows
+    return Table(caption + more, ["label", "texts", *answers.given], rows)
 
 
 def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
@@ -85,9 +93,8 @@ def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
         if any(found[gold, said] for found in wrong.values())
     ]
     columns = ["gold label", "label given", *answers.given]
-    return Confusions(
-        matrix, (f"The most frequent confusions of {shown}: texts, of all models", columns, rows) if rows else None
-    )
+    caption = f"The most frequent confusions of {shown}: texts, of all models"
+    return Confusions(matrix, Table(caption, columns, rows, left=2) if rows else None)
 
 
 def calibration(answers: LabelAnswers, roles: Mapping[str, str]) -> Calibration:
@@ -104,7 +111,7 @@ def calibration(answers: LabelAnswers, roles: Mapping[str, str]) -> Calibration:
         if len(said)
     ]
     of = "the label given" if answers.exclusive else "each label"
-    table = (
+    table = Table(
         "Expected calibration error (Guo et al. 2017), ten bins, %",
         ["model", f"mean probability of {of}", "right" if answers.exclusive else "labels there", "error"],
         rows,
@@ -178,7 +185,7 @@ def _missed(answers: LabelAnswers) -> Table:
         [answers.labels[label], *(f"{missed[name][label]} / {wrong[name][label]}" for name in answers.given)]
         for label in order
     ]
-    return "Texts on which a label is missed / given wrongly", ["label", *answers.given], rows
+    return Table("Texts on which a label is missed / given wrongly", ["label", *answers.given], rows)
 
 
 def _confidence(answers: LabelAnswers, name: str) -> tuple[Floats, Flags]:

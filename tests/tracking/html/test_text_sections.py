@@ -44,7 +44,7 @@ def answers(count: int = 120, exclusive: bool = True) -> LabelAnswers:
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_figures_of_labels_are_those_of_scikit_learn(exclusive: bool) -> None:
     found = answers(exclusive=exclusive)
-    _, columns, rows = label_table(found)
+    _, columns, rows, _ = label_table(found)
     assert columns == ["label", "texts", *ROLES]
     assert [int(row[1]) for row in rows] == sorted(found.gold.sum(0), reverse=True)
     for row in rows:
@@ -58,7 +58,7 @@ def test_labels_with_few_texts_are_marked_and_the_rarest_of_many_left_out() -> N
     assert all(row[0].endswith(" *") for row in label_table(found)[2] if int(row[1]) < 10)
     many = [str(number) for number in range(150)]
     wide = replace(found, labels=many, gold=np.tile(found.gold, 50), given={"student": np.tile(found.gold, 50)})
-    caption, _, rows = label_table(wide)
+    caption, _, rows, _ = label_table(wide)
     assert len(rows) == 100
     assert "the 50 rarest labels are left out" in caption
 
@@ -73,7 +73,8 @@ def test_the_matrix_is_of_the_student_and_pairs_are_of_all() -> None:
     assert shown.matrix.of == "student"
     assert [[count for count, _ in cells] for _, cells in shown.matrix.rows] == counts["student"].tolist()
     assert all((shade > 0) == (count > 0) for _, cells in shown.matrix.rows for count, shade in cells)
-    _, columns, rows = shown.table
+    _, columns, rows, left = shown.table
+    assert left == 2
     of_student = [int(row[columns.index("student")]) for row in rows]
     assert of_student == sorted(of_student, reverse=True)
     for one, other, *figures in rows:
