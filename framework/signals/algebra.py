@@ -100,13 +100,15 @@ def normalised(
     peak = np.maximum(maxima(logs, rows), tail)
     peak = np.where(np.isfinite(peak), peak, 0.0)
     with np.errstate(divide="ignore"):
-        total = peak + np.log(totals(np.exp(logs - spread(peak, rows)), rows) + np.exp(tail - peak))
+        mass = spread(peak, rows)
+        np.exp(np.subtract(logs, mass, out=mass), out=mass)  # in place: new memory costs more than the arithmetic
+        total = peak + np.log(totals(mass, rows) + np.exp(tail - peak))
         total = np.where(np.isfinite(total), total, 0.0)  # a row without any mass stays as it is
         return Signals(
             heads,
             rows,
             keys,
-            single(logs - spread(total, rows)),
+            np.subtract(logs, spread(total, rows), out=np.empty(len(logs), np.float32), casting="same_kind"),
             single(tail - total),
             tail_size.astype(np.int32, copy=False),
         )

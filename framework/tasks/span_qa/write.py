@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.segments import Floats, Ints, bounds, maxima, minima, spread, totals
-from framework.signals.algebra import NULL, Signals, normalised
+from framework.signals.algebra import NULL, Signals, concat, normalised
 from framework.signals.mixing import merged
 from framework.tasks.base import Logits
 from framework.tasks.span_qa.windows import Windows
+
+_CHUNK = 512  # examples written together: what a processor's cache holds
 
 
 def write_spans(count: int, windows: Windows, logits: Logits) -> Signals:
@@ -23,23 +25,35 @@ def write_spans(count: int, windows: Windows, logits: Logits) -> Signals:
     window that shows it best, "no answer here" takes the least of its values, and the whole is scaled to 1. Start mass lies
     on a token's first character and end mass on its last.
     """
-    flat = np.concatenate(logits, axis=1)
-    best, nulls = np.flatnonzero(windows.best), windows.rows[:-1] + windows.null
-    of_windows = np.searchsorted(best, windows.rows)
-    examples = windows.of_examples(count)
-    several = (np.diff(examples) > 1)[windows.example]
+    of_windows = windows.of_examples(count)
+    parts = [of_windows[begin : begin + _CHUNK + 1] for begin in range(0, count, _CHUNK)]
+    return concat([_written(part, windows, logits) for part in parts])
+
+
+def _written(examples: Ints, windows: Windows, logits: Logits) -> Signals:
+    """The same of examples in a row, each of which owns the windows examples[e] : examples[e + 1]."""
+    first, last = int(examples[0]), int(examples[-1])
+    rows, examples = windows.rows[first : last + 1], examples - first
+    tokens, rows = slice(int(rows[0]), int(rows[-1])), rows - rows[0]
+    flat = np.concatenate(logits[first:last], axis=1)
+    best, nulls = np.flatnonzero(windows.best[tokens]), rows[:-1] + windows.null[first:last]
+    spans, of_windows = windows.spans[tokens][best], np.searchsorted(best, rows)
+    several = np.diff(examples) > 1
     sides = []
-    for head, edge in ((flat[0], 0), (flat[1], 1)):
-        values, null = head[best].astype(np.float64), head[nulls].astype(np.float64)
+    for head, chars in ((flat[0], spans[:, 0]), (flat[1], spans[:, 1] - 1)):
+        values, null = head[best], head[nulls]
         if several.any():  # the softmax over all of an only window comes at the end anyway
-            total = np.where(several, _log_totals(head, windows, null), 0.0)
+            total = np.where(spread(several, examples), _log_totals(head, windows.support[tokens], rows, null), 0.0)
             values, null = values - spread(total, of_windows), null - total
-        chars = windows.spans[best, edge].astype(np.int64) - edge
         sides.append((chars, values, minima(null, examples)))
     return span_signals(of_windows[examples], *sides)
 
 
-def span_signals(rows: Ints, start: tuple[Ints, Floats, Floats], end: tuple[Ints, Floats, Floats]) -> Signals:
+_Numbers = NDArray[np.floating]
+_Side = tuple[NDArray[np.integer], _Numbers, _Numbers]
+
+
+def span_signals(rows: Ints, start: _Side, end: _Side) -> Signals:
     """Signals about E examples from the entries of their starts and of their ends, which are scaled to sum to 1.
 
     rows: [E + 1], example e owns the entries rows[e] : rows[e + 1] on either side. Each side: characters [N], logarithms of
@@ -71,10 +85,12 @@ def from_spans(spans: Sequence[NDArray[np.integer]], log_mass: Sequence[Floats],
     return merged(span_signals(rows, (edges[:, 0], logs, of_null), (edges[:, 1] - 1, logs, of_null)))
 
 
-def _log_totals(logits: NDArray[np.float32], windows: Windows, null: Floats) -> Floats:
+def _log_totals(
+    logits: NDArray[np.float32], support: NDArray[np.bool_], rows: Ints, null: NDArray[np.float32]
+) -> Floats:
     """Logarithm of the sum of exponentials of each window's logits in its support and of its null. [N]"""
-    support = np.flatnonzero(windows.support)
-    values, rows = logits[support].astype(np.float64), np.searchsorted(support, windows.rows)
+    shown = np.flatnonzero(support)
+    values, rows = logits[shown].astype(np.float64), np.searchsorted(shown, rows)
     peak = np.maximum(maxima(values, rows), null)
     peak = np.where(np.isfinite(peak), peak, 0.0)
     total: Floats = peak + np.log(totals(np.exp(values - spread(peak, rows)), rows) + np.exp(null - peak))

@@ -54,6 +54,16 @@ def test_signals_are_what_the_windows_say(kind: str, several: list[str], seed: i
         assert found == pytest.approx(written(windows, logits, head // 2, head % 2), abs=1e-6)
 
 
+def test_examples_that_are_written_in_parts_come_out_as_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = ["Ёж спит.", "Ёж ест яблоко, а кот пьёт молоко у двери дома.", "Кот.", "Где-то лает пёс.", "Тихо."]
+    windows = cut(several, "wordpiece")
+    logits = random_logits(windows, 0)
+    whole = write_spans(len(several), windows, logits)
+    monkeypatch.setattr("framework.tasks.span_qa.write._CHUNK", 2)
+    assert len(windows) > len(several)
+    assert_same(write_spans(len(several), windows, logits), whole)
+
+
 @given(st.sampled_from(list(KINDS)), st.lists(contexts, min_size=2, max_size=4), st.integers(0, 9))
 @settings(max_examples=25, deadline=None)
 def test_what_is_written_about_an_example_depends_on_nothing_else(kind: str, several: list[str], seed: int) -> None:
