@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -17,7 +16,7 @@ from framework.models.probe import most_tokens
 from framework.models.section import FolderModel
 from framework.predictors.logits import alone, logits_predictor
 from framework.recipe.paths import moved
-from framework.tasks.base import InferenceConfig, Predictor, Task
+from framework.tasks.base import InferenceConfig, Own, Predictor, Task
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
 from framework.teachers.base import Teacher
@@ -36,7 +35,7 @@ class Answerer:
         """The task's response to one of its requests. Raises DataError for a text that is blank."""
         return self.ask(self.inference.task.asked(request))
 
-    def ask(self, example: Any) -> BaseModel:
+    def ask(self, example: Own) -> BaseModel:
         """The response about an example of the task's."""
         return self.inference.task.respond(self.predictor.predict([example])[example.id])
 

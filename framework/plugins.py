@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint, shortened
 from framework.errors import first_line
+from framework.files import Json
 
 _user_modules: set[str] = set()
 
@@ -35,7 +36,7 @@ class ByKind:
             lambda value, _: self.choose(value), handler(source), serialization=core_schema.simple_ser_schema("any")
         )
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         """pydantic's hook. The classes have defaults for `field`, which a recipe nevertheless has to give."""
         union = handler(schema)
         return {"anyOf": union.get("anyOf", [union]), "required": [self.field]}
@@ -112,7 +113,7 @@ def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseMode
     return cls
 
 
-def _made(cls: type[BaseModel], path: str, value: dict[str, Any]) -> Any:
+def _made(cls: type[BaseModel], path: str, value: Json) -> Any:
     try:
         return cls.model_validate(value)
     except (ValidationError, KeyboardInterrupt):
@@ -141,9 +142,9 @@ SOURCE = "source_digest"
 _DISTIL = ("framework", "launch", "tracking")  # whose stages have versions of their own
 
 
-def settings_of(section: Any) -> dict[str, Any]:
+def settings_of(section: Any) -> Json:
     """A section as plain data; of a class of the user's own with the digest of its source."""
-    values: dict[str, Any] = section.model_dump(mode="json")
+    values: Json = section.model_dump(mode="json")
     cls: type[BaseModel] = type(section)
     own = cls.__module__.partition(".")[0] not in _DISTIL
     return {**values, SOURCE: source_digest(cls)} if own else values

@@ -121,7 +121,7 @@ class _Peer:
         quiet_transformers()
         self._rank, self._workers, self._location = rank, workers, location
 
-    def train(self, given: list[Any], threads: int) -> None:
+    def train(self, given: list[object], threads: int) -> None:
         """given: one reference to the packed TrainingJob."""
         with cpu_threads(threads):
             train_pickled(given[0], self._location, self._rank, self._workers, _nobody)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from framework.digest import digest_of_strings
+from framework.files import Json
 from framework.outcome import ModelResults, RunResults, SearchResults, SplitResults
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -169,7 +169,7 @@ def new_lines(path: Path, last_step: Mapping[str, int]) -> Iterator[Line]:
 
 def _parse(text: bytes) -> Line | None:
     try:
-        record: Any = json.loads(text)
+        record: Json = json.loads(text)
         kind, step, epoch = str(record["kind"]), int(record["step"]), float(record["epoch"])
         time = float(record["time"])
         # An epoch's means have the same names as the last step's values, and the same step.

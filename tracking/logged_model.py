@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +18,7 @@ from tracking.cursor import RunCursor
 from tracking.sender import Sender
 
 UPLOAD_SECONDS = "600"
-_COLUMNS: dict[Any, str] = {str: "string", float: "double", int: "long", bool: "boolean"}
+_COLUMNS: dict[object, str] = {str: "string", float: "double", int: "long", bool: "boolean"}
 REQUIREMENTS = (
     "torch",
     "transformers",
@@ -33,16 +33,15 @@ REQUIREMENTS = (
 )
 
 
-def send_model(sender: Sender, cursor: RunCursor, model: Mapping[str, Any], output: Path) -> None:
-    """Log the model in `output`/``model["folder"]`` to the cursor's run, once."""
+def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> None:
+    """Log the model in `folder` to the cursor's run, once."""
     if cursor.model_ready:
         return
-    folder = output / model["folder"]
     if not folder.is_dir():
-        sender.report.notes.append(f"{model['name']} is not logged as a model: there is no folder {folder}")
+        sender.report.notes.append(f"{name} is not logged as a model: there is no folder {folder}")
         return
     check_saved(folder)
-    logged = _logged_model(sender, cursor, model["name"], folder)
+    logged = _logged_model(sender, cursor, name, folder)
     with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
         packed = Path(scratch) / "model"
         pack(folder, packed, run_id=cursor.run_id, logged=logged)

@@ -91,9 +91,9 @@ def _send_results(sender: Sender, results: RunResults, folder: Path, written: in
     for model in results["models"]:
         _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
         send_export(sender, cursors.model(model["name"], model["digest"]), folder, model)
-        if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation"):
+        if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation") and model["folder"] is not None:
             cursor = cursors.model(model["name"], model["digest"])
-            send_model(sender, cursor, model, folder.absolute().parent)
+            send_model(sender, cursor, model["name"], folder.absolute().parent / model["folder"])
     status = content.MLFLOW_STATUS[results["state"]]
     sender.status(cursors.parent, status, content.milliseconds(results.get("finished")))
 

@@ -2,9 +2,9 @@
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.files import Json
 from framework.paper import DATASET, PUBLISHED, QUESTIONS, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
@@ -127,14 +127,14 @@ def _settings(one: Measured) -> dict[str, str]:
     return {place: text for place, text in {**recipe, **one.settings}.items() if not f".{place}".endswith(".seed")}
 
 
-def _figure(models: list[Measured], name: str, paper: float, error_of: Any) -> Figure:
+def _figure(models: list[Measured], name: str, paper: float, error_of: Callable[[Measured], float | None]) -> Figure:
     values = [one.figures[name] for one in models]
-    errors = [error_of(one) for one in models]
+    errors = [error for one in models if (error := error_of(one)) is not None]
     value = statistics.fmean(values)
     return Figure(
         value=value,
         difference=value - paper,
-        standard_error=None if None in errors else statistics.fmean(errors),
+        standard_error=statistics.fmean(errors) if len(errors) == len(models) else None,
         spread=statistics.stdev(values) if len(values) > 1 else None,
     )
 

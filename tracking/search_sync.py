@@ -44,8 +44,8 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     runs = {trial["number"]: _send_trial(sender, values, trial, parent, written) for trial in values["trials"]}
     best = values["trials"][values["best"]] if values["best"] is not None else None
     if best is not None and final and log_models:
-        model = {"name": f"{values['name']}-trial-{best['number']}", "folder": best["seeds"][0]["folder"]}
-        send_model(sender, runs[best["number"]], model, folder.absolute().parent)
+        model = folder.absolute().parent / best["seeds"][0]["folder"]
+        send_model(sender, runs[best["number"]], f"{values['name']}-trial-{best['number']}", model)
     sender.tags(cursor, {**content.run_tags(values), **_best_tags(best, runs)})
     sender.metrics(cursor, _figures(values, best), written)
     for name in ("recipe.yaml", SEARCH, "best.yaml"):

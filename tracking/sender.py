@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from framework.files import Json
 from framework.outcome import SplitResults
 from tracking.content import KEY_TAG, Line, legal_key, new_lines
 from tracking.cursor import Ledger, RunCursor
@@ -134,7 +135,7 @@ class Sender:
             self.report.artifacts += 1
             self.ledger.save()
 
-    def datasets(self, cursor: RunCursor, splits: Mapping[str, SplitResults], source: Mapping[str, Any]) -> None:
+    def datasets(self, cursor: RunCursor, splits: Mapping[str, SplitResults], source: Json) -> None:
         """Send the splits as dataset inputs, by name and digest."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 

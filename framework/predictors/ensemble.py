@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from framework.data.example import Example
 from framework.ensembles.base import Ensemble
 from framework.ensembles.source import EnsembleSource
+from framework.files import Json
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
 from framework.signals.shards import as_stored
@@ -34,9 +34,7 @@ class EnsemblePredictor:
         """Parameters of all teachers."""
         return sum(teacher.parameters for teacher in self.teachers.values())
 
-    def predict(
-        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
-    ) -> dict[str, Any]:
+    def predict(self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict") -> Json:
         """See Predictor."""
         with progress.task(title, len(examples)) as bar:
             signals = self.signals(examples)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from framework.data.batches import filled_up, in_batches
 from framework.data.example import Example
 from framework.data.features import Features
 from framework.device import autocast, default_device
+from framework.files import Json
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.probe import most_tokens
@@ -63,9 +64,7 @@ class LogitsPredictor:
         )
         return features, inference.task.translated(logits, self.model.config, self.label_map)
 
-    def predict(
-        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
-    ) -> dict[str, Any]:
+    def predict(self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict") -> Json:
         """See Predictor."""
         features, logits = self.outputs(examples, progress, title)
         return self.inference.task.predict(examples, features, logits)

@@ -1,7 +1,5 @@
 """Config paths, such as `student.lr`: setting and dropping what plain data has there, and options that stood elsewhere earlier."""
 
-from typing import Any
-
 from framework.files import Json
 
 
@@ -16,7 +14,7 @@ class NoPlace(ValueError):
 def set_at(values: Json, place: str, value: object) -> None:
     """Set the value at a dotted place of plain data, making sections on the way. Raises NoPlace."""
     keys = place.split(".")
-    section: Any = values
+    section: Json = values
     for depth, key in enumerate(keys[:-1]):
         inner = {} if section.get(key) is None else section[key]
         if not isinstance(inner, dict):
@@ -29,7 +27,7 @@ def set_at(values: Json, place: str, value: object) -> None:
 def drop_at(values: Json, place: str) -> bool:
     """Take what plain data has at a dotted place out of it; False where it has nothing. Raises NoPlace."""
     keys = place.split(".")
-    section: Any = values
+    section: Json = values
     for depth, key in enumerate(keys[:-1]):
         inner = section.get(key)
         if inner is None:

@@ -1,10 +1,11 @@
 """What the sections of all kinds of teacher have in common."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, Tag
 
 from framework.config import NUMBER_OR_WORD, Section
+from framework.files import Json
 from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
 from framework.plugins import settings_of
 
@@ -68,7 +69,7 @@ def check_teacher(teacher: object) -> None:
 
 
 # What stages ask every kind for, and what that is to a teacher without a model.
-_COMMON: dict[str, Any] = {
+_COMMON: Json = {
     **dict.fromkeys(("model", "tokenizer", "fine_tune", "windows", "crossfit", "model_kind", "objective")),
     "split": "train",
     "temperature": 1.0,
@@ -90,7 +91,7 @@ def without_model(kind: type[_Kind]) -> type[_Kind]:
     return kind
 
 
-def own_settings(teacher: object) -> dict[str, Any]:
+def own_settings(teacher: object) -> Json:
     """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads; of a kind of the user's
     own, with the digest of its source."""
     values = settings_of(teacher)
