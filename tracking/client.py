@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from framework.errors import TrackingError, UserError, first_line
 from framework.locks import locked
 from framework.recipe.tracking import Tracking, problem_with_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 _SQLITE = ("sqlite:///", "sqlite+pysqlite:///")
 
@@ -93,7 +97,7 @@ def configure() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def open_client(destination: Destination) -> Any:
+def open_client(destination: Destination) -> "MlflowClient":
     """An `MlflowClient` for `destination`; creates its database where there is none.
 
     Nothing global is set, so several destinations can be open in one process.
@@ -120,7 +124,7 @@ def _ensure_tables(database: Path) -> None:
             new.replace(database)
 
 
-def experiment_id(client: Any, destination: Destination) -> str:
+def experiment_id(client: "MlflowClient", destination: Destination) -> str:
     """The id of the destination's experiment, created where there is none.
 
     Raises:
@@ -136,6 +140,7 @@ def experiment_id(client: Any, destination: Destination) -> str:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             experiment = client.get_experiment_by_name(destination.experiment)
+            assert experiment is not None
     if experiment.lifecycle_stage == "deleted":
         raise TrackingError(
             f"experiment '{destination.experiment}' at {destination.shown} has been deleted; "

@@ -32,6 +32,12 @@ class RunCursor(BaseModel):
     model_id: str | None = None
     model_ready: bool = False
 
+    @property
+    def run(self) -> str:
+        """Id of the MLflow run, once that has been created."""
+        assert self.run_id is not None
+        return self.run_id
+
 
 class DestinationCursor(BaseModel):
     """What has been sent to one destination: the recipe's run, and one run for each model."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -16,6 +16,11 @@ from framework.tasks.base import Task
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
 from tracking.cursor import RunCursor
 from tracking.sender import Sender
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.types import Schema
+
 
 UPLOAD_SECONDS = "600"
 _COLUMNS: dict[object, str] = {str: "string", float: "double", int: "long", bool: "boolean"}
@@ -47,7 +52,7 @@ def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> No
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
         for file in sorted(path for path in packed.rglob("*") if path.is_file()):
             _upload(sender, logged.model_id, packed, file)
-    _link(sender, cursor)
+    _link(sender, cursor, str(logged.model_id))
     sender.client.finalize_logged_model(logged.model_id, "READY")
     cursor.model_ready = True
     sender.report.models += 1
@@ -89,11 +94,11 @@ def example_of(task: Task) -> Json:
     return {name: field.examples[0] for name, field in fields.items() if field.examples}
 
 
-def _schema(model: type[BaseModel]) -> Any:
+def _schema(model: type[BaseModel]) -> "Schema":
     """Fields as MLflow's columns; what is no plain value is written as JSON."""
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
-    columns = [
+    columns: list[ColSpec | TensorSpec] = [
         ColSpec(_COLUMNS.get(field.annotation, "string"), name, required=field.is_required())
         for name, field in model.model_fields.items()
     ]
@@ -113,7 +118,7 @@ def _installed(name: str) -> bool:
     return True
 
 
-def _logged_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> Any:
+def _logged_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> "LoggedModel":
     """MLflow's entry for the model: the one begun earlier, if an upload was cut short."""
     if cursor.model_id is not None:
         return sender.client.get_logged_model(cursor.model_id)
@@ -141,13 +146,13 @@ def _upload(sender: Sender, model_id: str, root: Path, file: Path) -> None:
     sender.ledger.save()
 
 
-def _link(sender: Sender, cursor: RunCursor) -> None:
+def _link(sender: Sender, cursor: RunCursor, model_id: str) -> None:
     """Enter the model among its run's outputs, unless it is there."""
     from mlflow.entities import LoggedModelOutput
 
-    outputs = sender.client.get_run(cursor.run_id).outputs
-    if cursor.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
-        sender.client.log_outputs(cursor.run_id, [LoggedModelOutput(cursor.model_id, step=0)])
+    outputs = sender.client.get_run(cursor.run).outputs
+    if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+        sender.client.log_outputs(cursor.run, [LoggedModelOutput(model_id, step=0)])
 
 
 @contextmanager

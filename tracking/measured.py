@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.outcome import RunResults
 from tracking import content
 from tracking.client import Destination, open_client, readable_errors
 from tracking.content import PARENT_TAG, legal_key
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
 
 _PAGE = 1000
 
@@ -70,7 +75,7 @@ def measured_at(destination: Destination, dataset: str) -> list[Measured]:
         return [one for one in found if "exact_match" in one.figures]
 
 
-def _search(client: Any, experiment: str, wanted: str) -> Iterator[Any]:
+def _search(client: "MlflowClient", experiment: str, wanted: str) -> Iterator["Run"]:
     token = None
     while True:
         page = client.search_runs([experiment], wanted, max_results=_PAGE, page_token=token)
@@ -80,7 +85,7 @@ def _search(client: Any, experiment: str, wanted: str) -> Iterator[Any]:
             return
 
 
-def _measured(parent: Any, child: Any) -> Measured:
+def _measured(parent: "Run", child: "Run") -> Measured:
     tags = child.data.tags
     return Measured(
         run=parent.info.run_name,

@@ -4,21 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mlflow.pyfunc
 import pandas as pd  # type: ignore[import-untyped]
 from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
-class LoggedStudent(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class LoggedStudent(PythonModel):
     """Answers questions about contexts by the same code as `distil answer`."""
 
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Load the model from its folder among the logged artifacts."""
         from framework.answer import load_answerer
 
         self._answerer = load_answerer(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Rows of the task's requests in; rows of its responses out, in the same order. Lists are written as JSON."""
         from framework.answer import request_of
 

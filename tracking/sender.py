@@ -5,12 +5,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.files import Json
 from framework.outcome import SplitResults
 from tracking.content import KEY_TAG, Line, legal_key, new_lines
 from tracking.cursor import Ledger, RunCursor
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
@@ -36,7 +40,7 @@ class SyncReport:
 class Sender:
     """An open MLflow client with the ledger of what it has sent."""
 
-    client: Any
+    client: "MlflowClient"
     experiment_id: str
     ledger: Ledger
     report: SyncReport
@@ -46,7 +50,7 @@ class Sender:
         from mlflow.exceptions import MlflowException
 
         try:
-            run = self.client.get_run(cursor.run_id)
+            run = self.client.get_run(cursor.run)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -56,7 +60,8 @@ class Sender:
     def create(self, cursor: RunCursor, name: str, start: int | None, tags: Mapping[str, str]) -> str:
         """The id of the cursor's run, which is created (`start` in milliseconds) where there is none."""
         if cursor.run_id is None:
-            found = self.client.search_runs([self.experiment_id], f"tags.`{KEY_TAG}` = '{cursor.key}'", max_results=1)
+            wanted = f"tags.`{KEY_TAG}` = '{cursor.key}'"
+            found = list(self.client.search_runs([self.experiment_id], wanted, max_results=1))
             if not found:
                 # The key is on disk before the run exists, so a crash between the two leaves no run behind.
                 self.ledger.save()
@@ -73,7 +78,7 @@ class Sender:
         if cursor.params:
             return
         for batch in _batches(params.items()):
-            self.client.log_batch(cursor.run_id, params=[Param(key, value) for key, value in batch])
+            self.client.log_batch(cursor.run, params=[Param(key, value) for key, value in batch])
             self.report.params += len(batch)
         cursor.params = True
         self.ledger.save()
@@ -84,7 +89,7 @@ class Sender:
 
         changed = {key: value for key, value in tags.items() if cursor.tags.get(key) != value}
         for batch in _batches(changed.items()):
-            self.client.log_batch(cursor.run_id, tags=[RunTag(key, value) for key, value in batch])
+            self.client.log_batch(cursor.run, tags=[RunTag(key, value) for key, value in batch])
             cursor.tags.update(batch)
             self.ledger.save()
 
@@ -96,7 +101,7 @@ class Sender:
         if changed:
             rows = [Metric(key, value, milliseconds, 0) for key, value in changed.items()]
             for start in range(0, len(rows), METRICS_PER_BATCH):
-                self.client.log_batch(cursor.run_id, metrics=rows[start : start + METRICS_PER_BATCH])
+                self.client.log_batch(cursor.run, metrics=rows[start : start + METRICS_PER_BATCH])
             cursor.metrics.update(changed)
             self.report.metrics += len(rows)
             self.ledger.save()
@@ -117,7 +122,7 @@ class Sender:
                 for line in batch
                 for key, value in line.metrics.items()
             ]
-            self.client.log_batch(cursor.run_id, metrics=rows)
+            self.client.log_batch(cursor.run, metrics=rows)
             cursor.history.update({line.kind: line.step for line in batch})
             self.report.metrics += len(rows)
             self.ledger.save()
@@ -130,7 +135,7 @@ class Sender:
         digest = hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
         if cursor.artifacts.get(path) != digest:
             folder = path.rpartition("/")[0]
-            self.client.log_artifact(cursor.run_id, str(file), folder or None)
+            self.client.log_artifact(cursor.run, str(file), folder or None)
             cursor.artifacts[path] = digest
             self.report.artifacts += 1
             self.ledger.save()
@@ -151,7 +156,7 @@ class Sender:
                     profile=json.dumps({k: v for k, v in split.items() if k != "digest"}),
                 )
                 tags = [InputTag("mlflow.data.context", name)]
-                self.client.log_inputs(cursor.run_id, datasets=[DatasetInput(dataset, tags)])
+                self.client.log_inputs(cursor.run, datasets=[DatasetInput(dataset, tags)])
                 cursor.inputs.append(key)
                 self.ledger.save()
 
@@ -160,9 +165,9 @@ class Sender:
         if cursor.status == status:
             return
         if status == "RUNNING":
-            self.client.update_run(cursor.run_id, status=status)
+            self.client.update_run(cursor.run, status=status)
         else:
-            self.client.set_terminated(cursor.run_id, status, end)
+            self.client.set_terminated(cursor.run, status, end)
         cursor.status = status
         self.ledger.save()
 
