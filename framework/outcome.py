@@ -93,8 +93,8 @@ class ModelResults(TypedDict):
     weights: NotRequired[Json]
 
 
-class RunResults(TypedDict):
-    """results.json. docs/results.md says what the fields mean."""
+class Outcome(TypedDict):
+    """What results.json and search.json both say."""
 
     format: NotRequired[int]
     name: str
@@ -105,6 +105,11 @@ class RunResults(TypedDict):
     recipe: Json
     task: NotRequired[Task]
     provenance: NotRequired[Provenance]
+
+
+class RunResults(Outcome):
+    """results.json. docs/results.md says what the fields mean."""
+
     data: DataResults
     signals: list[SignalResults]
     held_out: NotRequired[dict[str, Json]]
@@ -127,19 +132,10 @@ class TrialResults(TypedDict):
     seeds: list[Json]
 
 
-class SearchResults(TypedDict):
+class SearchResults(Outcome):
     """search.json. docs/search.md says what the fields mean."""
 
-    format: NotRequired[int]
-    name: str
-    run: str
-    state: State
-    started: NotRequired[str]
-    finished: NotRequired[str | None]
     seconds: float
-    recipe: Json
-    task: NotRequired[Task]
-    provenance: NotRequired[Provenance]
     best: int | None
     front: list[int] | None
     trials: list[TrialResults]

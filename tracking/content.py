@@ -11,7 +11,7 @@ from pathlib import Path
 
 from framework.digest import digest_of_strings
 from framework.files import Json
-from framework.outcome import ModelResults, RunResults, SearchResults, SplitResults
+from framework.outcome import ModelResults, Outcome, RunResults, SplitResults
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
@@ -29,7 +29,7 @@ def run_params(results: RunResults) -> dict[str, str]:
     return flatten(results["recipe"])
 
 
-def run_tags(results: RunResults | SearchResults) -> dict[str, str]:
+def run_tags(results: Outcome) -> dict[str, str]:
     """Where the run comes from and how it stands."""
     provenance = results.get("provenance") or {}
     tags: dict[str, object] = {

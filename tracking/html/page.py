@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.outcome import RunResults, SearchResults
+from framework.outcome import Outcome, RunResults
 from framework.recipe.yaml_loader import to_yaml
 from framework.search.log import read_search
 from framework.tables import NOTHING, table_columns, table_rows
@@ -51,7 +51,7 @@ def search_page(folder: Path) -> str:
     )
 
 
-def _page(template: str, results: RunResults | SearchResults, **parts: object) -> str:
+def _page(template: str, results: Outcome, **parts: object) -> str:
     text = _environment().get_template(template).render(results=results, nothing=NOTHING, **parts)
     # Texts may hold control characters, which HTML has no way to write.
     return text.translate({code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"})
