@@ -14,13 +14,16 @@ from framework.recipe.tracking import Tracking
 from tracking.mlflow_sync import CURSOR, results_file, sync
 from tracking.sender import SyncReport
 
+_STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
+
 
 class LiveSync:
     """Calls `sync` in a thread every few seconds, and once more on leaving the context.
 
     Nothing that happens in MLflow reaches the run. The first failure is said in one line; afterwards `error`
     holds what the last synchronisation failed with, or None, and `report` what it sent. Leaving the context
-    waits as long as pieces are getting through, and at most `patience` seconds for the next one.
+    waits as long as pieces are getting through, and at most `patience` seconds for the next one; where it is left because
+    someone has asked to stop, at most two seconds, without models: the rest is sent when the run goes on.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class LiveSync:
         self._every = every
         self._patience = patience
         self._said = False
+        self._stopped = False
         self._leaving = threading.Event()
         # A daemon, so that the process can end while a server hangs.
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -56,7 +60,11 @@ class LiveSync:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Send what is left, and wait for it as long as it moves."""
+        self._stopped = kind is not None and issubclass(kind, KeyboardInterrupt)
         self._leaving.set()
+        if self._stopped:
+            self._thread.join(_STOPPED_SECONDS)
+            return
         moved, seen = time.monotonic(), self._cursor_time()
         while self._thread.is_alive() and time.monotonic() - moved < self._patience:
             self._thread.join(0.1)
@@ -68,7 +76,7 @@ class LiveSync:
     def _work(self) -> None:
         while not self._leaving.wait(self._every):
             self._attempt(final=False)
-        self._attempt(final=True)
+        self._attempt(final=not self._stopped)
 
     def _attempt(self, final: bool) -> None:
         if results_file(self._folder) is None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,35 @@ def test_a_server_killed_on_the_way_gets_the_rest_later_once(run, seen, server):
 def _sent(run, step):
     cursor = run.folder / "tracked.json"
     return cursor.exists() and f'"step": {step}' in cursor.read_text()
+
+
+@pytest.mark.timeout(100)
+def test_a_run_that_is_stopped_waits_for_no_server(run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "100000")
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        tracking = Tracking(uri=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        with suppress(KeyboardInterrupt), LiveSync(run.folder, tracking, every=0.05, patience=100000):
+            asked, _ = deaf.accept()
+            raise KeyboardInterrupt
+        asked.close()
+
+
+def test_of_a_run_that_is_stopped_the_models_are_sent_when_it_goes_on(run, seen):
+    run.add_model("student", "student", steps=5)
+    run.evaluate("student")
+    folder = run.output / "store" / "models" / "student" / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with suppress(KeyboardInterrupt), LiveSync(run.folder, Tracking()) as live:
+        run.finish("failed")
+        raise KeyboardInterrupt
+    _until(lambda: live.report is not None)
+    assert (live.error, live.report.models) == (None, 0)
+    (parent,) = seen().parents()
+    assert parent.info.status == "FAILED"
+    assert sync(run.folder, Tracking(), final=True).models == 1
 
 
 HANGING = """
