@@ -38,7 +38,7 @@ def guarded(action: Callable[[], object]) -> int:
         return FAILURE
     except OSError as error:
         _say(_os_error(error))
-        return USER if isinstance(error, PermissionError) or error.errno in _NO_PATH else FAILURE
+        return USER if _not_allowed(error) or error.errno in _NO_PATH else FAILURE
     except MemoryError:
         _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
         return FAILURE
@@ -101,11 +101,16 @@ def _os_error(error: OSError) -> str:
     place = f": {error.filename}" if error.filename else ""
     if disk_is_full(error):
         return _full_disk(place)
-    if isinstance(error, PermissionError):
-        return f"no permission{place}; set `output` to a folder that you may write to, or change its rights"
+    if _not_allowed(error):
+        what = "a read-only disk" if error.errno == errno.EROFS else "no permission"
+        return f"{what}{place}; set `output` to a folder that you may write to, or change its rights"
     if error.errno in _NO_PATH:
         return f"{error.strerror}{place[:200]}; name another file or folder"
     return f"{error.strerror or error}{place}; what is done is kept: run the same command again to go on"
+
+
+def _not_allowed(error: OSError) -> bool:
+    return isinstance(error, PermissionError) or error.errno == errno.EROFS
 
 
 def _first_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Whatever is wrong, the user gets one clear message, the right exit code, and no traceback."""
 
+import errno
 import json
 import os
 import socket
@@ -297,6 +298,12 @@ def test_a_folder_without_rights(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     assert guarded(forbidden) == 2
     assert "no permission" in capsys.readouterr().err
+
+    def on_a_read_only_disk() -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "runs"))
+
+    assert guarded(on_a_read_only_disk) == 2
+    assert "a read-only disk" in capsys.readouterr().err
 
 
 def test_a_port_where_nobody_listens_does_not_stop_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
