@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 _WAITING = "RAY_prestart_worker_first_driver"  # on, a worker for each core is begun that no work of ours fits
+_NICENESS = "RAY_worker_niceness"  # else workers wait for all that other processes do, where one worker would not
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # off, Ray takes the loopback address for this machine's, on Linux too
 
 
@@ -31,7 +32,7 @@ def private_ray() -> Iterator[None]:
         services.ConsolePopen.terminate = _end  # also for what Ray puts away when the interpreter ends
         joins = ray_constants.ENABLE_RAY_CLUSTER
         settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
-        settings |= {_CLUSTERS: "0", _WAITING: "0"}
+        settings |= {_CLUSTERS: "0", _WAITING: "0", _NICENESS: "0"}
         with _environment(settings):
             ray_constants.ENABLE_RAY_CLUSTER = False
             Config.initialize("")  # Ray has read the environment when it was imported
