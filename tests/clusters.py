@@ -1,5 +1,6 @@
 """Ray nodes on this machine that, as far as the kernel lets them, do not see each other's files."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -11,18 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from ray.cluster_utils import Cluster
 
 from launch.quiet import be_quiet
+from tests.forked import Command
+from tests.forked_workers import forked_workers, workers_forked_here
 
-RAY = str(Path(sys.executable).parent / "ray")
+_NEW_MOUNTS = 0x00020000  # CLONE_NEWNS
 
 
 @dataclass(frozen=True)
 class Node:
     """A node of one CPU, with a cache of its own."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Command
     cache: Path
 
     def has(self, pattern: str) -> bool:
@@ -48,6 +50,13 @@ def cluster(folder: Path, count: int) -> Iterator[tuple[str, list[Node]]]:
     be_quiet()
     hidden = folder / "driver"
     hidden.mkdir(parents=True)
+    with forked_workers():
+        yield from _cluster(folder, count, hidden)
+
+
+def _cluster(folder: Path, count: int, hidden: Path) -> Iterator[tuple[str, list[Node]]]:
+    from ray.cluster_utils import Cluster  # not above: a node's process imports this file before it forks
+
     head = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes: list[Node] = []
     try:
@@ -73,19 +82,25 @@ def hides() -> bool:
 
 
 def _node(address: str, cache: Path, hidden: Path) -> Node:
-    start = f"{RAY} start --address={address} --num-cpus=1 --object-store-memory=100000000 --include-log-monitor=false --block"
-    command = ["sh", "-c", f"exec {start}"]
-    if hides():
-        command = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {hidden} && exec {start}"]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "DISTIL_CACHE": str(cache), "OMP_NUM_THREADS": "1", "RAY_prestart_worker_first_driver": "0"},
-        cwd="/",
-        stdout=(cache.parent / f"{cache.name}.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    return Node(process, cache)
+    environment = {**os.environ, "DISTIL_CACHE": str(cache), "RAY_prestart_worker_first_driver": "0"}
+    return Node(Command(_begin, (address, cache.with_suffix(".log"), hidden if hides() else None), environment), cache)
+
+
+def _begin(address: str, log: Path, hidden: Path | None) -> None:
+    """What a node's process does: what `ray start` does, with a folder hidden from it."""
+    for number in (1, 2):
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    os.chdir("/")
+    if hidden is not None:
+        ctypes.CDLL(None).unshare(_NEW_MOUNTS)
+        for mount in (["--make-rprivate", "/"], ["-t", "tmpfs", "none", str(hidden)]):
+            subprocess.run(["mount", *mount], check=True)
+    with workers_forked_here():
+        from ray.scripts.scripts import main
+
+        options = ["--num-cpus=1", "--object-store-memory=100000000", "--include-log-monitor=false", "--block"]
+        sys.argv = ["ray", "start", f"--address={address}", *options]
+        main()
 
 
 def _alive(address: str) -> int:

@@ -7,8 +7,8 @@ import tempfile
 import pytest
 from hypothesis import settings
 
-# No test asserts how long anything takes.
-settings.register_profile("distil", deadline=None)
+# No test asserts how long anything takes. Other examples are tried each time: half of hypothesis's hundred do.
+settings.register_profile("distil", deadline=None, max_examples=50)
 settings.load_profile("distil")
 
 # No test sees the hub or what lies in the user's cache of it. Set before anything reads it.

@@ -2,7 +2,8 @@
 
 They are forked from a server that multiprocessing starts once, as clean as a new interpreter, and behave as a command
 that a shell starts: own session, arguments, environment, output and exit code. What a library reads from the environment
-while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests.
+while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests. Ray reads much of it then, and keeps it: it is imported
+by whoever needs it.
 """
 
 import atexit
@@ -11,11 +12,13 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from tests.forked_workers import workers_forked_here
 from tracking.client import configure
 
 configure()  # as a command does before it imports MLflow
@@ -26,9 +29,8 @@ SERVER.set_forkserver_preload(
         "deepspeed",
         "matplotlib.pyplot",
         "mlflow.pyfunc",
+        "mlflow.store.tracking.sqlalchemy_store",
         "optuna",
-        "ray.train.torch",
-        "ray.tune",
         "sklearn",
         "torch",
         "transformers.models.bert.modeling_bert",
@@ -40,11 +42,12 @@ SERVER.set_forkserver_preload(
 
 
 class Command:
-    """A command that has been started, with the part of Popen that tests need; `stdout` has what it prints and complains."""
+    """A function that runs as a command does, with the part of Popen that tests need; `stdout` has what it prints and complains."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, target: Callable[..., None], given: tuple[Any, ...], environment: dict[str, str]) -> None:
         output, inside = SERVER.Pipe(duplex=False)
-        self._process = SERVER.Process(target=_run, args=(arguments, environment, os.getcwd(), inside), daemon=True)
+        arguments = (target, given, environment, os.getcwd(), inside)
+        self._process = SERVER.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
         inside.close()
         self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
@@ -69,13 +72,23 @@ class Command:
         self._process.kill()
 
 
-def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
-    """Start a command of distil in this environment."""
-    return Command([str(one) for one in arguments], dict(os.environ if environment is None else environment))
+def start(*arguments: str | Path, environment: Mapping[str, str] | None = None, begins_ray: bool = False) -> Command:
+    """Start a command of distil in this environment. begins_ray: whether it begins Ray, whose workers are then forked, too."""
+    given = dict(os.environ if environment is None else environment)
+    return Command(_distil, ([str(one) for one in arguments], begins_ray), given)
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: str, output: Connection) -> None:
+def _distil(arguments: list[str], begins_ray: bool) -> None:
     from launch.cli import main
+
+    sys.argv = ["distil", *arguments]
+    with workers_forked_here() if begins_ray else nullcontext():
+        main()
+
+
+def _run(
+    target: Callable[..., None], given: tuple[Any, ...], environment: dict[str, str], folder: str, output: Connection
+) -> None:
 
     gc.freeze()  # what is imported stays
     os.setsid()
@@ -85,20 +98,10 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, output:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
-    _read_again()
     os.chdir(folder)
-    sys.argv = ["distil", *arguments]
     try:
-        main()
+        target(*given)
     finally:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-
-
-def _read_again() -> None:
-    """Have Ray read the environment once more: it did when it was imported."""
-    from ray._raylet import AuthenticationTokenLoader, Config
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()

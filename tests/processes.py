@@ -8,6 +8,8 @@ from subprocess import Popen
 
 import psutil
 
+from tests.forked_workers import forked_workers
+
 # What Ray itself keeps in a cluster that goes on: processes that wait for work, and servants of its own.
 _OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_AutoscalingCoordinatorActor")
 
@@ -39,9 +41,10 @@ def lasting_cluster() -> Iterator[None]:
     be_quiet()
     # Else Ray leaves a token in the home folder; and of commands that are forked, some wait for ever when they join with one.
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
-    with _named(found.address_info["gcs_address"]):
-        yield
+    with forked_workers():
+        found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+        with _named(found.address_info["gcs_address"]):
+            yield
     del os.environ["RAY_AUTH_MODE"]
 
 

@@ -66,7 +66,7 @@ def lost(nodes: list[Node], pattern: str) -> Node:
             if node.has(pattern):
                 node.kill()
                 return node
-        time.sleep(0.01)
+        time.sleep(0.05)
     raise AssertionError(f"no node has {pattern}")
 
 

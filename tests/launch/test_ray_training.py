@@ -40,7 +40,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     recipe = recipe_file(tmp_path, search=search, engine__workers=2, engine__zero_stage=1, **WITHOUT_TEACHER)
 
     # A trial that loses its second worker.
-    process = start("search", recipe)
+    process = start("search", recipe, begins_ray=True)
     wait_for(process, 0, "1/5")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     (peer,) = ray_workers("_Peer")
@@ -53,7 +53,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
 
     # A run of its recipe that is stopped, goes on, and loses a worker.
     command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
-    process = start(*command)
+    process = start(*command, begins_ray=True)
     _wait_for_checkpoint(tmp_path / "two")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     for each in processes_of(process.pid):  # as systemd and Slurm do
@@ -64,7 +64,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     assert "SIGTERM received" not in said
     (path,) = (tmp_path / "two").glob("found-*/results.json")
     assert json.loads(path.read_text())["state"] == "failed"
-    process = start(*command)
+    process = start(*command, begins_ray=True)
     _kill_a_worker()
     finish(process)
     assert not (tmp_path / "owned").exists()
@@ -83,7 +83,7 @@ def _wait_for_checkpoint(output: Path) -> None:
     deadline = time.monotonic() + 200
     while not any(output.glob("store/models/*/checkpoints/latest.json")):
         assert time.monotonic() < deadline, "no checkpoint"
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def _kill_a_worker() -> None:
@@ -91,5 +91,5 @@ def _kill_a_worker() -> None:
     deadline = time.monotonic() + 200
     while not (workers := ray_workers("RayTrainWorker")):
         assert time.monotonic() < deadline, "no worker"
-        time.sleep(0.01)
+        time.sleep(0.1)  # looking takes a while itself
     workers[0].kill()

@@ -32,7 +32,7 @@ def kill_during(recipe: Path, stage: str, ready: Any, how: signal.Signals) -> in
         raise AssertionError(f"the run ended without beginning '{stage}'")
     deadline = time.monotonic() + 60
     while not ready() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.005)
+        time.sleep(0.02)
     process.send_signal(how)
     process.stdout.read()
     return process.wait(timeout=60)

@@ -24,6 +24,7 @@ from launch.quiet import be_quiet, quiet_transformers
 from launch.ray_private import private_ray
 from launch.run import trainer_for
 from launch.streaming import streamer_for
+from tests.forked_workers import forked_workers
 from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers
@@ -46,7 +47,7 @@ def cluster() -> Iterator[None]:
     quiet_transformers()
     import ray
 
-    with private_ray():
+    with forked_workers(), private_ray():
         ray.init(
             "local",
             num_cpus=6,
