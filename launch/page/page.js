@@ -203,11 +203,19 @@ async function load() {
     served = body;
     $("run").textContent = served.run;
     show();
+    if (!Object.hasOwn(VIEWS, served.task)) refuse();
     return true;
   } catch {
     complain(() => words().unreachable);
     return false;
   }
+}
+
+// A task that this page has no view of, such as one of the user's own.
+function refuse() {
+  for (const control of form.elements) control.disabled = true;
+  $("examples").hidden = true;
+  complain(() => words().noView(served.task, Object.keys(served.most).join(", ")));
 }
 
 form.addEventListener("submit", (event) => {

@@ -30,6 +30,7 @@ const WORDS = {
     needsQuestion: "Give a question.",
     needsSingle: "Give a text: it is what gets a label.",
     tooLong: (field, most) => `${field}: more than ${most} characters; give fewer.`,
+    noView: (task, fields) => `This page cannot ask models of the task ${task}; POST /api/answer can, with JSON: ${fields}.`,
     unreachable: "The server does not answer; see whether `distil serve` still runs.",
   },
   ru: {
@@ -60,6 +61,7 @@ const WORDS = {
     needsQuestion: "Введите вопрос.",
     needsSingle: "Введите текст, которому нужна метка.",
     tooLong: (field, most) => `${field}: больше ${most} символов; введите меньше.`,
+    noView: (task, fields) => `Модели задачи ${task} на этой странице не спросить; это может POST /api/answer с JSON: ${fields}.`,
     unreachable: "Сервер не отвечает; проверьте, работает ли `distil serve`.",
   },
 };

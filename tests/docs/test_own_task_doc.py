@@ -14,6 +14,7 @@ from framework.recipe.load import recipe_from_values
 from framework.run import run
 from launch.answer import answer
 from launch.evaluate import evaluate_model
+from tests.serving import serving
 
 TEXT = (Path(__file__).parents[2] / "docs" / "own_task.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(# my_choice\.py\n.*?)```", TEXT, flags=re.DOTALL)[0]
@@ -95,6 +96,14 @@ def test_teachers_teach_a_student_which_is_measured_and_answers(
     answered = json.loads(capsys.readouterr().out)
     assert answered["answer"] == "whale"
     assert sum(answered["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+    with serving(recipe.run_folder) as server:
+        for model in found:
+            status, said = server.ask(
+                {"question": "Which of them swims in lake 3?", "candidates": "stone|whale", "model": model}
+            )
+            assert (status, said["answer"] in ("stone", "whale")) == (200, True)
+        assert server.ask({"question": "Which?", "candidates": "stone"})[0] == 422
 
     evaluate_model(recipe.run_folder, None, folder / "dev.jsonl", [], None, as_json=True)
     assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx(found["student"])
