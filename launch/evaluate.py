@@ -26,6 +26,8 @@ def evaluate_model(
     run's recipe are tried first. Raises DataError for a file that cannot be read, UserError."""
     if predictions is not None and predictions.is_dir():
         raise OutputError(f"--predictions {predictions} is a folder; name a file")
+    if predictions is not None and not predictions.absolute().parent.is_dir():
+        raise OutputError(f"--predictions {predictions}: there is no folder {predictions.parent}; make it first")
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
         raise OutputError(f"--predictions would write over the data in {data}; name another file")
     answerer = answerer_of(source, model, many=True)

@@ -105,5 +105,10 @@ def folder_of(run: Path, model: ModelResults) -> Path:
         )
     folder: Path = run.absolute().parent / model["folder"]
     if not (folder / "config.json").exists():
+        if model["evaluation"] is not None:
+            raise OutputError(
+                f"model '{model['name']}' of {run} is not at {folder}: models lie in the store beside the run's folder; put both back "
+                "where they were, or run the recipe again"
+            )
         raise OutputError(f"model '{model['name']}' of {run} is not trained yet; run its recipe again to finish it")
     return folder

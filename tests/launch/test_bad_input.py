@@ -250,6 +250,10 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         lambda folder: ["evaluate", str(folder), "--data", "x.json", "--predictions", "."],
         "is a folder; name a file",
     ),
+    "predictions into no folder": (
+        lambda folder: ["evaluate", str(folder), "--data", "x.json", "--predictions", str(folder / "no" / "p.json")],
+        "there is no folder",
+    ),
     "predictions over the questions": (
         lambda folder: ["evaluate", str(folder), "--data", __file__, "--predictions", __file__],
         "would write over the data",

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from framework.data.section import Data
-from framework.errors import DataError, UserError
+from framework.errors import DataError, OutputError, UserError
 from framework.files import write_json
 from framework.paper import TABLE
 from framework.recipe.load import load_recipe
@@ -106,6 +106,12 @@ def test_answer_prints_answer_score_start_and_end(finished: Path, tmp_path: Path
     for given in (["-q", "Кто?"], ["-q", "Кто?", "-c", TEXT, "--context-file", "a.txt"]):
         with pytest.raises(DataError, match="give the context once: --context TEXT, or --context-file FILE"):
             CliRunner().invoke(app, ["answer", str(folder), *given], catch_exceptions=False)
+
+
+def test_a_run_that_was_moved_away_from_its_store_says_where_models_are(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "moved")
+    with pytest.raises(OutputError, match="models lie in the store beside the run's folder; put both back"):
+        CliRunner().invoke(app, ["answer", str(tmp_path / "moved"), "-q", "Кто?", "-c", TEXT], catch_exceptions=False)
 
 
 def test_the_options_of_answer_are_those_of_the_tasks(capsys: pytest.CaptureFixture[str]) -> None:

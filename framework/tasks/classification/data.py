@@ -14,10 +14,11 @@ from framework.errors import DataError
 if TYPE_CHECKING:
     from framework.tasks.classification.settings import ClassificationSettings
 
-FIELDS = (Asked("text"), Asked("text_pair", required=False), Asked("id", required=False))
+TEXT, PAIR, ID = Asked("text"), Asked("text_pair", required=False), Asked("id", required=False)
 LABEL = Asked("label", required=False)
 LABELS = Asked("labels", required=False, structured=True)
 VALUE = Asked("value", required=False)
+MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
 _TRUTH = {"true": "1", "false": "0"}
@@ -75,17 +76,16 @@ class Text:
 
 def asked_fields(task: "ClassificationSettings") -> tuple[Asked, ...]:
     """What a record has to say, which depends on what is to be told of a text."""
+    pair = () if task.pairs is False else (replace(PAIR, required=task.pairs is True),)
+    fields = (TEXT, *pair, ID)
     if task.problem_type == "regression":
-        return (*FIELDS, VALUE)
+        return (*fields, VALUE)
     if task.problem_type == "single_label":
-        return (*FIELDS, LABEL)
+        return (*fields, LABEL)
     if task.label_columns:
         assert task.labels is not None
-        return (
-            *FIELDS,
-            *(Asked(label, required=False) for label in task.labels),
-        )
-    return (*FIELDS, LABELS)
+        return (*fields, *(Asked(label, required=False) for label in task.labels))
+    return (*fields, LABELS)
 
 
 def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields: Fields) -> Iterator[Text]:
@@ -95,14 +95,19 @@ def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields:
         if not isinstance(values, dict):
             raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
         id = fields.optional(values, "id", place)
-        pair = fields.optional(values, "text_pair", place)
+        pair = None if task.pairs is False else _pair(task, values, fields, place)
         yield Text(
             place=place,
             id=str(number) if is_missing(id) else str(id),
             text=_text(fields.required(values, "text", place), "text", place),
-            pair=None if is_missing(pair) else _text(pair, "text_pair", place),
+            pair=pair,
             gold=_gold(task, values, fields, place),
         )
+
+
+def _pair(task: "ClassificationSettings", values: dict[str, object], fields: Fields, place: str) -> str | None:
+    found = (fields.required if task.pairs else fields.optional)(values, "text_pair", place)
+    return None if is_missing(found) and not task.pairs else _text(found, "text_pair", place)
 
 
 def record_of(task: "ClassificationSettings", text: Text) -> dict[str, object]:
@@ -117,6 +122,34 @@ def record_of(task: "ClassificationSettings", text: Text) -> dict[str, object]:
     if task.label_columns:
         return {**values, **{label: int(label in text.gold) for label in task.labels or ()}}
     return {**values, "labels": list(text.gold) if task.separator is None else task.separator.join(text.gold)}
+
+
+def without_minus_one(task: "ClassificationSettings", rows: list[Text]) -> list[Text]:
+    """The rows of a split of which all labels are -1, as unlabelled ones. Raises DataError where only some are, and the recipe
+    does not say whether that is a label."""
+    if task.problem_type != "single_label" or task.labels is not None:
+        return rows
+    marked = [row for row in rows if row.gold == MINUS_ONE]
+    labelled = sum(row.gold is not None for row in rows)
+    if marked and len(marked) < labelled:
+        raise DataError(
+            f"{marked[0].place}: {len(marked)} of {labelled} labels are -1; if that is a label, name all of them in task.labels, or "
+            "else leave it blank in texts without one"
+        )
+    return [row.without_label() if row.gold == MINUS_ONE else row for row in rows]
+
+
+def pairs_of(splits: Mapping[str, Sequence[Text]]) -> bool | None:
+    """Whether all texts are pairs, or none is; None if some are. Raises DataError where one split has them, and another none."""
+    shares = {name: {text.pair is not None for text in texts} for name, texts in splits.items() if texts}
+    paired, single = ([name for name, found in shares.items() if found == {kind}] for kind in (True, False))
+    if paired and single:
+        raise DataError(
+            f"the texts of split '{paired[0]}' are pairs, and those of split '{single[0]}' are not; is the column `text_pair` there, "
+            "by that name or by one that `fields` gives? task.pairs: false leaves it unread"
+        )
+    found = set().union(*shares.values())
+    return found.pop() if len(found) == 1 else None
 
 
 def check_labels(task: "ClassificationSettings", rows: Sequence[Text]) -> None:
@@ -188,7 +221,7 @@ def _gold(task: "ClassificationSettings", values: dict[str, object], fields: Fie
 
 
 def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None:
-    """A label's name: the value itself or, where the recipe names labels, the one of that number. -1 is no label."""
+    """A label's name: the value itself or, where the recipe names labels, the one of that number, and none of -1."""
     if is_missing(value):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -196,7 +229,7 @@ def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None
     if not isinstance(value, str | int):
         raise DataError(f"{place}: a label must be a name or a number, found {shown(value)}")
     name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
-    if name in ("", "-1"):
+    if name == "" or (labels is not None and name in MINUS_ONE and name not in labels):
         return None
     if labels is not None and name not in labels:
         number = _whole(name)
@@ -229,7 +262,8 @@ def _several(value: object, task: "ClassificationSettings", place: str) -> tuple
             "of each: write their names or numbers, or columns with task.label_columns"
         )
     names = [_name(one, task.labels, place) for one in value]
-    return tuple(dict.fromkeys(name for name in names if name is not None))
+    none = set(MINUS_ONE).difference(task.labels or ())
+    return tuple(dict.fromkeys(name for name in names if name is not None and name not in none))
 
 
 def _of_columns(values: Mapping[str, object], place: str) -> tuple[str, ...] | None:

@@ -34,10 +34,14 @@ class NumberResponse(BaseModel):
     value: float
 
 
-def asked(request: TextRequest) -> Text:
-    """The text as an example. Raises DataError for one that is blank."""
+def asked(request: TextRequest, pairs: bool | None) -> Text:
+    """The text as an example. pairs: whether it has to be a pair, None: as it comes. Raises DataError, for a blank one too."""
     if not request.text.strip():
         raise DataError("the text is blank; give a text to be classified")
+    if pairs is True and request.text_pair is None:
+        raise DataError("this model has learnt pairs of texts; give the text_pair too")
+    if pairs is False and request.text_pair is not None:
+        raise DataError("this model has learnt single texts, and no pairs; leave the text_pair out")
     if request.text_pair is not None and not request.text_pair.strip():
         raise DataError("the text_pair is blank; give the second text of a pair, or leave it out")
     return Text("request", "request", request.text, request.text_pair, None)

@@ -39,6 +39,11 @@ class ClassificationSettings(TaskSection):
         description="Names of the labels in their order, by which numbers in the data are read. Default: those of the data, "
         "sorted.",
     )
+    pairs: bool | None = Field(
+        default=None,
+        description="Whether a `text_pair` is read and asked for. Default: whether the data have it; where only some texts have, "
+        "either may be asked.",
+    )
     separator: str | None = Field(
         default=None, min_length=1, description="Multi-label: what separates labels that stand in one text."
     )

@@ -83,6 +83,7 @@ class Classification(ClassificationSettings):
 
     def settle(self, rows: list[Text]) -> list[Text]:
         """See Task: labels that the recipe does not name are refused."""
+        rows = data.without_minus_one(self, rows)
         data.check_labels(self, rows)
         return rows
 
@@ -99,10 +100,15 @@ class Classification(ClassificationSettings):
         return {"kind": "messages", "requests": 3 if self.problem_type == "multi_label" else 1}
 
     def fitted(self, splits: Mapping[str, Sequence[Text]]) -> Self:
-        """See Task: with the labels, or the range, that occur. Raises DataError for fewer than two."""
-        if self.labels is not None or self.range is not None:
+        """See Task: with the labels, or the range, that occur, and whether texts come in pairs. Raises DataError for fewer than
+        two labels, and where one split has pairs and another none."""
+        decided: dict[str, object] = {}
+        if self.pairs is None and (pairs := data.pairs_of(splits)) is not None:
+            decided["pairs"] = pairs
+        if self.labels is None and self.range is None:
+            decided |= data.decided_by(self, [text for split in splits.values() for text in split])
+        if not decided:
             return self
-        decided = data.decided_by(self, [text for split in splits.values() for text in split])
         try:
             return type(self).model_validate({**self.model_dump(), **decided})
         except ValidationError as error:
@@ -200,7 +206,10 @@ class Classification(ClassificationSettings):
         """See Task."""
         return self._problem.scores(examples, predictions, resamples, seed)
 
-    asked = staticmethod(asked)
+    def asked(self, request: TextRequest) -> Text:
+        """See Task. Raises DataError for one that is blank, or no pair where the data are pairs, or the other way round."""
+        return asked(request, self.pairs)
+
     respond = staticmethod(respond)
 
     def answer_of(self, prediction: "Plain") -> Hashable:

@@ -8,6 +8,7 @@ from framework.data.notes import Notebook
 from framework.data.records import Fields, Record
 from framework.errors import DataError
 from framework.tasks.classification.data import Text
+from framework.tasks.classification.requests import TextRequest
 from framework.tasks.classification.task import Classification
 
 
@@ -57,6 +58,40 @@ def test_pairs_have_two_texts_and_one_group() -> None:
     assert text.group == "Идёт дождь."
     assert text.without_label().gold is None
     assert text.content != text.without_label().content
+
+
+def test_minus_one_is_a_label_among_others_only_if_the_recipe_says_so() -> None:
+    records = [{"text": "a", "label": label} for label in (-1, 0, 1, "-1")]
+    with pytest.raises(
+        DataError, match=r"row\[0\]: 2 of 4 labels are -1; if that is a label, name all of them in task\.labels"
+    ):
+        _texts(records)
+    assert [text.gold for text in _texts(records, labels=["-1", "0", "1"])] == [("-1",), ("0",), ("1",), ("-1",)]
+    assert [text.gold for text in _texts(records, labels=["no", "yes"])] == [None, ("no",), ("yes",), None]
+
+
+SINGLE, PAIR = {"text": "a", "label": "x"}, {"text": "b", "text_pair": "c", "label": "y"}
+
+
+@pytest.mark.parametrize(("records", "pairs"), [([SINGLE] * 2, False), ([PAIR] * 2, True), ([SINGLE, PAIR], None)])
+def test_the_data_say_whether_texts_come_in_pairs(records: list[dict[str, Any]], pairs: bool | None) -> None:
+    task = Classification(labels=["x", "y"]).fitted({"train": _texts(records), "more": [], "dev": _texts(records)})
+    assert task.pairs is pairs
+    (single, pair) = (TextRequest(text="a"), TextRequest(text="a", text_pair="b"))
+    for request, refused in ((single, pairs is True), (pair, pairs is False)):
+        if refused:
+            with pytest.raises(DataError, match="this model has learnt"):
+                task.asked(request)
+        else:
+            assert task.asked(request).pair == request.text_pair
+
+
+def test_a_second_text_is_neither_missing_nor_unread_by_mistake() -> None:
+    with pytest.raises(DataError, match="of split 'train' are pairs, and those of split 'dev' are not; is the column"):
+        Classification().fitted({"train": _texts([PAIR]), "dev": _texts([SINGLE])})
+    assert _texts([PAIR], pairs=False)[0].pair is None
+    with pytest.raises(DataError, match="text_pair"):
+        _texts([SINGLE], pairs=True)
 
 
 def test_unknown_labels_are_counted_and_refused() -> None:
