@@ -1,5 +1,6 @@
 """`distil run`: the framework's run, with Ray workers where the recipe wants several, and tracking beside it."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +41,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     from tracking.report import rich_table
 
     quiet_transformers()
+    gc.freeze()  # what is imported stays: every training has Python look for what does not
     results = run(
         recipe,
         train=trainer_for(progress),

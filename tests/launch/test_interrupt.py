@@ -156,3 +156,24 @@ def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal
     code = f"{begin}\nfrom launch.cli import main\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + number, "distil: stopped\n")
+
+
+def test_a_command_ends_at_once_when_all_has_been_put_away() -> None:
+    code = """
+import atexit, sys
+from launch.cli import main
+
+class Loaded:
+    def __del__(self):
+        print("taken apart")
+
+kept = Loaded()
+sys.argv = ["distil", "report", "nowhere"]
+try:
+    main()
+finally:
+    atexit.register(print, "put away")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "put away\n")
+    assert done.stderr.startswith("distil: no run at nowhere")
