@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class TaskSection(Section):
-    """A task (see Task) whose outcomes are the same for every tokenizer, and whose head is made anew for each model.
+    """What a task is (see Task) where it does not say otherwise.
 
-    An example is a row as it stands, the recipe's settings say all, and teachers that write are refused.
+    An example is a row as it stands, the recipe's settings say all, a model has a new head of one output, outcomes are the same
+    for every tokenizer, and generative teachers are refused.
     """
 
     kind: str
@@ -36,9 +37,9 @@ class TaskSection(Section):
     items: ClassVar[str] = "examples"
 
     def check(self, recipe: Sections) -> list[str]:
-        """See Task: teachers that write are refused."""
+        """See Task: generative teachers are refused."""
         return [
-            f"teachers.{name}: a model that writes does not teach the task {self.kind}: take an encoder"
+            f"teachers.{name}: a generative model does not teach the task {self.kind}: take an encoder"
             for name, teacher in recipe.teachers.items()
             if teacher.kind == "generative"
         ]
@@ -125,8 +126,8 @@ class TaskSection(Section):
         progress: Own,
     ) -> "Objective":
         """See Task; `check` refuses such a teacher."""
-        raise ModelError(f"a model that writes does not teach the task {self.kind}")
+        raise ModelError(f"a generative model does not teach the task {self.kind}")
 
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """See Task; `check` refuses such a teacher."""
-        raise ModelError(f"a model that writes does not teach the task {self.kind}")
+        raise ModelError(f"a generative model does not teach the task {self.kind}")

@@ -90,9 +90,8 @@ def _measure(examples: list[QAExample], folder: Path) -> None:
         logits, path = logits_of(windows, seed), folder / name
         path.mkdir(parents=True)
         if name == "a":
-            timed("writing", partial(_all_written, examples, windows, logits))
-        written = iter(_all_written(examples, windows, logits))
-        figures = _stored(path, examples, written, settings)
+            timed("writing", partial(_write_all, examples, windows, logits))
+        figures = _stored(path, examples, _written_in_turn(examples, windows, logits), settings)
         readers[name] = timed(f"opening the store of {name}", partial(SignalReader, path))
     own = dict.fromkeys(readers, 1.0)
     rules = {
@@ -122,8 +121,13 @@ def _tokenizer(examples: list[QAExample], size: int) -> Any:
     return train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=size), texts)
 
 
-def _all_written(examples: list[QAExample], windows: Windows, logits: list[Any]) -> list[Signals]:
-    return [_written(examples, windows, logits, part) for part in _shards(examples)]
+def _write_all(examples: list[QAExample], windows: Windows, logits: list[Any]) -> None:
+    for _ in _written_in_turn(examples, windows, logits):
+        pass
+
+
+def _written_in_turn(examples: list[QAExample], windows: Windows, logits: list[Any]) -> Iterator[Signals]:
+    return (_written(examples, windows, logits, part) for part in _shards(examples))
 
 
 def _shards(examples: list[QAExample]) -> list[range]:

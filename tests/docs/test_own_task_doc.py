@@ -116,7 +116,5 @@ def test_what_the_task_cannot_do_is_refused_before_anything_runs(folder: Path) -
         recipe_from_values(asked, "docs/own_task.md")
     asked = values(folder)
     asked["teachers"]["t5"] = {"kind": "generative", "model": {"kind": "folder", "path": "models/t5"}}
-    with pytest.raises(
-        RecipeError, match=r"teachers\.t5: a model that writes does not teach the task my_choice:Choice"
-    ):
+    with pytest.raises(RecipeError, match=r"teachers\.t5: a generative model does not teach the task my_choice:Choice"):
         recipe_from_values(asked, "docs/own_task.md")

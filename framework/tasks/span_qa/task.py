@@ -1,16 +1,16 @@
 """Extractive question answering: an answer is a span of the context (Rajpurkar et al., arXiv 1606.05250)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from framework.config import Section
 from framework.data.features import WindowSettings
 from framework.data.notes import Note, Notebook
-from framework.data.records import Asked, Fields, Formats, Record
+from framework.data.records import Asked, Fields, Record
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
+from framework.tasks.defaults import TaskSection
 from framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
 from framework.tasks.span_qa.data import FIELDS, NOTES, to_example
 from framework.tasks.span_qa.example import QAExample, QARow
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from framework.training.objective import Objective
 
 
-class ExtractiveQA(Section):
+class ExtractiveQA(TaskSection):
     """Two heads say where the answer starts and where it ends."""
 
     kind: Literal["extractive_qa"] = "extractive_qa"
@@ -61,7 +61,6 @@ class ExtractiveQA(Section):
     request: ClassVar[type[BaseModel]] = QuestionRequest
     response: ClassVar[type[BaseModel]] = SpanResponse
     fields: ClassVar[tuple[Asked, ...]] = FIELDS
-    formats: ClassVar[Formats] = {}
     notes: ClassVar[Mapping[str, Note]] = NOTES
 
     def check(self, recipe: "Sections") -> list[str]:
@@ -113,10 +112,6 @@ class ExtractiveQA(Section):
         """See Task: paragraphs about as long as SberQuAD's, 770 characters on average, beside its 750."""
         return {"kind": "synthetic", "persons": 2, "facts": 8, "fillers": 2}
 
-    def fitted(self, data: Mapping[str, Sequence[QAExample]]) -> Self:
-        """See Task; nothing is left to the data."""
-        return self
-
     def model_class(self) -> Any:
         """The transformers Auto class of its models."""
         from transformers import AutoModelForQuestionAnswering
@@ -132,12 +127,6 @@ class ExtractiveQA(Section):
         from framework.tasks.span_qa.checks import check_head
 
         check_head(self, config)
-
-    def check_model(self, model: Any) -> None:
-        """See Task."""
-        from framework.models.probe import check_answers
-
-        check_answers(self, model)
 
     def features(
         self,
