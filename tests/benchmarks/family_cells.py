@@ -20,7 +20,7 @@ from tracking.provenance import provenance
 
 Values = dict[str, Any]
 EXPORT = "export"
-_LIMIT = 240  # seconds a family
+_LIMIT = 1200  # seconds a family, of a machine that may be busy
 
 
 @dataclass(frozen=True)
