@@ -21,6 +21,7 @@ VALUE = Asked("value", required=False)
 MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
+_FEW = 20  # so few labels may each occur once in a sample
 _TRUTH = {"true": "1", "false": "0"}
 
 Gold = tuple[str, ...] | float
@@ -184,7 +185,7 @@ def usable(row: Text, notebook: Notebook) -> Text | None:
 def decided_by(task: "ClassificationSettings", texts: Sequence[Text]) -> dict[str, object]:
     """What all texts of a run decide: `labels`, sorted, whole numbers as such, else by name; or the `range` of their numbers.
 
-    Raises DataError if these are fewer than two.
+    Raises DataError if these are fewer than two, or if each text has a label of its own.
     """
     field = asked_fields(task)[-1].name
     other = f"are they in the field `{field}`? `fields` of the data's source gives other names"
@@ -199,6 +200,12 @@ def decided_by(task: "ClassificationSettings", texts: Sequence[Text]) -> dict[st
         only = f"only the label '{labels[0]}'" if labels else "no label"
         raise DataError(
             f"the data have {only}; expected at least two: {other}, and task.labels names labels that do not occur"
+        )
+    different = {text.texts for text in texts if isinstance(text.gold, tuple)}
+    if task.problem_type == "single_label" and len(labels) >= max(_FEW, len(different)):
+        raise DataError(
+            f"the data have {len(labels)} labels for {len(different)} different texts, such as '{shortened(labels[0])}', and nothing "
+            f"can be learnt of labels that never come again: {other}"
         )
     return {"labels": labels}
 

@@ -112,7 +112,7 @@ class Classification(ClassificationSettings):
         try:
             return type(self).model_validate({**self.model_dump(), **decided})
         except ValidationError as error:
-            raise DataError(f"task: {error.errors()[0]['msg']}, by the data") from None
+            raise DataError(f"task: {error.errors()[0]['msg'].removeprefix('Value error, ')}, by the data") from None
 
     def model_class(self) -> "Own":
         """See Task."""

@@ -151,6 +151,23 @@ def test_numbers_have_the_range_of_the_data_or_of_the_recipe() -> None:
         Classification(**regression).fitted({"train": _texts([{"text": "a", "value": 2}], **regression)})
 
 
+@pytest.mark.parametrize("text", ["same", "another {}"])
+def test_a_column_that_is_another_for_each_text_is_no_label(text: str) -> None:
+    records = [{"text": text.format(number), "label": f"so it is, {number}"} for number in range(20)]
+    with pytest.raises(
+        DataError, match=r"20 labels for .* different texts, such as 'so it is, 0'.* in the field `label`"
+    ):
+        Classification().fitted({"train": _texts(records), "dev": _texts(records)})
+    few = Classification().fitted({"train": _texts(records[:19])})
+    assert few.labels is not None
+    assert len(few.labels) == 19
+
+
+def test_weights_of_labels_that_do_not_occur_are_refused_in_words_of_a_recipe() -> None:
+    with pytest.raises(DataError, match=r"^task: class_weights: 'q' is none of the labels x, y, by the data"):
+        Classification(class_weights={"q": 2.0}).fitted({"train": _texts([SINGLE, {"text": "b", "label": "y"}])})
+
+
 def test_data_without_labels_do_not_make_a_task() -> None:
     with pytest.raises(DataError, match="the data have no label; expected at least two"):
         Classification().fitted({"train": _texts([{"text": "a"}])})
