@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from framework.data.notes import counted
+from framework.data.example import counted
 from framework.digest import differences
 from framework.errors import OutputError
 from framework.files import Json, now, write_atomic, write_sealed

@@ -33,7 +33,7 @@ def evaluate_model(
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, task)
-    from framework.data.notes import counted, described
+    from framework.data.example import counted, described
     from launch.console import console_progress
 
     split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)

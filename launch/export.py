@@ -31,9 +31,9 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     run = _run_of(run)
     results = results_of(run)
-    from framework.export.chosen import FinishedRun
     from framework.export.compare import cost
     from framework.export.export import export_model
+    from framework.export.finished_run import FinishedRun
     from framework.recipe.load import recipe_from_values
     from launch.quiet import quiet_transformers
     from tracking.mlflow_sync import keep_export

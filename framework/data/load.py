@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from framework.data.example import Row, fingerprint
+from framework.data.example import Notebook, Notes, Row, described, fingerprint
 from framework.data.hub import Hub
 from framework.data.local_files import Files
-from framework.data.notes import Notebook, Notes, described
 from framework.data.records import Fields, Source
 from framework.data.section import Cut, Data
 from framework.data.splits import cut_groups, parse_slice

@@ -8,8 +8,8 @@ from typing import Any
 from framework.data.hub import Hub, hub_languages
 from framework.data.local_files import Files
 from framework.data.records import Source
-from framework.export.chosen import FinishedRun
 from framework.export.compare import cost
+from framework.export.finished_run import FinishedRun
 from framework.export.rows import form_columns, form_rows
 from framework.files import write_atomic
 from framework.metrics import metrics_in_words

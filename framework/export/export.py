@@ -8,8 +8,8 @@ from typing import Any
 from framework.answer import save_settings
 from framework.data.example import Example
 from framework.export.card import write_card
-from framework.export.chosen import FinishedRun
 from framework.export.compare import compare_forms, problems
+from framework.export.finished_run import FinishedRun
 from framework.export.folder import copy_model, megabytes, new_folder
 from framework.export.forms import Form, Forms, Opening, make_forms, time_forms
 from framework.files import now, write_json

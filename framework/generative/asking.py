@@ -9,7 +9,7 @@ import numpy as np
 from framework.data.batches import Rows, filled_up, in_batches, rounded_up
 from framework.generative.causal import CausalWriter, pads_left, remembers
 from framework.generative.seq2seq import Seq2SeqWriter
-from framework.generative.writer import Beams, Ids, Writer
+from framework.generative.writer import Beams, Ids, Writer, write
 from framework.models.kind import Generator
 from framework.models.tokenizers import SpecialTokens
 from framework.progress import Task
@@ -51,7 +51,7 @@ class Asking:
         found: list[list[Ids]] = [[] for _ in self.prompts]
         for rows, length in self.batches:
             asked = filled_up(rows, beams.count, self.batch_size, self.gpu)
-            answers = self.writer.write([self.prompts[row] for row in asked], length, beams)
+            answers = write(self.writer, [self.prompts[row] for row in asked], length, beams)
             for row, of_prompt in zip(rows, answers, strict=False):
                 found[row] = of_prompt
             bar.advance()

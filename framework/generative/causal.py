@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework.data.batches import Rows
-from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed, written
+from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
@@ -41,20 +41,16 @@ class CausalWriter:
     pads: bool
     remembers: bool
 
-    def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
-        """See Writer."""
-        return written(self.search(prompts, length, beams)[0], self.special.end, len(prompts))
-
     def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
         """See Writer."""
-        ids, mask = self._tensors(prompts, length)
+        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device, left=True)
         settings = beams.settings(self.special, self.remembers)
         found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
         return found.sequences[:, length:], found.get("sequences_scores")
 
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer. The last token is left for `log_probs`, which needs the logits that follow it."""
-        ids, mask = self._tensors(prompts, length)
+        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device, left=True)
         if not self.remembers:
             return ReadPrompts(ids, mask, None)
         output = self.model.base_model(
@@ -83,10 +79,6 @@ class CausalWriter:
             **_positions(self.pads, mask, new),
         ).logits
         return summed(logits[:, -length:], answers)
-
-    def _tensors(self, prompts: Sequence[Ids], length: int) -> "tuple[Tensor, Tensor]":
-        ids, mask = prompt_tensors(prompts, self.special.pad, length, left=True)
-        return ids.to(self.model.device), mask.to(self.model.device)
 
 
 def _positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[str, Tensor]":

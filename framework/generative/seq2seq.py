@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from framework.data.batches import Rows
-from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed, written
+from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
@@ -33,15 +33,11 @@ class Seq2SeqWriter:
     special: SpecialTokens
     pads: ClassVar[bool] = True
 
-    def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
-        """See Writer."""
-        return written(self.search(prompts, length, beams)[0], self.special.end, len(prompts))
-
     def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
         """See Writer."""
         import torch
 
-        ids, mask = self._tensors(prompts, length)
+        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device)
         begun = torch.tensor([self.special.start] * len(prompts), device=ids.device)
         found = self.model.generate(
             input_ids=ids,
@@ -54,7 +50,7 @@ class Seq2SeqWriter:
 
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer."""
-        ids, mask = self._tensors(prompts, length)
+        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device)
         return ReadPrompts(ids, self.model.get_encoder()(input_ids=ids, attention_mask=mask), mask)
 
     def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
@@ -80,7 +76,3 @@ class Seq2SeqWriter:
             use_cache=False,
         ).logits
         return summed(logits[:, before:], answers)
-
-    def _tensors(self, prompts: Sequence[Ids], length: int) -> "tuple[Tensor, Tensor]":
-        ids, mask = prompt_tensors(prompts, self.special.pad, length)
-        return ids.to(self.model.device), mask.to(self.model.device)

@@ -12,6 +12,7 @@ from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Ids = NDArray[np.int32]  # numbers of tokens
@@ -54,8 +55,9 @@ class Writer(Protocol):
     def pads(self) -> bool:
         """Whether prompts may be padded at all; otherwise all of a batch have `length` tokens."""
 
-    def write(self, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
-        """The best answers to each prompt, without their ends, best first."""
+    @property
+    def special(self) -> SpecialTokens:
+        """Those with which its texts begin and end."""
 
     def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
         """The best answers to all prompts, [prompts x beams, L], and of several beams what they are ranked by."""
@@ -70,11 +72,11 @@ class Writer(Protocol):
         """
 
 
-def written(sequences: "Tensor", end: int, prompts: int) -> list[list[Ids]]:
-    """What was generated, [prompts x beams, L], as answers to each prompt: up to the end-of-text token, if there is one."""
-    answers = [_without_end(ids, end) for ids in sequences.cpu().numpy().astype(np.int32)]
-    count = len(answers) // prompts
-    return [answers[at : at + count] for at in range(0, len(answers), count)]
+def write(writer: Writer, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
+    """The best answers to each prompt, without the end-of-text token that ends them, best first."""
+    sequences, _ = writer.search(prompts, length, beams)
+    answers = [_without_end(ids, writer.special.end) for ids in sequences.cpu().numpy().astype(np.int32)]
+    return [answers[at : at + beams.count] for at in range(0, len(answers), beams.count)]
 
 
 def _without_end(ids: Ids, end: int) -> Ids:
@@ -106,7 +108,9 @@ def padded(rows: Sequence[Ids], fill: int, length: int | None = None, *, left: b
     return torch.from_numpy(result)
 
 
-def prompt_tensors(prompts: Sequence[Ids], fill: int, length: int, *, left: bool = False) -> "tuple[Tensor, Tensor]":
-    """Tokens and attention mask of prompts, each int64 [B, length]."""
+def prompt_tensors(
+    prompts: Sequence[Ids], fill: int, length: int, device: "torch.device", *, left: bool = False
+) -> "tuple[Tensor, Tensor]":
+    """Tokens and attention mask of prompts on `device`, each int64 [B, length]."""
     ones = [np.ones_like(prompt) for prompt in prompts]
-    return padded(prompts, fill, length, left=left), padded(ones, 0, length, left=left)
+    return padded(prompts, fill, length, left=left).to(device), padded(ones, 0, length, left=left).to(device)

@@ -29,6 +29,7 @@ Weight = Annotated[
     Discriminator(_form),
     Field(description="A constant, or {start, end}: linear over the training."),
 ]
+Floor = Annotated[float, Field(gt=0, lt=0.01, description="Least teacher probability, where a stored signal says 0.")]
 Temperature = Annotated[float, Field(ge=0.01, le=1000, description="Divides the logits of teacher and student.")]
 
 

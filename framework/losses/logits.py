@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from framework.config import Section
-from framework.losses.base import Target, Temperature, Weight
+from framework.losses.base import Floor, Target, Temperature, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +48,7 @@ class ReverseKL(Section):
     kind: Literal["reverse_kl"] = "reverse_kl"
     weight: Weight = 1.0
     temperature: Temperature = 2.0
-    floor: float = Field(
-        default=1e-6, gt=0, lt=0.01, description="Least teacher probability, where a stored signal says 0."
-    )
+    floor: Floor = 1e-6
     source: ClassVar[Literal["signal"]] = "signal"
 
     def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
@@ -93,9 +91,7 @@ class MSELogits(Section):
 
     kind: Literal["mse_logits"] = "mse_logits"
     weight: Weight = 1.0
-    floor: float = Field(
-        default=1e-6, gt=0, lt=0.01, description="Least teacher probability, where a stored signal says 0."
-    )
+    floor: Floor = 1e-6
     source: ClassVar[Literal["signal"]] = "signal"
     temperature: ClassVar[float] = 1.0
 

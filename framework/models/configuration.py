@@ -1,4 +1,4 @@
-"""Configurations of models that a recipe spells out."""
+"""Configurations of models: those that a recipe spells out, and those that lie beside weights."""
 
 import inspect
 import re

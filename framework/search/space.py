@@ -30,15 +30,17 @@ class Distribution(Protocol):
 
 
 class Uniform(Section):
-    """Real numbers from `low` to `high`, all as likely."""
+    """Real numbers from `low` to `high`, all as likely; log_uniform: whose logarithms are."""
 
-    kind: Literal["uniform"] = "uniform"
+    kind: Literal["uniform", "log_uniform"]
     low: Real
     high: Real
 
     @model_validator(mode="after")
     def _check(self) -> "Uniform":
         _check_order(self.low, self.high)
+        if self.kind == "log_uniform" and self.low <= 0:
+            raise ValueError(f"`low` is {self.low}, which has no logarithm; expected a number above 0")
         return self
 
     def edges(self) -> list[object]:
@@ -51,32 +53,7 @@ class Uniform(Section):
 
     def suggest(self, trial: "optuna.Trial", place: str) -> float:
         """See Distribution."""
-        return trial.suggest_float(place, self.low, self.high)
-
-
-class LogUniform(Section):
-    """Real numbers from `low` to `high`, whose logarithms are all as likely."""
-
-    kind: Literal["log_uniform"] = "log_uniform"
-    low: float = Field(gt=0, le=1e12)
-    high: Real
-
-    @model_validator(mode="after")
-    def _check(self) -> "LogUniform":
-        _check_order(self.low, self.high)
-        return self
-
-    def edges(self) -> list[object]:
-        """See Distribution."""
-        return [self.low, self.high]
-
-    def parameters(self) -> Sequence[object] | None:
-        """See Distribution."""
-        return None
-
-    def suggest(self, trial: "optuna.Trial", place: str) -> float:
-        """See Distribution."""
-        return trial.suggest_float(place, self.low, self.high, log=True)
+        return trial.suggest_float(place, self.low, self.high, log=self.kind == "log_uniform")
 
 
 class IntUniform(Section):
@@ -133,9 +110,7 @@ class Choice(Section):
         return self.values[int(trial.suggest_categorical(place, list(range(len(self.values)))))]
 
 
-AnyDistribution = Annotated[
-    Uniform | LogUniform | IntUniform | Choice, by_kind(Uniform, LogUniform, IntUniform, Choice)
-]
+AnyDistribution = Annotated[Uniform | IntUniform | Choice, by_kind(Uniform, IntUniform, Choice)]
 
 
 def _check_order(low: float, high: float) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from framework.losses.base import Loss
@@ -117,9 +116,7 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
     for model in {model.initial.digest: model for model in models}.values():
         section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
         if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
-            kind_of = partial(section.model_kind, context.task) if model.role == "teacher" else lambda _: context.task
-            label_map = getattr(section, "label_map", None)
-            fetch(section.model, section.tokenizer, context.task, kind_of, model.training is None, label_map)
+            fetch(context.task, section, section if model.role == "teacher" else None)
 
 
 class _Collections:

@@ -1,6 +1,5 @@
 """Stages that make tokenizers and models before any training."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ from framework.models.kind import Generator, ModelKind
 from framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
 from framework.models.section import (
     ConfigModel,
-    FolderModel,
-    HubModel,
     LayersModel,
     PretrainedTokenizer,
     TrainedTokenizer,
@@ -34,7 +31,7 @@ from framework.teachers.base import Teacher
 from framework.teachers.section import own_settings
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _QUICK = 2e9  # bytes of weights that are loaded in seconds
 
@@ -61,17 +58,13 @@ def initial_stage(
     section: the teacher's or the student's; a teacher of the user's own kind may have no model, and leaves nothing. A
     teacher that is taken as it is has to have all weights.
     """
-    as_it_is = teacher is not None and teacher.fine_tune is None
     task, model, settings = context.task, section.model, section.tokenizer
     if model is None:
         return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
 
-    def kind_of(config: "PreTrainedConfig") -> ModelKind:
-        return task if teacher is None else teacher.model_kind(task, config)
-
     config = planned_config(context.recipe, section)
     windows = (teacher.windows if teacher is not None else None) or context.recipe.windows
-    attention = other_attention(kind_of(config), config, windows.max_length)
+    attention = other_attention(_kind(task, teacher, config), config, windows.max_length)
 
     def make(folder: Path) -> dict[str, Any]:
         if tokenizer is not None:
@@ -80,19 +73,17 @@ def initial_stage(
             loaded = load_tokenizer(tokenizer_folder(model, settings), settings)
         if isinstance(model, ConfigModel):
             fields = new_config(model, len(loaded), int(loaded.pad_token_id or 0), named_tokens(loaded))
-            if kind_of(fields) is task:
+            kind = _kind(task, teacher, fields)
+            if kind is task:
                 fields.update(task.head_fields())
-            built = random_model(kind_of(fields), fields, seed)
+            built = random_model(kind, fields, seed)
             if isinstance(settings, TrainedTokenizer):
                 separate(loaded, fields)
         else:
-            source = locate(model, weights=True)
-            kind = kind_of(read_config(source))
-            head = {} if as_it_is or kind is not task else task.head_fields()
-            built = pretrained_model(kind, source, None if as_it_is else seed, head)
+            built = _pretrained(task, teacher, locate(model, weights=True), seed)
             loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
-        kind = kind_of(built.config)
+        kind = _kind(task, teacher, built.config)
         if attention is not None:
             hold_attention(built, attention)
         if kind is task:
@@ -104,10 +95,10 @@ def initial_stage(
 
     inputs: dict[str, Any] = {
         "task": trained_settings(task),
-        "teacher": _kind_of(teacher) if teacher is not None else None,
+        "teacher": _class_settings(teacher) if teacher is not None else None,
         "model": model.model_dump(mode="json") if isinstance(model, ConfigModel) else identity(model),
         "tokenizer": tokenizer.key if tokenizer is not None else _tokenizer_identity(settings),
-        "seed": None if as_it_is else seed,
+        "seed": None if _is_taken_as_it_is(teacher) else seed,
     }
     inputs |= {"attention": attention} if attention is not None else {}
     return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
@@ -149,35 +140,42 @@ def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
     return Stage("trim the vocabulary of the student", key, make)
 
 
-def fetch(
-    model: HubModel | FolderModel,
-    settings: PretrainedTokenizer | TrainedTokenizer,
-    task: Task,
-    kind_of: Callable[[Any], ModelKind],
-    as_it_is: bool,
-    label_map: Mapping[str, str | None] | None,
-) -> None:
-    """Bring a model's files here before anything starts, and load those that take no time.
+def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
+    """Bring the files of a model of the hub, or of a folder, here before anything starts, and load those that take no time.
 
-    Raises ModelError for what cannot be had, or is no model of its kind, and for classes of a model taken as it is of which
-    nobody says what they mean.
+    section: as for `initial_stage`. Raises ModelError for what cannot be had, or is no model of its kind, and for classes of
+    a model taken as it is of which nobody says what they mean.
     """
-    source = locate(model, weights=True)
+    source = locate(section.model, weights=True)
     config = read_config(source)
-    if as_it_is and kind_of(config) is task:
-        task.translated([], config, label_map)
-    if isinstance(settings, PretrainedTokenizer):
-        tokenizer = load_tokenizer(tokenizer_folder(model, settings), settings)
+    kind = _kind(task, teacher, config)
+    if kind is task and _is_taken_as_it_is(teacher):
+        task.translated([], config, getattr(teacher, "label_map", None))
+    if isinstance(section.tokenizer, PretrainedTokenizer):
+        tokenizer = load_tokenizer(tokenizer_folder(section.model, section.tokenizer), section.tokenizer)
         fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
-        kind = kind_of(config)
-        head = {} if as_it_is or kind is not task else task.head_fields()
-        loaded = pretrained_model(kind, source, None if as_it_is else 0, head)
+        loaded = _pretrained(task, teacher, source, seed=0)
         if kind is task:
             task.check_model(loaded)
 
 
-def _kind_of(teacher: Teacher) -> dict[str, Any]:
+def _is_taken_as_it_is(teacher: Teacher | None) -> bool:
+    return teacher is not None and teacher.fine_tune is None
+
+
+def _kind(task: Task, teacher: Teacher | None, config: "PreTrainedConfig") -> ModelKind:
+    return task if teacher is None else teacher.model_kind(task, config)
+
+
+def _pretrained(task: Task, teacher: Teacher | None, source: Path, seed: int) -> "PreTrainedModel":
+    """The model in `source`; one of the task gets a new head, unless it is taken as it is."""
+    kind, as_it_is = _kind(task, teacher, read_config(source)), _is_taken_as_it_is(teacher)
+    head = {} if as_it_is or kind is not task else task.head_fields()
+    return pretrained_model(kind, source, None if as_it_is else seed, head)
+
+
+def _class_settings(teacher: Teacher) -> dict[str, Any]:
     """What decides which of transformers' classes is meant."""
     own = own_settings(teacher)
     return {name: own[name] for name in ("kind", SOURCE) if name in own}

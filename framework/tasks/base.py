@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from framework.data.example import Note, Notebook
 from framework.data.features import Features, WindowSettings
-from framework.data.notes import Note, Notebook
 from framework.data.records import Asked, Fields, Formats, Record
 from framework.errors import DataError
 from framework.metrics import Metric

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from framework.config import Section
+from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
-from framework.data.notes import Note, Notebook
 from framework.data.records import Asked, Formats
 from framework.errors import ModelError, RecipeError
 from framework.metrics import Metric, metrics_in_words

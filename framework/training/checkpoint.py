@@ -18,8 +18,8 @@ from framework.errors import StoreError, first_line
 from framework.files import PASSING, read_sealed, write_sealed
 from framework.manifest import damage, described
 from framework.store import Store
+from framework.training.history import Meter
 from framework.training.job import CHECKPOINTS, TrainingJob
-from framework.training.meter import Meter
 from framework.training.random_state import random_state, set_random_state
 
 if TYPE_CHECKING:

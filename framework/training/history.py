@@ -1,13 +1,21 @@
-"""What a training reports, and the history on disk that is made of it: a JSON object a line, kept in step with the checkpoints."""
+"""What a training reports: running means over all workers, and the history on disk, a JSON object a line, kept in step with
+the checkpoints."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.device import default_device
 from framework.files import write_atomic
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -65,3 +73,61 @@ def _stays(row: bytes, step: int) -> bool:
         return bool(int(values["step"]) < step + (values["kind"] != "evaluation"))
     except (ValueError, KeyError, TypeError):
         return False
+
+
+class Meter:
+    """Sums losses on the device and brings them over only when they are read."""
+
+    def __init__(self, terms: list[str]) -> None:
+        self._names = ["loss", *(f"loss/{name}" for name in terms)]
+        self._sums: Tensor | None = None
+        self._epoch: NDArray[np.float64] = np.zeros(len(self._names) + 1)
+        self._count = 0
+        self._tokens = 0
+        self._since = time.monotonic()
+
+    def add(self, loss: "Tensor", terms: "dict[str, Tensor]", lengths: NDArray[np.int64]) -> None:
+        """Note a micro-batch: its summed loss, its terms' sums, and the lengths of the items that count in it."""
+        import torch
+
+        values = torch.stack([loss.double(), *(term.double() for term in terms.values())])
+        self._sums = values if self._sums is None else self._sums + values
+        self._count += len(lengths)
+        self._tokens += int(lengths.sum())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint has to hold so that means come out as if training had never stopped: tensors and plain data."""
+        return {"sums": self._sums, "epoch": self._epoch.tolist(), "count": self._count, "tokens": self._tokens}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state."""
+        self._sums = None if state["sums"] is None else state["sums"].to(default_device())
+        self._epoch = np.asarray(state["epoch"])
+        self._count, self._tokens = state["count"], state["tokens"]
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading, over all workers, and windows and tokens a second. All workers call this."""
+        import torch
+        import torch.distributed as dist
+
+        assert self._sums is not None, "nothing was noted"
+        sums = torch.cat([self._sums, self._sums.new_tensor([self._count, self._tokens])])
+        dist.all_reduce(sums)
+        *losses, count, tokens = sums.cpu().numpy().tolist()
+        self._epoch += np.asarray([*losses, count])
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        self._sums, self._count, self._tokens, self._since = None, 0, 0, time.monotonic()
+        return {
+            **self._means(np.asarray([*losses, count])),
+            "windows_per_second": count / seconds,
+            "tokens_per_second": tokens / seconds,
+        }
+
+    def read_epoch(self) -> dict[str, float]:
+        """Means of all readings since this was last called."""
+        means = self._means(self._epoch)
+        self._epoch = np.zeros_like(self._epoch)
+        return means
+
+    def _means(self, sums: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self._names, (sums[:-1] / max(sums[-1], 1)).tolist(), strict=True))

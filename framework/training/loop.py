@@ -9,9 +9,8 @@ from framework.device import cpu_threads, default_device, free_memory
 from framework.errors import RecipeError, TrainingError
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from framework.training.engine import build_engine, full_weights, release
-from framework.training.history import Report, ReportTo
+from framework.training.history import Meter, Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.meter import Meter
 from framework.training.process_group import join_process_group
 from framework.training.random_state import seed_worker
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import UserError
-from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from tracking.provenance import provenance

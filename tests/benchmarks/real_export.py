@@ -14,8 +14,8 @@ from typing import Any
 
 from real_input import cut_by_paragraph, teacher_from_scratch
 
-from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tables import markdown_rows

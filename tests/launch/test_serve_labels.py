@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from framework.errors import DataError
-from framework.export.chosen import FinishedRun
 from framework.export.export import export_model
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.results import read_results
 from framework.run import run

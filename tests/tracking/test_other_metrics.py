@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framework.export.card import write_card
-from framework.export.chosen import FinishedRun
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.recipe.tracking import Tracking

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from framework.config import nearest_hint
-from framework.data.notes import Note, Notebook
+from framework.data.example import Note, Notebook
 from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
-from framework.data.notes import Note, Notebook
 from framework.data.records import Asked, Fields, Record
 from framework.errors import DataError
 from framework.metrics import Metric

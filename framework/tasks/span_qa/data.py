@@ -4,7 +4,7 @@ written in several rows, such as one for each answer."""
 from collections.abc import Iterable
 from dataclasses import replace
 
-from framework.data.notes import Note, Notebook
+from framework.data.example import Note, Notebook
 from framework.data.records import Asked
 from framework.errors import DataError
 from framework.tasks.span_qa.example import QAExample, QARow

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
-from framework.data.notes import Note, Notebook
 from framework.data.records import Asked, Fields, Record
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress

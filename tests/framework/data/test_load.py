@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import fingerprint
-from framework.data.notes import Notebook, Notes
+from framework.data.example import Notebook, Notes, fingerprint
 from framework.data.section import Data
 from framework.errors import DataError
 from framework.tasks.span_qa.data import NOTES, to_example

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from framework.export.card import write_card
-from framework.export.chosen import FinishedRun
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import recipe_from_values
 from tests.tiny import several_values
 

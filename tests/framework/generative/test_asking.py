@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from framework.generative.asking import Asking, writer_for
-from framework.generative.writer import Beams, Writer
+from framework.generative.writer import Beams, Writer, write
 from framework.progress import SILENT
 from framework.tasks.span_qa.prompts import Prompts
 from tests.framework.generative.tiny_models import FAMILIES, examples, inference, log_p_alone, saved, section, sharpen
@@ -56,7 +56,7 @@ def test_answers_are_those_to_each_prompt_alone(asked: tuple[Any, Prompts, Askin
     beams = Beams(count, 4, 0.0)
     with torch.inference_mode(), SILENT.task("", 0) as bar:
         together = asking.written(beams, bar)
-        alone = [asking.writer.write([prompt], len(prompt), beams)[0] for prompt in asking.prompts]
+        alone = [write(asking.writer, [prompt], len(prompt), beams)[0] for prompt in asking.prompts]
     assert np.unique([len(found) for found in together]).tolist() == [count]
     for found, expected in zip(together, alone, strict=True):
         assert [ids.tolist() for ids in found] == [ids.tolist() for ids in expected]

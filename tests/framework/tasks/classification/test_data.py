@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from framework.data.notes import Notebook
+from framework.data.example import Notebook
 from framework.data.records import Fields, Record
 from framework.errors import DataError
 from framework.tasks.classification.data import Text

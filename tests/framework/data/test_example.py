@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from framework.data.notes import Note, Notebook, Noted, counted, described
+from framework.data.example import Note, Notebook, Noted, counted, described
 from framework.tasks.span_qa.data import NOTES
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
