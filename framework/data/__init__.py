@@ -1,1 +1,1 @@
-"""Questions and contexts: sources, repair, splits, windows, batches."""
+"""Sources, records, splits, examples, and the rows of tokens that models read of them."""

@@ -1,4 +1,4 @@
-"""The model of a run that is exported, and the teachers that it is timed beside."""
+"""A finished run: its models that can be exported, and the questions on which they were measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The DeepSpeed engine: process group, configuration, optimizer."""
+"""The DeepSpeed engine: configuration, optimizer, weights."""
 
 import os
 import sys
