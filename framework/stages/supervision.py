@@ -139,11 +139,12 @@ class Targets:
     def items(self, source: SignalSource, temperatures: Sequence[float], eager: bool) -> Items:
         """The windows with gold positions and with signals at each temperature: if `eager` read now, or before, else when
         they are needed."""
-        items = self._items(None, ())
-        if not (eager and isinstance(items, SignalItems)):  # a task may keep signals in its own way
-            return self._items(source, temperatures, eager)
-        columns = {temperature: self._at(source, temperature) for temperature in temperatures}
-        return items.with_signals(EagerSignals(columns) if columns else None)
+        if eager:
+            items = self._items(None, ())
+            if isinstance(items, SignalItems):  # a task may keep signals in its own way
+                columns = {temperature: self._at(source, temperature) for temperature in temperatures}
+                return items.with_signals(EagerSignals(columns) if columns else None)
+        return self._items(source, temperatures, eager)
 
     def figures(self) -> Plain:
         """Figures on what the student reads, see Supervision.figures; of these signals and windows they are taken once."""
