@@ -9,7 +9,7 @@ import torch
 
 from framework.generative.asking import writer_for
 from framework.generative.training import Generation
-from framework.generative.writer import Beams, Writer
+from framework.generative.writer import Beams, Writer, write
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
@@ -63,7 +63,7 @@ def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count
     model, prompts, writer = asked
     both = [prompts.of(question)[0].ids for question in (QUESTIONS[2], SHORT)]
     with torch.inference_mode():
-        several, greedy = writer.write(both, 64, Beams(count, 3, 0.0)), writer.write(both, 64, Beams(1, 3, 0.0))
+        several, greedy = write(writer, both, 64, Beams(count, 3, 0.0)), write(writer, both, 64, Beams(1, 3, 0.0))
         for prompt, found, first in zip(both, several, greedy, strict=True):
             ended = [np.append(ids, prompts.special.end)[:4].astype(np.int32) for ids in (*found, *first)]
             scores = [log_p_alone(model, prompts, prompt, answer) for answer in ended]
@@ -88,7 +88,7 @@ def test_what_a_models_files_say_of_generating_does_not_change_the_search(tmp_pa
         sharpen(predictor.model.eval())
         writer = writer_for(predictor.prompts.generator, predictor.model, predictor.prompts.special)
         with torch.inference_mode():
-            answers.append([ids.tolist() for ids in writer.write([prompt], len(prompt), Beams(4, 5, 0.0))[0]])
+            answers.append([ids.tolist() for ids in write(writer, [prompt], len(prompt), Beams(4, 5, 0.0))[0]])
     assert answers[0] == answers[1]
 
 
