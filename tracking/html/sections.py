@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from framework.errors import UserError, first_line
 from framework.outcome import RunResults
@@ -10,7 +9,6 @@ from framework.tasks.base import Own
 from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.task import ExtractiveQA
 from tracking.html.answers import task_in
-from tracking.html.differing import Cases
 from tracking.html.disagreements import disagreements
 from tracking.html.groups import FEW, by_answer_length, by_question_word
 from tracking.html.label_parts import calibration, confusions, label_cases, label_table
@@ -28,7 +26,7 @@ class Section:
     key: str
     heading: str
     template: str = ""
-    parts: Any = None
+    parts: object = None
     problem: str = ""
 
 
@@ -55,7 +53,7 @@ def task_sections(folder: Path, results: RunResults) -> list[Section]:
     return [Section(*heading, *parts) for heading, parts in zip(headings, drawn, strict=True)]
 
 
-def _of_questions(folder: Path, results: RunResults, task: Own) -> list[tuple[str, Any]]:
+def _of_questions(folder: Path, results: RunResults, task: Own) -> list[tuple[str, object]]:
     questions = read_questions(folder, results, task)
     answering = list(questions[0].answers) if questions else []
     groups = {
@@ -68,16 +66,14 @@ def _of_questions(folder: Path, results: RunResults, task: Own) -> list[tuple[st
     ]
 
 
-def _of_texts(folder: Path, results: RunResults, task: Own) -> list[tuple[str, Any]]:
+def _of_texts(folder: Path, results: RunResults, task: Own) -> list[tuple[str, object]]:
     answers, roles = read_texts(folder, results, task), roles_in(results)
-    cases: list[Cases[Any]]
     if isinstance(answers, LabelAnswers):
-        cases = label_cases(answers, roles)
         return [
             ("labels.html.j2", label_table(answers)),
             ("confusions.html.j2", confusions(answers, roles)),
             ("calibration.html.j2", calibration(answers, roles)),
-            ("text_cases.html.j2", cases),
+            ("text_cases.html.j2", label_cases(answers, roles)),
         ]
     return [("numbers.html.j2", scatter(answers, roles)), ("text_cases.html.j2", number_cases(answers, roles))]
 

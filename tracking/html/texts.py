@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.outcome import RunResults
+from framework.tasks.base import Plain
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.task import Classification
 from tracking.html.answers import answers_in, labelled_examples
@@ -53,7 +53,7 @@ def read_texts(folder: Path, results: RunResults, task: Classification) -> Label
         return NumberAnswers(texts, np.asarray([text.gold for text in texts], np.float64), given)
     labels = task.labels
 
-    def read(text: Text, said: Mapping[str, Any]) -> tuple[list[bool], list[float]]:
+    def read(text: Text, said: Plain) -> tuple[list[bool], list[float]]:
         names = said["labels"] if "labels" in said else [said["label"]]
         return [label in names for label in labels], [float(said["probabilities"][label]) for label in labels]
 
