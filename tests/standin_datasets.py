@@ -11,6 +11,7 @@ from typing import Any
 
 from framework.data.section import Data
 from framework.tasks.span_qa.example import QAExample
+from framework.tasks.tagging.example import Tagged
 from tests.hub_cache import Repository
 from tests.questions import load
 
@@ -87,9 +88,6 @@ def put_banking77(home: Path, texts: Sequence[str], labels: Sequence[str]) -> No
 
 def put_mnli(home: Path, texts: Sequence[str]) -> None:
     """MNLI's columns and files in GLUE; the test part has no labels."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     splits = ["train", "validation_matched", "validation_mismatched", "test_matched"]
     with Repository(home, "dataset", "nyu-mll/glue") as files:
         files["README.md"] = _card("mnli", "mnli", splits)
@@ -103,9 +101,56 @@ def put_mnli(home: Path, texts: Sequence[str]) -> None:
                 }
                 for number, text in enumerate(texts)
             ]
-            buffer = pa.BufferOutputStream()
-            pq.write_table(pa.Table.from_pylist(rows), buffer)
-            files[f"mnli/{split}-00000-of-00001.parquet"] = bytes(buffer.getvalue())
+            files[f"mnli/{split}-00000-of-00001.parquet"] = _plain_parquet(rows)
+
+
+def put_conll2003(home: Path, examples: Sequence[Tagged]) -> None:
+    """CoNLL-2003's columns and files, whose tags are numbers."""
+    names = [f"{letter}-{type}" for type in ("PER", "ORG", "LOC", "MISC") for letter in "BI"]
+    rows = [
+        {"id": one.id, "tokens": _words(one), "pos_tags": [0] * len(one.units), "ner_tags": _numbers(one, names)}
+        for one in examples
+    ]
+    with Repository(home, "dataset", "lhoestq/conll2003") as files:
+        for split in ("train", "validation", "test"):
+            files[f"data/{split}-00000-of-00001.parquet"] = _plain_parquet(rows)
+
+
+def put_collection3(home: Path, examples: Sequence[Tagged]) -> None:
+    """Collection 3's columns and files."""
+    names = [f"{letter}-{type}" for type in ("PER", "ORG", "LOC") for letter in "BI"]
+    rows = [{"id": one.id, "tokens": _words(one), "ner_tags": _numbers(one, names)} for one in examples]
+    with Repository(home, "dataset", "RCC-MSU/collection3") as files:
+        for split in ("train", "validation", "test"):
+            files[f"data/{split}-00000-of-00001.parquet"] = _plain_parquet(rows)
+
+
+def put_squad(home: Path) -> None:
+    """SQuAD's columns and files."""
+    examples = _paragraphs()["validation"]
+    with Repository(home, "dataset", "rajpurkar/squad") as files:
+        files["README.md"] = _card("plain_text", "plain_text", ["train", "validation"])
+        for split in ("train", "validation"):
+            rows = [_row(f"{place:024x}", example, split) for place, example in enumerate(examples)]
+            files[f"plain_text/{split}-00000-of-00001.parquet"] = _parquet(rows)
+
+
+def _words(example: Tagged) -> list[str]:
+    return [example.text[begin:end] for begin, end in example.units]
+
+
+def _numbers(example: Tagged, names: list[str]) -> list[int]:
+    """Of those tags that the dataset has; 0 is outside of entities."""
+    return [names.index(tag) + 1 if tag in names else 0 for tag in example.tags or ()]
+
+
+def _plain_parquet(rows: list[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return bytes(buffer.getvalue())
 
 
 @cache

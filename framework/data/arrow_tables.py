@@ -1,7 +1,7 @@
 """Tables in Arrow's formats: parquet files, Arrow files, and folders that `save_to_disk` of datasets has written."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def read_parquet(path: Path, fields: Fields) -> Iterator[Record]:
         columns = fields.columns(file.schema_arrow.names, str(path))
         allowance.check(_unpacked_bytes(file.metadata, columns))
         batches = file.iter_batches(_ROWS, columns=columns, use_threads=False)
-        yield from _records(batches, columns, path, allowance)
+        yield from _records(batches, columns, path, allowance, _class_names(file.schema_arrow))
 
 
 def read_arrow(path: Path, fields: Fields) -> Iterator[Record]:
@@ -47,7 +47,7 @@ def read_arrow(path: Path, fields: Fields) -> Iterator[Record]:
             schema, batches = stream.schema, iter(stream)
         columns = fields.columns(schema.names, str(path))
         pieces = (piece for batch in batches for piece in _sound_pieces(batch.select(columns)))
-        yield from _records(pieces, columns, path, Allowance(path))
+        yield from _records(pieces, columns, path, Allowance(path), _class_names(schema))
 
 
 def _sound_pieces(batch: "pyarrow.RecordBatch") -> Iterator["pyarrow.RecordBatch"]:
@@ -98,7 +98,11 @@ def _is_name(name: str) -> bool:
 
 
 def _records(
-    batches: Iterable["pyarrow.RecordBatch"], columns: list[str], path: Path, allowance: Allowance
+    batches: Iterable["pyarrow.RecordBatch"],
+    columns: list[str],
+    path: Path,
+    allowance: Allowance,
+    classes: Mapping[str, list[str]],
 ) -> Iterator[Record]:
     number = 0
     for batch in batches:
@@ -106,8 +110,19 @@ def _records(
         allowance.take(sum(array.nbytes for array in arrays.values()))
         cells = {name: _values(array, name, path) for name, array in arrays.items()}
         for row in range(batch.num_rows):
-            yield Record(f"{path}: row[{number}]", {name: values[row] for name, values in cells.items()})
+            yield Record(f"{path}: row[{number}]", {name: values[row] for name, values in cells.items()}, classes)
             number += 1
+
+
+def _class_names(schema: "pyarrow.Schema") -> dict[str, list[str]]:
+    """By column the names of its numbers, as datasets of Hugging Face note them in a file: of labels, and of lists of these."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        inner = {name: feature.get("feature", feature) for name, feature in features.items()}
+        named = {name: feature.get("names") for name, feature in inner.items() if feature.get("_type") == "ClassLabel"}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}
+    return {name: [str(one) for one in names] for name, names in named.items() if isinstance(names, list)}
 
 
 def _plain(column: "pyarrow.Array") -> "pyarrow.Array":

@@ -1,7 +1,7 @@
 """Records as a source has them, and where they hold what a task asks for; no task has looked at them yet."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
@@ -17,10 +17,12 @@ _OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One item of a source. `place` says where it was read (file and index or line), for error messages; `values` are an
-    object's fields as a rule: a task refuses what else it finds there."""
+    object's fields as a rule: a task refuses what else it finds there. classes: by field the names of numbers in it, where the
+    source names them."""
 
     place: str
     values: Any
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def text_of(value: object, name: str, place: str) -> str:

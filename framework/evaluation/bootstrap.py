@@ -1,9 +1,15 @@
-"""How far a mean score could have come out otherwise with other questions of the same kind."""
+"""How far scores could have come out otherwise with other questions of the same kind."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS_AT_ONCE = 1 << 21
+_NUMBERS_AT_ONCE = 1 << 22  # of resamples
+
+Rows = NDArray[np.int64]
+_Floats = NDArray[np.float64]
 
 
 def interval(
@@ -50,3 +56,26 @@ def paired_difference_interval(
     if a.shape != b.shape:
         raise ValueError(f"a has shape {a.shape} and b {b.shape}; expected scores of the same questions")
     return interval(np.subtract(a, b, dtype=np.float64), seed, resamples, level)
+
+
+def intervals(
+    resampled: Callable[[Rows], Mapping[str, _Floats]], count: int, width: int, resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile bootstrap intervals (Efron 1979) of metrics of `count` examples.
+
+    resampled: gives the metrics of resamples [R, count]; width: numbers that it holds for a row of one of these.
+    """
+    generator = np.random.default_rng(seed)
+    rows = max(1, _NUMBERS_AT_ONCE // (count + width))
+    parts = []
+    for begin in range(0, resamples, rows):
+        drawn = generator.integers(0, count, size=(min(rows, resamples - begin), count))
+        parts.append(resampled(drawn))
+    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: tuple(np.quantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}
+
+
+def counts(values: Rows, bins: int) -> _Floats:
+    """How often each row of values [R, n] has each number below `bins`. [R, bins]"""
+    shifted = values + bins * np.arange(len(values))[:, None]
+    return np.bincount(shifted.ravel(), minlength=bins * len(values)).reshape(-1, bins).astype(np.float64)

@@ -14,8 +14,10 @@ from framework.tasks.classification.synthetic.section import Messages
 from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.synthetic.section import Synthetic
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.tagging.synthetic.section import News
+from framework.tasks.tagging.task import Tagging
 
-TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification)
+TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging)
 DEFAULT_TASK: Task = ExtractiveQA()
 
 if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
@@ -24,8 +26,8 @@ if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
     AnyTask = Task
     AnySource = Source
 else:
-    AnyTask = Annotated[ExtractiveQA | Classification, by_kind(*TASKS, protocols=(Task,))]
-    AnySource = Annotated[Hub | Files | Synthetic | Messages, by_kind(Hub, Files, Synthetic, Messages)]
+    AnyTask = Annotated[ExtractiveQA | Classification | Tagging, by_kind(*TASKS, protocols=(Task,))]
+    AnySource = Annotated[Hub | Files | Synthetic | Messages | News, by_kind(Hub, Files, Synthetic, Messages, News)]
 
 
 def task_of(results: Mapping[str, Any], given: Task) -> Task:

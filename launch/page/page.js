@@ -101,10 +101,14 @@ function row(model) {
   const cells = [
     element("th", { scope: "row", role: "rowheader" }, model.name, notes),
     element("td", { role: "cell" }, said(result)),
-    figure("score", known ? number(view().score(result), 4) : ""),
+    figure("score", known ? figureOf(view().score(result)) : ""),
     figure("milliseconds", known ? number(result.milliseconds, 1) : ""),
   ];
   return element("tr", { role: "row", className: model.name === served.default ? "first" : "" }, ...cells);
+}
+
+function figureOf(score) {
+  return score === null ? "–" : number(score, 4);
 }
 
 function figure(column, shown) {

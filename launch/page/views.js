@@ -73,7 +73,52 @@ const VIEWS = {
       ].map((text) => ({ called: text, text })),
     },
   },
+  tagging: {
+    fields: [{ name: "text", id: "tagged", label: "tagged", needed: "needsTagged" }],
+    heading: () => "",
+    text: (request, result) => markedParts(request.text, result && !result.problem ? parts(result) : []),
+    said: (result) => {
+      const found = parts(result).map((part) => element("li", {}, `${part.text} `, type(part.type)));
+      return found.length ? element("ul", { className: "parts" }, ...found) : aside(words().noEntity);
+    },
+    score: (result) => {
+      const found = parts(result).map((part) => part.score);
+      return found.length ? Math.min(...found) : null;
+    },
+    log: (result) => parts(result).map((part) => `${part.text}: ${part.type}`).join("; ") || words().noEntity,
+    examples: {
+      en: ["Clara Whitfield moved from Dover to Heron Island in 1874.", "Boris works at Spartak in Tver."].map((text) => ({
+        called: text,
+        text,
+      })),
+      ru: [
+        "Анна Жукова переезжает из Омска в Калугу.",
+        "12 мая завод «Вектор» подпишет договор с клубом «Киров».",
+        "Киров готовится к зиме, рассказывает Киров.",
+      ].map((text) => ({ called: text, text })),
+    },
+  },
 };
+
+// Entities, or words with their tags, by one name.
+function parts(result) {
+  return result.entities || result.units.map(({ tag, ...unit }) => ({ ...unit, type: tag }));
+}
+
+function markedParts(text, found) {
+  const points = Array.from(text);
+  const pieces = [];
+  let at = 0;
+  for (const { start, end, type: name } of found) {
+    pieces.push(points.slice(at, start).join(""), element("mark", {}, points.slice(start, end).join(""), type(name)));
+    at = end;
+  }
+  return [...pieces, points.slice(at).join("")];
+}
+
+function type(name) {
+  return element("span", { className: "type" }, name || "_");
+}
 
 // Places count code points; JavaScript's strings count UTF-16 units.
 function marked(text, result) {

@@ -20,6 +20,7 @@ from framework.run import run
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.tagging.example import Tagged, words_of
 from tests.framework.signals.made_up import entries, of_masses
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -53,9 +54,14 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
         "evaluation": {"latency_questions": 0},
     }
     for block in YAML:
-        for name, section in yaml.safe_load(block).items():
-            values[name] = {**values.get(name, {}), **section}
+        if "task" not in (sections := yaml.safe_load(block)):
+            _put(values, sections)
     return recipe_from_values(values, "docs/extending.md")
+
+
+def _put(values: dict[str, Any], sections: dict[str, Any]) -> None:
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
 
 
 @pytest.mark.parametrize("code", [code for code, _ in PYTHON], ids=[module for _, module in PYTHON])
@@ -126,6 +132,20 @@ def test_the_examples_make_an_ensemble_that_trains_a_student(recipe: Recipe) -> 
     history = (Path(recipe.output) / student["history"]).read_text(encoding="utf-8")
     assert "loss/confident_kl" in history
     assert "loss/last_cosine" in history
+
+
+def test_the_teacher_of_another_task_tags_the_names_that_it_knows(recipe: Recipe) -> None:
+    values = recipe.model_dump(mode="json", include={"name", "output", "student", "evaluation"})
+    (sections,) = [found for block in YAML if (found := yaml.safe_load(block)).get("task") == {"kind": "tagging"}]
+    _put(values, {**sections, "losses": {"kl": {}, "hard_label": {}}, "windows": {"max_length": 64, "doc_stride": 8}})
+    mine = recipe_from_values(values, "docs/extending.md")
+    text = "Анна Котова едет в Омск."
+    example = Tagged("", "x", text, words_of(text), None)
+    tags = mine.teachers["gazetteer"].tags(example)  # type: ignore[attr-defined]
+    assert tags == ("B-PER", "I-PER", "O", "O", "B-LOC", "O")
+    results = run(mine)
+    assert [model["name"] for model in results["models"]] == ["gazetteer", "student"]
+    assert results["models"][0]["evaluation"]["precision"] > 50
 
 
 def certain(*masses: float) -> Signals:

@@ -5,12 +5,13 @@ counts and sums for many resamples at once. Tests hold them to the libraries' va
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.evaluation.bootstrap import counts
 from framework.metrics import Metric
 
 _SINGLE = (
@@ -27,10 +28,8 @@ _REGRESSION = (
 METRICS = {"single_label": _SINGLE, "multi_label": _SEVERAL, "regression": _REGRESSION}
 
 Figures = dict[str, float]
-Intervals = dict[str, tuple[float, float]]
 Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
-_AT_ONCE = 1 << 22  # numbers of resamples held at once
 
 
 def single_label(gold: Rows, chosen: Rows, labels: int) -> Figures:
@@ -51,7 +50,7 @@ def single_label(gold: Rows, chosen: Rows, labels: int) -> Figures:
 def single_label_resampled(gold: Rows, chosen: Rows, labels: int, drawn: Rows) -> Mapping[str, _Floats]:
     """The same of every resample. drawn: [R, n], rows."""
     right = np.where(gold == chosen, gold, labels)  # counted apart where wrong
-    hits, golds, chosens = (_counts(values[drawn], labels + 1)[:, :labels] for values in (right, gold, chosen))
+    hits, golds, chosens = (counts(values[drawn], labels + 1)[:, :labels] for values in (right, gold, chosen))
     size, correct = float(drawn.shape[1]), hits.sum(1)
     here = golds + chosens
     f1 = np.divide(2 * hits, here, out=np.zeros_like(here), where=here > 0).sum(1) / np.maximum((here > 0).sum(1), 1)
@@ -85,7 +84,7 @@ def multi_label_resampled(
     gold: NDArray[np.bool_], chosen: NDArray[np.bool_], scores: _Floats, drawn: Rows
 ) -> Mapping[str, _Floats]:
     """The same of every resample. drawn: [R, n], rows."""
-    times = _counts(drawn, len(gold))
+    times = counts(drawn, len(gold))
     hits, golds, chosens = (times @ values.astype(np.float64) for values in (gold & chosen, gold, chosen))
     here = golds + chosens
     f1 = np.divide(2 * hits, here, out=np.zeros_like(here), where=here > 0)
@@ -123,29 +122,6 @@ def regression_resampled(gold: _Floats, values: _Floats, drawn: Rows) -> Mapping
         "spearman": _correlation(rankdata(golds, axis=1), rankdata(valued, axis=1)),
         "mse": ((golds - valued) ** 2).mean(1),
     }
-
-
-def intervals(
-    resampled: Callable[[Rows], Mapping[str, _Floats]], count: int, width: int, resamples: int, seed: int
-) -> Intervals:
-    """95 % percentile bootstrap intervals (Efron 1979) of metrics of `count` examples.
-
-    resampled: gives the metrics of resamples [R, count]; width: numbers that it holds for a row of one of these.
-    """
-    generator = np.random.default_rng(seed)
-    rows = max(1, _AT_ONCE // (count + width))
-    parts = []
-    for begin in range(0, resamples, rows):
-        drawn = generator.integers(0, count, size=(min(rows, resamples - begin), count))
-        parts.append(resampled(drawn))
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {name: tuple(np.quantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}
-
-
-def _counts(values: Rows, bins: int) -> _Floats:
-    """How often each row of values [R, n] has each number below `bins`. [R, bins]"""
-    shifted = values + bins * np.arange(len(values))[:, None]
-    return np.bincount(shifted.ravel(), minlength=bins * len(values)).reshape(-1, bins).astype(np.float64)
 
 
 def _average_precision(gold: NDArray[np.bool_], scores: _Floats, times: _Floats) -> _Floats:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.evaluation.bootstrap import intervals
 from framework.tasks.base import Plain, Scores
 from framework.tasks.classification import metrics
 from framework.tasks.classification.data import Text
@@ -51,7 +52,7 @@ def number_scores(examples: Sequence[Text], predictions: Plain, resamples: int, 
     gold = np.asarray([example.gold for example in known], np.float64)
     values = np.asarray([predictions[example.id]["value"] for example in known], np.float64)
     found = metrics.regression(gold, values)
-    bounds = metrics.intervals(
+    bounds = intervals(
         lambda drawn: metrics.regression_resampled(gold, values, drawn), len(known), len(known), resamples, seed
     )
     return Scores(len(known), found, bounds, {})
@@ -66,7 +67,7 @@ def single_scores(
     gold = np.asarray([numbers[example.labels[0]] for example in known], np.int64)
     chosen = np.asarray([numbers[predictions[example.id]["label"]] for example in known], np.int64)
     found = metrics.single_label(gold, chosen, len(labels))
-    bounds = metrics.intervals(
+    bounds = intervals(
         lambda drawn: metrics.single_label_resampled(gold, chosen, len(labels), drawn),
         len(known),
         len(labels),
@@ -87,7 +88,7 @@ def several_scores(
     )
     scores = np.asarray([[predictions[example.id]["probabilities"][label] for label in labels] for example in known])
     found = metrics.multi_label(gold, chosen, scores)
-    bounds = metrics.intervals(
+    bounds = intervals(
         lambda drawn: metrics.multi_label_resampled(gold, chosen, scores, drawn),
         len(known),
         len(known),

@@ -16,16 +16,9 @@ from framework.signals.algebra import Signals
 from framework.tasks.base import Logits, Plain, Scores
 from framework.tasks.classification import outputs
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import (
-    NO,
-    YES,
-    numbers_as_logits,
-    translated,
-    translation,
-    write_several,
-    write_single,
-)
+from framework.tasks.classification.signal import NO, YES, numbers_as_logits, write_several, write_single
 from framework.tasks.classification.targets import ends, gold_outcomes, weights
+from framework.tasks.label_names import translated, translation
 
 if TYPE_CHECKING:
     from framework.tasks.classification.settings import ClassificationSettings
@@ -95,7 +88,7 @@ class SingleLabel:
     ) -> Logits:
         """See Problem: masses of classes that mean the same label add up."""
         meant = translation(id2label, self.classes, label_map)
-        return translated(logits, meant, len(self.classes), exclusive=True)
+        return list(translated(_rows(logits, len(meant)), meant, len(self.classes), exclusive=True))
 
     def write(self, logits: _Floats) -> Signals:
         """See Problem."""
@@ -137,7 +130,7 @@ class SeveralLabels:
     ) -> Logits:
         """See Problem: of classes that mean the same label the likeliest counts."""
         meant = translation(id2label, self.classes, label_map)
-        return translated(logits, meant, len(self.classes), exclusive=False)
+        return list(translated(_rows(logits, len(meant)), meant, len(self.classes), exclusive=False))
 
     def write(self, logits: _Floats) -> Signals:
         """See Problem."""
@@ -211,3 +204,8 @@ def problem_for(task: "ClassificationSettings") -> Problem:
     if task.problem_type == "multi_label":
         return SeveralLabels(task.labels, task.class_weights, task.threshold)
     return SingleLabel(task.labels, task.class_weights)
+
+
+def _rows(logits: Logits, classes: int) -> NDArray[np.float32]:
+    """All of them in one, [N, classes]."""
+    return np.stack([*logits, np.zeros(classes, np.float32)])[:-1]

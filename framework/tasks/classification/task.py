@@ -160,7 +160,7 @@ class Classification(ClassificationSettings):
 
     def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
         """See Task."""
-        from framework.tasks.classification.signal import own_classes
+        from framework.tasks.label_names import own_classes
 
         problem = self._problem
         if own_classes(config.id2label, problem.classes):

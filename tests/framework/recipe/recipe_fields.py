@@ -11,6 +11,7 @@ from tests.tiny import several_values
 WHOLE = {
     "framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
     "framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
+    "framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
     "framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
     "framework.recipe.tracking": "Tracking copies results.",
@@ -49,6 +50,7 @@ HARMLESS = {
 }
 
 _TOPICS = Messages().labels
+_TAGS = ["O", "B-PER", "B-ORG", "B-LOC", "B-DATE"]
 
 # Other values, where adding one to a number or taking another of the legal words makes none.
 OTHER: dict[tuple[str, str], Any] = {
@@ -80,6 +82,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Classification", "range"): [0.0, 9.0],
     ("Classification", "class_weights"): "balanced",
     ("Classification", "verbaliser"): {"доставка": "курьер"},
+    ("Tagging", "labels"): _TAGS[::-1],
     ("ConfigModel", "architecture"): "electra",
     ("ConfigModel", "config"): {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32},
     ("HubModel", "id"): "me/other",
@@ -149,6 +152,8 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         teachers__b__model={"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1}},
     )
     yield from _classifiers(folder)
+    tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
+    yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}

@@ -1,62 +1,42 @@
 """Generating all splits: messages that no two splits share, and their labels."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from framework.data.draws import chance, pick, pick_several
+from framework.data.generated import Generators, generated_splits
 from framework.data.records import Record
-from framework.errors import DataError
 from framework.tasks.classification.synthetic.phrases import CHAT, GOODS, LETTER, TOPICS, Manner
 
 if TYPE_CHECKING:
     from framework.tasks.classification.synthetic.section import Messages
 
-_ATTEMPTS = 1000
 _LABELS = tuple(TOPICS)
+
+Message = tuple[str, list[str], list[str]]
+"""A text, the labels of what it asks for, and those of what it only mentions."""
 
 
 def generate(settings: "Messages") -> dict[str, list[Record]]:
-    """The records of every split.
+    """The records of every split. Raises DataError where the settings allow too few different messages."""
 
-    Each split has random generators of its own, for the text, its manner and the noise: more messages leave the earlier
-    ones as they are, and noise changes nothing but labels.
+    def writer(random: Generators) -> Callable[[], Message]:
+        manner = CHAT if chance(random("manner"), settings.chats) else LETTER
+        return partial(_message, random("text"), settings, manner)
 
-    Raises:
-        DataError: the settings allow too few different messages.
-    """
-    written: set[str] = set()
-    # Sorted, since the order in which a recipe names its splits means nothing.
-    return {split: _split(settings, split, written) for split in sorted(settings.examples)}
+    advice = "raise asides, or ask for fewer examples"
+    return generated_splits(settings, writer, lambda message: message[0], _values, advice)
 
 
-def _split(settings: "Messages", split: str, written: set[str]) -> list[Record]:
-    text_rng, manner_rng, noise_rng = (Random(f"{settings.seed}/{split}/{of}") for of in ("text", "manner", "noise"))
-    noise = settings.label_noise if split == "train" else 0.0
-    records: list[Record] = []
-    for number in range(settings.examples[split]):
-        manner = CHAT if chance(manner_rng, settings.chats) else LETTER
-        text, wanted, aside = _new_message(text_rng, settings, manner, written)
-        labels = _wrong(noise_rng, wanted, aside) if chance(noise_rng, noise) else wanted
-        id = f"{split}-{number:06d}"
-        records.append(Record(f"generated {id}", {"id": id, "text": text, "label": labels[0], "labels": labels}))
-    return records
+def _values(message: Message, random: Generators, noise: float) -> Iterator[dict[str, object]]:
+    text, wanted, aside = message
+    labels = _wrong(random("noise"), wanted, aside) if chance(random("noise"), noise) else wanted
+    yield {"text": text, "label": labels[0], "labels": labels}
 
 
-def _new_message(
-    rng: Random, settings: "Messages", manner: Manner, written: set[str]
-) -> tuple[str, list[str], list[str]]:
-    for _ in range(_ATTEMPTS):
-        message = _message(rng, settings, manner)
-        if message[0] not in written:
-            written.add(message[0])
-            return message
-    raise DataError(
-        f"data.source: after {len(written)} messages hardly a new one can be made; raise asides, or ask for fewer examples"
-    )
-
-
-def _message(rng: Random, settings: "Messages", manner: Manner) -> tuple[str, list[str], list[str]]:
-    """A text, the labels of what it asks for, and those of what it only mentions."""
+def _message(rng: Random, settings: "Messages", manner: Manner) -> Message:
     requests = 1 + int(rng.random() * settings.requests)
     asides = int(rng.random() * (settings.asides + 1))
     drawn = pick_several(rng, _LABELS, requests + asides)

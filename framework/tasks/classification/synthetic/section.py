@@ -1,18 +1,17 @@
 """The recipe's settings of the generator."""
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section, Seed
+from framework.data.generated import split_readers
 from framework.progress import Progress
 from framework.tasks.classification.synthetic.phrases import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from framework.data.records import Fields, Formats, Readers, Record
+    from framework.data.records import Fields, Formats, Readers
 
 
 class Messages(Section):
@@ -63,10 +62,4 @@ class Messages(Section):
         """See Source: a function for each split that generates it."""
         from framework.tasks.classification.synthetic.generate import generate
 
-        # No split can be made without the others, since they share no message; one pass makes them all.
-        everything = cache(partial(generate, self))
-
-        def records(split: str) -> "Iterator[Record]":
-            return iter(everything()[split])
-
-        return {split: partial(records, split) for split in self.examples}
+        return split_readers(self.examples, partial(generate, self))

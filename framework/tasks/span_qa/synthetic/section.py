@@ -1,13 +1,13 @@
 """The recipe's settings of the generator."""
 
-from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from framework.config import Section, Seed
-from framework.data.records import Fields, Formats, Readers, Record
+from framework.data.generated import split_readers
+from framework.data.records import Fields, Formats, Readers
 from framework.progress import Progress
 from framework.tasks.span_qa.synthetic.relations import PHRASINGS, RELATIONS
 
@@ -78,10 +78,4 @@ class Synthetic(Section):
         """See Source."""
         from framework.tasks.span_qa.synthetic.generate import generate
 
-        # No split can be made without the others, since they share no paragraph; one pass makes them all.
-        everything = cache(partial(generate, self))
-
-        def records(split: str) -> Iterator[Record]:
-            return iter(everything()[split])
-
-        return {split: partial(records, split) for split in self.examples}
+        return split_readers(self.examples, partial(generate, self))

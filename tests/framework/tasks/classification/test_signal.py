@@ -1,21 +1,12 @@
-"""Logits become signals and come back as probabilities; teachers' classes become the task's labels."""
+"""Logits become signals and come back as probabilities."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.errors import ModelError
 from framework.signals.algebra import keep_top, temper, to_dense
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import (
-    own_classes,
-    pooled,
-    translated,
-    translation,
-    write_several,
-    write_single,
-)
+from framework.tasks.classification.signal import pooled, write_several, write_single
 from framework.tasks.classification.targets import gold_outcomes, weights
 
 _seeds = st.integers(0, 2**32 - 1)
@@ -54,44 +45,6 @@ def test_what_a_short_signal_left_out_is_shared_by_the_labels_that_it_does_not_n
 def test_windows_of_a_text_are_pooled() -> None:
     logits = [np.asarray(row, np.float32) for row in ([1, 2], [3, 4], [5, 0])]
     np.testing.assert_allclose(pooled(np.asarray([0, 0, 1], np.int32), 2, logits), [[2, 3], [5, 0]])
-
-
-def test_masses_of_classes_that_mean_the_same_add_up() -> None:
-    meant = translation(
-        {0: "neg", 1: "very neg", 2: "good", 3: "?"}, _LABELS, {"neg": "bad", "very neg": "bad", "?": None}
-    )
-    assert meant.tolist() == [0, 0, 1, -1]
-    found = _softmax(translated([np.log([0.1, 0.2, 0.5, 0.2], dtype=np.float32)], meant, 3, exclusive=True)[0])
-    np.testing.assert_allclose(found, [0.3 / 0.8, 0.5 / 0.8, 0.0], atol=1e-6)
-    (of_several,) = translated([np.asarray([1.0, 2.0, 0.5, 9.0], np.float32)], meant, 3, exclusive=False)
-    assert of_several[:2].tolist() == [2.0, 0.5]
-    assert of_several[2] < -1000
-    assert translated([], meant, 3, exclusive=True) == []
-
-
-@pytest.mark.parametrize(
-    ("classes", "label_map", "problem"),
-    [
-        (
-            {0: "LABEL_0", 1: "LABEL_1"},
-            None,
-            "'LABEL_0', 'LABEL_1' have no names of their own; say in the teacher's label_map",
-        ),
-        ({0: "bad", 1: "fine"}, None, "'fine' are none of the task's labels 'bad', 'good', 'so'"),
-        ({0: "bad", 1: "fine"}, {"fine": "God"}, "label_map maps to 'God'"),
-        ({0: "bad", 1: "fine"}, {"fin": "good"}, "label_map maps 'fin', and the model's classes are 'bad', 'fine'"),
-    ],
-)
-def test_classes_without_a_meaning_are_refused(
-    classes: dict[int, str], label_map: dict[str, str | None] | None, problem: str
-) -> None:
-    with pytest.raises(ModelError, match=problem):
-        translation(classes, _LABELS, label_map)
-
-
-def test_classes_that_are_the_labels_in_their_order_need_no_translation() -> None:
-    assert own_classes({1: "good", 0: "bad", 2: "so"}, _LABELS)
-    assert not own_classes({0: "good", 1: "bad", 2: "so"}, _LABELS)
 
 
 def _texts(*gold: tuple[str, ...] | None) -> list[Text]:

@@ -1,0 +1,73 @@
+"""What the classes of a model mean to a task: by their names, or as a recipe says."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.errors import ModelError
+
+_IMPOSSIBLE = -1e4  # the logit of a label that a teacher does not have: finite, and nothing after any softmax
+_UNNAMED = "LABEL_"  # how transformers calls the classes of a model to which nobody has given names
+
+
+def own_classes(id2label: Mapping[int, str], labels: Sequence[str]) -> bool:
+    """Whether a model's classes are the task's labels, in their order."""
+    return [id2label[number] for number in sorted(id2label)] == list(labels)
+
+
+def translation(
+    id2label: Mapping[int, str], labels: Sequence[str], label_map: Mapping[str, str | None] | None
+) -> NDArray[np.int64]:
+    """For each class of a model the number of the task's label that it means, -1 for none. [classes]
+
+    A class without a line in `label_map` means the label of its own name.
+
+    Raises:
+        ModelError: a class that means no label and is not mapped, one without a name, or a map that names others.
+    """
+    classes = [id2label[number] for number in sorted(id2label)]
+    given = dict(label_map or {})
+    unknown = [name for name in given if name not in classes]
+    if unknown:
+        raise ModelError(
+            f"label_map maps {listed_names(unknown)}, and the model's classes are {listed_names(classes)}: correct these names"
+        )
+    wrong = [label for label in given.values() if label is not None and label not in labels]
+    if wrong:
+        raise ModelError(
+            f"label_map maps to {listed_names(wrong)}, and the task's labels are {listed_names(labels)}: correct these names"
+        )
+    unmapped = [name for name in classes if name not in given and name not in labels]
+    if unmapped:
+        nameless = all(name.startswith(_UNNAMED) for name in unmapped)
+        raise ModelError(
+            f"the model's classes {listed_names(unmapped)} "
+            + ("have no names of their own" if nameless else f"are none of the task's labels {listed_names(labels)}")
+            + "; say in the teacher's label_map what each means, as {class: label}, or null for one that means none of them"
+        )
+    meant = [given.get(name, name) for name in classes]
+    return np.asarray([-1 if label is None else labels.index(label) for label in meant], np.int64)
+
+
+def translated(
+    rows: NDArray[np.floating], meant: NDArray[np.int64], labels: int, *, exclusive: bool
+) -> NDArray[np.float32]:
+    """Logits of classes, [N, classes], as logits of the task's labels, [N, labels]. meant: as `translation` gives it.
+
+    Of `exclusive` classes that mean the same label the masses add up; of others, each a label for itself, the likeliest
+    counts. A label that no class means is as good as impossible.
+    """
+    rows = rows.astype(np.float64)
+    result = np.full((len(rows), labels), _IMPOSSIBLE)
+    for label in range(labels):
+        of_label = rows[:, meant == label]
+        if of_label.shape[1]:
+            result[:, label] = np.logaddexp.reduce(of_label, axis=1) if exclusive else of_label.max(1)
+    return result.astype(np.float32)
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Names of labels or classes as messages list them."""
+    shown = ", ".join(f"'{name}'" for name in names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")

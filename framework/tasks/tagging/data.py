@@ -1,0 +1,190 @@
+"""From records to texts with units and tags."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from framework.config import nearest_hint
+from framework.data.notes import Note, Notebook
+from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
+from framework.errors import DataError
+from framework.tasks.tagging.example import Span, Tagged, joined, words_of
+from framework.tasks.tagging.spans import is_label_studio, label_studio_regions, marked_in, tags_of
+from framework.tasks.tagging.tags import OUTSIDE, parts_of, recognised, sorted_tags, to_bio
+
+if TYPE_CHECKING:
+    from framework.tasks.tagging.task import Tagging
+
+FIELDS = (
+    Asked("tokens", ("tokens", "words"), required=False, structured=True),
+    Asked("tags", ("tags", "ner_tags", "labels"), required=False, structured=True),
+    Asked("text", required=False),
+    Asked("spans", ("spans", "entities", "label", "labels"), required=False, structured=True),
+    Asked("id", required=False),
+)
+NOTES: Mapping[str, Note] = {
+    "blank": Note("left out, as they have no words", dropped=True),
+    "repaired": Note("with an entity that began with I-, and now begins with B-"),
+    "widened": Note("with an entity that ended within a word, and now takes the whole of it"),
+    "overlapping": Note("with entities that overlap longer ones, and were left out"),
+    "empty": Note("with entities that hold no word, and were left out"),
+}
+
+
+def read_rows(task: "Tagging", records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
+    """Texts as the records have them: words, or a text with spans. Raises DataError, which names the place."""
+    for number, record in enumerate(records):
+        values, place = record.values, record.place
+        if not isinstance(values, dict):
+            raise DataError(
+                f"{place}: expected an object with tokens and tags, or text and spans, found {shown(values)}"
+            )
+        if is_label_studio(values):
+            regions = label_studio_regions(values, place)
+            values = {"id": values.get("id"), **values["data"], "spans": regions}
+        id = fields.optional(values, "id", place)
+        row = _row(task, values, fields, place, record.classes)
+        yield replace(row, id=str(number) if is_missing(id) else str(id))
+
+
+def settled(task: "Tagging", rows: Sequence[Tagged]) -> list[Tagged]:
+    """The rows with tags in BIO, whatever scheme they are in, as only all of them tell. Raises DataError."""
+    labelled = [row for row in rows if row.tags is not None]
+    scheme = recognised(row.tags for row in labelled if row.tags) if task.scheme == "auto" else task.scheme
+    if scheme != "none":
+        rows = [row if row.tags is None else _in_bio(row, scheme) for row in rows]
+    _check_names(task, rows)
+    return list(rows)
+
+
+def usable(row: Tagged, notebook: Notebook) -> Tagged | None:
+    """The example of a row; none, which is noted, where there is no word."""
+    if all(not row.text[begin:end].strip() for begin, end in row.units):
+        notebook.add("blank", row.id)
+        return None
+    for kind in row.notes:
+        notebook.add(kind, row.id)
+    return replace(row, notes=())
+
+
+def record_of(example: Tagged) -> dict[str, object]:
+    """A text as a record's values."""
+    tokens = [{"start": begin, "end": end} for begin, end in example.units]
+    tags = None if example.tags is None else list(example.tags)
+    return {"id": example.id, "text": example.text, "tokens": tokens, "tags": tags}
+
+
+def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
+    """What all texts of a run decide: `labels`. Raises DataError if these are fewer than two."""
+    found = sorted_tags({tag for example in examples for tag in example.tags or ()})
+    if len(found) < 2:
+        raise DataError(
+            f"the data have {f'only the tag {found[0]}' if found else 'no tags'}; expected at least two: are they in the field `tags`, "
+            "or `spans`? `fields` of the data's source gives other names, and task.labels names tags that do not occur"
+        )
+    return {"labels": found}
+
+
+def _row(
+    task: "Tagging", values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
+) -> Tagged:
+    tokens = fields.optional(values, "tokens", place)
+    text = fields.optional(values, "text", place)
+    if tokens is None and text is None:
+        raise fields.missing(values, "tokens", place)
+    if tokens is None or is_missing(tokens):
+        written = "" if is_missing(text) else text_of(text, "text", place)
+        units = words_of(written)
+    else:
+        written, units = _words(tokens, text, place)
+    tags = _tags(task, values, fields, place, classes) if tokens is not None else None
+    if tags is not None:
+        if len(tags) != len(units):
+            raise DataError(f"{place}: {len(tags)} tags of {len(units)} tokens; each token has one")
+        return Tagged(place, "", written, units, tags)
+    entities = None
+    if values.get("answer", "accept") == "accept":  # Prodigy's; who rejects an example says nothing of the right one
+        entities = marked_in(fields.optional(values, "spans", place), written, place)
+    if entities is None:
+        return Tagged(place, "", written, units, None)
+    return Tagged(place, "", written, units, *tags_of(units, entities))
+
+
+def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, ...]]:
+    """Words, or objects that say where they stand in the text."""
+    if not isinstance(tokens, list):
+        raise DataError(f"{place}: tokens must be a list, found {shown(tokens)}")
+    if not any(isinstance(one, dict) for one in tokens):
+        return joined([text_of(one, "a token", place) for one in tokens])
+    written = text_of(text, "text", place)
+    units: list[Span] = []
+    for one in tokens:
+        begin, end = (one.get("start"), one.get("end")) if isinstance(one, dict) else (None, None)
+        least = units[-1][1] if units else 0
+        if not isinstance(begin, int) or not isinstance(end, int) or not least <= begin <= end <= len(written):
+            raise DataError(
+                f"{place}: a token must say its start and end in the text, after those before it; found {shown(one)}"
+            )
+        units.append((begin, end))
+    return written, tuple(units)
+
+
+def _tags(
+    task: "Tagging", values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
+) -> tuple[str, ...] | None:
+    """A tag for each word, by name; None where there are none, or spans instead."""
+    found = fields.optional(values, "tags", place)
+    if is_missing(found):
+        return None
+    if not isinstance(found, list):
+        raise DataError(f"{place}: tags must be a list, found {shown(found)}")
+    if found and all(isinstance(one, list | dict) for one in found):  # spans may be called labels, too
+        return None
+    named = next((classes[name] for name in fields.names_of("tags") if name in classes), None)
+    return tuple(_name(one, task.labels or named, place) for one in found)
+
+
+def _name(value: object, labels: Sequence[str] | None, place: str) -> str:
+    """A tag's name: the value itself, or the one of that number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if labels is None:
+            raise DataError(
+                f"{place}: the tags are numbers, such as {value}; name them, in their order, in task.labels"
+            )
+        if not 0 <= value < len(labels):
+            raise DataError(f"{place}: there is no tag number {value}: task.labels names {len(labels)}, from 0 on")
+        return labels[value]
+    name = text_of(value, "a tag", place).strip()
+    if not name:
+        raise DataError(f"{place}: a tag is blank; write {OUTSIDE} for a word outside of entities")
+    return name
+
+
+def _in_bio(row: Tagged, scheme: str) -> Tagged:
+    assert row.tags is not None
+    for tag in row.tags:
+        parts = parts_of(tag)
+        if (parts is None and tag != OUTSIDE) or (parts is not None and scheme != "iobes" and parts[0] not in "BI"):
+            raise DataError(
+                f"{row.place}: '{shortened(tag)}' is no tag of the scheme {scheme}; correct it, or set task.scheme"
+            )
+    tags, odd = to_bio(row.tags)
+    return replace(row, tags=tags, notes=(*row.notes, "repaired") if odd and scheme != "iob1" else row.notes)
+
+
+def _check_names(task: "Tagging", rows: Sequence[Tagged]) -> None:
+    """Refuse tags that the recipe does not name. Raises DataError, which counts them and names the first place."""
+    if task.labels is None:
+        return
+    known = task.tag_set.numbers
+    unknown = Counter(tag for row in rows for tag in row.tags or () if tag not in known)
+    if unknown:
+        first = next(row for row in rows if row.tags is not None and not known.keys() >= set(row.tags))
+        ((tag, _), *_) = unknown.most_common(1)
+        found = ", ".join(f"'{shortened(name)}' ({count})" for name, count in unknown.most_common(5))
+        raise DataError(
+            f"{first.place}: {unknown.total()} tags are none of task.labels: {found}; {nearest_hint(tag, list(known))}"
+        )

@@ -1,0 +1,143 @@
+"""What a tagger is trained on: the gold tag of every unit, and what teachers think of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.losses.base import Rows
+from framework.segments import Ints, owners, taken
+from framework.signals.algebra import to_dense
+from framework.signals.source import SignalSource
+from framework.tasks.tagging.example import Tagged
+from framework.tasks.tagging.features import UnitRows
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+_Probabilities = NDArray[np.float32]  # [U, L]
+
+
+@dataclass(frozen=True)
+class UnitItems:
+    """See Items. gold: int64 [U], -1 if unlabelled; shown: numbers of the units that have a token, by their row; of_rows:
+    [N + 1], row r owns shown[of_rows[r] : of_rows[r + 1]]; weight: of each unit in its item's loss, one for all; preloaded: what
+    was read beforehand, by temperature every alternative, or else None."""
+
+    features: UnitRows
+    pad_id: int
+    examples: Sequence[Tagged]
+    gold: Ints
+    shown: Ints
+    of_rows: Ints
+    weight: float
+    outcomes: int
+    source: SignalSource | None
+    temperatures: Sequence[float]
+    preloaded: Mapping[float, Sequence[_Probabilities]] | None
+
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """See Items."""
+        if self.source is not None and self.preloaded is None:
+            self.source.prefetch(
+                [[self.examples[number] for number in self.features.example[rows]] for rows in batches]
+            )
+
+    def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "UnitTargets":
+        """See Items."""
+        import torch
+
+        at, of_rows = taken(self.of_rows, rows)
+        units, item = self.shown[at], owners(of_rows)
+        return UnitTargets(
+            weight=torch.full((len(rows),), float(counts)),
+            item=torch.from_numpy(item),
+            place=torch.from_numpy(self.features.place[units].astype(np.int64)),
+            gold=torch.from_numpy(self.gold[units]),
+            unit_weight=torch.full((len(units),), self.weight * counts),
+            signals={
+                t: torch.from_numpy(self._taught(units, self.features.example[rows][item], t, choice))
+                for t in self.temperatures
+            },
+        )
+
+    def _taught(self, units: Ints, owner: NDArray[np.int32], temperature: float, choice: int) -> _Probabilities:
+        """owner: of each unit its example. [R, L]"""
+        if self.preloaded is not None:
+            alternatives = self.preloaded[temperature]
+            return alternatives[choice % len(alternatives)][units]
+        assert self.source is not None
+        asked, place = np.unique(owner, return_inverse=True)
+        coming = self.source.signals([self.examples[number] for number in asked], [temperature])[temperature]
+        signals = coming[choice % len(coming)]
+        heads = signals.heads[place] + units - self.features.units[owner]
+        taught: _Probabilities = to_dense(signals, self.outcomes)[heads]
+        return taught
+
+
+@dataclass(frozen=True)
+class UnitTargets:
+    """See Targets, of R units in B items. item, place, gold: int64 [R]; unit_weight: float32 [R]; signals: float32 [R, L] by
+    temperature."""
+
+    weight: "Tensor"
+    item: "Tensor"
+    place: "Tensor"
+    gold: "Tensor"
+    unit_weight: "Tensor"
+    signals: Mapping[float, "Tensor"]
+
+    def to(self, device: "torch.device") -> "UnitTargets":
+        """See Targets."""
+        signals = {t: signal.to(device, non_blocking=True) for t, signal in self.signals.items()}
+        return UnitTargets(
+            self.weight.to(device),
+            self.item.to(device),
+            self.place.to(device),
+            self.gold.to(device),
+            self.unit_weight.to(device),
+            signals,
+        )
+
+    def rows(self, logits: "Tensor") -> Rows:
+        """See Targets: a row for each unit. logits: [B, L, tokens]"""
+        import torch
+
+        of_units = logits[self.item, :, self.place].float()
+        return Rows(
+            logits=of_units,
+            mask=torch.ones_like(of_units, dtype=torch.bool),
+            label=self.gold,
+            weight=self.unit_weight,
+            item=self.item,
+            items=len(self.weight),
+            signals=self.signals,
+        )
+
+
+def unit_items(
+    examples: Sequence[Tagged],
+    features: UnitRows,
+    pad_id: int,
+    gold: Ints,
+    outcomes: int,
+    source: SignalSource | None,
+    temperatures: Sequence[float],
+    eager: bool,
+) -> UnitItems:
+    """Items of all rows. A unit weighs 1 / (mean units of a row), so that an item's loss is a unit's on average."""
+    shown = np.flatnonzero(features.row >= 0)
+    shown = shown[np.argsort(features.row[shown], kind="stable")]
+    of_rows = np.searchsorted(features.row[shown], np.arange(len(features) + 1)).astype(np.int64)
+    wanted = tuple(temperatures) if source is not None else ()
+    known = None
+    if eager and source is not None:
+        known = {
+            t: [to_dense(signals, outcomes) for signals in alternatives]
+            for t, alternatives in source.signals(examples, wanted).items()
+        }
+    weight = len(features) / max(len(shown), 1)
+    return UnitItems(features, pad_id, examples, gold, shown, of_rows, weight, outcomes, source, wanted, known)

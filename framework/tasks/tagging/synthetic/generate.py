@@ -1,0 +1,80 @@
+"""Generating all splits: news that no two splits share, and the entities in them."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from framework.data.draws import chance, pick
+from framework.data.generated import Generators, generated_splits
+from framework.data.records import Record
+from framework.tasks.tagging.example import words_of
+from framework.tasks.tagging.synthetic.names import NAMES
+from framework.tasks.tagging.synthetic.phrases import SENTENCES
+
+if TYPE_CHECKING:
+    from framework.tasks.tagging.synthetic.section import News
+
+_SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
+_TYPES = ("DATE", "LOC", "ORG", "PER")
+
+Marked = tuple[int, int, str]
+Text = tuple[str, list[Marked]]
+
+
+def generate(settings: "News") -> dict[str, list[Record]]:
+    """The records of every split. Raises DataError where the settings allow too few different texts."""
+    advice = "raise sentences, or ask for fewer examples"
+    return generated_splits(
+        settings,
+        lambda random: partial(_text, random("text"), settings.sentences),
+        lambda made: made[0],
+        _values,
+        advice,
+    )
+
+
+def _text(rng: Random, most: int) -> Text:
+    """A text of up to so many sentences, and the entities in it."""
+    text, entities = "", []
+    for _ in range(1 + int(rng.random() * most)):
+        text += " " if text else ""
+        at = 0
+        sentence = pick(rng, SENTENCES)
+        for slot in _SLOT.finditer(sentence):
+            text += sentence[at : slot.start()]
+            name, type = NAMES[slot[1]](rng, slot[2] or "nom")
+            if type:
+                entities.append((len(text), len(text) + len(name), type))
+            text += name
+            at = slot.end()
+        text += sentence[at:]
+    return text[0].upper() + text[1:], entities
+
+
+def _values(made: Text, random: Generators, noise: float) -> Iterator[dict[str, object]]:
+    text, entities = made
+    kept = []
+    for entity in entities:
+        found = _wrong(random("noise"), text, entity) if chance(random("noise"), noise) else entity
+        if found is not None:
+            kept.append(list(found))
+    yield {"text": text, "spans": kept}
+
+
+def _wrong(rng: Random, text: str, entity: Marked) -> Marked | None:
+    """What a hasty annotator makes of an entity: nothing, one of another type, or one that is a word too long or short."""
+    start, end, type = entity
+    kind = pick(rng, ("missing", "type", "boundary"))
+    if kind == "missing":
+        return None
+    if kind == "type":
+        return start, end, pick(rng, [other for other in _TYPES if other != type])
+    words = words_of(text)
+    first = next(number for number, word in enumerate(words) if word[1] > start)
+    last = next(number for number, word in enumerate(words) if word[1] >= end)
+    wider = [(i, j) for i, j in ((first - 1, last), (first, last + 1)) if i >= 0 and j < len(words)]
+    narrower = [(first + 1, last), (first, last - 1)] if first < last else []
+    i, j = pick(rng, wider + narrower)
+    return words[i][0], words[j][1], type

@@ -1,0 +1,266 @@
+"""Tagging: a tag for each word of a text, such as named entities or parts of speech."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from framework.config import Section
+from framework.data.features import WindowSettings
+from framework.data.notes import Note, Notebook
+from framework.data.records import Asked, Fields, Formats, Record
+from framework.errors import DataError, ModelError
+from framework.metrics import Metric
+from framework.progress import SILENT, Progress
+from framework.tasks.tagging import data
+from framework.tasks.tagging.checks import problems_of
+from framework.tasks.tagging.conll import read_conll, read_conllu
+from framework.tasks.tagging.example import Tagged
+from framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
+from framework.tasks.tagging.requests import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
+from framework.tasks.tagging.tags import Scheme, TagSet, tag_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.segments import Ints
+    from framework.signals.algebra import Signals
+    from framework.signals.source import SignalSource, TeacherSignals
+    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from framework.tasks.sections import GenerativeSection, Sections
+    from framework.tasks.tagging.features import UnitRows
+    from framework.tasks.tagging.items import UnitItems
+    from framework.training.objective import Objective
+
+
+class Tagging(Section):
+    """A class for each tag, at the first token of every word."""
+
+    kind: Literal["tagging"] = "tagging"
+    labels: Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=2)] | None = Field(
+        default=None,
+        description="Names of the tags in their order, by which numbers in the data are read. Default: those of the data, sorted.",
+    )
+    scheme: Scheme = Field(
+        default="auto",
+        description="How the data's tags write entities: bio, iob1, iobes (or BILOU); none: tags are no entities' (parts of speech). "
+        "auto: as all tags of a split tell.",
+    )
+
+    measured_with: ClassVar[tuple[str, ...]] = ()
+    formats: ClassVar[Formats] = {
+        **dict.fromkeys((".conll", ".txt", ".bio", ".iob"), read_conll),
+        **dict.fromkeys((".conllu", ".conllup"), read_conllu),
+    }
+    fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
+    notes: ClassVar[Mapping[str, Note]] = data.NOTES
+    variants: ClassVar[tuple[str, ...]] = ()
+    items: ClassVar[str] = "texts"
+    request: ClassVar[type[BaseModel]] = TaggedRequest
+
+    @field_validator("labels")
+    @classmethod
+    def _once_each(cls, labels: list[str] | None) -> list[str] | None:
+        twice = next((label for label in labels or () if (labels or []).count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"'{twice}' is named twice")
+        return labels
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags that its models give. Raises ModelError for a task that does not say which there are."""
+        if self.labels is None:
+            raise ModelError("the task does not say which tags there are; name them in task.labels")
+        return tag_set(tuple(self.labels), self.scheme)
+
+    @property
+    def of_entities(self) -> bool:
+        """Whether its tags are those of entities, as they are taken to be before the data are read."""
+        return self.scheme != "none" if self.labels is None else self.tag_set.entities
+
+    @property
+    def response(self) -> type[BaseModel]:
+        """See Task."""
+        return EntitiesResponse if self.of_entities else TagsResponse
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """See Task."""
+        return ENTITY_METRICS if self.of_entities else TAG_METRICS
+
+    def check(self, recipe: "Sections") -> list[str]:
+        """See Task."""
+        return problems_of(self, recipe)
+
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
+        """See Task."""
+        return data.read_rows(self, records, fields)
+
+    def settle(self, rows: list[Tagged]) -> list[Tagged]:
+        """See Task: entities in BIO, whatever scheme the split is in; tags that the recipe does not name are refused."""
+        return data.settled(self, rows)
+
+    def example(self, row: Tagged, notebook: Notebook) -> Tagged | None:
+        """See Task."""
+        return data.usable(row, notebook)
+
+    def record(self, example: Tagged) -> "Plain":
+        """See Task."""
+        return data.record_of(example)
+
+    def stand_in(self) -> "Plain":
+        """See Task."""
+        return {"kind": "news"}
+
+    def fitted(self, splits: Mapping[str, Sequence[Tagged]]) -> Self:
+        """See Task: with the tags that occur. Raises DataError for fewer than two."""
+        if self.labels is not None:
+            return self
+        decided = data.decided_by([example for split in splits.values() for example in split])
+        try:
+            return type(self).model_validate({**self.model_dump(), **decided})
+        except ValidationError as error:
+            raise DataError(f"task: {error.errors()[0]['msg']}, by the data") from None
+
+    def model_class(self) -> "Own":
+        """See Task."""
+        from transformers import AutoModelForTokenClassification
+
+        return AutoModelForTokenClassification
+
+    def head_fields(self) -> "Plain":
+        """See Task."""
+        if self.labels is None:  # before the data are read
+            return {}
+        names = self.tag_set.names
+        return {"id2label": dict(enumerate(names)), "label2id": {name: number for number, name in enumerate(names)}}
+
+    def check_config(self, config: "Own", as_it_is: bool) -> None:
+        """See Task; every configuration can have a head of this kind."""
+
+    def check_model(self, model: "Own") -> None:
+        """See Task."""
+        from framework.models.probe import check_answers
+
+        check_answers(self, model)
+
+    def features(
+        self,
+        examples: Sequence[Tagged],
+        tokenizer: "PreTrainedTokenizerFast",
+        windows: WindowSettings,
+        progress: Progress = SILENT,
+    ) -> "UnitRows":
+        """See Task: a row for each text, or several for a long one."""
+        from framework.tasks.tagging.features import unit_features
+
+        return unit_features(examples, tokenizer, windows, progress)
+
+    def tokenized(
+        self, examples: Sequence[Tagged], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
+    ) -> Iterator[str]:
+        """See Task."""
+        return (example.text for example in examples)
+
+    def logits(self, output: "Own") -> "Tensor":
+        """See Task: [B, tags, tokens]."""
+        logits: Tensor = output.logits.transpose(1, 2)
+        return logits
+
+    def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
+        """See Task: a map may name types of entities instead of tags."""
+        from framework.tasks.tagging.signal import translated_tags
+
+        return translated_tags(logits, config.id2label, self.tag_set, label_map)
+
+    def training_items(
+        self,
+        examples: Sequence[Tagged],
+        features: "UnitRows",
+        pad_id: int,
+        signals: "SignalSource | None",
+        temperatures: Sequence[float],
+        eager: bool,
+    ) -> "UnitItems":
+        """See Task."""
+        from framework.tasks.tagging.items import unit_items
+        from framework.tasks.tagging.signal import gold_numbers
+
+        tags = self.tag_set
+        gold = gold_numbers(examples, tags)
+        return unit_items(examples, features, pad_id, gold, len(tags.names), signals, temperatures, eager)
+
+    def moved_mass(self, examples: Sequence[Tagged], features: "UnitRows", teacher: "TeacherSignals") -> float:
+        """See Task: outcomes are the student's own."""
+        return 0.0
+
+    def write_signals(self, examples: Sequence[Tagged], features: "UnitRows", logits: "Logits") -> "Signals":
+        """See Task: one head a unit."""
+        from framework.tasks.tagging.signal import write_units
+
+        return write_units(features, logits, len(self.tag_set.names))
+
+    def gold_outcomes(self, examples: Sequence[Tagged]) -> "Ints":
+        """See Task."""
+        import numpy as np
+
+        from framework.tasks.tagging.signal import gold_numbers
+
+        return np.repeat(gold_numbers(examples, self.tag_set)[:, None], 2, axis=1)
+
+    def predict_from_signals(self, examples: Sequence[Tagged], signals: "Signals") -> "Plain":
+        """See Task."""
+        from framework.signals.algebra import to_dense
+        from framework.tasks.tagging.decode import predictions
+
+        tags = self.tag_set
+        return predictions(examples, to_dense(signals, len(tags.names)), signals.heads, tags)
+
+    def predict(self, examples: Sequence[Tagged], features: "UnitRows", logits: "Logits") -> "Plain":
+        """See Task: `tags`, and the `entities` or `units`."""
+        return self.predict_from_signals(examples, self.write_signals(examples, features, logits))
+
+    def score(self, examples: Sequence[Tagged], predictions: "Plain", resamples: int, seed: int) -> "Scores":
+        """See Task."""
+        from framework.tasks.tagging.metrics import scores
+
+        return scores(examples, predictions, self.tag_set, resamples, seed)
+
+    asked = staticmethod(asked)
+    respond = staticmethod(respond)
+
+    def answer_of(self, prediction: "Plain") -> Hashable:
+        """See Task: the tags of all words."""
+        return tuple(prediction["tags"])
+
+    def compared(self, features: "UnitRows", logits: "Logits") -> "list[NDArray[np.float32]]":
+        """See Task: the logits of the tokens at which units are read."""
+        return [found[:, features.place[features.row == row]] for row, found in enumerate(logits)]
+
+    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+        """See Task."""
+        from framework.tasks.tagging.usage import card_parts
+
+        return card_parts(self.tag_set, windows.max_length, onnx)
+
+    def generative_objective(
+        self,
+        teacher: "GenerativeSection",
+        windows: WindowSettings,
+        examples: Sequence[Tagged],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task; `check` refuses such a teacher."""
+        raise ModelError("a generative teacher says no tags")
+
+    def generative_predictor(
+        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
+    ) -> "Predictor":
+        """See Task; `check` refuses such a teacher."""
+        raise ModelError("a generative teacher says no tags")

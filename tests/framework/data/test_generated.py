@@ -1,0 +1,50 @@
+"""Splits of generated sources share no text, and end where no new one can be made."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from framework.data.draws import pick
+from framework.data.generated import Generators, generated_splits, split_readers
+from framework.errors import DataError
+
+
+def _records(**examples: int):  # type: ignore[no-untyped-def]
+    """Of texts of one letter, two records each; noise is what the generator of noise draws."""
+    settings = SimpleNamespace(seed=1, examples=examples, label_noise=0.5)
+
+    def values(text: str, random: Generators, noise: float):  # type: ignore[no-untyped-def]
+        yield {"text": text, "noise": noise}
+        yield {"text": text, "wrong": random("noise").random() < noise}
+
+    return generated_splits(
+        settings, lambda random: partial(pick, random("text"), "abcdef"), str, values, "ask for less"
+    )
+
+
+def test_splits_share_no_text_and_only_train_has_noise() -> None:
+    found = _records(train=5, dev=4)
+    texts = {split: [record.values["text"] for record in records] for split, records in found.items()}
+    assert [len(set(found)) for found in texts.values()] == [2, 3]  # dev comes first
+    assert not set(texts["dev"]) & set(texts["train"])
+    assert [record.values.get("noise") for record in found["train"]] == [0.5, None, 0.5, None, 0.5]
+    assert found["dev"][0].values["noise"] == 0
+    assert found["dev"][3].values["id"] == "dev-000003"
+    assert found["dev"][3].place == "generated dev-000003"
+
+
+def test_more_examples_leave_the_earlier_ones_as_they_are() -> None:
+    assert _records(train=3, dev=2)["dev"] == _records(train=3, dev=4)["dev"][:2]
+
+
+def test_it_says_where_hardly_a_new_text_can_be_made() -> None:
+    with pytest.raises(DataError, match="after 6 texts hardly a new one can be made; ask for less"):
+        _records(train=13)
+
+
+def test_one_pass_makes_all_splits() -> None:
+    passes = []
+    readers = split_readers(["a", "b"], lambda: passes.append(1) or {"a": [], "b": []})
+    assert [list(read()) for read in readers.values()] == [[], []]
+    assert passes == [1]

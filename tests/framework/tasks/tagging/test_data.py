@@ -1,0 +1,139 @@
+"""Words with tags, and texts with marked entities, in the shapes in which people have them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.data.load import load_data
+from framework.data.section import Data
+from framework.errors import DataError
+from framework.tasks.tagging.example import words_of
+from framework.tasks.tagging.task import Tagging
+from tests.framework.tasks.tagging.texts import examples
+
+_TEXT = "Анна-Мария 😀 едет в Омск."
+_MARKED = [{"start": 0, "end": 10, "label": "PER"}, {"start": 20, "end": 24, "label": "LOC"}]
+_TAGS = ("B-PER", "I-PER", "I-PER", "O", "O", "O", "B-LOC", "O")
+
+
+def _label_studio(end: int = 25, text: str | None = "Омск", **annotation: Any) -> dict[str, Any]:
+    """Its offsets count UTF-16 units, of which 😀 is two."""
+    region = {"start": 21, "end": end, "text": text, "labels": ["LOC"]}
+    person = {"start": 0, "end": 10, "labels": ["PER"]}
+    result = [{"type": "labels", "value": value} for value in (person, region)] + [{"type": "choices", "value": {}}]
+    return {"id": 7, "data": {"text": _TEXT}, "annotations": [{"result": result, **annotation}]}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"text": _TEXT, "spans": _MARKED},  # Prodigy
+        {"text": _TEXT, "spans": _MARKED, "tokens": [{"start": a, "end": b} for a, b in words_of(_TEXT)]},
+        {"text": _TEXT, "labels": [[0, 10, "PER"], [20, 24, "LOC"]]},  # doccano
+        {"text": _TEXT, "label": [[20, 24, "LOC"], [0, 10, "PER"]]},
+        {"text": _TEXT, "entities": [{"start_offset": 0, "end_offset": 10, "label": "PER", "id": 1}, _MARKED[1]]},
+        _label_studio(),
+    ],
+)
+def test_marked_entities_become_tags_of_words(record: dict[str, Any]) -> None:
+    (found,) = examples([record])
+    assert found.text == _TEXT
+    assert found.tags == _TAGS
+    assert [_TEXT[a:b] for a, b in found.units] == ["Анна", "-", "Мария", "😀", "едет", "в", "Омск", "."]
+    assert found.id == str(record.get("id", 0))
+
+
+def test_what_nobody_has_marked_is_unlabelled_and_what_holds_no_entity_is_labelled() -> None:
+    found = examples(
+        [{"text": "a"}, {"text": "a", "spans": []}, {"text": "a", "spans": None}, _label_studio(was_cancelled=True)]
+    )
+    assert [one.tags for one in found] == [None, ("O",), None, None]
+    (rejected,) = examples([{"text": _TEXT, "spans": _MARKED, "answer": "reject"}])
+    assert rejected.tags is None
+
+
+def _notes(values: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    from framework.data.records import Fields, Record
+    from framework.tasks.tagging.data import FIELDS
+
+    (row,) = Tagging().settle(list(Tagging().rows([Record("here", values)], Fields(FIELDS))))
+    return row.tags, row.notes
+
+
+def test_edges_within_a_word_and_overlaps_are_noted() -> None:
+    assert _notes({"text": "Омска", "spans": [[0, 4, "LOC"]]}) == (("B-LOC",), ("widened",))
+    overlapping = [[0, 4, "PER"], [0, 11, "ORG"], [12, 13, "X"]]
+    assert _notes({"text": "Анна Котова  и", "spans": overlapping}) == (
+        ("B-ORG", "I-ORG", "O"),
+        ("overlapping", "empty"),
+    )
+    assert _notes({"tokens": ["a", "b"], "tags": ["O", "I-X"]}) == (("O", "B-X"), ())  # IOB1
+    assert _notes({"tokens": ["a", "b"], "tags": ["B-Y", "I-X"]}) == (("B-Y", "B-X"), ("repaired",))
+
+
+def test_numbers_are_names_of_the_recipe_or_of_the_data(tmp_path: Path) -> None:
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    rows = [{"tokens": ["a", "b"], "ner_tags": [1, 2]}, {"tokens": ["c"], "ner_tags": [0]}]
+    with pytest.raises(
+        DataError, match=r"row\[0\]: the tags are numbers, such as 1; name them, in their order, in task.labels"
+    ):
+        examples(rows)
+    assert [one.tags for one in examples(rows, Tagging(labels=["O", "S-X", "B-Y"]))] == [("B-X", "B-Y"), ("O",)]
+    with pytest.raises(DataError, match=r"no tag number 2: task\.labels names 2"):
+        examples(rows, Tagging(labels=["O", "B-X"]))
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-X", "I-X"]))})
+    saved = Dataset.from_list(rows, features=features)
+    saved.save_to_disk(tmp_path / "saved")
+    saved.to_parquet(tmp_path / "rows.parquet")
+    for name in ("saved", "rows.parquet"):
+        data = Data.model_validate(
+            {"source": {"kind": "files", "path": {"train": str(tmp_path / name)}}, "splits": {"train": "train"}}
+        )
+        split = load_data(data, Tagging())["train"]
+        assert [one.tags for one in split.examples] == [("B-X", "I-X"), ("O",)]
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "here: 1 tags of 2 tokens"),
+        ({"tokens": "a b", "tags": ["O"]}, "tokens must be a list, found 'a b'"),
+        ({"words": ["a"], "tags": [""]}, "a tag is blank; write O"),
+        ({"texts": "a"}, r"no field 'tokens' \(found: texts\)"),
+        ({"text": "a", "spans": [[0, 5, "X"]]}, "a span 0:5 is outside of a text of 1 characters"),
+        ({"text": "a", "spans": [[0, 1]]}, r"a span must be \[start, end, type\]"),
+        ({"text": "a", "spans": [[0, 1, ["X", "Y"]]]}, "a span must have one type"),
+        ({"text": "a", "tokens": [{"start": 0, "end": 3}]}, "a token must say its start and end"),
+        (_label_studio(end=24), "the entity 'Омск' does not stand at 21:24 of the text"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(record: dict[str, Any], problem: str) -> None:
+    from framework.data.records import Record
+
+    with pytest.raises(DataError, match=problem):
+        examples([Record("here", record)])
+
+
+def test_tags_that_the_recipe_does_not_name_are_refused() -> None:
+    task = Tagging(labels=["O", "B-PER"])
+    assert examples([{"tokens": ["a", "b"], "tags": ["B-PER", "I-PER"]}], task)[0].tags == ("B-PER", "I-PER")
+    with pytest.raises(DataError, match=r"row\[0\]: 2 tags are none of task.labels: 'B-LOC' \(2\)"):
+        examples([{"tokens": ["a", "b"], "tags": ["B-LOC", "B-LOC"]}], task)
+    with pytest.raises(DataError, match=r"'E-X' is no tag of the scheme bio; correct it, or set task\.scheme"):
+        examples([{"tokens": ["a"], "tags": ["E-X"]}], Tagging(scheme="bio"))
+    with pytest.raises(ValueError, match="'O' is named twice"):
+        Tagging(labels=["O", "O"])
+
+
+def test_an_example_is_read_again_from_its_record() -> None:
+    found = examples([{"text": _TEXT, "spans": _MARKED}, {"tokens": ["a", "", "b c"], "tags": None}, {"tokens": [" "]}])
+    assert len(found) == 2
+    again = examples([json.loads(json.dumps(Tagging().record(one))) for one in found])
+    assert [one.content for one in again] == [one.content for one in found]
+    assert found[1].without_label() == found[1]
+    assert Tagging().fitted({"train": found}).labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    with pytest.raises(DataError, match="the data have no tags"):
+        Tagging().fitted({"train": found[1:]})

@@ -1,0 +1,86 @@
+"""`distil serve`, `distil answer` and `distil export` of a tagger: entities, marked on the page."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.export.chosen import FinishedRun
+from framework.export.export import export_model
+from framework.recipe.load import load_recipe, recipe_from_values
+from framework.run import run
+from launch.answer import answer
+from tests.serving import Served, serving
+from tests.tiny import tiny_values
+
+TEXT = "Анна Жукова переезжает из Омска в Калугу. 😀 Киров ждёт Кирова."
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    values = tiny_values(
+        tmp_path_factory.mktemp("entities") / "runs",
+        data__source={"kind": "news", "examples": {"train": 128, "validation": 16}},
+        task={"kind": "tagging"},
+        windows={"max_length": 64, "doc_stride": 16},
+        teachers__teacher__fine_tune={"lr": 0.01, "epochs": 2, "batch_size": 16},
+        student=None,
+        losses=None,
+        baselines=None,
+    )
+    recipe = recipe_from_values(values, "here")
+    run(recipe)
+    with serving(recipe.run_folder) as server:
+        yield server
+
+
+def test_the_model_gives_entities_that_stand_in_the_text(served: Served) -> None:
+    _, _, found = served.request("GET", "/api/models")
+    listing = json.loads(found)
+    assert (listing["task"], list(listing["most"])) == ("tagging", ["text"])
+    status, found = served.ask({"text": TEXT})
+    assert status == 200
+    assert found["entities"]
+    for entity in found["entities"]:
+        assert TEXT[entity["start"] : entity["end"]] == entity["text"]
+        assert 0 < entity["score"] <= 1
+    assert served.ask({"text": " "})[0] == 422
+
+
+def test_the_page_marks_them_with_their_types(served: Served) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
+    with sync_api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium ({error.message.splitlines()[0]})")
+        page: Any = browser.new_context(locale="en-GB").new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"http://127.0.0.1:{served.port}/")
+        page.get_by_label("Text", exact=True).fill(TEXT)
+        page.get_by_role("button", name="Ask", exact=True).click()
+        sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
+        entities = served.ask({"text": TEXT})[1]["entities"]
+        marks = page.locator("#text mark").all_inner_texts()
+        assert marks == [entity["text"] + entity["type"] for entity in entities]
+        listed = page.locator("tbody tr").first.locator("li").all_inner_texts()
+        assert listed == [f"{entity['text']} {entity['type']}" for entity in entities]
+        assert problems == []
+        browser.close()
+
+
+def test_it_is_asked_and_exported_as_what_it_is(
+    served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answer([str(served.run), "--text", TEXT])
+    assert json.loads(capsys.readouterr().out)["entities"] == served.ask({"text": TEXT})[1]["entities"]
+    results = json.loads((served.run / "results.json").read_text(encoding="utf-8"))
+    finished = FinishedRun(results, load_recipe(served.run / "recipe.yaml"), served.run.parent)
+    export_model(finished, "teacher", tmp_path / "exported", with_onnx=True, provenance={})
+    card = (tmp_path / "exported" / "README.md").read_text(encoding="utf-8")
+    assert "pipeline_tag: token-classification" in card
+    assert "of the types `DATE`, `LOC`, `ORG`, `PER`" in card
