@@ -6,10 +6,9 @@ from framework.data.features import WindowSettings
 
 if TYPE_CHECKING:
     from framework.tasks.sections import Sections
-    from framework.tasks.tagging.task import Tagging
 
 
-def problems_of(task: "Tagging", recipe: "Sections") -> list[str]:
+def problems_of(recipe: "Sections") -> list[str]:
     """There are no questions, and nothing for a model to write."""
     from framework.teachers.generative import Generative
 
@@ -19,7 +18,7 @@ def problems_of(task: "Tagging", recipe: "Sections") -> list[str]:
     }
     usual = WindowSettings().max_question
     return [
-        f"{place}.max_question is for questions, and {task.kind} has none: drop it"
+        f"{place}.max_question is for questions, and tagging has none: drop it"
         for place, windows in places.items()
         if windows.max_question != usual
     ] + [

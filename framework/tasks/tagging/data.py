@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from framework.config import nearest_hint
 from framework.data.notes import Note, Notebook
@@ -11,10 +10,7 @@ from framework.data.records import Asked, Fields, Record, is_missing, shortened,
 from framework.errors import DataError
 from framework.tasks.tagging.example import Span, Tagged, joined, words_of
 from framework.tasks.tagging.spans import is_label_studio, label_studio_regions, marked_in, tags_of
-from framework.tasks.tagging.tags import OUTSIDE, parts_of, recognised, sorted_tags, to_bio
-
-if TYPE_CHECKING:
-    from framework.tasks.tagging.task import Tagging
+from framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
 FIELDS = (
     Asked("tokens", ("tokens", "words"), required=False, structured=True),
@@ -32,7 +28,7 @@ NOTES: Mapping[str, Note] = {
 }
 
 
-def read_rows(task: "Tagging", records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
+def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
     """Texts as the records have them: words, or a text with spans. Raises DataError, which names the place."""
     for number, record in enumerate(records):
         values, place = record.values, record.place
@@ -48,7 +44,7 @@ def read_rows(task: "Tagging", records: Iterable[Record], fields: Fields) -> Ite
         yield replace(row, id=str(number) if is_missing(id) else str(id))
 
 
-def settled(task: "Tagging", rows: Sequence[Tagged]) -> list[Tagged]:
+def settled(task: TagSettings, rows: Sequence[Tagged]) -> list[Tagged]:
     """The rows with tags in BIO, whatever scheme they are in, as only all of them tell. Raises DataError."""
     labelled = [row for row in rows if row.tags is not None]
     scheme = recognised(row.tags for row in labelled if row.tags) if task.scheme == "auto" else task.scheme
@@ -87,7 +83,7 @@ def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
 
 
 def _row(
-    task: "Tagging", values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
+    task: TagSettings, values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
 ) -> Tagged:
     tokens = fields.optional(values, "tokens", place)
     text = fields.optional(values, "text", place)
@@ -131,7 +127,7 @@ def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, .
 
 
 def _tags(
-    task: "Tagging", values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
+    task: TagSettings, values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...] | None:
     """A tag for each word, by name; None where there are none, or spans instead."""
     found = fields.optional(values, "tags", place)
@@ -175,7 +171,7 @@ def _in_bio(row: Tagged, scheme: str) -> Tagged:
     return replace(row, tags=tags, notes=(*row.notes, "repaired") if odd and scheme != "iob1" else row.notes)
 
 
-def _check_names(task: "Tagging", rows: Sequence[Tagged]) -> None:
+def _check_names(task: TagSettings, rows: Sequence[Tagged]) -> None:
     """Refuse tags that the recipe does not name. Raises DataError, which counts them and names the first place."""
     if task.labels is None:
         return

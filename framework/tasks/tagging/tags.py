@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,22 @@ class TagSet:
         if not self.entities or not name.startswith("I"):
             return True
         return before != OUTSIDE and before[1:] == name[1:]
+
+
+class TagSettings(Protocol):
+    """What a task says of its tags, see Tagging."""
+
+    @property
+    def labels(self) -> Sequence[str] | None:
+        """Their names in the data, in their order; None where nobody has said them yet."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """How they write entities."""
+
+    @property
+    def tag_set(self) -> TagSet:
+        """What they become."""
 
 
 def parts_of(tag: str) -> tuple[str, str] | None:

@@ -95,7 +95,7 @@ class Tagging(Section):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        return problems_of(self, recipe)
+        return problems_of(recipe)
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
         """See Task."""
