@@ -139,7 +139,7 @@ def test_the_teacher_of_another_task_tags_the_names_that_it_knows(recipe: Recipe
     (sections,) = [found for block in YAML if (found := yaml.safe_load(block)).get("task") == {"kind": "tagging"}]
     _put(values, {**sections, "losses": {"kl": {}, "hard_label": {}}, "windows": {"max_length": 64, "doc_stride": 8}})
     mine = recipe_from_values(values, "docs/extending.md")
-    text = "Анна Котова едет в Омск."
+    text = "Николай Ершов живёт в Казани."
     example = Tagged("", "x", text, words_of(text), None)
     tags = mine.teachers["gazetteer"].tags(example)  # type: ignore[attr-defined]
     assert tags == ("B-PER", "I-PER", "O", "O", "B-LOC", "O")

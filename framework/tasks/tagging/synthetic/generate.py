@@ -39,17 +39,24 @@ def _text(rng: Random, most: int) -> Text:
     """A text of up to so many sentences, and the entities in it."""
     text, entities = "", []
     for _ in range(1 + int(rng.random() * most)):
-        text += " " if text else ""
-        at = 0
-        sentence = pick(rng, SENTENCES)
-        for slot in _SLOT.finditer(sentence):
-            text += sentence[at : slot.start()]
-            name, type = NAMES[slot[1]](rng, slot[2] or "nom")
-            if type:
-                entities.append((len(text), len(text) + len(name), type))
-            text += name
-            at = slot.end()
-        text += sentence[at:]
+        begin = len(text) + 1 if text else 0
+        said, found = _sentence(rng)
+        text = f"{text} {said}".lstrip()
+        entities += [(begin + start, begin + end, type) for start, end, type in found]
+    return text, entities
+
+
+def _sentence(rng: Random) -> Text:
+    text, entities, at = "", [], 0
+    sentence = pick(rng, SENTENCES)
+    for slot in _SLOT.finditer(sentence):
+        text += sentence[at : slot.start()]
+        name, type = NAMES[slot[1]](rng, slot[2] or "nom")
+        if type:
+            entities.append((len(text), len(text) + len(name), type))
+        text += name
+        at = slot.end()
+    text += sentence[at:]
     return text[0].upper() + text[1:], entities
 
 
