@@ -55,6 +55,7 @@ class _Columns:
 
     def __init__(self, text: str, separator: str | None = None, count: int | None = None) -> None:
         lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for line in lines if not line.startswith("#")] or lines  # comments, mostly
         tabs = separator is not None or sum("\t" in line.strip() for line in lines) * 2 >= len(lines) > 0
         self._separator = re.compile("\t" if tabs else "[ \t]+")
         counts = Counter(len(self.cells(line)) for line in lines)
