@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from framework.export.chosen import FinishedRun
+
 from framework.export.export import export_model
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
