@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from framework.config import nearest_hint
-from framework.data.notes import Note, Notebook
+from framework.data.example import Note, Notebook
 from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 from framework.tasks.tagging.example import Span, Tagged, joined, words_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from framework.config import Section
+from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
-from framework.data.notes import Note, Notebook
 from framework.data.records import Asked, Fields, Formats, Record
 from framework.errors import DataError, ModelError
 from framework.metrics import Metric

@@ -2,8 +2,7 @@
 
 from functools import cache
 
-from framework.data.notes import Notebook
-
+from framework.data.example import Notebook
 from framework.data.records import Fields, Record
 from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
