@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from framework.export.chosen import FinishedRun
 
 from framework.export.export import export_model
+from framework.export.finished_run import FinishedRun
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
 from launch.answer import answer
