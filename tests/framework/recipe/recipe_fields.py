@@ -78,6 +78,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Generative", "prompt"): "{context} {question}",
     ("Encoder", "label_map"): {"yes": "доставка"},
     ("Classification", "labels"): _TOPICS[::-1],
+    ("Classification", "pairs"): False,
     ("Classification", "separator"): ";",
     ("Classification", "range"): [0.0, 9.0],
     ("Classification", "class_weights"): "balanced",
@@ -175,9 +176,9 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
-    """Of one label, with a generative teacher, of several, and of a number."""
+    """Of a number, of several labels, and of one, with a generative teacher."""
     numbers = folder / "numbers.csv"
-    numbers.write_text("text,value\n" + "".join(f"Текст {number}.,{number}\n" for number in range(8)))
+    numbers.write_text("text,text_pair,value\n" + "".join(f"Текст {n}.,Ещё {n}.,{n}\n" for n in range(8)))
     files = {"kind": "files", "path": {"train": str(numbers), "validation": str(numbers)}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer")}
     common = {
@@ -188,14 +189,14 @@ def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
         **as_it_is,
     }
     messages = {"kind": "messages", "examples": {"train": 40, "validation": 8}}
-    yield several_values(folder, **common, data__source=messages, task={"kind": "classification", "labels": _TOPICS})
     alone = {
         **common,
         "teachers__c__kind": "encoder",
         "teachers__c__model": {"kind": "folder", "path": str(folder / "me")},
     }
     for task, source in (
+        ({"problem_type": "regression"}, files),  # whose texts are pairs
         ({"problem_type": "multi_label", "labels": _TOPICS}, messages),
-        ({"problem_type": "regression"}, files),
     ):
         yield several_values(folder, **alone, data__source=source, task={"kind": "classification", **task})
+    yield several_values(folder, **common, data__source=messages, task={"kind": "classification", "labels": _TOPICS})
