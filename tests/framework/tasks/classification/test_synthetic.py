@@ -69,7 +69,7 @@ def test_noise_changes_labels_of_the_training_split_alone() -> None:
 
 
 def test_settings_that_allow_too_few_messages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.tasks.classification.synthetic.generate._ATTEMPTS", 1)
+    monkeypatch.setattr("framework.data.generated._ATTEMPTS", 1)
     with pytest.raises(DataError, match="hardly a new one can be made"):
         generate(Messages(examples={"train": 900_000}, asides=0))
 
