@@ -8,12 +8,14 @@ from framework.outcome import RunResults
 from framework.tasks.base import Own
 from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.tagging.task import Tagging
 from tracking.html.answers import task_in
 from tracking.html.disagreements import disagreements
 from tracking.html.groups import FEW, by_answer_length, by_question_word
 from tracking.html.label_parts import calibration, confusions, label_cases, label_table
 from tracking.html.number_parts import number_cases, scatter
 from tracking.html.questions import read_questions
+from tracking.html.tag_parts import mistakes, read_tagged, tag_cases, type_table
 from tracking.html.texts import LabelAnswers, read_texts
 
 _DISAGREEMENTS = ("disagreements", "Where student and teachers disagree")
@@ -44,6 +46,9 @@ def task_sections(folder: Path, results: RunResults) -> list[Section]:
     elif isinstance(task, Classification):
         headings = [("labels", "Labels"), ("confusions", "What is taken for what"), ("calibration", "Calibration")]
         headings, made = [*headings, _DISAGREEMENTS], _of_texts
+    elif isinstance(task, Tagging):
+        types = "Types of entities" if task.of_entities else "Tags"
+        headings, made = [("types", types), ("mistakes", "Mistakes"), _DISAGREEMENTS], _of_tagged
     else:
         return []
     try:
@@ -76,6 +81,15 @@ def _of_texts(folder: Path, results: RunResults, task: Own) -> list[tuple[str, o
             ("text_cases.html.j2", label_cases(answers, roles)),
         ]
     return [("numbers.html.j2", scatter(answers, roles)), ("text_cases.html.j2", number_cases(answers, roles))]
+
+
+def _of_tagged(folder: Path, results: RunResults, task: Own) -> list[tuple[str, object]]:
+    answers, roles = read_tagged(folder, results, task), roles_in(results)
+    return [
+        ("labels.html.j2", type_table(answers)),
+        ("labels.html.j2", mistakes(answers, roles)),
+        ("text_cases.html.j2", tag_cases(answers, roles)),
+    ]
 
 
 def roles_in(results: RunResults) -> dict[str, str]:
