@@ -2,12 +2,12 @@
 
     .venv/bin/python tests/benchmarks/real_tasks.py --teachers FOLDER FOLDER --train FILE --test FILE
         --task '{kind: classification}' --fields '{text: text, label: category}' [--seeds 0 1 2] [--rules mean ...]
-        [--labelled 0.2] [--layers 0 5] [--epochs 3] [--student-epochs 4] [--length 64] [--output FOLDER] [place=value ...]
+        [--student-rules mean] [--labelled 0.2] [--layers 0 5] [--epochs 3] [--student-epochs 4] [--length 64] [--output FOLDER] [place=value ...]
 
 Teachers, folders with pretrained encoders, are fine-tuned on all of the training file. The student is some layers of the
 first one's trained model. It learns from the labels of a share of the texts: alone, from each teacher, from the ensemble by
-each rule; and once more with what teachers think of all other texts, without their labels. All students of a seed take about
-the same number of steps. Each seed draws its own share, order and dropout. Teachers are trained and asked once a seed.
+each of the student rules; and once more with what teachers think of all other texts, without their labels. By the other
+rules the ensemble alone is measured. All students of a seed take about the same number of steps. Each seed draws its own share, order and dropout. Teachers are trained and asked once a seed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from launch.quiet import be_quiet, quiet_transformers
 RULES: dict[str, dict[str, Any]] = {
     "mean": {"rule": "mean"},
     "geometric": {"rule": "geometric"},
-    "weighted": {"rule": "weighted", "weights": "f1"},
+    "weighted": {"rule": "weighted"},  # by the metric that is asked for
     "confidence": {"rule": "confidence"},
     "label_aware": {"rule": "label_aware"},  # without other texts, whose labels it would need
     "agreement": {"rule": "agreement"},
@@ -46,11 +46,10 @@ def main() -> None:
     metrics: list[dict[str, Any]] = []
     for seed in arguments.seeds:
         models: Models = {}
-        for more in (False, True):
-            for rule in arguments.rules:
-                if more and rule == "label_aware":
-                    continue
-                results = run(_recipe(arguments, seed, rule, more, output))
+        for rule in arguments.rules:
+            taught = rule in arguments.student_rules
+            for more in (False, True) if taught and rule != "label_aware" else (False,):
+                results = run(_recipe(arguments, seed, rule, taught, more, output))
                 metrics = results["task"]["metrics"]
                 models |= _named(results, rule, more)
         found.append(models)
@@ -70,18 +69,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fields", type=yaml.safe_load, default={})
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--rules", nargs="*", choices=list(RULES), default=list(RULES))
+    parser.add_argument("--student-rules", nargs="*", choices=list(RULES), default=["mean"])
+    parser.add_argument("--weights", default="accuracy", help="the metric by which teachers are weighted")
     parser.add_argument("--labelled", type=float, default=0.2, help="share of the texts whose labels the student knows")
     parser.add_argument("--layers", type=int, nargs="+", default=[0, 5], help="of the first teacher")
     parser.add_argument("--epochs", type=int, default=3, help="of the teachers")
     parser.add_argument("--student-epochs", type=int, default=4, help="over labelled and other texts together")
+    parser.add_argument("--lr", type=float, default=1e-4, help="of the teachers")
+    parser.add_argument("--student-lr", type=float, default=2e-4)
     parser.add_argument("--length", type=int, default=64, help="tokens of a text")
     parser.add_argument("--output", type=Path, default=None)
     parser.add_argument("overrides", nargs="*")
     return parser.parse_args()
 
 
-def _recipe(arguments: argparse.Namespace, seed: int, rule: str, more: bool, output: Path) -> Recipe:
-    """A run: teachers, ensemble, and the students of one rule, with or without the texts that have no labels."""
+def _recipe(arguments: argparse.Namespace, seed: int, rule: str, taught: bool, more: bool, output: Path) -> Recipe:
+    """A run: teachers, ensemble, and, if `taught`, the students of one rule, with or without texts that have no labels."""
 
     def source(path: Path) -> dict[str, Any]:
         return {"kind": "files", "path": str(path.absolute()), "fields": arguments.fields}
@@ -90,7 +93,7 @@ def _recipe(arguments: argparse.Namespace, seed: int, rule: str, more: bool, out
     rest = 1 - arguments.labelled - _HELD_OUT
     student: dict[str, Any] = {
         "model": {"kind": "layers", "teacher": names[0], "layers": arguments.layers},
-        "lr": 5e-5,
+        "lr": arguments.student_lr,
         "epochs": arguments.student_epochs
         if more
         else round(arguments.student_epochs * (1 - _HELD_OUT) / arguments.labelled),
@@ -119,17 +122,21 @@ def _recipe(arguments: argparse.Namespace, seed: int, rule: str, more: bool, out
                 "kind": "encoder",
                 "model": {"kind": "folder", "path": str(folder.absolute())},
                 "split": "teacher",
-                "fine_tune": {"lr": 5e-5, "epochs": arguments.epochs, "batch_size": 32, "warmup": 0.1},
+                "fine_tune": {"lr": arguments.lr, "epochs": arguments.epochs, "batch_size": 32, "warmup": 0.1},
             }
             for name, folder in zip(names, arguments.teachers, strict=True)
         },
-        "ensemble": RULES[rule],
+        "ensemble": {**RULES[rule], **({"weights": arguments.weights} if rule == "weighted" else {})},
         "signals": {"held_out": "held_out"},
         "student": {**student, "unlabelled": ["more"]} if more else student,
         "losses": {"kl": {"weight": 0.9, "temperature": 2.0}, "hard_label": {"weight": 0.1}},
         "baselines": ["no_distillation", *names],
         "evaluation": {"split": "test"},
     }
+    if not taught:
+        values = {**values, "student": None}
+        del values["losses"], values["baselines"]
+        values["data"]["cut"]["shares"] = {"held_out": _HELD_OUT}
     output.mkdir(parents=True, exist_ok=True)
     path = output / "recipe.yaml"
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
