@@ -38,26 +38,6 @@ def interval(
     return low, high
 
 
-def paired_difference_interval(
-    a: NDArray[np.floating],
-    b: NDArray[np.floating],
-    seed: int = 0,
-    resamples: int = 1000,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Interval of mean(a) - mean(b), where `a` [n] and `b` [n] score the same questions in the same order.
-
-    Both systems see the same drawn questions (Koehn 2004, Statistical Significance Tests for Machine
-    Translation Evaluation), so what makes a question hard for both does not widen the interval.
-    An interval without 0 says that the systems differ.
-
-    Raises ValueError when the shapes differ, and as `interval` does.
-    """
-    if a.shape != b.shape:
-        raise ValueError(f"a has shape {a.shape} and b {b.shape}; expected scores of the same questions")
-    return interval(np.subtract(a, b, dtype=np.float64), seed, resamples, level)
-
-
 def intervals(
     resampled: Callable[[Rows], Mapping[str, _Floats]], count: int, width: int, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.evaluation.bootstrap import interval, paired_difference_interval
+from framework.evaluation.bootstrap import interval
 
 
 def test_interval_of_a_proportion_is_close_to_the_normal_approximation() -> None:
@@ -38,20 +38,6 @@ def test_interval_lies_within_the_values_and_narrows_with_the_level(values: list
     assert low <= inner_low <= inner_high <= high
 
 
-def test_pairing_cancels_what_both_systems_share() -> None:
-    hardness = np.random.default_rng(1).normal(scale=10.0, size=400)
-    low, high = paired_difference_interval(hardness + 0.5, hardness)
-    assert low == pytest.approx(0.5)
-    assert high == pytest.approx(0.5)
-    assert interval(hardness)[1] - interval(hardness)[0] > 1.0
-
-
-def test_paired_difference_of_boolean_scores() -> None:
-    a = np.array([True, False, True, True])
-    b = np.array([False, True, True, False])
-    assert paired_difference_interval(a, b) == interval(np.array([1.0, -1.0, 0.0, 1.0]))
-
-
 def test_senseless_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="n of at least 1"):
         interval(np.array([]))
@@ -59,5 +45,3 @@ def test_senseless_requests_are_refused() -> None:
         interval(np.ones(3), resamples=0)
     with pytest.raises(ValueError, match=r"level 1\.0"):
         interval(np.ones(3), level=1.0)
-    with pytest.raises(ValueError, match=r"\(3,\) and b \(4,\)"):
-        paired_difference_interval(np.ones(3), np.ones(4))
