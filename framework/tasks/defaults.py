@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from pydantic import ValidationError
+
 from framework.config import Section
 from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
 from framework.data.records import Asked, Formats
-from framework.errors import ModelError, RecipeError
+from framework.errors import DataError, ModelError, RecipeError
 from framework.metrics import Metric, metrics_in_words
 from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
 from framework.tasks.sections import GenerativeSection, Sections
@@ -51,6 +53,14 @@ class TaskSection(Section):
     def fitted(self, data: Mapping[str, Sequence[Own]]) -> Self:
         """See Task."""
         return self
+
+    def decided(self, values: Mapping[str, object]) -> Self:
+        """The settings with those that the data decide. Raises DataError where these are not legal."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **values}) if values else self
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise DataError(f"task: {problem}, by the data") from None
 
     def example(self, row: Own, notebook: Notebook) -> Own:
         """See Task."""

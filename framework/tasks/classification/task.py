@@ -3,12 +3,11 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, model_validator
 
 from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
 from framework.data.records import Asked, Fields, Record
-from framework.errors import DataError
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
 from framework.tasks.classification import data
@@ -107,12 +106,7 @@ class Classification(ClassificationSettings):
             decided["pairs"] = pairs
         if self.labels is None and self.range is None:
             decided |= data.decided_by(self, [text for split in splits.values() for text in split])
-        if not decided:
-            return self
-        try:
-            return type(self).model_validate({**self.model_dump(), **decided})
-        except ValidationError as error:
-            raise DataError(f"task: {error.errors()[0]['msg'].removeprefix('Value error, ')}, by the data") from None
+        return self.decided(decided)
 
     def model_class(self) -> "Own":
         """See Task."""

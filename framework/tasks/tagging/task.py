@@ -3,15 +3,15 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from framework.config import Section
 from framework.data.example import Note, Notebook
 from framework.data.features import WindowSettings
 from framework.data.records import Asked, Fields, Formats, Record
-from framework.errors import DataError, ModelError
+from framework.errors import ModelError
 from framework.metrics import Metric
 from framework.progress import SILENT, Progress
+from framework.tasks.defaults import TaskSection
 from framework.tasks.tagging import data
 from framework.tasks.tagging.checks import problems_of
 from framework.tasks.tagging.conll import read_conll, read_conllu
@@ -21,8 +21,6 @@ from framework.tasks.tagging.requests import EntitiesResponse, TaggedRequest, Ta
 from framework.tasks.tagging.tags import Scheme, TagSet, tag_set
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -30,15 +28,14 @@ if TYPE_CHECKING:
 
     from framework.segments import Ints
     from framework.signals.algebra import Signals
-    from framework.signals.source import SignalSource, TeacherSignals
-    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
-    from framework.tasks.sections import GenerativeSection, Sections
+    from framework.signals.source import SignalSource
+    from framework.tasks.base import CardParts, Logits, Own, Plain, Scores
+    from framework.tasks.sections import Sections
     from framework.tasks.tagging.features import UnitRows
     from framework.tasks.tagging.items import UnitItems
-    from framework.training.objective import Objective
 
 
-class Tagging(Section):
+class Tagging(TaskSection):
     """A class for each tag, at the first token of every word."""
 
     kind: Literal["tagging"] = "tagging"
@@ -52,14 +49,12 @@ class Tagging(Section):
         "auto: as all tags of a split tell.",
     )
 
-    measured_with: ClassVar[tuple[str, ...]] = ()
     formats: ClassVar[Formats] = {
         **dict.fromkeys((".conll", ".txt", ".bio", ".iob"), read_conll),
         **dict.fromkeys((".conllu", ".conllup"), read_conllu),
     }
     fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
-    variants: ClassVar[tuple[str, ...]] = ()
     items: ClassVar[str] = "texts"
     request: ClassVar[type[BaseModel]] = TaggedRequest
 
@@ -121,11 +116,7 @@ class Tagging(Section):
         """See Task: with the tags that occur. Raises DataError for fewer than two."""
         if self.labels is not None:
             return self
-        decided = data.decided_by([example for split in splits.values() for example in split])
-        try:
-            return type(self).model_validate({**self.model_dump(), **decided})
-        except ValidationError as error:
-            raise DataError(f"task: {error.errors()[0]['msg']}, by the data") from None
+        return self.decided(data.decided_by([example for split in splits.values() for example in split]))
 
     def model_class(self) -> "Own":
         """See Task."""
@@ -140,15 +131,6 @@ class Tagging(Section):
         names = self.tag_set.names
         return {"id2label": dict(enumerate(names)), "label2id": {name: number for number, name in enumerate(names)}}
 
-    def check_config(self, config: "Own", as_it_is: bool) -> None:
-        """See Task; every configuration can have a head of this kind."""
-
-    def check_model(self, model: "Own") -> None:
-        """See Task."""
-        from framework.models.probe import check_answers
-
-        check_answers(self, model)
-
     def features(
         self,
         examples: Sequence[Tagged],
@@ -160,12 +142,6 @@ class Tagging(Section):
         from framework.tasks.tagging.features import unit_features
 
         return unit_features(examples, tokenizer, windows, progress)
-
-    def tokenized(
-        self, examples: Sequence[Tagged], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
-    ) -> Iterator[str]:
-        """See Task."""
-        return (example.text for example in examples)
 
     def logits(self, output: "Own") -> "Tensor":
         """See Task: [B, tags, tokens]."""
@@ -195,10 +171,6 @@ class Tagging(Section):
         gold = gold_numbers(examples, tags)
         return unit_items(examples, features, pad_id, gold, len(tags.names), signals, temperatures, eager)
 
-    def moved_mass(self, examples: Sequence[Tagged], features: "UnitRows", teacher: "TeacherSignals") -> float:
-        """See Task: outcomes are the student's own."""
-        return 0.0
-
     def write_signals(self, examples: Sequence[Tagged], features: "UnitRows", logits: "Logits") -> "Signals":
         """See Task: one head a unit."""
         from framework.tasks.tagging.signal import write_units
@@ -220,10 +192,6 @@ class Tagging(Section):
 
         tags = self.tag_set
         return predictions(examples, to_dense(signals, len(tags.names)), signals.heads, tags)
-
-    def predict(self, examples: Sequence[Tagged], features: "UnitRows", logits: "Logits") -> "Plain":
-        """See Task: `tags`, and the `entities` or `units`."""
-        return self.predict_from_signals(examples, self.write_signals(examples, features, logits))
 
     def score(self, examples: Sequence[Tagged], predictions: "Plain", resamples: int, seed: int) -> "Scores":
         """See Task."""
@@ -247,20 +215,3 @@ class Tagging(Section):
         from framework.tasks.tagging.usage import card_parts
 
         return card_parts(self.tag_set, windows.max_length, onnx)
-
-    def generative_objective(
-        self,
-        teacher: "GenerativeSection",
-        windows: WindowSettings,
-        examples: Sequence[Tagged],
-        tokenizer: "PreTrainedTokenizerFast",
-        progress: Progress,
-    ) -> "Objective":
-        """See Task; `check` refuses such a teacher."""
-        raise ModelError("a generative teacher says no tags")
-
-    def generative_predictor(
-        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
-    ) -> "Predictor":
-        """See Task; `check` refuses such a teacher."""
-        raise ModelError("a generative teacher says no tags")
