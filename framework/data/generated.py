@@ -1,40 +1,65 @@
 """Generated sources: splits that share no text, the same from the same seed on every machine."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
-from framework.data.records import Readers, Record
+from pydantic import Field, field_validator, model_validator
+
+from framework.config import Section, Seed
+from framework.data.records import Fields, Formats, Readers, Record
 from framework.errors import DataError
+from framework.progress import Progress
 
 _ATTEMPTS = 1000
 _Made = TypeVar("_Made")
 
-Generate = Callable[[], dict[str, list[Record]]]
 Values = dict[str, object]
 Generators = Callable[[str], Random]
 """The random generator of a purpose."""
 
 
-class Generator(Protocol):
-    """The settings of a generated source that all have."""
+class GeneratedSource(Section):
+    """The settings that all generated sources have; what they generate decides about further ones. See Source."""
 
-    @property
-    def seed(self) -> int:
-        """Of everything that is generated."""
+    kind: str
+    texts: ClassVar[str]
+    items: ClassVar[str]  # what `examples` counts
+    languages: ClassVar[tuple[str, ...]] = ("ru",)
+    seed: Seed = 0
+    examples: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
+    label_noise: float = 0.0
 
-    @property
-    def examples(self) -> Mapping[str, int]:
-        """How many examples each split has."""
+    @field_validator("examples")
+    @classmethod
+    def _some_examples(cls, examples: dict[str, int]) -> dict[str, int]:
+        if not examples:
+            raise ValueError(f"name at least one split, with its number of {cls.items}")
+        return examples
 
-    @property
-    def label_noise(self) -> float:
-        """The share of the labels of the split `train` that are wrong."""
+    @model_validator(mode="after")
+    def _noise_has_a_split(self) -> Self:
+        if self.label_noise > 0 and "train" not in self.examples:
+            raise ValueError("label_noise spoils the split 'train' alone, and examples names no such split")
+        return self
+
+    def generate(self) -> dict[str, list[Record]]:
+        """The records of every split."""
+        raise NotImplementedError
+
+    def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
+        """See Source: a function for each split. No split can be made without the others; one pass makes them all."""
+        everything = cache(self.generate)
+
+        def records(split: str) -> Iterator[Record]:
+            return iter(everything()[split])
+
+        return {split: partial(records, split) for split in self.examples}
 
 
 def generated_splits(
-    settings: Generator,
+    settings: GeneratedSource,
     writer: Callable[[Generators], Callable[[], _Made]],
     text_of: Callable[[_Made], str],
     values_of: Callable[[_Made, Generators, float], Iterable[Values]],
@@ -69,13 +94,3 @@ def generated_splits(
 
     # Sorted, since the order in which a recipe names its splits means nothing.
     return {split: records(split, settings.examples[split]) for split in sorted(settings.examples)}
-
-
-def split_readers(splits: Iterable[str], generate: Generate) -> Readers:
-    """See Source: a function for each split. No split can be made without the others; one pass makes them all."""
-    everything = cache(generate)
-
-    def records(split: str) -> Iterator[Record]:
-        return iter(everything()[split])
-
-    return {split: partial(records, split) for split in splits}

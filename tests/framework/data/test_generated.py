@@ -1,18 +1,34 @@
 """Splits of generated sources share no text, and end where no new one can be made."""
 
 from functools import partial
-from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
 from framework.data.draws import pick
-from framework.data.generated import Generators, generated_splits, split_readers
+from framework.data.generated import GeneratedSource, Generators, generated_splits
+from framework.data.records import Fields
 from framework.errors import DataError
+from framework.progress import SILENT
+
+
+class Letters(GeneratedSource):
+    """Texts of one letter."""
+
+    kind: str = "letters"
+    texts: ClassVar[str] = "letters"
+    items: ClassVar[str] = "letters"
+    passes: ClassVar[list[int]] = []
+
+    def generate(self):  # type: ignore[no-untyped-def]
+        """See GeneratedSource."""
+        self.passes.append(1)
+        return {split: [] for split in self.examples}
 
 
 def _records(**examples: int):  # type: ignore[no-untyped-def]
     """Of texts of one letter, two records each; noise is what the generator of noise draws."""
-    settings = SimpleNamespace(seed=1, examples=examples, label_noise=0.5)
+    settings = Letters(seed=1, examples=examples, label_noise=0.5)
 
     def values(text: str, random: Generators, noise: float):  # type: ignore[no-untyped-def]
         yield {"text": text, "noise": noise}
@@ -44,7 +60,8 @@ def test_it_says_where_hardly_a_new_text_can_be_made() -> None:
 
 
 def test_one_pass_makes_all_splits() -> None:
-    passes = []
-    readers = split_readers(["a", "b"], lambda: passes.append(1) or {"a": [], "b": []})
+    Letters.passes.clear()
+    readers = Letters(examples={"a": 1, "b": 1}).readers(SILENT, Fields((), {}), {})
+    assert list(readers) == ["a", "b"]
     assert [list(read()) for read in readers.values()] == [[], []]
-    assert passes == [1]
+    assert Letters.passes == [1]

@@ -1,27 +1,23 @@
 """The recipe's settings of the generator."""
 
-from functools import partial
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from framework.config import Section, Seed
-from framework.data.generated import split_readers
-from framework.data.records import Fields, Formats, Readers
-from framework.progress import Progress
+from framework.data.generated import GeneratedSource
+from framework.data.records import Record
 from framework.tasks.span_qa.synthetic.relations import PHRASINGS, RELATIONS
 
 MAX_PERSONS = 4
 
 
-class Synthetic(Section):
+class Synthetic(GeneratedSource):
     """Generated Russian paragraphs about people. The seed decides everything, on every machine."""
 
     kind: Literal["synthetic"] = "synthetic"
     task: ClassVar[str] = "extractive_qa"
     texts: ClassVar[str] = "generated Russian paragraphs"
-    languages: ClassVar[tuple[str, ...]] = ("ru",)
-    seed: Seed = 0
+    items: ClassVar[str] = "questions"
     examples: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default_factory=lambda: {"train": 5000, "validation": 500}, description="split -> number of questions"
     )
@@ -54,13 +50,6 @@ class Synthetic(Section):
         default=0.0, ge=0, le=1, description="share of the questions that ask for a fact not told"
     )
 
-    @field_validator("examples")
-    @classmethod
-    def _some_examples(cls, examples: dict[str, int]) -> dict[str, int]:
-        if not examples:
-            raise ValueError("name at least one split, with its number of questions")
-        return examples
-
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.questions_per_paragraph > self.persons * self.facts:
@@ -70,12 +59,10 @@ class Synthetic(Section):
             )
         if self.unanswerable > 0 and self.facts == len(RELATIONS):
             raise ValueError(f"with all {len(RELATIONS)} facts told, none is left to ask for in vain; lower facts")
-        if self.label_noise > 0 and "train" not in self.examples:
-            raise ValueError("label_noise spoils the split 'train' alone, and examples names no such split")
         return self
 
-    def readers(self, progress: Progress, fields: Fields, formats: Formats) -> Readers:
-        """See Source."""
+    def generate(self) -> dict[str, list[Record]]:
+        """See GeneratedSource."""
         from framework.tasks.span_qa.synthetic.generate import generate
 
-        return split_readers(self.examples, partial(generate, self))
+        return generate(self)
