@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from framework.config import Section
+from framework.errors import RecipeError
 
 
 class Features(Protocol):
@@ -72,3 +73,11 @@ class WindowSettings(Section):
         default=128, ge=0, le=1_000_000, description="Context tokens that neighbouring windows share."
     )
     max_question: int = Field(default=64, ge=1, le=1_000_000, description="Question tokens kept.")
+
+    def check_room(self, room: int) -> None:
+        """Refuse windows that show no more of a text than they share. room: tokens of the text in each. Raises RecipeError."""
+        if room <= self.doc_stride:
+            raise RecipeError(
+                f"windows.max_length {self.max_length} leaves {max(room, 0)} tokens of a text in each window, no more than "
+                f"doc_stride {self.doc_stride}, by which they overlap; raise max_length, or lower doc_stride"
+            )

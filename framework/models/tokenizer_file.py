@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,18 @@ _GROWTH = 10_000
 def check_tokenizer_file(path: Path) -> None:
     """Refuse a tokenizer.json whose parts, or what its normaliser may make of one character, are without measure.
 
-    Raises ModelError, naming the file and the place.
+    A file that this process has found in order is looked at again only if it has changed, as large ones take seconds. Raises
+    ModelError, naming the file and the place.
     """
-    if path.stat().st_size > MOST_BYTES:
-        raise ModelError(f"{path} has {path.stat().st_size / 1e6:,.0f} MB, and {MOST_BYTES / 1e6:,.0f} MB are the most")
+    there = path.stat()
+    if there.st_size > MOST_BYTES:
+        raise ModelError(f"{path} has {there.st_size / 1e6:,.0f} MB, and {MOST_BYTES / 1e6:,.0f} MB are the most")
+    _check(path, there.st_size, there.st_mtime_ns, there.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _check(path: Path, *changes: int) -> None:
+    """changes: what differs once the file does."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):

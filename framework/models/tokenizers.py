@@ -36,16 +36,21 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         raise ModelError(f"no usable tokenizer in {folder}: {first_line(error)}") from None
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
         raise ModelError(f"no tokenizer in {folder}; save the model's own there, or name another folder or id")
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} in {folder} is a slow one: it cannot tell which characters its "
-            "tokens cover; use a model with a fast tokenizer (a tokenizer.json)"
-        )
+    check_fast(tokenizer, f"in {folder}")
     if lower_case is not None:
         _set_lower_case(tokenizer, lower_case, folder)
     _cut_alike(tokenizer)
     _check_reads_pairs(tokenizer, folder)
     return tokenizer
+
+
+def check_fast(tokenizer: "PreTrainedTokenizerFast", whose: str) -> None:
+    """Refuse a tokenizer without offsets. whose: where it lies, or of which model it is. Raises ModelError."""
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"the tokenizer {type(tokenizer).__name__} {whose} is a slow one: it cannot tell which characters its tokens cover; "
+            "use a model with a fast tokenizer (a tokenizer.json)"
+        )
 
 
 def _cut_alike(tokenizer: "PreTrainedTokenizerFast") -> None:

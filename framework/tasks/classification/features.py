@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.features import TokenRows, WindowSettings
-from framework.errors import RecipeError
 from framework.models.tokenizers import told_of_panics
 from framework.progress import SILENT, Progress
 from framework.tasks.classification.data import Text
@@ -76,11 +75,7 @@ def _encode(
         if paired:
             pairs = halved(pairs, tokenizer, windows.max_length)
         room = windows.max_length // (2 if paired else 1) - tokenizer.num_special_tokens_to_add(pair=paired)
-        if room <= windows.doc_stride:
-            raise RecipeError(
-                f"windows.max_length {windows.max_length} leaves {max(room, 0)} tokens of a text in each window, no more than "
-                f"doc_stride {windows.doc_stride}, by which they overlap; raise max_length, or lower doc_stride"
-            )
+        windows.check_room(room)
         encoded = tokenizer(
             texts,
             pairs if paired else None,

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from framework.data.label_studio import is_task
 from framework.data.records import Fields, Record, no_field, shown
 from framework.errors import DataError
 from framework.tasks.span_qa.example import QARow
-from framework.tasks.span_qa.label_studio import is_task, task_row
+from framework.tasks.span_qa.label_studio import task_row
 from framework.tasks.span_qa.records import context_of, parse_row
 
 

@@ -2,19 +2,13 @@
 
 from typing import Any
 
-from framework.data.records import Fields, shown
+from framework.data.label_studio import finished
+from framework.data.records import Fields
 from framework.errors import DataError
 from framework.tasks.span_qa.example import QARow
 from framework.tasks.span_qa.records import parse_row, whole
 
 Record = dict[str, Any]
-
-_ANNOTATIONS = ("annotations", "completions")  # the latter until version 1.0
-
-
-def is_task(item: Any) -> bool:
-    """Whether this is a task of Label Studio."""
-    return isinstance(item, dict) and isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
 
 
 def task_row(task: Record, place: str, fields: Fields) -> QARow:
@@ -30,22 +24,14 @@ def task_row(task: Record, place: str, fields: Fields) -> QARow:
     if "context" not in fields.given and "context" not in data:
         fields = fields.renamed(context="text")
     _, context = fields.find(data, "context")
-    annotations = next(task[name] for name in _ANNOTATIONS if name in task)
-    finished = [one for one in _objects(annotations, place) if not one.get("was_cancelled")]
-    regions = [region for one in finished for region in _objects(one.get("result"), place)]
-    answers = [_answer(region, context, place) for region in regions if _marks(region)]
+    annotations = list(finished(task, place))
+    answers = [_answer(value, context, place) for regions in annotations for value in regions]
     record = data if "id" in fields.given else {**data, "id": task.get("id")}
-    known = {"answers": answers if finished else None}
+    known = {"answers": answers if annotations else None}
     return parse_row({**record, **known}, place, fields.renamed(answers=None, start=None))
 
 
-def _marks(region: Record) -> bool:
-    value = region.get("value")
-    return isinstance(value, dict) and ("start" in value or "startOffset" in value)
-
-
-def _answer(region: Record, context: Any, place: str) -> Record:
-    value = region["value"]
+def _answer(value: Record, context: Any, place: str) -> Record:
     # The start of a region in HTML is a path.
     offsets = value.get("globalOffsets", {} if "startOffset" in value else value)
     start, end = (whole(offsets.get(name), f"a region's {name}", place) for name in ("start", "end"))
@@ -58,9 +44,3 @@ def _answer(region: Record, context: Any, place: str) -> Record:
             )
         text = context[start:end]
     return {"text": text, "answer_start": start}
-
-
-def _objects(value: Any, place: str) -> list[Record]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise DataError(f"{place}: annotations and their results must be lists of objects, found {shown(value)}")
-    return value

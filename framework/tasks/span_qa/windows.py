@@ -11,7 +11,7 @@ from framework.data.features import TokenRows, WindowSettings
 from framework.data.offsets import Cover, cover
 from framework.data.pairs import PairTokens, tokens_of
 from framework.errors import ModelError
-from framework.models.tokenizers import told_of_panics
+from framework.models.tokenizers import check_fast, told_of_panics
 from framework.progress import SILENT, Progress
 from framework.segments import Ints, bounds, owners, spread, taken
 from framework.tasks.span_qa.example import QAExample
@@ -78,11 +78,7 @@ def cut_windows(
 
 
 def _null_token(tokenizer: "PreTrainedTokenizerFast") -> int | None:
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} of {tokenizer.name_or_path} is a slow one: it cannot tell which "
-            "characters its tokens cover; use a model with a fast tokenizer (a tokenizer.json)"
-        )
+    check_fast(tokenizer, f"of {tokenizer.name_or_path}")
     parts = (tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.sep_token_id)
     return next((int(number) for number in parts if number is not None), None)
 

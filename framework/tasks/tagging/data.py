@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from framework.config import nearest_hint
 from framework.data.example import Note, Notebook
+from framework.data.label_studio import finished, is_task
 from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 from framework.tasks.tagging.example import Span, Tagged, joined, words_of
-from framework.tasks.tagging.spans import is_label_studio, label_studio_regions, marked_in, tags_of
+from framework.tasks.tagging.spans import marked_in, tags_of
 from framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
 FIELDS = (
@@ -36,9 +37,10 @@ def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> I
             raise DataError(
                 f"{place}: expected an object with tokens and tags, or text and spans, found {shown(values)}"
             )
-        if is_label_studio(values):
-            regions = label_studio_regions(values, place)
-            values = {"id": values.get("id"), **values["data"], "spans": regions}
+        if is_task(values):
+            spans, data = next(finished(values, place), None), values["data"]
+            assert isinstance(data, dict)
+            values = {"id": values.get("id"), **data, "spans": spans}
         id = fields.optional(values, "id", place)
         row = _row(task, values, fields, place, record.classes)
         yield replace(row, id=str(number) if is_missing(id) else str(id))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from framework.data.features import TokenRows, WindowSettings
 from framework.data.offsets import cover
-from framework.errors import ModelError, RecipeError
-from framework.models.tokenizers import told_of_panics
+from framework.errors import ModelError
+from framework.models.tokenizers import check_fast, told_of_panics
 from framework.progress import SILENT, Progress
 from framework.segments import Ints, bounds, owners, spread
 from framework.tasks.tagging.example import Tagged
@@ -46,17 +46,9 @@ def unit_features(
     Raises RecipeError if rows of this length have no room for a text, ModelError for a tokenizer without offsets, and for one
     that drops many letters.
     """
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} of {tokenizer.name_or_path} is a slow one: it cannot tell which "
-            "characters its tokens cover; use a model with a fast tokenizer (a tokenizer.json)"
-        )
+    check_fast(tokenizer, f"of {tokenizer.name_or_path}")
     room = windows.max_length - tokenizer.num_special_tokens_to_add(pair=False)
-    if room <= windows.doc_stride:
-        raise RecipeError(
-            f"windows.max_length {windows.max_length} leaves {max(room, 0)} tokens of a text in each window, no more than "
-            f"doc_stride {windows.doc_stride}, by which they overlap; raise max_length, or lower doc_stride"
-        )
+    windows.check_room(room)
     parts: list[UnitRows] = []
     lost = visible = 0
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):

@@ -11,7 +11,6 @@ from framework.tasks.tagging.tags import OUTSIDE, tag_of
 _STARTS = ("start", "start_offset", "begin", "startOffset")
 _ENDS = ("end", "end_offset", "endOffset")
 _TYPES = ("label", "labels", "type", "tag", "entity_type", "entity")
-_ANNOTATIONS = ("annotations", "completions")  # of Label Studio; the latter until version 1.0
 
 
 @dataclass(frozen=True)
@@ -22,26 +21,6 @@ class Marked:
     end: int
     type: str
     text: str | None = None
-
-
-def is_label_studio(item: Mapping[str, object]) -> bool:
-    """Whether this is a task of Label Studio."""
-    return isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
-
-
-def label_studio_regions(item: Mapping[str, object], place: str) -> list[object] | None:
-    """The regions of the first finished annotation of a task; None if nobody has finished one."""
-    annotations = next(item[name] for name in _ANNOTATIONS if name in item)
-    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
-        raise DataError(f"{place}: annotations must be a list of objects, found {shown(annotations)}")
-    finished = [one for one in annotations if not one.get("was_cancelled")]
-    if not finished:
-        return None
-    result = finished[0].get("result")
-    if not isinstance(result, list) or not all(isinstance(one, dict) for one in result):
-        raise DataError(f"{place}: an annotation's result must be a list of objects, found {shown(result)}")
-    values = [region.get("value") for region in result]
-    return [value for value in values if isinstance(value, dict) and ("start" in value or "startOffset" in value)]
 
 
 def marked_in(value: object, text: str, place: str) -> list[Marked] | None:

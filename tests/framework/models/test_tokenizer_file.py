@@ -78,3 +78,12 @@ def test_what_usual_normalisers_do_is_within_measure(tmp_path: Path) -> None:
     steps = sequence({"type": "NFKD"}, *usual, *[replace(SPACES, " ")] * 4, precompiled("а", "وسلم عليه الله صلى"))
     path.write_text(json.dumps({"normalizer": steps, "model": {"vocab": {"а": 0}, "merges": ["а б", ["а", "б"]]}}))
     check_tokenizer_file(path)
+
+
+def test_a_file_that_was_in_order_is_looked_at_again_once_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text("{}")
+    check_tokenizer_file(path)
+    path.write_text(json.dumps({"normalizer": replace(A, "б" * 10_001)}))
+    with pytest.raises(ModelError, match="normalizer.content has 10,001"):
+        check_tokenizer_file(path)
