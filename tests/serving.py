@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 
 from launch.serve_app import create_app
@@ -44,6 +46,36 @@ class Served:
         """Status and JSON of an answer to a question."""
         status, _, found = self.request("POST", "/api/answer", body, headers)
         return status, json.loads(found)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A real browser. Where there is none, the test is skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
+    with sync_api.sync_playwright() as playwright:
+        try:
+            # The system's own, where there is one: playwright's has to be downloaded.
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(
+                f"no Chromium ({error.message.splitlines()[0]}); install one: playwright install chromium, or apt-get install chromium"
+            )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def asked_page(served: Served, text: str) -> Iterator[Any]:
+    """The English page, in a real browser, with the answers about a text. What it complains about fails the test."""
+    with chromium() as browser:
+        page = browser.new_context(locale="en-GB").new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"http://127.0.0.1:{served.port}/")
+        page.get_by_label("Text", exact=True).fill(text)
+        page.get_by_role("button", name="Ask", exact=True).click()
+        yield page
+        assert problems == []
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """`distil serve`, `distil answer` and `distil export` of a tagger: entities, marked on the page."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +11,7 @@ from framework.export.finished_run import FinishedRun
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
 from launch.answer import answer
-from tests.serving import Served, serving
+from tests.serving import Served, asked_page, serving
 from tests.tiny import tiny_values
 
 TEXT = "Анна Жукова переезжает из Омска в Калугу. 😀 Киров ждёт Кирова."
@@ -52,25 +50,13 @@ def test_the_model_gives_entities_that_stand_in_the_text(served: Served) -> None
 
 def test_the_page_marks_them_with_their_types(served: Served) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium ({error.message.splitlines()[0]})")
-        page: Any = browser.new_context(locale="en-GB").new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://127.0.0.1:{served.port}/")
-        page.get_by_label("Text", exact=True).fill(TEXT)
-        page.get_by_role("button", name="Ask", exact=True).click()
+    with asked_page(served, TEXT) as page:
         sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
         entities = served.ask({"text": TEXT})[1]["entities"]
         marks = page.locator("#text mark").all_inner_texts()
         assert marks == [entity["text"] + entity["type"] for entity in entities]
         listed = page.locator("tbody tr").first.locator("li").all_inner_texts()
         assert listed == [f"{entity['text']} {entity['type']}" for entity in entities]
-        assert problems == []
-        browser.close()
 
 
 def test_it_is_asked_and_exported_as_what_it_is(

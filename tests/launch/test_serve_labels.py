@@ -1,10 +1,8 @@
 """`distil serve` and `distil answer` of a classifier: labels, with bars on the page."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +14,7 @@ from framework.results import read_results
 from framework.run import run
 from launch.answer import answer
 from launch.evaluate import evaluate_model
-from tests.serving import Served, serving
+from tests.serving import Served, asked_page, serving
 from tests.tiny import several_values
 from tracking.html.page import run_page
 
@@ -56,17 +54,7 @@ def test_every_model_of_the_run_gives_labels_with_probabilities(served: Served) 
 
 def test_the_page_shows_labels_with_bars(served: Served) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium ({error.message.splitlines()[0]})")
-        page: Any = browser.new_context(locale="en-GB").new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://127.0.0.1:{served.port}/")
-        page.get_by_label("Text", exact=True).fill(TEXT)
-        page.get_by_role("button", name="Ask", exact=True).click()
+    with asked_page(served, TEXT) as page:
         sync_api.expect(page.locator("tbody tr")).to_have_count(4)
         sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
         expected = served.ask({"text": TEXT})[1]
@@ -82,8 +70,6 @@ def test_the_page_shows_labels_with_bars(served: Served) -> None:
         )
         assert "and 5 more" in row.inner_text()
         assert page.locator("#text").inner_text() == TEXT
-        assert problems == []
-        browser.close()
 
 
 def test_it_is_asked_by_options_of_its_own(served: Served, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """The page in a real browser."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from framework.recipe.load import recipe_from_values
 from framework.run import run
 from framework.tasks.span_qa.requests import QuestionRequest
-from tests.serving import QUESTION, TEXT, Served, serving
+from tests.serving import QUESTION, TEXT, Served, chromium, serving
 from tests.tiny import several_values
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
@@ -20,16 +19,8 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        try:
-            # The system's own, where there is one: playwright's has to be downloaded.
-            found = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except sync_api.Error as error:
-            pytest.skip(
-                f"no Chromium ({error.message.splitlines()[0]}); install one: playwright install chromium, or apt-get install chromium"
-            )
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Which examples are shown as those on which the student and its teachers are not of one mind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -8,6 +8,7 @@ SHOWN = 20  # examples at most
 
 _Case = TypeVar("_Case")
 _Other = TypeVar("_Other")
+_Given = TypeVar("_Given", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,20 @@ class Cases(Generic[_Case]):
     def map(self, made: "Callable[[_Case], _Other]") -> "Cases[_Other]":
         """The same with what is made of those that are shown."""
         return Cases(self.title, self.count, [made(one) for one in self.shown])
+
+
+def first_shown(names: Iterable[str], roles: Mapping[str, str]) -> str | None:
+    """The model that a figure of one alone is of: the student, or else the first."""
+    names = list(names)
+    return next((name for name in names if roles[name] == "student"), next(iter(names), None))
+
+
+def alike(given: Mapping[str, _Given]) -> dict[_Given, list[str]]:
+    """What models gave, by name, each once, with the names of those that gave it."""
+    found: dict[_Given, list[str]] = {}
+    for name, one in given.items():
+        found.setdefault(one, []).append(name)
+    return found
 
 
 def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str]) -> list[Cases[int]]:

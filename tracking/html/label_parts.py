@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.html.differing import Cases, cases_of
+from tracking.html.differing import Cases, alike, cases_of, first_shown
 from tracking.html.groups import FEW
 from tracking.html.plot import Line, Plot, number_axis
 from tracking.html.text_cases import Answer, TextCase, text_case
@@ -77,7 +77,7 @@ def label_table(answers: LabelAnswers) -> Table:
 
 def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
     """What models take for what; of texts with several labels what they miss and what they give wrongly."""
-    shown = next((name for name in answers.given if roles[name] == "student"), next(iter(answers.given), None))
+    shown = first_shown(answers.given, roles)
     if shown is None:
         return Confusions(None, None)
     if not answers.exclusive:
@@ -133,9 +133,6 @@ def label_cases(answers: LabelAnswers, roles: Mapping[str, str]) -> list[Cases[T
 
 def _case(answers: LabelAnswers, number: int) -> TextCase:
     gold = answers.gold[number]
-    alike: dict[bytes, list[str]] = {}
-    for name, given in answers.given.items():
-        alike.setdefault(given[number].tobytes(), []).append(name)
     return text_case(
         answers.texts[number].texts,
         _named(answers.labels, gold),
@@ -145,7 +142,7 @@ def _case(answers: LabelAnswers, number: int) -> TextCase:
                 "yes" if (given == gold).all() else "no",
                 ", ".join(f"{name} {_probability(answers, name, number)}".strip() for name in names),
             )
-            for names in alike.values()
+            for names in alike({name: given[number].tobytes() for name, given in answers.given.items()}).values()
         ],
     )
 

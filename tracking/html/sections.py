@@ -75,7 +75,7 @@ def _of_texts(folder: Path, results: RunResults, task: Own) -> list[tuple[str, o
     answers, roles = read_texts(folder, results, task), roles_in(results)
     if isinstance(answers, LabelAnswers):
         return [
-            ("labels.html.j2", label_table(answers)),
+            ("section_table.html.j2", label_table(answers)),
             ("confusions.html.j2", confusions(answers, roles)),
             ("calibration.html.j2", calibration(answers, roles)),
             ("text_cases.html.j2", label_cases(answers, roles)),
@@ -86,8 +86,8 @@ def _of_texts(folder: Path, results: RunResults, task: Own) -> list[tuple[str, o
 def _of_tagged(folder: Path, results: RunResults, task: Own) -> list[tuple[str, object]]:
     answers, roles = read_tagged(folder, results, task), roles_in(results)
     return [
-        ("labels.html.j2", type_table(answers)),
-        ("labels.html.j2", mistakes(answers, roles)),
+        ("section_table.html.j2", type_table(answers)),
+        ("section_table.html.j2", mistakes(answers, roles)),
         ("text_cases.html.j2", tag_cases(answers, roles)),
     ]
 

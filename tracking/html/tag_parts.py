@@ -10,7 +10,7 @@ from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.tags import Entity, entities_of
 from framework.tasks.tagging.task import Tagging
 from tracking.html.answers import answers_in, labelled_examples
-from tracking.html.differing import Cases, cases_of
+from tracking.html.differing import Cases, alike, cases_of, first_shown
 from tracking.html.groups import FEW
 from tracking.html.label_parts import Table
 from tracking.html.text_cases import Answer, TextCase, text_case
@@ -114,7 +114,7 @@ def _confused(answers: TagAnswers, roles: Mapping[str, str]) -> Table:
     for name, given in answers.given.items():
         pairs = zip(answers.gold, given, strict=True)
         counts[name] = Counter(pair for gold, found in pairs for pair in _wrong(gold, found))
-    shown = next((name for name in counts if roles[name] == "student"), next(iter(counts), ""))
+    shown = first_shown(counts, roles) or ""
     every = {pair for found in counts.values() for pair in found}
     order = sorted(every, key=lambda pair: (-counts[shown][pair], -sum(found[pair] for found in counts.values()), pair))
     rows = [[*pair, *(str(found[pair]) for found in counts.values())] for pair in order[:_PAIRS]]
@@ -138,14 +138,12 @@ def tag_cases(answers: TagAnswers, roles: Mapping[str, str]) -> list[Cases[TextC
 
 def _case(answers: TagAnswers, number: int) -> TextCase:
     text, gold = answers.texts[number], answers.gold[number]
-    alike: dict[Marks, list[str]] = {}
-    for name, given in answers.given.items():
-        alike.setdefault(given[number], []).append(name)
+    found = alike({name: given[number] for name, given in answers.given.items()})
     # Of tags that every word has, those of words on which somebody is wrong.
-    places = {one.start for found in alike for one in found ^ gold} if not answers.entities else None
+    places = {one.start for marks in found for one in marks ^ gold} if not answers.entities else None
     said = [
-        Answer(_named(text, found, places), "yes" if found == gold else "no", ", ".join(names))
-        for found, names in alike.items()
+        Answer(_named(text, marks, places), "yes" if marks == gold else "no", ", ".join(names))
+        for marks, names in found.items()
     ]
     return text_case(text.texts, _named(text, gold, places), said)
 

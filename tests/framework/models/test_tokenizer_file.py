@@ -85,5 +85,5 @@ def test_a_file_that_was_in_order_is_looked_at_again_once_it_has_changed(tmp_pat
     path.write_text("{}")
     check_tokenizer_file(path)
     path.write_text(json.dumps({"normalizer": replace(A, "б" * 10_001)}))
-    with pytest.raises(ModelError, match="normalizer.content has 10,001"):
+    with pytest.raises(ModelError, match=r"normalizer\.content has 10,001"):
         check_tokenizer_file(path)
