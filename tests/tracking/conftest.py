@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from framework.data.load import load_data
 from framework.files import write_json
+from framework.recipe.load import recipe_from_values
 from framework.recipe.tracking import Tracking
+from framework.tasks.summary import summary_of
 from tracking.client import destination_of, open_client
 
 
@@ -63,6 +66,18 @@ class RunOnDisk:
         self.results |= {"state": state, "finished": "2026-11-23T10:05:00+00:00"}
         (self.folder / "results.md").write_text("| model |\n")
         self.save()
+
+    def of_recipe(self, values):
+        """Make it a run of another task and other data; returns the task, fitted to these, and the split `dev`'s examples."""
+        recipe = recipe_from_values(values, "here")
+        splits = load_data(recipe.data, recipe.task)
+        task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
+        self.results |= {
+            "recipe": recipe.resolved(),
+            "task": {**summary_of(task).as_data(), "settings": task.model_dump(mode="json")},
+        }
+        self.results["data"]["splits"]["dev"]["digest"] = splits["dev"].digest
+        return task, splits["dev"].examples
 
     def add_model(self, name: str, role: str, steps: int = 0) -> None:
         model = {

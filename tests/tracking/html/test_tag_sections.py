@@ -6,10 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.load import load_data
 from framework.files import write_json
-from framework.recipe.load import recipe_from_values
-from framework.tasks.summary import summary_of
 from framework.tasks.tagging.task import Tagging
 from tests.reading_html import Page
 from tests.tiny import several_values
@@ -37,16 +34,8 @@ def measured(run: Any, folder: Path, labels: list[str]) -> tuple[TagAnswers, Tag
         windows={"max_length": 32, "doc_stride": 8},
         ensemble={"rule": "mean"},
     )
-    recipe = recipe_from_values(values, "here")
-    splits = load_data(recipe.data, recipe.task)
-    task: Any = recipe.task.fitted({name: split.examples for name, split in splits.items()})
-    run.results |= {
-        "recipe": recipe.resolved(),
-        "task": {**summary_of(task).as_data(), "settings": task.model_dump(mode="json")},
-    }
-    run.results["data"]["splits"]["dev"]["digest"] = splits["dev"].digest
+    task, examples = run.of_recipe(values)
     wrong = {"a": 0.0, "ensemble": 0.2, "student": 0.6}
-    examples = splits["dev"].examples
     run.found = {}
     for name, role in ROLES.items():
         run.add_model(name, role)

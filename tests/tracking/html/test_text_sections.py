@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from framework.data.load import load_data
 from framework.files import write_json
-from framework.recipe.load import recipe_from_values
 from framework.tasks.classification.data import Text
-from framework.tasks.summary import summary_of
 from tests.reading_html import Page
 from tests.tiny import several_values
 from tracking.html.label_parts import calibration, confusions, label_cases, label_table
@@ -177,19 +174,12 @@ def test_a_page_has_the_numbers_of_each_model(run: Any, tmp_path: Path) -> None:
 
 def _measured(run: Any, data: dict[str, Any], task: dict[str, Any]) -> Any:
     """The results of a run on these data: the teachers know everything, the student nothing."""
-    recipe = recipe_from_values(several_values(run.output, data=data, task=task, windows={"max_length": 32}), "here")
-    splits = load_data(recipe.data, recipe.task)
-    fitted: Any = recipe.task.fitted({name: split.examples for name, split in splits.items()})
-    run.results |= {
-        "recipe": recipe.resolved(),
-        "task": {**summary_of(fitted).as_data(), "settings": fitted.model_dump(mode="json")},
-    }
-    run.results["data"]["splits"]["dev"]["digest"] = splits["dev"].digest
+    fitted, texts = run.of_recipe(several_values(run.output, data=data, task=task, windows={"max_length": 32}))
     for name, role in ROLES.items():
         run.add_model(name, role)
         run.results["models"][-1] |= {"predictions": f"predictions/{name}.json"}
         found = {}
-        for text in splits["dev"].examples:
+        for text in texts:
             if isinstance(text.gold, float):
                 found[text.id] = {"value": 0.0 if role == "student" else text.gold}
                 continue
