@@ -37,12 +37,10 @@ def search_trial(
         os.chdir(folder)  # Tune moves into a folder of its own
     if not gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of a trial that asked for none
-    from framework.training.engine import import_deepspeed
     from launch.quiet import be_quiet, quiet_transformers
 
     be_quiet()
     quiet_transformers()
-    import_deepspeed()  # before transformers does it, less carefully
     from ray import tune
 
     from framework.errors import DistilError

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from framework.generative.writer import Ids, padded
 from framework.models.kind import Generator
 from framework.models.tokenizers import SpecialTokens
+from framework.training.engine import TrainingEngine
 from framework.training.items import to_device
 
 if TYPE_CHECKING:
     import torch
-    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 _NOT_ASKED = -100
@@ -77,7 +77,7 @@ class Generation:
         return GenerationBatch(inputs, padded(targets, _NOT_ASKED), weight)
 
     def loss(
-        self, engine: "DeepSpeedEngine", batch: GenerationBatch, progress: float
+        self, engine: TrainingEngine, batch: GenerationBatch, progress: float
     ) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
         from torch.nn.functional import cross_entropy

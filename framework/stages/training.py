@@ -10,7 +10,7 @@ from framework.answer import save_settings
 from framework.data.batches import epoch_steps
 from framework.data.load import Split
 from framework.data.window_cache import split_features
-from framework.digest import TRAINING, versions
+from framework.digest import MODELS, TRAINING, versions
 from framework.errors import StoreError
 from framework.files import read_sealed, write_sealed
 from framework.losses.live import Term
@@ -95,14 +95,21 @@ def training_stage(
         spec.note(folder / "model")
         return {**summary.as_facts(), **figures}
 
+    engine = recipe.engine
     inputs = {
         "initial": initial.key,
         **spec.inputs,
         "training": training.model_dump(mode="json", include=set(Training.model_fields) - _SILENT_SETTINGS),
-        "engine": {"zero_stage": recipe.engine.zero_stage, "precision": context.precision, "workers": context.workers},
+        "engine": {
+            "backend": engine.backend_here,
+            "zero_stage": engine.zero_stage,
+            "precision": context.precision,
+            "workers": context.workers,
+        },
         "seed": seed,
     }
-    key = key_of(context, "models", inputs, versions(1, TRAINING, context.device))
+    libraries = MODELS if engine.backend_here == "torch" else TRAINING
+    key = key_of(context, "models", inputs, versions(2, libraries, context.device))
     return Stage(f"train {name}", key, make)
 
 

@@ -7,23 +7,19 @@ checksums of their files are kept beside them, so that none is taken that is not
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.errors import StoreError, first_line
 from framework.files import PASSING, read_sealed, write_sealed
 from framework.manifest import damage, described
 from framework.store import Store
+from framework.training.engine import TrainingEngine
 from framework.training.history import Meter
 from framework.training.job import CHECKPOINTS, TrainingJob
 from framework.training.random_state import random_state, set_random_state
-
-if TYPE_CHECKING:
-    from deepspeed import DeepSpeedEngine
 
 _LATEST = "latest.json"
 
@@ -36,7 +32,7 @@ class Position:
     seconds: float
 
 
-def save_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, position: Position, rank: int) -> None:
+def save_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, position: Position, rank: int) -> None:
     """Save the engine, the meter and the random state of every worker; all workers have to call this together.
 
     `latest.json` is written last, so that a checkpoint is either whole or not there. With a storage, a checkpoint is kept
@@ -48,7 +44,7 @@ def save_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, p
     folder, store = job.checkpoints, job.store
     tag = _tag(position.step)
     first_here = _first_of_machine(job, rank)
-    engine.save_checkpoint(str(folder), tag=tag, save_latest=False)
+    engine.save(folder / tag)
     torch.save({"random": random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
     dist.barrier()
     files = _files_of_all(folder / tag, first_here)
@@ -70,7 +66,7 @@ def save_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, p
     dist.barrier()
 
 
-def load_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, rank: int) -> Position:
+def load_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, rank: int) -> Position:
     """Bring all to where the latest checkpoint is; without one, this is the beginning. With a storage, its latest counts:
     workers on several machines have to agree. Raises StoreError for one that cannot be read."""
     import torch
@@ -83,16 +79,13 @@ def load_checkpoint(engine: "DeepSpeedEngine", meter: Meter, job: TrainingJob, r
     job.store.pull_folder(folder / tag)
     _check(job, folder / tag, files, rank)
     try:
-        with _plain_data():
-            state = torch.load(folder / tag / f"worker-{rank}.pt", map_location="cpu")
-            loaded, _ = engine.load_checkpoint(str(folder), tag=tag)
-        if loaded is None:
-            raise FileNotFoundError("nothing for DeepSpeed to load")
+        state = torch.load(folder / tag / f"worker-{rank}.pt", map_location="cpu", weights_only=True)
+        engine.load(folder / tag)
     except torch.OutOfMemoryError:
         raise
     except UnpicklingError:
         raise _unreadable(folder / tag, latest, "it holds more than tensors and numbers") from None
-    except (OSError, EOFError, RuntimeError, KeyError, AssertionError) as error:
+    except (OSError, EOFError, RuntimeError, KeyError, ValueError, AssertionError) as error:
         raise _unreadable(folder / tag, latest, f"files are missing or damaged: {first_line(error)}") from None
     set_random_state(state["random"])
     meter.resume(state["meter"])
@@ -177,27 +170,6 @@ def _first_of_machine(job: TrainingJob, rank: int) -> bool:
 
 def _tag(step: int) -> str:
     return f"step-{step}"
-
-
-@contextmanager
-def _plain_data() -> Iterator[None]:
-    """Have torch.load, by whomever it is called, make nothing but tensors, plain data and DeepSpeed's few records."""
-    import torch
-    from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
-    from deepspeed.runtime.zero.config import ZeroStageEnum
-    from deepspeed.utils.tensor_fragment import fragment_address
-
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        with torch.serialization.safe_globals([DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]):
-            yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _is_there(job: TrainingJob) -> bool:

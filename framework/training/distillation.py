@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from framework.losses.base import Loss
 from framework.tasks.base import Task
+from framework.training.engine import TrainingEngine
 from framework.training.items import Items, Targets, model_inputs, to_device
 
 if TYPE_CHECKING:
     import torch
-    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 
@@ -66,9 +66,7 @@ class Distillation:
         inputs = model_inputs(self.items.features, rows, self.items.pad_id)
         return LogitsBatch(inputs, self.items.targets(rows, counts, choice))
 
-    def loss(
-        self, engine: "DeepSpeedEngine", batch: LogitsBatch, progress: float
-    ) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
         from framework.losses.base import total_loss
 

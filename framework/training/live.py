@@ -22,9 +22,9 @@ from framework.models.probe import probe_inputs
 from framework.models.tokenizers import takes_token_types
 from framework.models.weightless import CannotTell, run_weightless, weightless_model
 from framework.training.distillation import Distillation, LogitsBatch
+from framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
-    from deepspeed import DeepSpeedEngine
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _STUDENT = "student."  # where the student's weights are among the module's
@@ -67,7 +67,7 @@ class LiveDistillation:
         """See Objective."""
         return self.logits.batch(rows, counts, step)
 
-    def loss(self, engine: "DeepSpeedEngine", batch: LogitsBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """See Objective."""
         output, live = engine(**batch.inputs)
         rows = batch.targets.rows(self.logits.task.logits(output))

@@ -2,20 +2,16 @@
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps, micro_batches
 from framework.device import cpu_threads, default_device, free_memory
 from framework.errors import RecipeError, TrainingError
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from framework.training.engine import build_engine, full_weights, release
+from framework.training.engine import TrainingEngine, build_engine
 from framework.training.history import Meter, Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.process_group import join_process_group
 from framework.training.random_state import seed_worker
-
-if TYPE_CHECKING:
-    from deepspeed import DeepSpeedEngine
 
 
 def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
@@ -37,16 +33,16 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
     training, objective = job.training, job.objective
     accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
     module = objective.build(job.initial, job.seed)
-    dist.barrier()  # loading takes some longer than others, and DeepSpeed's own groups have no patience
+    dist.barrier()  # loading takes some longer than others, and groups of DeepSpeed's own have no patience
     engine = build_engine(module, training, job.engine, job.precision, accumulation, world_size, job.steps)
     try:
         return _steps(engine, job, rank, world_size, accumulation, report)
     finally:
-        release(engine)
+        engine.release()
 
 
 def _steps(
-    engine: "DeepSpeedEngine", job: TrainingJob, rank: int, world_size: int, accumulation: int, report: ReportTo
+    engine: TrainingEngine, job: TrainingJob, rank: int, world_size: int, accumulation: int, report: ReportTo
 ) -> TrainingSummary:
     training, objective = job.training, job.objective
     lengths = objective.lengths
@@ -58,7 +54,6 @@ def _steps(
     report(Report("resume", step, step / an_epoch, total_steps))
     if step and step % an_epoch == 0:
         _validate(engine, job, rank, step, an_epoch, report)
-    engine.train()
 
     while step < total_steps:
         epoch, done = divmod(step, an_epoch)
@@ -66,12 +61,11 @@ def _steps(
         parts = [list(micro_batches(batch, rank, world_size, accumulation)) for batch in batches]
         objective.prefetch([rows for part in parts for rows, _ in part])
         for batch, part in zip(batches, parts, strict=True):
-            lr = engine.get_lr()[0]
+            lr = engine.lr
             for rows, counts in part:
                 values = objective.batch(rows, counts, step).to(device)
                 loss, terms = objective.loss(engine, values, step / total_steps)
-                # DeepSpeed divides by accumulation and workers; the loss is a mean over the batch.
-                engine.backward(loss * (world_size * accumulation / len(batch)))
+                engine.backward(loss / len(batch))
                 engine.step()
                 meter.add(loss.detach(), terms, lengths[rows] if counts else lengths[:0])
             step += 1
@@ -112,9 +106,7 @@ def _position(begin: Position, step: int, started: float) -> Position:
     return Position(step, begin.seconds + time.monotonic() - started)
 
 
-def _validate(
-    engine: "DeepSpeedEngine", job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo
-) -> None:
+def _validate(engine: TrainingEngine, job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo) -> None:
     if job.validation is None:
         return
     import torch.distributed as dist
@@ -124,8 +116,8 @@ def _validate(
     dist.barrier()
 
 
-def _save_result(engine: "DeepSpeedEngine", job: TrainingJob, rank: int) -> None:
-    weights = full_weights(engine)
+def _save_result(engine: TrainingEngine, job: TrainingJob, rank: int) -> None:
+    weights = engine.full_weights()
     if rank == 0:
         job.objective.save(engine.module, weights, job.output / "model")
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.training.engine import TrainingEngine
+
 if TYPE_CHECKING:
     import torch
-    from deepspeed import DeepSpeedEngine
     from torch import Tensor, nn
 
 
@@ -40,7 +41,7 @@ class Objective(Protocol):
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Batch:
         """The items `rows`, on the CPU; with `counts` false they weigh nothing (they only fill up a batch)."""
 
-    def loss(self, engine: "DeepSpeedEngine", batch: Any, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
+    def loss(self, engine: TrainingEngine, batch: Any, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """Run the module (by calling `engine`) on a batch that is on its device.
 
         progress: share of the training that is done. Returns the loss summed over the items (scalar, with gradient) and

@@ -5,8 +5,6 @@ import socket
 from datetime import timedelta
 from typing import Any
 
-from framework.training.engine import import_deepspeed
-
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -19,7 +17,6 @@ def join_process_group(rank: int, world_size: int, patience: timedelta = timedel
     import torch
     import torch.distributed as dist
 
-    deepspeed = import_deepspeed()
     gpu = torch.cuda.is_available()
     backend = "nccl" if gpu else "gloo"
     os.environ.setdefault("LOCAL_RANK", "0")
@@ -29,8 +26,6 @@ def join_process_group(rank: int, world_size: int, patience: timedelta = timedel
         os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(world_size)
         store = _meeting_place(rank, world_size, patience)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
-    if not deepspeed.comm.is_initialized():
-        deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
 
 
 def _meeting_place(rank: int, world_size: int, patience: timedelta) -> Any:

@@ -41,7 +41,7 @@ class Training(Section):
 
 
 class Engine(Section):
-    """Where and in which arithmetic training runs (DeepSpeed; ZeRO: Rajbhandari et al., arXiv 1910.02054)."""
+    """Where, with what and in which arithmetic training runs."""
 
     workers: Annotated[
         Annotated[int, Field(ge=1, le=10_000), Tag("number")] | Annotated[Literal["auto"], Tag("word")], NUMBER_OR_WORD
@@ -52,10 +52,16 @@ class Engine(Section):
     threads: int | None = Field(
         default=None, ge=1, le=10_000, description="CPU threads a worker; default: the cores shared out evenly."
     )
-    zero_stage: Literal[0, 1, 2, 3] = 0
+    backend: Literal["auto", "torch", "deepspeed"] = Field(
+        default="auto", description="auto: PyTorch by itself at zero_stage 0, DeepSpeed at 1 to 3."
+    )
+    zero_stage: Literal[0, 1, 2, 3] = Field(
+        default=0,
+        description="What workers share out (Rajbhandari et al., arXiv 1910.02054): 1 optimizer states, 2 gradients too, 3 weights too.",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="auto: bf16 on a GPU that has it, fp32 elsewhere. fp16: on a GPU, with a zero_stage of 1 or more.",
+        description="auto: bf16 on a GPU that has it, fp32 elsewhere. fp16: on a GPU.",
     )
     worker_failures: int = Field(
         default=2,
@@ -72,9 +78,20 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Engine":
-        if self.precision == "fp16" and self.zero_stage == 0:
+        if self.backend == "torch" and self.zero_stage > 0:
             raise ValueError(
-                "precision fp16 takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small gradients are lost); "
-                "set zero_stage: 1, which costs one worker nothing"
+                f"backend torch shares nothing out, and zero_stage is {self.zero_stage}; set zero_stage: 0, or backend: deepspeed"
+            )
+        if self.precision == "fp16" and self.backend == "deepspeed" and self.zero_stage == 0:
+            raise ValueError(
+                "precision fp16 with backend deepspeed takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small "
+                "gradients are lost); set zero_stage: 1, which costs one worker nothing, or backend: torch"
             )
         return self
+
+    @property
+    def backend_here(self) -> Literal["torch", "deepspeed"]:
+        """`backend`, with auto made what it stands for."""
+        if self.backend == "auto":
+            return "torch" if self.zero_stage == 0 else "deepspeed"
+        return self.backend

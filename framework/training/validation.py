@@ -3,17 +3,13 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from framework.data.features import Features
 from framework.predictors.logits import all_logits
 from framework.tasks.base import Examples, InferenceConfig, main_metrics
-from framework.training.engine import full_weights
+from framework.training.engine import TrainingEngine
 from framework.training.objective import Objective
 from framework.training.random_state import kept_random_state
-
-if TYPE_CHECKING:
-    from deepspeed import DeepSpeedEngine
 
 
 @dataclass(frozen=True)
@@ -28,13 +24,13 @@ class Validation:
     pad_id: int
     inference: InferenceConfig
 
-    def measure(self, objective: Objective, engine: "DeepSpeedEngine", folder: Path, rank: int) -> dict[str, float]:
+    def measure(self, objective: Objective, engine: TrainingEngine, folder: Path, rank: int) -> dict[str, float]:
         """The metrics that the task names, of the model as it is now.
 
         All workers have to call this together; the first measures a copy, by way of `folder`, and the others get
         nothing. Training goes on as if nothing had been measured.
         """
-        weights = full_weights(engine)
+        weights = engine.full_weights()
         if rank != 0:
             return {}
         try:

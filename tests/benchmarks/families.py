@@ -17,7 +17,6 @@ from importlib import import_module
 from pathlib import Path
 
 from framework.tables import markdown_rows
-from framework.training.engine import import_deepspeed
 from launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.family_cells import Cell, Family, family_cells, save_cells, saved_cells
 from tests.benchmarks.family_encoders import ENCODERS
@@ -45,8 +44,7 @@ def main() -> None:
     if not arguments.table:
         be_quiet()
         quiet_transformers()
-        import_deepspeed()  # what all need: once, before families are tried in processes of their own
-        for module in _OF_ALL:
+        for module in _OF_ALL:  # once, before families are tried in processes of their own
             import_module(module)
         texts()
         for kind, family in chosen:

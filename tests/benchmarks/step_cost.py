@@ -1,102 +1,163 @@
-"""What does a distillation step on stored signals cost beside a plain fine-tuning step?
+"""What does a step of training cost the processor beside the arithmetic, and beside a plain loop of PyTorch?
 
-    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py [--rounds 7] [--hidden 256] [--layers 4]
+    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py [--rounds 5] [--batches 16 64] [--layers 6] [--dim 8]
 
-The same student, windows and batches, trained in turn by both losses in one process; the ratio is taken pair by pair.
+The same student of so many layers, so narrow that its arithmetic is next to nothing, and the same batches, in one process and in
+turn: a plain loop (the model's own loss, clipping, fused AdamW, a schedule; batches that are ready before the clock starts), and
+this project's step on labels and on labels with signals, by PyTorch and by DeepSpeed. Processor time of the whole process, all its
+threads, in steps between two readings of the losses; after it how often a step waits for the device (`aten::item` and the like,
+as PyTorch's profiler counts them).
 """
 
 import argparse
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from framework.data.batches import epoch_batches
+from framework.device import autocast, default_device
 from framework.recipe.load import recipe_from_values
-from framework.run import prepare
+from framework.run import run
+from framework.tables import markdown_rows
+from framework.training.engine import parameter_groups, rate_factor
 from framework.training.history import Report
-from framework.training.job import TrainingJob
+from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.loop import train_in_process
 from launch.quiet import be_quiet, quiet_transformers
+from tests.blocking import blocking_reads
 from tests.tiny import tiny_values
 
+_STEPS = 30  # between two readings of the losses
+_PLAIN = "plain PyTorch"
 
-class _Taken(Exception):
+
+class _Caught(Exception):
     pass
 
 
 def main() -> None:
-    """Take both jobs from a recipe's stages, train them in turn, and print seconds and ratios."""
+    """Take both jobs from a recipe, train them in turn, and print milliseconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--questions", type=int, default=320)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, nargs="+", default=[16, 64])
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--dim", type=int, default=8)
     arguments = parser.parse_args()
     be_quiet()
     quiet_transformers()
-    jobs = _jobs(arguments, Path(tempfile.mkdtemp(prefix="step-")))
-    for job in jobs.values():
-        _seconds(job)
-    times: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(arguments.rounds):
-        for name, job in jobs.items():
-            times[name].append(_seconds(job))
-    items = jobs["plain"].items
-    print(f"{len(items.features)} windows of {items.features.lengths.mean():.0f} tokens on average, batch 16")
-    for name, seconds in times.items():
-        print(f"{name:9s} {min(seconds):.3f} {median(seconds):.3f} {max(seconds):.3f} s (min, median, max)")
-    ratios = [distilled / plain for distilled, plain in zip(times["distilled"], times["plain"], strict=True)]
-    print(f"distilled ÷ plain: median {median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
+    jobs = _jobs(arguments.layers, arguments.dim, _STEPS * 2 * max(arguments.batches) + 64)
+    rows = []
+    for batch, precision in product(arguments.batches, ("fp32", "bf16")):
+        training = {"batch_size": batch, "log_every": _STEPS, "checkpoint_every": 100_000}
+        given = {
+            name: replace(job, precision=precision, steps=3 * _STEPS, training=job.training.model_copy(update=training))
+            for name, job in jobs.items()
+        }
+        for row in _measured(given, arguments.rounds):
+            rows.append([f"{batch}, {precision}", *row])
+            print(*rows[-1], sep="  ", flush=True)
+    print("\n".join(markdown_rows(["batch", "what", "ms a step", "÷ plain", "reads that wait"], rows)))
 
 
-def _jobs(arguments: argparse.Namespace, output: Path) -> dict[str, TrainingJob]:
-    size = {"dim": arguments.hidden, "n_layers": arguments.layers, "n_heads": 4, "hidden_dim": 4 * arguments.hidden}
-    values = tiny_values(
-        output,
-        data__source__examples={"train": arguments.questions, "validation": 24},
-        data__source__persons=4,
-        data__source__facts=6,
-        data__source__fillers=1,
-        windows={"max_length": 384, "doc_stride": 128},
-        student__model={"kind": "config", "architecture": "distilbert", "config": size},
-        student__epochs=1,
-        student__log_every=1000,
-        student__checkpoint_every=100000,
-    )
-    values["engine"]["threads"] = None
-    taken: dict[str, TrainingJob] = {}
+def _jobs(layers: int, dim: int, questions: int) -> dict[str, TrainingJob]:
+    """A student that learns from labels, and one that learns from signals too."""
+    caught: dict[str, TrainingJob] = {}
 
-    def take(job: TrainingJob, report: Any) -> Any:
-        if "kl" not in job.losses and job.initial.parent.name != student_initial:
+    def catch(job: TrainingJob, report: Any) -> TrainingSummary:
+        name = {("hard_label",): "labels", ("kl", "hard_label"): "signals"}.get(tuple(job.objective.terms), "")
+        if job.training.epochs == 1:  # the teacher's
             return train_in_process(job, report)
-        taken["distilled" if "kl" in job.losses else "plain"] = job
-        raise _Taken
+        caught[name] = job
+        raise _Caught
 
-    context, graph = prepare(recipe_from_values(values, "step_cost"), take)
-    student_initial = graph.models[-1].initial.digest
-    for stage, _ in graph.stages():
-        if stage.kind == "evaluations":
-            continue
+    values = tiny_values(
+        Path(tempfile.mkdtemp(prefix="step-")),
+        data__source__examples={"train": questions, "validation": 24},
+        teachers__teacher__fine_tune={"epochs": 1, "batch_size": 64},
+        student__model={
+            "kind": "config",
+            "architecture": "distilbert",
+            "config": {"dim": dim, "n_layers": layers, "n_heads": 2, "hidden_dim": 4 * dim},
+        },
+    )
+    for changed in ({"losses": {"hard_label": {}}, "baselines": [], "teachers": None}, {"baselines": []}):
         try:
-            context.store.produce(stage.key, stage.make)
-        except _Taken:
+            run(recipe_from_values({**values, **changed}, "step_cost"), catch)
+        except _Caught:
             continue
-    return {name: taken[name] for name in ("plain", "distilled")}
+    return caught
 
 
-def _seconds(job: TrainingJob) -> float:
-    """Seconds of the steps alone, without building the engine and saving."""
-    import time
+def _measured(jobs: dict[str, TrainingJob], rounds: int) -> Iterator[list[str]]:
+    ways: dict[str, Callable[[], tuple[float, list[str]]]] = {_PLAIN: partial(_plain, jobs["labels"])}
+    for (name, job), backend in product(jobs.items(), ("torch", "deepspeed")):
+        engine = job.engine.model_copy(update={"backend": backend})
+        ways[f"{name}, {backend}"] = partial(_ours, replace(job, engine=engine))
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    reads: dict[str, int] = {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            seconds, waits = way()
+            found[name].append(seconds / _STEPS)
+            reads[name] = len(waits) // _STEPS
+    for name, costs in found.items():
+        ratio = median(cost / plain for cost, plain in zip(costs, found[_PLAIN], strict=True))
+        yield [name, f"{1e3 * median(costs):.2f}", f"{ratio:.2f}", str(reads[name])]
 
-    marks: list[float] = []
 
-    def report(row: Report) -> None:
-        if row.kind in ("resume", "step"):
-            marks.append(time.monotonic())
+def _ours(job: TrainingJob) -> tuple[float, list[str]]:
+    """Seconds of processor time of so many steps of this project, and what waits in as many."""
+    times: list[float] = []
+    waits: list[str] = []
+    with ExitStack() as profiled:
 
-    train_in_process(replace(job, output=Path(tempfile.mkdtemp(prefix="job-"))), report)
-    return marks[-1] - marks[0]
+        def report(row: Report) -> None:
+            nonlocal waits
+            if row.kind == "step":
+                times.append(time.process_time())
+                if row.step == 2 * _STEPS:
+                    waits = profiled.enter_context(blocking_reads())
+                if row.step == 3 * _STEPS:
+                    profiled.close()
+
+        train_in_process(replace(job, output=Path(tempfile.mkdtemp(prefix="job-"))), report)
+    return times[1] - times[0], waits
+
+
+def _plain(job: TrainingJob) -> tuple[float, list[str]]:
+    """The same of a loop as one writes it by hand, over batches that are there already."""
+    training, objective, device = job.training, job.objective, default_device()
+    model = objective.build(job.initial, job.seed).to(device).train()
+    optimizer = torch.optim.AdamW(parameter_groups(model, training.weight_decay), lr=training.lr, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, job.steps, job.steps // 10))
+    chosen = epoch_batches(objective.lengths, training.batch_size, job.seed, 0)[: 2 * _STEPS]
+    batches = []
+    for rows in chosen:
+        batch: Any = objective.batch(rows, True, 0)
+        start, end = batch.targets.position.unbind(1)
+        batches.append({**batch.inputs, "start_positions": start, "end_positions": end})
+    times = []
+    for number, batch in enumerate(batches * 2):
+        if number % _STEPS == 0:
+            times.append(time.process_time())
+        with autocast(device, job.precision):
+            loss = model(**{name: value.to(device) for name, value in batch.items()}).loss
+        loss.backward()
+        clip_grad_norm_(model.parameters(), training.clip)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+    return times[2] - times[1], []
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tmp_path: Path) -> None:
     space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
     search = {**SEARCH, "space": space, "searcher": {"kind": "random"}, "trials": 1}
-    recipe = recipe_file(tmp_path, search=search, engine__workers=2, engine__zero_stage=1, **WITHOUT_TEACHER)
+    recipe = recipe_file(tmp_path, search=search, engine__workers=2, **WITHOUT_TEACHER)
 
     # A trial that loses its second worker.
     process = start("search", recipe, begins_ray=True)
@@ -73,7 +73,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     assert student["digest"] == trial["seeds"][0]["digest"]
     assert student["evaluation"]["f1"] == trial["metrics"]["f1"]
 
-    alone = [f"output={tmp_path / 'one'}", "engine.workers=1", "engine.zero_stage=0"]
+    alone = [f"output={tmp_path / 'one'}", "engine.workers=1"]
     one = run(load_recipe(folder / "best.yaml", alone))
     assert losses(tmp_path / "two", two) == pytest.approx(losses(tmp_path / "one", one), abs=1e-4)
     assert figures(one)["models"][0]["parameters"] == figures(two)["models"][0]["parameters"]

@@ -25,7 +25,8 @@ class Harmful:
 
 
 @pytest.mark.parametrize(
-    ("zero_stage", "file"), [(0, "worker-0.pt"), (1, "*_optim_states.pt"), (3, "*_model_states.pt")]
+    ("zero_stage", "file"),
+    [(0, "worker-0.pt"), (0, "engine.pt"), (1, "*_optim_states.pt"), (3, "*_model_states.pt")],
 )
 def test_no_file_of_a_checkpoint_runs_code(tmp_path: Path, zero_stage: int, file: str) -> None:
     _, stage, folder = stopped(tmp_path / "runs", 6, engine__zero_stage=zero_stage)
@@ -44,9 +45,9 @@ def test_no_file_of_a_checkpoint_runs_code(tmp_path: Path, zero_stage: int, file
 
 def test_a_checkpoint_that_lost_a_file_is_named_and_without_it_the_training_begins_anew(tmp_path: Path) -> None:
     context, stage, folder = stopped(tmp_path, 6)
-    (path,) = folder.glob("checkpoints/step-*/mp_rank_00_model_states.pt")
+    (path,) = folder.glob("checkpoints/step-*/engine.pt")
     path.unlink()
-    told = r"checkpoints/step-\d+ cannot be read \(mp_rank_00_model_states.pt is missing\).* delete .*latest\.json"
+    told = r"checkpoints/step-\d+ cannot be read \(engine.pt is missing\).* delete .*latest\.json"
     with pytest.raises(StoreError, match=told):
         stage.make(folder)
     (folder / "checkpoints" / "latest.json").unlink()

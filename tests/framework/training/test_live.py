@@ -220,11 +220,16 @@ def test_a_training_stopped_at_any_step_goes_on_exactly(job: TrainingJob, tmp_pa
 
 
 @pytest.mark.timeout(200)
-def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("zero_stage", "micro_batch"), [(0, None), (0, 3), (1, 3)])
+def test_two_workers_train_as_one(
+    job: TrainingJob, plain: Any, tmp_path: Path, zero_stage: int, micro_batch: int | None
+) -> None:
+    training = job.training.model_copy(update={"micro_batch": micro_batch})
+    engine = Engine(zero_stage=zero_stage, workers=2, threads=1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pickled = pickle.dumps(replace(job, output=tmp_path, workers=2))
+    pickled = pickle.dumps(replace(job, output=tmp_path, workers=2, training=training, engine=engine))
     assert len(pickled) < 200_000, "no model travels with a job"
     reports = SERVER.Queue()
     workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]

@@ -1,7 +1,8 @@
-"""The loop over a real DeepSpeed engine: ZeRO stages, precisions, accumulation, exact resumption."""
+"""The loop over real engines: backends, ZeRO stages, precisions, accumulation, exact resumption."""
 
 import gc
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 from framework.device import resolve_precision
 from framework.errors import RecipeError, TrainingError
 from framework.recipe.load import recipe_from_values
-from framework.training.engine import import_deepspeed
+from framework.training.deepspeed_engine import import_deepspeed
 from tests.framework.training.students import stopped, student
 from tests.tiny import tiny_values
 
@@ -39,16 +40,18 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     return trained(tmp_path_factory.mktemp("plain"))[0]
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3])
-def test_zero_stages_train_alike(tmp_path: Path, plain: list[float], stage: int) -> None:
-    losses, weights = trained(tmp_path, engine__zero_stage=stage)
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_deepspeed_trains_as_pytorch_does(tmp_path: Path, plain: list[float], stage: int) -> None:
+    losses, weights = trained(tmp_path, engine__backend="deepspeed", engine__zero_stage=stage)
     assert losses == pytest.approx(plain, abs=1e-4)
     assert all(tensor.numel() for tensor in weights.values())
 
 
-def test_accumulation_changes_nothing_without_dropout(tmp_path: Path) -> None:
-    whole, _ = trained(tmp_path / "whole", student__model=_STILL)
-    parts, _ = trained(tmp_path / "parts", student__model=_STILL, student__micro_batch=5)
+@pytest.mark.parametrize("backend", ["torch", "deepspeed"])
+def test_accumulation_changes_nothing_without_dropout(tmp_path: Path, backend: str) -> None:
+    alike = {"student__model": _STILL, "engine__backend": backend}
+    whole, _ = trained(tmp_path / "whole", **alike)
+    parts, _ = trained(tmp_path / "parts", **alike, student__micro_batch=5)
     assert parts == pytest.approx(whole, abs=1e-4)
 
 
@@ -72,7 +75,7 @@ def test_bf16_trains_weights_that_are_not_rounded(tmp_path: Path, plain: list[fl
 
 
 @pytest.mark.parametrize(
-    ("precision", "stage"), [("bf16", 0), ("bf16", 1), ("bf16", 2), ("bf16", 3), ("fp16", 1), ("fp16", 2), ("fp16", 3)]
+    ("precision", "stage"), [("bf16", 0), ("bf16", 2), ("bf16", 3), ("fp16", 0), ("fp16", 1), ("fp16", 2), ("fp16", 3)]
 )
 def test_training_begins_with_the_weights_that_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, stage: int
@@ -88,7 +91,7 @@ def test_training_begins_with_the_weights_that_it_is_given(
         torch.testing.assert_close(weights[name], tensor, atol=1e-25, rtol=0)
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
 def test_fp16_scales_its_loss_and_saves_the_weights_of_the_optimizer(
     tmp_path: Path, plain: list[float], monkeypatch: pytest.MonkeyPatch, stage: int
 ) -> None:
@@ -108,8 +111,32 @@ def _as_if_fp16_were_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fp16_is_refused_where_its_loss_would_not_be_scaled(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"fp16 takes a zero_stage of 1, 2 or 3.*set zero_stage: 1"):
-        recipe_from_values(tiny_values(tmp_path, engine__precision="fp16"), "here")
+    with pytest.raises(
+        RecipeError, match=r"fp16 with backend deepspeed takes a zero_stage of 1, 2 or 3.*backend: torch"
+    ):
+        recipe_from_values(tiny_values(tmp_path, engine__precision="fp16", engine__backend="deepspeed"), "here")
+
+
+def test_pytorch_by_itself_shares_nothing_out(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"backend torch shares nothing out, and zero_stage is 1; set zero_stage: 0"):
+        recipe_from_values(tiny_values(tmp_path, engine__backend="torch", engine__zero_stage=1), "here")
+
+
+def test_a_result_depends_on_the_backend_and_of_the_libraries_on_those_that_it_needs(tmp_path: Path) -> None:
+    keys = {
+        (backend, stage): student(tmp_path, engine__backend=backend, engine__zero_stage=stage)[1].key
+        for backend, stage in (("auto", 0), ("torch", 0), ("deepspeed", 0), ("auto", 1), ("deepspeed", 1))
+    }
+    assert keys["auto", 0] == keys["torch", 0] != keys["deepspeed", 0]
+    assert keys["auto", 1] == keys["deepspeed", 1]
+    assert [key for key, made in keys.items() if "deepspeed" not in made.versions] == [("auto", 0), ("torch", 0)]
+
+
+def test_deepspeed_is_not_imported_where_it_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "deepspeed", None)  # an import would fail
+    assert trained(tmp_path, student__epochs=1)[0]
+    with pytest.raises(ImportError):
+        trained(tmp_path, student__epochs=1, engine__backend="deepspeed")
 
 
 def test_auto_is_bf16_only_where_a_gpu_computes_in_it_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,9 +148,9 @@ def test_auto_is_bf16_only_where_a_gpu_computes_in_it_by_itself(monkeypatch: pyt
         assert resolve_precision("auto") == expected
 
 
-@pytest.mark.parametrize("stage", [0, 1, 2, 3])
-def test_three_trainings_leave_no_tensor_behind(tmp_path: Path, stage: int) -> None:
-    _, training = student(tmp_path, engine__zero_stage=stage, student__epochs=1)
+@pytest.mark.parametrize(("backend", "stage"), [("torch", 0), ("deepspeed", 0), ("deepspeed", 1), ("deepspeed", 3)])
+def test_three_trainings_leave_no_tensor_behind(tmp_path: Path, backend: str, stage: int) -> None:
+    _, training = student(tmp_path, engine__backend=backend, engine__zero_stage=stage, student__epochs=1)
     left = []
     for number in range(3):
         (tmp_path / str(number)).mkdir()
@@ -140,12 +167,26 @@ def test_fp16_needs_a_gpu() -> None:
             resolve_precision("fp16")
 
 
-@pytest.mark.parametrize("zero_stage", [0, 1, 3])
-def test_a_training_stopped_at_any_step_goes_on_exactly(tmp_path: Path, zero_stage: int) -> None:
-    expected = trained(tmp_path / "whole", engine__zero_stage=zero_stage)
+@pytest.mark.parametrize(
+    ("backend", "stage", "precision"),
+    [
+        ("torch", 0, "fp32"),
+        ("torch", 0, "bf16"),
+        ("torch", 0, "fp16"),
+        ("deepspeed", 0, "fp32"),
+        ("deepspeed", 1, "fp32"),
+        ("deepspeed", 3, "fp32"),
+    ],
+)
+def test_a_training_stopped_at_any_step_goes_on_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, stage: int, precision: str
+) -> None:
+    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    alike = {"engine__backend": backend, "engine__zero_stage": stage, "engine__precision": precision}
+    expected = trained(tmp_path / "whole", **alike)
     for stop in (3, 6, 9):
-        stopped(tmp_path / "broken", stop, engine__zero_stage=zero_stage)
-    losses, weights = trained(tmp_path / "broken", engine__zero_stage=zero_stage)
+        stopped(tmp_path / "broken", stop, **alike)
+    losses, weights = trained(tmp_path / "broken", **alike)
     assert losses == expected[0]
     assert all((weights[name] == tensor).all() for name, tensor in expected[1].items())
 

@@ -1,0 +1,122 @@
+"""The engine of plain PyTorch: fused AdamW, and DistributedDataParallel where there are several workers."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.device import autocast, default_device
+from framework.training.engine import parameter_groups, rate_factor
+from framework.training.section import Training
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_FILE = "engine.pt"
+
+
+class TorchEngine:
+    """See TrainingEngine. In bf16 and fp16 what is computed well in it is; in fp16 the loss is scaled.
+
+    Nothing in a step waits for the device.
+    """
+
+    def __init__(
+        self, module: "nn.Module", training: Training, precision: str, accumulation: int, world_size: int, steps: int
+    ) -> None:
+        """See build_engine."""
+        import torch
+
+        self.module: Any = module
+        self._device, self._precision = default_device(), precision
+        self._training, self._steps = training, steps
+        self._accumulation, self._world_size = accumulation, world_size
+        self._step = self._micro = 0
+        self._parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        groups = parameter_groups(module, training.weight_decay)
+        self._optimizer = torch.optim.AdamW(groups, lr=training.lr, fused=True)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "fp16")
+        self._run: Any = module if world_size == 1 else _distributed(module)
+
+    @property
+    def lr(self) -> float:
+        """See TrainingEngine."""
+        warmup = round(self._training.warmup * self._steps)
+        return self._training.lr * rate_factor(self._step, self._steps, warmup)
+
+    def __call__(self, **inputs: "Tensor | bool") -> Any:
+        """See TrainingEngine. Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
+        last = self._world_size == 1 or self._micro + 1 == self._accumulation
+        with nullcontext() if last else self._run.no_sync(), autocast(self._device, self._precision):
+            return self._run(**inputs)
+
+    def backward(self, loss: "Tensor") -> None:
+        """See TrainingEngine."""
+        # The mean over the workers is what they end with.
+        scaled: Any = self._scaler.scale(loss * self._world_size if self._world_size > 1 else loss)
+        scaled.backward()
+
+    def step(self) -> None:
+        """See TrainingEngine."""
+        from torch.nn.utils import clip_grad_norm_
+
+        self._micro = (self._micro + 1) % self._accumulation
+        if self._micro:
+            return
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.lr
+        if self._training.clip:
+            self._scaler.unscale_(self._optimizer)
+            clip_grad_norm_(self._parameters, self._training.clip, foreach=True)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad()
+        self._step += 1
+
+    def save(self, folder: Path) -> None:
+        """See TrainingEngine. The first worker writes, as all have the same."""
+        import torch
+        import torch.distributed as dist
+
+        folder.mkdir(parents=True, exist_ok=True)
+        if dist.get_rank() == 0:
+            state = {
+                "step": self._step,
+                "module": self.module.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "scaler": self._scaler.state_dict(),
+            }
+            torch.save(state, folder / _FILE)
+
+    def load(self, folder: Path) -> None:
+        """See TrainingEngine."""
+        import torch
+
+        state = torch.load(folder / _FILE, map_location=self._device, weights_only=True)
+        self._step = state["step"]
+        self.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def full_weights(self) -> "dict[str, Tensor]":
+        """See TrainingEngine."""
+        return {
+            name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+            for name, tensor in self.module.state_dict().items()
+        }
+
+    def release(self) -> None:
+        """See TrainingEngine."""
+        self._optimizer.zero_grad()
+        del self._run, self._optimizer, self._parameters, self.module
+
+
+def _distributed(module: "nn.Module") -> Any:
+    """The module with gradients that are the mean over the workers, sent in buckets while others are computed still.
+
+    Some models have parameters that no loss reaches, or leave out layers at random.
+    """
+    from torch.nn.parallel import DistributedDataParallel
+
+    return DistributedDataParallel(
+        module, broadcast_buffers=False, gradient_as_bucket_view=True, find_unused_parameters=True
+    )
