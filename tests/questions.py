@@ -11,9 +11,8 @@ from framework.data.section import Data
 from framework.data.text_files import records_of
 from framework.progress import SILENT, Progress
 from framework.tasks.span_qa import records
-from framework.tasks.span_qa.data import FIELDS
-from framework.tasks.span_qa.documents import question_rows
-from framework.tasks.span_qa.example import QARow
+from framework.tasks.span_qa.data import FIELDS, QARow
+from framework.tasks.span_qa.records import question_rows
 from framework.tasks.span_qa.task import ExtractiveQA
 
 STANDARD = Fields(FIELDS)

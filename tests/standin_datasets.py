@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.data.section import Data
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.tagging.example import Tagged
 from tests.hub_cache import Repository
 from tests.questions import load

@@ -10,7 +10,7 @@ import numpy as np
 from framework.errors import ModelError
 from framework.signals.algebra import Signals
 from framework.tasks.base import InferenceConfig, Predictor
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.teachers.encoder import Encoder
 
 

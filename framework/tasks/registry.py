@@ -10,11 +10,11 @@ from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.plugins import by_kind
 from framework.tasks.base import Task
-from framework.tasks.classification.synthetic.section import Messages
+from framework.tasks.classification.synthetic import Messages
 from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.synthetic import Synthetic
 from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.synthetic.section import News
+from framework.tasks.tagging.synthetic import News
 from framework.tasks.tagging.task import Tagging
 
 TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging)

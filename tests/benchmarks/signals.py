@@ -28,7 +28,7 @@ from framework.signals.collect import collect
 from framework.signals.section import SignalSettings
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, in_chunks
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows
 

@@ -29,7 +29,7 @@ from framework.signals.shards import Keyed, SignalReader, as_stored, row_key
 from framework.signals.source import OneTeacher, TeacherSignals
 from framework.signals.teacher_pass import Ask, Streamer, TeacherPass
 from framework.store import Store
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.windows import cut_windows
 from framework.training.distillation import Distillation
 from framework.training.history import Report

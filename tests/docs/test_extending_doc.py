@@ -18,7 +18,7 @@ from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.run import run
 from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.tagging.example import Tagged, words_of
 from tests.framework.signals.made_up import entries, of_masses

@@ -20,7 +20,7 @@ from framework.results import read_results
 from framework.tables import short_count
 from framework.tasks.classification.task import Classification
 from framework.tasks.registry import TASKS
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.synthetic import Synthetic
 from launch import answer
 from launch.commands import app
 from tests.questions import load

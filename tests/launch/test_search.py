@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from framework.search.log import read_search
-from framework.tasks.span_qa.requests import QuestionRequest
+from framework.tasks.span_qa.usage import QuestionRequest
 from launch.commands import app
 from launch.guard import guarded
 from launch.serve_models import models_in

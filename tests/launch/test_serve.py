@@ -19,7 +19,7 @@ from framework.errors import ModelError
 from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import run
-from framework.tasks.span_qa.requests import QuestionRequest
+from framework.tasks.span_qa.usage import QuestionRequest
 from launch.commands import app
 from launch.guard import guarded
 from launch.serve import serve

@@ -7,7 +7,7 @@ import pytest
 
 from framework.recipe.load import recipe_from_values
 from framework.run import run
-from framework.tasks.span_qa.requests import QuestionRequest
+from framework.tasks.span_qa.usage import QuestionRequest
 from tests.serving import QUESTION, TEXT, Served, chromium, serving
 from tests.tiny import several_values
 

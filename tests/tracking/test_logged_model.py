@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from framework.recipe.tracking import Tracking
-from framework.tasks.span_qa.requests import QuestionRequest
+from framework.tasks.span_qa.usage import QuestionRequest
 from tracking.cursor import Ledger
 from tracking.logged_model import requirements
 from tracking.mlflow_sync import sync

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.outcome import RunResults
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.metrics import Variant, score_example
 from framework.tasks.span_qa.task import ExtractiveQA
 from tracking.html.answers import answers_in, labelled_examples

@@ -1,18 +1,20 @@
-"""Metrics of classification and regression by scikit-learn and SciPy, with bootstrap intervals.
+"""Predictions of classification and regression, and their metrics by scikit-learn and SciPy, with bootstrap intervals.
 
 The intervals repeat each metric on up to 100,000 resamples, for which the libraries are too slow: they are computed from
 counts and sums for many resamples at once. Tests hold them to the libraries' values.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.evaluation.bootstrap import counts
+from framework.evaluation.bootstrap import counts, intervals
 from framework.metrics import Metric
+from framework.tasks.base import Plain, Scores
+from framework.tasks.classification.data import Text
 
 _SINGLE = (
     Metric("accuracy", "accuracy", primary=True),
@@ -30,6 +32,7 @@ METRICS = {"single_label": _SINGLE, "multi_label": _SEVERAL, "regression": _REGR
 Figures = dict[str, float]
 Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
+_Probabilities = NDArray[np.floating]
 
 
 def single_label(gold: Rows, chosen: Rows, labels: int) -> Figures:
@@ -149,3 +152,86 @@ def _correlation(first: _Floats, second: _Floats) -> _Floats:
 def _quietly() -> AbstractContextManager[object]:
     """The libraries warn of labels that do not occur, which is said above."""
     return warnings.catch_warnings(action="ignore")
+
+
+def single_predictions(examples: Sequence[Text], probabilities: _Probabilities, labels: Sequence[str]) -> Plain:
+    """probabilities: [E, labels]."""
+    return {
+        example.id: {"label": labels[int(row.argmax())], "probabilities": _named(row, labels)}
+        for example, row in zip(examples, probabilities, strict=True)
+    }
+
+
+def several_predictions(
+    examples: Sequence[Text], probabilities: _Probabilities, labels: Sequence[str], threshold: float
+) -> Plain:
+    """probabilities: [E, labels]; a label is given where its own is at least `threshold`."""
+    return {
+        example.id: {
+            "labels": [label for label, p in zip(labels, row, strict=True) if p >= threshold],
+            "probabilities": _named(row, labels),
+        }
+        for example, row in zip(examples, probabilities, strict=True)
+    }
+
+
+def number_predictions(examples: Sequence[Text], shares: _Probabilities, low: float, high: float) -> Plain:
+    """shares: [E], of the way from low to high."""
+    return {
+        example.id: {"value": low + (high - low) * share}
+        for example, share in zip(examples, shares.astype(np.float64).tolist(), strict=True)
+    }
+
+
+def number_scores(examples: Sequence[Text], predictions: Plain, resamples: int, seed: int) -> Scores:
+    """Of the labelled examples."""
+    known = [example for example in examples if example.labelled]
+    gold = np.asarray([example.gold for example in known], np.float64)
+    values = np.asarray([predictions[example.id]["value"] for example in known], np.float64)
+    found = regression(gold, values)
+    bounds = intervals(lambda drawn: regression_resampled(gold, values, drawn), len(known), len(known), resamples, seed)
+    return Scores(len(known), found, bounds, {})
+
+
+def single_scores(
+    examples: Sequence[Text], predictions: Plain, labels: Sequence[str], resamples: int, seed: int
+) -> Scores:
+    """Of the labelled examples."""
+    known = [example for example in examples if example.labelled]
+    numbers = {label: number for number, label in enumerate(labels)}
+    gold = np.asarray([numbers[example.labels[0]] for example in known], np.int64)
+    chosen = np.asarray([numbers[predictions[example.id]["label"]] for example in known], np.int64)
+    found = single_label(gold, chosen, len(labels))
+    bounds = intervals(
+        lambda drawn: single_label_resampled(gold, chosen, len(labels), drawn),
+        len(known),
+        len(labels),
+        resamples,
+        seed,
+    )
+    return Scores(len(known), found, bounds, {})
+
+
+def several_scores(
+    examples: Sequence[Text], predictions: Plain, labels: Sequence[str], resamples: int, seed: int
+) -> Scores:
+    """Of the labelled examples."""
+    known = [example for example in examples if example.labelled]
+    gold = np.asarray([[label in example.labels for label in labels] for example in known], np.bool_)
+    chosen = np.asarray(
+        [[label in predictions[example.id]["labels"] for label in labels] for example in known], np.bool_
+    )
+    scores = np.asarray([[predictions[example.id]["probabilities"][label] for label in labels] for example in known])
+    found = multi_label(gold, chosen, scores)
+    bounds = intervals(
+        lambda drawn: multi_label_resampled(gold, chosen, scores, drawn),
+        len(known),
+        len(known),
+        resamples,
+        seed,
+    )
+    return Scores(len(known), found, bounds, {})
+
+
+def _named(row: _Probabilities, labels: Sequence[str]) -> dict[str, float]:
+    return {label: float(p) for label, p in zip(labels, row.tolist(), strict=True)}

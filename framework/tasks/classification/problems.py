@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 from framework.errors import ModelError
 from framework.signals.algebra import Signals
 from framework.tasks.base import Logits, Plain, Scores
-from framework.tasks.classification import outputs
+from framework.tasks.classification import metrics
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import NO, YES, numbers_as_logits, write_several, write_single
-from framework.tasks.classification.targets import ends, gold_outcomes, weights
+from framework.tasks.classification.signal import (
+    NO,
+    YES,
+    ends,
+    gold_outcomes,
+    numbers_as_logits,
+    weights,
+    write_several,
+    write_single,
+)
 from framework.tasks.label_names import translated, translation
 
 if TYPE_CHECKING:
@@ -57,7 +65,7 @@ class Problem(Protocol):
         """Of labelled examples the gold outcome of each head. [H]"""
 
     def predictions(self, examples: Sequence[Text], probabilities: _Probabilities) -> Plain:
-        """By example id, as outputs.py says."""
+        """By example id, as metrics.py says."""
 
     def answer_of(self, prediction: Plain) -> Hashable:
         """What equal predictions have in common."""
@@ -100,7 +108,7 @@ class SingleLabel:
 
     def predictions(self, examples: Sequence[Text], probabilities: _Probabilities) -> Plain:
         """See Problem."""
-        return outputs.single_predictions(examples, probabilities[:, 0], self.classes)
+        return metrics.single_predictions(examples, probabilities[:, 0], self.classes)
 
     def answer_of(self, prediction: Plain) -> str:
         """See Problem: the label."""
@@ -108,7 +116,7 @@ class SingleLabel:
 
     def scores(self, examples: Sequence[Text], predictions: Plain, resamples: int, seed: int) -> Scores:
         """See Problem."""
-        return outputs.single_scores(examples, predictions, self.classes, resamples, seed)
+        return metrics.single_scores(examples, predictions, self.classes, resamples, seed)
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ class SeveralLabels:
 
     def predictions(self, examples: Sequence[Text], probabilities: _Probabilities) -> Plain:
         """See Problem."""
-        return outputs.several_predictions(examples, probabilities[:, :, YES], self.classes, self.threshold)
+        return metrics.several_predictions(examples, probabilities[:, :, YES], self.classes, self.threshold)
 
     def answer_of(self, prediction: Plain) -> tuple[str, ...]:
         """See Problem: all labels given."""
@@ -150,7 +158,7 @@ class SeveralLabels:
 
     def scores(self, examples: Sequence[Text], predictions: Plain, resamples: int, seed: int) -> Scores:
         """See Problem."""
-        return outputs.several_scores(examples, predictions, self.classes, resamples, seed)
+        return metrics.several_scores(examples, predictions, self.classes, resamples, seed)
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,7 @@ class Number:
 
     def predictions(self, examples: Sequence[Text], probabilities: _Probabilities) -> Plain:
         """See Problem."""
-        return outputs.number_predictions(examples, probabilities[:, 0, YES], self.low, self.high)
+        return metrics.number_predictions(examples, probabilities[:, 0, YES], self.low, self.high)
 
     def answer_of(self, prediction: Plain) -> str:
         """See Problem: to a thousandth of the way from low to high."""
@@ -190,7 +198,7 @@ class Number:
 
     def scores(self, examples: Sequence[Text], predictions: Plain, resamples: int, seed: int) -> Scores:
         """See Problem."""
-        return outputs.number_scores(examples, predictions, resamples, seed)
+        return metrics.number_scores(examples, predictions, resamples, seed)
 
 
 def problem_for(task: "ClassificationSettings") -> Problem:

@@ -13,11 +13,11 @@ from framework.progress import SILENT, Progress
 from framework.tasks.classification import data
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.metrics import METRICS
-from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest, asked, respond
 from framework.tasks.classification.settings import (
     ClassificationSettings,
     problem_of,
 )
+from framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest, asked, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,9 +72,9 @@ class Classification(ClassificationSettings):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        from framework.tasks.classification.checks import problems_of
+        from framework.tasks.classification.settings import recipe_problems
 
-        return problems_of(self, recipe)
+        return recipe_problems(self, recipe)
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Text]:
         """See Task."""

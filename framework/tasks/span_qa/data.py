@@ -1,14 +1,14 @@
-"""From records to questions with answers that stand in their contexts: what may be done to them on the way, and questions that are
-written in several rows, such as one for each answer."""
+"""From records to examples: questions as their sources have them, what may be done to them on the way, and answers that stand in
+their contexts."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from framework.data.characters import without_blank_ends
 from framework.data.example import Note, Notebook
 from framework.data.records import Asked
 from framework.errors import DataError
-from framework.tasks.span_qa.example import QAExample, QARow
-from framework.tasks.span_qa.repair import repair_answers
+from framework.tasks.span_qa.locating import locate
 
 FIELDS = (
     Asked("id"),
@@ -24,6 +24,153 @@ FIELDS = (
     Asked("start", ("answer_start",), required=False, structured=True),
     Asked("is_impossible", required=False),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A span of the context: ``context[start : start + len(text)] == text``; `start` counts code points."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class QAExample:
+    """See Example: a question with its context.
+
+    `answers` is None for an unlabelled question (transfer data), empty for one that the context does not
+    answer (SQuAD 2.0), and otherwise holds every accepted answer, the first being the training label.
+    """
+
+    id: str
+    context: str
+    question: str
+    answers: tuple[Answer, ...] | None
+
+    @property
+    def labelled(self) -> bool:
+        """See Example."""
+        return self.answers is not None
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """See Example."""
+        return self.context, self.question
+
+    @property
+    def group(self) -> str:
+        """See Example."""
+        return self.context
+
+    @property
+    def content(self) -> list[str]:
+        """See Example."""
+        labelled = "unlabelled" if self.answers is None else str(len(self.answers))
+        answers = [f"{answer.start}:{answer.text}" for answer in self.answers or ()]
+        return [self.id, self.context, self.question, labelled, *answers]
+
+    def without_label(self) -> "QAExample":
+        """See Example."""
+        return QAExample(self.id, self.context, self.question, None)
+
+
+Claim = tuple[str, int | None]
+"""An answer's text, and where it begins as its source says; None if that is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class QARow:
+    """See Row: a question as read, well-typed, with answers that may not stand where they claim to.
+
+    `answers` holds pairs of text and claimed start in code points, None where only the text is given; it is itself None
+    where the source gives null. `impossible` is SQuAD 2.0's mark. `notes` are kinds of `NOTES` (data.py).
+    """
+
+    place: str
+    id: str
+    context: str
+    question: str
+    answers: tuple[Claim, ...] | None
+    impossible: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """See Row."""
+        return self.context
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The usable answers of a question, and what was done to them: kinds of `NOTES` (data.py)."""
+
+    answers: tuple[Answer, ...]
+    notes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An answer, or None where the context has none, with notes as of Repaired."""
+
+    answer: Answer | None
+    notes: frozenset[str] = frozenset()
+
+
+def repair_answers(context: str, claimed: tuple[Claim, ...]) -> Repaired:
+    """Place every claimed (text, start) in `context`, keeping their order.
+
+    Offsets count Unicode code points, a leading U+FEFF included. White space and invisible characters around an answer are
+    cut off and its start moved along, which is no repair. An answer that does not stand where it claims moves
+    to the nearest place that has its text (the earlier of two equally near); one without a start stands at the first.
+    Where only the spelling differs, that of the context is taken. One whose text does not occur, or is blank, is left out.
+    """
+    placed = [place_answer(context, text, start) for text, start in claimed]
+    return Repaired(
+        tuple(found.answer for found in placed if found.answer is not None),
+        frozenset(note for found in placed for note in found.notes),
+    )
+
+
+def place_answer(context: str, text: str, start: int | None) -> Placed:
+    """See repair_answers. A place that has the text in another spelling comes first only where the answer claims to stand."""
+    text, cut = without_blank_ends(text)
+    if not text:
+        return Placed(None, frozenset({"repaired"}))
+    claim = None if start is None else start + cut
+    if claim is not None and claim >= 0:
+        if context.startswith(text, claim):
+            return Placed(Answer(text, claim))
+        spelled = [claim + end for begin, end in locate(context[claim : claim + 2 * len(text) + 20], text) if not begin]
+        if spelled:
+            return Placed(Answer(context[claim : spelled[0]], claim), frozenset({"respelled"}))
+    exact = _around(context, text, claim or 0)
+    if exact:
+        return _nearest(context, [(begin, begin + len(text)) for begin in exact], claim, frozenset())
+    return _nearest(context, locate(context, text), claim, frozenset({"respelled"}))
+
+
+def _nearest(context: str, places: list[tuple[int, int]], claim: int | None, notes: frozenset[str]) -> Placed:
+    """The answer at the place nearest to what it claims, with notes on how it came there."""
+    if not places:
+        return Placed(None, frozenset({"repaired"}))
+    begin, end = min(places, key=lambda place: abs(place[0] - (claim or 0)))
+    if claim is None:
+        notes |= {"first_of_several"} if len(places) > 1 else set()
+    else:
+        notes |= {"repaired", "nearest"} if len(places) > 1 else {"repaired"}
+    return Placed(Answer(context[begin:end], begin), notes)
+
+
+def _around(context: str, text: str, claim: int) -> list[int]:
+    """Where the text begins next to `claim`: before it, and at or after it; two places where it occurs several times."""
+    claim = min(max(claim, 0), len(context))
+    before = context.rfind(text, 0, max(claim + len(text) - 1, 0))
+    after = context.find(text, claim)
+    found = [place for place in (before, after) if place >= 0]
+    if len(found) == 1:
+        more = context.rfind(text, 0, before + len(text) - 1) if after < 0 else context.find(text, after + 1)
+        found += [more] if more >= 0 else []
+    return found
 
 
 def to_example(row: QARow, unanswerable: bool, notebook: Notebook) -> QAExample | None:

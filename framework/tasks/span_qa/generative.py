@@ -21,8 +21,8 @@ from framework.progress import SILENT, Progress
 from framework.segments import Floats, bounds, maxima, softmax, spread, totals
 from framework.signals.algebra import Signals
 from framework.tasks.base import InferenceConfig, Task
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction, decode_signals
-from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.locating import locate
 from framework.tasks.span_qa.outputs import prediction_record
 from framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for

@@ -11,7 +11,7 @@ from framework.losses.base import Rows
 from framework.segments import Ints, owners
 from framework.signals.algebra import Signals, concat, from_parts, temper
 from framework.signals.source import SignalSource, TeacherSignals
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
 from framework.tasks.span_qa.windows import Windows
 from framework.training.items import EagerSignals, WindowSignals, token_places

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.errors import DataError
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 
 Normalise = Callable[[str], str]
 

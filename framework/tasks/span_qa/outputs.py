@@ -7,8 +7,8 @@ import numpy as np
 
 from framework.evaluation.bootstrap import interval
 from framework.tasks.base import Logits, Scores
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import Prediction, WindowLogits
-from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 from framework.tasks.span_qa.windows import Windows
 

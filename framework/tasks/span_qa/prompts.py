@@ -11,7 +11,7 @@ from framework.generative.prompts import Encoded, Piece, begin_of_text, encode, 
 from framework.generative.writer import Ids
 from framework.models.kind import Generator, generator_of
 from framework.models.tokenizers import SpecialTokens, special_tokens
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

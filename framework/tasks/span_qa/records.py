@@ -1,14 +1,18 @@
-"""Answers in the forms in which people write them."""
+"""The forms in which questions come: SQuAD's articles and paragraphs, exports of annotation tools, plain rows, and answers as people
+write them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from framework.data.records import Fields, is_missing, shown, text_of
+from framework.data.label_studio import finished, is_task
+from framework.data.records import Fields, Record, is_missing, no_field, shown, text_of
 from framework.errors import DataError
-from framework.tasks.span_qa.example import Claim, QARow
+from framework.tasks.span_qa.data import Claim, QARow
 
 _STARTS = ("answer_start", "start")
 _NOT_GIVEN = "NOT_GIVEN"  # how Haystack's annotation tool marks that a document has no answer
+_Object = dict[str, Any]
 
 
 def claims_of(value: Any, start: Any, place: str) -> tuple[Claim, ...] | None:
@@ -141,3 +145,88 @@ def _truth(value: Any, place: str) -> bool:
     if truth is None:
         raise DataError(f"{place}: is_impossible must be true or false, found {shown(value)}")
     return truth
+
+
+def task_row(task: _Object, place: str, fields: Fields) -> QARow:
+    """The question of a task: its marked regions are the answers; unlabelled if nobody has finished an annotation.
+
+    `fields` name what is in the task's `data`, where the text may also be called `text`; the id is the task's unless
+    `fields` has one.
+
+    Raises:
+        DataError: an annotation that is not one of a text, or as `parse_row` does.
+    """
+    data = task["data"]
+    if "context" not in fields.given and "context" not in data:
+        fields = fields.renamed(context="text")
+    _, context = fields.find(data, "context")
+    annotations = list(finished(task, place))
+    answers = [_answer(value, context, place) for regions in annotations for value in regions]
+    record = data if "id" in fields.given else {**data, "id": task.get("id")}
+    known = {"answers": answers if annotations else None}
+    return parse_row({**record, **known}, place, fields.renamed(answers=None, start=None))
+
+
+def _answer(value: _Object, context: Any, place: str) -> _Object:
+    # The start of a region in HTML is a path.
+    offsets = value.get("globalOffsets", {} if "startOffset" in value else value)
+    start, end = (whole(offsets.get(name), f"a region's {name}", place) for name in ("start", "end"))
+    text = value.get("text")
+    if text is None and isinstance(context, str) and start is not None and end is not None:
+        if any(ord(letter) > 0xFFFF for letter in context[:end]):
+            raise DataError(
+                f"{place}: a region comes without its text, and its offsets may count letters in another way; export with "
+                "saveTextResult"
+            )
+        text = context[start:end]
+    return {"text": text, "answer_start": start}
+
+
+def question_rows(records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
+    """The questions of records: articles with `paragraphs`, paragraphs with `qas`, tasks of Label Studio, or rows.
+
+    Raises:
+        DataError: a record has another shape; the message gives the place as a JSON path.
+    """
+    return _apart(row for record in records for row in _item_rows(record.values, record.place, fields))
+
+
+def _item_rows(item: Any, place: str, fields: Fields) -> Iterator[tuple[QARow, Any]]:
+    """The questions of one item, each with the document_id of its paragraph."""
+    if isinstance(item, dict) and "paragraphs" in item:
+        for j, paragraph in enumerate(_objects(item, "paragraphs", place)):
+            yield from _paragraph_rows(paragraph, f"{place}.paragraphs[{j}]", fields)
+    elif isinstance(item, dict) and "qas" in item:
+        yield from _paragraph_rows(item, place, fields)
+    elif isinstance(item, dict) and isinstance(item.get("data"), dict) and not is_task(item):
+        raise DataError(f"{place}: data must be a list, found dict")
+    elif is_task(item):
+        yield task_row(item, place, fields), None
+    else:
+        yield parse_row(item, place, fields), None
+
+
+def _paragraph_rows(paragraph: dict[str, Any], place: str, fields: Fields) -> Iterator[tuple[QARow, Any]]:
+    context = context_of(paragraph, place, fields)
+    for k, question in enumerate(_objects(paragraph, "qas", place)):
+        yield parse_row(question, f"{place}.qas[{k}]", fields, context), paragraph.get("document_id")
+
+
+def _apart(rows: Iterator[tuple[QARow, Any]]) -> Iterator[QARow]:
+    """Haystack's annotation tool asks one question, with one id, about several documents: each gets an id of its own."""
+    owners: dict[str, Any] = {}
+    for row, document in rows:
+        other = owners.setdefault(row.id, document) != document
+        yield replace(row, id=f"{row.id}-{document}") if other and document is not None else row
+
+
+def _objects(parent: dict[str, Any], name: str, place: str) -> list[dict[str, Any]]:
+    if name not in parent:
+        raise no_field(parent, name, place)
+    children = parent[name]
+    if not isinstance(children, list):
+        raise DataError(f"{place}: {name} must be a list, found {type(children).__name__}")
+    for index, child in enumerate(children):
+        if not isinstance(child, dict):
+            raise DataError(f"{place}: {name}[{index}] must be an object, found {shown(child)}")
+    return children

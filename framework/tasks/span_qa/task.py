@@ -12,10 +12,9 @@ from framework.metrics import Metric
 from framework.progress import SILENT, Progress
 from framework.tasks.defaults import TaskSection
 from framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
-from framework.tasks.span_qa.data import FIELDS, NOTES, to_example
-from framework.tasks.span_qa.example import QAExample, QARow
-from framework.tasks.span_qa.requests import QuestionRequest, SpanResponse, asked, respond
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
+from framework.tasks.span_qa.synthetic import Synthetic
+from framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +82,7 @@ class ExtractiveQA(TaskSection):
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
         """See Task."""
-        from framework.tasks.span_qa.documents import question_rows
+        from framework.tasks.span_qa.records import question_rows
 
         return question_rows(records, fields)
 
@@ -190,7 +189,7 @@ class ExtractiveQA(TaskSection):
 
     def gold_outcomes(self, examples: Sequence[QAExample]) -> "Ints":
         """Of labelled examples the words of the first gold answer's start and end: their first and last characters. [2 E, 2]"""
-        from framework.tasks.span_qa.gold import gold_outcomes
+        from framework.tasks.span_qa.write import gold_outcomes
 
         return gold_outcomes(examples)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.characters import without_blank_ends
-from framework.tasks.span_qa.example import QARow
+from framework.tasks.span_qa.data import QARow
 
 Code = Literal["characters", "utf16", "utf8"]
 

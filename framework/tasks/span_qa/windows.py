@@ -14,7 +14,7 @@ from framework.errors import ModelError
 from framework.models.tokenizers import check_fast, told_of_panics
 from framework.progress import SILENT, Progress
 from framework.segments import Ints, bounds, owners, spread, taken
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -10,7 +10,7 @@ from framework.data.label_studio import finished, is_task
 from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 from framework.tasks.tagging.example import Span, Tagged, joined, words_of
-from framework.tasks.tagging.spans import marked_in, tags_of
+from framework.tasks.tagging.records import marked_in, tags_of
 from framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
 FIELDS = (

@@ -13,12 +13,11 @@ from framework.metrics import Metric
 from framework.progress import SILENT, Progress
 from framework.tasks.defaults import TaskSection
 from framework.tasks.tagging import data
-from framework.tasks.tagging.checks import problems_of
-from framework.tasks.tagging.conll import read_conll, read_conllu
 from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
-from framework.tasks.tagging.requests import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
+from framework.tasks.tagging.records import read_conll, read_conllu
 from framework.tasks.tagging.tags import Scheme, TagSet, tag_set
+from framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,3 +214,24 @@ class Tagging(TaskSection):
         from framework.tasks.tagging.usage import card_parts
 
         return card_parts(self.tag_set, windows.max_length, onnx)
+
+
+def problems_of(recipe: "Sections") -> list[str]:
+    """There are no questions, and nothing for a model to write."""
+    from framework.teachers.generative import Generative
+
+    places = {"windows": recipe.windows}
+    places |= {
+        f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items() if teacher.windows
+    }
+    usual = WindowSettings().max_question
+    return [
+        f"{place}.max_question is for questions, and tagging has none: drop it"
+        for place, windows in places.items()
+        if windows.max_question != usual
+    ] + [
+        f"teachers.{name}: a generative teacher writes text, which says no tag of each word: take an encoder, or a teacher of "
+        "your own without a model"
+        for name, teacher in recipe.teachers.items()
+        if isinstance(teacher, Generative)
+    ]

@@ -7,8 +7,7 @@ import pytest
 from framework.data.example import Notebook, Notes, fingerprint
 from framework.data.section import Data
 from framework.errors import DataError
-from framework.tasks.span_qa.data import NOTES, to_example
-from framework.tasks.span_qa.example import Answer, QAExample, QARow
+from framework.tasks.span_qa.data import NOTES, Answer, QAExample, QARow, to_example
 from tests.questions import load
 
 CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from framework.data.features import WindowSettings
 from framework.data.offsets import Cover, cover
 from framework.errors import ModelError
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.items import span_items
 from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.built_tokenizers import BUILT, built

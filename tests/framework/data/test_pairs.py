@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from framework.data.features import WindowSettings
 from framework.data.pairs import tokens_of
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.windows import cut_windows
 from tests.built_tokenizers import BUILT, built
 from tests.tokenizing import KINDS, contexts, texts, tokenizer

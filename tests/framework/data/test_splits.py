@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data.splits import Slice, cut_groups, fold_of, parse_slice
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 
 BOUNDS = st.none() | st.integers(-150, 150)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from framework.ensembles.source import EnsembleSource
 from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import OUTCOMES, drawn, of_masses
 

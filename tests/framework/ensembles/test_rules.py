@@ -13,7 +13,7 @@ from framework.ensembles.base import Ensemble
 from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
 from framework.ensembles.source import EnsembleSource
 from framework.signals.algebra import Signals, temper
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.ensembles.opinions import CONTEXT, EXAMPLE, F1, TEMPERATURES, signals, source_of
 from tests.framework.signals.made_up import assert_same, drawn, masses

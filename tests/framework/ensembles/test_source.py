@@ -16,7 +16,7 @@ from framework.errors import DataError, UserError
 from framework.segments import Floats
 from framework.signals.algebra import NULL, Signals, concat, temper
 from framework.signals.mixing import mix
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.ensembles.opinions import CONTEXT, source_of
 from tests.framework.signals.made_up import assert_same, masses, signals_of

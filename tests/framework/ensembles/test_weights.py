@@ -9,7 +9,7 @@ from framework.ensembles.rules import Agreement, Confidence, LabelAware, Weighte
 from framework.metrics import Metric, points_of
 from framework.segments import Floats
 from framework.signals.algebra import NULL, Signals, entropy
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from tests.framework.ensembles.opinions import CONTEXT, EXAMPLE, F1, by_number, signals, source_of
 from tests.framework.signals.made_up import of_masses, signals_of
 

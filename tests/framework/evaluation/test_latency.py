@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from framework.evaluation.latency import measure_latency, measure_side_by_side
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 
 EXAMPLES = [QAExample(str(i), "контекст", "вопрос?", None) for i in range(3)]
 

@@ -11,7 +11,7 @@ from framework.errors import ModelError
 from framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from framework.metrics import Metric
 from framework.tasks.base import InferenceConfig, Logits
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer

@@ -14,7 +14,7 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
 from framework.predictors.logits import LogitsPredictor, logits_predictor
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 

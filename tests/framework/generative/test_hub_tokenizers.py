@@ -15,7 +15,7 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
 from framework.recipe.load import recipe_from_values
 from framework.run import run
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.generative import GenerativePredictor
 from framework.tasks.span_qa.prompts import prompts_for
 from framework.tasks.span_qa.task import ExtractiveQA

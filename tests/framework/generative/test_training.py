@@ -15,7 +15,7 @@ from framework.generative.training import Generation
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.store import Store
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.generative import generation
 from framework.training.history import Report
 from framework.training.job import TrainingJob

@@ -13,7 +13,7 @@ from framework.generative.writer import Beams, Writer, write
 from framework.models.section import PretrainedTokenizer
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.prompts import Prompts
 from framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, examples, inference, log_p_alone, saved, section, sharpen

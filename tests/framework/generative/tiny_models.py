@@ -14,7 +14,7 @@ from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.models.tokenizers import fit_to_model
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.prompts import Prompts
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.teachers.generative import Generative

@@ -13,7 +13,7 @@ from framework.progress import SILENT, Progress
 from framework.signals.algebra import NULL, Signals
 from framework.signals.shards import as_stored
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import assert_same, of_masses
 

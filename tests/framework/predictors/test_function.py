@@ -6,7 +6,7 @@ from framework.data.features import WindowSettings
 from framework.predictors.function import FunctionPredictor
 from framework.signals.algebra import NULL, Signals
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.write import from_spans
 from tests.framework.signals.made_up import entries

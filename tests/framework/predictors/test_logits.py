@@ -16,7 +16,7 @@ from framework.models.section import ConfigModel
 from framework.predictors import logits as module_of_logits
 from framework.predictors.logits import LogitsPredictor, all_logits, alone, padded_lengths
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import cut_windows
 from tests.tokenizing import tokenizer

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.tasks.classification.synthetic.section import Messages
+from framework.tasks.classification.synthetic import Messages
 from tests.tiny import several_values
 
 # Sections that reach results by what they give alone, or not at all.

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from framework.signals.algebra import NULL, Signals
 from framework.signals.calibration import Calibration, calibrate
-from framework.tasks.span_qa.example import Answer, QAExample
-from framework.tasks.span_qa.gold import gold_outcomes
+from framework.tasks.span_qa.data import Answer, QAExample
+from framework.tasks.span_qa.write import gold_outcomes
 from tests.framework.signals.made_up import signals_of
 
 WORDS = ["Анна", "была", "вчера", "в", "Туле"]

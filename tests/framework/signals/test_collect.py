@@ -17,7 +17,7 @@ from framework.signals.algebra import NULL, Signals
 from framework.signals.collect import SignalWriter, collect
 from framework.signals.section import SignalSettings
 from framework.signals.shards import SignalReader, as_stored
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, masses, signals_of
 
 EXAMPLES = [QAExample(f"question-{number}", "x" * 50, "Где?", None) for number in range(10)]

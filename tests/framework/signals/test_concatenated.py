@@ -7,7 +7,7 @@ import pytest
 from framework.errors import StoreError
 from framework.signals.algebra import Signals
 from framework.signals.concatenated import ConcatSignals
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import signals_of
 
 A, B, C, D = (QAExample(id, "В Туле.", "Где?", None) for id in "abcd")

@@ -14,7 +14,7 @@ from framework.errors import StoreError
 from framework.manifest import checksum
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, drawn, entries, signals_of
 
 

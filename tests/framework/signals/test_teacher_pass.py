@@ -12,7 +12,7 @@ from framework.signals.algebra import Signals
 from framework.signals.section import SignalSettings
 from framework.signals.teacher_pass import TeacherPass
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import signals_of
 

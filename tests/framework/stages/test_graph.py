@@ -12,7 +12,7 @@ from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
 from framework.signals.algebra import Signals
 from framework.stages.graph import Graph
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from tests.tiny import several_values
 
 RULES: list[dict[str, Any]] = [

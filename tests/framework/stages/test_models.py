@@ -19,7 +19,7 @@ from framework.predictors import logits
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare
 from framework.signals.algebra import Signals
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.teachers.encoder import Encoder
 from framework.training.distillation import Distillation
 from tests.questions import load

@@ -15,7 +15,7 @@ from framework.run import prepare
 from framework.signals.algebra import Signals
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, SignalSource
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.training.distillation import Distillation
 from framework.training.items import EagerSignals

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from tracking.html.differing import SHOWN
 from tracking.html.disagreements import Span, disagreements, excerpt
 from tracking.html.groups import by_answer_length

@@ -11,7 +11,7 @@ import pytest
 from framework.data.section import Data
 from framework.files import read_json, write_json
 from framework.results import read_results
-from framework.tasks.span_qa.synthetic.section import Synthetic
+from framework.tasks.span_qa.synthetic import Synthetic
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 from tests.reading_html import Page

@@ -8,8 +8,8 @@ from framework.data.example import Notebook
 from framework.data.records import Fields, Record
 from framework.errors import DataError
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.requests import TextRequest
 from framework.tasks.classification.task import Classification
+from framework.tasks.classification.usage import TextRequest
 
 
 def _texts(records: list[dict[str, Any]], given: dict[str, str] | None = None, **settings: Any) -> list[Text]:

@@ -12,7 +12,7 @@ from framework.answer import load_answerer
 from framework.errors import UserError
 from framework.recipe.load import recipe_from_values
 from framework.run import run
-from framework.tasks.classification.requests import LabelsResponse, NumberResponse, TextRequest
+from framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest
 from tests.framework.tasks.classification.texts import messages
 from tests.tiny import model_of, several_values
 

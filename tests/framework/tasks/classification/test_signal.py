@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from framework.signals.algebra import keep_top, temper, to_dense
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import pooled, write_several, write_single
-from framework.tasks.classification.targets import gold_outcomes, weights
+from framework.tasks.classification.signal import gold_outcomes, pooled, weights, write_several, write_single
 
 _seeds = st.integers(0, 2**32 - 1)
 _LABELS = ["bad", "good", "so"]

@@ -5,9 +5,8 @@ import pytest
 from framework.data.records import Fields
 from framework.errors import DataError
 from framework.progress import SILENT
-from framework.tasks.classification.synthetic.generate import generate
-from framework.tasks.classification.synthetic.phrases import CHAT, GOODS, LETTER, TOPICS, Manner
-from framework.tasks.classification.synthetic.section import Messages
+from framework.tasks.classification.synthetic import Messages, generate
+from framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
 
 
 def _sentences(forms: tuple[str, ...]) -> dict[str, set[str]]:

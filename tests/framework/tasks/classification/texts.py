@@ -7,7 +7,7 @@ from framework.models.section import TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT
 from framework.tasks.classification.data import Text
-from framework.tasks.classification.synthetic.section import Messages
+from framework.tasks.classification.synthetic import Messages
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.windows import Windows
 from tests.framework.signals.made_up import entries
 

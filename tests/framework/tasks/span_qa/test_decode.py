@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from framework.data.features import WindowSettings
 from framework.signals.algebra import NULL, Signals
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import IMPOSSIBLE, SpanPrediction, WindowLogits, decode, decode_signals
-from framework.tasks.span_qa.example import QAExample
 from framework.tasks.span_qa.outputs import window_logits
 from framework.tasks.span_qa.windows import cut_windows
 from framework.tasks.span_qa.write import write_spans

@@ -17,7 +17,7 @@ from framework.losses.logits import KL
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.shards import SignalReader, as_stored, row_key, write_shard
 from framework.signals.source import OneTeacher, TeacherSignals
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.items import TrainingItems, moved_mass, span_items
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows

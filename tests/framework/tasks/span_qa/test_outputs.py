@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.data.features import WindowSettings
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.outputs import window_logits
 from framework.tasks.span_qa.task import ExtractiveQA

@@ -14,7 +14,7 @@ from framework.losses.base import Target
 from framework.losses.logits import KL
 from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
 from framework.signals.mixing import mix
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.items import span_items
 from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
 from framework.tasks.span_qa.windows import Windows, cut_windows

@@ -13,8 +13,8 @@ from framework.models.section import ConfigModel
 from framework.models.tokenizers import fit_to_model
 from framework.predictors.logits import logits_predictor
 from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.requests import QuestionRequest
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.tasks.span_qa.usage import QuestionRequest
 from tests.built_tokenizers import built
 
 INFERENCE = InferenceConfig(

@@ -12,7 +12,7 @@ from transformers import BertConfig, DistilBertConfig, PreTrainedTokenizerFast
 
 from framework.data.features import WindowSettings
 from framework.models.tokenizers import fit_to_model
-from framework.tasks.span_qa.example import QAExample
+from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import KINDS, contexts, texts, tokenizer
 

@@ -6,7 +6,7 @@ import pytest
 
 from framework.data.records import Fields
 from framework.progress import SILENT
-from framework.tasks.tagging.synthetic.section import News
+from framework.tasks.tagging.synthetic import News
 from tests.framework.tasks.tagging.texts import examples, news
 
 

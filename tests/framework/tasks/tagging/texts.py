@@ -9,7 +9,7 @@ from framework.models.tokenizer_training import train_tokenizer
 from framework.progress import SILENT
 from framework.tasks.tagging.data import FIELDS, NOTES
 from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.synthetic.section import News
+from framework.tasks.tagging.synthetic import News
 from framework.tasks.tagging.task import Tagging
 
 

@@ -6,8 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 from framework.data.draws import pick, pick_several
-from framework.tasks.span_qa.synthetic.relations import Pool
-from framework.tasks.span_qa.synthetic.words import (
+from framework.tasks.span_qa.synthetic_relations import Pool
+from framework.tasks.span_qa.synthetic_words import (
     CITIES,
     DISHES,
     HOBBIES,

@@ -3,7 +3,7 @@
 import pytest
 
 from framework.errors import DataError
-from framework.tasks.tagging.conll import read_conll, read_conllu
+from framework.tasks.tagging.records import read_conll, read_conllu
 from framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import examples
 

@@ -1,12 +1,13 @@
-"""SQuAD exact match and F1 as an `evaluate` metric; `evaluate.load` is given the folder of this script."""
+"""SQuAD exact match and F1 as a metric of the `evaluate` library, loadable by path and without a network."""
 
 # `evaluate` reads the imports of this file line by line, so none may run over several lines.
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import datasets
 import evaluate
 
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 
 _CITATION = """\
@@ -37,6 +38,14 @@ predictions: list of {"id": str, "prediction_text": str}; for squad_v2 also "no_
 references: list of {"id": str, "answers": {"text": list of str, "answer_start": list of int}}.
 no_answer_threshold (squad_v2 only, default 1.0): above it, a question counts as left unanswered.
 """
+
+
+def load_squad_metric(variant: Literal["squad", "squad_v2"] = "squad") -> Any:
+    """Load the metric with ``evaluate.load``, which is given this file.
+
+    Returns an `evaluate.Metric` that holds its inputs in memory.
+    """
+    return evaluate.load(str(Path(__file__).resolve()), variant, keep_in_memory=True)
 
 
 class SquadMetric(evaluate.Metric):  # type: ignore[misc]

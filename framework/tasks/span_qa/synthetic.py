@@ -1,17 +1,77 @@
-"""One paragraph: who it is about, what it tells, and questions about it."""
+"""Generated paragraphs about people: the source's settings, what a paragraph tells, and questions about it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from framework.data.draws import chance, pick, pick_several
-from framework.tasks.span_qa.synthetic.facts import Person, Phrase, draw_people, draw_values, fill
-from framework.tasks.span_qa.synthetic.relations import FILLERS, RELATIONS, Relation
-from framework.tasks.span_qa.synthetic.words import Forms
+from framework.data.generated import GeneratedSource, Generators, generated_splits
+from framework.data.records import Record
+from framework.tasks.span_qa.synthetic_facts import Person, Phrase, draw_people, draw_values, fill
+from framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS, Relation
+from framework.tasks.span_qa.synthetic_words import Forms
 
-if TYPE_CHECKING:
-    from framework.tasks.span_qa.synthetic.section import Synthetic
+MAX_PERSONS = 4
+
+
+class Synthetic(GeneratedSource):
+    """Generated Russian paragraphs about people. The seed decides everything, on every machine."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    task: ClassVar[str] = "extractive_qa"
+    texts: ClassVar[str] = "generated Russian paragraphs"
+    items: ClassVar[str] = "questions"
+    examples: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=lambda: {"train": 5000, "validation": 500}, description="split -> number of questions"
+    )
+    persons: int = Field(
+        default=1, ge=1, le=MAX_PERSONS, description="persons a paragraph; each has all the paragraph's facts"
+    )
+    facts: int = Field(default=5, ge=1, le=len(RELATIONS), description="facts told about each person")
+    questions_per_paragraph: int = Field(
+        default=2,
+        ge=1,
+        le=MAX_PERSONS * len(RELATIONS),
+        description="questions asked about one paragraph, all different",
+    )
+    ways_to_tell: int = Field(default=1, ge=1, le=PHRASINGS, description="sentences in which one fact may be told")
+    ways_to_ask: int = Field(default=3, ge=1, le=PHRASINGS, description="questions in which it may be asked for")
+    pronouns: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="how often a person once named is called he or she, where that can be told",
+    )
+    fillers: int = Field(default=1, ge=0, le=3, description="sentences a person that tell nothing")
+    label_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the questions of the split `train` that get a wrong answer",
+    )
+    unanswerable: float = Field(
+        default=0.0, ge=0, le=1, description="share of the questions that ask for a fact not told"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.questions_per_paragraph > self.persons * self.facts:
+            raise ValueError(
+                f"questions_per_paragraph is {self.questions_per_paragraph}, but a paragraph holds only "
+                f"{self.persons * self.facts} facts (persons x facts); ask fewer or tell more"
+            )
+        if self.unanswerable > 0 and self.facts == len(RELATIONS):
+            raise ValueError(f"with all {len(RELATIONS)} facts told, none is left to ask for in vain; lower facts")
+        return self
+
+    def generate(self) -> dict[str, list[Record]]:
+        """See GeneratedSource."""
+        return generate(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +173,26 @@ def slipped_spans(context: str, start: int, end: int) -> list[tuple[int, int]]:
     narrower = [(first + 1, last), (first, last - 1)] if first < last else []
     spans = [(words[i][0], words[j][1]) for i, j in wider + narrower]
     return [(a, b) for a, b in spans if "." not in context[a:b]]
+
+
+def generate(settings: "Synthetic") -> dict[str, list[Record]]:
+    """The records of every split. Raises DataError where the settings allow too few different paragraphs."""
+
+    def questions(paragraph: Paragraph, random: Generators, noise: float) -> Iterator[dict[str, object]]:
+        context = paragraph.context
+        for question in ask(random("text"), settings, paragraph):
+            fact, values = question.fact, {"context": context, "question": question.text}
+            if fact is None:
+                yield {**values, "answers": [], "is_impossible": True}
+                continue
+            wrong = chance(random("noise"), noise)
+            start, end = wrong_span(random("noise"), paragraph, fact) if wrong else (fact.start, fact.end)
+            yield {**values, "answers": {"text": context[start:end], "answer_start": start}}
+
+    return generated_splits(
+        settings,
+        lambda random: partial(write_paragraph, random("text"), settings),
+        lambda paragraph: paragraph.context,
+        questions,
+        "raise facts or ways_to_tell, or ask for fewer examples",
+    )

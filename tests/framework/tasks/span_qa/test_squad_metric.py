@@ -1,6 +1,6 @@
 import pytest
 
-from framework.tasks.span_qa.example import Answer, QAExample
+from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
 from framework.tasks.span_qa.squad_metric import load_squad_metric
 

@@ -1,1 +1,0 @@
-"""Generated messages to a shop, in Russian, and what they are about."""

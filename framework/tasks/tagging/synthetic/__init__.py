@@ -1,1 +1,0 @@
-"""Generated news in Russian, with the persons, places, organisations and dates in them."""
