@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from framework.errors import StoreError
 from framework.files import Json, read_sealed
 from framework.locks import true_state
-from framework.tasks.summary import summary_in
+from framework.tasks.registry import summary_in
 
 FORMAT = 1
 State = Literal["running", "finished", "failed"]

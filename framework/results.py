@@ -25,7 +25,7 @@ from framework.stages.models import ModelStages
 from framework.stages.signals import Collection
 from framework.stages.stage import Context, Stage
 from framework.store import Artifact
-from framework.tasks.summary import summary_of
+from framework.tasks.registry import summary_of
 from framework.training.section import Training
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from framework.metrics import Metric
 from framework.outcome import ModelResults, RunResults
-from framework.tasks.summary import TaskSummary, summary_in
+from framework.tasks.registry import TaskSummary, summary_in
 
 NOTHING = "–"
 

@@ -49,7 +49,7 @@ def best(
     trial: Annotated[int | None, typer.Option("--trial", help="Another trial than the best.")] = None,
 ) -> None:
     """Print the recipe of a search's best trial."""
-    from launch.best import show_best
+    from launch.inspect import show_best
 
     show_best(run, to, trial)
 

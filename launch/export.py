@@ -9,9 +9,8 @@ from framework.errors import DistilError, ExportError, OutputError
 from framework.files import Json
 from framework.results import usual_model
 from framework.search.log import SEARCH
-from launch.best import run_of_best
 from launch.console import console_progress, table_console
-from launch.inspect import results_of
+from launch.inspect import results_of, run_of_best
 from launch.quiet import be_quiet
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
 def _table(export: Json) -> "Table":
     from rich.table import Table
 
-    from framework.export.rows import form_columns, form_rows
+    from framework.export.card import form_columns, form_rows
 
     table = Table(title=f"{export['run']}: {export['model']['name']}")
     for index, column in enumerate(form_columns(export)):

@@ -1,23 +1,40 @@
-"""`distil plan`: what a recipe would do, and what it takes; where models or data are not here, by published configurations."""
+"""`distil plan`: what a recipe would do, and what it takes; where models or data are not here, by published configurations.
+`distil rehearse`, or a recipe with `rehearse: true`: the same tried out on this machine, before anything is downloaded."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.data.batches import epoch_steps
 from framework.errors import DistilError, MissingDataError, MissingModelError
 from framework.models.bounds import training_bytes
+from framework.progress import Progress
 from framework.recipe.schema import Recipe
-from framework.rehearsal.outline import KnownData, known_data, outline
+from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
+from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
 from framework.stages.models import ModelStages, student_split
 from framework.stages.stage import Context, Stage
-from framework.tables import gigabytes, training_memory
+from framework.tables import NOTHING, gigabytes, short_count, training_memory
 from launch.console import console_progress, note, table_console
 from launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+COLUMNS = (
+    "model",
+    "parameters",
+    "memory planned",
+    "at most",
+    "tokens a window",
+    "s a step",
+    "training",
+    "ms a question, asked",
+    "signals",
+    "whole",
+)
 
 
 def show_plan(path: Path, overrides: list[str]) -> None:
@@ -137,3 +154,102 @@ def sizes_in_words(data: KnownData, items: str) -> str:
     """How many `items` each split has, in words."""
     counts = ", ".join(f"{name} {size}" for name, size in data.sizes.items())
     return f"{counts} {items}{'' if data.splits else ', as published'}"
+
+
+def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
+    """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
+    from framework.files import make_folder
+    from framework.rehearsal.outline import known_data, outline
+    from framework.rehearsal.rehearse import obstacle, rehearse
+    from launch.quiet import quiet_transformers
+
+    quiet_transformers()
+    data = known_data(recipe)
+    models = outline(recipe, data.sizes)
+    progress.say(f"{recipe.name}: {sizes_in_words(data, recipe.task.items)}")
+    found: dict[str, Rehearsed] = {}
+    output = recipe.output_folder
+    make_folder(output)
+    for number, model in enumerate(models, start=1):
+        why = obstacle(model)
+        progress.say(f"[{number}/{len(models)}] {model.name}: {'planned only, ' + why if why else 'rehearsed'}")
+        if why:
+            continue
+        with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
+            found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
+    _show(recipe, models, found, generated=data.splits is None)
+
+
+def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{recipe.name}, rehearsed")
+    for index, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if index < 1 else "right", no_wrap=index < 1)
+    for model in models:
+        table.add_row(*row_of(recipe, model, found.get(model.name)))
+    console = table_console()
+    console.print(table)
+    for remark in notes(recipe, models, found, generated):
+        console.print(remark, markup=False, highlight=False)
+
+
+def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple[str, ...]:
+    """One row of text, under `COLUMNS`; what was not rehearsed is a dash."""
+    planned = (
+        f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
+        short_count(model.parameters),
+        training_memory(model.memory, model.live),
+    )
+    signals = NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
+    if seen is None:
+        return (*planned, *[NOTHING] * 5, signals, NOTHING)
+    return (
+        *planned,
+        gigabytes(seen.peak),
+        f"{seen.tokens:.0f}",
+        f"{seen.step:.2f}",
+        duration(seen.training_seconds(model)) if model.training else NOTHING,
+        f"{1000 * (seen.ask if model.asked else seen.evaluate):.0f}",
+        signals,
+        duration(seen.seconds(model)),
+    )
+
+
+def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> list[str]:
+    """What the table needs said, and the sums of the recipe. generated: whether the texts were."""
+    published = [model.name for model in models if model.published]
+    # A model before training, and after each.
+    weights = sum((1 + model.trainings) * model.weights for model in models)
+    store = weights + sum(model.asked for model in models) * signal_bytes(recipe.signals)
+    left = [model.name for model in models if model.name not in found]
+    total = sum(found[model.name].seconds(model) for model in models if model.name in found)
+    without = f", without {', '.join(left)}, planned only" if left else ""
+    said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
+    if published:
+        said.append(f"By published configurations, with random weights: {', '.join(published)}.")
+    said.extend(
+        f"The {model.name} is rehearsed without {', '.join(model.live)}, which its losses look into: the weights count in "
+        "the memory planned, the forward passes nowhere."
+        for model in models
+        if model.live and model.name in found
+    )
+    if recipe.search is not None:
+        said.append("Of a search, this is one trial.")
+    if generated:
+        said.append(
+            "Texts are generated, as long as SberQuAD's, but of fewer words: real ones take more tokens, and more time."
+        )
+    said.append(
+        "Times are of one worker. Memory planned: weights, gradients and moments. At most: all that this process had. "
+        "A generator that has learnt nothing writes answers as long as they may be: a trained one is quicker. A student's "
+        "step is one on labels."
+    )
+    return said
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

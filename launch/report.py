@@ -6,7 +6,7 @@ from pathlib import Path
 from framework.errors import OutputError
 from framework.files import write_atomic
 from framework.paper import DATASET, QUESTIONS, SPLIT
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from framework.search.log import SEARCH, read_search
 from launch.inspect import results_of
 from launch.quiet import be_quiet

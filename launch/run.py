@@ -23,7 +23,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     if recipe.rehearse:
-        from launch.rehearse import show_rehearsal
+        from launch.plan import show_rehearsal
 
         show_rehearsal(recipe, progress)
         return

@@ -37,7 +37,7 @@ def search_recipe(path: Path, overrides: list[str]) -> None:
 
     recipe = load_recipe(path, overrides, note)
     if recipe.rehearse:
-        from launch.rehearse import show_rehearsal
+        from launch.plan import show_rehearsal
 
         show_rehearsal(recipe, console_progress())
         return

@@ -29,8 +29,7 @@ def _serve(source: Path, model: str | None, host: str, listening: socket.socket)
     quiet_transformers()
     import uvicorn
 
-    from launch.serve_app import create_app
-    from launch.serve_guard import LOOPBACK
+    from launch.serve_app import LOOPBACK, create_app
     from launch.serve_models import Worker, models_in
 
     models, worker = models_in(source, model), Worker()

@@ -26,8 +26,7 @@ from framework.recipe.schema import Recipe
 from framework.results import model_of
 from framework.store import Store
 from framework.tasks.base import InferenceConfig, Task
-from framework.tasks.registry import task_of
-from framework.tasks.summary import TaskSummary, summary_in
+from framework.tasks.registry import TaskSummary, summary_in, task_of
 from launch.inspect import folder_of, only_model, results_of, shown
 
 _BATCH = 32  # windows, prompts or answers in a forward pass

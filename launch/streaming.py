@@ -19,8 +19,7 @@ from framework.signals.teacher_pass import Streamer, TeacherPass
 from framework.store import Store
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.remote import StoreLocation, location_of, pack
-from launch.streaming_signals import StreamedSignals, fetched
-from launch.streaming_teacher import StreamingTeacher
+from launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched
 
 # What a run that failed or was stopped waits at most for teachers to write what they know: Slurm kills after 30 seconds.
 _FLUSH_SECONDS = 20

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from framework.data import arrow_tables, local_files, text_files
+from framework.data import arrow_tables, local_files
 from framework.data.load import Split, load_data
+from framework.data.local_files import records_of
 from framework.data.records import Fields, Source
 from framework.data.section import Data
-from framework.data.text_files import records_of
 from framework.progress import SILENT, Progress
 from framework.tasks.span_qa import records
 from framework.tasks.span_qa.data import FIELDS, QARow
@@ -45,7 +45,7 @@ def read_file(path: Path, fields: Fields = STANDARD) -> list[QARow]:
 
 def read_csv(path: Path, fields: Fields = STANDARD) -> list[QARow]:
     """The questions of a table in text form."""
-    return list(question_rows(text_files.read_csv(path, fields), fields))
+    return list(question_rows(local_files.read_csv(path, fields), fields))
 
 
 def read_parquet(path: Path, fields: Fields = STANDARD) -> list[QARow]:

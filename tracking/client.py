@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from framework.errors import TrackingError, UserError, first_line
 from framework.locks import locked
-from framework.recipe.tracking import Tracking, problem_with_uri
+from framework.recipe.sections import Tracking, problem_with_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

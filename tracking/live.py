@@ -10,7 +10,7 @@ from typing import Self
 
 from framework.errors import DistilError
 from framework.progress import SILENT, Progress
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.mlflow_sync import CURSOR, results_file, sync
 from tracking.sender import SyncReport
 

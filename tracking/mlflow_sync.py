@@ -9,7 +9,7 @@ from framework.errors import OutputError, StoreError, TrackingError, first_line
 from framework.files import Json, read_json, write_atomic
 from framework.locks import locked
 from framework.outcome import ModelResults, RunResults
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from framework.results import read_results
 from framework.search.log import SEARCH
 from tracking import content

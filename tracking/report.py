@@ -7,7 +7,7 @@ from framework.files import Json
 from framework.metrics import metrics_in_words
 from framework.outcome import ModelResults, RunResults, SignalResults, counts_of
 from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
-from framework.tasks.summary import summary_in
+from framework.tasks.registry import summary_in
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from framework.files import write_atomic
 from framework.outcome import SearchResults, TrialResults
-from framework.search.goal import Goal, goal_in
 from framework.search.log import SEARCH, read_search
 from framework.search.section import Search
-from framework.search.study import ENDED, study_of
+from framework.search.study import ENDED, Goal, goal_in, study_of
 from tracking import content
 from tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
 from tracking.cursor import RunCursor

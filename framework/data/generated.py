@@ -1,6 +1,7 @@
-"""Generated sources: splits that share no text, the same from the same seed on every machine."""
+"""Generated sources: splits that share no text, the same from the same seed on every machine and in every Python, which promises
+that of `Random.random()` alone, not of choice, sample or shuffle."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from random import Random
 from typing import Annotated, ClassVar, Self, TypeVar
@@ -12,12 +13,32 @@ from framework.data.records import Fields, Formats, Readers, Record
 from framework.errors import DataError
 from framework.progress import Progress
 
+T = TypeVar("T")
 _ATTEMPTS = 1000
 _Made = TypeVar("_Made")
 
 Values = dict[str, object]
 Generators = Callable[[str], Random]
 """The random generator of a purpose."""
+
+
+def pick(rng: Random, items: Sequence[T]) -> T:
+    """One of the items."""
+    return items[int(rng.random() * len(items))]
+
+
+def pick_several(rng: Random, items: Sequence[T], count: int) -> list[T]:
+    """`count` different items (by position) in random order."""
+    pool = list(items)
+    for i in range(count):
+        j = i + int(rng.random() * (len(pool) - i))
+        pool[i], pool[j] = pool[j], pool[i]
+    return pool[:count]
+
+
+def chance(rng: Random, probability: float) -> bool:
+    """True with the given probability."""
+    return rng.random() < probability
 
 
 class GeneratedSource(Section):

@@ -9,8 +9,7 @@ from framework.data.example import Notebook, Notes, Row, described, fingerprint
 from framework.data.hub import Hub
 from framework.data.local_files import Files
 from framework.data.records import Fields, Source
-from framework.data.section import Cut, Data
-from framework.data.splits import cut_groups, parse_slice
+from framework.data.section import Cut, Data, cut_groups, parse_slice
 from framework.errors import DataError
 from framework.progress import SILENT, Progress
 from framework.tasks.base import Task

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeGuard
 
 from pydantic import BeforeValidator, Field
 
@@ -12,6 +12,9 @@ from framework.errors import DataError
 from framework.progress import Progress
 
 _OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
+_Object = dict[str, object]
+
+_ANNOTATIONS = ("annotations", "completions")  # the latter until version 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +199,23 @@ class Source(Protocol):
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
         """Its settings as plain data (pydantic gives it)."""
+
+
+def is_label_studio(item: object) -> TypeGuard[_Object]:
+    """Whether this is a task of Label Studio."""
+    return isinstance(item, dict) and isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
+
+
+def finished_annotations(task: _Object, place: str) -> Iterator[list[_Object]]:
+    """The values of the regions that each finished annotation marks in the text. Raises DataError."""
+    annotations = next(task[name] for name in _ANNOTATIONS if name in task)
+    for one in _objects(annotations, place):
+        if not one.get("was_cancelled"):
+            values = [region.get("value") for region in _objects(one.get("result"), place)]
+            yield [value for value in values if isinstance(value, dict) and {"start", "startOffset"} & value.keys()]
+
+
+def _objects(value: object, place: str) -> list[_Object]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise DataError(f"{place}: annotations and their results must be lists of objects, found {shown(value)}")
+    return value

@@ -1,7 +1,7 @@
-"""The model card: what results.json, the recipe and the export's measurements say, in words and tables."""
+"""What was measured of an export, as the rows of a table, and the model card: where a model comes from, what it was measured to do, and how it is used."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,74 @@ from framework.data.local_files import Files
 from framework.data.records import Source
 from framework.export.compare import cost
 from framework.export.finished_run import FinishedRun
-from framework.export.rows import form_columns, form_rows
 from framework.files import write_atomic
-from framework.metrics import metrics_in_words
+from framework.metrics import Metric, metrics_in_words
 from framework.models.section import ConfigModel, HubModel, ModelSource
 from framework.outcome import ModelResults, counts_of
-from framework.tables import NOTHING, markdown_rows, short_count, table_columns, table_rows
+from framework.tables import (
+    NOTHING,
+    markdown_rows,
+    metric_columns,
+    milliseconds_pair,
+    short_count,
+    table_columns,
+    table_rows,
+    with_interval,
+)
 from framework.tasks.base import CardParts
-from framework.tasks.summary import summary_in
+from framework.tasks.registry import summary_in
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
+
+
+def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the columns."""
+    timed = [f"ms a question, {_threads(count)}" for count in _counts(export)]
+    return (
+        "model",
+        "form",
+        "MB",
+        *metric_columns(summary_in(export).metrics),
+        "other answers",
+        "logits differ by",
+        *timed,
+    )
+
+
+def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row of text for each form of the model, and one for each teacher that was timed beside them."""
+    name, forms = export["model"]["name"], export["forms"]
+    metrics = summary_in(export).metrics
+    rows = [(name, form, *_measured(found, metrics), *_times(export, name, form)) for form, found in forms.items()]
+    beside = dict.fromkeys(row["model"] for row in export["latency"] if row["model"] != name)
+    return rows + [
+        (other, "torch", *[NOTHING] * (3 + len(metrics)), *_times(export, other, "torch")) for other in beside
+    ]
+
+
+def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, ...]:
+    difference = form["largest_difference"]
+    return (
+        f"{form['megabytes']:.1f}",
+        *(with_interval(form, metric) for metric in metrics),
+        f"{form['different_answers']:,}",
+        "not finite" if difference is None else f"{difference:.2g}",
+    )
+
+
+def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
+    """Median and 95th percentile for each number of threads."""
+    found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
+    return tuple(milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
+
+
+def _counts(export: Mapping[str, Any]) -> list[int]:
+    return list(dict.fromkeys(row["threads"] for row in export["latency"]))
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], folder: Path) -> None:

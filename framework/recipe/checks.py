@@ -19,7 +19,7 @@ from framework.losses.live_checks import live_problems
 from framework.losses.logits import HardLabel
 from framework.models.section import LayersModel
 from framework.recipe.schema import Recipe
-from framework.students.section import Student
+from framework.recipe.sections import Student
 from framework.tasks.base import Task
 
 _MOST_NAME = 100  # bytes

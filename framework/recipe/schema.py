@@ -17,10 +17,9 @@ from framework.losses import Losses
 from framework.losses.logits import HardLabel
 from framework.metrics import primary_of
 from framework.recipe.paths import moved
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Student, Tracking
 from framework.search.section import PRIMARY, Search
 from framework.signals.section import SignalSettings
-from framework.students.section import Student
 from framework.tasks.registry import DEFAULT_TASK, AnyTask
 from framework.teachers import AnyTeacher
 from framework.training.section import Engine

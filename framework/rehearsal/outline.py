@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.data.batches import epoch_steps
 from framework.data.load import Split, load_data
-from framework.data.splits import parse_slice
+from framework.data.section import parse_slice
 from framework.device import resolve_precision, resolve_workers
 from framework.errors import MissingDataError
 from framework.losses.live_checks import live_teachers

@@ -1,11 +1,13 @@
-"""Rehearsing a model: a few optimizer steps and questions, and what they take."""
+"""Rehearsing a model: a few optimizer steps and questions, and what they take in time and memory."""
 
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from framework.data.example import Example
 from framework.data.load import load_data
@@ -20,18 +22,66 @@ from framework.predictors.logits import logits_predictor
 from framework.progress import SILENT, Progress
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
-from framework.rehearsal.memory import PeakMemory, available_bytes
 from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
 from framework.run import prepare, produce
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
 from framework.tasks.base import Predictor
 
+_EVERY = 0.05  # seconds
 STEPS = 3  # the first one, which warms up, does not count
 QUESTIONS = 8
 _SHARE = 0.9  # of the memory that is free
 # With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
 _WHOLE = 2.3
+
+
+def available_bytes() -> int:
+    """Memory that a model may take now: of the GPU, or of the machine where there is none."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
+class PeakMemory:
+    """The most memory, in bytes, that this process has while the context lasts: of the GPU, or of the machine where
+    there is none, looked at 20 times a second."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Look a last time."""
+        self._left.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        import psutil
+        import torch
+
+        process = psutil.Process()
+        while True:
+            ended = self._left.wait(_EVERY)
+            used = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else process.memory_info().rss
+            self.peak = max(self.peak, int(used))
+            if ended:
+                return
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from framework.files import make_folder, now, write_atomic, write_sealed
 from framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
 from framework.recipe.schema import Recipe
 from framework.run import as_yaml, store_of
-from framework.search.goal import goal_of
 from framework.search.recipes import varied
-from framework.search.study import ENDED
-from framework.tasks.summary import summary_of
+from framework.search.study import ENDED, goal_of
+from framework.tasks.registry import summary_of
 
 SEARCH = "search.json"
 

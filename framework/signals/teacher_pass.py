@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from framework.data.example import Example
-from framework.data.splits import fold_of
+from framework.data.section import fold_of
 from framework.segments import Ints
 from framework.signals.algebra import Signals, from_parts
 from framework.signals.section import SignalSettings

@@ -11,8 +11,8 @@ from framework.data.features import WindowSettings
 from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError
-from framework.evaluation.latency import measure_latency
 from framework.files import write_json
+from framework.latency import measure_latency
 from framework.plugins import settings_of
 from framework.predictors.logits import alone
 from framework.signals.source import in_chunks

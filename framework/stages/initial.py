@@ -21,14 +21,13 @@ from framework.models.section import (
 )
 from framework.models.tokenizer_training import separate, train_tokenizer
 from framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
+from framework.models.trim import trim
 from framework.plugins import SOURCE
+from framework.recipe.sections import Trim
 from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage, key_of
-from framework.students.section import Trim
-from framework.students.trim import trim
 from framework.tasks.base import Task, trained_settings
-from framework.teachers.base import Teacher
-from framework.teachers.section import own_settings
+from framework.teachers.base import Teacher, own_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.data.load import Split
-from framework.data.splits import fold_of
+from framework.data.section import fold_of
 from framework.errors import DataError
 from framework.losses.live import Term, on_states
 from framework.losses.live_checks import live_teacher, live_teachers
@@ -18,8 +18,7 @@ from framework.stages.live import check_live, check_one_tokenizer
 from framework.stages.stage import Context, Stage
 from framework.stages.supervision import Supervision
 from framework.stages.training import student_spec, teacher_spec, training_stage
-from framework.teachers.base import Teacher
-from framework.teachers.section import own_settings
+from framework.teachers.base import Teacher, own_settings
 from framework.training.section import Training
 
 

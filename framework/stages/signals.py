@@ -17,7 +17,7 @@ from framework.signals.shards import FORMAT, SignalReader
 from framework.signals.teacher_pass import TeacherPass
 from framework.stages.stage import Context, Stage, key_of
 from framework.tasks.base import main_metrics, trained_settings
-from framework.teachers.section import own_settings
+from framework.teachers.base import own_settings
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from framework.stages.live import shared_tokenizer, student_objective
 from framework.stages.stage import Context, Stage, key_of
 from framework.stages.supervision import Supervision, Targets
 from framework.tasks.base import InferenceConfig, trained_settings
-from framework.teachers.base import Teacher
-from framework.teachers.section import own_settings
+from framework.teachers.base import Teacher, own_settings
 from framework.training.checkpoint import remove_checkpoints
 from framework.training.history import History, Report
 from framework.training.job import TrainingJob

@@ -1,8 +1,15 @@
-"""What a teacher is to the rest of distil."""
+"""What a teacher is to the rest of distil, and what the sections of all kinds of teacher have in common."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, Field, Tag
+
+from framework.config import NUMBER_OR_WORD, Section
+from framework.files import Json
+from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
+from framework.plugins import settings_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -12,15 +19,102 @@ if TYPE_CHECKING:
     from framework.models.kind import ModelKind
     from framework.progress import Progress
     from framework.tasks.base import InferenceConfig, Predictor, Task
-    from framework.teachers.section import Actor
     from framework.training.objective import Objective
     from framework.training.section import Training
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+class Actor(Section):
+    """What a Ray actor takes that streams a teacher's signals."""
+
+    cpus: float = Field(default=1.0, ge=0, le=10_000, description="CPU cores.")
+    gpus: float = Field(
+        default=0.0, ge=0, le=1000, description="GPUs; a share, such as 0.5, if several teachers sit on one."
+    )
+
+
+TeacherTemperature = Annotated[
+    Annotated[float, Field(ge=0.01, le=1000), Tag("number")] | Annotated[Literal["calibrated"], Tag("word")],
+    NUMBER_OR_WORD,
+    Field(
+        description="Divides the teacher's logits; calibrated: the one that makes its probabilities fit the labels of "
+        "signals.held_out best."
+    ),
+]
+Crossfit = Annotated[
+    int | None,
+    Field(
+        ge=2,
+        le=1000,
+        description="Folds: each question's signal comes from a model that was not fine-tuned on its paragraph. Default: "
+        "from the one model that was fine-tuned on all.",
+    ),
+]
+
+LabelMap = Annotated[
+    dict[str, str | None] | None,
+    Field(
+        description="{the model's class: the task's label, or null for one that means none of them}, where they do not have "
+        "the same names; of several classes of one label the probabilities add up."
+    ),
+]
+
+
+def check_teacher(teacher: object) -> None:
+    """Refuse what no kind of teacher can do. Raises ValueError."""
+    model, fine_tune = teacher.model, teacher.fine_tune  # type: ignore[attr-defined]
+    if isinstance(model, LayersModel):
+        raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
+    check_tokenizer_fits(model, teacher.tokenizer)  # type: ignore[attr-defined]
+    if fine_tune is not None:
+        return
+    if model.kind == "config":
+        raise ValueError("a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder")
+    if isinstance(teacher.tokenizer, TrainedTokenizer):  # type: ignore[attr-defined]
+        raise ValueError("a model that is taken as it is has its own tokenizer: drop `tokenizer`, or add `fine_tune`")
+    if teacher.split != "train":  # type: ignore[attr-defined]
+        raise ValueError("`split` is what a teacher is fine-tuned on, and this one is taken as it is: drop `split`")
+    if teacher.crossfit is not None:  # type: ignore[attr-defined]
+        raise ValueError(
+            "`crossfit` fine-tunes the teacher on folds, and this one is taken as it is: add `fine_tune`, or drop `crossfit`"
+        )
+
+
+# What stages ask every kind for, and what that is to a teacher without a model.
+_COMMON: Json = {
+    **dict.fromkeys(("model", "tokenizer", "fine_tune", "windows", "crossfit", "model_kind", "objective")),
+    "split": "train",
+    "temperature": 1.0,
+    "actor": Actor(),
+    "trained_with": (),
+    "takes_proposals": False,
+}
+
+
+def without_model(kind: type[_Kind]) -> type[_Kind]:
+    """Class decorator for a teacher of the user's own without a model: it then needs no more than `kind` and `predictor`.
+
+    What else stages ask a Teacher for is fixed, unless the class has it. A field of the class is an option of the recipe:
+    ``temperature: TeacherTemperature = 1.0``.
+    """
+    for name, value in _COMMON.items():
+        if name not in kind.model_fields and not hasattr(kind, name):
+            setattr(kind, name, value)
+    return kind
+
+
+def own_settings(teacher: object) -> Json:
+    """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads; of a kind of the user's
+    own, with the digest of its source."""
+    values = settings_of(teacher)
+    return {name: value for name, value in values.items() if name not in _COMMON}
 
 
 class Teacher(Protocol):
     """A recipe's teacher section.
 
-    model, tokenizer: where they come from, or None (see `without_model` in section.py); fine_tune: how the model is
+    model, tokenizer: where they come from, or None (see `without_model`); fine_tune: how the model is
     trained on `split`, if at all; windows: how it reads (default: as the recipe says); temperature: divides its logits
     before anything else; crossfit: number of folds for out-of-fold signals; actor: what a Ray actor takes that streams
     its signals.

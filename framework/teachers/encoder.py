@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from framework.config import Section
 from framework.data.features import WindowSettings
 from framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
-from framework.teachers.section import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
+from framework.teachers.base import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
 from framework.training.section import Training
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.export.folder import megabytes
-from framework.export.onnx import open_onnx, write_int8, write_onnx
+from framework.export.export import megabytes
+from framework.export.forms import open_onnx, write_int8, write_onnx
 from framework.models.build import random_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel

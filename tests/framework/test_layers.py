@@ -29,7 +29,7 @@ def test_imports_run_from_launch_to_tracking_to_framework(package: str) -> None:
 
 MAY_NAME_TASKS = {"framework.tasks.registry"} | {
     f"tracking.html.{name}"
-    for name in ("questions", "texts", "tag_parts", "sections")  # what reports show of a task
+    for name in ("question_parts", "label_parts", "tag_parts", "sections")  # what reports show of a task
 }
 
 

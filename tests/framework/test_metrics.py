@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from framework.metrics import Metric, metrics_in_words, primary_of
+from framework.metrics import Metric, interval, metrics_in_words, primary_of
 
 ACCURACY, ERROR = Metric("accuracy", "accuracy"), Metric("mse", "MSE", percent=False, higher_is_better=False)
 MATTHEWS = Metric("matthews", "Matthews", percent=False, primary=True)
@@ -34,3 +37,44 @@ def test_words_say_what_is_percent_and_which_way_is_better() -> None:
         "Matthews",
         "MSE (lower is better)",
     ]
+
+
+def test_interval_of_a_proportion_is_close_to_the_normal_approximation() -> None:
+    values = np.repeat([0.0, 1.0], [300, 700])
+    low, high = interval(values)
+    half = 1.96 * np.sqrt(0.7 * 0.3 / 1000)
+    assert low == pytest.approx(0.7 - half, abs=0.004)
+    assert high == pytest.approx(0.7 + half, abs=0.004)
+
+
+def test_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(7)
+    hits = 0
+    for seed in range(200):
+        low, high = interval(generator.normal(size=100), seed=seed, resamples=300, level=0.9)
+        hits += low <= 0.0 <= high
+    assert 168 <= hits <= 192
+
+
+def test_seed_decides() -> None:
+    values = np.random.default_rng(0).random(50)
+    assert interval(values, seed=3) == interval(values, seed=3)
+    assert interval(values, seed=3) != interval(values, seed=4)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_interval_lies_within_the_values_and_narrows_with_the_level(values: list[float]) -> None:
+    data = np.array(values)
+    low, high = interval(data, resamples=50)
+    assert data.min() - 1e-12 <= low <= high <= data.max() + 1e-12
+    inner_low, inner_high = interval(data, resamples=50, level=0.5)
+    assert low <= inner_low <= inner_high <= high
+
+
+def test_senseless_requests_are_refused() -> None:
+    with pytest.raises(ValueError, match="n of at least 1"):
+        interval(np.array([]))
+    with pytest.raises(ValueError, match="resamples is 0"):
+        interval(np.ones(3), resamples=0)
+    with pytest.raises(ValueError, match=r"level 1\.0"):
+        interval(np.ones(3), level=1.0)

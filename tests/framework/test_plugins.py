@@ -24,8 +24,8 @@ from framework.recipe.load import recipe_from_values, recipe_schema
 from framework.recipe.schema import Recipe
 from framework.segments import Floats
 from framework.tasks.span_qa.task import ExtractiveQA
+from framework.teachers.base import Actor
 from framework.teachers.encoder import Encoder
-from framework.teachers.section import Actor
 from framework.training.section import Training
 from tests.tiny import tiny_values
 

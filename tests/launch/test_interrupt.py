@@ -18,7 +18,7 @@ from launch.interrupt import Interrupt, InterruptibleProgress
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TALKING = """
 import sys, time
-from launch.guard import guarded
+from launch.cli import guarded
 from launch.interrupt import INTERRUPT
 
 def talk():

@@ -9,8 +9,8 @@ import yaml
 from framework.data.load import load_data
 from framework.files import write_json
 from framework.recipe.load import recipe_from_values
-from framework.recipe.tracking import Tracking
-from framework.tasks.summary import summary_of
+from framework.recipe.sections import Tracking
+from framework.tasks.registry import summary_of
 from tracking.client import destination_of, open_client
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from framework.errors import UserError
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.client import destination_of
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from framework.files import write_json
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.mlflow_sync import keep_export, sync
 
 TRACKING = Tracking(log_models=False)

@@ -12,7 +12,7 @@ import pytest
 
 from framework.errors import TrackingError
 from framework.progress import Silent
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.live import LiveSync
 from tracking.mlflow_sync import sync
 
@@ -179,7 +179,7 @@ HANGING = """
 import sys
 from pathlib import Path
 from framework.progress import Silent
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.live import LiveSync
 
 class Said(Silent):
@@ -219,7 +219,7 @@ def test_mlflow_is_there_before_another_thread_can_import_it(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.live import LiveSync
 
 with LiveSync(Path.cwd(), Tracking(), every=60):

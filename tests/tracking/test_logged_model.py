@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from framework.tasks.span_qa.usage import QuestionRequest
 from tracking.cursor import Ledger
 from tracking.logged_model import requirements

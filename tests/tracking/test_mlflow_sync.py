@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from framework.errors import OutputError, StoreError, TrackingError
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
 from tracking import sender

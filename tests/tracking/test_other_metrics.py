@@ -9,12 +9,12 @@ from framework.export.card import write_card
 from framework.export.finished_run import FinishedRun
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
-from framework.recipe.tracking import Tracking
-from framework.search.goal import goal_of
+from framework.recipe.sections import Tracking
 from framework.search.log import SearchLog
 from framework.search.section import Search
+from framework.search.study import goal_of
 from framework.tables import table_columns, table_rows
-from framework.tasks.summary import summary_of
+from framework.tasks.registry import summary_of
 from launch.search_table import trials_table
 from tests.other_metrics import TASK
 from tests.reading_html import Page

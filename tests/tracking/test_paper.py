@@ -9,7 +9,7 @@ import pytest
 
 from framework.paper import QUESTIONS, TABLE
 from framework.recipe.load import load_recipe
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from tracking.client import destination_of
 from tracking.measured import measured_at, measured_in
 from tracking.mlflow_sync import sync

@@ -8,12 +8,11 @@ import pytest
 
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 from framework.run import run
-from framework.search.goal import goal_of
 from framework.search.log import SearchLog
 from framework.search.recipes import trial_recipe
-from framework.search.study import Study
+from framework.search.study import Study, goal_of
 from framework.search.trial import run_trial
 from framework.training.loop import train_in_process
 from tests.tiny import tiny_values

@@ -1,24 +1,82 @@
-"""How models do on each label, what they take for what, how far their probabilities can be trusted, where they differ."""
+"""How models do on each label, what they take for what, how far their probabilities can be trusted, where they differ; and what each
+model made of the texts on which it was measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.html.differing import Cases, alike, cases_of, first_shown
-from tracking.html.groups import FEW
+from framework.outcome import RunResults
+from framework.tasks.base import Plain
+from framework.tasks.classification.data import Text
+from framework.tasks.classification.task import Classification
+from tracking.html.answers import answers_in, labelled_examples
+from tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
 from tracking.html.plot import Line, Plot, number_axis
-from tracking.html.text_cases import Answer, TextCase, text_case
-from tracking.html.texts import Flags, Floats, LabelAnswers
 
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 _MOST_LABELS = 100  # rows of the table
 _MATRIX = 20  # labels, at most, of a matrix that can be read
 _PAIRS = 15
 _SHADES = 9
 _BINS = 10
 NONE = "no label"
+
+
+@dataclass(frozen=True)
+class LabelAnswers:
+    """n texts with labels, gold [n, L], and by model those that it gives [n, L] and how probable all are [n, L].
+
+    exclusive: whether a text has exactly one.
+    """
+
+    labels: Sequence[str]
+    exclusive: bool
+    texts: Sequence[Text]
+    gold: Flags
+    given: Mapping[str, Flags]
+    probabilities: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class NumberAnswers:
+    """n texts with numbers, gold [n], and by model its own [n]."""
+
+    texts: Sequence[Text]
+    gold: Floats
+    given: Mapping[str, Floats]
+
+
+def read_texts(folder: Path, results: RunResults, task: Classification) -> LabelAnswers | NumberAnswers:
+    """The labelled texts of the run's evaluation split, with the answers of all models that were measured.
+
+    Raises UserError where data or recipe cannot be had any more as the run had them, or for damaged predictions.
+    """
+    texts: list[Text] = list(labelled_examples(results))
+    if task.labels is None:
+        values = answers_in(folder, results, texts, lambda text, said: float(said["value"]))
+        given = {name: np.asarray(found, np.float64) for name, found in values.items()}
+        return NumberAnswers(texts, np.asarray([text.gold for text in texts], np.float64), given)
+    labels = task.labels
+
+    def read(text: Text, said: Plain) -> tuple[list[bool], list[float]]:
+        names = said["labels"] if "labels" in said else [said["label"]]
+        return [label in names for label in labels], [float(said["probabilities"][label]) for label in labels]
+
+    found = answers_in(folder, results, texts, read)
+    shape = (len(texts), len(labels))
+    return LabelAnswers(
+        labels=labels,
+        exclusive=task.problem_type == "single_label",
+        texts=texts,
+        gold=np.asarray([[label in text.labels for label in labels] for text in texts], np.bool_).reshape(shape),
+        given={name: np.asarray([one for one, _ in said], np.bool_).reshape(shape) for name, said in found.items()},
+        probabilities={name: np.asarray([one for _, one in said]).reshape(shape) for name, said in found.items()},
+    )
 
 
 class Table(NamedTuple):

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tracking.html.differing import SHOWN, Cases
+from tracking.html.cases import SHOWN, Answer, Cases, TextCase, text_case
+from tracking.html.label_parts import NumberAnswers
 from tracking.html.plot import Line, Mark, Plot, number_axis
-from tracking.html.text_cases import Answer, TextCase, text_case
-from tracking.html.texts import NumberAnswers
 
 _POINTS = 200  # of a plot
 

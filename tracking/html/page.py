@@ -8,14 +8,12 @@ from framework.outcome import Outcome, RunResults
 from framework.recipe.yaml_loader import to_yaml
 from framework.search.log import read_search
 from framework.tables import NOTHING, table_columns, table_rows
-from framework.tasks.summary import summary_in
+from framework.tasks.registry import summary_in
 from tracking.content import milliseconds
-from tracking.html.curves import curves
-from tracking.html.ensemble import ensemble
-from tracking.html.groups import language
+from tracking.html.cases import language
+from tracking.html.charts import curves, ensemble, tradeoff
 from tracking.html.search import search_parts
 from tracking.html.sections import task_sections
-from tracking.html.tradeoff import tradeoff
 from tracking.report import state_line
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from framework.metrics import Metric
 from framework.outcome import SearchResults, TrialResults
-from framework.search.goal import goal_in
+from framework.search.study import goal_in
 from framework.tables import NOTHING, short_value
 from tracking.content import milliseconds
 from tracking.html.plot import Axis, Line, Mark, Plot, name_axis, number_axis

@@ -10,13 +10,11 @@ from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.tagging.task import Tagging
 from tracking.html.answers import task_in
-from tracking.html.disagreements import disagreements
-from tracking.html.groups import FEW, by_answer_length, by_question_word
-from tracking.html.label_parts import calibration, confusions, label_cases, label_table
+from tracking.html.cases import FEW
+from tracking.html.label_parts import LabelAnswers, calibration, confusions, label_cases, label_table, read_texts
 from tracking.html.number_parts import number_cases, scatter
-from tracking.html.questions import read_questions
+from tracking.html.question_parts import by_answer_length, by_question_word, disagreements, read_questions
 from tracking.html.tag_parts import mistakes, read_tagged, tag_cases, type_table
-from tracking.html.texts import LabelAnswers, read_texts
 
 _DISAGREEMENTS = ("disagreements", "Where student and teachers disagree")
 

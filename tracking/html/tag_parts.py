@@ -10,10 +10,8 @@ from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.tags import Entity, entities_of
 from framework.tasks.tagging.task import Tagging
 from tracking.html.answers import answers_in, labelled_examples
-from tracking.html.differing import Cases, alike, cases_of, first_shown
-from tracking.html.groups import FEW
+from tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
 from tracking.html.label_parts import Table
-from tracking.html.text_cases import Answer, TextCase, text_case
 
 Marks = frozenset[Entity]
 

@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.evaluation.bootstrap import counts, intervals
-from framework.metrics import Metric
+from framework.metrics import Metric, counts, intervals
 from framework.tasks.base import Plain, Scores
 from framework.tasks.classification.data import Text
 

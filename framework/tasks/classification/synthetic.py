@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.data.draws import chance, pick, pick_several
-from framework.data.generated import GeneratedSource, Generators, generated_splits
+from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
 from framework.data.records import Record
 from framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.evaluation.bootstrap import interval
+from framework.metrics import interval
 from framework.tasks.base import Logits, Scores
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import Prediction, WindowLogits

@@ -5,8 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from framework.data.label_studio import finished, is_task
-from framework.data.records import Fields, Record, is_missing, no_field, shown, text_of
+from framework.data.records import (
+    Fields,
+    Record,
+    finished_annotations,
+    is_label_studio,
+    is_missing,
+    no_field,
+    shown,
+    text_of,
+)
 from framework.errors import DataError
 from framework.tasks.span_qa.data import Claim, QARow
 
@@ -160,7 +168,7 @@ def task_row(task: _Object, place: str, fields: Fields) -> QARow:
     if "context" not in fields.given and "context" not in data:
         fields = fields.renamed(context="text")
     _, context = fields.find(data, "context")
-    annotations = list(finished(task, place))
+    annotations = list(finished_annotations(task, place))
     answers = [_answer(value, context, place) for regions in annotations for value in regions]
     record = data if "id" in fields.given else {**data, "id": task.get("id")}
     known = {"answers": answers if annotations else None}
@@ -198,9 +206,9 @@ def _item_rows(item: Any, place: str, fields: Fields) -> Iterator[tuple[QARow, A
             yield from _paragraph_rows(paragraph, f"{place}.paragraphs[{j}]", fields)
     elif isinstance(item, dict) and "qas" in item:
         yield from _paragraph_rows(item, place, fields)
-    elif isinstance(item, dict) and isinstance(item.get("data"), dict) and not is_task(item):
+    elif isinstance(item, dict) and isinstance(item.get("data"), dict) and not is_label_studio(item):
         raise DataError(f"{place}: data must be a list, found dict")
-    elif is_task(item):
+    elif is_label_studio(item):
         yield task_row(item, place, fields), None
     else:
         yield parse_row(item, place, fields), None

@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from framework.data.draws import chance, pick, pick_several
-from framework.data.generated import GeneratedSource, Generators, generated_splits
+from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
 from framework.data.records import Record
 from framework.tasks.span_qa.synthetic_facts import Person, Phrase, draw_people, draw_values, fill
 from framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS, Relation

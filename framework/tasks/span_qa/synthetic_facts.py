@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from framework.data.draws import pick, pick_several
+from framework.data.generated import pick, pick_several
 from framework.tasks.span_qa.synthetic_relations import Pool
 from framework.tasks.span_qa.synthetic_words import (
     CITIES,

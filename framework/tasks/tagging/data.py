@@ -6,8 +6,17 @@ from dataclasses import replace
 
 from framework.config import nearest_hint
 from framework.data.example import Note, Notebook
-from framework.data.label_studio import finished, is_task
-from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
+from framework.data.records import (
+    Asked,
+    Fields,
+    Record,
+    finished_annotations,
+    is_label_studio,
+    is_missing,
+    shortened,
+    shown,
+    text_of,
+)
 from framework.errors import DataError
 from framework.tasks.tagging.example import Span, Tagged, joined, words_of
 from framework.tasks.tagging.records import marked_in, tags_of
@@ -37,8 +46,8 @@ def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> I
             raise DataError(
                 f"{place}: expected an object with tokens and tags, or text and spans, found {shown(values)}"
             )
-        if is_task(values):
-            spans, data = next(finished(values, place), None), values["data"]
+        if is_label_studio(values):
+            spans, data = next(finished_annotations(values, place), None), values["data"]
             assert isinstance(data, dict)
             values = {"id": values.get("id"), **data, "spans": spans}
         id = fields.optional(values, "id", place)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.evaluation.bootstrap import counts, intervals
-from framework.metrics import Metric
+from framework.metrics import Metric, counts, intervals
 from framework.tasks.base import Plain, Scores
 from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.tags import TagSet, entities_of

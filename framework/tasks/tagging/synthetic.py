@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.data.draws import chance, pick
-from framework.data.generated import GeneratedSource, Generators, generated_splits
+from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick
 from framework.data.records import Record
 from framework.tasks.tagging.example import words_of
 from framework.tasks.tagging.synthetic_words import NAMES, SENTENCES

@@ -1,12 +1,89 @@
+"""Folds of questions."""
+
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from framework.data.section import Data
+from framework.data.section import Data, Slice, cut_groups, fold_of, parse_slice
+from framework.tasks.span_qa.data import QAExample
 
+BOUNDS = st.none() | st.integers(-150, 150)
 HUB = {"kind": "hub", "id": "a/b"}
 FILE = {"kind": "files", "path": "a.json"}
+
+
+def slice_text(start: int | None, stop: int | None, percent: bool) -> str:
+    unit = "%" if percent else ""
+    return f"train[{'' if start is None else f'{start}{unit}'}:{'' if stop is None else f'{stop}{unit}'}]"
+
+
+@given(BOUNDS, BOUNDS, st.integers(1, 300))
+def test_rows_are_those_of_the_datasets_library(start: int | None, stop: int | None, total: int) -> None:
+    from datasets import ReadInstruction
+
+    for percent in (False, True):
+        if percent and any(bound is not None and abs(bound) > 100 for bound in (start, stop)):
+            continue
+        text = slice_text(start, stop, percent)
+        (expected,) = ReadInstruction.from_spec(text).to_absolute({"train": total})
+        assert list(parse_slice(text).rows(total)) == list(range(expected.from_, expected.to))
+
+
+def test_a_name_alone_is_the_whole_split() -> None:
+    assert parse_slice("my-split.2") == Slice("my-split.2")
+    assert list(parse_slice("train").rows(3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[:10]", "train[10]", "train[:10", "train[a:b]", "train[:5.5%]", "train+dev", "train[:10](closest)"]
+)
+def test_what_is_no_slice_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"train\[:1000\]|percent"):
+        parse_slice(text)
+
+
+def test_more_than_everything_is_refused() -> None:
+    with pytest.raises(ValueError, match="100%"):
+        parse_slice("train[:101%]")
+
+
+@given(st.sets(st.text(min_size=1), min_size=2, max_size=40), st.integers(0, 5), st.randoms())
+def test_cut_forgets_the_order_and_number_of_rows(contexts: set[str], seed: int, random: object) -> None:
+    shares = {"train": 0.7, "dev": 0.3}
+    rows = [*contexts, *contexts]
+    random.shuffle(rows)  # type: ignore[attr-defined]
+    side = cut_groups(rows, shares, seed)
+    assert side == cut_groups(sorted(contexts), shares, seed)
+    assert set(side) == contexts
+    assert abs(sum(name == "train" for name in side.values()) - 0.7 * len(contexts)) <= 0.5 + 1e-9
+
+
+def test_cut_depends_on_the_seed_and_may_leave_some_out() -> None:
+    contexts = [f"paragraph {i}" for i in range(100)]
+    first, second = (cut_groups(contexts, {"a": 0.5, "b": 0.2}, seed) for seed in (0, 1))
+    assert first != second
+    assert [list(first.values()).count(name) for name in "ab"] == [50, 20]
+
+
+def test_the_context_alone_decides_and_always_alike() -> None:
+    one = QAExample("1", "Анна родилась в Туле.", "Где?", None)
+    other = QAExample("2", "Анна родилась в Туле.", "Кто?", ())
+    assert fold_of(one, 5) == fold_of(other, 5)
+    # Pinned: the folds of signals that are stored must not move.
+    contexts = ("Анна родилась в Туле.", "Пётр живёт в Омске.", "\ud800")
+    assert [fold_of(QAExample("1", context, "?", None), 5) for context in contexts] == [3, 1, 4]
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_folds_are_about_as_large_as_each_other(folds: int) -> None:
+    examples = [QAExample(str(number), f"Абзац {number}.", "?", None) for number in range(2000)]
+    sizes = Counter(fold_of(example, folds) for example in examples)
+    assert set(sizes) == set(range(folds))
+    assert min(sizes.values()) > 0.8 * 2000 / folds
 
 
 def test_splits_have_a_default_unless_cut_makes_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from framework.errors import ModelError
-from framework.export.onnx import write_onnx
+from framework.export.forms import write_onnx
 from framework.models.attention import hold_attention, other_attention
 from framework.models.build import pretrained_model, random_model
 from framework.models.configuration import new_config

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.metrics import Metric
-from framework.search.goal import Goal
 from framework.search.section import Search
-from framework.search.study import Study, study_of
+from framework.search.study import Goal, Study, study_of
 
 SPACE = {
     "student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framework.data.features import WindowSettings
-from framework.data.splits import fold_of
+from framework.data.section import fold_of
 from framework.signals.algebra import Signals
 from framework.signals.section import SignalSettings
 from framework.signals.teacher_pass import TeacherPass

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from framework.data.batches import epoch_batches
-from framework.data.splits import fold_of
+from framework.data.section import fold_of
 from framework.errors import DataError
 from framework.losses.base import total_loss
 from framework.losses.logits import HardLabel

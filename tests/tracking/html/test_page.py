@@ -16,9 +16,8 @@ from framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 from tests.reading_html import Page
 from tests.tiny import model_of, several_values, watched_run
-from tracking.html.groups import by_answer_length, by_question_word
 from tracking.html.page import run_page
-from tracking.html.questions import read_questions
+from tracking.html.question_parts import by_answer_length, by_question_word, read_questions
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp; שָׁלוֹם \u202e 😀 \x00 "
 SECTIONS = ["results", "tradeoff", "curves", "ensemble", "disagreements", "groups", "recipe"]

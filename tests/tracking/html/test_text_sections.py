@@ -12,10 +12,9 @@ from framework.files import write_json
 from framework.tasks.classification.data import Text
 from tests.reading_html import Page
 from tests.tiny import several_values
-from tracking.html.label_parts import calibration, confusions, label_cases, label_table
+from tracking.html.label_parts import LabelAnswers, NumberAnswers, calibration, confusions, label_cases, label_table
 from tracking.html.number_parts import number_cases
 from tracking.html.page import run_page
-from tracking.html.texts import LabelAnswers, NumberAnswers
 
 ROLES = {"a": "teacher", "ensemble": "ensemble", "student_no_distillation": "baseline", "student": "student"}
 LABELS = ["да", "нет", "<b>"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, mean_squared_error
 
-from framework.evaluation.bootstrap import intervals
+from framework.metrics import intervals
 from framework.tasks.classification.metrics import (
     multi_label,
     multi_label_resampled,

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from framework.config import Section
 from framework.plugins import source_digest
-from framework.teachers.section import TeacherTemperature, own_settings, without_model
+from framework.teachers.base import TeacherTemperature, own_settings, without_model
 
 
 @without_model

@@ -2,14 +2,22 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.tasks.span_qa.data import Answer, QAExample
-from tracking.html.differing import SHOWN
-from tracking.html.disagreements import Span, disagreements, excerpt
-from tracking.html.groups import by_answer_length
-from tracking.html.questions import Answered, Question
+from tracking.html.cases import SHOWN
+from tracking.html.question_parts import (
+    QUESTION_WORDS,
+    Answered,
+    Question,
+    Span,
+    by_answer_length,
+    disagreements,
+    excerpt,
+    question_word,
+)
 
 CONTEXT = "Анна родилась в Туле."
 ROLES = {"a": "teacher", "b": "teacher", "ensemble": "ensemble", "base": "baseline", "student": "student"}
@@ -124,3 +132,34 @@ def test_without_spans_the_text_begins() -> None:
     (part,) = excerpt("слово " * 200, [])
     assert not part.before
     assert part.after
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("Кто написал «Войну и мир»?", "кто"),
+        ("Кем был избран король?", "кто"),
+        ("В чём хранят молоко?", "что"),
+        ("Где и когда родилась Анна?", "где"),
+        ("Откуда он приехал?", "откуда"),
+        ("Куда?", "куда"),
+        ("Сколькими языками он владеет?", "сколько"),
+        ("В КАКОМ году?", "какой"),
+        ("Как называется город, в котором что-то случилось?", "как"),
+        ("Почему так?", "почему"),
+        ("Зачем?", "зачем"),
+        ("Чья это книга?", "чей"),
+        ("Назовите столицу.", "другие"),
+        ("Who was it?", "who"),
+        ("Whose book is this?", "who"),
+        ("How  many people live there?", "how many"),
+        ("How old is he?", "how"),
+        ("In which year?", "which"),
+        ("Name it.", "other"),
+        ("", "other"),
+        ("На чём основан Linux, what?", "что"),
+    ],
+)
+def test_the_first_question_word_in_its_plain_form(question: str, word: str) -> None:
+    assert question_word(question) == word
+    assert word in QUESTION_WORDS

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from framework.evaluation.latency import measure_latency, measure_side_by_side
+from framework.latency import measure_latency, measure_side_by_side
 from framework.tasks.span_qa.data import QAExample
 
 EXAMPLES = [QAExample(str(i), "контекст", "вопрос?", None) for i in range(3)]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from framework.errors import MissingDataError, MissingModelError
 from framework.paper import PUBLISHED, STUDENT, Published
 from launch.commands import app
-from launch.rehearse import duration
+from launch.plan import duration
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "sberquad"
 SMALL = Published("distilbert", 1500, "wordpiece", {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 32})

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from framework.recipe.tracking import Tracking
+from framework.recipe.sections import Tracking
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,46 @@
-"""Which examples are shown as those on which the student and its teachers are not of one mind."""
+"""Examples that are shown: which are those on which the student and its teachers are not of one mind, and how texts stand there with
+what models answered."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+_LETTERS = 300  # characters of a text
 SHOWN = 20  # examples at most
+FEW = 10  # questions below which a group's figures say little
+_CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 _Case = TypeVar("_Case")
 _Other = TypeVar("_Other")
 _Given = TypeVar("_Given", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, what it is worth in a word, and by whom it was given."""
+
+    text: str
+    worth: str
+    models: str
+
+
+@dataclass(frozen=True)
+class TextCase:
+    """The beginnings of a text, or of both of a pair; gold: the right answer."""
+
+    texts: list[str]
+    gold: str
+    answers: list[Answer]
+
+
+def text_case(texts: Sequence[str], gold: str, answers: Sequence[Answer]) -> TextCase:
+    """A text, or a pair of texts, with answers."""
+    return TextCase([_beginning(text) for text in texts], gold, list(answers))
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LETTERS else f"{text[:_LETTERS].rsplit(maxsplit=1)[0]} …"
 
 
 @dataclass(frozen=True)
@@ -65,3 +97,8 @@ def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str]) -> l
         Cases("The student wrong, a teacher or the ensemble right", len(worse), shown),
         Cases("The student right, a teacher or the ensemble wrong", len(better), better[: SHOWN - len(shown)]),
     ]
+
+
+def language(text: str) -> str:
+    """`ru` for a text with Cyrillic letters, else `en`."""
+    return "ru" if _CYRILLIC.search(text) else "en"

@@ -1,0 +1,230 @@
+"""Figures of a run: how models learnt, what their quality costs, and the ensemble beside its teachers and the student."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from framework.files import Json
+from framework.metrics import Metric
+from framework.outcome import ModelResults, RunResults
+from framework.paper import DATASET, SPLIT, TABLE
+from framework.tables import short_count
+from framework.tasks.registry import summary_in
+from tracking.content import new_lines
+from tracking.html.plot import Line, Mark, Plot, number_axis
+from tracking.report import EnsembleTable, ensemble_table
+
+_POINTS = 200  # of a line at most
+_PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
+WIDTH, ROW = 480, 26
+LEFT, RIGHT = 190, 56  # margins: the names, and what is written behind the longest bar
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Plots of losses and of metrics; missing: trained models whose history is not here."""
+
+    losses: list[Plot]
+    metrics: list[Plot]
+    missing: list[str]
+
+
+def curves(folder: Path, results: RunResults) -> Curves | None:
+    """The learning curves of a run's models; None if none was trained."""
+    trained = {model["name"]: path for model in results["models"] if (path := model["history"]) is not None}
+    if not trained:
+        return None
+    lines = {name: list(new_lines(folder.parent / path, {})) for name, path in trained.items()}
+    roles = {model["name"]: model["role"] for model in results["models"]}
+    losses = []
+    for number, (name, found) in enumerate(lines.items()):
+        steps = [(line.step, line.metrics.get("loss", math.nan)) for line in found if line.kind == "step"]
+        points = [(step, loss) for step, loss in steps if math.isfinite(loss)]
+        if points:
+            losses.append(_curve(f"loss-{number}", name, "step", "loss", [Line("", roles[name], _thinned(points))]))
+    metrics = []
+    for metric in summary_in(results).metrics:
+        measured = {
+            name: [
+                (line.epoch, line.metrics[f"evaluation/{metric.name}"]) for line in found if line.kind == "evaluation"
+            ]
+            for name, found in lines.items()
+        }
+        drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
+        if drawn:
+            title = f"{metric.label} during training"
+            metrics.append(_curve(f"{metric.name}-epoch", title, "epoch", metric.axis(metric.label), drawn))
+    return Curves(losses, metrics, [name for name, found in lines.items() if not found])
+
+
+def _thinned(points: list[tuple[int, float]]) -> list[tuple[float, float]]:
+    """At most `_POINTS` points, each the mean of so many that follow each other."""
+    size = -(-len(points) // _POINTS)
+    parts = [points[first : first + size] for first in range(0, len(points), size)]
+    return [(part[-1][0], fmean(loss for _, loss in part)) for part in parts]
+
+
+def _curve(key: str, title: str, x: str, y: str, lines: list[Line]) -> Plot:
+    points = [point for line in lines for point in line.points]
+    return Plot(
+        key,
+        title,
+        number_axis(x, [one for one, _ in points], whole=True),
+        number_axis(y, [one for _, one in points]),
+        lines=lines,
+    )
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Plots of the metrics. legend: what each kind of mark is; published: rows of the paper's figures, if they are drawn."""
+
+    plots: list[Plot]
+    legend: dict[str, str]
+    published: list[tuple[str, ...]]
+
+
+def tradeoff(results: RunResults) -> Tradeoff | None:
+    """Each metric against parameters and against latency; None if no model has either."""
+    published = _is_sberquad(results["recipe"])
+    plots = []
+    for metric in summary_in(results).metrics:
+        by_size = _marks(results, metric.name, lambda model: model["parameters"])
+        by_time = _marks(results, metric.name, lambda model: (model["latency"] or {}).get("median_ms"))
+        if by_size:
+            papers = _published(metric.name) if published else []
+            plots.append(_tradeoff_plot("size", metric, "parameters", [*papers, *by_size], _count))
+        if by_time:
+            plots.append(_tradeoff_plot("time", metric, "median latency, ms", by_time, "{:g}".format))
+    if not plots:
+        return None
+    legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
+    if not published:
+        return Tradeoff(plots, legend, [])
+    rows: list[tuple[str, ...]] = [
+        (row.name, str(row.parameters), f"{row.exact_match:.2f}", f"{row.f1:.2f}") for row in TABLE
+    ]
+    return Tradeoff(plots, {**legend, "published": _PUBLISHED}, rows)
+
+
+def _is_sberquad(recipe: Json) -> bool:
+    """Whether the questions are such as the paper measured its models on."""
+    data = recipe["data"]
+    from_there: bool = data["source"].get("id") == DATASET
+    return (
+        from_there
+        and not (data.get("unanswerable") or recipe["task"].get("unanswerable"))
+        and recipe["evaluation"]["split"] not in data["extra"]
+    )
+
+
+def _marks(results: RunResults, metric: str, x_of: Callable[[ModelResults], float | None]) -> list[Mark]:
+    marks = []
+    for model in results["models"]:
+        x, found = x_of(model), model["evaluation"]
+        if x and found:
+            interval = found.get(f"{metric}_interval")
+            ends = (interval[0], interval[1]) if interval else None
+            marks.append(Mark(model["name"], model["role"], x, found[metric], ends))
+    return marks
+
+
+def _published(metric: str) -> list[Mark]:
+    return [Mark(row.name, "published", row.parameters * 1e6, getattr(row, metric), labelled=False) for row in TABLE]
+
+
+def _count(parameters: float) -> str:
+    return short_count(round(parameters))
+
+
+def _tradeoff_plot(key: str, metric: Metric, label: str, marks: list[Mark], show: Callable[[float], str]) -> Plot:
+    """A metric by what `show` writes at the ticks; by ratios, as models are so many times as large or as slow as others."""
+    heights = [height for mark in marks for height in (mark.y, *(mark.interval or ()))]
+    return Plot(
+        f"{metric.name}-{key}",
+        f"{metric.label} and {'parameters' if key == 'size' else 'latency'}",
+        number_axis(label, [mark.x for mark in marks], log=True, show=show),
+        number_axis(metric.axis(metric.label), heights, bounds=(0, 100) if metric.percent else (-math.inf, math.inf)),
+        marks,
+    )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a length with a text behind it. kind: what it is drawn as; interval: low and high end."""
+
+    name: str
+    kind: str
+    length: float
+    text: str
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars from 0; they have room from `least`, 0 at most, to `full`. key: unique on its page."""
+
+    key: str
+    title: str
+    rows: list[Bar]
+    full: float
+    least: float = 0.0
+
+    width, row, left = WIDTH, ROW, LEFT
+
+    @property
+    def height(self) -> int:
+        """Of the drawing."""
+        return ROW * len(self.rows)
+
+    @property
+    def description(self) -> str:
+        """What it shows, in words."""
+        return "; ".join(f"{row.name} {row.text}" for row in self.rows)
+
+    def along(self, length: float) -> float:
+        """Where a bar of a length ends."""
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (length - self.least) / (self.full - self.least), 1)
+
+
+def metric_bars(key: str, metric: Metric, models: list[ModelResults]) -> Bars:
+    """A metric of models that were measured."""
+    rows = []
+    for model in models:
+        found = model["evaluation"] or {}
+        interval = found.get(f"{metric.name}_interval")
+        ends = (interval[0], interval[1]) if interval else None
+        rows.append(Bar(model["name"], model["role"], found[metric.name], metric.text(found[metric.name]), ends))
+    title = metric.axis(metric.label)
+    if metric.percent:
+        return Bars(key, title, rows, 100.0)
+    reached = [0.0, *(end for row in rows for end in (row.length, *(row.interval or ())))]
+    return Bars(key, title, rows, full=max(reached) or 1.0, least=min(reached))
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """settings: the rule and its options; table: what teachers weigh; bars: metrics, and weights."""
+
+    settings: Json
+    table: EnsembleTable | None
+    bars: list[Bars]
+
+
+def ensemble(results: RunResults) -> Ensemble | None:
+    """What is known of the run's ensemble; None if it has none."""
+    found = next((model for model in results["models"] if model["role"] == "ensemble"), None)
+    if found is None:
+        return None
+    shown = [model for model in results["models"] if model["role"] != "baseline" and model["evaluation"]]
+    bars = [metric_bars(f"ensemble-{metric.name}", metric, shown) for metric in summary_in(results).metrics]
+    if found.get("weights"):
+        bars.append(_weights(found["weights"]))
+    return Ensemble(found["settings"], ensemble_table(results), [one for one in bars if one.rows])
+
+
+def _weights(weights: dict[str, dict[str, float]]) -> Bars:
+    rows = [Bar(name, "teacher", weight["mean"], f"{weight['mean']:.2f}") for name, weight in weights.items()]
+    return Bars("ensemble-weights", "Mean weight of each teacher", rows, full=max(row.length for row in rows) or 1.0)
