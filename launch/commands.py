@@ -167,7 +167,7 @@ def report(
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:
-        from launch.report import show_paper
+        from launch.inspect import show_paper
 
         show_paper(runs or [], as_json, markdown)
         return
@@ -176,11 +176,11 @@ def report(
             f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
         )
     if html:
-        from launch.report import write_html
+        from launch.inspect import write_html
 
         write_html(runs[0], to)
         return
-    from launch.report import show_report
+    from launch.inspect import show_report
 
     show_report(runs[0], as_json, markdown)
 
@@ -198,6 +198,6 @@ def schema() -> None:
 @app.command()
 def track(run: RunFolder) -> None:
     """Send to MLflow what it has not got yet of a run."""
-    from launch.report import track_run
+    from launch.inspect import track_run
 
     track_run(run)

@@ -14,8 +14,7 @@ from framework.files import Json
 from framework.manifest import check_saved
 from framework.tasks.base import Task
 from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
-from tracking.cursor import RunCursor
-from tracking.sender import Sender
+from tracking.sender import RunCursor, Sender
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel

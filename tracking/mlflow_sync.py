@@ -15,10 +15,9 @@ from framework.search.log import SEARCH
 from tracking import content
 from tracking.client import Destination, destination_of, experiment_id, open_client, readable_errors
 from tracking.content import numbers
-from tracking.cursor import Ledger, RunCursor
 from tracking.logged_model import send_model
 from tracking.search_sync import send_search
-from tracking.sender import Sender, SyncReport
+from tracking.sender import Ledger, RunCursor, Sender, SyncReport
 
 RESULTS = "results.json"
 CURSOR = "tracked.json"

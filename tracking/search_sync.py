@@ -15,9 +15,8 @@ from framework.search.section import Search
 from framework.search.study import ENDED, Goal, goal_in, study_of
 from tracking import content
 from tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
-from tracking.cursor import RunCursor
 from tracking.logged_model import send_model
-from tracking.sender import Sender
+from tracking.sender import RunCursor, Sender
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,24 +1,105 @@
-"""The pieces that a run is sent in. Each is noted once MLflow has it, and changes nothing if sent twice."""
+"""The pieces that a run is sent to MLflow in, and what it has already got: `tracked.json` in the run's folder.
+
+It is written after every piece that was sent. A crash in between leaves one piece to be sent twice, and every
+piece is such that sending it twice changes nothing."""
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.files import Json
+from pydantic import BaseModel, Field, ValidationError
+
+from framework.errors import StoreError
+from framework.files import Json, write_atomic
 from framework.outcome import SplitResults
 from tracking.content import KEY_TAG, Line, legal_key, new_lines
-from tracking.cursor import Ledger, RunCursor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
 CHARACTERS_PER_BATCH = 100_000
+
+
+class RunCursor(BaseModel):
+    """What has been sent of one MLflow run."""
+
+    key: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    """Tag of the MLflow run, by which it is found when it was created and its id was not noted in time."""
+    run_id: str | None = None
+    status: str | None = None
+    params: bool = False
+    tags: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+    history: dict[str, int] = {}
+    """Last step sent, by kind of history line."""
+    inputs: list[str] = []
+    artifacts: dict[str, str] = {}
+    """Digest of the content sent, by path."""
+    model_id: str | None = None
+    model_ready: bool = False
+
+    @property
+    def run(self) -> str:
+        """Id of the MLflow run, once that has been created."""
+        assert self.run_id is not None
+        return self.run_id
+
+
+class DestinationCursor(BaseModel):
+    """What has been sent to one destination: the recipe's run, and one run for each model."""
+
+    parent: RunCursor = Field(default_factory=RunCursor)
+    models: dict[str, RunCursor] = {}
+
+    def model(self, name: str, digest: str | None) -> RunCursor:
+        """The cursor of a model; another digest under the same name is another model."""
+        return self.models.setdefault(f"{name}@{digest}", RunCursor())
+
+
+class _File(BaseModel):
+    format: int = 1
+    destinations: dict[str, DestinationCursor] = {}
+
+
+class Ledger:
+    """The cursor file of one run, seen from one destination."""
+
+    def __init__(self, path: Path, destination: str) -> None:
+        """Read `path` where it exists.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        self._path = path
+        self._destination = destination
+        self._file = _read(path)
+        self.cursor = self._file.destinations.setdefault(destination, DestinationCursor())
+
+    def save(self) -> None:
+        """Write everything to disk."""
+        write_atomic(self._path, json.dumps(self._file.model_dump(), ensure_ascii=False, indent=1) + "\n")
+
+    def forget(self) -> None:
+        """Take it that the destination has nothing of this run."""
+        self.cursor = self._file.destinations[self._destination] = DestinationCursor()
+        self.save()
+
+
+def _read(path: Path) -> _File:
+    if not path.exists():
+        return _File()
+    try:
+        return _File.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(
+            f"{path} is damaged ({error.errors()[0]['msg']}); delete it, and the run is sent anew, as a new MLflow run"
+        ) from None
 
 
 @dataclass

@@ -11,8 +11,8 @@ from framework.errors import ModelError, first_line
 from framework.manifest import check_saved
 from framework.models.configuration import read_config
 from framework.models.kind import decodes_only
+from framework.models.locate import check_tokenizer_file
 from framework.models.section import PretrainedTokenizer
-from framework.models.tokenizer_file import check_tokenizer_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast

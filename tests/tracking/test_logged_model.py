@@ -8,9 +8,9 @@ import pytest
 
 from framework.recipe.sections import Tracking
 from framework.tasks.span_qa.usage import QuestionRequest
-from tracking.cursor import Ledger
 from tracking.logged_model import requirements
 from tracking.mlflow_sync import sync
+from tracking.sender import Ledger
 
 CONTEXT = "Анна Петрова родилась в Туле. Иван Кузнецов живёт в Омске."
 QUESTIONS = ["Где родилась Анна?", "Кто живёт в Омске?"]

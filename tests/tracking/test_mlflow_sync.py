@@ -10,8 +10,8 @@ from framework.recipe.sections import Tracking
 from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
 from tracking import sender
-from tracking.cursor import Ledger
 from tracking.mlflow_sync import sync
+from tracking.sender import Ledger
 
 TRACKING = Tracking(log_models=False)
 

@@ -1,5 +1,11 @@
-"""Entity F1, precision and recall as seqeval (Nakayama 2018) and conlleval count them: an entity is right if its type and both
-its ends are. Of other tags the share of right ones, and the mean of their F1."""
+"""Predictions of tagging, in sequences of tags that may be, and their metrics: entity F1, precision and recall as seqeval (Nakayama
+2018) and conlleval count them, for which type and both ends have to be right; of other tags the share of right ones, and the
+mean of their F1.
+
+Predictions are plain data by example id: {"tags": [name of each unit's tag], "entities": [{"type", "text", "start", "end",
+"score"}]}, or of other tags {"tags": [...], "units": [{"tag", "text", "start", "end", "score"}]}. Start and end are characters
+of the text.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.metrics import Metric, counts, intervals
+from framework.segments import Floats, Ints
 from framework.tasks.base import Plain, Scores
 from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.tags import TagSet, entities_of
 
+_LEAST = 1e-30  # probability
+_AT_ONCE = 1024  # examples
 ENTITY_METRICS = (
     Metric("f1", "F1", primary=True),
     Metric("precision", "precision"),
@@ -19,7 +28,70 @@ ENTITY_METRICS = (
 )
 TAG_METRICS = (Metric("accuracy", "accuracy", primary=True), Metric("macro_f1", "macro F1"))
 
-_Floats = NDArray[np.float64]
+
+def best_tags(probabilities: NDArray[np.floating], units: Ints, tags: TagSet) -> Ints:
+    """The likeliest sequence of each example's tags that may be (Viterbi 1967). probabilities: [U, L]; units: [E + 1]. [U]"""
+    log_p = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+    if not tags.entities:
+        likeliest: Ints = log_p.argmax(1)
+        return likeliest
+    may = np.where(tags.may_follow, 0.0, -np.inf)
+    result = np.zeros(len(log_p), np.int64)
+    sizes = np.diff(units)
+    order = np.argsort(-sizes, kind="stable")  # those that go on stand first
+    for begin in range(0, len(order), _AT_ONCE):
+        chosen = order[begin : begin + _AT_ONCE]
+        _viterbi(log_p, units[chosen], sizes[chosen], may, result)
+    return result
+
+
+def predictions(examples: Sequence[Tagged], probabilities: NDArray[np.floating], units: Ints, tags: TagSet) -> Plain:
+    """probabilities: [U, L]; units: [E + 1]."""
+    best = best_tags(probabilities, units, tags)
+    sure = probabilities[np.arange(len(best)), best].astype(np.float64)
+    return {
+        example.id: _prediction(example, best[begin:end].tolist(), sure[begin:end], tags)
+        for example, begin, end in zip(examples, units[:-1].tolist(), units[1:].tolist(), strict=True)
+    }
+
+
+def _viterbi(log_p: Floats, begins: Ints, sizes: Ints, may: Floats, result: Ints) -> None:
+    """Of examples whose units begin at `begins` [C] and are so many, the longest first. may: [L + 1, L], 0 or -inf."""
+    longest = int(sizes.max(initial=0))
+    before = np.zeros((longest, len(begins), log_p.shape[1]), np.int32)
+    score = np.zeros((len(begins), log_p.shape[1]))
+    for step in range(longest):
+        going = int((sizes > step).sum())
+        said = log_p[begins[:going] + step]
+        if step == 0:
+            score[:going] = said + may[-1]
+            continue
+        ways = score[:going, :, None] + may[:-1]
+        before[step, :going] = ways.argmax(1)
+        score[:going] = ways.max(1) + said
+    tag = score.argmax(1)
+    for step in range(longest - 1, -1, -1):
+        going = int((sizes > step).sum())
+        result[begins[:going] + step] = tag[:going]
+        tag[:going] = before[step, np.arange(going), tag[:going]]
+
+
+def _prediction(example: Tagged, numbers: list[int], sure: Floats, tags: TagSet) -> Plain:
+    names = [tags.names[number] for number in numbers]
+    if not tags.entities:
+        units = [
+            {"tag": name, "text": example.text[begin:end], "start": begin, "end": end, "score": float(score)}
+            for name, (begin, end), score in zip(names, example.units, sure, strict=True)
+        ]
+        return {"tags": names, "units": units}
+    entities = []
+    for entity in entities_of(names):
+        begin, end = example.units[entity.start][0], example.units[entity.end - 1][1]
+        score = float(sure[entity.start : entity.end].mean())
+        entities.append(
+            {"type": entity.type, "text": example.text[begin:end], "start": begin, "end": end, "score": score}
+        )
+    return {"tags": names, "entities": entities}
 
 
 def scores(examples: Sequence[Tagged], predicted: Plain, tags: TagSet, resamples: int, seed: int) -> Scores:
@@ -29,7 +101,7 @@ def scores(examples: Sequence[Tagged], predicted: Plain, tags: TagSet, resamples
     right = np.asarray([[sum(map(str.__eq__, gold, said)), len(gold)] for gold, said in pairs], np.float64)
     found, names = _entity_counts(pairs) if tags.entities else _tag_counts(pairs, tags.names)
 
-    def figures(times: _Floats) -> Mapping[str, _Floats]:
+    def figures(times: Floats) -> Mapping[str, Floats]:
         accuracy = 100 * _share(*(times @ right).T)
         of_names = np.einsum("rn,nkc->rkc", times, found, optimize=True)
         if not tags.entities:
@@ -53,7 +125,7 @@ def scores(examples: Sequence[Tagged], predicted: Plain, tags: TagSet, resamples
     return Scores(count, whole, bounds, by_type)
 
 
-def _entity_counts(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[_Floats, list[str]]:
+def _entity_counts(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[Floats, list[str]]:
     """Of every text and type right, predicted and gold entities, [n, types, 3], and the types, sorted."""
     sets = [(set(entities_of(gold)), set(entities_of(said))) for gold, said in pairs]
     names = sorted({entity.type for gold, said in sets for entity in gold | said})
@@ -66,9 +138,7 @@ def _entity_counts(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tupl
     return result, names
 
 
-def _tag_counts(
-    pairs: Sequence[tuple[Sequence[str], Sequence[str]]], names: Sequence[str]
-) -> tuple[_Floats, list[str]]:
+def _tag_counts(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], names: Sequence[str]) -> tuple[Floats, list[str]]:
     """Of every text and tag right, predicted and gold units. [n, tags, 3]"""
     numbers = {name: number for number, name in enumerate(names)}
     result = np.zeros((len(pairs), len(names), 3))
@@ -80,11 +150,11 @@ def _tag_counts(
     return result, list(names)
 
 
-def _prf(found: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+def _prf(found: Floats) -> tuple[Floats, Floats, Floats]:
     """F1, precision and recall in percent, 0 of nothing, of counts of right, predicted and gold ones. [..., 3]"""
     right, said, gold = np.moveaxis(found, -1, 0)
     return 100 * _share(2 * right, said + gold), 100 * _share(right, said), 100 * _share(right, gold)
 
 
-def _share(part: _Floats, whole: _Floats) -> _Floats:
+def _share(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -187,7 +187,7 @@ class Tagging(TaskSection):
     def predict_from_signals(self, examples: Sequence[Tagged], signals: "Signals") -> "Plain":
         """See Task."""
         from framework.signals.algebra import to_dense
-        from framework.tasks.tagging.decode import predictions
+        from framework.tasks.tagging.metrics import predictions
 
         tags = self.tag_set
         return predictions(examples, to_dense(signals, len(tags.names)), signals.heads, tags)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framework.errors import ModelError
-from framework.models.tokenizer_file import check_tokenizer_file
+from framework.models.locate import check_tokenizer_file
 from framework.models.tokenizers import load_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
