@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from framework.basis import basis_of, note_finished
 from framework.data.load import Split, load_data
 from framework.device import device_kind, resolve_precision, resolve_workers
 from framework.digest import differences, in_words
@@ -76,9 +77,16 @@ def run(
     around the run that may follow its folder, as tracking does.
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
+    basis = basis_of(recipe)  # before anything is read that may change meanwhile
     context, graph = prepare(recipe, train, stream, progress)
     with alone_in(recipe.run_folder):
-        return _run(context, graph, provenance or {}, watch)
+        results = _run(context, graph, provenance or {}, watch)
+        stages = list(graph.stages())
+        accepted = any(stage.key.taken is not None for stage in stages)  # others may be there another time
+        made = [(stage.title, stage.folder(context.store)) for stage in stages]
+        note_finished(recipe, None if accepted else basis, made)
+        context.store.push(recipe.run_folder)
+        return results
 
 
 def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch) -> RunResults:
@@ -94,7 +102,6 @@ def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch) -
             results.finish("failed")
             raise
         results.finish("finished")
-    context.store.push(recipe.run_folder)
     return results.values
 
 

@@ -80,7 +80,8 @@ def _run_of(run: Path) -> Path:
 
 def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
     """Send what is new to MLflow, if it knows the run. Whatever happens there, the export is done."""
-    from tracking.mlflow_sync import CURSOR, sync
+    from tracking.mlflow_sync import sync
+    from tracking.sender import CURSOR
 
     if not (run / CURSOR).is_file():
         return

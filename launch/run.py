@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from framework.errors import RecipeError, StoreError
+from framework.outcome import RunResults
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
 from framework.training.history import ReportTo
@@ -33,16 +34,41 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
             "recipe as it is without it"
         )
     progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
+    results = _finished(recipe, progress)
+    if results is None:
+        results = _run(recipe, progress)
 
+    from tracking.report import rich_table
+
+    table_console().print(rich_table(results))
+    progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
+    asked = "student" if recipe.student is not None else "teacher"
+    options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]
+    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} {' '.join(options)}")
+
+
+def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
+    """The results of a run that is finished, and has been tracked, with nothing changed since: it takes no library to know."""
+    from framework.basis import finished_run
+    from tracking.sent import is_sent
+
+    found = finished_run(recipe)
+    if found is None or not is_sent(recipe.run_folder, recipe.tracking):
+        return None
+    for number, title in enumerate(found.stages, start=1):
+        progress.say(f"[{number}/{len(found.stages)}] {title}: done already")
+    return found.results
+
+
+def _run(recipe: Recipe, progress: Progress) -> RunResults:
     from framework.run import run
     from launch.quiet import quiet_transformers
     from launch.streaming import streamer_for
     from tracking.provenance import provenance
-    from tracking.report import rich_table
 
     quiet_transformers()
     gc.freeze()  # what is imported stays: every training has Python look for what does not
-    results = run(
+    return run(
         recipe,
         train=trainer_for(progress),
         stream=streamer_for(recipe, progress),
@@ -50,11 +76,6 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
         provenance=provenance(),
         watch=lambda folder: _tracked(folder, recipe, progress),
     )
-    table_console().print(rich_table(results))
-    progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
-    asked = "student" if recipe.student is not None else "teacher"
-    options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]
-    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} {' '.join(options)}")
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from tracking.client import Destination, destination_of, experiment_id, open_cli
 from tracking.content import numbers
 from tracking.logged_model import send_model
 from tracking.search_sync import send_search
-from tracking.sender import Ledger, RunCursor, Sender, SyncReport
+from tracking.sender import CURSOR, Ledger, RunCursor, Sender, SyncReport
+from tracking.sent import whole_of
 
 RESULTS = "results.json"
-CURSOR = "tracked.json"
 LOCK_SECONDS = 10
 LOGGED_ROLES = ("student", "baseline")
 
@@ -42,7 +42,8 @@ def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
         )
     destination = destination_of(tracking, run_folder.absolute().parent)
     with _alone(run_folder), readable_errors(destination):
-        return _send(run_folder, destination, final, log_models=final and tracking.log_models)
+        whole = whole_of(run_folder, tracking.log_models) if final else None  # as it is now: it may go on meanwhile
+        return _send(run_folder, destination, whole, log_models=final and tracking.log_models)
 
 
 def results_file(run_folder: Path) -> Path | None:
@@ -66,7 +67,8 @@ def _alone(run_folder: Path) -> Iterator[None]:
         yield
 
 
-def _send(folder: Path, destination: Destination, final: bool, log_models: bool) -> SyncReport:
+def _send(folder: Path, destination: Destination, whole: str | None, log_models: bool) -> SyncReport:
+    """whole: the digest of what is sent, if that is all of an ended run."""
     found = results_file(folder)
     assert found is not None
     # The file's time and not the clock's: a figure that is sent twice is the same row in MLflow.
@@ -78,9 +80,12 @@ def _send(folder: Path, destination: Destination, final: bool, log_models: bool)
     if ledger.cursor.parent.run_id is not None and not sender.exists(ledger.cursor.parent):
         ledger.forget()
     if found.name == SEARCH:
-        send_search(sender, folder, written, final, log_models)
+        send_search(sender, folder, written, whole is not None, log_models)
     else:
         _send_results(sender, read_results(folder), folder, written, log_models)
+    if not report.notes and ledger.cursor.whole != whole:
+        ledger.cursor.whole = whole
+        ledger.save()
     return report
 
 

@@ -26,6 +26,9 @@ PARAMS_PER_BATCH = 100
 CHARACTERS_PER_BATCH = 100_000
 
 
+CURSOR = "tracked.json"
+
+
 class RunCursor(BaseModel):
     """What has been sent of one MLflow run."""
 
@@ -56,6 +59,8 @@ class DestinationCursor(BaseModel):
 
     parent: RunCursor = Field(default_factory=RunCursor)
     models: dict[str, RunCursor] = {}
+    whole: str | None = None
+    """Digest of the ended run that has been sent as a whole."""
 
     def model(self, name: str, digest: str | None) -> RunCursor:
         """The cursor of a model; another digest under the same name is another model."""

@@ -64,6 +64,46 @@ def finished(recipe: Path) -> Path:
     return run
 
 
+HEAVY = (
+    "datasets deepspeed evaluate huggingface_hub matplotlib mlflow onnx onnxruntime optuna pandas pyarrow ray scipy sklearn "
+    "sqlalchemy tokenizers torch transformers"
+).split()
+LIGHT = """
+import atexit, sys
+from launch import cli
+sys.argv[0] = "distil"
+leave = cli._end
+cli._end = lambda: (print("heavy:", sorted(set(%r) & set(sys.modules))), leave())
+cli.main()
+"""
+
+
+def lightly(*arguments: str) -> str:
+    """What a command prints that imports nothing heavy."""
+    command = [sys.executable, "-c", LIGHT % HEAVY, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+    return done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert "resume" in lightly("--help")
+
+
+def test_a_finished_run_is_shown_again_with_nothing_heavy_imported_and_nothing_written(
+    recipe: Path, finished: Path
+) -> None:
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in recipe.parent.rglob("*") if path.is_file()}
+
+    before = written()
+    said = lightly("run", str(recipe))
+    assert said.count("done already") == 11
+    assert "student_no_distillation" in said
+    assert lightly("resume", str(finished)).count("done already") == 11
+    assert written() == before
+
+
 def test_plan_lists_stages_and_does_nothing(recipe: Path, tmp_path: Path) -> None:
     output = distil("plan", str(recipe), f"output={tmp_path / 'elsewhere'}")
     assert "collect signals of teacher on 'train'" in output

@@ -12,6 +12,7 @@ from tests.tracking.conftest import RunOnDisk, Seen
 from tracking import sender
 from tracking.mlflow_sync import sync
 from tracking.sender import Ledger
+from tracking.sent import is_sent
 
 TRACKING = Tracking(log_models=False)
 
@@ -118,6 +119,26 @@ def test_sending_again_sends_nothing(run, seen):
     assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 5)
     assert (second.metrics, second.params, second.artifacts, second.run_id) == (0, 0, 0, first.run_id)
     assert seen().everything(*seen().parents()) == before
+
+
+def test_what_mlflow_has_got_is_known_without_it(run, seen, tmp_path):
+    _whole(run)
+    sync(run.folder, TRACKING, final=False)
+    assert not is_sent(run.folder, TRACKING)
+    report = sync(run.folder, TRACKING, final=True)
+    assert is_sent(run.folder, TRACKING)
+    assert not is_sent(run.folder, Tracking(uri=f"sqlite:///{tmp_path}/other.db"))
+    assert not is_sent(run.folder, Tracking(log_models=not TRACKING.log_models))
+    path = run.folder / "recipe.yaml"
+    content = path.read_bytes()
+    path.write_bytes(content + b"# changed")
+    assert not is_sent(run.folder, TRACKING)
+    path.write_bytes(content)
+    seen().client.delete_run(report.run_id)
+    assert not is_sent(run.folder, TRACKING)
+    sync(run.folder, TRACKING, final=True)
+    (run.folder.parent / "mlflow.db").unlink()
+    assert not is_sent(run.folder, TRACKING)
 
 
 def test_a_run_is_followed_while_it_goes_on_and_when_it_goes_on_after_a_failure(run, seen):
