@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from framework.data.example import counted
 from framework.digest import differences
@@ -20,19 +20,21 @@ from framework.outcome import (
     read_outcome,
 )
 from framework.plugins import SOURCE
-from framework.stages.graph import Graph
-from framework.stages.models import ModelStages
-from framework.stages.signals import Collection
-from framework.stages.stage import Context, Stage
 from framework.store import Artifact
 from framework.tasks.registry import summary_of
 from framework.training.section import Training
+
+if TYPE_CHECKING:  # who reads results needs no models
+    from framework.stages.graph import Graph
+    from framework.stages.models import ModelStages
+    from framework.stages.signals import Collection
+    from framework.stages.stage import Context, Stage
 
 
 class Results:
     """The results of a run as far as they are known. docs/results.md describes the file."""
 
-    def __init__(self, context: Context, graph: Graph, provenance: Provenance) -> None:
+    def __init__(self, context: "Context", graph: "Graph", provenance: Provenance) -> None:
         recipe = context.recipe
         self.folder = recipe.run_folder
         self._graph = graph
@@ -58,7 +60,7 @@ class Results:
         }
         self._models = self.values["models"]
 
-    def note(self, stage: Stage, artifact: Artifact) -> None:
+    def note(self, stage: "Stage", artifact: Artifact) -> None:
         """Take in what a stage has found, and write the file."""
         for record in self._models:
             if stage.digest == record["digest"] and record["role"] != "ensemble":
@@ -149,7 +151,7 @@ def one_name(metrics: Json) -> Json:
     return {"exact_match" if name == "exact" else name: value for name, value in metrics.items()}
 
 
-def _data(context: Context) -> DataResults:
+def _data(context: "Context") -> DataResults:
     source = context.recipe.data.source.model_dump(mode="json")
     return {
         "source": source,
@@ -167,7 +169,7 @@ def _data(context: Context) -> DataResults:
     }
 
 
-def _signals(found: Collection) -> SignalResults:
+def _signals(found: "Collection") -> SignalResults:
     return {
         "teacher": found.teacher,
         "split": found.split,
@@ -180,7 +182,7 @@ def _signals(found: Collection) -> SignalResults:
     }
 
 
-def _models(context: Context, graph: Graph) -> Iterator[ModelResults]:
+def _models(context: "Context", graph: "Graph") -> Iterator[ModelResults]:
     """The rows of the table: teachers, the ensemble beside its members, baselines, the student."""
     teachers = [model for model in graph.models if model.role == "teacher"]
     yield from (_model(context, model) for model in teachers)
@@ -191,7 +193,7 @@ def _models(context: Context, graph: Graph) -> Iterator[ModelResults]:
     yield from (_model(context, model) for model in graph.models if model.role != "teacher")
 
 
-def _model(context: Context, model: ModelStages) -> ModelResults:
+def _model(context: "Context", model: "ModelStages") -> ModelResults:
     root = context.store.root.parent
     weights = model.weights.folder(context.store)
     record = _record(model.name, cast(Role, model.role), model.weights.digest, _settings(model))
@@ -224,7 +226,7 @@ def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
     }
 
 
-def _transductive(context: Context) -> bool:
+def _transductive(context: "Context") -> bool:
     """Whether a student learns from the very questions (not their answers) on which it is measured."""
     recipe = context.recipe
     unlabelled = recipe.student.unlabelled if recipe.student is not None else []
@@ -232,7 +234,7 @@ def _transductive(context: Context) -> bool:
     return any(one.texts in measured for name in unlabelled for one in context.data[name].examples)
 
 
-def _settings(model: ModelStages) -> Json:
+def _settings(model: "ModelStages") -> Json:
     """The hyper-parameters of a model's training, flat."""
     if model.training is None or model.trained is None:
         return {}

@@ -13,14 +13,13 @@ from framework.files import write_atomic
 from framework.locks import alone_in
 from framework.outcome import Provenance, RunResults
 from framework.progress import SILENT, Progress
+from framework.recipe.load import as_yaml
 from framework.recipe.schema import Recipe
-from framework.recipe.yaml_loader import to_yaml
 from framework.results import Results
 from framework.signals.teacher_pass import Streamer
 from framework.stages.graph import Graph, build_graph
 from framework.stages.stage import Context, Stage
-from framework.storage import Storage
-from framework.store import Artifact, Store
+from framework.store import Artifact, store_of
 from framework.training.job import Trainer
 from framework.training.loop import train_in_process
 
@@ -54,12 +53,6 @@ def prepare(
         progress=progress,
     )
     return context, build_graph(context)
-
-
-def store_of(recipe: Recipe) -> Store:
-    """The store of a recipe's results."""
-    storage = Storage(recipe.storage) if recipe.storage is not None else None
-    return Store(recipe.output_folder / "store", storage)
 
 
 def run(
@@ -148,8 +141,3 @@ def _run_stages(context: Context, graph: Graph, results: Results) -> None:
     stages = list(graph.stages())
     for number, stage in enumerate(stages, start=1):
         results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
-
-
-def as_yaml(recipe: Recipe) -> str:
-    """The recipe with all defaults filled in, as a file holds it."""
-    return to_yaml(recipe.resolved())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framework.digest import Key
 from framework.errors import StoreError
@@ -13,6 +14,9 @@ from framework.files import Json, make_folder
 from framework.locks import locked
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
+
+if TYPE_CHECKING:
+    from framework.recipe.schema import Recipe
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,12 @@ class Store:
         if path.is_relative_to(self.root):
             return f"store/{path.relative_to(self.root).as_posix()}"
         return path.relative_to(self.root.parent).as_posix()
+
+
+def store_of(recipe: "Recipe") -> Store:
+    """The store of a recipe's results."""
+    storage = Storage(recipe.storage) if recipe.storage is not None else None
+    return Store(recipe.output_folder / "store", storage)
 
 
 def _artifact(folder: Path, manifest: Json) -> Artifact:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
     """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
     be_quiet()
-    from framework.recipe.load import recipe_from_values
-    from framework.run import as_yaml
+    from framework.recipe.load import as_yaml, recipe_from_values
 
     if not (run / SEARCH).is_file():
         raise OutputError(f"no search at {run}: expected a folder with {SEARCH}; `distil search RECIPE` makes one")

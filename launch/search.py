@@ -16,7 +16,7 @@ from framework.errors import OutputError, RecipeError, TrainingError
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
 from framework.search.log import SearchLog
-from framework.store import Store
+from framework.store import Store, store_of
 from launch.console import console_progress, note, table_console
 from launch.interrupt import INTERRUPT, Interrupt
 from launch.quiet import be_quiet
@@ -92,7 +92,6 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
 
 
 def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, interrupt: Interrupt) -> None:
-    from framework.run import store_of
     from launch.ray_cluster import check_machines, ray_cluster
     from launch.remote import location_of
     from launch.search_group import check_room, concurrent

@@ -12,11 +12,10 @@ from framework.errors import TrainingError
 from framework.files import make_folder
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
-from framework.run import store_of
 from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
 from framework.signals.teacher_pass import Streamer, TeacherPass
-from framework.store import Store
+from framework.store import Store, store_of
 from launch.ray_cluster import gpu_count, ray_cluster
 from launch.remote import StoreLocation, location_of, pack
 from launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched

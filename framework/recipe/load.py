@@ -12,7 +12,7 @@ from framework.files import Json
 from framework.recipe.checks import Where, recipe_of, refuse, shown
 from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from framework.recipe.schema import Recipe
-from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of
+from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
 from framework.search.recipes import search_problems
 
 _MOST_BYTES = 250_000
@@ -44,6 +44,11 @@ def load_recipe(
 def recipe_from_values(values: Json, origin: str) -> Recipe:
     """A recipe from plain data, such as `Recipe.resolved` gives. Raises RecipeError."""
     return _checked(values, lambda place: origin)
+
+
+def as_yaml(recipe: Recipe) -> str:
+    """The recipe with all defaults filled in, as a file holds it."""
+    return to_yaml(recipe.resolved())
 
 
 def _checked(values: Json, where: Where) -> Recipe:

@@ -6,10 +6,11 @@ from typing import Any
 
 from framework.files import make_folder, now, write_atomic, write_sealed
 from framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
+from framework.recipe.load import as_yaml
 from framework.recipe.schema import Recipe
-from framework.run import as_yaml, store_of
 from framework.search.recipes import varied
 from framework.search.study import ENDED, goal_of
+from framework.store import store_of
 from framework.tasks.registry import summary_of
 
 SEARCH = "search.json"

@@ -64,30 +64,38 @@ def finished(recipe: Path) -> Path:
     return run
 
 
-HEAVY = (
-    "datasets deepspeed evaluate huggingface_hub matplotlib mlflow onnx onnxruntime optuna pandas pyarrow ray scipy sklearn "
-    "sqlalchemy tokenizers torch transformers"
-).split()
+HEAVY = {
+    "datasets",
+    "deepspeed",
+    "evaluate",
+    "huggingface_hub",
+    "matplotlib",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
+    "optuna",
+}
+HEAVY |= {"pandas", "pyarrow", "ray", "scipy", "sklearn", "sqlalchemy", "tokenizers", "torch", "transformers"}
 LIGHT = """
 import atexit, sys
 from launch import cli
 sys.argv[0] = "distil"
 leave = cli._end
-cli._end = lambda: (print("heavy:", sorted(set(%r) & set(sys.modules))), leave())
+cli._end = lambda: (print("heavy:", sorted(%r & set(sys.modules))), leave())
 cli.main()
 """
 
 
-def lightly(*arguments: str) -> str:
+def lightly(*arguments: str, heavy: set[str] = HEAVY) -> str:
     """What a command prints that imports nothing heavy."""
-    command = [sys.executable, "-c", LIGHT % HEAVY, *arguments]
+    command = [sys.executable, "-c", LIGHT % heavy, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "heavy: []"
     return done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert "resume" in lightly("--help")
+    assert "resume" in lightly("--help", heavy=HEAVY | {"pydantic", "numpy"})
 
 
 def test_a_finished_run_is_shown_again_with_nothing_heavy_imported_and_nothing_written(
@@ -286,10 +294,3 @@ def test_the_run_is_tracked_in_sqlite_beside_it(finished: Path) -> None:
         assert names[model["name"]].data.metrics["exact_match"] == pytest.approx(model["evaluation"]["exact_match"])
     assert "finished" in distil("track", str(finished)) or finished.name in distil("track", str(finished))
     assert len(client.search_runs([experiment.experiment_id])) == 4
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = "import sys; sys.argv = ['distil', '--help']\nfrom launch.cli import main\ntry:\n    main()\nfinally:\n    print(sorted({'torch', 'transformers', 'ray', 'mlflow', 'pydantic', 'numpy'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "run" in done.stdout

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from framework.recipe.load import recipe_from_values
-from framework.run import store_of
 from framework.search.log import SearchLog
+from framework.store import store_of
 from launch.interrupt import Interrupt
 from launch.search_table import LineTable, LiveTable, trials_table
 from launch.search_trial import OUTCOME, REASON
