@@ -9,7 +9,6 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import OutputError
-from framework.export.export import copy_model, new_folder
 from framework.files import Json, write_atomic
 from framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
 from framework.paper import DATASET, QUESTIONS, SPLIT
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
     """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
     be_quiet()
+    from framework.export.export import copy_model, new_folder  # which takes PyTorch, as a report does not
     from framework.recipe.load import as_yaml, recipe_from_values
 
     if not (run / SEARCH).is_file():
