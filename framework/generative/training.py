@@ -12,10 +12,8 @@ from framework.generative.writer import Ids, padded
 from framework.models.kind import Generator
 from framework.models.tokenizers import SpecialTokens
 from framework.training.engine import TrainingEngine
-from framework.training.items import to_device
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 _NOT_ASKED = -100
@@ -23,16 +21,13 @@ _NOT_ASKED = -100
 
 @dataclass(frozen=True)
 class GenerationBatch:
-    """Inputs of B items; targets: int64 [B, T], the token to be written at each place of the model's logits, -100 where
-    none is; weight: [B], of each token of an item."""
+    """Inputs of B items, and R tokens that are to be written. places: int64 [R], which of the model's B · T logits is to be each
+    one's; targets: int64 [R], the tokens; weight: float32 [R]."""
 
     inputs: "dict[str, Tensor]"
+    places: "Tensor"
     targets: "Tensor"
     weight: "Tensor"
-
-    def to(self, device: "torch.device") -> "GenerationBatch":
-        """The same batch on `device`."""
-        return GenerationBatch(to_device(self.inputs, device), self.targets.to(device), self.weight.to(device))
 
 
 @dataclass(frozen=True)
@@ -73,8 +68,10 @@ class Generation:
         answers = [self.answers[row] for row in rows]
         make = _seq2seq if self.generator.encoder_decoder else _causal
         inputs, targets = make(prompts, answers, self.special)
+        asked = padded(targets, _NOT_ASKED)
+        item, place = torch.nonzero(asked != _NOT_ASKED, as_tuple=True)
         weight = torch.tensor([float(counts) / len(answer) for answer in answers])
-        return GenerationBatch(inputs, padded(targets, _NOT_ASKED), weight)
+        return GenerationBatch(inputs, item * asked.shape[1] + place, asked[item, place], weight[item])
 
     def loss(
         self, engine: TrainingEngine, batch: GenerationBatch, progress: float
@@ -83,9 +80,10 @@ class Generation:
         from torch.nn.functional import cross_entropy
 
         logits = engine(**batch.inputs, use_cache=False).logits
-        asked = batch.targets != _NOT_ASKED
-        losses = cross_entropy(logits[asked].float(), batch.targets[asked], reduction="none")
-        loss = (losses * batch.weight.unsqueeze(1).expand_as(asked)[asked]).sum()
+        losses = cross_entropy(
+            logits.flatten(0, 1).index_select(0, batch.places).float(), batch.targets, reduction="none"
+        )
+        loss = (losses * batch.weight).sum()
         return loss, {"answer": loss.detach()}
 
     def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:

@@ -1,12 +1,14 @@
-"""Models that attend in full to texts that are too short for the sparse attention they are configured for, such as BigBird.
+"""How models attend: masks, and models that attend in full to texts that are too short for the sparse attention they are configured
+for, such as BigBird.
 
 Left alone, such a model chooses by the length to which a text happens to be padded, and never goes back. It is held to one
 kind: full attention if windows of full length are too short, else its own one, for which shorter texts are padded.
 """
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from framework.models.kind import ModelKind
@@ -20,6 +22,28 @@ if TYPE_CHECKING:
 _FIELD = "attention_type"
 _ANY = 2  # tokens: no text has fewer
 _MOST = 1 << 20  # tokens; no model reads more
+
+
+@contextmanager
+def unread_masks() -> Iterator[None]:
+    """Have attention masks made by transformers whatever they hold. It leaves out those that hide nothing, and to find out
+    has to wait for the GPU."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS as KINDS
+
+    made = {kind: KINDS[kind] for kind in ("sdpa", "eager")}
+    for kind, make in made.items():
+        KINDS[kind] = partial(_whole_mask, make)
+    try:
+        yield
+    finally:
+        for kind, make in made.items():
+            KINDS[kind] = make
+
+
+def _whole_mask(make: Callable[..., Any], *sizes: int, **given: Any) -> Any:
+    if given.get("attention_mask") is not None:
+        given |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    return make(*sizes, **given)
 
 
 def other_attention(kind: ModelKind, config: "PreTrainedConfig", longest: int) -> str | None:

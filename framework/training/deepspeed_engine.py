@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device
+from framework.models.attention import unread_masks
 from framework.training.engine import parameter_groups, rate_factor
 from framework.training.section import Training
 
@@ -106,7 +107,8 @@ class DeepSpeedEngine:
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine."""
-        return self._engine(**inputs)
+        with unread_masks():
+            return self._engine(**inputs)
 
     def backward(self, loss: "Tensor") -> None:
         """See TrainingEngine. DeepSpeed divides by micro-batches and workers."""

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from framework.losses.base import Loss
 from framework.tasks.base import Task
 from framework.training.engine import TrainingEngine
-from framework.training.items import Items, Targets, model_inputs, to_device
+from framework.training.items import Items, Targets, model_inputs
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 
@@ -24,10 +23,6 @@ class LogitsBatch:
 
     inputs: "dict[str, Tensor]"
     targets: Targets
-
-    def to(self, device: "torch.device") -> "LogitsBatch":
-        """The same batch on `device`."""
-        return LogitsBatch(to_device(self.inputs, device), self.targets.to(device))
 
 
 @dataclass(frozen=True)

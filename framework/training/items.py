@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 
 class Targets(Protocol):
-    """What a batch of B items should become. weight: float32 [B], 0 for an item that only fills up the batch."""
+    """What a batch of B items should become: a dataclass of tensors. weight: float32 [B], 0 for an item that only fills up the
+    batch."""
 
     @property
     def weight(self) -> "Tensor":
         """Of each item's loss in the batch's. [B]"""
-
-    def to(self, device: "torch.device") -> Self:
-        """The same targets on `device`."""
 
     def rows(self, logits: "Tensor") -> "Rows":
         """A model's logits on the batch as rows, each with what it should become."""

@@ -2,10 +2,13 @@
 
 import math
 import time
+from contextlib import closing
+from itertools import islice
 
-from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps, micro_batches
+from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
 from framework.device import cpu_threads, default_device, free_memory
 from framework.errors import RecipeError, TrainingError
+from framework.training.ahead import ahead, batches_from
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from framework.training.engine import TrainingEngine, build_engine
 from framework.training.history import Meter, Report, ReportTo
@@ -48,26 +51,20 @@ def _steps(
     lengths = objective.lengths
     an_epoch, total_steps = epoch_steps(len(lengths), training.batch_size), job.steps
     meter = Meter(list(objective.terms))
-    device = default_device()
     begin = load_checkpoint(engine, meter, job, rank)
     step, started = begin.step, time.monotonic()
     report(Report("resume", step, step / an_epoch, total_steps))
     if step and step % an_epoch == 0:
         _validate(engine, job, rank, step, an_epoch, report)
 
-    while step < total_steps:
-        epoch, done = divmod(step, an_epoch)
-        batches = epoch_batches(lengths, training.batch_size, job.seed, epoch)[done : done + total_steps - step]
-        parts = [list(micro_batches(batch, rank, world_size, accumulation)) for batch in batches]
-        objective.prefetch([rows for part in parts for rows, _ in part])
-        for batch, part in zip(batches, parts, strict=True):
+    with closing(ahead(batches_from(step, job, rank, world_size, accumulation, default_device()))) as coming:
+        while step < total_steps:
             lr = engine.lr
-            for rows, counts in part:
-                values = objective.batch(rows, counts, step).to(device)
-                loss, terms = objective.loss(engine, values, step / total_steps)
-                engine.backward(loss / len(batch))
+            for one in islice(coming, accumulation):
+                loss, terms = objective.loss(engine, one.values, step / total_steps)
+                engine.backward(loss / one.size)
                 engine.step()
-                meter.add(loss.detach(), terms, lengths[rows] if counts else lengths[:0])
+                meter.add(loss.detach(), terms, lengths[one.rows])
             step += 1
             at_epoch_end = step % an_epoch == 0 or step == total_steps
             if step % training.log_every == 0 or at_epoch_end:

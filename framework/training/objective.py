@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,7 @@ from numpy.typing import NDArray
 from framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
-
-
-class Batch(Protocol):
-    """Inputs and targets of some items."""
-
-    def to(self, device: "torch.device") -> Self:
-        """The same batch on `device`."""
 
 
 class Objective(Protocol):
@@ -38,8 +30,11 @@ class Objective(Protocol):
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Say which items this worker will ask for, in this order, so that what they need can be fetched ahead."""
 
-    def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Batch:
-        """The items `rows`, on the CPU; with `counts` false they weigh nothing (they only fill up a batch)."""
+    def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Any:
+        """The items `rows`: a dataclass of tensors on the CPU. With `counts` false they weigh nothing (they only fill up a batch).
+
+        A thread calls this, in the order of training.
+        """
 
     def loss(self, engine: TrainingEngine, batch: Any, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """Run the module (by calling `engine`) on a batch that is on its device.

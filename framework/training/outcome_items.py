@@ -15,7 +15,6 @@ from framework.signals.algebra import Signals, to_dense
 from framework.signals.source import SignalSource
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _Probabilities = NDArray[np.float32]  # [E, H, L]
@@ -84,14 +83,6 @@ class OutcomeTargets:
     head_weight: "Tensor"
     signals: Mapping[float, "Tensor"]
     places: "Tensor | None" = None
-
-    def to(self, device: "torch.device") -> "OutcomeTargets":
-        """See Targets."""
-        signals = {t: signal.to(device, non_blocking=True) for t, signal in self.signals.items()}
-        places = None if self.places is None else self.places.to(device)
-        return OutcomeTargets(
-            self.weight.to(device), self.gold.to(device), self.head_weight.to(device), signals, places
-        )
 
     def rows(self, logits: "Tensor") -> Rows:
         """See Targets. logits: [B, K], of which a single head has K outcomes, and several heads each one of no and yes, with

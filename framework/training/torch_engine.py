@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device
+from framework.models.attention import unread_masks
 from framework.training.engine import parameter_groups, rate_factor
 from framework.training.section import Training
 
@@ -46,7 +47,7 @@ class TorchEngine:
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine. Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
         last = self._world_size == 1 or self._micro + 1 == self._accumulation
-        with nullcontext() if last else self._run.no_sync(), autocast(self._device, self._precision):
+        with unread_masks(), nullcontext() if last else self._run.no_sync(), autocast(self._device, self._precision):
             return self._run(**inputs)
 
     def backward(self, loss: "Tensor") -> None:

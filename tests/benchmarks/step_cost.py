@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -74,27 +74,22 @@ def _jobs(layers: int, dim: int, questions: int) -> dict[str, TrainingJob]:
     caught: dict[str, TrainingJob] = {}
 
     def catch(job: TrainingJob, report: Any) -> TrainingSummary:
-        name = {("hard_label",): "labels", ("kl", "hard_label"): "signals"}.get(tuple(job.objective.terms), "")
         if job.training.epochs == 1:  # the teacher's
             return train_in_process(job, report)
-        caught[name] = job
+        caught["signals" if "kl" in job.objective.terms else "labels"] = job
         raise _Caught
 
-    values = tiny_values(
-        Path(tempfile.mkdtemp(prefix="step-")),
-        data__source__examples={"train": questions, "validation": 24},
-        teachers__teacher__fine_tune={"epochs": 1, "batch_size": 64},
-        student__model={
-            "kind": "config",
-            "architecture": "distilbert",
-            "config": {"dim": dim, "n_layers": layers, "n_heads": 2, "hidden_dim": 4 * dim},
-        },
-    )
-    for changed in ({"losses": {"hard_label": {}}, "baselines": [], "teachers": None}, {"baselines": []}):
-        try:
-            run(recipe_from_values({**values, **changed}, "step_cost"), catch)
-        except _Caught:
-            continue
+    output = Path(tempfile.mkdtemp(prefix="step-"))
+    size = {"dim": dim, "n_layers": layers, "n_heads": 2, "hidden_dim": 4 * dim}
+    alike: dict[str, Any] = {
+        "data__source__examples": {"train": questions, "validation": 24},
+        "student__model": {"kind": "config", "architecture": "distilbert", "config": size},
+        "baselines": None,
+    }
+    on_labels: dict[str, Any] = {"teachers": None, "losses": {"hard_label": None}}
+    for changes in (on_labels, {"teachers__teacher__fine_tune": {"epochs": 1, "batch_size": 64}}):
+        with suppress(_Caught):
+            run(recipe_from_values(tiny_values(output, **alike, **changes), "step_cost"), catch)
     return caught
 
 

@@ -17,7 +17,6 @@ from framework.tasks.span_qa.windows import Windows
 from framework.training.items import EagerSignals, WindowSignals, token_places
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
@@ -33,11 +32,6 @@ class HeadTargets:
     position: "Tensor"
     weight: "Tensor"
     signals: Mapping[float, "Tensor"]
-
-    def to(self, device: "torch.device") -> "HeadTargets":
-        """The same targets on `device`."""
-        signals = {temperature: signal.to(device) for temperature, signal in self.signals.items()}
-        return HeadTargets(self.mask.to(device), self.position.to(device), self.weight.to(device), signals)
 
     def rows(self, logits: "Tensor") -> Rows:
         """See Targets: each head of a window is a row, and a window's loss is the mean over its heads."""

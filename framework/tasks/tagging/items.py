@@ -15,7 +15,6 @@ from framework.tasks.tagging.example import Tagged
 from framework.tasks.tagging.features import UnitRows
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _Probabilities = NDArray[np.float32]  # [U, L]
@@ -89,18 +88,6 @@ class UnitTargets:
     gold: "Tensor"
     unit_weight: "Tensor"
     signals: Mapping[float, "Tensor"]
-
-    def to(self, device: "torch.device") -> "UnitTargets":
-        """See Targets."""
-        signals = {t: signal.to(device, non_blocking=True) for t, signal in self.signals.items()}
-        return UnitTargets(
-            self.weight.to(device),
-            self.item.to(device),
-            self.place.to(device),
-            self.gold.to(device),
-            self.unit_weight.to(device),
-            signals,
-        )
 
     def rows(self, logits: "Tensor") -> Rows:
         """See Targets: a row for each unit. logits: [B, L, tokens]"""

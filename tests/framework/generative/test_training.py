@@ -12,6 +12,7 @@ from framework.data.batches import epoch_steps
 from framework.data.features import WindowSettings
 from framework.errors import DataError
 from framework.generative.training import Generation
+from framework.models.attention import unread_masks
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT
 from framework.store import Store
@@ -21,6 +22,7 @@ from framework.training.history import Report
 from framework.training.job import TrainingJob
 from framework.training.loop import train_in_process
 from framework.training.section import Engine, Training
+from tests.blocking import blocking_reads
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 
 QUESTIONS = examples(24, persons=1)
@@ -69,6 +71,14 @@ def test_the_loss_is_the_mean_over_each_answer_summed_over_items(teacher: Any, i
     assert list(items.terms) == ["answer"]
     filling, _ = items.loss(model, items.batch(rows, False, 0), 0.0)
     assert filling.item() == 0
+
+
+def test_nothing_waits_for_the_device(teacher: Any, initial: Path) -> None:
+    items = objective(teacher, initial, QUESTIONS)
+    model, batch = items.build(initial, 0), items.batch(np.arange(4), True, 0)
+    with unread_masks(), blocking_reads() as waits:
+        items.loss(model, batch, 0.0)[0].backward()
+    assert waits == []
 
 
 def test_what_is_trained_on(teacher: Any, initial: Path) -> None:

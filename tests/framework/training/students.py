@@ -30,6 +30,20 @@ def student(output: Path, train: Trainer = train_in_process, **changes: Any) -> 
     return context, model.trained
 
 
+def job_of(output: Path, **changes: Any) -> TrainingJob:
+    """What a student's training is given, before it begins."""
+    caught: list[TrainingJob] = []
+
+    def catch(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        caught.append(job)
+        raise Stop
+
+    context, stage = student(output, catch, **changes)
+    with pytest.raises(Stop):
+        context.store.produce(stage.key, stage.make)
+    return caught[0]
+
+
 def stopped(output: Path, after: int, **changes: Any) -> tuple[Context, Stage, Path]:
     """Begin, or go on with, a training, and end it once it has told of a step: its context, its stage, its folder."""
 

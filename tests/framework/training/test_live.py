@@ -19,6 +19,7 @@ from framework.errors import ModelError
 from framework.losses.base import Weight
 from framework.losses.live import States, Wanted
 from framework.losses.states import split_heads
+from framework.models.attention import unread_masks
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.recipe.load import recipe_from_values
@@ -29,6 +30,7 @@ from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.live import LiveDistillation, check_states, run_with_states
 from framework.training.loop import train, train_in_process
 from framework.training.section import Engine
+from tests.blocking import blocking_reads
 from tests.forked import SERVER
 from tests.tiny import tiny_values
 
@@ -163,6 +165,14 @@ def test_the_teacher_reads_each_batch_once_with_the_token_types_that_only_it_has
     (read,) = (given for given in seen if "token_type_ids" in given)
     assert read["token_type_ids"].amax(1).tolist() == [1] * 8
     assert torch.equal(read["input_ids"], batch.inputs["input_ids"])
+
+
+def test_nothing_waits_for_the_device(job: TrainingJob) -> None:
+    module, batch = job.objective.build(job.initial, job.seed), a_batch(job)
+    with unread_masks(), blocking_reads() as waits:
+        loss, _ = job.objective.loss(module, batch, progress=0.0)
+        loss.backward()
+    assert waits == []
 
 
 def test_a_copy_of_the_teacher_costs_nothing(tmp_path: Path) -> None:

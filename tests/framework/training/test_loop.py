@@ -3,6 +3,8 @@
 import gc
 import json
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from framework.device import resolve_precision
 from framework.errors import RecipeError, TrainingError
 from framework.recipe.load import recipe_from_values
 from framework.training.deepspeed_engine import import_deepspeed
-from tests.framework.training.students import stopped, student
+from framework.training.history import Report
+from framework.training.loop import train_in_process
+from tests.blocking import blocking_reads
+from tests.framework.training.students import job_of, stopped, student
 from tests.tiny import tiny_values
 
 _SIZES = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
@@ -201,6 +206,30 @@ def test_a_training_goes_on_with_smaller_micro_batches_than_it_began_with(tmp_pa
     latest = stage.folder(context.store) / "checkpoints" / "latest.json"
     assert json.loads(latest.read_text())["step"] == 4
     assert trained(tmp_path / "broken", **alike, student__micro_batch=3)[0] == pytest.approx(losses, abs=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_nothing_waits_for_the_device_between_two_readings(tmp_path: Path, precision: str) -> None:
+    job = job_of(tmp_path, student__log_every=3, student__checkpoint_every=1000)
+    waits: list[str] = []
+    with ExitStack() as profiled:
+
+        def report(row: Report) -> None:
+            nonlocal waits
+            if row.kind == "step" and row.step == 3:
+                waits = profiled.enter_context(blocking_reads())
+            elif row.kind == "step":
+                profiled.close()
+
+        train_in_process(replace(job, precision=precision, steps=6, output=tmp_path / "job"), report)
+    assert waits == []
+
+
+def test_a_read_that_waits_is_seen() -> None:
+    with blocking_reads() as waits:
+        (torch.ones(3) > 0).nonzero()
+        float(torch.ones(3).sum())
+    assert waits == ["aten::nonzero", "aten::_local_scalar_dense"]
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from framework.signals.mixing import mix
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.signal import write_several, write_single
 from framework.tasks.classification.task import Classification
+from tests.blocking import blocking_reads
 from tests.framework.tasks.classification.texts import messages, tokenizer
 
 _LONG = WindowSettings(max_length=24, doc_stride=4)
@@ -75,9 +76,11 @@ def test_several_labels_are_rows_of_no_and_yes() -> None:
     _, items = _items(task, texts, _Source(texts, [teacher], several=True), eager=True)
     rows = np.asarray([3, 0])
     student = torch.randn(2, count, generator=torch.Generator().manual_seed(0))
-    found = items.targets(rows, True, 0).rows(student)
+    targets = items.targets(rows, True, 0)
+    with blocking_reads() as waits:
+        _, terms = total_loss({"hard_label": HardLabel(), "kl": KL(temperature=2.0)}, targets.rows(student), 0.0)
+    assert waits == []
     gold = torch.tensor([[float(label in (texts[row].gold or ())) for label in task.labels or ()] for row in rows])  # type: ignore[operator]
-    _, terms = total_loss({"hard_label": HardLabel(), "kl": KL(temperature=2.0)}, found, 0.0)
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(student, gold, reduction="none").mean(1)
     torch.testing.assert_close(terms["hard_label"], cross_entropy.sum())
     p = torch.sigmoid(torch.from_numpy(teacher[rows]) / 2)
