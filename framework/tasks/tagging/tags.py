@@ -13,7 +13,7 @@ Scheme = Literal["auto", "bio", "iob1", "iobes", "none"]
 
 OUTSIDE = "O"
 _ENTITY = re.compile(r"([BIESLU])(?:-(.*))?", re.DOTALL)
-_BEGINS, _ENDS = "BSU", "ELSU"  # S and U are entities of one word; L is what others call E
+BEGINS, _ENDS = "BSU", "ELSU"  # S and U are entities of one word; L is what others call E
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class TagSet:
     def numbers(self) -> dict[str, int]:
         """Of each tag, its number."""
         return {name: number for number, name in enumerate(self.names)}
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The types of its entities; none of other tags."""
+        return tuple(dict.fromkeys(name[2:] for name in self.names if name != OUTSIDE)) if self.entities else ()
 
     @cached_property
     def may_follow(self) -> NDArray[np.bool_]:
@@ -115,8 +120,8 @@ def to_bio(tags: Sequence[str]) -> tuple[tuple[str, ...], bool]:
             result.append(OUTSIDE)
             open_type = None
             continue
-        begins = letter in _BEGINS or open_type != type
-        odd = odd or (begins and letter not in _BEGINS)
+        begins = letter in BEGINS or open_type != type
+        odd = odd or (begins and letter not in BEGINS)
         result.append(tag_of("B" if begins else "I", type))
         open_type = None if letter in _ENDS else type
     return tuple(result), odd
@@ -159,4 +164,4 @@ def sorted_tags(tags: Iterable[str]) -> list[str]:
 
 def _in_bio(label: str) -> str:
     letter, type = parts_of(label) or (OUTSIDE, "")
-    return label if letter == OUTSIDE else tag_of("B" if letter in _BEGINS else "I", type)
+    return label if letter == OUTSIDE else tag_of("B" if letter in BEGINS else "I", type)

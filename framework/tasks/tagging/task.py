@@ -174,7 +174,7 @@ class Tagging(TaskSection):
         """See Task: one head a unit."""
         from framework.tasks.tagging.signal import write_units
 
-        return write_units(features, logits, len(self.tag_set.names))
+        return write_units(features, logits, self.tag_set)
 
     def gold_outcomes(self, examples: Sequence[Tagged]) -> "Ints":
         """See Task."""

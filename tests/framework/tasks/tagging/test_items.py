@@ -68,9 +68,9 @@ def test_a_word_without_a_token_has_no_place_and_no_opinion() -> None:
     features = _features([example])
     assert features.row.tolist() == [0, -1, 0]
     logits = [np.random.default_rng(0).normal(size=(_L, int(features.lengths[0]))).astype(np.float32)]
-    found = to_dense(write_units(features, logits, _L), _L)
+    found = to_dense(write_units(features, logits, _TAGS), _L)
     np.testing.assert_allclose(found[1], 1 / _L, rtol=1e-6)
-    np.testing.assert_allclose(unit_logits(features, logits, _L)[2], logits[0][:, features.place[2]])
+    np.testing.assert_allclose(unit_logits(features, logits, _TAGS)[2], logits[0][:, features.place[2]])
 
 
 class _Source:
