@@ -33,15 +33,15 @@ def evaluate_model(
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, task)
-    from framework.data.example import counted, described
+    from framework.data.example import counted, described, why_unlabelled
     from launch.console import console_progress
 
     split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
     labelled = any(example.labelled for example in split.examples)
     if predictions is None and not labelled:
         raise DataError(
-            f"{data}: none of the {task.items} of this file has a label to compare with; --predictions FILE keeps what the model "
-            "answers"
+            f"{data}: none of the {task.items} of this file has a label to compare with{why_unlabelled(split.examples)}; --predictions "
+            "FILE keeps what the model answers"
         )
     found = answerer.predictor.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:

@@ -98,6 +98,7 @@ def _read(source: Source, wanted: Iterable[str], task: "Task", progress: Progres
     found = {}
     with progress.task("reading data", total=len(names), unit="splits") as bar:
         for name in names:
+            fields.begin()
             rows = list(task.rows(readers[name](), fields))
             found[name] = task.settle(source.chosen(rows) if isinstance(source, Hub) else rows)
             if not found[name]:

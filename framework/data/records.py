@@ -11,7 +11,7 @@ from framework.config import nearest_hint
 from framework.errors import DataError
 from framework.progress import Progress
 
-_OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
+OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
 _Object = dict[str, object]
 
 _ANNOTATIONS = ("annotations", "completions")  # the latter until version 1.0
@@ -91,10 +91,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fields:
-    """What a task asks for, and the names that a recipe gives."""
+    """What a task asks for, and the names that a recipe gives. While a split is read, table: all columns of its table, if it is one;
+    absent: of what need not be there, and was not, the first place without it, in words, by the task's name."""
 
     asked: tuple[Asked, ...]
     given: Mapping[str, str] = field(default_factory=dict)
+    table: list[str] = field(default_factory=list, compare=False)
+    absent: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def begin(self) -> None:
+        """Forget the split that was read before."""
+        self.table.clear()
+        self.absent.clear()
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """All names that the records may have for what a task calls `name`."""
@@ -117,12 +125,18 @@ class Fields:
 
     def optional(self, record: dict[str, Any], name: str, place: str) -> Any:
         """The same, None where nothing is there and the recipe names no field. Raises as `required` does."""
-        return self.required(record, name, place) if name in self.given else self.find(record, name)[1]
+        if name in self.given:
+            return self.required(record, name, place)
+        found, value = self.find(record, name)
+        if not found:
+            there = listed(self.table or record)
+            self.absent.setdefault(name, f"{place} has no field '{self.names_of(name)[0]}' (found: {there})")
+        return value
 
     def missing(self, record: dict[str, Any], name: str, place: str) -> DataError:
         """The error that lists the fields that are there."""
         hint = f"; {self._asked(name).hint}" if self._asked(name).hint and name not in self.given else ""
-        return no_field(record, self.names_of(name)[0], place, hint)
+        return no_field(self.table or record, self.names_of(name)[0], place, hint)
 
     def renamed(self, **names: str | None) -> "Fields":
         """The same with other names; None for the task's own."""
@@ -139,12 +153,13 @@ class Fields:
         Raises:
             DataError: such a column is not there, or there twice; the message lists those that are.
         """
+        self.table[:] = there
         found = {asked.name: self._column(asked.name, there) for asked in self.asked}
         for asked in self.asked:
             needed = asked.required and not (asked.unless and found[asked.unless] is not None)
             if found[asked.name] is None and (needed or asked.name in self.given):
                 name = self.names_of(asked.name)[0]
-                raise DataError(f"{place}: no column '{name}' (found: {listed(there)}); {_OTHER_NAMES}")
+                raise DataError(f"{place}: no column '{name}' (found: {listed(there)}); {OTHER_NAMES}")
         columns = [column for column in dict.fromkeys(found.values()) if column is not None]
         twice = next((name for name in columns if there.count(name) > 1), None)
         if twice is not None:
@@ -175,9 +190,9 @@ def lookup(record: dict[str, Any], name: str) -> tuple[bool, Any]:
     return lookup(inner, rest) if dot and isinstance(inner, dict) else (False, None)
 
 
-def no_field(record: dict[str, Any], name: str, place: str, hint: str = "") -> DataError:
+def no_field(record: Iterable[str], name: str, place: str, hint: str = "") -> DataError:
     """The error of a record without a field, which lists those that are there."""
-    return DataError(f"{place}: no field '{name}'{hint} (found: {listed(record)}); {_OTHER_NAMES}")
+    return DataError(f"{place}: no field '{name}'{hint} (found: {listed(record)}); {OTHER_NAMES}")
 
 
 Readers = dict[str, Callable[[], Iterator[Record]]]

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.answer import Answerer
-from framework.data.example import Example
+from framework.data.example import Example, check_labelled
 from framework.data.features import WindowSettings
 from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.errors import DataError
 from framework.files import write_json
 from framework.latency import measure_latency
 from framework.plugins import settings_of
@@ -87,11 +86,12 @@ def _inputs(context: Context) -> dict[str, Any]:
     """What every evaluation depends on. Raises DataError if nothing can be measured."""
     recipe, settings = context.recipe, context.recipe.evaluation
     split = context.data[settings.split]
-    if not any(example.labelled for example in split.examples):
-        raise DataError(
-            f"evaluation.split: none of the {context.task.items} of split '{settings.split}' has a label to compare with; choose a "
-            f"labelled split{_MEANT_SO if hasattr(context.task, 'unanswerable') else ''}"
-        )
+    check_labelled(
+        split.examples,
+        f"evaluation.split: none of the {context.task.items} of split '{settings.split}'",
+        "to compare with",
+        f"choose a labelled split{_MEANT_SO if hasattr(context.task, 'unanswerable') else ''}",
+    )
     return {
         "task": settings_of(context.task),
         "data": split.digest,

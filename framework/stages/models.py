@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from framework.data.example import check_labelled
 from framework.data.load import Split
 from framework.data.section import fold_of
 from framework.errors import DataError
@@ -75,6 +76,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     folds: tuple[Stage, ...] = ()
     if training is not None:
         split = context.data[teacher.split]
+        _check_labelled(context, f"teachers.{name}.split", teacher.split)
         spec = teacher_spec(context, teacher, split, seed)
         trained = training_stage(context, name, initial, training, seed, spec)
         folds = tuple(
@@ -113,6 +115,8 @@ def student_stages(
     else:
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
+    if supervision is None:
+        _check_labelled(context, "student.split", student.split)
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
     whole = student_split(context)
     split = whole if supervision is not None else context.data[student.split]
@@ -135,6 +139,16 @@ def student_stages(
         trimmed=trimmed,
         supervision=supervision,
         live=live_teachers(recipe, losses),
+    )
+
+
+def _check_labelled(context: Context, place: str, split: str) -> None:
+    """Raise DataError if there is nothing to learn from the labels of a split."""
+    check_labelled(
+        context.data[split].examples,
+        f"{place}: none of the {context.task.items} of split '{split}'",
+        "to learn from",
+        "choose a labelled split",
     )
 
 

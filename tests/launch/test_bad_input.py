@@ -13,8 +13,8 @@ import yaml
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
-from launch.cli import guarded
 from launch.commands import app
+from launch.guard import guarded
 from tests.forked import start
 from tests.searching import finish
 from tests.tiny import several_values, tiny_values

@@ -17,8 +17,8 @@ from framework.models.configuration import new_config
 from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.tasks.span_qa.task import ExtractiveQA
-from launch.cli import guarded
 from launch.commands import app
+from launch.guard import guarded
 from tests.launch.test_hostile_recipe import refused, written
 from tests.tiny import tiny_values
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from launch.cli import guarded
 from launch.commands import app
+from launch.guard import guarded
 from tests.tiny import several_values, tiny_values
 
 BIG = 10**30

@@ -12,13 +12,13 @@ import pytest
 
 from framework.errors import TrainingError
 from framework.progress import SILENT
-from launch import cli
+from launch import guard
 from launch.interrupt import Interrupt, InterruptibleProgress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TALKING = """
 import sys, time
-from launch.cli import guarded
+from launch.guard import guarded
 from launch.interrupt import INTERRUPT
 
 def talk():
@@ -110,17 +110,17 @@ def test_what_fails_because_it_was_asked_to_stop_has_stopped(
     failure: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     interrupt = Interrupt()
-    monkeypatch.setattr(cli, "INTERRUPT", interrupt)
+    monkeypatch.setattr(guard, "INTERRUPT", interrupt)
 
     def stopped() -> None:
         with suppress(KeyboardInterrupt):
             interrupt.stop(signal.SIGTERM, None)
         raise failure
 
-    assert cli.guarded(stopped) == 143
+    assert guard.guarded(stopped) == 143
     assert capsys.readouterr().err.startswith("distil: stopped; what is done is kept")
     failure = SystemExit(0)  # all was done nevertheless
-    assert cli.guarded(stopped) == 0
+    assert guard.guarded(stopped) == 0
 
 
 def test_the_signals_outlive_a_library_that_takes_them() -> None:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from framework.search.log import read_search
 from framework.tasks.span_qa.usage import QuestionRequest
-from launch.cli import guarded
 from launch.commands import app
+from launch.guard import guarded
 from launch.serve_models import models_in
 from tests.forked import start
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers

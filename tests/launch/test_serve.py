@@ -20,8 +20,8 @@ from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import run
 from framework.tasks.span_qa.usage import QuestionRequest
-from launch.cli import guarded
 from launch.commands import app
+from launch.guard import guarded
 from launch.serve import serve
 from launch.serve_models import Models, models_in
 from tests.questions import load

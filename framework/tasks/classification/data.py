@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from framework.config import nearest_hint
-from framework.data.example import Note, Notebook
+from framework.data.example import Note, Notebook, why_unlabelled
 from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
 
@@ -30,13 +30,15 @@ Gold = tuple[str, ...] | float
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, or a pair of texts; as a row of the data its labels have not been looked at yet. gold: None if unlabelled."""
+    """A text, or a pair of texts; as a row of the data its labels have not been looked at yet. gold: None if unlabelled; lacks: which
+    field is not there to have one, in words."""
 
     place: str
     id: str
     text: str
     pair: str | None
     gold: Gold | None
+    lacks: str = field(default="", compare=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,12 +99,14 @@ def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields:
             raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
         id = fields.optional(values, "id", place)
         pair = None if task.pairs is False else _pair(task, values, fields, place)
+        gold = _gold(task, values, fields, place)
         yield Text(
             place=place,
             id=str(number) if is_missing(id) else str(id),
             text=_text(fields.required(values, "text", place), "text", place),
             pair=pair,
-            gold=_gold(task, values, fields, place),
+            gold=gold,
+            lacks=fields.absent.get(fields.asked[-1].name, "") if gold is None else "",
         )
 
 
@@ -187,8 +191,9 @@ def decided_by(task: "ClassificationSettings", texts: Sequence[Text]) -> dict[st
 
     Raises DataError if these are fewer than two, or if each text has a label of its own.
     """
-    field = asked_fields(task)[-1].name
-    other = f"are they in the field `{field}`? `fields` of the data's source gives other names"
+    other = f"are they in the field `{asked_fields(task)[-1].name}`? `fields` of the data's source gives other names"
+    if not any(text.labelled for text in texts):
+        other = why_unlabelled(texts).removeprefix(": ") or other
     if task.problem_type == "regression":
         numbers = sorted({text.gold for text in texts if isinstance(text.gold, float)})
         if len(numbers) < 2:
@@ -222,9 +227,12 @@ def _gold(task: "ClassificationSettings", values: dict[str, object], fields: Fie
         label = _name(fields.optional(values, "label", place), task.labels, place)
         return None if label is None else (label,)
     if task.label_columns:
-        return _of_columns({label: fields.optional(values, label, place) for label in task.labels or ()}, place)
-    found, value = fields.find(values, "labels")
-    return _several(value, task, place) if found else None
+        columns = {label: fields.optional(values, label, place) for label in task.labels or ()}
+        without = [label for label in columns if not fields.find(values, label)[0]]
+        if 0 < len(without) < len(columns):
+            raise fields.missing(values, without[0], place)
+        return _of_columns(columns, place)
+    return _several(fields.optional(values, "labels", place), task, place)
 
 
 def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None:

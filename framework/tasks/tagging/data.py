@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from framework.config import nearest_hint
-from framework.data.example import Note, Notebook
+from framework.data.example import Note, Notebook, why_unlabelled
 from framework.data.records import (
     Asked,
     Fields,
@@ -86,9 +86,11 @@ def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
     """What all texts of a run decide: `labels`. Raises DataError if these are fewer than two."""
     found = sorted_tags({tag for example in examples for tag in example.tags or ()})
     if len(found) < 2:
+        asked = "are they in the field `tags`, or `spans`? `fields` of the data's source gives other names"
+        asked = (not found and why_unlabelled(examples).removeprefix(": ")) or asked
         raise DataError(
-            f"the data have {f'only the tag {found[0]}' if found else 'no tags'}; expected at least two: are they in the field `tags`, "
-            "or `spans`? `fields` of the data's source gives other names, and task.labels names tags that do not occur"
+            f"the data have {f'only the tag {found[0]}' if found else 'no tags'}; expected at least two: {asked}, and task.labels names "
+            "tags that do not occur"
         )
     return {"labels": found}
 
@@ -114,7 +116,8 @@ def _row(
     if values.get("answer", "accept") == "accept":  # Prodigy's; who rejects an example says nothing of the right one
         entities = marked_in(fields.optional(values, "spans", place), written, place)
     if entities is None:
-        return Tagged(place, "", written, units, None)
+        lacks = fields.absent.get("spans" if tokens is None else "tags", "")
+        return Tagged(place, "", written, units, None, lacks=lacks)
     return Tagged(place, "", written, units, *tags_of(units, entities))
 
 

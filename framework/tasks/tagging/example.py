@@ -1,6 +1,6 @@
 """A text with its units, the words of the data or words by Unicode's rules, and their tags."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from framework.data.characters import is_blank
 
@@ -10,7 +10,8 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """See Example, and Row, as which its tags are still those of the data. units: characters [from, to) of each in the text;
-    tags: one a unit, None if unlabelled; notes: kinds of notes."""
+    tags: one a unit, None if unlabelled; notes: kinds of notes; lacks: which field is not there to
+    have its tags, in words."""
 
     place: str
     id: str
@@ -18,6 +19,7 @@ class Tagged:
     units: tuple[Span, ...]
     tags: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
+    lacks: str = field(default="", compare=False)
 
     @property
     def labelled(self) -> bool:

@@ -14,7 +14,7 @@ WHOLE = {
     "framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
     "framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
-    "framework.recipe.sections": "Tracking copies results.",
+    "framework.recipe.sections.Tracking": "Tracking copies results.",
 }
 
 HARMLESS = {
@@ -23,7 +23,7 @@ HARMLESS = {
     ("Recipe", "output"): "Where results lie.",
     ("Recipe", "storage"): "Where results are kept as well.",
     ("Recipe", "rehearse"): "A rehearsal has a recipe of its own.",
-    ("Recipe", "tracking"): WHOLE["framework.recipe.sections"],
+    ("Recipe", "tracking"): WHOLE["framework.recipe.sections.Tracking"],
     ("Recipe", "search"): WHOLE["framework.search"],
     ("SignalSettings", "mode"): "A stream stores what would have been collected.",
     ("SignalSettings", "ahead"): "How far a stream runs ahead.",

@@ -78,7 +78,7 @@ def fields() -> Iterator[Field]:
     classes = {cls.__name__: cls for cls in _subclasses(Section) if cls.__module__.startswith("framework.")}
     for name in ("Recipe", *recipe_schema()["$defs"]):
         for field, info in classes[name].model_fields.items():
-            whole = classes[name].__module__.startswith(tuple(WHOLE)) and name != "WindowSettings"
+            whole = f"{classes[name].__module__}.{name}".startswith(tuple(WHOLE)) and name != "WindowSettings"
             if not whole and not _picks(field, info.annotation):
                 yield name, field
 

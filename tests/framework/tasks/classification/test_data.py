@@ -1,5 +1,7 @@
 """Records become texts with labels; what cannot be used is noted or refused."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +9,12 @@ import pytest
 from framework.data.example import Notebook
 from framework.data.records import Fields, Record
 from framework.errors import DataError
+from framework.recipe.load import recipe_from_values
+from framework.run import prepare
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.task import Classification
 from framework.tasks.classification.usage import TextRequest
+from tests.tiny import tiny_values
 
 
 def _texts(records: list[dict[str, Any]], given: dict[str, str] | None = None, **settings: Any) -> list[Text]:
@@ -169,8 +174,58 @@ def test_weights_of_labels_that_do_not_occur_are_refused_in_words_of_a_recipe() 
 
 
 def test_data_without_labels_do_not_make_a_task() -> None:
-    with pytest.raises(DataError, match="the data have no label; expected at least two"):
-        Classification().fitted({"train": _texts([{"text": "a"}])})
+    with pytest.raises(DataError, match="the data have no label; expected at least two: are they in the field `label`"):
+        Classification().fitted({"train": _texts([{"text": "a", "label": None}])})
+    with pytest.raises(
+        DataError, match=r"have no label; .*: file: row\[0\] has no field 'label' \(found: text, topic\); `fields`"
+    ):
+        Classification().fitted({"train": _texts([{"text": "a", "topic": "x"}])})
+
+
+_SEVERAL = {"problem_type": "multi_label"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "label"),
+        ({"pairs": True}, "label"),
+        (_SEVERAL, "labels"),
+        ({"problem_type": "regression"}, "value"),
+        ({"labels": ["x", "y"]}, "label"),
+        ({**_SEVERAL, "labels": ["x", "y"], "label_columns": True}, "y"),
+    ],
+)
+@pytest.mark.parametrize("table", [True, False])
+def test_a_file_without_the_column_of_labels_is_told_by_its_columns(
+    settings: dict[str, Any], expected: str, table: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / ("train.csv" if table else "train.jsonl")
+    columns = ["text", "text_pair", "topic"]
+    lines = [columns, ["Где мой заказ?", "Он в пути.", "x"], ["Спасибо!", "Не за что.", "y"]]
+    path.write_text(
+        "".join(
+            ",".join(line) + "\n" if table else json.dumps(dict(zip(columns, line, strict=True))) + "\n"
+            for line in lines[not table :]
+        )
+    )
+    source = {"kind": "files", "path": {"train": str(path), "validation": str(path)}}
+    values = tiny_values(
+        tmp_path,
+        data={"source": source},
+        task={"kind": "classification", **settings},
+        windows={"max_length": 64},
+    )
+    with pytest.raises(
+        DataError, match=rf"line [12] has no field '{expected}' \(found: text, text_pair, topic\); `fields`"
+    ):
+        prepare(recipe_from_values(values, "here"))
+
+
+def test_columns_of_some_labels_are_those_of_all() -> None:
+    settings = {**_SEVERAL, "labels": ["x", "y"], "label_columns": True}
+    with pytest.raises(DataError, match=r"row\[0\]: no field 'y' \(found: text, x\)"):
+        _texts([{"text": "a", "x": 1}], **settings)
 
 
 @pytest.mark.parametrize(

@@ -135,5 +135,16 @@ def test_an_example_is_read_again_from_its_record() -> None:
     assert [one.content for one in again] == [one.content for one in found]
     assert found[1].without_label() == found[1]
     assert Tagging().fitted({"train": found}).labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
-    with pytest.raises(DataError, match="the data have no tags"):
+    with pytest.raises(DataError, match="the data have no tags; expected at least two: are they in the field `tags`"):
         Tagging().fitted({"train": found[1:]})
+
+
+@pytest.mark.parametrize(
+    ("record", "field"), [({"tokens": ["a"], "ner": ["O"]}, "tags"), ({"text": "a", "marked": []}, "spans")]
+)
+def test_data_without_the_field_of_tags_are_told_by_their_fields(record: dict[str, Any], field: str) -> None:
+    named = ", ".join(record)
+    with pytest.raises(
+        DataError, match=rf"no tags; .* has no field '{field}' \(found: {named}\); `fields` of the data"
+    ):
+        Tagging().fitted({"train": examples([record])})
