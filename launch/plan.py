@@ -76,8 +76,9 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         models.add_row(*_model_row(context, graph, model))
     console.print(models)
     for found in graph.collections.values():
-        rows = len(found.teacher_pass.examples)
-        size = rows * signal_bytes(recipe.signals) / 1e6
+        asked = found.teacher_pass.examples
+        rows = len(asked)
+        size = signal_bytes(recipe.signals, rows, context.task.head_sizes(asked)) / 1e6
         console.print(
             f"signals of {found.teacher} on '{found.split}': {rows} {context.task.items}, about {size:.1f} MB",
             markup=False,
@@ -160,7 +161,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
     from framework.files import make_folder
     from framework.rehearsal.outline import known_data, outline
-    from framework.rehearsal.rehearse import obstacle, rehearse
+    from framework.rehearsal.rehearse import obstacle, rehearse, signal_size
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
@@ -177,31 +178,33 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
             continue
         with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
             found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
-    _show(recipe, models, found, generated=data.splits is None)
+    _show(recipe, models, found, signal_size(recipe, data), generated=data.splits is None)
 
 
-def _show(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> None:
+def _show(
+    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signal: float, generated: bool
+) -> None:
     from rich.table import Table
 
     table = Table(title=f"{recipe.name}, rehearsed")
     for index, column in enumerate(COLUMNS):
         table.add_column(column, justify="left" if index < 1 else "right", no_wrap=index < 1)
     for model in models:
-        table.add_row(*row_of(recipe, model, found.get(model.name)))
+        table.add_row(*row_of(model, found.get(model.name), signal))
     console = table_console()
     console.print(table)
-    for remark in notes(recipe, models, found, generated):
+    for remark in notes(recipe, models, found, signal, generated):
         console.print(remark, markup=False, highlight=False)
 
 
-def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple[str, ...]:
-    """One row of text, under `COLUMNS`; what was not rehearsed is a dash."""
+def row_of(model: ModelOutline, seen: Rehearsed | None, signal: float) -> tuple[str, ...]:
+    """One row of text, under `COLUMNS`; what was not rehearsed is a dash. signal: bytes about an example."""
     planned = (
         f"{model.name} x {model.trainings}" if model.trainings > 1 else model.name,
         short_count(model.parameters),
         training_memory(model.memory, model.live),
     )
-    signals = NOTHING if not model.asked else f"{model.asked * signal_bytes(recipe.signals) / 1e6:.1f} MB"
+    signals = NOTHING if not model.asked else f"{model.asked * signal / 1e6:.1f} MB"
     if seen is None:
         return (*planned, *[NOTHING] * 5, signals, NOTHING)
     return (
@@ -216,12 +219,14 @@ def row_of(recipe: Recipe, model: ModelOutline, seen: Rehearsed | None) -> tuple
     )
 
 
-def notes(recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], generated: bool) -> list[str]:
-    """What the table needs said, and the sums of the recipe. generated: whether the texts were."""
+def notes(
+    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signal: float, generated: bool
+) -> list[str]:
+    """What the table needs said, and the sums of the recipe. signal: bytes about an example; generated: whether the texts were."""
     published = [model.name for model in models if model.published]
     # A model before training, and after each.
     weights = sum((1 + model.trainings) * model.weights for model in models)
-    store = weights + sum(model.asked for model in models) * signal_bytes(recipe.signals)
+    store = weights + round(sum(model.asked for model in models) * signal)
     left = [model.name for model in models if model.name not in found]
     total = sum(found[model.name].seconds(model) for model in models if model.name in found)
     without = f", without {', '.join(left)}, planned only" if left else ""

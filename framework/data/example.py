@@ -1,12 +1,11 @@
 """Examples, as far as all tasks have them in common, and notes on what was done to rows before they became examples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from framework.data.records import OTHER_NAMES, shortened
 from framework.digest import digest_of_strings
-from framework.errors import DataError
 
 
 class Row(Protocol):
@@ -56,12 +55,6 @@ def why_unlabelled(examples: Iterable[Example]) -> str:
     """What the data lack for a label, as the end of a sentence, where a task's examples say it (`lacks`); else nothing."""
     lacks = next((found for example in examples if (found := getattr(example, "lacks", ""))), "")
     return f": {lacks}; {OTHER_NAMES}" if lacks else ""
-
-
-def check_labelled(examples: Sequence[Example], which: str, purpose: str, advice: str) -> None:
-    """Raise DataError if none of the examples has a label. which: where they are, in words; purpose: what labels are for."""
-    if not any(example.labelled for example in examples):
-        raise DataError(f"{which} has a label {purpose}{why_unlabelled(examples)}; {advice}")
 
 
 def fingerprint(examples: Iterable[Example]) -> str:

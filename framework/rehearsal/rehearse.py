@@ -24,6 +24,7 @@ from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
 from framework.run import prepare, produce
+from framework.signals.section import signal_bytes
 from framework.stages.models import ModelStages
 from framework.stages.stage import Context
 from framework.tasks.base import Predictor
@@ -31,6 +32,7 @@ from framework.tasks.base import Predictor
 _EVERY = 0.05  # seconds
 STEPS = 3  # the first one, which warms up, does not count
 QUESTIONS = 8
+_FEW = 200  # examples of a split, whose signals are as large as those of all
 _SHARE = 0.9  # of the memory that is free
 # With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
 _WHOLE = 2.3
@@ -172,6 +174,17 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
         },
         "the rehearsal",
     )
+
+
+def signal_size(recipe: Recipe, data: KnownData) -> float:
+    """About how many bytes a teacher's signal about one example takes, by some that are here, or generated ones."""
+    splits = data.splits
+    if splits is None:
+        source = {**recipe.task.stand_in(), "examples": {"train": _FEW}}
+        splits = load_data(Data.model_validate({"source": source, "splits": {"train": "train"}}), recipe.task)
+    task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
+    some = [example for split in splits.values() for example in split.examples[:_FEW]]
+    return signal_bytes(recipe.signals, len(some), task.head_sizes(some)) / len(some)
 
 
 def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Json:

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from framework.config import MOST_BATCH, Section
+from framework.segments import Ints
 
 
 class SignalSettings(Section):
@@ -41,6 +43,10 @@ class SignalSettings(Section):
         return self
 
 
-def signal_bytes(settings: SignalSettings) -> int:
-    """About how many bytes the signal about one question takes on disk."""
-    return settings.top_k * 8 + 44
+def signal_bytes(settings: SignalSettings, examples: int, sizes: Ints) -> int:
+    """About how many bytes signals about so many examples take on disk. sizes: how many outcomes each of their heads has. [H]"""
+    if not len(sizes):
+        return 0
+    number = 1 if sizes.max() < 255 else 2  # bytes of one of the outcomes, and of how many are left out
+    entries = int(np.minimum(sizes, settings.top_k).sum())
+    return 20 * examples + (3 + number) * len(sizes) + (2 + number) * entries

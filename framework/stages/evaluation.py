@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from framework.answer import Answerer
-from framework.data.example import Example, check_labelled
+from framework.data.example import Example, why_unlabelled
 from framework.data.features import WindowSettings
 from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
+from framework.errors import DataError
 from framework.files import write_json
 from framework.latency import measure_latency
 from framework.plugins import settings_of
@@ -78,6 +79,16 @@ def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
 _MEANT_SO = " (or set task.unanswerable, if questions without an answer are meant to have none)"
 
 
+def check_labels(context: Context, place: str, name: str, purpose: str) -> None:
+    """Raise DataError if no example of a split has a label. place: of the recipe, where it is named; purpose: what labels are for."""
+    examples = context.data[name].examples
+    if not any(example.labelled for example in examples):
+        raise DataError(
+            f"{place}: none of the {context.task.items} of split '{name}' has a label {purpose}{why_unlabelled(examples)}; choose a "
+            f"labelled split{_MEANT_SO if hasattr(context.task, 'unanswerable') else ''}"
+        )
+
+
 def _examples(context: Context) -> Sequence[Example]:
     return context.data[context.recipe.evaluation.split].examples
 
@@ -86,12 +97,7 @@ def _inputs(context: Context) -> dict[str, Any]:
     """What every evaluation depends on. Raises DataError if nothing can be measured."""
     recipe, settings = context.recipe, context.recipe.evaluation
     split = context.data[settings.split]
-    check_labelled(
-        split.examples,
-        f"evaluation.split: none of the {context.task.items} of split '{settings.split}'",
-        "to compare with",
-        f"choose a labelled split{_MEANT_SO if hasattr(context.task, 'unanswerable') else ''}",
-    )
+    check_labels(context, "evaluation.split", settings.split, "to compare with")
     return {
         "task": settings_of(context.task),
         "data": split.digest,

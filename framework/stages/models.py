@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.example import check_labelled
 from framework.data.load import Split
 from framework.data.section import fold_of
 from framework.errors import DataError
@@ -13,7 +12,7 @@ from framework.losses.live_checks import live_teacher, live_teachers
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.predictors.logits import logits_predictor
 from framework.recipe.schema import Recipe
-from framework.stages.evaluation import evaluation_stage
+from framework.stages.evaluation import check_labels, evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
 from framework.stages.live import check_live, check_one_tokenizer
 from framework.stages.stage import Context, Stage
@@ -76,7 +75,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     folds: tuple[Stage, ...] = ()
     if training is not None:
         split = context.data[teacher.split]
-        _check_labelled(context, f"teachers.{name}.split", teacher.split)
+        check_labels(context, f"teachers.{name}.split", teacher.split, "to learn from")
         spec = teacher_spec(context, teacher, split, seed)
         trained = training_stage(context, name, initial, training, seed, spec)
         folds = tuple(
@@ -116,7 +115,7 @@ def student_stages(
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
     if supervision is None:
-        _check_labelled(context, "student.split", student.split)
+        check_labels(context, "student.split", student.split, "to learn from")
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
     whole = student_split(context)
     split = whole if supervision is not None else context.data[student.split]
@@ -139,16 +138,6 @@ def student_stages(
         trimmed=trimmed,
         supervision=supervision,
         live=live_teachers(recipe, losses),
-    )
-
-
-def _check_labelled(context: Context, place: str, split: str) -> None:
-    """Raise DataError if there is nothing to learn from the labels of a split."""
-    check_labelled(
-        context.data[split].examples,
-        f"{place}: none of the {context.task.items} of split '{split}'",
-        "to learn from",
-        "choose a labelled split",
     )
 
 

@@ -237,6 +237,9 @@ class Task(Protocol):
     def write_signals(self, examples: Examples, features: Own, logits: Logits) -> Signals:
         """A signal for each example."""
 
+    def head_sizes(self, examples: Examples) -> Ints:
+        """How many outcomes each head of the signals about the examples has. [H]"""
+
     def gold_outcomes(self, examples: Examples) -> Ints:
         """Of labelled examples the first and the last outcome of each head that count as gold; a single one: twice. [H, 2]"""
 

@@ -187,7 +187,10 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
     "answer of the wrong type": (with_file("q.json", _squad(7)), "answers must be text"),
     "empty file": (with_file("q.jsonl", b""), "holds no questions"),
-    "nothing to compare with": (with_file("q.json", _squad([])), "has a label to compare with"),
+    "nothing to learn from": (
+        with_file("q.json", _squad([])),
+        "has a label to learn from; choose a labelled split (or set task.unanswerable",
+    ),
     "teachers without a rule": (several(ensemble=None), "say how they become one"),
     "an ensemble of one": (several(teachers__b=None, teachers__c=None), "`ensemble` combines teachers, and there is 1"),
     "unknown rule": (several(ensemble={"rule": "geometrical"}), "did you mean 'geometric'"),

@@ -157,7 +157,7 @@ class Classification(ClassificationSettings):
         from framework.tasks.label_names import own_classes
 
         problem = self._problem
-        if own_classes(config.id2label, problem.classes):
+        if own_classes(config.id2label, problem.classes) and not label_map:
             return logits
         return problem.translated(logits, config.id2label, label_map)
 
@@ -183,6 +183,14 @@ class Classification(ClassificationSettings):
         from framework.tasks.classification.signal import pooled
 
         return self._problem.write(pooled(features.example, len(examples), logits))
+
+    def head_sizes(self, examples: Sequence[Text]) -> "Ints":
+        """See Task."""
+        import numpy as np
+
+        problem = self._problem
+        heads = len(problem.classes) if self.problem_type == "multi_label" else 1
+        return np.full(len(examples) * heads, problem.outcomes)
 
     def gold_outcomes(self, examples: Sequence[Text]) -> "Ints":
         """See Task."""
