@@ -4,24 +4,29 @@ PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 READY := .venv/.ready
 SOURCES := framework launch tracking tests
 
-.PHONY: help quickstart test check bench clean
+.PHONY: help quickstart test test-lowest check bench clean
 
 help:
 	@echo "make quickstart   run recipes/quickstart.yaml: teacher, student without and with distillation"
 	@echo "make test         run the tests"
+	@echo "make test-lowest  run framework's tests with the lowest versions of its libraries, in .venv-lowest"
 	@echo "make check        lint, formatting and types"
 	@echo "make bench        run the benchmarks of tests/benchmarks"
-	@echo "make clean        remove .venv and caches; runs are kept"
+	@echo "make clean        remove .venv, .venv-lowest and caches; runs are kept"
 
 quickstart: $(READY)
 	.venv/bin/distil run recipes/quickstart.yaml
 
 # The tests' models are too small to share out, and threads that wait for a busy core slow them down: processes of one
 # thread each, three of them, as they often wait for Ray. A file's tests stay together, since they share what they set up.
-test: export OMP_NUM_THREADS ?= 1
-test: export PYTHONDONTWRITEBYTECODE =# what a process has compiled, others need not
+PYTEST := bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test test-lowest: export OMP_NUM_THREADS ?= 1
+test test-lowest: export PYTHONDONTWRITEBYTECODE =# what a process has compiled, others need not
 test: $(READY)
-	.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	.venv/$(PYTEST)
+
+test-lowest: .venv-lowest/.ready
+	.venv-lowest/$(PYTEST) tests/framework
 
 check: $(READY)
 	.venv/bin/ruff check $(SOURCES)
@@ -48,13 +53,16 @@ bench: $(READY)
 	$(if $(FILE),OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/real_export.py $(FILE))
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml constraints.txt
+.venv/.ready: constraints.txt
+.venv-lowest/.ready: constraints-lowest.txt
+.venv/.ready .venv-lowest/.ready: %/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo "distil needs Python 3.11 to 3.13, and $(PYTHON) is not that; name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "setting up .venv, which takes a few minutes the first time"
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt "$$(grep '^torch==' constraints.txt)" -e '.[dev]'
+	@echo "setting up $*, which takes a few minutes the first time"
+	@$(PYTHON) -m venv $*
+	@$*/bin/python -m pip install -q --disable-pip-version-check -c $(filter constraints%,$^) \
+		"$$(grep '^torch==' $(filter constraints%,$^))" -e '.[dev]'
 	@touch $@

@@ -14,7 +14,7 @@ from framework.errors import OutputError
 from framework.export.card import write_card
 from framework.export.compare import compare_forms, problems
 from framework.export.finished_run import FinishedRun
-from framework.export.forms import Form, Forms, Opening, make_forms, time_forms
+from framework.export.forms import Form, Forms, Opening, check_exporter, make_forms, time_forms
 from framework.files import now, write_json
 from framework.manifest import check_saved, write_manifest
 from framework.outcome import ModelResults, Provenance
@@ -68,9 +68,11 @@ def export_model(
 
     The folder is kept where an ONNX file cannot be made, does not run or does not answer as the model does: see `problems`
     in the result.
-    Raises UserError for what cannot be exported, and for a folder that holds something.
+    Raises UserError for what cannot be exported, or not with the libraries that are here, and for a folder that holds something.
     """
     model = run.model(name)
+    if with_onnx:
+        check_exporter()
     with new_folder(to) as folder:
         examples = run.examples(progress)
         predictor = _copy(run, model, folder)

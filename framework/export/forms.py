@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from framework.answer import Answerer
 from framework.data.example import Example
-from framework.errors import ModelError, first_line
+from framework.errors import ModelError, UserError, first_line
 from framework.latency import measure_side_by_side
 from framework.models.attention import is_padded
 from framework.models.bounds import count_parameters
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 AXES = ("batch", "length")
+_EXPORTER = "5.23"  # the transformers whose exporter gives the graph itself, and quantises it
 _MOST_PARAMETERS = 500_000_000  # protobuf files, as ONNX files are, hold 2 GB at most: so many float32 numbers
 _WARM_UP = 3  # questions that each form answers before it is timed
 
@@ -33,11 +34,22 @@ Form = tuple[str, str]  # a model's name, and that of the form
 Opening = Callable[[int], LogitsPredictor]  # opens a form for so many threads
 
 
+def check_exporter() -> None:
+    """Raises UserError where the installed transformers cannot write the ONNX files that are asked for."""
+    from packaging.version import Version
+    from transformers import __version__
+
+    if Version(__version__) < Version(_EXPORTER):
+        raise UserError(
+            f"export to ONNX takes transformers {_EXPORTER} or newer, and {__version__} is installed; upgrade it, or use --no-onnx"
+        )
+
+
 def write_onnx(model: "PreTrainedModel", names: Sequence[str], path: Path) -> None:
     """Write `model` to `path`: int64 [batch, length] for each of its inputs in, float32 logits
     out, both axes free. names: the inputs that its tokenizer gives.
 
-    Raises ModelError for a model that is too large, or of an architecture that cannot be exported.
+    `check_exporter` comes first. Raises ModelError for a model that is too large, or of an architecture that cannot be exported.
     """
     import onnx_ir
     import torch

@@ -50,11 +50,16 @@ def new_config(
 
 def _standard(architecture: str) -> "PreTrainedConfig":
     """An architecture's configuration as transformers has it."""
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig, __version__
 
     try:
         return AutoConfig.for_model(architecture)
-    except ValueError:
+    except ValueError as error:
+        if architecture in CONFIG_MAPPING:
+            raise ModelError(
+                f"transformers {__version__} has no values of its own for '{architecture}' ({first_line(error)}); use a saved model, "
+                "or another architecture"
+            ) from None
         raise ModelError(
             f"transformers knows no architecture '{shortened(architecture)}'; expected a model_type such as bert, distilbert, roberta or "
             "electra"

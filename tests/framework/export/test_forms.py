@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from framework.data.features import WindowSettings
-from framework.errors import ModelError
+from framework.errors import ModelError, UserError
 from framework.export import forms as module
 from framework.export.compare import TOLERANCE
-from framework.export.forms import make_forms, open_onnx, write_int8, write_onnx
+from framework.export.forms import check_exporter, make_forms, open_onnx, write_int8, write_onnx
 from framework.models.build import random_model, save_model
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
@@ -21,6 +21,7 @@ from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
+from tests.versions import before, needs_transformers
 
 TASK = ExtractiveQA()
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
@@ -41,6 +42,8 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def files(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    if before("5.23"):
+        pytest.skip("it takes transformers 5.23")
     folder = tmp_path_factory.mktemp("onnx") / "new"
     onnx, int8 = folder / "model.onnx", folder / "model_int8.onnx"
     write_onnx(model, NAMES, onnx)
@@ -104,6 +107,19 @@ def test_eight_bits_are_a_quarter_of_the_weights(model: Any, files: tuple[Path, 
     assert sizes[0] - sizes[1] > 2 * weights
 
 
+@pytest.mark.parametrize(("version", "asked"), [("5.17.0", False), ("5.22.2", False), ("5.23.0", True), ("6.0", True)])
+def test_an_older_transformers_is_named_before_anything_is_written(
+    version: str, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.__version__", version)
+    if asked:
+        check_exporter()
+        return
+    with pytest.raises(UserError, match=f"takes transformers 5.23 or newer, and {version} is installed; .+ --no-onnx"):
+        check_exporter()
+
+
+@needs_transformers("5.23")
 def test_what_cannot_be_exported_is_refused_in_one_line(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +164,7 @@ def test_a_file_that_does_not_run_is_removed_and_named(tmp_path: Path, monkeypat
     assert not (tmp_path / "onnx").exists()
 
 
+@needs_transformers("5.23")
 def test_without_8_bits_the_other_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nonsense(source: Path, target: Path) -> None:
         target.write_bytes(b"nonsense")

@@ -11,6 +11,7 @@ from framework.generative.writer import Beams, Writer, write
 from framework.progress import SILENT
 from framework.tasks.span_qa.prompts import Prompts
 from tests.framework.generative.tiny_models import FAMILIES, examples, inference, log_p_alone, saved, section, sharpen
+from tests.versions import before
 
 QUESTIONS = examples(9, persons=1)
 
@@ -64,6 +65,8 @@ def test_answers_are_those_to_each_prompt_alone(asked: tuple[Any, Prompts, Askin
 
 def test_the_search_ranks_by_scores(asked: tuple[Any, Prompts, Asking]) -> None:
     model, prompts, asking = asked
+    if model.config.model_type == "fsmt" and before("5.18"):
+        pytest.skip("its search forgets where in the answer a token stands")
     prompt = asking.prompts[0]
     with torch.inference_mode():
         found, ranks = asking.writer.search([prompt], len(prompt), Beams(3, 4, 0.0))

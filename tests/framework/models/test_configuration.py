@@ -5,6 +5,7 @@ import pytest
 from framework.errors import ModelError
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
+from tests.versions import needs_transformers
 
 GEMMA = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
 
@@ -14,12 +15,21 @@ def test_the_vocabulary_goes_to_every_part_that_reads_or_writes_text() -> None:
     assert (multimodal.text_config.vocab_size, multimodal.text_config.pad_token_id) == (300, 5)
     assert multimodal.text_config.hidden_size == 32
     assert multimodal.get_text_config().vocab_size == 300
-    pair = new_config(ConfigModel(architecture="encoder-decoder", config={"encoder": {"hidden_size": 48}}), 300, 5)
-    assert (pair.encoder.vocab_size, pair.decoder.vocab_size, pair.pad_token_id) == (300, 300, 5)
-    assert (pair.encoder.hidden_size, pair.decoder.is_decoder, pair.decoder.add_cross_attention) == (48, True, True)
     of_languages = new_config(ConfigModel(architecture="fsmt", config={"langs": ["ru", "ru"]}), 300, 5)
     assert (of_languages.src_vocab_size, of_languages.tgt_vocab_size) == (300, 300)
     assert new_config(ConfigModel(architecture="marian"), 300, 5).decoder_vocab_size == 300
+
+
+@needs_transformers("5.20")
+def test_the_vocabulary_goes_to_both_parts_of_a_pair() -> None:
+    pair = new_config(ConfigModel(architecture="encoder-decoder", config={"encoder": {"hidden_size": 48}}), 300, 5)
+    assert (pair.encoder.vocab_size, pair.decoder.vocab_size, pair.pad_token_id) == (300, 300, 5)
+    assert (pair.encoder.hidden_size, pair.decoder.is_decoder, pair.decoder.add_cross_attention) == (48, True, True)
+
+
+def test_an_architecture_that_has_to_be_told_its_parts_is_not_called_unknown() -> None:
+    with pytest.raises(ModelError, match=r"transformers .+ has no values of its own for 'nougat' \(.+\); use a saved"):
+        new_config(ConfigModel(architecture="nougat"), 300, 0)
 
 
 def test_tokens_beyond_the_vocabulary_are_not_kept() -> None:
@@ -40,7 +50,12 @@ def test_tokens_beyond_the_vocabulary_are_not_kept() -> None:
             "text_config: unknown field 'hiden_size'; did you mean 'hidden_size'",
         ),
         ("gemma3", {"text_config": 7}, "text_config is 7; expected the fields of a configuration"),
-        ("encoder-decoder", {"encoder": {"model_type": "brt"}}, "knows no architecture 'brt'"),
+        pytest.param(
+            "encoder-decoder",
+            {"encoder": {"model_type": "brt"}},
+            "knows no architecture 'brt'",
+            marks=needs_transformers("5.20"),
+        ),
     ],
 )
 def test_fields_of_parts_are_checked_like_others(architecture: str, fields: dict[str, object], message: str) -> None:
