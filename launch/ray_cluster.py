@@ -14,6 +14,7 @@ from framework.plugins import user_modules
 from framework.progress import Progress
 from launch.interrupt import INTERRUPT
 from launch.ray_private import private_ray
+from launch.ray_workers import forked_where_prepared
 from launch.remote import StoreLocation
 
 
@@ -29,13 +30,19 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         yield
         return
     address = _named_address()
-    with private_ray() if begins_here() else nullcontext():
+    with _begins_here() if begins_here() else nullcontext():
         _begin(address)
         try:
             _announce(address, progress)
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _begins_here() -> Iterator[None]:
+    with private_ray(), forked_where_prepared():
+        yield
 
 
 def _begin(address: str | None) -> None:
@@ -80,10 +87,12 @@ def _announce(address: str | None, progress: Progress) -> None:
         )
 
 
-def _runtime_env(joins: bool) -> Json:
-    """What Ray sets up for workers. Those of a cluster that was there before get this code, whatever theirs is."""
-    shipped = {"py_modules": modules_to_ship(), "excludes": ["__pycache__"]} if joins else {}
-    return {"env_vars": {"PYTHONWARNINGS": "ignore"}, **shipped}
+def _runtime_env(joins: bool) -> Json | None:
+    """What Ray sets up for workers. Those of a cluster that was there before get this code, whatever theirs is; those of one that
+    is begun here have this process's environment, and nothing to wait for."""
+    if not joins:
+        return None
+    return {"env_vars": {"PYTHONWARNINGS": "ignore"}, "py_modules": modules_to_ship(), "excludes": ["__pycache__"]}
 
 
 def check_address() -> None:

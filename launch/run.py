@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from shlex import quote
 
@@ -63,19 +63,26 @@ def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
 def _run(recipe: Recipe, progress: Progress) -> RunResults:
     from framework.run import run
     from launch.quiet import quiet_transformers
+    from launch.ray_workers import workers_ahead
     from launch.streaming import streamer_for
     from tracking.provenance import provenance
 
     quiet_transformers()
     gc.freeze()  # what is imported stays: every training has Python look for what does not
-    return run(
-        recipe,
-        train=trainer_for(progress),
-        stream=streamer_for(recipe, progress),
-        progress=progress,
-        provenance=provenance(),
-        watch=lambda folder: _tracked(folder, recipe, progress),
-    )
+    with workers_ahead() if _takes_ray(recipe) else nullcontext():
+        return run(
+            recipe,
+            train=trainer_for(progress),
+            stream=streamer_for(recipe, progress),
+            progress=progress,
+            provenance=provenance(),
+            watch=lambda folder: _tracked(folder, recipe, progress),
+        )
+
+
+def _takes_ray(recipe: Recipe) -> bool:
+    """Whether something of the recipe is done by Ray's workers, on a machine without GPUs."""
+    return recipe.engine.workers not in (1, "auto") or recipe.signals.mode == "streamed"
 
 
 @contextmanager

@@ -59,13 +59,14 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     from framework.search.recipes import check_models_of_trials, trial_recipe
     from launch.quiet import quiet_transformers
     from launch.ray_cluster import check_address
+    from launch.ray_workers import workers_ahead
     from launch.run import trainer_for
     from tracking.provenance import provenance
 
     quiet_transformers()
     check_address()
-    check_models_of_trials(recipe)
-    with alone_in(recipe.run_folder):
+    with workers_ahead(), alone_in(recipe.run_folder):
+        check_models_of_trials(recipe)
         log = SearchLog(recipe, provenance())
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)

@@ -13,12 +13,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
 
-from tests.forked_workers import workers_forked_here
 from tracking.client import configure
 
 configure()  # as a command does before it imports MLflow
@@ -72,18 +70,17 @@ class Command:
         self._process.kill()
 
 
-def start(*arguments: str | Path, environment: Mapping[str, str] | None = None, begins_ray: bool = False) -> Command:
-    """Start a command of distil in this environment. begins_ray: whether it begins Ray, whose workers are then forked, too."""
+def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
+    """Start a command of distil in this environment."""
     given = dict(os.environ if environment is None else environment)
-    return Command(_distil, ([str(one) for one in arguments], begins_ray), given)
+    return Command(_distil, ([str(one) for one in arguments],), given)
 
 
-def _distil(arguments: list[str], begins_ray: bool) -> None:
+def _distil(arguments: list[str]) -> None:
     from launch.cli import main
 
     sys.argv = ["distil", *arguments]
-    with workers_forked_here() if begins_ray else nullcontext():
-        main()
+    main()
 
 
 def _run(

@@ -40,7 +40,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     recipe = recipe_file(tmp_path, search=search, engine__workers=2, **WITHOUT_TEACHER)
 
     # A trial that loses its second worker.
-    process = start("search", recipe, begins_ray=True)
+    process = start("search", recipe)
     wait_for(process, 0, "1/5")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     (peer,) = ray_workers("_Peer")
@@ -53,7 +53,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
 
     # A run of its recipe that is stopped, goes on, and loses a worker.
     command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
-    process = start(*command, begins_ray=True)
+    process = start(*command)
     _wait_for_checkpoint(tmp_path / "two")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     for each in processes_of(process.pid):  # as systemd and Slurm do
@@ -64,7 +64,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     assert "SIGTERM received" not in said
     (path,) = (tmp_path / "two").glob("found-*/results.json")
     assert json.loads(path.read_text())["state"] == "failed"
-    process = start(*command, begins_ray=True)
+    process = start(*command)
     _kill_a_worker()
     finish(process)
     assert not (tmp_path / "owned").exists()

@@ -30,7 +30,7 @@ def test_it_parses_and_says_what_it_does(name: str) -> None:
 
 def test_it_searches_from_start_to_best(tmp_path: Path) -> None:
     changed = [f"output={tmp_path}", *SMALLER]
-    assert "Traceback" not in finish(start("search", RECIPE, *changed, begins_ray=True))
+    assert "Traceback" not in finish(start("search", RECIPE, *changed))
     folder = load_recipe(RECIPE, changed).run_folder
     search = json.loads((folder / "search.json").read_text())
     assert search["state"] == "finished"

@@ -1,0 +1,45 @@
+"""A worker that Ray asks for is forked with its own command line, environment, folder and output, or else started by Ray itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launch import ray_workers
+from tests.forked import SERVER
+
+WORKER = """
+import os, sys
+print(sys.argv[1:], os.environ["TOLD"], os.environ.get("BESIDE"), os.getcwd(), "numpy" in sys.modules)
+print("complaint", file=sys.stderr)
+"""
+
+
+def test_a_worker_is_forked_as_ray_asks_for_it_or_set_up_by_ray(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(WORKER)
+    (tmp_path / "setup.py").write_text("print('set up by Ray')")
+
+    def asked(address: str) -> subprocess.CompletedProcess[str]:
+        context = '--serialized-runtime-env-context={"env_vars": {"TOLD": "of the worker"}}'
+        command = [sys.executable, str(ray_workers.__file__), str(tmp_path / "worker.py"), "--one", context, "--language=0"]
+        ours = {"RAY_WORKERS_ARE_FORKED_BY": address, "RAY_WORKERS_SETUP": str(tmp_path / "setup.py"), "BESIDE": "it"}
+        environment = {**os.environ, **ours}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+
+    with ray_workers.listening() as listener:
+        process = SERVER.Process(target=ray_workers.serve, args=(listener, False), daemon=True)
+        process.start()
+        done = asked(listener.getsockname())
+        process.kill()
+        process.join()
+    assert done.stdout.splitlines() == [f"['--one'] of the worker it {tmp_path} True"]
+    assert done.stderr.splitlines() == ["complaint"]
+    assert asked(str(tmp_path / "nobody")).stdout == "set up by Ray\n"
+
+
+def test_no_workers_are_prepared_for_a_cluster_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.7:6379")
+    with ray_workers.workers_ahead():
+        assert not ray_workers._ahead
