@@ -23,7 +23,14 @@ def test_a_worker_is_forked_as_ray_asks_for_it_or_set_up_by_ray(tmp_path: Path) 
 
     def asked(address: str) -> subprocess.CompletedProcess[str]:
         context = '--serialized-runtime-env-context={"env_vars": {"TOLD": "of the worker"}}'
-        command = [sys.executable, str(ray_workers.__file__), str(tmp_path / "worker.py"), "--one", context, "--language=0"]
+        command = [
+            sys.executable,
+            str(ray_workers.__file__),
+            str(tmp_path / "worker.py"),
+            "--one",
+            context,
+            "--language=0",
+        ]
         ours = {"RAY_WORKERS_ARE_FORKED_BY": address, "RAY_WORKERS_SETUP": str(tmp_path / "setup.py"), "BESIDE": "it"}
         environment = {**os.environ, **ours}
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
