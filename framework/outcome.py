@@ -136,6 +136,7 @@ class SearchResults(Outcome):
     """search.json. docs/search.md says what the fields mean."""
 
     seconds: float
+    idle: NotRequired[float | None]
     best: int | None
     front: list[int] | None
     trials: list[TrialResults]

@@ -71,7 +71,6 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
             free_memory()
-            log.start_clock()
             _run_trials(log, data, progress, interrupt)
     _show(log, progress)
 
@@ -105,6 +104,7 @@ def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, i
         check_room(log)
         store = store_of(log.recipe)
         check_machines(location_of(store))
+        log.start_clock()
         table = search_table(log)
         trials = Trials(log, store, table, lambda: concurrent(log), interrupt)
         try:

@@ -63,7 +63,8 @@ class LiveTable:
 
     def _table(self) -> "Table":
         table = trials_table(self._log, self._log.trials[-_AT_ONCE:])
-        table.caption = f"best so far: {_best(self._log)}"
+        told = _idle(self._log)
+        table.caption = f"best so far: {_best(self._log)}{f'; {told}' if told else ''}"
         return table
 
 
@@ -86,6 +87,7 @@ def trials_table(log: SearchLog, trials: list[TrialResults]) -> "Table":
         number, state, epoch, metric = _cells(log, trial)
         values = shown_values(trial["values"]) + (f" ({trial['reason']})" if trial["reason"] else "")
         table.add_row(number, state + mark, epoch, metric, NOTHING if latency is None else f"{latency:.1f}", values)
+    table.caption = _idle(log)
     return table
 
 
@@ -106,6 +108,11 @@ def _cells(log: SearchLog, trial: TrialResults) -> tuple[str, str, str, str]:
         f"{done['epoch'] if done else 0}/{epochs}",
         metric.text(figure[metric.name], 2) if metric.name in figure else NOTHING,
     )
+
+
+def _idle(log: SearchLog) -> str:
+    """How much of the places' time was spent on anything but training."""
+    return "" if log.idle is None else f"{log.places} at once; idle, or not training: {log.idle:.0%} of their time"
 
 
 def _best(log: SearchLog) -> str:

@@ -54,8 +54,10 @@ class Trials:
 
     def next(self) -> Json | None:
         """The configuration of the next trial, which counts as running; None while as many as may be do."""
-        if len(self._running) >= self._concurrent():
+        places = self._concurrent()
+        if len(self._running) >= places:
             return None
+        self._log.places = max(self._log.places, places)
         if self._again:
             number = self._again.pop(0)
         else:

@@ -35,6 +35,11 @@ class SearchLog:
         self.trials: list[TrialResults] = before["trials"] if before is not None else []
         self._seconds = before["seconds"] if before is not None else 0.0
         self._clock: float | None = None
+        # Of this attempt: when trials began, how long they took, when the last one ended, on this process's clock.
+        self._began: dict[int, float] = {}
+        self._took: dict[int, float] = {}
+        self._last = 0.0
+        self.places = 1  # trials that run at once at most
         self.values: SearchResults = {
             "format": FORMAT,
             "name": recipe.name,
@@ -43,6 +48,7 @@ class SearchLog:
             "started": now(),
             "finished": None,
             "seconds": self._seconds,
+            "idle": None,
             "recipe": recipe.resolved(),
             "task": summary_of(recipe.task).as_data(),
             "provenance": provenance,
@@ -72,6 +78,15 @@ class SearchLog:
         """Trials begin now."""
         self._clock = time.monotonic()
 
+    @property
+    def idle(self) -> float | None:
+        """The share of the time of all places for trials in which this attempt trained nothing; None before a trial has ended."""
+        ended = [trial for trial in self.trials if trial["number"] in self._took]
+        if not ended or self._clock is None:
+            return None
+        trained = sum(_trained(trial, self._took[trial["number"]]) for trial in ended)
+        return max(0.0, 1 - trained / (self.places * (self._last - self._clock)))
+
     def add(self, parameters: dict[str, Any], values: dict[str, Any]) -> None:
         """A new trial is about to begin; its number is the next."""
         self.trials.append(
@@ -94,6 +109,7 @@ class SearchLog:
         """A trial is running, for the first time or again."""
         trial = self.trials[number]
         trial.update({"state": "running", "reason": None, "started": trial["started"] or now()})
+        self._began[number] = time.monotonic()
         self.save()
 
     def epoch(self, number: int, row: dict[str, float]) -> bool:
@@ -137,7 +153,7 @@ class SearchLog:
         best = self.goal.best(self.trials)
         changed = best != self.values["best"] or not (self.folder / "best.yaml").exists()
         front = self.goal.front(self.trials) if self.search.latency else None
-        self.values.update({"best": best, "front": front, "seconds": self.seconds})
+        self.values.update({"best": best, "front": front, "seconds": self.seconds, "idle": self.idle})
         if best is not None and changed:
             self._write_recipe("best.yaml", recipe_of_trial(self.recipe, self.trials[best]))
         write_sealed(self.folder / SEARCH, self.values)
@@ -148,8 +164,16 @@ class SearchLog:
         self._store.push(self.folder / name)
 
     def _end(self, number: int, state: TrialState, reason: str | None) -> None:
+        self._last = time.monotonic()
+        self._took[number] = self._last - self._began.get(number, self._last)
         self.trials[number].update({"state": state, "reason": reason, "ended": now()})
         self.save()
+
+
+def _trained(trial: TrialResults, took: float) -> float:
+    """Seconds of the time that a trial took in which its students were trained; one that did not finish did nothing else."""
+    seconds = sum(float(seed["metrics"]["training_seconds"]) for seed in trial["seeds"])
+    return min(took, seconds) if trial["state"] == "finished" else took
 
 
 def read_search(folder: Path) -> SearchResults:

@@ -1,10 +1,13 @@
-"""What does a trial cost beyond its training? A search of short trials of one worker, one after the other.
+"""What does a trial cost beyond its training? A search of short trials of one worker, one after the other; or how busy does a search
+keep the cores, with several at once?
 
-    .venv/bin/python tests/benchmarks/search_overhead.py [--trials 9] [--questions 480] [--epochs 5] [--output FOLDER]
+    .venv/bin/python -m tests.benchmarks.search_overhead [--trials 9] [--questions 480] [--epochs 5] [--output FOLDER]
+    .venv/bin/python -m tests.benchmarks.search_overhead --trials 12 --concurrent 2
 
 A trial lasts from the end of the one before to its own end; what is beyond its `training_seconds` is overhead, with the
 student's evaluation and latency and without. Training begins when the first batch can, and includes the measurements
-after each epoch. The first trial, which also starts a process and imports, is left out of the medians.
+after each epoch. The first trial, which also starts a process and imports, is left out of the medians. Of several at once: the time
+of all trials, from the cluster's being there to the last one's end, divided by the sum of their training over the places.
 """
 
 import argparse
@@ -26,9 +29,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=9)
     parser.add_argument("--questions", type=int, default=480)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--concurrent", type=int, default=1)
     parser.add_argument("--output", type=Path, default=None)
     arguments = parser.parse_args()
     recipe = _recipe(arguments)
+    if arguments.concurrent > 1:
+        _print_together(recipe, arguments.concurrent)
+        return
     ends = _ends(recipe)
     folder, search = search_of(recipe)
     rows = [_row(trial, ends, folder.parent) for trial in search["trials"]]
@@ -44,13 +51,27 @@ def _recipe(arguments: argparse.Namespace) -> Path:
         "searcher": {"kind": "random"},
         "scheduler": {"kind": "none"},
         "trials": arguments.trials,
-        "concurrent": 1,
+        "concurrent": arguments.concurrent,
     }
     return recipe_file(
         arguments.output or Path(tempfile.mkdtemp(prefix="overhead-")),
         search=search,
         data__source__examples={"train": arguments.questions, "validation": 24},
         student__epochs=arguments.epochs,
+    )
+
+
+def _print_together(recipe: Path, places: int) -> None:
+    finish(start("search", recipe))
+    _, search = search_of(recipe)
+    training = [trial["metrics"]["training_seconds"] for trial in search["trials"]]
+    ideal = sum(training) / places
+    print(
+        "| trials | at once | all trials, s | training of one, s | / ideal | idle |\n| ---: | ---: | ---: | ---: | ---: | ---: |"
+    )
+    print(
+        f"| {len(training)} | {places} | {search['seconds']:.1f} | {median(training):.1f} | {search['seconds'] / ideal:.2f} | "
+        f"{search['idle']:.0%} |"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.recipe.load import recipe_from_values
-from framework.search.log import SearchLog
+from framework.search.log import SearchLog, read_search
 from framework.store import store_of
 from launch.interrupt import Interrupt
 from launch.search_table import LineTable, LiveTable, trials_table
@@ -56,3 +56,26 @@ def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
     finally:
         table.end()
     assert trials_table(log, log.trials).row_count == 1
+
+
+def test_what_is_idle_of_the_places_for_trials_is_told(log: SearchLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("framework.search.log.time.monotonic", lambda: clock[0])
+    log.start_clock()
+    trials = Trials(log, store_of(log.recipe), LineTable(log), concurrent=lambda: 2, interrupt=Interrupt())
+    assert trials.next() is not None
+    assert trials.next() is not None
+    assert log.idle is None
+    clock[0] = 102.0
+    for number in (0, 1):
+        trials.begin(number)
+    clock[0] = 110.0
+    seed = {"folder": "store/models/none/model", "metrics": {"training_seconds": 7.0}}
+    trials.hear(0, {OUTCOME: {"metrics": {"f1": 40.0}, "seeds": [seed]}})
+    trials.end(0)
+    clock[0] = 120.0
+    trials.end(1)  # stopped by the scheduler, after 18 seconds
+    assert log.idle == pytest.approx(1 - (7 + 18) / (2 * 20))
+    assert trials_table(log, log.trials).caption == "2 at once; idle, or not training: 38% of their time"
+    log.finish("finished")
+    assert read_search(log.folder)["idle"] == log.idle
