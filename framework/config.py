@@ -3,7 +3,7 @@ layers and paths."""
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,9 @@ MOST_STEPS = 1_000_000_000
 # Of a union of a number, tagged "number", and a word, tagged "word": told apart beforehand, so that an error speaks of the
 # form that was meant.
 NUMBER_OR_WORD = Discriminator(lambda value: "word" if isinstance(value, str) else "number")
+BatchTokens = Annotated[
+    Annotated[int, Field(ge=1, le=2**30), Tag("number")] | Annotated[Literal["auto"], Tag("word")], NUMBER_OR_WORD
+]
 
 
 class Section(BaseModel):

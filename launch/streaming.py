@@ -12,6 +12,7 @@ from framework.errors import TrainingError
 from framework.files import make_folder
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
+from framework.signals.collect import longest_first
 from framework.signals.shards import SignalReader
 from framework.signals.source import TeacherSignals
 from framework.signals.teacher_pass import Streamer, TeacherPass
@@ -136,7 +137,7 @@ def _complete(passes: Sequence[TeacherPass], store: Store, actors: Mapping[str, 
 def _missing(teacher_pass: TeacherPass) -> list[Example]:
     """The examples about which nothing is on disk."""
     stored = SignalReader(teacher_pass.folder)
-    return [example for example in teacher_pass.examples if example not in stored]
+    return [example for example in longest_first(teacher_pass.examples) if example not in stored]
 
 
 def _threads_left(passes: Sequence[TeacherPass]) -> int:

@@ -185,5 +185,5 @@ def fetched(answer: Any, name: str) -> Any:
             raise cause from None
         raise TrainingError(
             f"teacher '{name}' failed in its Ray actor ({type(cause).__name__}: {first_line(cause)}); what is done is kept: "
-            "run the same command again to go on, out of memory with a lower signals.batch_size"
+            "run the same command again to go on, out of memory with fewer signals.batch_tokens"
         ) from None

@@ -2,6 +2,7 @@
 number of workers; else those with which everything comes out as it would alone, bit for bit (see docs/signals.md)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 _POOL = 50  # batches whose windows are sorted together: enough for little padding, few enough to stay random
 
 Rows = NDArray[np.int64]
+
+_STEP = 4  # tokens: short rows are padded to a multiple of so many
+_FEW = 8  # rows: on a GPU more come in multiples of so many
+CPU_TOKENS, GPU_TOKENS = 4096, 32_768  # of a forward pass
 
 # Found on CPUs with AVX2 and with AVX-512; both hold on either.
 _ROWS = 4  # matrix products on a CPU go through so many rows at a time, and compute those left over another way
@@ -53,12 +58,46 @@ def micro_batches(batch: Rows, rank: int, workers: int, steps: int) -> Iterator[
         yield (part, True) if len(part) else (batch[:1], False)
 
 
-def in_batches(keys: NDArray[np.int64], batch_size: int) -> Iterator[Rows]:
-    """All rows in batches of at most `batch_size` with the same key, the greatest first. keys: [N, K]."""
+@dataclass(frozen=True)
+class BatchLimit:
+    """What goes through a model at once: at most `tokens`, what fills rows up included, and at most `rows` rows; a row always
+    does. gpu: whether the model is on one, where row counts come from a short list."""
+
+    tokens: int
+    rows: int | None = None
+    gpu: bool = False
+
+    def most(self, tokens: int) -> int:
+        """Rows of so many tokens."""
+        most = max(1, self.tokens // tokens)
+        most = most if self.rows is None else min(most, self.rows)
+        if not self.gpu:
+            return most
+        return most // _FEW * _FEW if most >= _FEW else 1 << (most.bit_length() - 1)
+
+
+def alike(padded: NDArray[np.int64], lengths: NDArray[np.int64], limit: BatchLimit) -> NDArray[np.int64]:
+    """What rows have to have in common that go through a model together, for `in_batches`. [N, 2]
+
+    Transformers leaves out a mask that hides nothing, and attention is then computed another way; on a GPU, where row counts
+    decide about rounding too, that counts for nothing.
+    """
+    return np.stack([padded, (padded == lengths) & (not limit.gpu)], 1)
+
+
+def in_batches(keys: NDArray[np.int64], tokens: NDArray[np.int64], limit: BatchLimit) -> Iterator[Rows]:
+    """All rows in batches with the same key, the greatest first, of about the same size. keys: [N, K]; tokens: of each row,
+    the same for all of a key, [N]."""
     for key in np.unique(keys, axis=0)[::-1]:
         alike = np.flatnonzero((keys == key).all(1))
-        for at in range(0, len(alike), batch_size):
-            yield alike[at : at + batch_size]
+        yield from np.array_split(alike, -(-len(alike) // limit.most(int(tokens[alike[0]]))))
+
+
+def padded_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """The lengths to which rows of these lengths are padded: so many steps of 4 tokens, from 64 tokens on of an eighth of the
+    power of two below, that no row gets more than an eighth; none above `longest`, but where a row is."""
+    steps = np.maximum(2 ** np.floor(np.log2(np.maximum(lengths, 1))).astype(np.int64) // 8, _STEP)
+    return np.maximum(np.minimum(-(-lengths // steps) * steps, longest), lengths)
 
 
 def rounded_up(lengths: NDArray[np.int64], step: int, longest: int) -> NDArray[np.int64]:
@@ -66,14 +105,16 @@ def rounded_up(lengths: NDArray[np.int64], step: int, longest: int) -> NDArray[n
     return np.minimum(-(-lengths // step) * step, longest)
 
 
-def filled_up(rows: Rows, product_rows: int, batch_size: int, gpu: bool) -> Rows:
-    """A batch with some of its rows again, so that no matrix product shows how many there were.
+def listed(rows: int) -> int:
+    """The next of the row counts that a GPU gets to see: 1, 2, 4, and multiples of 8."""
+    return -(-rows // _FEW) * _FEW if rows > _FEW // 2 else 1 << (rows - 1).bit_length()
 
-    On a GPU, where kernels are chosen by shape, there are always `batch_size`. On a CPU there are no rows left over if
-    each one stands for `product_rows` rows of a matrix product.
-    """
+
+def filled_up(rows: Rows, product_rows: int, gpu: bool) -> Rows:
+    """A batch with some of its rows again: on a GPU as many as are listed, on a CPU so many that no matrix product shows how
+    many there were, if each row stands for `product_rows` rows of it."""
     if gpu:
-        return np.resize(rows, batch_size)
+        return np.resize(rows, listed(len(rows)))
     step = _ROWS // gcd(_ROWS, product_rows)
     wanted = max(len(rows), -(-_FEWEST // product_rows))
     return np.resize(rows, -(-wanted // step) * step)

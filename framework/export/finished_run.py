@@ -55,7 +55,8 @@ class FinishedRun:
         windows = recipe.windows
         if model["role"] == "teacher":
             windows = recipe.teachers[model["name"]].windows or windows
-        return InferenceConfig(self.task, windows, recipe.evaluation.batch_size, "fp32")
+        settings = recipe.evaluation
+        return InferenceConfig(self.task, windows, settings.batch_size, "fp32", batch_tokens=settings.batch_tokens)
 
     def predictor(self, model: ModelResults, folder: Path) -> LogitsPredictor:
         """The model in `folder`, which is this one or a copy, as it read when it was measured. Raises ModelError."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from framework.data.batches import BatchLimit
 from framework.errors import ModelError, first_line
 from framework.generative.asking import Asking, writer_for
 from framework.generative.training import Generation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 TRIED = 50_000_000  # parameters up to which a model is built for a trial, which takes a second then
 _END = 1
 _LENGTHS = (9, 12)  # tokens of the prompts
+_TOKENS = 64  # of a forward pass
 _ANSWERS = (2, 4)  # tokens of the answers to each
 _LEAST = 0.2  # where logits are smaller than that, log-probabilities are rounded by more
 _NEW, _LEARNT = (
@@ -59,7 +61,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
     generation, special = model.generation_config, _special(model)
     writer = writer_for(generator, model.eval(), special)
     try:
-        asking = Asking(writer, _prompts(model), 16, 8, batch_size=2, gpu=False)
+        asking = Asking(writer, _prompts(model), 16, 8, BatchLimit(_TOKENS))
         with torch.inference_mode(), SILENT.task("", 0) as bar:
             answers = [_answers(model) for _ in _LENGTHS]
             for prompt, of_prompt, found in zip(asking.prompts, answers, asking.log_probs(answers, bar), strict=True):

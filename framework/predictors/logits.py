@@ -1,5 +1,6 @@
 """Models that give logits over tokens or texts: students and encoder teachers."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batches import filled_up, in_batches
+from framework.data.batches import alike, filled_up, in_batches, padded_lengths
 from framework.data.example import Example
 from framework.data.features import Features
 from framework.device import autocast, default_device
@@ -19,13 +20,11 @@ from framework.models.probe import most_tokens
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
-from framework.tasks.base import InferenceConfig, Logits, Task
+from framework.tasks.base import InferenceConfig, Logits
 from framework.training.items import model_inputs, to_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
-
-_STEP = 16  # windows are padded to a multiple of so many tokens
 
 
 @dataclass(frozen=True)
@@ -47,22 +46,10 @@ class LogitsPredictor:
         self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
     ) -> tuple[Features, Logits]:
         """The features of the examples, and the model's logits on them."""
-        inference = self.inference
-        features = inference.task.features(examples, self.tokenizer, inference.windows)
-        pad_id = int(self.tokenizer.pad_token_id)
-        filled = not inference.one_by_one
-        logits = all_logits(
-            inference.task,
-            self.model,
-            features,
-            pad_id,
-            inference.batch_size,
-            inference.precision,
-            progress,
-            title,
-            filled,
-        )
-        return features, inference.task.translated(logits, self.model.config, self.label_map)
+        task = self.inference.task
+        features = task.features(examples, self.tokenizer, self.inference.windows)
+        logits = all_logits(self.model, features, int(self.tokenizer.pad_token_id), self.inference, progress, title)
+        return features, task.translated(logits, self.model.config, self.label_map)
 
     def predict(self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict") -> Json:
         """See Predictor."""
@@ -83,24 +70,21 @@ def logits_predictor(
 
 
 def all_logits(
-    task: Task,
     model: "PreTrainedModel",
     features: Features,
     pad_id: int,
-    batch_size: int,
-    precision: str,
+    inference: InferenceConfig,
     progress: Progress = SILENT,
     description: str = "infer",
-    filled: bool = True,
 ) -> list[NDArray[np.float32]]:
     """Logits of every row, each float32 [K, tokens of the row], or [K] of a row as a whole, in their order.
 
-    They are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a window
-    is padded depends on the window alone, and batches are filled up, unless not `filled`, as is enough for one question asked alone.
+    On a CPU they are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a
+    window is padded depends on the window alone, and no product shows how many rows it has.
     """
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(features)
     with progress.task(description, len(features), "windows") as work:
-        for rows, logits in _batches(task, model, features, pad_id, batch_size, precision, filled):
+        for rows, logits in _batches(model, features, pad_id, inference):
             for row, values in zip(rows, logits, strict=True):
                 results[row] = values[:, : features.lengths[row]] if values.ndim > 1 else values
             work.advance(len(rows))
@@ -108,28 +92,23 @@ def all_logits(
 
 
 def _batches(
-    task: Task, model: "PreTrainedModel", features: Features, pad_id: int, batch_size: int, precision: str, filled: bool
+    model: "PreTrainedModel", features: Features, pad_id: int, inference: InferenceConfig
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     import torch
 
     device = default_device()
     model.to(device).eval()
-    lengths = features.lengths
-    wanted = -(-int(lengths.max(initial=1)) // _STEP) * _STEP
-    padded = padded_lengths(lengths, most_tokens(task, model.config, wanted))
-    # Transformers leaves out a mask that hides nothing, and attention is then computed another way.
-    keys = np.stack([padded, padded == lengths], 1)
-    with torch.inference_mode(), autocast(device, precision):
-        for rows in in_batches(keys, batch_size):
+    limit, lengths = inference.limit(device), features.lengths
+    # Asked the same each time, as a model is run for the answer.
+    longest = np.append(lengths, inference.windows.max_length)
+    wanted = int(padded_lengths(longest, sys.maxsize).max())
+    padded = padded_lengths(lengths, most_tokens(inference.task, model.config, wanted))
+    with torch.inference_mode(), autocast(device, inference.precision):
+        for rows in in_batches(alike(padded, lengths, limit), padded, limit):
             length = int(padded[rows[0]])
-            asked = filled_up(rows, length, batch_size, gpu=device.type != "cpu") if filled else rows
+            asked = rows if inference.one_by_one else filled_up(rows, length, limit.gpu)
             output = model(**to_device(model_inputs(features, asked, pad_id, length), device))
-            yield rows, task.logits(output)[: len(rows)].float().cpu().numpy()
-
-
-def padded_lengths(lengths: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """The lengths to which windows of these lengths are padded, for a model that reads `most` tokens."""
-    return np.maximum(np.minimum(-(-lengths // _STEP) * _STEP, most), lengths)
+            yield rows, inference.task.logits(output)[: len(rows)].float().cpu().numpy()
 
 
 def alone(inference: InferenceConfig) -> InferenceConfig:

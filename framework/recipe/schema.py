@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from framework.config import MOST_BATCH, PathText, Section, Seed
+from framework.config import MOST_BATCH, BatchTokens, PathText, Section, Seed
 from framework.data.features import WindowSettings
 from framework.data.section import Data
 from framework.digest import digest_of
@@ -29,7 +29,14 @@ class Evaluation(Section):
     """Exact match, F1, their confidence intervals, and latency."""
 
     split: str = Field(default="dev", description="Split on which every model is evaluated.")
-    batch_size: int = Field(default=32, ge=1, le=MOST_BATCH, description="Windows a forward pass.")
+    batch_size: int | None = Field(
+        default=None, ge=1, le=MOST_BATCH, description="Windows a forward pass at most; null: any number."
+    )
+    batch_tokens: BatchTokens = Field(
+        default="auto",
+        description="Tokens a forward pass at most, what fills windows up included; a window always passes. auto: 4,096 on a "
+        "CPU, 32,768 on a GPU.",
+    )
     bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the confidence interval.")
     latency_questions: int = Field(default=100, ge=0, le=100_000, description="Questions timed one by one; 0: none.")
     during_training: bool = Field(

@@ -168,9 +168,12 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
             "data": small,
             "teachers": {model.name: section} if model.role == "teacher" else {},
             "student": section if model.role == "student" else None,
-            "signals": {"batch_size": recipe.signals.batch_size},
+            "signals": recipe.signals.model_dump(include={"batch_size", "batch_tokens"}),
             "engine": {**values["engine"], "workers": 1},
-            "evaluation": {"batch_size": recipe.evaluation.batch_size, "latency_questions": 0},
+            "evaluation": {
+                **recipe.evaluation.model_dump(include={"batch_size", "batch_tokens"}),
+                "latency_questions": 0,
+            },
         },
         "the rehearsal",
     )

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from framework.config import MOST_BATCH, Section
+from framework.config import MOST_BATCH, BatchTokens, Section
 from framework.segments import Ints
 
 
@@ -31,7 +31,14 @@ class SignalSettings(Section):
     shard_size: int = Field(
         default=1024, ge=1, le=1_000_000, description="Examples a file; what a stopped collection repeats at most."
     )
-    batch_size: int = Field(default=32, ge=1, le=MOST_BATCH, description="Windows a forward pass of a teacher.")
+    batch_size: int | None = Field(
+        default=None, ge=1, le=MOST_BATCH, description="Windows a forward pass of a teacher at most; null: any number."
+    )
+    batch_tokens: BatchTokens = Field(
+        default="auto",
+        description="Tokens a forward pass of a teacher at most, what fills windows up included; a window always passes. "
+        "auto: 4,096 on a CPU, 32,768 on a GPU.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "SignalSettings":

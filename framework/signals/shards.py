@@ -171,7 +171,11 @@ class SignalReader:
         return len(self._keyed.places)
 
     def __contains__(self, example: Example) -> bool:
-        return row_key(example) in self._keyed.places
+        return self.has(row_key(example))
+
+    def has(self, key: Key) -> bool:
+        """Whether there is a signal with this key."""
+        return key in self._keyed.places
 
     def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """See TeacherSignals; everything is there already."""

@@ -30,7 +30,9 @@ def evaluation_stage(
 ) -> Stage:
     """Measure a model on the recipe's evaluation split. own: settings of its kind."""
     settings = context.recipe.evaluation
-    inference = InferenceConfig(context.task, windows, settings.batch_size, context.precision)
+    inference = InferenceConfig(
+        context.task, windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
+    )
     one_by_one = alone(inference)
 
     def make(folder: Path) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def evaluation_stage(
         }
 
     inputs = {"model": model.key, "windows": windows.model_dump(), "own": own, **_inputs(context)}
-    key = key_of(context, "evaluations", inputs, versions(1, MODELS, context.device))
+    key = key_of(context, "evaluations", inputs, versions(2, MODELS, context.device))
     return Stage(f"evaluate {name}", key, make)
 
 

@@ -57,7 +57,7 @@ def collection(
         "format": FORMAT,
     }
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
-    key = key_of(context, "signals", inputs, versions(2, MODELS, device))
+    key = key_of(context, "signals", inputs, versions(3, MODELS, device))
     title = f"collect signals of {name} on '{split}'"
     teacher_pass = TeacherPass(
         name=name,

@@ -35,7 +35,10 @@ class Context:
 
     def inference(self, windows: WindowSettings) -> InferenceConfig:
         """How a model with these windows reads when it is asked for signals."""
-        return InferenceConfig(self.task, windows, self.recipe.signals.batch_size, self.precision)
+        signals = self.recipe.signals
+        return InferenceConfig(
+            self.task, windows, signals.batch_size, self.precision, batch_tokens=signals.batch_tokens
+        )
 
 
 @dataclass(frozen=True)

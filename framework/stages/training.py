@@ -221,5 +221,7 @@ def _validation(context: Context, tokenizer: "PreTrainedTokenizerFast") -> Valid
         split.examples,
         split_features(context.task, split, tokenizer, recipe.windows),
         int(tokenizer.pad_token_id),
-        InferenceConfig(context.task, recipe.windows, settings.batch_size, context.precision),
+        InferenceConfig(
+            context.task, recipe.windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
+        ),
     )

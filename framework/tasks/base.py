@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from framework.data.batches import CPU_TOKENS, GPU_TOKENS, BatchLimit
 from framework.data.example import Note, Notebook
 from framework.data.features import Features, WindowSettings
 from framework.data.records import Asked, Fields, Formats, Record
@@ -23,6 +24,7 @@ from framework.tasks.sections import GenerativeSection, Sections
 from framework.training.items import Items
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
@@ -64,15 +66,23 @@ class CardParts:
 class InferenceConfig:
     """How a model reads: the task, the windows, and how it is run.
 
-    batch_size: windows a forward pass; precision: fp32, bf16 or fp16; one_by_one: one question is asked at a time, so that
-    batches need not be filled up on a GPU for all to come out alike.
+    batch_size: windows a forward pass at most, None: as many as there is room for; precision: fp32, bf16 or fp16; one_by_one:
+    one question is asked at a time, so that batches need not be filled up on a GPU; batch_tokens: of a forward pass at
+    most, what fills windows up included, "auto": as is quick on the device.
     """
 
     task: "Task"
     windows: WindowSettings
-    batch_size: int
+    batch_size: int | None
     precision: str
     one_by_one: bool = False
+    batch_tokens: int | Literal["auto"] = "auto"
+
+    def limit(self, device: "torch.device") -> BatchLimit:
+        """What goes through a model on `device` at once."""
+        gpu = device.type != "cpu"
+        tokens = (GPU_TOKENS if gpu else CPU_TOKENS) if self.batch_tokens == "auto" else self.batch_tokens
+        return BatchLimit(tokens, self.batch_size, gpu)
 
 
 class Predictor(Protocol):

@@ -45,9 +45,7 @@ class Validation:
 
         inference = self.inference
         model = pretrained_model(inference.task, folder)
-        logits = all_logits(
-            inference.task, model, self.features, self.pad_id, inference.batch_size, inference.precision
-        )
+        logits = all_logits(model, self.features, self.pad_id, inference)
         predictions = inference.task.predict(self.examples, self.features, logits)
         scores = inference.task.score(self.examples, predictions, resamples=1, seed=0)
         return main_metrics(inference.task, scores.metrics)

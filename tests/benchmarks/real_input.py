@@ -24,6 +24,7 @@ from framework.segments import Floats, spread, totals
 from framework.signals.algebra import Signals, entropy, temper
 from framework.signals.mixing import align
 from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.windows import cut_windows
 from launch.quiet import be_quiet, quiet_transformers
 from tracking.report import markdown_table
@@ -49,7 +50,9 @@ def main() -> None:
     tokenizer = load_model_tokenizer(teacher)
     windows = cut_windows(split.examples, tokenizer, recipe.windows)
     model = pretrained_model(recipe.task, teacher, 0)
-    logits = all_logits(recipe.task, model, windows, int(tokenizer.pad_token_id), 32, "fp32")
+    logits = all_logits(
+        model, windows, int(tokenizer.pad_token_id), InferenceConfig(recipe.task, recipe.windows, 32, "fp32")
+    )
     full = recipe.task.write_signals(split.examples, windows, logits)
     print(
         f"{len(split.examples)} questions, {len(windows)} windows; entropy of the start: {entropy(full)[::2].mean():.2f} nats"

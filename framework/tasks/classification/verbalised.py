@@ -170,10 +170,10 @@ class LabelPredictor:
             prompts=[prompts.of(example) for example in examples],
             longest_prompt=prompts.length,
             longest_answer=max(map(len, words)),
-            batch_size=self.inference.batch_size,
-            gpu=device.type != "cpu" and not self.inference.one_by_one,
+            limit=self.inference.limit(device),
+            filled=not self.inference.one_by_one,
         )
-        work = progress.task(title, len(asking.batches), "batches")
+        work = progress.task(title, len(asking.batches()), "batches")
         with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
             scores = np.asarray(asking.log_probs([words] * len(examples), bar)).reshape(len(examples), len(words))
         lengths = np.asarray([len(ids) for ids in words], np.float64)

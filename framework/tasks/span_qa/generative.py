@@ -169,13 +169,13 @@ class GenerativePredictor:
             prompts=[prompt.ids for of_example in prompts for prompt in of_example],
             longest_prompt=self.prompts.longest,
             longest_answer=settings.max_answer + 1,
-            batch_size=self.inference.batch_size,
-            gpu=device.type != "cpu" and not self.inference.one_by_one,
+            limit=self.inference.limit(device),
+            filled=not self.inference.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
         texts: list[list[str]] = [[] for _ in examples]
         log_p: list[list[Floats]] = [[] for _ in examples]
-        work = progress.task(title, 2 * len(asking.batches), "batches")
+        work = progress.task(title, len(asking.batches(beams.count)) + len(asking.batches()), "batches")
         with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
             for owner, written in zip(owners, asking.written(beams, bar), strict=True):
                 texts[owner] += [self.prompts.text(ids) for ids in written]

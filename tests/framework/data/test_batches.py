@@ -6,7 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.batches import accumulation_steps, epoch_batches, filled_up, in_batches, micro_batches, rounded_up
+from framework.data.batches import (
+    BatchLimit,
+    accumulation_steps,
+    epoch_batches,
+    filled_up,
+    in_batches,
+    listed,
+    micro_batches,
+    padded_lengths,
+    rounded_up,
+)
 
 sizes = st.lists(st.integers(1, 400), min_size=1, max_size=300).map(lambda lengths: np.asarray(lengths, np.int64))
 
@@ -47,14 +57,42 @@ def test_workers_share_a_batch_out_and_all_take_the_same_steps(size: int, worker
     assert sorted(seen) == batch.tolist()
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=30), st.integers(1, 7))
-def test_every_row_is_in_one_batch_with_its_like(keys: list[tuple[int, int]], batch_size: int) -> None:
-    batches = list(in_batches(np.asarray(keys), batch_size))
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 1)), min_size=1, max_size=60),
+    st.integers(1, 500),
+    st.none() | st.integers(1, 30),
+    st.booleans(),
+)
+def test_every_row_is_in_one_batch_with_its_like(
+    keys: list[tuple[int, int]], tokens: int, rows_at_most: int | None, gpu: bool
+) -> None:
+    limit, lengths = BatchLimit(tokens, rows_at_most, gpu), np.asarray(keys)[:, 0]
+    batches = list(in_batches(np.asarray(keys), lengths, limit))
     assert sorted(row for rows in batches for row in rows) == list(range(len(keys)))
     for rows in batches:
         assert len({keys[row] for row in rows}) == 1
-        assert len(rows) <= batch_size
+        asked = filled_up(rows, int(lengths[rows[0]]), gpu) if gpu else rows
+        assert len(asked) == 1 or len(asked) * lengths[rows[0]] <= tokens
+        assert len(asked) <= (rows_at_most or len(asked))
     assert keys[batches[0][0]] == max(keys)
+    for key in set(keys):
+        sizes = [len(rows) for rows in batches if keys[rows[0]] == key]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@given(sizes, st.integers(1, 400))
+def test_lengths_depend_on_the_row_alone_and_little_fills_it_up(lengths: np.ndarray, longest: int) -> None:
+    padded = padded_lengths(lengths, longest)
+    assert all(padded_lengths(lengths[[row]], longest) == padded[[row]] for row in range(len(lengths)))
+    assert (padded >= lengths).all()
+    assert (padded - lengths < np.maximum(lengths / 8, 4)).all()
+    assert ((padded <= longest) | (padded == lengths)).all()
+    assert ((padded % 4 == 0) | (padded == longest) | (lengths > longest)).all()
+
+
+def test_a_gpu_sees_few_row_counts() -> None:
+    assert [listed(rows) for rows in (1, 2, 3, 4, 5, 8, 9, 17)] == [1, 2, 4, 4, 8, 8, 16, 24]
+    assert [BatchLimit(100, None, gpu=True).most(tokens) for tokens in (101, 34, 20, 11, 5)] == [1, 2, 4, 8, 16]
 
 
 def test_lengths_are_rounded_up_and_never_outgrow_the_longest() -> None:
@@ -73,7 +111,7 @@ def test_a_matrix_product_does_not_show_how_many_rows_there_were(product_rows: i
         with torch.inference_mode():
             expected = layer(given_rows)
             for count in range(1, 12):
-                rows = filled_up(np.arange(count), product_rows, 32, gpu=False)
+                rows = filled_up(np.arange(count), product_rows, gpu=False)
                 assert rows[:count].tolist() == list(range(count))
                 assert torch.equal(layer(given_rows[rows])[:count], expected[:count])
     finally:
@@ -81,6 +119,6 @@ def test_a_matrix_product_does_not_show_how_many_rows_there_were(product_rows: i
 
 
 def test_a_batch_is_filled_no_more_than_it_has_to_be() -> None:
-    assert [len(filled_up(np.arange(3), each, 32, gpu=False)) for each in (1, 2, 4, 5, 6, 16)] == [16, 8, 4, 4, 4, 3]
-    assert len(filled_up(np.arange(17), 1, 32, gpu=False)) == 20
-    assert filled_up(np.asarray([7, 9]), 4, 5, gpu=True).tolist() == [7, 9, 7, 9, 7]
+    assert [len(filled_up(np.arange(3), each, gpu=False)) for each in (1, 2, 4, 5, 6, 16)] == [16, 8, 4, 4, 4, 3]
+    assert len(filled_up(np.arange(17), 1, gpu=False)) == 20
+    assert filled_up(np.asarray([7, 9, 3]), 4, gpu=True).tolist() == [7, 9, 3, 7]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from framework.data.batches import BatchLimit
 from framework.generative.asking import Asking, writer_for
 from framework.generative.writer import Beams, Writer, write
 from framework.progress import SILENT
@@ -24,19 +25,19 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     sharpen(model)
     writer: Writer = writer_for(prompts.generator, model, prompts.special)
     ids = [prompt.ids for question in QUESTIONS for prompt in prompts.of(question)]
-    return model, prompts, Asking(writer, ids, prompts.longest, 9, batch_size=4, gpu=False)
+    return model, prompts, Asking(writer, ids, prompts.longest, 9, BatchLimit(400, 4))
 
 
 def test_batches_hold_prompts_of_one_padded_length(asked: tuple[Any, Prompts, Asking]) -> None:
     model, prompts, asking = asked
-    assert sorted(row for rows, _ in asking.batches for row in rows) == list(range(len(asking.prompts)))
-    for rows, length in asking.batches:
+    assert sorted(row for rows, _ in asking.batches() for row in rows) == list(range(len(asking.prompts)))
+    for rows, length in asking.batches():
         lengths = [len(asking.prompts[row]) for row in rows]
         if model.config.model_type in ("bloom", "mamba"):
             assert set(lengths) == {length}
         else:
-            assert all(length - 16 < own <= length for own in lengths)
-            assert length % 16 == 0 or length == prompts.longest
+            assert all(length - max(4, own // 8) < own <= length for own in lengths)
+            assert length % 4 == 0 or length == prompts.longest
             assert len({own == length for own in lengths}) == 1
 
 

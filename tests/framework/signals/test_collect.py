@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from framework.errors import StoreError
 from framework.progress import SILENT
 from framework.signals.algebra import NULL, Signals
-from framework.signals.collect import SignalWriter, collect
+from framework.signals.collect import SignalWriter, collect, longest_first
 from framework.signals.section import SignalSettings
 from framework.signals.shards import SignalReader, as_stored
+from framework.tasks.classification.data import Text
 from framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, masses, signals_of
 
@@ -61,6 +62,17 @@ def test_a_stopped_collection_goes_on_after_its_last_shard(tmp_path: Path) -> No
     assert figures["null_mass"] == pytest.approx(masses(signals(EXAMPLES), 50)[:, 0].mean(), rel=1e-3)
     for path in (tmp_path / "whole").glob("*.arrow"):
         assert path.read_bytes() == (tmp_path / "broken" / path.name).read_bytes()
+
+
+def test_the_longest_texts_come_first_and_questions_about_one_text_together() -> None:
+    texts = ["kurz", "ein langer Text", "mittel", "ein langer Text", "mittel"]
+    found = longest_first([QAExample(str(n), text, "?" * (1 + n), None) for n, text in enumerate(texts)])
+    assert [one.id for one in found] == ["1", "3", "2", "4", "0"]
+    assert [one.id for one in longest_first([Text("", str(n), "x" * n, None, None) for n in (3, 9, 5)])] == [
+        "9",
+        "5",
+        "3",
+    ]
 
 
 @given(st.permutations(range(10)), st.integers(1, 12), st.integers(1, 4), st.integers(0, 10))
