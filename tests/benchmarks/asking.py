@@ -133,7 +133,7 @@ def _measure(name: str, task: Any, examples: list[Any], model_of: Callable[[Any]
     inference = InferenceConfig(task, WindowSettings(), SignalSettings().batch_size, "fp32")
 
     def predictor() -> LogitsPredictor:
-        return LogitsPredictor(model_of(config), tokenizer, inference)  # type: ignore[arg-type]
+        return LogitsPredictor(model_of(config), tokenizer, inference)
 
     _collect(predictor(), examples[:64])  # what is imported and found out once
     collecting = predictor()
@@ -145,8 +145,8 @@ def _measure(name: str, task: Any, examples: list[Any], model_of: Callable[[Any]
     spent, also_tokenised, also_model = _timed(evaluating, examples, evaluating.predict, profiled)
     model = collecting.model
     print(
-        f"| {name} | {model.real / len(examples):.0f} | {model.tokens / model.real:.3f} | "  # type: ignore[attr-defined]
-        f"{on_gpu.model.tokens / on_gpu.model.real:.3f} | {model.batches} | {tokenised:.3f} | "  # type: ignore[attr-defined]
+        f"| {name} | {model.real / len(examples):.0f} | {model.tokens / model.real:.3f} | "
+        f"{on_gpu.model.tokens / on_gpu.model.real:.3f} | {model.batches} | {tokenised:.3f} | "
         f"{whole - tokenised - in_model:.3f} | {spent - also_tokenised - also_model:.3f} |",
         flush=True,
     )

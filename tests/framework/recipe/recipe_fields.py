@@ -64,6 +64,8 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Recipe", "search"): {"space": {"student.lr": {"kind": "uniform", "low": 0.1, "high": 0.2}}, "trials": 2},
     ("SignalSettings", "held_out"): "spare",
     ("SignalSettings", "mode"): "precomputed",
+    ("SignalSettings", "batch_tokens"): 100,
+    ("Evaluation", "batch_tokens"): 100,
     ("Engine", "threads"): 2,
     ("Engine", "precision"): "bf16",
     ("Evaluation", "split"): "spare",
@@ -107,6 +109,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("MiniLMRelations", "teacher_layer"): 0,
     # Of any section that has none now.
     ("", "micro_batch"): 4,
+    ("", "batch_size"): 8,
     ("", "seed"): 9,
 }
 _SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
