@@ -4,20 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from framework.config import nearest_hint
 from framework.data.example import Note, Notebook, why_unlabelled
-from framework.data.records import Asked, Fields, Record, is_missing, shortened, shown, text_of
+from framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
 from framework.errors import DataError
+from framework.tasks.classification.settings import ClassificationSettings, asked_fields
 
-if TYPE_CHECKING:
-    from framework.tasks.classification.settings import ClassificationSettings
-
-TEXT, PAIR, ID = Asked("text"), Asked("text_pair", required=False), Asked("id", required=False)
-LABEL = Asked("label", required=False)
-LABELS = Asked("labels", required=False, structured=True)
-VALUE = Asked("value", required=False)
 MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
@@ -77,21 +70,7 @@ class Text:
         return replace(self, gold=None)
 
 
-def asked_fields(task: "ClassificationSettings") -> tuple[Asked, ...]:
-    """What a record has to say, which depends on what is to be told of a text."""
-    pair = () if task.pairs is False else (replace(PAIR, required=task.pairs is True),)
-    fields = (TEXT, *pair, ID)
-    if task.problem_type == "regression":
-        return (*fields, VALUE)
-    if task.problem_type == "single_label":
-        return (*fields, LABEL)
-    if task.label_columns:
-        assert task.labels is not None
-        return (*fields, *(Asked(label, required=False) for label in task.labels))
-    return (*fields, LABELS)
-
-
-def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields: Fields) -> Iterator[Text]:
+def read_rows(task: ClassificationSettings, records: Iterable[Record], fields: Fields) -> Iterator[Text]:
     """Texts as the records have them. Raises DataError, which names the place."""
     for number, record in enumerate(records):
         values, place = record.values, record.place
@@ -110,12 +89,12 @@ def read_rows(task: "ClassificationSettings", records: Iterable[Record], fields:
         )
 
 
-def _pair(task: "ClassificationSettings", values: dict[str, object], fields: Fields, place: str) -> str | None:
+def _pair(task: ClassificationSettings, values: dict[str, object], fields: Fields, place: str) -> str | None:
     found = (fields.required if task.pairs else fields.optional)(values, "text_pair", place)
     return None if is_missing(found) and not task.pairs else _text(found, "text_pair", place)
 
 
-def record_of(task: "ClassificationSettings", text: Text) -> dict[str, object]:
+def record_of(task: ClassificationSettings, text: Text) -> dict[str, object]:
     """A text as a record's values."""
     values: dict[str, object] = {"id": text.id, "text": text.text}
     if text.pair is not None:
@@ -129,7 +108,7 @@ def record_of(task: "ClassificationSettings", text: Text) -> dict[str, object]:
     return {**values, "labels": list(text.gold) if task.separator is None else task.separator.join(text.gold)}
 
 
-def without_minus_one(task: "ClassificationSettings", rows: list[Text]) -> list[Text]:
+def without_minus_one(task: ClassificationSettings, rows: list[Text]) -> list[Text]:
     """The rows of a split of which all labels are -1, as unlabelled ones. Raises DataError where only some are, and the recipe
     does not say whether that is a label."""
     if task.problem_type != "single_label" or task.labels is not None:
@@ -157,7 +136,7 @@ def pairs_of(splits: Mapping[str, Sequence[Text]]) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def check_labels(task: "ClassificationSettings", rows: Sequence[Text]) -> None:
+def check_labels(task: ClassificationSettings, rows: Sequence[Text]) -> None:
     """Refuse labels that the recipe does not name, and numbers outside of its range. Raises DataError, which counts the labels
     and names the first place."""
     if task.range is not None:
@@ -186,7 +165,7 @@ def usable(row: Text, notebook: Notebook) -> Text | None:
     return None
 
 
-def decided_by(task: "ClassificationSettings", texts: Sequence[Text]) -> dict[str, object]:
+def decided_by(task: ClassificationSettings, texts: Sequence[Text]) -> dict[str, object]:
     """What all texts of a run decide: `labels`, sorted, whole numbers as such, else by name; or the `range` of their numbers.
 
     Raises DataError if these are fewer than two, or if each text has a label of its own.
@@ -220,7 +199,7 @@ def _text(value: object, name: str, place: str) -> str:
     return "" if is_missing(value) else text_of(value, name, place)
 
 
-def _gold(task: "ClassificationSettings", values: dict[str, object], fields: Fields, place: str) -> Gold | None:
+def _gold(task: ClassificationSettings, values: dict[str, object], fields: Fields, place: str) -> Gold | None:
     if task.problem_type == "regression":
         return _number(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
@@ -259,7 +238,7 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _several(value: object, task: "ClassificationSettings", place: str) -> tuple[str, ...] | None:
+def _several(value: object, task: ClassificationSettings, place: str) -> tuple[str, ...] | None:
     if is_missing(value):
         return None
     if isinstance(value, str):

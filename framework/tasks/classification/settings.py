@@ -1,10 +1,12 @@
 """The settings of a classification, which of them belong together, and what they demand of other sections of a recipe."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from framework.data.features import WindowSettings
+from framework.data.records import Asked
 from framework.tasks.classification.synthetic import Messages
 from framework.tasks.defaults import TaskSection
 
@@ -28,6 +30,10 @@ ClassWeights = Annotated[
     ),
 ]
 
+TEXT, PAIR, ID = Asked("text"), Asked("text_pair", required=False), Asked("id", required=False)
+LABEL = Asked("label", required=False)
+LABELS = Asked("labels", required=False, structured=True)
+VALUE = Asked("value", required=False)
 _OF_SEVERAL = ("separator", "label_columns", "threshold")
 _OF_LABELS = ("labels", "class_weights", "verbaliser")
 _OF_ANSWERS = ("beams", "candidates", "max_answer")  # settings of generative teachers that write
@@ -73,6 +79,20 @@ class ClassificationSettings(TaskSection):
     threshold: float = Field(
         default=0.5, gt=0, lt=1, description="Multi-label: the probability from which on a label is given."
     )
+
+
+def asked_fields(task: ClassificationSettings) -> tuple[Asked, ...]:
+    """What a record has to say, which depends on what is to be told of a text."""
+    pair = () if task.pairs is False else (replace(PAIR, required=task.pairs is True),)
+    fields = (TEXT, *pair, ID)
+    if task.problem_type == "regression":
+        return (*fields, VALUE)
+    if task.problem_type == "single_label":
+        return (*fields, LABEL)
+    if task.label_columns:
+        assert task.labels is not None
+        return (*fields, *(Asked(label, required=False) for label in task.labels))
+    return (*fields, LABELS)
 
 
 def problem_of(task: ClassificationSettings) -> str | None:

@@ -15,6 +15,7 @@ from framework.tasks.classification.data import Text
 from framework.tasks.classification.metrics import METRICS
 from framework.tasks.classification.settings import (
     ClassificationSettings,
+    asked_fields,
     problem_of,
 )
 from framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest, asked, respond
@@ -68,7 +69,7 @@ class Classification(ClassificationSettings):
     @property
     def fields(self) -> tuple[Asked, ...]:
         """See Task."""
-        return data.asked_fields(self)
+        return asked_fields(self)
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
