@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -63,9 +63,25 @@ class Key:
         return f"{self.content}-{digest_of({'inputs': self.plain_inputs, 'versions': dict(self.versions)})[:8]}"
 
     @cached_property
+    def parts(self) -> list["Key"]:
+        """The keys of the results that it is made of."""
+        return list(_keys(self.inputs))
+
+    @cached_property
     def plain_inputs(self) -> dict[str, object]:
         """The inputs, with digests in place of keys."""
         return {key: _plain(inner, lambda key: key.digest) for key, inner in self.inputs.items()}
+
+
+def _keys(value: object) -> Iterator[Key]:
+    if isinstance(value, Key):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _keys(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _keys(inner)
 
 
 def _plain(value: object, name: Callable[[Key], str]) -> object:

@@ -1,7 +1,10 @@
 """Running a recipe, from data to results."""
 
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from framework.basis import basis_of, note_finished
@@ -70,10 +73,11 @@ def run(
     around the run that may follow its folder, as tracking does.
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
+    began = time.time()
     basis = basis_of(recipe)  # before anything is read that may change meanwhile
     context, graph = prepare(recipe, train, stream, progress)
     with alone_in(recipe.run_folder):
-        results = _run(context, graph, provenance or {}, watch)
+        results = _run(context, graph, provenance or {}, watch, began)
         stages = list(graph.stages())
         accepted = any(stage.key.taken is not None for stage in stages)  # others may be there another time
         made = [(stage.title, stage.folder(context.store)) for stage in stages]
@@ -82,7 +86,7 @@ def run(
         return results
 
 
-def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch) -> RunResults:
+def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch, began: float) -> RunResults:
     recipe = context.recipe
     context.store.check()
     results = Results(context, graph, provenance)
@@ -90,7 +94,7 @@ def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch) -
     results.save()
     with watch(recipe.run_folder):
         try:
-            _run_stages(context, graph, results)
+            _run_stages(context, graph, results, began)
         except BaseException:
             results.finish("failed")
             raise
@@ -116,8 +120,11 @@ def produce(context: Context, stage: Stage) -> Artifact:
     return context.store.produce(stage.key, stage.make)
 
 
-def _make(context: Context, stage: Stage, place: str) -> Artifact:
-    context.progress.say(f"[{place}] {stage.title}{_told(context, stage)}")
+def _make(context: Context, stage: Stage, place: str, began: float = math.inf) -> Artifact:
+    """began: when the run did, if others make stages beside it."""
+    done = context.store.find(stage.key)
+    told = ": done beside this" if done is not None and done.finished >= began else _told(context, stage)
+    context.progress.say(f"[{place}] {stage.title}{told}")
     made = produce(context, stage)
     context.store.bring(made.folder)
     return made
@@ -137,7 +144,46 @@ def _told(context: Context, stage: Stage) -> str:
     return ""
 
 
-def _run_stages(context: Context, graph: Graph, results: Results) -> None:
+def _run_stages(context: Context, graph: Graph, results: Results, began: float) -> None:
+    """began: in Unix time; what is found done and is not older was made beside this process, see `help_along`."""
     stages = list(graph.stages())
-    for number, stage in enumerate(stages, start=1):
-        results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
+    if context.recipe.engine.parallel == 1:
+        for number, stage in enumerate(stages, start=1):
+            results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
+        return
+    left = list(stages)
+    while left:
+        stage = _next(context, left) or _waited(context, left)
+        left.remove(stage)
+        made = _make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
+        results.note(stage, replace(made, reused=made.finished < began))
+
+
+def _next(context: Context, left: Sequence[Stage]) -> Stage | None:
+    """The first of the stages that is left to make and made by nobody else, with all made that it needs; else one that is done."""
+    store, made_here = context.store, {stage.digest for stage in left}
+    done = [stage for stage in left if stage.is_done(store)]
+    if done:
+        return done[0]
+    ready = (stage for stage in left if not any(part.digest in made_here for part in stage.key.parts))
+    return next((stage for stage in ready if not store.is_being_made(stage.key)), None)
+
+
+def _waited(context: Context, left: Sequence[Stage]) -> Stage:
+    """The next stage once there is one: all that could be made now are made by others."""
+    with context.progress.task("waiting for stages that are made beside this one", len(left), "stages") as bar:
+        while (stage := _next(context, left)) is None:
+            time.sleep(0.2)
+            bar.advance(0)  # by which a wish to stop is heard
+    return stage
+
+
+def help_along(recipe: Recipe, train: Trainer = train_in_process) -> None:
+    """Make stages of a run that goes on in another process and that nobody makes yet, until none is left. What fails is left to the
+    run, which meets the same."""
+    context, graph = prepare(recipe, train)
+    left = [stage for stage in graph.stages() if not stage.is_done(context.store)]
+    while left:
+        stage = _next(context, left) or _waited(context, left)
+        produce(context, stage)
+        left.remove(stage)

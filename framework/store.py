@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from framework.digest import Key
 from framework.errors import StoreError
 from framework.files import Json, make_folder
-from framework.locks import locked
+from framework.locks import deserted, locked, note_of
 from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from framework.storage import Storage
 
@@ -94,6 +94,11 @@ class Store:
             self.push(folder, last=MANIFEST)
         return replace(_artifact(folder, values), reused=False)
 
+    def is_being_made(self, key: Key) -> bool:
+        """Whether another process is at the result of this key now, as far as can be told without waiting."""
+        lock = self._lock(self.folder(key))
+        return note_of(lock).exists() and not deserted(lock)
+
     def bring(self, folder: Path) -> Path:
         """The folder of a result, with its files brought here if another machine has made it, as they were written.
 
@@ -113,7 +118,10 @@ class Store:
 
     def alone_in(self, folder: Path) -> AbstractContextManager[None]:
         """The lock of a result, which whoever makes it holds."""
-        return locked(folder.with_suffix(".lock"), f"the result {folder}")
+        return locked(self._lock(folder), f"the result {folder}")
+
+    def _lock(self, folder: Path) -> Path:
+        return folder.with_suffix(".lock")
 
     def check(self) -> None:
         """Look whether the storage, if there is one, can be used. Raises OutputError."""

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 
@@ -62,6 +62,7 @@ def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
 
 def _run(recipe: Recipe, progress: Progress) -> RunResults:
     from framework.run import run
+    from launch.helpers import helpers
     from launch.quiet import quiet_transformers
     from launch.ray_workers import workers_ahead
     from launch.streaming import streamer_for
@@ -69,7 +70,7 @@ def _run(recipe: Recipe, progress: Progress) -> RunResults:
 
     quiet_transformers()
     gc.freeze()  # what is imported stays: every training has Python look for what does not
-    with workers_ahead() if _takes_ray(recipe) else nullcontext():
+    with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
         return run(
             recipe,
             train=trainer_for(progress),

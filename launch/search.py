@@ -50,6 +50,11 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
         raise RecipeError(f"{recipe.name} has no section `search`: add one, or use `distil run`")
     if recipe.search.resources.gpus == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if recipe.engine.parallel > 1:
+        raise RecipeError(
+            f"engine.parallel is {recipe.engine.parallel}: a search runs its trials at once, as search.concurrent and search.resources "
+            "say; set it to 1"
+        )
     progress = console_progress()
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 

@@ -70,6 +70,14 @@ class Engine(Section):
         description="Lost Ray workers that a training survives by resuming from its checkpoint; also how often each streaming "
         "teacher that is lost is started again.",
     )
+    parallel: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Stages of a run that are made at once where they do not need each other (a baseline beside a teacher, say), in "
+        "processes that share out the CPU cores evenly, each with as many threads. `distil run` does so on machines without GPUs, with "
+        "one worker.",
+    )
     accept_versions: bool = Field(
         default=False,
         description="Whether results are taken that other versions of distil, of the libraries, or another kind of device "
@@ -78,6 +86,11 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Engine":
+        if self.parallel > 1 and self.workers not in (1, "auto"):
+            raise ValueError(
+                f"parallel is {self.parallel} and workers {self.workers}: stages are made at once where each has one worker; set one of "
+                "them to 1"
+            )
         if self.backend == "torch" and self.zero_stage > 0:
             raise ValueError(
                 f"backend torch shares nothing out, and zero_stage is {self.zero_stage}; set zero_stage: 0, or backend: deepspeed"

@@ -1,0 +1,68 @@
+"""Stages that are made at once come out as those that are made one after the other, and nothing stays when the run ends."""
+
+import hashlib
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from framework.errors import RecipeError
+from framework.recipe.load import load_recipe, recipe_from_values
+from framework.run import run
+from launch.helpers import helpers
+from tests.forked import Command, start
+from tests.tiny import figures, tiny_recipe, tiny_values
+
+
+def ended(process: Command, code: int) -> str:
+    below = psutil.Process(process.pid).children(recursive=True)
+    said = process.stdout.read()
+    assert process.wait(timeout=60) == code, said
+    assert not psutil.wait_procs(below, timeout=30)[1]
+    return said
+
+
+def weights(output: Path) -> dict[str, str]:
+    return {
+        path.parts[-3]: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in output.glob("store/models/*/model/model.safetensors")
+    }
+
+
+def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"tracking": {"log_models": False}}
+    recipe = tiny_recipe(tmp_path, tmp_path / "two", engine__parallel=2, **changes)
+    process = start("run", recipe)
+    for line in process.stdout:
+        if line.startswith("["):
+            break
+    process.send_signal(signal.SIGTERM)
+    assert "what is done is kept" in ended(process, 143)
+    said = ended(start("run", recipe), 0)
+    (path,) = (tmp_path / "two").glob("tiny-*/results.json")
+    two = json.loads(path.read_text())
+    assert said.count("\n[") == 11
+
+    one = run(load_recipe(recipe, [f"output={tmp_path / 'one'}", "engine.parallel=1"]))
+    assert one["run"] == two["run"]
+    assert figures(one) == figures(two)
+    assert weights(tmp_path / "one") == weights(tmp_path / "two")
+    assert len(weights(tmp_path / "two")) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"engine__workers": 2}, r"parallel is 2 and workers 2.*set one of them to 1"),
+        ({"signals__mode": "streamed"}, r"engine\.parallel is 2, and signals\.mode 'streamed'; set it to 1"),
+    ],
+)
+def test_what_cannot_be_made_at_once_is_refused(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    with (
+        pytest.raises(RecipeError, match=problem),
+        helpers(recipe_from_values(tiny_values(tmp_path, engine__parallel=2, **changes), "here")),
+    ):
+        pass
