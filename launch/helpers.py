@@ -58,8 +58,8 @@ def _started(recipe: Recipe, threads: int) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # it ends with the run
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nowhere, number)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
         _help(recipe, threads)
     finally:
         os._exit(0)
