@@ -28,15 +28,15 @@ def device_kind() -> str:
 def resolve_precision(wanted: str) -> str:
     """`wanted`, with auto made bf16 on a GPU that computes in it by itself, and fp32 elsewhere.
 
-    Older ones, such as V100 and T4, only emulate it. Raises RecipeError for fp16 on a CPU.
+    Older ones, such as V100 and T4, only emulate it. Raises RecipeError for fp16 or tf32 on a CPU.
     """
     import torch
 
     gpu = torch.cuda.is_available()
     if wanted == "auto":
         return "bf16" if gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if wanted == "fp16" and not gpu:
-        raise RecipeError("engine.precision: fp16 needs a GPU and there is none here; use bf16, fp32 or auto")
+    if wanted in ("fp16", "tf32") and not gpu:
+        raise RecipeError(f"engine.precision: {wanted} needs a GPU and there is none here; use bf16, fp32 or auto")
     return wanted
 
 
@@ -53,6 +53,21 @@ def autocast(device: "torch.device", precision: str) -> "torch.autocast":
 
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)
+
+
+@contextmanager
+def float32_products(precision: str) -> Iterator[None]:
+    """In the context a GPU rounds the factors of float32 matrix products to TF32, where `precision` is that."""
+    import torch
+
+    settings = torch.backends.cuda.matmul
+    before = settings.fp32_precision
+    if precision == "tf32":
+        settings.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before
 
 
 def free_memory() -> None:

@@ -8,7 +8,7 @@ kind: full attention if windows of full length are too short, else its own one, 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from framework.models.kind import ModelKind
@@ -30,14 +30,20 @@ def unread_masks() -> Iterator[None]:
     has to wait for the GPU."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS as KINDS
 
-    made = {kind: KINDS[kind] for kind in ("sdpa", "eager")}
-    for kind, make in made.items():
-        KINDS[kind] = partial(_whole_mask, make)
+    before = {kind: KINDS[kind] for kind in _whole_masks()}
+    KINDS.update(_whole_masks())
     try:
         yield
     finally:
-        for kind, make in made.items():
-            KINDS[kind] = make
+        KINDS.update(before)
+
+
+@cache
+def _whole_masks() -> dict[str, Callable[..., Any]]:
+    """By kind of attention."""
+    from transformers.masking_utils import eager_mask, sdpa_mask
+
+    return {"sdpa": partial(_whole_mask, sdpa_mask), "eager": partial(_whole_mask, eager_mask)}
 
 
 def _whole_mask(make: Callable[..., Any], *sizes: int, **given: Any) -> Any:

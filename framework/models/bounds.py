@@ -113,13 +113,14 @@ def bounded() -> Iterator[None]:
 def training_bytes(parameters: int, precision: str, zero_stage: int, workers: int) -> float:
     """Bytes a worker for weights, gradients and AdamW's two moments; activations come on top.
 
-    16 bytes a parameter in fp32, and 2 for a rounded copy of the weights in bf16; 2 + 2 and 12 for the float32 copy and
+    16 bytes a parameter in fp32 and tf32, and 2 for a rounded copy of the weights in bf16; 2 + 2 and 12 for the float32 copy and
     moments in fp16, at ZeRO stage 0 as in bf16. Stage 1 shares out the optimizer's part, 2 the gradients, 3 the weights too (Rajbhandari et al.,
     arXiv 1910.02054).
     """
-    copied, rounded = (6.0, 4.0, 8.0), (2.0, 2.0, 12.0)
+    plain, copied, rounded = (4.0, 4.0, 8.0), (6.0, 4.0, 8.0), (2.0, 2.0, 12.0)
     weights, gradients, optimizer = {
-        "fp32": (4.0, 4.0, 8.0),
+        "fp32": plain,
+        "tf32": plain,
         "bf16": copied,
         "fp16": copied if zero_stage == 0 else rounded,
     }[precision]

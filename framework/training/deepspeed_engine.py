@@ -8,10 +8,10 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.device import autocast, default_device
+from framework.device import autocast, default_device, float32_products
 from framework.models.attention import unread_masks
 from framework.training.engine import parameter_groups, rate_factor
-from framework.training.section import Training
+from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,7 +56,7 @@ class DeepSpeedEngine:
         self,
         module: "nn.Module",
         training: Training,
-        zero_stage: int,
+        engine: Engine,
         precision: str,
         accumulation: int,
         world_size: int,
@@ -73,7 +73,7 @@ class DeepSpeedEngine:
             "train_micro_batch_size_per_gpu": training.micro_batch or -(-training.batch_size // world_size),
             "gradient_accumulation_steps": accumulation,
             "gradient_clipping": training.clip,
-            "zero_optimization": {"stage": zero_stage},
+            "zero_optimization": {"stage": engine.zero_stage},
             "fp16": {"enabled": precision == "fp16"},
             "optimizer": {"type": "AdamW", "params": {"lr": training.lr, "torch_adam": True}},
             "steps_per_print": sys.maxsize,
@@ -92,7 +92,7 @@ class DeepSpeedEngine:
             lr_scheduler=lambda optimizer: LambdaLR(optimizer, lambda step: rate_factor(step, steps, warmup)),
             dist_init_required=False,
         )
-        self._averages_over = world_size * accumulation
+        self._precision, self._averages_over = precision, world_size * accumulation
         _begin_with(self._engine, exact)
 
     @property
@@ -107,12 +107,13 @@ class DeepSpeedEngine:
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine."""
-        with unread_masks():
+        with unread_masks(), float32_products(self._precision):
             return self._engine(**inputs)
 
     def backward(self, loss: "Tensor") -> None:
         """See TrainingEngine. DeepSpeed divides by micro-batches and workers."""
-        self._engine.backward(loss * self._averages_over)
+        with float32_products(self._precision):
+            self._engine.backward(loss * self._averages_over)
 
     def step(self) -> None:
         """See TrainingEngine."""

@@ -63,7 +63,7 @@ def build_engine(
         return TorchEngine(module, training, precision, accumulation, world_size, steps)
     from framework.training.deepspeed_engine import DeepSpeedEngine
 
-    return DeepSpeedEngine(module, training, engine.zero_stage, precision, accumulation, world_size, steps)
+    return DeepSpeedEngine(module, training, engine, precision, accumulation, world_size, steps)
 
 
 def rate_factor(step: int, total: int, warmup: int) -> float:

@@ -59,9 +59,9 @@ class Engine(Section):
         default=0,
         description="What workers share out (Rajbhandari et al., arXiv 1910.02054): 1 optimizer states, 2 gradients too, 3 weights too.",
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = Field(
         default="auto",
-        description="auto: bf16 on a GPU that has it, fp32 elsewhere. fp16: on a GPU.",
+        description="auto: bf16 on a GPU that has it, fp32 elsewhere. tf32, fp16: on a GPU.",
     )
     worker_failures: int = Field(
         default=2,

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.device import autocast, default_device
+from framework.device import autocast, default_device, float32_products
 from framework.models.attention import unread_masks
 from framework.training.engine import parameter_groups, rate_factor
 from framework.training.section import Training
@@ -22,7 +22,13 @@ class TorchEngine:
     """
 
     def __init__(
-        self, module: "nn.Module", training: Training, precision: str, accumulation: int, world_size: int, steps: int
+        self,
+        module: "nn.Module",
+        training: Training,
+        precision: str,
+        accumulation: int,
+        world_size: int,
+        steps: int,
     ) -> None:
         """See build_engine."""
         import torch
@@ -47,14 +53,20 @@ class TorchEngine:
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine. Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
         last = self._world_size == 1 or self._micro + 1 == self._accumulation
-        with unread_masks(), nullcontext() if last else self._run.no_sync(), autocast(self._device, self._precision):
+        with (
+            unread_masks(),
+            nullcontext() if last else self._run.no_sync(),
+            autocast(self._device, self._precision),
+            float32_products(self._precision),
+        ):
             return self._run(**inputs)
 
     def backward(self, loss: "Tensor") -> None:
         """See TrainingEngine."""
         # The mean over the workers is what they end with.
         scaled: Any = self._scaler.scale(loss * self._world_size if self._world_size > 1 else loss)
-        scaled.backward()
+        with float32_products(self._precision):
+            scaled.backward()
 
     def step(self) -> None:
         """See TrainingEngine."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.modules.module import register_module_forward_hook
 
 from framework.device import resolve_precision
 from framework.errors import RecipeError, TrainingError
@@ -127,6 +128,27 @@ def test_pytorch_by_itself_shares_nothing_out(tmp_path: Path) -> None:
         recipe_from_values(tiny_values(tmp_path, engine__backend="torch", engine__zero_stage=1), "here")
 
 
+def test_tf32_is_fp32_with_other_products_on_a_gpu_and_only_while_a_step_is_computed(
+    tmp_path: Path, plain: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    seen: set[str] = set()
+    products = torch.backends.cuda.matmul
+    before = products.fp32_precision
+    hook = register_module_forward_hook(
+        lambda module, *_: seen.add(
+            products.fp32_precision if module.training else "tf32"
+        )  # others only try models out
+    )
+    try:
+        losses, _ = trained(tmp_path, engine__precision="tf32")
+    finally:
+        hook.remove()
+    assert losses == plain  # on a CPU
+    assert seen == {"tf32"}
+    assert products.fp32_precision == before
+
+
 def test_a_result_depends_on_the_backend_and_of_the_libraries_on_those_that_it_needs(tmp_path: Path) -> None:
     keys = {
         (backend, stage): student(tmp_path, engine__backend=backend, engine__zero_stage=stage)[1].key
@@ -164,12 +186,13 @@ def test_three_trainings_leave_no_tensor_behind(tmp_path: Path, backend: str, st
     assert left[2] <= left[1] <= left[0]
 
 
-def test_fp16_needs_a_gpu() -> None:
+@pytest.mark.parametrize("precision", ["fp16", "tf32"])
+def test_some_precisions_need_a_gpu(precision: str) -> None:
     if torch.cuda.is_available():
-        assert resolve_precision("fp16") == "fp16"
+        assert resolve_precision(precision) == precision
     else:
-        with pytest.raises(RecipeError, match="fp16 needs a GPU"):
-            resolve_precision("fp16")
+        with pytest.raises(RecipeError, match=f"{precision} needs a GPU"):
+            resolve_precision(precision)
 
 
 @pytest.mark.parametrize(
