@@ -1,0 +1,54 @@
+"""A Ray worker, and a streaming teacher, each with the GPU to itself."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from framework.progress import SILENT
+from framework.store import Store
+from framework.teachers.base import Actor
+from launch.quiet import be_quiet
+from tests.gpu.reference import Reference, ask, check_losses, divergences, losses_of, train
+
+pytest.importorskip("ray")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def test_a_worker_trains_as_the_cpu_does(known: Reference, tmp_path: Path) -> None:
+    from launch.ray_training import train_on_ray
+
+    student = known.trained["student"]
+    rows, _ = train(student.job, tmp_path, "fp32", partial(train_on_ray, progress=SILENT))
+    check_losses(losses_of(rows), student.losses, "fp32")
+
+
+def test_a_streaming_teacher_says_what_the_cpu_does(known: Reference, tmp_path: Path) -> None:
+    import ray
+
+    from launch.ray_cluster import ray_cluster
+    from launch.remote import location_of, pack
+    from launch.streaming_teacher import StreamingTeacher
+
+    asked = known.asked["teacher"]
+    folder = tmp_path / "signals/some"
+    folder.mkdir(parents=True)
+    takes = Actor(cpus=1.0, gpus=1.0 if torch.cuda.is_available() else 0.0)
+    own, store = replace(asked.by, examples=(), folder=folder), Store(tmp_path)
+    with ray_cluster(SILENT):
+        actor = ray.remote(StreamingTeacher).options(num_cpus=1, num_gpus=takes.gpus)
+        teacher = actor.remote(pack(own, store, [folder]), takes, location_of(store))
+        found = ray.get(teacher.signals.remote(asked.by.examples))
+        ray.kill(teacher)
+    # Signals are stored in half precision.
+    apart = divergences(asked.signals, found)
+    assert apart.mean() < 1e-2
+    assert np.isfinite(apart).all()
+    assert len(ask(asked.by, count=1).signals) == 1  # the device is free again

@@ -1,0 +1,58 @@
+"""A training that dies and goes on."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from framework.training.history import Report
+from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.loop import train_in_process
+from tests.gpu.reference import Reference, train
+
+
+class Died(Exception):
+    """Ends a training."""
+
+
+@pytest.mark.parametrize(("precision", "stage"), [("fp32", 0), ("bf16", 0), ("bf16", 1), ("bf16", 3)])
+def test_it_ends_where_one_that_was_left_alone_does(
+    known: Reference, tmp_path: Path, precision: str, stage: int
+) -> None:
+    job = _with_dropout(known.trained["student"].job, tmp_path / "initial")
+    options: dict[str, Any] = {"zero_stage": stage, "training": {"checkpoint_every": job.steps // 3}}
+
+    def until_half(one: TrainingJob, report: Any) -> TrainingSummary:
+        def hear(row: Report) -> None:
+            report(row)
+            if row.kind == "step" and row.step >= job.steps // 2:
+                raise Died
+
+        return train_in_process(one, hear)
+
+    _, whole = train(job, tmp_path / "whole", precision, **options)
+    _, again = train(job, tmp_path / "again", precision, **options)
+    with pytest.raises(Died):
+        train(job, tmp_path / "died", precision, until_half, **options)
+    rows, resumed = train(job, tmp_path / "died", precision, **options)
+    assert rows[0].kind == "resume"
+    assert rows[0].step == job.steps // 3
+    # Kernels that add up in any order let two equal trainings differ; stopping adds no more than that.
+    assert _apart(whole, resumed) <= 4 * _apart(whole, again)
+
+
+def _with_dropout(job: TrainingJob, initial: Path) -> TrainingJob:
+    """So that the state of random numbers matters."""
+    shutil.copytree(job.initial, initial)
+    config = json.loads((initial / "config.json").read_text())
+    (initial / "config.json").write_text(json.dumps({**config, "dropout": 0.1, "attention_dropout": 0.1}))
+    return replace(job, initial=initial)
+
+
+def _apart(one: Path, other: Path) -> float:
+    a, b = (load_file(output / "model/model.safetensors") for output in (one, other))
+    return max(float((a[name] - b[name]).abs().max()) for name in a)
