@@ -170,7 +170,6 @@ def _in_a_step(profiler: Any, steps: int) -> dict[str, float]:
         "busy ms a step": busy / 1000 / steps,
         "launches a step": launched / steps,
         "waits a step": sum(counts.get(name, 0) for name in waits) / steps,
-        "reads a step": counts.get("aten::_local_scalar_dense", 0) / steps,
         "copies a step": counts.get("cudaMemcpyAsync", 0) / steps,
     }
 

@@ -66,11 +66,11 @@ class Reference:
 
 def values(output: Path, **changes: Any) -> dict[str, Any]:
     """A recipe of some seconds: a teacher, a student on labels alone, a student."""
-    teacher = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512}
+    teacher = {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
     student = {"dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 256}
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     given: dict[str, Any] = {
-        "data__source__examples": {"train": 384, "validation": 48},
+        "data__source__examples": {"train": 320, "validation": 32},
         "windows": {"max_length": 128, "doc_stride": 32, "max_question": 32},
         "teachers__teacher__model__config": {**teacher, **still},
         "teachers__teacher__fine_tune": {"lr": 5e-4, "epochs": 2, "batch_size": 32, "log_every": 1},
@@ -85,10 +85,10 @@ def values(output: Path, **changes: Any) -> dict[str, Any]:
 
 def compute(folder: Path) -> Reference:
     """On the device that is here."""
-    plain, asked = _run(values(folder / "plain"))
+    plain, asked = _run(values(folder / "run"))
     live, _ = _run(
         values(
-            folder / "live",
+            folder / "run",  # where the teacher is trained already
             student__tokenizer={"kind": "wordpiece", "vocab_size": 600},
             baselines=None,
             losses={
@@ -101,7 +101,7 @@ def compute(folder: Path) -> Reference:
     )
     trained = {**plain, "live": live["student"]}
     for name in _WRITERS:
-        written, said = _run(_writer(folder / name, name))
+        written, said = _run(_writer(folder / name, name), students=False)
         trained[name] = written["teacher"]
         asked[name] = said["teacher"]
     return Reference(trained, asked)
@@ -110,7 +110,7 @@ def compute(folder: Path) -> Reference:
 def _writer(output: Path, name: str) -> dict[str, Any]:
     """A recipe with a generative teacher that is shown no others' answers, and with a student for whom it is asked."""
     tokenizer, config = _WRITERS[name]
-    changed = values(output, windows__max_length=200, data__source__examples={"train": 96, "validation": 16})
+    changed = values(output, windows__max_length=200, data__source__examples={"train": 64, "validation": 16})
     changed["baselines"] = []
     changed["teachers"] = {
         "teacher": {
@@ -125,8 +125,8 @@ def _writer(output: Path, name: str) -> dict[str, Any]:
     return changed
 
 
-def _run(given: dict[str, Any]) -> tuple[dict[str, Known], dict[str, Asked]]:
-    """Train and ask all that the recipe does; what was trained by the model's name, what was said by the teacher's."""
+def _run(given: dict[str, Any], students: bool = True) -> tuple[dict[str, Known], dict[str, Asked]]:
+    """Train and ask as the recipe does; what was trained by the model's name, what was said by the teacher's."""
     known: dict[str, Known] = {}
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
@@ -141,14 +141,15 @@ def _run(given: dict[str, Any]) -> tuple[dict[str, Known], dict[str, Asked]]:
         return summary
 
     context, graph = prepare(recipe_from_values(given, "here"), train)
-    for stage in graph.stages():
-        produce(context, stage)
+    for stage in graph.stages() if students else graph.shared():
+        if stage.kind != "evaluations":
+            produce(context, stage)
     names = {model.trained.digest: model.name for model in graph.models if model.trained is not None}
     passes = {name: found.teacher_pass for (name, split), found in graph.collections.items() if split == "train"}
     return {names[digest]: one for digest, one in known.items()}, {name: ask(one) for name, one in passes.items()}
 
 
-def ask(teacher_pass: TeacherPass, precision: str = "fp32", count: int = 48) -> Asked:
+def ask(teacher_pass: TeacherPass, precision: str = "fp32", count: int = 32) -> Asked:
     """What a teacher says of the first `count` questions of its pass, all of it, on the device that is here."""
     examples = teacher_pass.examples[:count]
     inference = replace(teacher_pass.inference, precision=precision)

@@ -35,7 +35,7 @@ def test_a_streaming_teacher_says_what_the_cpu_does(known: Reference, tmp_path: 
 
     from launch.ray_cluster import ray_cluster
     from launch.remote import location_of, pack
-    from launch.streaming_teacher import StreamingTeacher
+    from launch.streaming_actor import StreamingTeacher
 
     asked = known.asked["teacher"]
     folder = tmp_path / "signals/some"
