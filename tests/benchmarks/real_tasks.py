@@ -5,9 +5,10 @@
         [--student-rules mean] [--labelled 0.2] [--layers 0 5] [--epochs 3] [--student-epochs 4] [--length 64] [--output FOLDER] [place=value ...]
 
 Teachers, folders with pretrained encoders, are fine-tuned on all of the training file. The student is some layers of the
-first one's trained model. It learns from the labels of a share of the texts: alone, from each teacher, from the ensemble by
+first one as it was before that, so that alone it knows nothing of what the teachers learned. It learns from the labels of a share of the texts: alone, from each teacher, from the ensemble by
 each of the student rules; and once more with what teachers think of all other texts, without their labels. By the other
-rules the ensemble alone is measured. All students of a seed take about the same number of steps. Each seed draws its own share, order and dropout. Teachers are trained and asked once a seed.
+rules the ensemble alone is measured. All students of a seed take about the same number of steps. Each seed draws its own share, order and dropout. Teachers are
+trained and asked once a seed.
 """
 
 import argparse
@@ -89,10 +90,11 @@ def _recipe(arguments: argparse.Namespace, seed: int, rule: str, taught: bool, m
     def source(path: Path) -> dict[str, Any]:
         return {"kind": "files", "path": str(path.absolute()), "fields": arguments.fields}
 
+    output.mkdir(parents=True, exist_ok=True)
     names = [folder.name for folder in arguments.teachers]
     rest = 1 - arguments.labelled - _HELD_OUT
     student: dict[str, Any] = {
-        "model": {"kind": "layers", "teacher": names[0], "layers": arguments.layers},
+        "model": {"kind": "folder", "path": str(_student(arguments.teachers[0], arguments.layers, output))},
         "lr": arguments.student_lr,
         "epochs": arguments.student_epochs
         if more
@@ -137,10 +139,24 @@ def _recipe(arguments: argparse.Namespace, seed: int, rule: str, taught: bool, m
         values = {**values, "student": None}
         del values["losses"], values["baselines"]
         values["data"]["cut"]["shares"] = {"held_out": _HELD_OUT}
-    output.mkdir(parents=True, exist_ok=True)
     path = output / "recipe.yaml"
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return load_recipe(path, arguments.overrides)
+
+
+def _student(folder: Path, layers: list[int], output: Path) -> Path:
+    """A folder with these layers of a pretrained model, and its tokenizer."""
+    from transformers import AutoModel, AutoTokenizer
+
+    student = (output / "student").absolute()
+    if not student.is_dir():
+        model = AutoModel.from_pretrained(folder)
+        encoder = model.encoder
+        encoder.layer = encoder.layer.__class__(encoder.layer[layer] for layer in layers)
+        model.config.num_hidden_layers = len(layers)
+        model.save_pretrained(student)
+        AutoTokenizer.from_pretrained(folder).save_pretrained(student)
+    return student
 
 
 def _named(results: dict[str, Any], rule: str, more: bool) -> Models:
