@@ -14,7 +14,7 @@ from tests.tiny import figures, model_of
 def test_a_run_ends_in_results_and_leaves_the_device_empty(tmp_path: Path) -> None:
     given = values(tmp_path, evaluation__latency_questions=3, evaluation__during_training=True, engine=None)
     results = run(recipe_from_values(given, "here"))
-    assert results["status"] == "finished"
+    assert results["state"] == "finished"
     for name in ("teacher", "student_no_distillation", "student"):
         assert model_of(results, name)["latency"]["median_ms"] > 0
     gc.collect()
