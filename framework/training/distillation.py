@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from framework.losses.base import Loss
 from framework.tasks.base import Task
 from framework.training.engine import TrainingEngine
-from framework.training.items import Items, Targets, model_inputs
+from framework.training.items import Items, Targets, batch_length, model_inputs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,7 +58,8 @@ class Distillation:
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> LogitsBatch:
         """See Objective. Alternative signals take turns at random, the same for all workers at a step."""
         choice = int(np.random.default_rng([self.seed, step]).integers(2**31))
-        inputs = model_inputs(self.items.features, rows, self.items.pad_id)
+        features = self.items.features
+        inputs = model_inputs(features, rows, self.items.pad_id, batch_length(features, rows))
         return LogitsBatch(inputs, self.items.targets(rows, counts, choice))
 
     def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.data.features import Features
+from framework.device import device_kind
 from framework.signals.algebra import Signals
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ class EagerSignals:
     def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
         """See WindowSignals."""
         return {t: alternatives[choice % len(alternatives)].take(rows) for t, alternatives in self.columns.items()}
+
+
+_STEP = 32  # tokens
+
+
+def batch_length(features: Features, rows: NDArray[np.int64]) -> int:
+    """Tokens to which the `rows` of a training batch are padded: the longest's, on a GPU rounded up, so that shapes are few."""
+    lengths = features.lengths
+    longest = lengths[rows].max()
+    return int(longest if device_kind() == "cpu" else min(-(-longest // _STEP) * _STEP, lengths.max()))
 
 
 def model_inputs(

@@ -14,7 +14,7 @@ from framework.signals.source import SignalSource, TeacherSignals
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
 from framework.tasks.span_qa.windows import Windows
-from framework.training.items import EagerSignals, WindowSignals, token_places
+from framework.training.items import EagerSignals, WindowSignals, batch_length, token_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +74,7 @@ class TrainingItems:
 
         windows = self.features
         lengths = windows.lengths[rows]
-        inside = np.arange(int(lengths.max())) < lengths[:, None]
+        inside = np.arange(batch_length(windows, rows)) < lengths[:, None]
         support = windows.support[token_places(windows, rows, inside)] & inside
         mask = support.copy()
         mask[np.arange(len(rows)), windows.null[rows]] = True

@@ -1,6 +1,7 @@
 """Batches as tensors."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from framework.signals.algebra import Signals
 from framework.tasks.span_qa.items import TrainingItems
 from framework.tasks.span_qa.windows import Windows
-from framework.training.items import EagerSignals, model_inputs
+from framework.training.items import EagerSignals, batch_length, model_inputs
 from tests.framework.signals.made_up import entries
 
 PAD = 7
@@ -74,6 +75,21 @@ def test_inputs_are_the_windows_padded_to_the_longest(
             types = items.features.token_types[tokens].tolist()
             assert inputs["token_type_ids"][at].tolist() == types + [0] * padding
     assert all(tensor.dtype == torch.int64 for tensor in inputs.values())
+
+
+def test_on_a_gpu_shapes_are_few_and_no_longer_than_the_longest_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = made_up([10, 33, 40, 70], 0, typed=False)
+    batches = [np.asarray(rows) for rows in ([0], [0, 1], [1, 2], [3])]
+    assert [batch_length(items.features, rows) for rows in batches] == [10, 33, 40, 70]
+    plainly = items.targets(batches[1], True, 0)
+    monkeypatch.setattr("framework.training.items.device_kind", lambda: "cuda")
+    assert [batch_length(items.features, rows) for rows in batches] == [32, 64, 64, 70]
+    targets = items.targets(batches[1], True, 0)
+    assert targets.mask.shape == (2, 64)
+    assert torch.equal(targets.mask[:, :33], plainly.mask)
+    assert torch.equal(targets.signals[2.0][..., :33], plainly.signals[2.0])
+    assert not targets.mask[:, 33:].any()
+    assert not targets.signals[2.0][..., 33:].any()
 
 
 @given(lengths, st.integers(0, 99), st.booleans(), st.integers(0, 5))
