@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from framework.data.characters import without_blank_ends
 from framework.data.example import Note, Notebook
+from framework.data.locating import locate
 from framework.data.records import Asked
 from framework.errors import DataError
-from framework.tasks.span_qa.locating import locate
 
 FIELDS = (
     Asked("id"),

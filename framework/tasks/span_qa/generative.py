@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.data.locating import locate
 from framework.device import autocast, default_device
 from framework.errors import DataError
 from framework.generative.asking import Asking, writer_for
@@ -23,7 +24,6 @@ from framework.signals.algebra import Signals
 from framework.tasks.base import InferenceConfig, Task
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import Prediction, SpanPrediction, decode_signals
-from framework.tasks.span_qa.locating import locate
 from framework.tasks.span_qa.outputs import prediction_record
 from framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for
 from framework.tasks.span_qa.write import from_spans

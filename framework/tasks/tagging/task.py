@@ -20,6 +20,8 @@ from framework.tasks.tagging.tags import Scheme, TagSet, tag_set
 from framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from framework.segments import Ints
     from framework.signals.algebra import Signals
     from framework.signals.source import SignalSource
-    from framework.tasks.base import CardParts, Logits, Own, Plain, Scores
-    from framework.tasks.sections import Sections
+    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from framework.tasks.sections import GenerativeSection, Sections
     from framework.tasks.tagging.features import UnitRows
     from framework.tasks.tagging.items import UnitItems
+    from framework.teachers.generative import Generative
+    from framework.training.objective import Objective
 
 
 class Tagging(TaskSection):
@@ -89,7 +93,7 @@ class Tagging(TaskSection):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        return problems_of(recipe)
+        return problems_of(self, recipe)
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
         """See Task."""
@@ -215,6 +219,27 @@ class Tagging(TaskSection):
         """See Task: the logits of the tokens at which units are read."""
         return [found[:, features.place[features.row == row]] for row, found in enumerate(logits)]
 
+    def generative_objective(
+        self,
+        teacher: "GenerativeSection",
+        windows: WindowSettings,
+        examples: Sequence[Tagged],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task: to write the entities of a text."""
+        from framework.tasks.tagging.generative import list_generation
+
+        return list_generation(examples, self.tag_set, teacher, windows, tokenizer)
+
+    def generative_predictor(
+        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
+    ) -> "Predictor":
+        """See Task: by the lists of entities that it finds likely."""
+        from framework.tasks.tagging.generative import entity_predictor
+
+        return entity_predictor(folder, inference, teacher, self.tag_set)
+
     def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
         """See Task."""
         from framework.tasks.tagging.usage import card_parts
@@ -222,22 +247,39 @@ class Tagging(TaskSection):
         return card_parts(self.tag_set, windows.max_length, onnx)
 
 
-def problems_of(recipe: "Sections") -> list[str]:
-    """There are no questions, and nothing for a model to write."""
+def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
+    """What tagging demands of other sections of a recipe, in words: there are no questions."""
     from framework.teachers.generative import Generative
 
     places = {"windows": recipe.windows}
     places |= {
         f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items() if teacher.windows
     }
-    usual = WindowSettings().max_question
-    return [
+    usual = WindowSettings()
+    problems = [
         f"{place}.max_question is for questions, and tagging has none: drop it"
         for place, windows in places.items()
-        if windows.max_question != usual
-    ] + [
-        f"teachers.{name}: a generative teacher writes text, which says no tag of each word: take an encoder, or a teacher of "
-        "your own without a model"
-        for name, teacher in recipe.teachers.items()
-        if isinstance(teacher, Generative)
+        if windows.max_question != usual.max_question
     ]
+    for name, teacher in recipe.teachers.items():
+        if isinstance(teacher, Generative):
+            problems += [f"teachers.{name}{problem}" for problem in _generative_problems(task, teacher)]
+    return problems
+
+
+def _generative_problems(task: Tagging, teacher: "Generative") -> Iterator[str]:
+    """Generative teachers write lists of entities, each about a part of a text."""
+    from framework.tasks.tagging.entity_lists import parse
+
+    usual = type(teacher).model_fields
+    if not task.of_entities:
+        yield ": a generative teacher writes entities, and the task's tags are none of entities: take an encoder, or a teacher of your own without a model"
+    if teacher.candidates != usual["candidates"].default:
+        yield ".candidates is for spans, and of each other teacher one list is taken: drop it"
+    if teacher.windows is not None and teacher.windows.doc_stride != WindowSettings().doc_stride:
+        yield ".windows.doc_stride is for windows that overlap, and the parts of a text that prompts show do not: drop it"
+    if teacher.prompt is not None:
+        try:
+            parse(teacher.prompt)
+        except ValueError as error:
+            yield f".{error}"

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.data.features import WindowSettings
+from framework.data.locating import locate
 from framework.errors import RecipeError
 from framework.generative.prompts import Piece
 from framework.models.configuration import new_config
 from framework.models.section import ConfigModel
 from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.locating import locate
 from framework.tasks.span_qa.prompts import DECODER_ONLY, ENCODER_DECODER, Prompts, parse_template, prompts_for
 from tests.tokenizing import KINDS, contexts, tokenizer
 

@@ -19,6 +19,17 @@ from tests.tiny import model_of, several_values
 _NEWS = {"kind": "news", "examples": {"train": 64, "validation": 40}}
 
 
+_WRITING: dict[str, Any] = {
+    "teachers__b__tokenizer": {"kind": "bpe", "vocab_size": 400},
+    "teachers__b__kind": "generative",
+    "teachers__b__model": {
+        "kind": "config",
+        "architecture": "t5",
+        "config": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2},
+    },
+}
+
+
 def _values(output: Path, **changes: Any) -> dict[str, Any]:
     common = {
         "data__source": dict(_NEWS),
@@ -103,6 +114,17 @@ def test_a_trained_tagger_teaches_as_it_is_by_the_types_of_its_entities(
     assert found["accuracy"] == model_of(results, "a")["evaluation"]["accuracy"]
 
 
+def test_a_generative_teacher_writes_entities(output: Path) -> None:
+    values = _values(output, **_WRITING, data__splits={"train": "train[:32]", "dev": "validation[:8]"})
+    values["teachers"]["b"] |= {"max_answer": 24, "beams": 2}
+    results = run(recipe_from_values(values, "here"))
+    (folder,) = [path.parent for path in output.glob("*/results.json") if path.parent.name == results["run"]]
+    found = json.loads((folder / model_of(results, "b")["predictions"]).read_text(encoding="utf-8"))
+    assert len(found) == 8
+    assert all(0 <= one["unlocated"] <= 1 for one in found.values())
+    assert model_of(results, "student")["evaluation"]["examples"] == 8
+
+
 def test_parts_of_speech_of_a_file(output: Path, tmp_path: Path) -> None:
     """Words of their length."""
     path = tmp_path / "train.conll"
@@ -133,11 +155,17 @@ def test_parts_of_speech_of_a_file(output: Path, tmp_path: Path) -> None:
         ({"data__source": {"kind": "messages"}}, "a messages source is for the task classification"),
         ({"data__source": {"kind": "files", "path": "x.conll", "fields": {"context": "x"}}}, "fields"),
         (
-            {
-                "teachers__b__kind": "generative",
-                "teachers__b__model": {"kind": "config", "architecture": "t5", "config": {}},
-            },
-            "teachers.b: a generative teacher writes text, which says no tag of each word",
+            {**_WRITING, "task__scheme": "none"},
+            "teachers.b: a generative teacher writes entities, and the task's tags are none of entities",
+        ),
+        ({**_WRITING, "teachers__b__candidates": 2}, "teachers.b.candidates is for spans"),
+        (
+            {**_WRITING, "teachers__b__prompt": "{context}"},
+            "teachers.b.prompt is '{context}'; expected a text with {text}",
+        ),
+        (
+            {**_WRITING, "teachers__b__windows": {"doc_stride": 4}},
+            "teachers.b.windows.doc_stride is for windows that overlap",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where a context contains a text, in spite of differences in writing that do not matter."""
+"""Where a text contains another, in spite of differences in writing that do not matter."""
 
 import html
 import re

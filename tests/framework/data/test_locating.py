@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.locating import fold, locate
+from framework.data.locating import fold, locate
 from tests.tokenizing import contexts
 
 

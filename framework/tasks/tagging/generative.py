@@ -1,0 +1,178 @@
+"""Generative models as taggers: they write the entities of a text in its order, each after its type.
+
+What is written is a list such as `PER: Анна Котова; LOC: Омск`, and nothing where there is no entity. Each list that a search finds
+is one sequence of tags: its entities are looked for from left to right, each behind the one before, and those that are not there
+are left out. The lists weigh log P / length^α, scaled to 1; so every unit has one distribution over tags, to which each list
+gives its weight once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.data.features import WindowSettings
+from framework.device import autocast, default_device
+from framework.errors import DataError
+from framework.generative.asking import Asking, writer_for
+from framework.generative.training import Generation
+from framework.generative.writer import Beams
+from framework.models.bounds import count_parameters
+from framework.models.build import pretrained_model
+from framework.models.configuration import read_config
+from framework.models.kind import generator_of
+from framework.models.tokenizers import load_model_tokenizer
+from framework.progress import SILENT, Progress
+from framework.segments import Floats, Ints, bounds, softmax
+from framework.signals.algebra import Signals, from_dense, to_dense
+from framework.tasks.base import Own, Plain
+from framework.tasks.tagging.entity_lists import EntityLists, Part, Read, entity_lists
+from framework.tasks.tagging.example import Tagged
+from framework.tasks.tagging.metrics import best_tags
+from framework.tasks.tagging.tags import TagSet
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from framework.tasks.base import InferenceConfig
+    from framework.tasks.sections import GenerativeSection
+
+_UNSAID = 1e-3  # mass of the tags that no list gives a unit, and which are not impossible for that
+
+
+def list_generation(
+    examples: Sequence[Tagged],
+    tags: TagSet,
+    teacher: "GenerativeSection",
+    windows: WindowSettings,
+    tokenizer: "PreTrainedTokenizerFast",
+) -> Generation:
+    """The objective of tagged texts: to write their entities. Raises DataError if no text has tags."""
+    config, forced = teacher.configuration(tokenizer)
+    lists = entity_lists(tokenizer, config, windows.max_length, teacher, tags, forced)
+    known = [(example, example.tags) for example in examples if example.tags is not None]
+    if not known:
+        raise DataError(f"not one of {len(examples)} texts has tags; a teacher is fine-tuned on tagged texts")
+    parts = [(example, part, gold) for example, gold in known for part in lists.parts(example)]
+    answers = [lists.answer(lists.written(example, part, gold)) for example, part, gold in parts]
+    return Generation(lists.generator, lists.special, [part.prompt for _, part, _ in parts], answers)
+
+
+def mixed(read: Sequence[Read], log_mass: Floats, tags: TagSet) -> Floats:
+    """What C lists say of a part's units, by their weights [C]: [units, tags]."""
+    numbers = np.asarray([[tags.numbers[tag] for tag in one.tags] for one in read], np.int64)
+    units, count = numbers.shape[1], len(tags.names)
+    masses = np.zeros((units, count))
+    for weight, of_list in zip(softmax(log_mass), numbers, strict=True):
+        masses[np.arange(units), of_list] += weight
+    return (1 - _UNSAID) * masses + _UNSAID / count
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model thinks of E examples. unlocated: [E], the share of the entities in its lists that are not there, by the lists'
+    weights."""
+
+    signals: Signals
+    unlocated: Floats
+
+
+@dataclass(frozen=True)
+class EntityPredictor:
+    """See Predictor. `inference.batch_size` counts prompts, or pairs of a prompt and a list."""
+
+    model: Own
+    lists: EntityLists
+    settings: "GenerativeSection"
+    inference: "InferenceConfig"
+
+    @property
+    def parameters(self) -> int:
+        """See Predictor."""
+        return count_parameters(self.model)
+
+    def predict(self, examples: Sequence[Tagged], progress: Progress = SILENT, title: str = "predict") -> Plain:
+        """See Predictor; with the share `unlocated` of each text."""
+        found = self.ask(examples, (), progress, title)
+        predictions: Plain = self.inference.task.predict_from_signals(examples, found.signals)
+        shares = {example.id: float(share) for example, share in zip(examples, found.unlocated, strict=True)}
+        return {id: {**prediction, "unlocated": shares[id]} for id, prediction in predictions.items()}
+
+    def signals(self, examples: Sequence[Tagged], proposals: Sequence[Signals] = ()) -> Signals:
+        """See Predictor. The likeliest entities of each proposing teacher are a list beside the model's own."""
+        return self.ask(examples, proposals).signals
+
+    def ask(
+        self,
+        examples: Sequence[Tagged],
+        proposals: Sequence[Signals] = (),
+        progress: Progress = SILENT,
+        title: str = "",
+    ) -> Found:
+        """The lists that the model writes, those of `proposals` and the one without entities, each as likely as it finds them."""
+        import torch
+
+        lists, settings, device = self.lists, self.settings, default_device()
+        self.model.to(device).eval()
+        parts = [(number, part) for number, example in enumerate(examples) for part in lists.parts(example)]
+        proposed = [self._best(examples, of_teacher) for of_teacher in proposals]
+        asking = Asking(
+            writer=writer_for(lists.generator, self.model, lists.special),
+            prompts=[part.prompt for _, part in parts],
+            longest_prompt=self.inference.windows.max_length,
+            longest_answer=settings.max_answer + 1,
+            batch_size=self.inference.batch_size,
+            gpu=device.type != "cpu" and not self.inference.one_by_one,
+        )
+        beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
+        work = progress.task(title, 2 * len(asking.batches), "batches")
+        with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
+            texts = [
+                ["", *map(lists.text, own), *(lists.written(examples[number], part, tags[number]) for tags in proposed)]
+                for (number, part), own in zip(parts, asking.written(beams, bar), strict=True)
+            ]
+            answers = [{tuple(lists.answer(text).tolist()): text for text in reversed(of_part)} for of_part in texts]
+            ids = [[np.asarray(one, np.int32) for one in of_part] for of_part in answers]
+            scores = asking.log_probs(ids, bar)
+        return self._found(examples, parts, answers, scores)
+
+    def _found(
+        self,
+        examples: Sequence[Tagged],
+        parts: Sequence[tuple[int, Part]],
+        answers: Sequence[dict[tuple[int, ...], str]],
+        scores: Sequence[Floats],
+    ) -> Found:
+        count = len(self.lists.tags.names)
+        masses, told = [np.empty((0, count))], np.zeros((2, len(examples)))
+        for (number, part), of_part, log_p in zip(parts, answers, scores, strict=True):
+            lengths = np.asarray([len(ids) for ids in of_part], np.float64)
+            log_mass = log_p / lengths**self.settings.length_normalisation
+            read = [self.lists.read(text, examples[number], part) for text in of_part.values()]
+            masses.append(mixed(read, log_mass, self.lists.tags))
+            told[:, number] += softmax(log_mass) @ np.asarray([(one.lost, one.written) for one in read], np.float64)
+        units = bounds(np.asarray([len(example.units) for example in examples], np.int64))
+        signals = from_dense(np.log(np.concatenate(masses)), np.arange(count), units)
+        return Found(signals, told[0] / np.maximum(told[1], 1e-9))
+
+    def _best(self, examples: Sequence[Tagged], signals: Signals) -> list[list[str]]:
+        """The likeliest tags of each example, by a teacher's signals."""
+        tags = self.lists.tags
+        best: Ints = best_tags(to_dense(signals, len(tags.names)), signals.heads, tags)
+        return [
+            [tags.names[number] for number in best[begin:end]]
+            for begin, end in zip(signals.heads[:-1].tolist(), signals.heads[1:].tolist(), strict=True)
+        ]
+
+
+def entity_predictor(
+    folder: Path, inference: "InferenceConfig", teacher: "GenerativeSection", tags: TagSet
+) -> EntityPredictor:
+    """The model in `folder`. Raises ModelError, and RecipeError as `entity_lists` does."""
+    tokenizer = load_model_tokenizer(folder)
+    model = pretrained_model(generator_of(read_config(folder)), folder)
+    forced = model.generation_config.forced_bos_token_id
+    lists = entity_lists(tokenizer, model.config, inference.windows.max_length, teacher, tags, forced)
+    return EntityPredictor(model, lists, teacher, inference)
