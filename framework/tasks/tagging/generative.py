@@ -81,7 +81,7 @@ class Found:
 
 @dataclass(frozen=True)
 class EntityPredictor:
-    """See Predictor. `inference.batch_size` counts prompts, or pairs of a prompt and a list."""
+    """See Predictor. `inference.limit` is of prompts, or of pairs of a prompt and a list."""
 
     model: Own
     lists: EntityLists
@@ -123,11 +123,11 @@ class EntityPredictor:
             prompts=[part.prompt for _, part in parts],
             longest_prompt=self.inference.windows.max_length,
             longest_answer=settings.max_answer + 1,
-            batch_size=self.inference.batch_size,
-            gpu=device.type != "cpu" and not self.inference.one_by_one,
+            limit=self.inference.limit(device),
+            filled=not self.inference.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
-        work = progress.task(title, 2 * len(asking.batches), "batches")
+        work = progress.task(title, len(asking.batches(beams.count)) + len(asking.batches()), "batches")
         with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
             texts = [
                 ["", *map(lists.text, own), *(lists.written(examples[number], part, tags[number]) for tags in proposed)]
