@@ -153,7 +153,7 @@ def test_a_closed_terminal_ends_a_command_as_sighup_does() -> None:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal.Signals) -> None:
     begin = f"import signal, threading; threading.Timer(0.02, signal.raise_signal, [{number:d}]).start()"
-    code = f"{begin}\nfrom launch.cli import main\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
+    code = f"from launch.cli import main\n{begin}\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + number, "distil: stopped\n")
 
