@@ -39,14 +39,14 @@ def unread_masks() -> Iterator[None]:
 
 
 @cache
-def _whole_masks() -> dict[str, Callable[..., Any]]:
+def _whole_masks() -> "dict[str, Callable[..., Tensor | None]]":
     """By kind of attention."""
     from transformers.masking_utils import eager_mask, sdpa_mask
 
     return {"sdpa": partial(_whole_mask, sdpa_mask), "eager": partial(_whole_mask, eager_mask)}
 
 
-def _whole_mask(make: Callable[..., Any], *sizes: int, **given: Any) -> Any:
+def _whole_mask(make: "Callable[..., Tensor | None]", *sizes: int, **given: object) -> "Tensor | None":
     if given.get("attention_mask") is not None:
         given |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
     return make(*sizes, **given)

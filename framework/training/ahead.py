@@ -49,19 +49,18 @@ def batches_from(
 
 
 def ahead(values: Iterator[_Value]) -> Generator[_Value]:
-    """The values, in their order, from a thread that is a few ahead. Raises, in its turn, what making one raises."""
-    end: Any = object()
+    """The values, none of them None, in their order, from a thread that is a few ahead. Raises, in its turn, what making one raises."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
-    coming = deque(thread.submit(next, values, end) for _ in range(_AHEAD))
+    coming = deque(thread.submit(next, values, None) for _ in range(_AHEAD))
     try:
-        while (value := coming.popleft().result()) is not end:
-            coming.append(thread.submit(next, values, end))
+        while (value := coming.popleft().result()) is not None:
+            coming.append(thread.submit(next, values, None))
             yield value
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
 
 
-def on_device(value: Any, device: "torch.device") -> Any:
+def on_device(value: object, device: "torch.device") -> object:
     """A value with every tensor in it (in fields of dataclasses, in mappings) on `device`; a GPU fetches them while it computes."""
     import torch
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from framework.device import autocast, default_device, float32_products
 from framework.models.attention import unread_masks
@@ -14,7 +14,11 @@ from framework.training.engine import parameter_groups, rate_factor
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
+    from deepspeed.runtime.engine import DeepSpeedEngine as Theirs
     from torch import Tensor, nn
+
+_Inputs = ParamSpec("_Inputs")
+_Output = TypeVar("_Output")
 
 
 def import_deepspeed() -> Any:
@@ -69,7 +73,7 @@ class DeepSpeedEngine:
         deepspeed = import_deepspeed()
         if not deepspeed.comm.is_initialized():
             deepspeed.init_distributed(dist_backend=dist.get_backend(), auto_mpi_discovery=False, verbose=False)
-        config: dict[str, Any] = {
+        config: dict[str, object] = {
             "train_micro_batch_size_per_gpu": training.micro_batch or -(-training.batch_size // world_size),
             "gradient_accumulation_steps": accumulation,
             "gradient_clipping": training.clip,
@@ -84,7 +88,7 @@ class DeepSpeedEngine:
             module.forward = _autocast(module.forward)
         exact = {name: one.detach().clone() for name, one in module.named_parameters()} if precision == "fp16" else {}
         warmup = round(training.warmup * steps)
-        self._engine: Any
+        self._engine: Theirs
         self._engine, *_ = deepspeed.initialize(
             model=module,
             model_parameters=parameter_groups(module, training.weight_decay),
@@ -96,9 +100,10 @@ class DeepSpeedEngine:
         _begin_with(self._engine, exact)
 
     @property
-    def module(self) -> Any:
+    def module(self) -> "nn.Module":
         """See TrainingEngine."""
-        return self._engine.module
+        module: nn.Module = self._engine.module
+        return module
 
     @property
     def lr(self) -> float:
@@ -170,7 +175,7 @@ class DeepSpeedEngine:
                     cell.cell_contents.cache_clear()
 
 
-def _begin_with(engine: Any, weights: "dict[str, Tensor]") -> None:
+def _begin_with(engine: "Theirs", weights: "dict[str, Tensor]") -> None:
     """Let the optimizer begin with `weights`, by name in float32: DeepSpeed has taken those that it had rounded."""
     import torch.distributed as dist
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
@@ -189,11 +194,11 @@ def _begin_with(engine: Any, weights: "dict[str, Tensor]") -> None:
             safe_set_full_fp32_param(parameter, weight)
 
 
-def _autocast(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _autocast(forward: Callable[_Inputs, _Output]) -> Callable[_Inputs, _Output]:
     """A module's `forward` that computes in bf16 what is computed well in it."""
 
     @wraps(forward)
-    def in_bf16(*inputs: Any, **named: Any) -> Any:
+    def in_bf16(*inputs: _Inputs.args, **named: _Inputs.kwargs) -> _Output:
         with autocast(default_device(), "bf16"):
             return forward(*inputs, **named)
 

@@ -15,7 +15,7 @@ class TrainingEngine(Protocol):
     """A module with its optimizer. Weights are in float32, whatever is computed with them in; all workers have the same."""
 
     @property
-    def module(self) -> Any:
+    def module(self) -> "nn.Module":
         """The module that is trained, as it was built."""
 
     @property
@@ -73,7 +73,7 @@ def rate_factor(step: int, total: int, warmup: int) -> float:
     return max(0.0, (total - step) / max(1, total - warmup))
 
 
-def parameter_groups(module: "nn.Module", weight_decay: float) -> "list[dict[str, Any]]":
+def parameter_groups(module: "nn.Module", weight_decay: float) -> "list[dict[str, object]]":
     """Matrices decay; biases and layer norms, which are vectors, do not."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return [

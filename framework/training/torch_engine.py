@@ -11,6 +11,7 @@ from framework.training.section import Training
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.nn.parallel import DistributedDataParallel
 
 _FILE = "engine.pt"
 
@@ -33,7 +34,7 @@ class TorchEngine:
         """See build_engine."""
         import torch
 
-        self.module: Any = module
+        self.module = module
         self._device, self._precision = default_device(), precision
         self._training, self._steps = training, steps
         self._accumulation, self._world_size = accumulation, world_size
@@ -42,7 +43,7 @@ class TorchEngine:
         groups = parameter_groups(module, training.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, lr=training.lr, fused=True)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "fp16")
-        self._run: Any = module if world_size == 1 else _distributed(module)
+        self._distributed = _distributed(module) if world_size > 1 else None
 
     @property
     def lr(self) -> float:
@@ -52,21 +53,23 @@ class TorchEngine:
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine. Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
-        last = self._world_size == 1 or self._micro + 1 == self._accumulation
+        run = self._distributed
         with (
             unread_masks(),
-            nullcontext() if last else self._run.no_sync(),
+            nullcontext() if run is None or self._micro + 1 == self._accumulation else run.no_sync(),
             autocast(self._device, self._precision),
             float32_products(self._precision),
         ):
-            return self._run(**inputs)
+            return (run or self.module)(**inputs)
 
     def backward(self, loss: "Tensor") -> None:
         """See TrainingEngine."""
+        import torch
+
         # The mean over the workers is what they end with.
-        scaled: Any = self._scaler.scale(loss * self._world_size if self._world_size > 1 else loss)
+        scaled = self._scaler.scale(loss * self._world_size if self._world_size > 1 else loss)
         with float32_products(self._precision):
-            scaled.backward()
+            torch.autograd.backward(scaled)
 
     def step(self) -> None:
         """See TrainingEngine."""
@@ -120,10 +123,10 @@ class TorchEngine:
     def release(self) -> None:
         """See TrainingEngine."""
         self._optimizer.zero_grad()
-        del self._run, self._optimizer, self._parameters, self.module
+        del self._distributed, self._optimizer, self._parameters, self.module
 
 
-def _distributed(module: "nn.Module") -> Any:
+def _distributed(module: "nn.Module") -> "DistributedDataParallel":
     """The module with gradients that are the mean over the workers, sent in buckets while others are computed still.
 
     Some models have parameters that no loss reaches, or leave out layers at random.
