@@ -1,7 +1,6 @@
 """What a run follows from, as it can be told without data being read or a model loaded. Where nothing of it has changed since a run
 was finished, its stages are the same ones, and done."""
 
-import hashlib
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ import framework
 from framework.data.generated import GeneratedSource
 from framework.data.hub import Hub
 from framework.data.local_files import Files
-from framework.digest import digest_of, digest_of_files
+from framework.digest import digest_of, digest_of_files, digest_of_folder
 from framework.errors import StoreError, UserError
 from framework.files import Json, read_sealed, write_sealed
 from framework.hub import snapshot
@@ -139,18 +138,13 @@ def _files(path: Path) -> str:
     """A digest of a file, or of all files below a folder."""
     if not path.exists():
         raise _Unknown
-    return digest_of_files([path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file()))
+    return digest_of_files([path]) if path.is_file() else digest_of_folder(path)
 
 
 def _code() -> str:
     """A digest of the framework's code: a stage's number changes where what it makes does, but who works on it may not be there
     yet."""
-    hasher = hashlib.blake2b(digest_size=8)
-    folder = Path(framework.__path__[0])
-    for path in sorted(folder.rglob("*.py")):
-        hasher.update(f"{path.relative_to(folder)}\0".encode())
-        hasher.update(hashlib.blake2b(path.read_bytes()).digest())
-    return hasher.hexdigest()
+    return digest_of_folder(Path(framework.__path__[0]), "*.py")
 
 
 def _version(library: str) -> str | None:

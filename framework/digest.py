@@ -36,6 +36,14 @@ def digest_of_files(paths: Iterable[Path]) -> str:
     return hasher.hexdigest()
 
 
+def digest_of_folder(folder: Path, pattern: str = "*") -> str:
+    """Digest of the files below a folder whose names match: where they lie in it, and their contents."""
+    parts: list[str] = []
+    for path in sorted(path for path in folder.rglob(pattern) if path.is_file()):
+        parts += [str(path.relative_to(folder)), digest_of_files([path])]
+    return digest_of_strings(parts)
+
+
 @dataclass(frozen=True)
 class Key:
     """What decides about a result.

@@ -62,7 +62,7 @@ def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
 
 def _run(recipe: Recipe, progress: Progress) -> RunResults:
     from framework.run import run
-    from launch.helpers import helpers
+    from launch.parallel import helpers
     from launch.quiet import quiet_transformers
     from launch.ray_workers import workers_ahead
     from launch.streaming import streamer_for

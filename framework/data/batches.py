@@ -89,8 +89,8 @@ def in_batches(keys: NDArray[np.int64], tokens: NDArray[np.int64], limit: BatchL
     """All rows in batches with the same key, the greatest first, of about the same size. keys: [N, K]; tokens: of each row,
     the same for all of a key, [N]."""
     for key in np.unique(keys, axis=0)[::-1]:
-        alike = np.flatnonzero((keys == key).all(1))
-        yield from np.array_split(alike, -(-len(alike) // limit.most(int(tokens[alike[0]]))))
+        rows = np.flatnonzero((keys == key).all(1))
+        yield from np.array_split(rows, -(-len(rows) // limit.most(int(tokens[rows[0]]))))
 
 
 def padded_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from framework.device import autocast, default_device, float32_products
 from framework.models.attention import unread_masks
-from framework.training.engine import parameter_groups, rate_factor
+from framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
 from framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
@@ -150,10 +150,7 @@ class DeepSpeedEngine:
                 if name in saved:
                     weights[name] = buffer.detach().cpu().clone()
         else:
-            weights = {
-                name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
-                for name, tensor in engine.module.state_dict().items()
-            }
+            weights = weights_on_cpu(engine.module)
         if engine.fp16_enabled():
             for name, parameter in engine.module.named_parameters(remove_duplicate=False):
                 exact = deepspeed.utils.safe_get_full_fp32_param(parameter)

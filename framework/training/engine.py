@@ -73,6 +73,14 @@ def rate_factor(step: int, total: int, warmup: int) -> float:
     return max(0.0, (total - step) / max(1, total - warmup))
 
 
+def weights_on_cpu(module: "nn.Module") -> "dict[str, Tensor]":
+    """Copies of a module's weights and buffers on the CPU, in float32 where they are floating."""
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+        for name, tensor in module.state_dict().items()
+    }
+
+
 def parameter_groups(module: "nn.Module", weight_decay: float) -> "list[dict[str, object]]":
     """Matrices decay; biases and layer norms, which are vectors, do not."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]

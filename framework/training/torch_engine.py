@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.device import autocast, default_device, float32_products
 from framework.models.attention import unread_masks
-from framework.training.engine import parameter_groups, rate_factor
+from framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
 from framework.training.section import Training
 
 if TYPE_CHECKING:
@@ -115,10 +115,7 @@ class TorchEngine:
 
     def full_weights(self) -> "dict[str, Tensor]":
         """See TrainingEngine."""
-        return {
-            name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
-            for name, tensor in self.module.state_dict().items()
-        }
+        return weights_on_cpu(self.module)
 
     def release(self) -> None:
         """See TrainingEngine."""

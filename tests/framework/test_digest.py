@@ -15,6 +15,7 @@ from framework.digest import (
     differences,
     digest_of,
     digest_of_files,
+    digest_of_folder,
     digest_of_strings,
     in_words,
     versions,
@@ -123,3 +124,15 @@ def test_differences_are_told() -> None:
     assert differ == {"torch": ["2.12", "2.13"], "device": [None, "cpu"]}
     assert in_words({"torch": ["2.12", "2.13"]}) == "with torch 2.12 instead of 2.13"
     assert in_words({}) == "from results of other versions"
+
+
+def test_digest_of_folder_knows_where_files_lie(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "train" / "a.json").write_text("[]")
+    before = digest_of_folder(tmp_path)
+    assert digest_of_folder(tmp_path, "*.py") != before
+    (tmp_path / "train" / "a.json").rename(tmp_path / "test" / "a.json")
+    moved = digest_of_folder(tmp_path)
+    (tmp_path / "test" / "a.json").write_text("[1]")
+    assert len({before, moved, digest_of_folder(tmp_path)}) == 3

@@ -12,7 +12,7 @@ import pytest
 from framework.errors import RecipeError
 from framework.recipe.load import load_recipe, recipe_from_values
 from framework.run import run
-from launch.helpers import helpers
+from launch.parallel import helpers
 from tests.forked import Command, start
 from tests.tiny import figures, tiny_recipe, tiny_values
 
