@@ -79,6 +79,16 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def available_bytes() -> int:
+    """Memory that a model may take now: of the GPU, or of the machine where there is none."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
 @contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
     """Let torch use `count` CPU threads inside the context; None leaves it as it is."""

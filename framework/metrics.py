@@ -32,9 +32,9 @@ class Metric:
         """A value as people read it: percent with so many digits behind the point, other numbers with four significant ones."""
         return f"{value:.{digits}f}" if self.percent else f"{value:.4g}"
 
-    def change(self, value: float) -> str:
-        """A difference of two values as people read it."""
-        return f"{value:+.2f}" if self.percent else f"{value:+.4g}"
+    def change(self, value: float, digits: int = 2) -> str:
+        """A difference of two values as people read it, in `text`'s digits."""
+        return f"{value:+.{digits}f}" if self.percent else f"{value:+.4g}"
 
     def gain(self, value: float) -> float:
         """A number that is the larger, the better the value is."""
@@ -75,20 +75,17 @@ def metrics_in_words(metrics: Sequence[Metric]) -> str:
     return ", ".join([*([f"{percent} in percent"] if percent else []), *plain])
 
 
-def interval(
-    values: NDArray[np.floating], seed: int = 0, resamples: int = 1000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values` [n], in their unit (Efron 1979, The Jackknife).
+def resampled_means(values: NDArray[np.floating], seed: int = 0, resamples: int = 1000) -> _Floats:
+    """The mean of `values` [n] in every one of so many resamples, in their unit: [resamples].
 
-    `resamples` times, n values are drawn with replacement and averaged; the interval holds the middle
-    `level` of these means. The same seed gives the same interval.
+    For each, n values are drawn with replacement. The same seed draws the same rows, whatever the values.
 
-    Raises ValueError when there are no values, or when `resamples` or `level` make no sense.
+    Raises ValueError when there are no values or no resamples.
     """
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"values have shape {values.shape}; expected (n,) with n of at least 1")
-    if resamples < 1 or not 0.0 < level < 1.0:
-        raise ValueError(f"resamples is {resamples} and level {level}; expected at least 1 and inside (0, 1)")
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}; expected at least 1")
     generator = np.random.default_rng(seed)
     rows = max(1, _DRAWS_AT_ONCE // len(values))
     means = np.empty(resamples)
@@ -96,15 +93,13 @@ def interval(
         end = min(begin + rows, resamples)
         drawn = generator.integers(0, len(values), size=(end - begin, len(values)))
         means[begin:end] = values[drawn].mean(axis=1, dtype=np.float64)
-    outside = (1.0 - level) / 2.0
-    low, high = np.quantile(means, [outside, 1.0 - outside]).tolist()
-    return low, high
+    return means
 
 
-def intervals(
+def resampled_metrics(
     resampled: Callable[[Rows], Mapping[str, _Floats]], count: int, width: int, resamples: int, seed: int
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile bootstrap intervals (Efron 1979) of metrics of `count` examples.
+) -> dict[str, _Floats]:
+    """Metrics of `count` examples in every one of so many resamples: [resamples] each. Rows are drawn as `resampled_means` draws them.
 
     resampled: gives the metrics of resamples [R, count]; width: numbers that it holds for a row of one of these.
     """
@@ -114,8 +109,31 @@ def intervals(
     for begin in range(0, resamples, rows):
         drawn = generator.integers(0, count, size=(min(rows, resamples - begin), count))
         parts.append(resampled(drawn))
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {name: tuple(np.quantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def middle(values: _Floats, level: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap interval (Efron 1979, The Jackknife): what holds the middle `level` of a figure's values in resamples.
+
+    Raises ValueError when `level` makes no sense.
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level}; expected one inside (0, 1)")
+    outside = (1.0 - level) / 2.0
+    low, high = np.quantile(values, [outside, 1.0 - outside]).tolist()
+    return low, high
+
+
+def intervals(resampled: Mapping[str, _Floats]) -> dict[str, tuple[float, float]]:
+    """The 95 % `middle` of each metric's values in resamples."""
+    return {name: middle(values) for name, values in resampled.items()}
+
+
+def interval(
+    values: NDArray[np.floating], seed: int = 0, resamples: int = 1000, level: float = 0.95
+) -> tuple[float, float]:
+    """`middle` of the means of `values` [n] in resamples. Raises ValueError as both do."""
+    return middle(resampled_means(values, seed, resamples), level)
 
 
 def counts(values: Rows, bins: int) -> _Floats:

@@ -14,6 +14,7 @@ from framework.tasks.registry import summary_in
 FORMAT = 1
 State = Literal["running", "finished", "failed"]
 Role = Literal["teacher", "ensemble", "baseline", "student"]
+Verdict = Literal["better", "worse", "open"]
 TrialState = Literal["waiting", "running", "stopped", "finished", "pruned", "failed", "lost"]
 
 
@@ -93,6 +94,29 @@ class ModelResults(TypedDict):
     weights: NotRequired[Json]
 
 
+class DifferenceResults(TypedDict):
+    """A difference of a metric. verdict: of the model that it is said of; open: these examples do not tell; error: standard error
+    over seeds, None of one."""
+
+    difference: float
+    interval: list[float]
+    error: float | None
+    verdict: Verdict
+
+
+class ComparisonResults(TypedDict):
+    """One model beside another, by metric. differing: answers that differ, over all seeds, None where they have no examples in
+    common."""
+
+    model: str
+    against: str
+    examples: int
+    seeds: int
+    paired: bool
+    differing: int | None
+    metrics: dict[str, DifferenceResults]
+
+
 class Outcome(TypedDict):
     """What results.json and search.json both say."""
 
@@ -115,6 +139,8 @@ class RunResults(Outcome):
     held_out: NotRequired[dict[str, Json]]
     accepted: NotRequired[list[Json]]
     models: list[ModelResults]
+    comparisons: NotRequired[list[ComparisonResults]]
+    conclusions: NotRequired[list[str]]
 
 
 class TrialResults(TypedDict):

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from framework.comparison.models import Answered, answered
+from framework.comparison.paid import conclusions, paid_in_run
 from framework.data.example import counted
 from framework.digest import differences
 from framework.errors import OutputError
-from framework.files import Json, now, write_atomic, write_sealed
+from framework.files import Json, now, read_json, write_atomic, write_sealed
 from framework.outcome import (
     FORMAT,
     DataResults,
@@ -75,10 +77,27 @@ class Results:
         for name, held_out in self._graph.held_out.items():
             if stage.digest == held_out.digest:
                 self.values["held_out"][name] = artifact.facts
+        if stage is self._graph.latency:
+            timed = [record for record in self._models if record["role"] != "ensemble"]
+            for record, latency in zip(timed, artifact.facts["latency"], strict=True):
+                record["latency"] = latency
         if stage.key.taken is not None:
             differ = differences(artifact.versions, dict(stage.key.versions))
             self.values["accepted"].append({"stage": stage.title, "digest": stage.digest, "versions": differ})
         self.save()
+
+    def compare(self, context: "Context") -> None:
+        """Note whether it paid, once all models are measured."""
+        task, evaluation = summary_of(context.task), context.recipe.evaluation
+        examples = [one for one in context.data[evaluation.split].examples if one.labelled]
+
+        def answers(model: ModelResults) -> Answered:
+            predictions = read_json(self.folder / str(model["predictions"]))
+            return answered(context.task, examples, predictions, evaluation.bootstrap, context.recipe.seed)
+
+        found = paid_in_run(self._models, task.metrics, answers)
+        self.values["comparisons"] = found
+        self.values["conclusions"] = conclusions(found, task.metrics, task.items)
 
     def finish(self, state: State) -> None:
         """Note how the run ended, and write the file."""
@@ -105,7 +124,6 @@ class Results:
         facts = artifact.facts
         measured = facts["evaluation"]
         record["parameters"] = facts["parameters"]
-        record["latency"] = facts["latency"]
         if "weights" in facts:
             record["weights"] = facts["weights"]
         record["evaluation"] = {

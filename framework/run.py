@@ -95,6 +95,7 @@ def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch, b
     with watch(recipe.run_folder):
         try:
             _run_stages(context, graph, results, began)
+            results.compare(context)
         except BaseException:
             results.finish("failed")
             raise

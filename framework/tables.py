@@ -6,10 +6,11 @@ from typing import Any
 import yaml
 
 from framework.metrics import Metric
-from framework.outcome import ModelResults, RunResults
+from framework.outcome import ComparisonResults, DifferenceResults, ModelResults, RunResults
 from framework.tasks.registry import TaskSummary, summary_in
 
 NOTHING = "–"
+LATENCY = "latency, ms [quartiles]"
 
 
 def table_columns(results: RunResults) -> tuple[str, ...]:
@@ -17,7 +18,7 @@ def table_columns(results: RunResults) -> tuple[str, ...]:
     task = summary_in(results)
     labels = " / ".join(metric.label for metric in task.metrics)
     variants = [f"{variant} {labels}" for variant in task.variants]
-    return "model", "role", "parameters", *metric_columns(task.metrics), *variants, "latency median / p95, ms"
+    return "model", "role", "parameters", *metric_columns(task.metrics), *variants, LATENCY
 
 
 def table_rows(results: RunResults) -> list[tuple[str, ...]]:
@@ -29,6 +30,31 @@ def table_rows(results: RunResults) -> list[tuple[str, ...]]:
 def metric_columns(metrics: Iterable[Metric]) -> tuple[str, ...]:
     """The names of columns of `with_interval`."""
     return tuple(f"{metric.label} [95% interval]" for metric in metrics)
+
+
+def comparison_columns(task: TaskSummary) -> tuple[str, ...]:
+    """The names of the columns of `comparison_rows`."""
+    return "model", "against", *(f"{metric.label} difference [95%]" for metric in task.metrics), "other answers"
+
+
+def comparison_rows(comparisons: Iterable[ComparisonResults], task: TaskSummary) -> list[tuple[str, ...]]:
+    """One row of text a comparison, under `comparison_columns`."""
+    return [
+        (
+            one["model"],
+            one["against"],
+            *(_difference(one["metrics"].get(metric.name), metric) for metric in task.metrics),
+            NOTHING if one["differing"] is None else f"{one['differing']:,} of {one['examples'] * one['seeds']:,}",
+        )
+        for one in comparisons
+    ]
+
+
+def _difference(found: DifferenceResults | None, metric: Metric) -> str:
+    if found is None:
+        return NOTHING
+    low, high = found["interval"]
+    return f"{metric.change(found['difference'], 1)} [{metric.change(low, 1)}, {metric.change(high, 1)}]"
 
 
 def markdown_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
@@ -83,6 +109,14 @@ def milliseconds_pair(first: float | None, second: float | None) -> str:
     return _beside([None if value is None else f"{value:.1f}" for value in (first, second)])
 
 
+def _milliseconds(latency: Mapping[str, float]) -> str:
+    """A median with the quartiles, which results of before do not have."""
+    if "median_ms" not in latency:
+        return NOTHING
+    quartiles = [f"{latency[name]:.1f}" for name in ("q1_ms", "q3_ms") if name in latency]
+    return f"{latency['median_ms']:.1f}" + (f" [{', '.join(quartiles)}]" if quartiles else "")
+
+
 def _beside(texts: Sequence[str | None]) -> str:
     if not any(texts):
         return NOTHING
@@ -102,5 +136,5 @@ def _row(model: ModelResults, task: TaskSummary) -> tuple[str, ...]:
         short_count(model.get("parameters")),
         *(with_interval(evaluation, metric) for metric in task.metrics),
         *(_variant(evaluation.get(variant) or {}, task.metrics) for variant in task.variants),
-        milliseconds_pair(latency.get("median_ms"), latency.get("p95_ms")),
+        _milliseconds(latency),
     )

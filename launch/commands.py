@@ -186,6 +186,22 @@ def report(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
+) -> None:
+    """Compare models of several runs: of one recipe with several seeds, or of several recipes."""
+    from framework.errors import UserError
+
+    if as_json and markdown:
+        raise UserError("--json and --markdown print the same in two forms; drop one of them")
+    from launch.compare import compare_runs_at
+
+    compare_runs_at(runs, as_json, markdown)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of recipes, with which editors complete and check them."""
     import json

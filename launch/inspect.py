@@ -166,7 +166,7 @@ def folder_of(run: Path, model: ModelResults) -> Path:
 
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
-    from tracking.report import markdown_table, rich_table
+    from tracking.report import markdown_table, print_report
 
     results = results_of(run)
     if as_json:
@@ -176,7 +176,7 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     else:
         from launch.console import table_console
 
-        table_console().print(rich_table(results))
+        print_report(results, table_console())
 
 
 def track_run(run: Path) -> None:

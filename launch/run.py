@@ -38,9 +38,9 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     if results is None:
         results = _run(recipe, progress)
 
-    from tracking.report import rich_table
+    from tracking.report import print_report
 
-    table_console().print(rich_table(results))
+    print_report(results, table_console())
     progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
     asked = "student" if recipe.student is not None else "teacher"
     options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]

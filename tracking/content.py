@@ -47,6 +47,11 @@ def run_tags(results: Outcome) -> dict[str, str]:
     return _text(tags)
 
 
+def conclusion_tags(results: RunResults) -> dict[str, str]:
+    """Whether it paid, in words, as the run's description."""
+    return _text({"mlflow.note.content": "\n\n".join(results.get("conclusions") or []) or None})
+
+
 def run_metrics(results: RunResults) -> dict[str, float]:
     """Counts of the data and figures of the signals."""
     data = {f"data/{name}": split for name, split in splits(results).items()}
@@ -68,6 +73,18 @@ def model_tags(model: ModelResults) -> dict[str, str]:
     """What a model is, and where it lies."""
     tags = {f"distil.{name}": model.get(name) for name in ("role", "digest", "folder", "reused", "transductive")}
     return _text(tags)
+
+
+def difference_metrics(results: RunResults, name: str) -> dict[str, float]:
+    """How much a model is above those that it is compared with: `difference/OTHER/METRIC`, and the ends of its interval."""
+    flat: dict[str, float] = {}
+    for one in results.get("comparisons") or []:
+        if one["model"] == name:
+            for metric, found in one["metrics"].items():
+                low, high = found["interval"]
+                ends = {metric: found["difference"], f"{metric}_low": low, f"{metric}_high": high}
+                flat |= numbers({"difference": {one["against"]: ends}})
+    return flat
 
 
 def model_metrics(model: ModelResults) -> dict[str, float]:

@@ -107,7 +107,7 @@ def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -
     run_id = sender.create(cursor, results["run"], content.milliseconds(results.get("started")), {})
     sender.report.run_id = run_id
     sender.params(cursor, content.run_params(results))
-    sender.tags(cursor, content.run_tags(results))
+    sender.tags(cursor, content.run_tags(results) | content.conclusion_tags(results))
     sender.datasets(cursor, content.splits(results), (results.get("data") or {}).get("source") or {})
     sender.metrics(cursor, content.run_metrics(results), written)
     for path in ("recipe.yaml", RESULTS, "results.md"):
@@ -128,7 +128,8 @@ def _send_model_run(
     sender.tags(cursor, content.model_tags(model))
     if model["history"] is not None:
         sender.history(cursor, output / model["history"])
-    sender.metrics(cursor, content.model_metrics(model), written)
+    measured = content.model_metrics(model) | content.difference_metrics(results, model["name"])
+    sender.metrics(cursor, measured, written)
     sender.status(cursor, content.model_status(results, model), None)
 
 

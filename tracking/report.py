@@ -6,10 +6,11 @@ from framework.digest import in_words
 from framework.files import Json
 from framework.metrics import metrics_in_words
 from framework.outcome import ModelResults, RunResults, SignalResults, counts_of
-from framework.tables import NOTHING, markdown_rows, table_columns, table_rows
+from framework.tables import NOTHING, comparison_columns, comparison_rows, markdown_rows, table_columns, table_rows
 from framework.tasks.registry import summary_in
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 EnsembleTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -27,10 +28,21 @@ def rich_table(results: RunResults) -> "Table":
     return table
 
 
+def print_report(results: RunResults, console: "Console") -> None:
+    """Print the table, and below it whether it paid."""
+    console.print(rich_table(results))
+    for sentence in results.get("conclusions") or []:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 def markdown_table(results: RunResults) -> str:
     """The table, the counts of the data, the signals and the ensemble in Markdown; equal results give equal texts."""
     table = markdown_rows(table_columns(results), table_rows(results), left=2)
     parts = [f"# {results['run']}", state_line(results), table]
+    if results.get("comparisons"):
+        task = summary_in(results)
+        rows = comparison_rows(results["comparisons"], task)
+        parts += ["## Did it pay?", *results["conclusions"], markdown_rows(comparison_columns(task), rows, left=2)]
     student = _model_of_role(results, "student")
     trimmed = student.get("trimmed", {}) if student is not None else {}
     if "tokens" in trimmed:
@@ -124,4 +136,30 @@ def state_line(results: RunResults) -> str:
     task = summary_in(results)
     measured = sorted({f"{one['examples']:,} {task.items} of `{one['split']}`" for one in evaluations})
     on = f" {metrics_in_words(task.metrics)}, on {' and '.join(measured)}." if measured else ""
-    return " ".join([f"State: {results['state']}.{on}", accepted_line(results)]).strip()
+    return " ".join(
+        filter(
+            None,
+            [
+                f"State: {results['state']}.{on}",
+                unlocated_line(results),
+                _latency_line(results),
+                accepted_line(results),
+            ],
+        )
+    )
+
+
+def unlocated_line(results: RunResults) -> str:
+    """How much of what generative models wrote their texts do not hold, in a sentence; empty if all of it is there."""
+    shares = {model["name"]: (model["evaluation"] or {}).get("unlocated") for model in results["models"]}
+    told = [f"{share:.1%} of what {name} wrote" for name, share in shares.items() if share]
+    return f"Not in the texts: {', '.join(told)}." if told else ""
+
+
+def _latency_line(results: RunResults) -> str:
+    """How latencies were measured, in a sentence; empty if none was, or before models took turns."""
+    timed = [found for model in results["models"] if (found := model["latency"]) and "q1_ms" in found]
+    if not timed:
+        return ""
+    threads = f"{timed[0]['threads']} CPU thread" + "s" * (timed[0]["threads"] > 1)
+    return f"Latency: of {timed[0]['questions']:,} {summary_in(results).items}, each asked alone, on {threads}, all models taking turns."

@@ -16,6 +16,8 @@ from framework.models.section import ConfigModel, HubModel, ModelSource
 from framework.outcome import ModelResults, counts_of
 from framework.tables import (
     NOTHING,
+    comparison_columns,
+    comparison_rows,
     markdown_rows,
     metric_columns,
     milliseconds_pair,
@@ -183,9 +185,14 @@ def _results(run: FinishedRun, own: CardParts) -> Iterator[str]:
     yield "## Results"
     yield (
         f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, with 95 % bootstrap intervals. "
-        f"{own.results} Latency is that of one example asked alone when the run was measured."
+        f"{own.results} Latency is that of one example asked alone, on "
+        "one CPU thread, all models taking turns, when the run was measured."
     )
     yield markdown_rows(table_columns(run.results), table_rows(run.results), left=2)
+    if run.results.get("comparisons"):
+        task = summary_in(run.results)
+        yield " ".join(run.results["conclusions"])
+        yield markdown_rows(comparison_columns(task), comparison_rows(run.results["comparisons"], task), left=2)
 
 
 def _forms(export: dict[str, Any]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from framework.answer import Answerer
 from framework.data.example import Example
 from framework.errors import ModelError, UserError, first_line
-from framework.latency import measure_side_by_side
+from framework.latency import Ask, measure_side_by_side
 from framework.models.attention import is_padded
 from framework.models.bounds import count_parameters
 from framework.predictors.logits import LogitsPredictor
@@ -244,17 +244,18 @@ def thread_counts() -> list[int]:
 def time_forms(forms: Mapping[Form, Opening], examples: Sequence[Example]) -> list[dict[str, Any]]:
     """Milliseconds a question of each form of each model, asked alone, from its text to its answer.
 
-    The forms take turns on every question, in one process, so that their ratios hold on a busy machine too.
+    The forms take turns, in one process, so that their ratios hold on a busy machine too.
     """
     if not examples:
         return []
     rows: list[dict[str, Any]] = []
     for threads in thread_counts():
-        answers = {key: _asking(opening(threads)) for key, opening in forms.items()}
-        found = measure_side_by_side(answers, examples, _WARM_UP, threads)
+        opened = {key: partial(_asking, opening, threads) for key, opening in forms.items()}
+        found = measure_side_by_side(opened, examples, _WARM_UP, threads)
         rows += [{"model": model, "form": form, **asdict(latency)} for (model, form), latency in found.items()]
     return rows
 
 
-def _asking(predictor: LogitsPredictor) -> Callable[[Example], object]:
+def _asking(opening: Opening, threads: int) -> Ask:
+    predictor = opening(threads)
     return Answerer(predictor, predictor.inference).ask

@@ -37,7 +37,7 @@ class Evaluation(Section):
         description="Tokens a forward pass at most, what fills windows up included; a window always passes. auto: 4,096 on a "
         "CPU, 32,768 on a GPU.",
     )
-    bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the confidence interval.")
+    bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the 95 % intervals.")
     latency_questions: int = Field(default=100, ge=0, le=100_000, description="Questions timed one by one; 0: none.")
     during_training: bool = Field(
         default=False, description="Whether students are also measured after every epoch of their training."

@@ -12,6 +12,7 @@ from typing import Any, Self
 from framework.data.example import Example
 from framework.data.load import load_data
 from framework.data.section import Data
+from framework.device import available_bytes
 from framework.files import Json, read_json_lines, write_json
 from framework.models.build import random_model, save_model
 from framework.models.kind import ModelKind
@@ -36,16 +37,6 @@ _FEW = 200  # examples of a split, whose signals are as large as those of all
 _SHARE = 0.9  # of the memory that is free
 # With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
 _WHOLE = 2.3
-
-
-def available_bytes() -> int:
-    """Memory that a model may take now: of the GPU, or of the machine where there is none."""
-    import psutil
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
 
 
 class PeakMemory:

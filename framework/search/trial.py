@@ -9,6 +9,7 @@ from framework.recipe.schema import Recipe
 from framework.results import one_name
 from framework.run import prepare, produce
 from framework.search.recipes import trial_recipe
+from framework.stages.evaluation import latency_stage
 from framework.tasks.base import main_metrics
 from framework.training.history import Report, ReportTo
 from framework.training.job import Trainer, TrainingJob, TrainingSummary
@@ -48,12 +49,13 @@ def run_trial(
 
 def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | None) -> dict[str, Any]:
     context, graph = prepare(recipe, train, data=data)
-    for stage in graph.stages():
+    for stage in graph.models_stages():
         produce(context, stage)
     (student,) = (model for model in graph.models if model.role == "student")
+    timed = latency_stage(context, [(student.measured, student.evaluation)])
+    latency = {} if timed is None else produce(context, timed).facts["latency"][0]
     folder = student.weights.result(context.store)
     training, found = student.weights.facts(context.store), student.evaluation.facts(context.store)
-    latency = found["latency"] or {}
     rows = [row for row in read_json_lines(folder / "history.jsonl") if row["kind"] == "evaluation"]
     assert recipe.student is not None
     return {
@@ -64,7 +66,7 @@ def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | Non
         "metrics": {
             **main_metrics(recipe.task, one_name(found["evaluation"]["metrics"])),
             "parameters": found["parameters"],
-            **{f"latency_{name}": latency[name] for name in ("median_ms", "p95_ms") if name in latency},
+            **{f"latency_{name}": latency[name] for name in ("median_ms", "q1_ms", "q3_ms", "p95_ms") if latency},
             "training_seconds": training["seconds"],
         },
         "epochs": [{"epoch": round(row["epoch"]), **row["metrics"]} for row in rows],

@@ -1,18 +1,20 @@
-"""The stages that measure models and ensembles: predictions, metrics, latency."""
+"""The stages that measure models and ensembles: predictions and metrics of each, and the latency of all models of a table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from framework.answer import Answerer
 from framework.data.example import Example, why_unlabelled
 from framework.data.features import WindowSettings
+from framework.device import available_bytes
 from framework.digest import MODELS, versions
 from framework.ensembles.source import EnsembleSource, weight_figures
 from framework.errors import DataError
 from framework.files import write_json
-from framework.latency import measure_latency
+from framework.latency import Ask, measure_side_by_side
 from framework.plugins import settings_of
 from framework.predictors.logits import alone
 from framework.signals.source import in_chunks
@@ -20,37 +22,70 @@ from framework.stages.stage import Context, Stage, key_of
 from framework.stages.supervision import Supervision
 from framework.tasks.base import InferenceConfig, Plain, Predictor
 
-_WARM_UP = 5  # questions answered before latency is measured
+_MOST = 0.5  # of the memory that is free: what models take that are timed without being opened again and again
+_WEIGHT = 4  # bytes
 
-Open = Callable[[Path, InferenceConfig], Predictor]
+
+@dataclass(frozen=True)
+class Measured:
+    """A model that is measured. model: the stage that leaves its weights; own: settings of its kind; opens: the model in a
+    folder."""
+
+    name: str
+    model: Stage
+    windows: WindowSettings
+    own: dict[str, Any]
+    opens: Callable[[Path, InferenceConfig], Predictor]
+
+    def inference(self, context: Context) -> InferenceConfig:
+        """How it reads when it is measured."""
+        settings = context.recipe.evaluation
+        return InferenceConfig(
+            context.task, self.windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
+        )
+
+    def asked_alone(self, context: Context) -> Ask:
+        """Opens it to be asked one question after the other."""
+        inference = alone(self.inference(context))
+        return Answerer(self.opens(self.model.result(context.store) / "model", inference), inference).ask
 
 
-def evaluation_stage(
-    context: Context, name: str, model: Stage, windows: WindowSettings, own: dict[str, Any], open_predictor: Open
-) -> Stage:
-    """Measure a model on the recipe's evaluation split. own: settings of its kind."""
-    settings = context.recipe.evaluation
-    inference = InferenceConfig(
-        context.task, windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
-    )
-    one_by_one = alone(inference)
+def evaluation_stage(context: Context, measured: Measured) -> Stage:
+    """Measure a model on the recipe's evaluation split."""
 
     def make(folder: Path) -> dict[str, Any]:
-        source = model.result(context.store) / "model"
-        examples = _examples(context)
-        predictor = open_predictor(source, inference)
-        predictions = predictor.predict(examples, context.progress, f"evaluate {name}")
+        source = measured.model.result(context.store) / "model"
+        predictor = measured.opens(source, measured.inference(context))
+        predictions = predictor.predict(_examples(context), context.progress, f"evaluate {measured.name}")
         write_json(folder / "predictions.json", predictions)
-        alone = predictor if inference == one_by_one else open_predictor(source, one_by_one)
-        return {
-            "parameters": predictor.parameters,
-            "evaluation": _scores(context, predictions),
-            "latency": _latency(context, Answerer(alone, one_by_one)),
-        }
+        return {"parameters": predictor.parameters, "evaluation": _scores(context, predictions)}
 
-    inputs = {"model": model.key, "windows": windows.model_dump(), "own": own, **_inputs(context)}
-    key = key_of(context, "evaluations", inputs, versions(2, MODELS, context.device))
-    return Stage(f"evaluate {name}", key, make)
+    inputs = {"model": measured.model.key, "windows": measured.windows.model_dump(), "own": measured.own}
+    key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(3, MODELS, context.device))
+    return Stage(f"evaluate {measured.name}", key, make)
+
+
+def latency_stage(
+    context: Context, models: Sequence[tuple[Measured, Stage]], after: Sequence[Stage] = ()
+) -> Stage | None:
+    """Time models, which take turns; None where the recipe wants none timed. Its facts: `latency`, in the order of the models.
+
+    models: each with its evaluation; after: stages that are done before, so that nothing runs beside it.
+    """
+    count = context.recipe.evaluation.latency_questions
+    if not count:
+        return None
+
+    def make(folder: Path) -> dict[str, Any]:
+        examples = _examples(context)[:count]
+        whole = _WEIGHT * sum(stage.facts(context.store)["parameters"] for _, stage in models)
+        opening = {number: partial(one.asked_alone, context) for number, (one, _) in enumerate(models)}
+        found = measure_side_by_side(opening, examples, keep=whole <= _MOST * available_bytes())
+        return {"latency": [asdict(found[number]) for number in opening]}
+
+    inputs = {"models": [stage.key for _, stage in models], "after": [stage.key for stage in after], "examples": count}
+    key = key_of(context, "latencies", inputs, versions(1, MODELS, context.device))
+    return Stage("time all models, in turn", key, make)
 
 
 def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
@@ -70,7 +105,6 @@ def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
         return {
             "parameters": None,
             "evaluation": _scores(context, predictions),
-            "latency": None,
             "weights": weight_figures(source, examples),
         }
 
@@ -103,7 +137,7 @@ def _inputs(context: Context) -> dict[str, Any]:
     return {
         "task": settings_of(context.task),
         "data": split.digest,
-        "evaluation": settings.model_dump(include={"bootstrap", "latency_questions"}),
+        "evaluation": settings.model_dump(include={"bootstrap"}),
         "precision": context.precision,
         "seed": recipe.seed,
     }
@@ -112,19 +146,11 @@ def _inputs(context: Context) -> dict[str, Any]:
 def _scores(context: Context, predictions: dict[str, Any]) -> dict[str, Any]:
     recipe, settings = context.recipe, context.recipe.evaluation
     scores = context.task.score(_examples(context), predictions, settings.bootstrap, recipe.seed)
-    unlocated = [record.get("start", 0) < 0 for record in predictions.values()]
     return {
         "split": settings.split,
-        **asdict(scores),
-        **({"unlocated": sum(unlocated) / len(unlocated)} if any(unlocated) else {}),
+        "examples": scores.examples,
+        "metrics": scores.metrics,
+        "intervals": scores.intervals,
+        "variants": scores.variants,
+        **({"unlocated": scores.unlocated} if scores.unlocated else {}),
     }
-
-
-def _latency(context: Context, answerer: Answerer) -> dict[str, Any] | None:
-    """Time to answer one question on one CPU thread (or on the GPU, where there is one)."""
-    settings = context.recipe.evaluation
-    if not settings.latency_questions:
-        return None
-    examples = _examples(context)[: settings.latency_questions]
-    latency = measure_latency(answerer.ask, examples, _WARM_UP)
-    return asdict(latency)

@@ -8,7 +8,7 @@ from framework.losses.base import Loss
 from framework.losses.logits import HardLabel
 from framework.models.section import FolderModel, HubModel
 from framework.recipe.schema import Recipe
-from framework.stages.evaluation import ensemble_stage
+from framework.stages.evaluation import ensemble_stage, latency_stage
 from framework.stages.initial import fetch
 from framework.stages.models import ModelStages, student_stages, teacher_stages
 from framework.stages.planned import check_models
@@ -22,7 +22,7 @@ class Graph:
     """The stages of a recipe.
 
     models: in the order of the table; collections: every teacher's signals, by teacher and split; held_out: what has to
-    be known of teachers first, by their name; ensemble: its evaluation; streams: whether students' signals are asked for
+    be known of teachers first, by their name; ensemble: its evaluation; latency: of all models, if they are timed; streams: whether students' signals are asked for
     while they are trained, but for those on the splits `first`, which held_out and ensemble read.
     """
 
@@ -30,11 +30,18 @@ class Graph:
     collections: dict[tuple[str, str], Collection]
     held_out: dict[str, Stage]
     ensemble: Stage | None
+    latency: Stage | None
     streams: bool
     first: frozenset[str]
 
     def stages(self) -> Iterator[Stage]:
         """Every stage once, after those that it depends on."""
+        yield from self.models_stages()
+        if self.latency is not None:
+            yield self.latency
+
+    def models_stages(self) -> Iterator[Stage]:
+        """Every stage that is of one model or the ensemble, once, after those that it depends on."""
         yield from _once([*self._before_students(), *self._of_students()])
 
     def shared(self) -> Iterator[Stage]:
@@ -93,12 +100,15 @@ def build_graph(context: Context) -> Graph:
             context, _supervision(context, collections, held_out, [recipe.evaluation.split], None)
         )
     students = list(_students(context, teachers, collections, held_out))
-    _fetch_models(context, [*teachers.values(), *students])
+    models = [*teachers.values(), *students]
+    _fetch_models(context, models)
+    after = [ensemble] if ensemble is not None else []
     return Graph(
-        [*teachers.values(), *students],
+        models,
         collections.made,
         held_out,
         ensemble,
+        latency_stage(context, [(model.measured, model.evaluation) for model in models], after),
         streams=context.stream is not None,
         first=first,
     )

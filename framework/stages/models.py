@@ -12,7 +12,7 @@ from framework.losses.live_checks import live_teacher, live_teachers
 from framework.models.section import LayersModel, TrainedTokenizer
 from framework.predictors.logits import logits_predictor
 from framework.recipe.schema import Recipe
-from framework.stages.evaluation import check_labels, evaluation_stage
+from framework.stages.evaluation import Measured, check_labels, evaluation_stage
 from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
 from framework.stages.live import check_live, check_one_tokenizer
 from framework.stages.stage import Context, Stage
@@ -37,6 +37,7 @@ class ModelStages:
     tokenizer: Stage | None
     initial: Stage
     trained: Stage | None
+    measured: Measured
     evaluation: Stage
     trimmed: Stage | None = None
     folds: tuple[Stage, ...] = ()
@@ -91,9 +92,12 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
         )
     weights = trained if trained is not None else initial
     windows = teacher.windows or recipe.windows
-    evaluation = evaluation_stage(context, name, weights, windows, own_settings(teacher), teacher.predictor)
+    measured = Measured(name, weights, windows, own_settings(teacher), teacher.predictor)
+    evaluation = evaluation_stage(context, measured)
     split_name = teacher.split if training is not None else None
-    return ModelStages(name, "teacher", split_name, training, tokenizer, initial, trained, evaluation, folds=folds)
+    return ModelStages(
+        name, "teacher", split_name, training, tokenizer, initial, trained, measured, evaluation, folds=folds
+    )
 
 
 def student_stages(
@@ -125,7 +129,7 @@ def student_stages(
     live = _live_stages(recipe, losses, tokenizer, teachers)
     spec = student_spec(context, split, losses, supervision, live, seed, as_long_as)
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
-    evaluation = evaluation_stage(context, name, trained, recipe.windows, {}, logits_predictor)
+    measured = Measured(name, trained, recipe.windows, {}, logits_predictor)
     return ModelStages(
         name,
         role,
@@ -134,7 +138,8 @@ def student_stages(
         tokenizer,
         initial,
         trained,
-        evaluation,
+        measured,
+        evaluation_stage(context, measured),
         trimmed=trimmed,
         supervision=supervision,
         live=live_teachers(recipe, losses),

@@ -1,7 +1,7 @@
 """What a task is to the rest of distil: what its data are, how text becomes tokens, and what a model's logits mean."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -17,7 +17,7 @@ from framework.errors import DataError
 from framework.metrics import Metric
 from framework.plugins import settings_of
 from framework.progress import SILENT, Progress
-from framework.segments import Ints
+from framework.segments import Floats, Ints
 from framework.signals.algebra import Signals
 from framework.signals.source import SignalSource, TeacherSignals
 from framework.tasks.sections import GenerativeSection, Sections
@@ -42,13 +42,18 @@ class Scores:
     """What a model's predictions are worth.
 
     metrics: by name, those that the task names and any others; intervals: 95 % bootstrap interval of those that it names;
-    variants: the same metrics under other normalisations, by its name.
+    variants: the same metrics under other normalisations, by its name; resampled: the values of metrics in every resample,
+    [resamples], by which models are compared: one seed draws the same resamples for all models. Of metrics that are not in it,
+    differences have no interval; unlocated: the share of what a generative model wrote that its texts do not hold, a mean over
+    all examples.
     """
 
     examples: int
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     variants: dict[str, dict[str, float]]
+    resampled: Mapping[str, Floats] = field(default_factory=dict)
+    unlocated: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def test_a_finished_run_is_known_as_long_as_all_that_it_left_is_there(tmp_path: 
     found = finished_run(recipe)
     assert found is not None
     assert found.results == results
-    assert found.stages[-2:] == ["train student", "evaluate student"]
+    assert found.stages[-3:] == ["train student", "evaluate student", "time all models, in turn"]
     assert finished_run(recipe.model_copy(update={"description": "another"})) is None
 
     predictions = recipe.run_folder / results["models"][0]["predictions"]

@@ -1,46 +1,102 @@
+"""Latencies by a clock that the models themselves move on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import pytest
 import torch
 
-from framework.latency import measure_latency, measure_side_by_side
+from framework.latency import Latency, measure_side_by_side
 from framework.tasks.span_qa.data import QAExample
 
-EXAMPLES = [QAExample(str(i), "контекст", "вопрос?", None) for i in range(3)]
+EXAMPLES = [QAExample(str(number), "контекст", "вопрос?", None) for number in range(40)]
 
 
-def test_every_question_is_timed_once_after_the_warmup() -> None:
-    before = torch.get_num_threads()
-    seen: list[tuple[str, int]] = []
+@dataclass
+class Machine:
+    """A clock, and models for which a question takes so many seconds of it, `pace` times as many. seen: who answered what;
+    opened: who was opened."""
+
+    pace: Callable[[int], float] = lambda answers: 1.0
+    now: float = 0.0
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+
+    def model(self, name: str, seconds: float) -> Callable[[], Callable[[QAExample], None]]:
+        def answer(example: QAExample) -> None:
+            self.now += seconds * self.pace(len(self.seen))
+            self.seen.append((name, example.id))
+
+        def opening() -> Callable[[QAExample], None]:
+            self.opened.append(name)
+            return answer
+
+        return opening
+
+    def measured(self, seconds: dict[str, float], keep: bool = True, warmup: int = 2) -> dict[str, Latency]:
+        opening = {name: self.model(name, takes) for name, takes in seconds.items()}
+        return measure_side_by_side(opening, EXAMPLES, warmup, keep=keep, clock=lambda: self.now)
+
+
+def test_every_model_answers_every_question_once_in_rounds_after_some_that_do_not_count() -> None:
+    machine = Machine()
+    found = machine.measured({"a": 0.002, "b": 0.003, "c": 0.005})
+    assert {name: latency.questions for name, latency in found.items()} == {"a": 40, "b": 40, "c": 40}
+    assert [round(latency.median_ms, 6) for latency in found.values()] == [2.0, 3.0, 5.0]
+    assert sorted(machine.opened) == ["a", "b", "c"]
+    runs = [machine.seen[0][0]]
+    for name, _ in machine.seen:
+        if name != runs[-1]:
+            runs.append(name)
+    assert 9 <= len(runs) <= 12  # two turns of a model may follow each other, at the edge of two rounds
+    first = machine.seen[:36]  # the first round: two that do not count, and ten
+    assert [name for name, _ in first] == [name for name in runs[:3] for _ in range(12)]
+    assert [id for _, id in first[:12]] == ["0", "1", *map(str, range(10))]
+    assert [id for _, id in machine.seen[36:47]] == ["10", *map(str, range(10, 20))]
+    orders = {tuple(dict.fromkeys(name for name, _ in machine.seen[begin : begin + 33])) for begin in (36, 69, 102)}
+    assert len(orders) > 1, "the order is drawn anew in every round"
+
+
+def test_a_machine_that_grows_slower_slows_all_models_alike() -> None:
+    """One after the other, the second of two equal models would seem to take twice as long."""
+    found = Machine(pace=lambda answers: 1.0 + answers / 60).measured({"a": 0.01, "b": 0.01})
+    one, other = found["a"], found["b"]
+    assert abs(one.median_ms - other.median_ms) < one.q3_ms - one.q1_ms
+
+
+def test_the_spread_is_that_of_the_times() -> None:
+    times = iter(range(1, 11))  # milliseconds
+    machine = Machine()
+
+    def opening() -> Callable[[QAExample], None]:
+        return lambda example: setattr(machine, "now", machine.now + next(times) / 1000)
+
+    (found,) = measure_side_by_side({"": opening}, EXAMPLES[:10], 0, clock=lambda: machine.now).values()
+    assert (found.q1_ms, found.median_ms, found.q3_ms, found.p95_ms) == pytest.approx((3.25, 5.5, 7.75, 9.55))
+
+
+def test_models_without_room_beside_each_other_are_open_one_at_a_time() -> None:
+    machine = Machine()
+    found = machine.measured({"a": 0.002, "b": 0.003}, keep=False)
+    assert sorted(machine.opened) == ["a", "a", "b", "b"]
+    assert sorted(machine.opened[:2]) == ["a", "b"]
+    assert [latency.questions for latency in found.values()] == [40, 40]
+    assert len(machine.seen) == 2 * (40 + 2 * 2)
+
+
+def test_threads_are_as_they_were_afterwards_whatever_happens() -> None:
+    before, seen = torch.get_num_threads(), []
 
     def answer(example: QAExample) -> None:
-        seen.append((example.id, torch.get_num_threads()))
-
-    latency = measure_latency(answer, EXAMPLES, warmup=4, threads=before + 1)
-    assert [name for name, _ in seen] == ["0", "1", "2", "0", "0", "1", "2"]
-    assert {threads for _, threads in seen} == {before + 1}
-    assert torch.get_num_threads() == before
-    assert (latency.questions, latency.threads) == (3, before + 1)
-    assert 0.0 < latency.median_ms <= latency.p95_ms
-
-
-def test_side_by_side_all_take_turns_on_every_question() -> None:
-    seen: list[str] = []
-    answers = {name: lambda example, name=name: seen.append(name + example.id) for name in "ab"}
-    latencies = measure_side_by_side(answers, EXAMPLES, warmup=1)
-    assert seen == ["a0", "b0", "a0", "b0", "a1", "b1", "a2", "b2"]
-    assert {name: found.questions for name, found in latencies.items()} == {"a": 3, "b": 3}
-
-
-def test_threads_are_restored_after_an_error() -> None:
-    before = torch.get_num_threads()
-
-    def answer(example: QAExample) -> None:
+        seen.append(torch.get_num_threads())
         raise RuntimeError(f"no answer to {example.id}")
 
     with pytest.raises(RuntimeError, match="no answer to 0"):
-        measure_latency(answer, EXAMPLES, warmup=0, threads=before + 1)
+        measure_side_by_side({"": lambda: answer}, EXAMPLES, threads=before + 1)
+    assert seen == [before + 1]
     assert torch.get_num_threads() == before
 
 
 def test_needs_a_question() -> None:
     with pytest.raises(ValueError, match="at least one example"):
-        measure_latency(lambda example: None, [], warmup=1)
+        measure_side_by_side({"": lambda: lambda example: None}, [])

@@ -76,5 +76,5 @@ def test_senseless_requests_are_refused() -> None:
         interval(np.array([]))
     with pytest.raises(ValueError, match="resamples is 0"):
         interval(np.ones(3), resamples=0)
-    with pytest.raises(ValueError, match=r"level 1\.0"):
+    with pytest.raises(ValueError, match=r"level is 1\.0"):
         interval(np.ones(3), level=1.0)

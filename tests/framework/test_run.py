@@ -20,7 +20,7 @@ from framework.progress import Silent
 from framework.recipe.load import recipe_from_values
 from framework.results import read_results
 from framework.run import prepare, run
-from tests.tiny import figures, several_values, tiny_values
+from tests.tiny import figures, model_of, several_values, tiny_values
 
 BLOCKED = """
 import json, sys
@@ -108,6 +108,21 @@ def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
     assert len(predictions) == student["evaluation"]["examples"] == 24
     assert results["signals"][0]["examples"] == 96
     assert teacher["evaluation"]["exact_match_interval"][0] <= teacher["evaluation"]["exact_match"]
+
+    compared = {(one["model"], one["against"]): one for one in results["comparisons"]}
+    assert list(compared) == [("student", "student_no_distillation"), ("teacher", "student_no_distillation")]
+    for name in ("student", "teacher"):
+        one = compared[name, "student_no_distillation"]
+        assert (one["examples"], one["seeds"], one["paired"]) == (24, 1, True)
+        for metric, found in one["metrics"].items():
+            figures = [model_of(results, other)["evaluation"][metric] for other in (name, "student_no_distillation")]
+            assert found["difference"] == pytest.approx(figures[0] - figures[1])
+            assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    assert results["conclusions"][-1].startswith("One seed")
+    for model in results["models"]:
+        latency = model["latency"]
+        assert (latency["questions"], latency["threads"]) == (3, 1)
+        assert 0 < latency["q1_ms"] <= latency["median_ms"] <= latency["q3_ms"] <= latency["p95_ms"]
     _damage_is_named_and_what_is_deleted_is_made_again(tmp_path, results)
 
 

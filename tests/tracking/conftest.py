@@ -131,7 +131,7 @@ class RunOnDisk:
                 "f1_interval": [67.5, 73.0],
                 "russian": {"exact_match": 62.0, "f1": 71.0},
             },
-            "latency": {"median_ms": 4.2, "p95_ms": 6.6, "questions": 100, "threads": 1},
+            "latency": {"median_ms": 4.2, "q1_ms": 3.9, "q3_ms": 4.6, "p95_ms": 6.6, "questions": 100, "threads": 1},
             "predictions": f"predictions/{name}.json",
         }
         write_json(self.folder / model["predictions"], {"q1": "в Туле"})

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param
 
-from tracking.content import MAX_KEY, MAX_PARAM, clip, flatten, legal_key, new_lines, numbers
+from tracking.content import (
+    MAX_KEY,
+    MAX_PARAM,
+    clip,
+    conclusion_tags,
+    difference_metrics,
+    flatten,
+    legal_key,
+    new_lines,
+    numbers,
+)
 
 
 @given(st.text(max_size=400).filter(lambda key: key.strip()))
@@ -75,3 +85,21 @@ def test_lines_cut_short_are_passed_over(tmp_path):
 
 def test_no_file_is_no_lines(tmp_path):
     assert list(new_lines(tmp_path / "none.jsonl", {})) == []
+
+
+def test_differences_are_metrics_of_the_model_that_they_are_said_of():
+    f1 = {"difference": 7.5, "interval": [5.0, 9.5], "error": None, "verdict": "better"}
+    results = {"comparisons": [{"model": "student", "against": "student_no_distillation", "metrics": {"f1": f1}}]}
+    assert difference_metrics(results, "student") == {
+        "difference/student_no_distillation/f1": 7.5,
+        "difference/student_no_distillation/f1_low": 5.0,
+        "difference/student_no_distillation/f1_high": 9.5,
+    }
+    assert difference_metrics(results, "teacher") == difference_metrics({}, "student") == {}
+
+
+def test_conclusions_are_the_description():
+    assert conclusion_tags({"conclusions": ["It paid.", "One seed."]}) == {
+        "mlflow.note.content": "It paid.\n\nOne seed."
+    }
+    assert conclusion_tags({"conclusions": []}) == conclusion_tags({}) == {}

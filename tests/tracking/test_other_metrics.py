@@ -62,7 +62,7 @@ def test_tables_have_their_columns_and_formats(measured: Any) -> None:
         "parameters",
         "hits [95% interval]",
         "error [95% interval]",
-        "latency median / p95, ms",
+        "latency, ms [quartiles]",
     )
     assert table_rows(measured.results)[0] == (
         "teacher",
@@ -70,7 +70,7 @@ def test_tables_have_their_columns_and_formats(measured: Any) -> None:
         "412K",
         "80.0 [75.0, 85.0]",
         "0.125 [0.0625, 0.1875]",
-        "4.2 / 6.6",
+        "4.2 [3.9, 4.6]",
     )
     text = markdown_table(measured.results)
     assert "State: running. hits in percent, error (lower is better), on 300 texts of `dev`." in text

@@ -1,5 +1,7 @@
+from rich.console import Console
+
 from framework.tables import short_count, table_rows
-from tracking.report import markdown_table, rich_table
+from tracking.report import markdown_table, print_report, rich_table
 
 
 def test_short_counts():
@@ -13,7 +15,7 @@ def test_a_finished_and_an_unfinished_model(run):
     run.add_model("later", "baseline")
     run.results["models"][1]["parameters"] = None
     assert table_rows(run.results) == [
-        ("student", "student", "412K", "61.2 [58.0, 64.5]", "70.5 [67.5, 73.0]", "62.0 / 71.0", "4.2 / 6.6"),
+        ("student", "student", "412K", "61.2 [58.0, 64.5]", "70.5 [67.5, 73.0]", "62.0 / 71.0", "4.2 [3.9, 4.6]"),
         ("later", "baseline", "–", "–", "–", "–", "–"),
     ]
 
@@ -88,3 +90,35 @@ def test_the_terminal_shows_the_same_rows(run):
     console.print(rich_table(run.results))
     shown = console.export_text()
     assert all(cell in shown for cell in table_rows(run.results)[0])
+
+
+def test_how_latencies_were_measured_is_told_unless_it_was_before_models_took_turns(run):
+    run.add_ensemble()
+    line = "Latency: of 100 questions, each asked alone, on 1 CPU thread, all models taking turns."
+    assert line in markdown_table(run.results)
+    for model in run.results["models"]:
+        model["latency"] = {"median_ms": 4.2, "p95_ms": 6.6, "questions": 100, "threads": 1}
+    assert line not in markdown_table(run.results)
+    assert table_rows(run.results)[0][-1] == "4.2"
+
+
+def test_what_texts_do_not_hold_is_told(run):
+    run.add_ensemble()
+    assert "Not in the texts" not in markdown_table(run.results)
+    run.results["models"][0]["evaluation"]["unlocated"] = 0.125
+    assert "Not in the texts: 12.5% of what one wrote." in markdown_table(run.results)
+
+
+def test_whether_it_paid_is_told_below_the_table(run, capsys):
+    run.add_ensemble()
+    assert "Did it pay?" not in markdown_table(run.results)
+    f1 = {"difference": 7.34, "interval": [5.04, 9.61], "error": None, "verdict": "better"}
+    one = {"model": "ensemble", "against": "one", "examples": 300, "seeds": 1, "paired": True, "differing": 40}
+    run.results |= {"comparisons": [{**one, "metrics": {"f1": f1}}], "conclusions": ["The ensemble is above one."]}
+    text = markdown_table(run.results).partition("## Did it pay?")[2]
+    assert text.startswith(
+        "\n\nThe ensemble is above one.\n\n| model | against | EM difference [95%] | F1 difference [95%] |"
+    )
+    assert "| ensemble | one | – | +7.3 [+5.0, +9.6] | 40 of 300 |" in text
+    print_report(run.results, Console(width=140))
+    assert capsys.readouterr().out.rstrip().endswith("The ensemble is above one.")

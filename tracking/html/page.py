@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from framework.outcome import Outcome, RunResults
 from framework.recipe.yaml_loader import to_yaml
 from framework.search.log import read_search
-from framework.tables import NOTHING, table_columns, table_rows
+from framework.tables import NOTHING, comparison_columns, comparison_rows, table_columns, table_rows
 from framework.tasks.registry import summary_in
 from tracking.content import milliseconds
 from tracking.html.cases import language
@@ -27,6 +27,7 @@ def run_page(folder: Path, results: RunResults) -> str:
         results,
         recipe=to_yaml(results["recipe"]),
         state=state_line(results),
+        paid=_paid(results),
         columns=table_columns(results),
         rows=table_rows(results),
         tradeoff=tradeoff(results),
@@ -35,6 +36,18 @@ def run_page(folder: Path, results: RunResults) -> str:
         items=summary_in(results).items,
         sections=task_sections(folder, results),
     )
+
+
+def _paid(results: RunResults) -> dict[str, object] | None:
+    """Differences and what they say; None where nothing was compared."""
+    if not results.get("comparisons"):
+        return None
+    task = summary_in(results)
+    return {
+        "conclusions": results["conclusions"],
+        "columns": comparison_columns(task),
+        "rows": comparison_rows(results["comparisons"], task),
+    }
 
 
 def search_page(folder: Path) -> str:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.metrics import Metric, counts, intervals
+from framework.metrics import Metric, counts, intervals, resampled_metrics
 from framework.tasks.base import Plain, Scores
 from framework.tasks.classification.data import Text
 
@@ -188,8 +188,10 @@ def number_scores(examples: Sequence[Text], predictions: Plain, resamples: int, 
     gold = np.asarray([example.gold for example in known], np.float64)
     values = np.asarray([predictions[example.id]["value"] for example in known], np.float64)
     found = regression(gold, values)
-    bounds = intervals(lambda drawn: regression_resampled(gold, values, drawn), len(known), len(known), resamples, seed)
-    return Scores(len(known), found, bounds, {})
+    resampled = resampled_metrics(
+        lambda drawn: regression_resampled(gold, values, drawn), len(known), len(known), resamples, seed
+    )
+    return Scores(len(known), found, intervals(resampled), {}, resampled)
 
 
 def single_scores(
@@ -201,14 +203,14 @@ def single_scores(
     gold = np.asarray([numbers[example.labels[0]] for example in known], np.int64)
     chosen = np.asarray([numbers[predictions[example.id]["label"]] for example in known], np.int64)
     found = single_label(gold, chosen, len(labels))
-    bounds = intervals(
+    resampled = resampled_metrics(
         lambda drawn: single_label_resampled(gold, chosen, len(labels), drawn),
         len(known),
         len(labels),
         resamples,
         seed,
     )
-    return Scores(len(known), found, bounds, {})
+    return Scores(len(known), found, intervals(resampled), {}, resampled)
 
 
 def several_scores(
@@ -222,14 +224,14 @@ def several_scores(
     )
     scores = np.asarray([[predictions[example.id]["probabilities"][label] for label in labels] for example in known])
     found = multi_label(gold, chosen, scores)
-    bounds = intervals(
+    resampled = resampled_metrics(
         lambda drawn: multi_label_resampled(gold, chosen, scores, drawn),
         len(known),
         len(known),
         resamples,
         seed,
     )
-    return Scores(len(known), found, bounds, {})
+    return Scores(len(known), found, intervals(resampled), {}, resampled)
 
 
 def _named(row: _Probabilities, labels: Sequence[str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.metrics import interval
+from framework.metrics import middle, resampled_means
 from framework.tasks.base import Logits, Scores
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.decode import Prediction, WindowLogits
@@ -79,14 +79,17 @@ def score_spans(
         metrics = squad_v1(labelled, texts)
         scores = per_example_v1(labelled, texts)
     russian = metrics.pop("russian")
+    resampled = {
+        name: resampled_means(values, seed, resamples)
+        for name, values in (("exact_match", scores.em), ("f1", scores.f1))
+    }
     return Scores(
         examples=len(labelled),
         metrics=_one_name(metrics),
-        intervals={
-            name: _percent(interval(values, seed, resamples))
-            for name, values in (("exact_match", scores.em), ("f1", scores.f1))
-        },
+        intervals={name: _percent(middle(values)) for name, values in resampled.items()},
         variants={"russian": _one_name(russian)},
+        resampled={name: 100 * values for name, values in resampled.items()},
+        unlocated=sum(record.get("start", 0) < 0 for record in predictions.values()) / max(1, len(predictions)),
     )
 
 

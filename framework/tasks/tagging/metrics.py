@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.metrics import Metric, counts, intervals
+from framework.metrics import Metric, counts, intervals, resampled_metrics
 from framework.segments import Floats, Ints
 from framework.tasks.base import Plain, Scores
 from framework.tasks.tagging.example import Tagged
@@ -113,7 +113,7 @@ def scores(examples: Sequence[Tagged], predicted: Plain, tags: TagSet, resamples
 
     count = len(known)
     whole = {name: float(value[0]) for name, value in figures(np.ones((1, count))).items()}
-    bounds = intervals(
+    resampled = resampled_metrics(
         lambda drawn: figures(counts(drawn, count)), count, count + found[0].size if count else 1, resamples, seed
     )
     by_type = {}
@@ -122,7 +122,8 @@ def scores(examples: Sequence[Tagged], predicted: Plain, tags: TagSet, resamples
             f"type {name or '_'}": dict(zip(("f1", "precision", "recall"), map(float, values), strict=True))
             for name, values in zip(names, np.stack(_prf(found.sum(0)), 1), strict=True)
         }
-    return Scores(count, whole, bounds, by_type)
+    unlocated = sum(one.get("unlocated", 0.0) for one in predicted.values()) / max(1, len(predicted))
+    return Scores(count, whole, intervals(resampled), by_type, resampled, unlocated)
 
 
 def _entity_counts(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[Floats, list[str]]:

@@ -8,12 +8,13 @@ from typing import Any
 import psutil
 import pytest
 
+from framework.device import available_bytes
 from framework.models.tokenizers import load_model_tokenizer
 from framework.paper import PUBLISHED, Published, published_config
 from framework.recipe.load import recipe_from_values
 from framework.recipe.schema import Recipe
 from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
-from framework.rehearsal.rehearse import STEPS, PeakMemory, Rehearsed, available_bytes, obstacle, rehearse
+from framework.rehearsal.rehearse import STEPS, PeakMemory, Rehearsed, obstacle, rehearse
 from tests.tiny import tiny_values
 
 SIZES = {"train": 45_328, "dev": 5_036}

@@ -69,6 +69,16 @@ def test_every_stage_comes_once_and_after_those_that_it_depends_on(tmp_path: Pat
     assert {"evaluate ensemble", "train student_no_distillation", "train student_from_b"} <= set(titles)
 
 
+def test_models_are_timed_once_nothing_else_is_left(tmp_path: Path) -> None:
+    graph = laid_out(tmp_path, evaluation={"latency_questions": 2})
+    *before, last = graph.stages()
+    assert last is graph.latency
+    assert {key.digest for key in last.key.parts} == {
+        stage.digest for stage in before if stage.title.startswith("evaluate")
+    }
+    assert laid_out(tmp_path).latency is None
+
+
 def test_nothing_is_looked_at_or_asked_that_nobody_reads(tmp_path: Path) -> None:
     titles = [stage.title for stage in laid_out(tmp_path, ensemble=None, student=None, losses=None).stages()]
     assert not any(title.startswith(("collect", "look")) for title in titles)

@@ -121,7 +121,9 @@ def test_a_generative_teacher_writes_entities(output: Path) -> None:
     (folder,) = [path.parent for path in output.glob("*/results.json") if path.parent.name == results["run"]]
     found = json.loads((folder / model_of(results, "b")["predictions"]).read_text(encoding="utf-8"))
     assert len(found) == 8
-    assert all(0 <= one["unlocated"] <= 1 for one in found.values())
+    shares = [one["unlocated"] for one in found.values()]
+    assert all(0 <= share <= 1 for share in shares)
+    assert model_of(results, "b")["evaluation"].get("unlocated", 0.0) == pytest.approx(sum(shares) / 8)
     assert model_of(results, "student")["evaluation"]["examples"] == 8
 
 

@@ -1,0 +1,90 @@
+"""`distil compare`: models of several runs beside each other, as tables, in Markdown or as JSON."""
+
+import json
+from pathlib import Path
+
+from framework.comparison.runs import ComparedRun, Group, RunComparison, compare_runs, mean_and_error
+from framework.errors import UserError
+from framework.metrics import Metric
+from framework.tables import comparison_columns, comparison_rows, markdown_rows
+from launch.inspect import results_of
+from launch.quiet import be_quiet
+
+Rows = list[tuple[str, ...]]
+
+
+def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
+    """Print how models of the runs in these folders differ. Raises UserError for runs that cannot be compared, or whose data or
+    predictions are not there any more."""
+    be_quiet()
+    found = compare_runs(_opened(folders))
+    if as_json:
+        print(json.dumps(found.as_data(), ensure_ascii=False, indent=2))
+        return
+    tables = (("models", *_models(found), 3), ("differences", *_differences(found), 2))
+    if markdown:
+        print(
+            "\n\n".join(
+                [*(markdown_rows(columns, rows, left) for _, columns, rows, left in tables), *found.conclusions]
+            )
+        )
+        return
+    from rich.table import Table
+
+    from launch.console import table_console
+
+    console = table_console()
+    for title, columns, rows, left in tables:
+        table = Table(title=title)
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="left" if index < left else "right")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for sentence in found.conclusions:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _opened(folders: list[Path]) -> list[ComparedRun]:
+    """The runs, with the data that they were measured on; data that several have in common are read once."""
+    from tracking.html.answers import labelled_examples, task_in
+
+    known = {}
+    runs: list[ComparedRun] = []
+    for folder in folders:
+        if any(folder.resolve() == run.folder.resolve() for run in runs):
+            raise UserError(f"{folder} is named twice; name it once")
+        results = results_of(folder)
+        split = results["recipe"]["evaluation"]["split"]
+        digest = str(results["data"]["splits"][split]["digest"])
+        if digest not in known:
+            known[digest] = labelled_examples(results)
+        runs.append(ComparedRun(folder, results, task_in(results), known[digest]))
+    return runs
+
+
+def _models(found: RunComparison) -> tuple[tuple[str, ...], Rows]:
+    columns = ("recipe", "model", "role", "seeds", *(metric.label for metric in found.task.metrics))
+    return columns, [
+        (
+            group.label,
+            name,
+            group.runs[0].models[name]["role"],
+            str(len(group.runs)),
+            *(_figure(group, name, metric) for metric in found.task.metrics),
+        )
+        for group in found.groups
+        for name in group.names
+    ]
+
+
+def _figure(group: Group, name: str, metric: Metric) -> str:
+    """The mean over seeds, with its standard error."""
+    mean, error = mean_and_error(group.figures(name, metric))
+    return metric.text(mean) + ("" if error is None else f" ± {metric.text(error)}")
+
+
+def _differences(found: RunComparison) -> tuple[tuple[str, ...], Rows]:
+    rows = comparison_rows(found.differences, found.task)
+    how = ["paired" if one["paired"] else "unpaired" for one in found.differences]
+    return (*comparison_columns(found.task), "examples"), [(*row, one) for row, one in zip(rows, how, strict=True)]
