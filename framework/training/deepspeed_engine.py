@@ -68,6 +68,7 @@ class DeepSpeedEngine:
     ) -> None:
         """See build_engine."""
         import torch.distributed as dist
+        from torch.nn import functional
         from torch.optim.lr_scheduler import LambdaLR
 
         deepspeed = import_deepspeed()
@@ -89,13 +90,15 @@ class DeepSpeedEngine:
         exact = {name: one.detach().clone() for name, one in module.named_parameters()} if precision == "fp16" else {}
         warmup = round(training.warmup * steps)
         self._engine: Theirs
-        self._engine, *_ = deepspeed.initialize(
-            model=module,
-            model_parameters=parameter_groups(module, training.weight_decay),
-            config=config,
-            lr_scheduler=lambda optimizer: LambdaLR(optimizer, lambda step: rate_factor(step, steps, warmup)),
-            dist_init_required=False,
-        )
+        with _linear(functional.linear):
+            self._engine, *_ = deepspeed.initialize(
+                model=module,
+                model_parameters=parameter_groups(module, training.weight_decay),
+                config=config,
+                lr_scheduler=lambda optimizer: LambdaLR(optimizer, lambda step: rate_factor(step, steps, warmup)),
+                dist_init_required=False,
+            )
+            self._linear = functional.linear
         self._precision, self._averages_over = precision, world_size * accumulation
         _begin_with(self._engine, exact)
 
@@ -112,12 +115,12 @@ class DeepSpeedEngine:
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine."""
-        with unread_masks(), float32_products(self._precision):
+        with unread_masks(), float32_products(self._precision), _linear(self._linear):
             return self._engine(**inputs)
 
     def backward(self, loss: "Tensor") -> None:
         """See TrainingEngine. DeepSpeed divides by micro-batches and workers."""
-        with float32_products(self._precision):
+        with float32_products(self._precision), _linear(self._linear):
             self._engine.backward(loss * self._averages_over)
 
     def step(self) -> None:
@@ -170,6 +173,20 @@ class DeepSpeedEngine:
             for cell in getattr(method, "__closure__", None) or ():
                 if hasattr(cell.cell_contents, "cache_clear"):
                     cell.cell_contents.cache_clear()
+
+
+@contextmanager
+def _linear(function: Callable[..., "Tensor"]) -> Iterator[None]:
+    """Have PyTorch's linear layers computed so within the context, and as before afterwards: ZeRO-3 puts a function of its own in their
+    place, which keeps no gathered weights and rounds otherwise, and would leave it there for all that the process computes."""
+    from torch.nn import functional
+
+    before = functional.linear
+    functional.linear = function
+    try:
+        yield
+    finally:
+        functional.linear = before
 
 
 def _begin_with(engine: "Theirs", weights: "dict[str, Tensor]") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional
 from torch.nn.modules.module import register_module_forward_hook
 
 from framework.device import resolve_precision
@@ -106,6 +107,17 @@ def test_fp16_scales_its_loss_and_saves_the_weights_of_the_optimizer(
     assert losses == pytest.approx(plain, rel=0.05)
     assert not rounded(weights, torch.float16)
     assert saved_dtype(tmp_path, "models") == "float32"
+
+
+def test_zero_3_rounds_nothing_but_its_own_training_another_way(tmp_path: Path) -> None:
+    before = trained(tmp_path / "before")
+    own, seen = functional.linear, set()
+    job = job_of(tmp_path, engine__zero_stage=3)
+    train_in_process(replace(job, output=tmp_path / "job"), lambda row: seen.add(functional.linear))
+    assert seen == {own}
+    after = trained(tmp_path / "after")
+    assert after[0] == before[0]
+    assert all(torch.equal(after[1][name], tensor) for name, tensor in before[1].items())
 
 
 def _as_if_fp16_were_here(monkeypatch: pytest.MonkeyPatch) -> None:
