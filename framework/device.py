@@ -40,11 +40,15 @@ def resolve_precision(wanted: str) -> str:
     return wanted
 
 
-def resolve_workers(wanted: int | str) -> int:
-    """`wanted`, with auto made the number of GPUs, or 1."""
+_LEAST = 16  # windows of a batch for each worker: with fewer, they wait for each other longer than they save
+
+
+def resolve_workers(wanted: int | str, batch_size: int) -> int:
+    """Workers of a training with so many windows a batch: `wanted`, with auto made one a GPU, of which each gets 16 windows or more,
+    and at least one."""
     import torch
 
-    return max(1, torch.cuda.device_count()) if wanted == "auto" else int(wanted)
+    return max(1, min(torch.cuda.device_count(), batch_size // _LEAST)) if wanted == "auto" else int(wanted)
 
 
 def autocast(device: "torch.device", precision: str) -> "torch.autocast":

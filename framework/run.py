@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framework.basis import basis_of, note_finished
 from framework.data.load import Split, load_data
-from framework.device import device_kind, resolve_precision, resolve_workers
+from framework.device import device_kind, resolve_precision
 from framework.digest import differences, in_words
 from framework.errors import RecipeError
 from framework.files import write_atomic
@@ -50,7 +50,6 @@ def prepare(
         store=store_of(recipe),
         precision=resolve_precision(recipe.engine.precision),
         device=device_kind(),
-        workers=resolve_workers(recipe.engine.workers),
         train=train,
         stream=None if recipe.signals.mode == "precomputed" else stream,
         progress=progress,

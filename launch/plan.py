@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.data.batches import epoch_steps
+from framework.device import resolve_workers
 from framework.errors import DistilError, MissingDataError, MissingModelError
 from framework.models.bounds import training_bytes
 from framework.progress import Progress
@@ -59,9 +60,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         return
     console.print(f"{recipe.name}: results in {recipe.run_folder}", markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {len(split.examples)}" for name, split in context.data.items())
-    console.print(
-        f"data: {counts} {context.task.items}; {context.workers} worker(s), {context.precision}", highlight=False
-    )
+    console.print(f"data: {counts} {context.task.items}; {context.precision}", highlight=False)
 
     if recipe.search is not None:
         console.print(f"search over {', '.join(recipe.search.space)}; below, the recipe without it", soft_wrap=True)
@@ -71,7 +70,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         stages.add_row(str(number), stage.title, stage.digest, _state(context, stage))
     console.print(stages)
 
-    models = Table("model", "role", "parameters", "steps", "training memory", "weights", title="models")
+    models = Table("model", "role", "parameters", "steps", "workers", "training memory", "weights", title="models")
     for model in graph.models:
         models.add_row(*_model_row(context, graph, model))
     console.print(models)
@@ -101,14 +100,16 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     at_most = "" if known else "≤ "
     row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
     if model.trained is None or model.training is None:
-        return [*row, "–", "–", gigabytes(parameters * 4)]
+        return [*row, "–", "–", "–", gigabytes(parameters * 4)]
     split = context.data[str(model.split)] if model.role == "teacher" else student_split(context)
     steps = epoch_steps(len(split.examples), model.training.batch_size) * model.training.epochs
-    memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, context.workers)
+    workers = resolve_workers(context.recipe.engine.workers, model.training.batch_size)
+    memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, workers)
     live = {teacher.name: 4.0 * _parameters(context, teacher) for teacher in graph.models if teacher.name in model.live}
     return [
         *row,
         f"≥ {steps}",
+        str(workers),
         training_memory(memory, live),
         gigabytes(parameters * 4),
     ]

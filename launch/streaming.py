@@ -33,10 +33,11 @@ def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
     """
     from framework.device import resolve_workers
 
-    workers = resolve_workers(recipe.engine.workers)
+    student = recipe.student
+    workers = 1 if student is None else resolve_workers(recipe.engine.workers, student.batch_size)
     mode = recipe.signals.mode
     wanted = [teacher.actor.gpus for teacher in recipe.teachers.values()]
-    splits = 1 + len(recipe.student.unlabelled if recipe.student is not None else [])
+    splits = 1 + len(student.unlabelled if student is not None else [])
     fits = bool(wanted) and min(wanted) > 0 and sum(wanted) * splits <= gpu_count() - workers
     if mode == "precomputed" or (mode == "auto" and not fits):
         return None

@@ -157,8 +157,12 @@ def _outline(
     kind = recipe.task if role == "student" else section.model_kind(recipe.task, config)
     id = published_id(recipe, section)
     parameters = planned_parameters(kind, config) + (PUBLISHED[id].output_layer if id is not None else 0)
-    precision, workers = resolve_precision(recipe.engine.precision), resolve_workers(recipe.engine.workers)
-    memory = training_bytes(parameters, precision, recipe.engine.zero_stage, workers) if training else 4 * parameters
+    memory = 4.0 * parameters
+    if training is not None:
+        workers = resolve_workers(recipe.engine.workers, training.batch_size)
+        memory = training_bytes(
+            parameters, resolve_precision(recipe.engine.precision), recipe.engine.zero_stage, workers
+        )
     return ModelOutline(
         name, role, section, training, id is not None, parameters, trainings, learns, asked, measured, memory, live
     )

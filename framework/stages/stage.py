@@ -18,7 +18,7 @@ from framework.training.job import Trainer
 
 @dataclass(frozen=True)
 class Context:
-    """What all stages of a run share. task: the recipe's, fitted to the data; precision and workers are what the recipe's
+    """What all stages of a run share. task: the recipe's, fitted to the data; precision is what the recipe's
     `auto` came to; device: cpu or cuda, on which models are run here; stream is None where signals are collected before the
     student is trained."""
 
@@ -28,7 +28,6 @@ class Context:
     store: Store
     precision: str
     device: str
-    workers: int
     train: Trainer
     stream: Streamer | None
     progress: Progress

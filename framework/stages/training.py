@@ -10,6 +10,7 @@ from framework.answer import save_settings
 from framework.data.batches import epoch_steps
 from framework.data.load import Split
 from framework.data.window_cache import split_features
+from framework.device import resolve_workers
 from framework.digest import MODELS, TRAINING, versions
 from framework.errors import StoreError
 from framework.files import read_sealed, write_sealed
@@ -58,6 +59,7 @@ def training_stage(
 ) -> Stage:
     """Train the model that `initial` leaves."""
     recipe = context.recipe
+    workers = resolve_workers(recipe.engine.workers, training.batch_size)
 
     def make(folder: Path) -> dict[str, Any]:
         finished = folder / "finished.json"
@@ -83,7 +85,7 @@ def training_stage(
                 training=training,
                 engine=recipe.engine,
                 precision=context.precision,
-                workers=context.workers,
+                workers=workers,
                 seed=seed,
                 steps=epoch_steps(items, training.batch_size) * training.epochs,
                 store=context.store,
@@ -92,7 +94,7 @@ def training_stage(
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))
         spec.note(folder / "model")
-        return {**summary.as_facts(), **figures}
+        return {**summary.as_facts(), "workers": workers, **figures}
 
     engine = recipe.engine
     inputs = {
@@ -103,7 +105,7 @@ def training_stage(
             "backend": engine.backend_here,
             "zero_stage": engine.zero_stage,
             "precision": context.precision,
-            "workers": context.workers,
+            "workers": workers,
         },
         "seed": seed,
     }

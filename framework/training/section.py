@@ -47,7 +47,8 @@ class Engine(Section):
         Annotated[int, Field(ge=1, le=10_000), Tag("number")] | Annotated[Literal["auto"], Tag("word")], NUMBER_OR_WORD
     ] = Field(
         default="auto",
-        description="Processes, one a GPU; more than one are Ray workers. auto: as many as GPUs, or 1.",
+        description="Processes, one a GPU; more than one are Ray workers. auto: as many as GPUs, but so few that each has 16 windows of a "
+        "batch; 1 without GPUs.",
     )
     threads: int | None = Field(
         default=None, ge=1, le=10_000, description="CPU threads a worker; default: the cores shared out evenly."
