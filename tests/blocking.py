@@ -21,9 +21,23 @@ _ON_CPU = "aten::_fused_adamw_"  # counts steps on the CPU, where the weights ar
 def blocking_reads() -> Iterator[list[str]]:
     """A list that, once the context has ended, names what happened in it that waits for a GPU."""
     found: list[str] = []
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    with profiled() as events:
         yield found
-    found += [event.name for event in profiled.events() if event.name in _WAITING and _ON_CPU not in _around(event)]
+    found += blocking(events)
+
+
+@contextmanager
+def profiled() -> Iterator[list[Any]]:
+    """A list that, once the context has ended, has what PyTorch's profiler saw in it: each operation, and those within it."""
+    events: list[Any] = []
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        yield events
+    events += profiler.events()
+
+
+def blocking(events: list[Any]) -> list[str]:
+    """The names of those of the profiler's events that wait for a GPU."""
+    return [event.name for event in events if event.name in _WAITING and _ON_CPU not in _around(event)]
 
 
 def _around(event: Any) -> Iterator[str]:

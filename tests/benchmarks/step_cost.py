@@ -6,7 +6,8 @@ The same student of so many layers, so narrow that its arithmetic is next to not
 turn: a plain loop (the model's own loss, clipping, fused AdamW, a schedule; batches that are ready before the clock starts), and
 this project's step on labels and on labels with signals, by PyTorch and by DeepSpeed. Processor time of the whole process, all its
 threads, of ten steps up to a reading of the losses: the least of many, which other processes disturb least, and the median. And
-how often a step would wait for a GPU (`aten::item` and the like, as PyTorch's profiler counts them).
+how many operations PyTorch's profiler counts in a step, which no other process disturbs, and how many of them would wait for a GPU
+(`aten::item` and the like).
 """
 
 import argparse
@@ -34,11 +35,13 @@ from framework.training.history import Report
 from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.loop import train_in_process
 from launch.quiet import be_quiet, quiet_transformers
-from tests.blocking import blocking_reads
+from tests.blocking import blocking, profiled
 from tests.tiny import tiny_values
 
 _STEPS = 10  # between two readings of the losses
 _PLAIN = "plain PyTorch"
+_HEADER = ["batch", "what", "ms a step, the least", "÷ plain", "median", "operations a step", "÷ plain", "waits"]
+Reading = Callable[[int], None]  # is called after each so many steps
 
 
 class _Caught(Exception):
@@ -66,9 +69,7 @@ def main() -> None:
         for row in _measured(given, arguments.rounds):
             rows.append([f"{batch}, {precision}", *row])
             print(*rows[-1], sep="  ", flush=True)
-    print(
-        "\n".join(markdown_rows(["batch", "what", "ms a step, the least", "÷ plain", "median", "waits a step"], rows))
-    )
+    print(markdown_rows(_HEADER, rows, left=2))
 
 
 def _jobs(layers: int, dim: int, questions: int) -> dict[str, TrainingJob]:
@@ -96,50 +97,64 @@ def _jobs(layers: int, dim: int, questions: int) -> dict[str, TrainingJob]:
 
 
 def _measured(jobs: dict[str, TrainingJob], rounds: int) -> Iterator[list[str]]:
-    ways: dict[str, Callable[[], list[float]]] = {_PLAIN: partial(_plain, jobs["labels"])}
-    waits = {_PLAIN: "-"}
+    ways: dict[str, Callable[[Reading], None]] = {_PLAIN: partial(_plain, jobs["labels"])}
     for (name, job), backend in product(jobs.items(), ("torch", "deepspeed")):
         trained = replace(job, engine=job.engine.model_copy(update={"backend": backend}))
         ways[f"{name}, {backend}"] = partial(_ours, trained)
-        waits[f"{name}, {backend}"] = f"{_waits(trained):g}"
+    counts = {name: _counts(way) for name, way in ways.items()}
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            found[name] += way()
+            found[name] += _times(way)
     for name, costs in found.items():
         quick, usual = (1e3 * of(costs) / _STEPS for of in (min, median))
-        yield [name, f"{quick:.2f}", f"{min(costs) / min(found[_PLAIN]):.2f}", f"{usual:.2f}", waits[name]]
+        operations, waits = counts[name]
+        more = f"{operations / counts[_PLAIN][0]:.3f}"
+        yield [
+            name,
+            f"{quick:.2f}",
+            f"{min(costs) / min(found[_PLAIN]):.2f}",
+            f"{usual:.2f}",
+            f"{operations:.0f}",
+            more,
+            f"{waits:g}",
+        ]
 
 
-def _ours(job: TrainingJob) -> list[float]:
-    """Seconds of processor time of each so many steps of this project."""
+def _times(way: Callable[[Reading], None]) -> list[float]:
+    """Seconds of processor time of each so many steps, without the first, in which all is new."""
     times: list[float] = []
+    way(lambda step: times.append(time.process_time()))
+    return [after - before for before, after in pairwise(times[1:])]
+
+
+def _counts(way: Callable[[Reading], None]) -> tuple[float, float]:
+    """How many operations PyTorch's profiler sees in a step, and how many of them would wait for a GPU."""
+    events: list[Any] = []
+    with ExitStack() as seen:
+
+        def reading(step: int) -> None:
+            nonlocal events
+            if step == _STEPS:
+                events = seen.enter_context(profiled())
+            elif step == 2 * _STEPS:
+                seen.close()
+
+        way(reading)
+    return len(events) / _STEPS, len(blocking(events)) / _STEPS
+
+
+def _ours(job: TrainingJob, reading: Reading) -> None:
+    """Train by this project's loop."""
 
     def report(row: Report) -> None:
         if row.kind == "step" and row.step % _STEPS == 0:
-            times.append(time.process_time())
+            reading(row.step)
 
     train_in_process(replace(job, output=Path(tempfile.mkdtemp(prefix="job-"))), report)
-    return _between(times)
 
 
-def _waits(job: TrainingJob) -> float:
-    """How often a step waits for the device."""
-    waits: list[str] = []
-    with ExitStack() as profiled:
-
-        def report(row: Report) -> None:
-            nonlocal waits
-            if row.kind == "step" and row.step == _STEPS:
-                waits = profiled.enter_context(blocking_reads())
-            elif row.kind == "step":
-                profiled.close()
-
-        train_in_process(replace(job, steps=2 * _STEPS, output=Path(tempfile.mkdtemp(prefix="job-"))), report)
-    return len(waits) / _STEPS
-
-
-def _plain(job: TrainingJob) -> list[float]:
+def _plain(job: TrainingJob, reading: Reading) -> None:
     """The same of a loop as one writes it by hand, over batches that are there already."""
     training, objective, device = job.training, job.objective, default_device()
     model = objective.build(job.initial, job.seed).to(device).train()
@@ -150,7 +165,6 @@ def _plain(job: TrainingJob) -> list[float]:
         batch: Any = objective.batch(rows, True, 0)
         start, end = batch.targets.position.unbind(1)
         batches.append({**batch.inputs, "start_positions": start, "end_positions": end})
-    times = []
     for number, given in enumerate(batches, 1):
         with autocast(device, job.precision):
             loss = model(**{name: value.to(device) for name, value in given.items()}).loss
@@ -160,13 +174,7 @@ def _plain(job: TrainingJob) -> list[float]:
         schedule.step()
         optimizer.zero_grad()
         if number % _STEPS == 0:
-            times.append(time.process_time())
-    return _between(times)
-
-
-def _between(times: list[float]) -> list[float]:
-    """Without the first, in which all is new."""
-    return [after - before for before, after in pairwise(times[1:])]
+            reading(number)
 
 
 if __name__ == "__main__":
