@@ -39,6 +39,7 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/quickstart_seeds.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/asking.py
+	.venv/bin/python tests/benchmarks/padding.py $(FILE)
 	.venv/bin/python tests/benchmarks/workers.py
 	.venv/bin/python tests/benchmarks/workers.py --distilbert
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py

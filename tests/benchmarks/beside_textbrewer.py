@@ -89,7 +89,7 @@ def main() -> None:
     first = {(row[0], row[1]): float(row[3]) for row in rows if row[2] == arguments.ways[0]}
     shown = [[*row[:4], f"{float(row[3]) / first[row[0], row[1]]:.2f}", row[4]] for row in rows]
     names = ["teachers", "epochs", "way", "processor s", f"÷ {arguments.ways[0]}", "loss on labels, KL"]
-    print("\n".join(markdown_rows(names, shown, left=3)))
+    print(markdown_rows(names, shown, left=3))
 
 
 def _by_turns(

@@ -1,0 +1,91 @@
+"""How much of what a training computes with fills batches up? Tokens computed ÷ real, in one epoch.
+
+    .venv/bin/python tests/benchmarks/padding.py [FILE.json]
+
+The students of the quickstarts, and made-up questions about as long as SberQuAD's; FILE.json, in SQuAD's form, is real text. Nothing is
+trained: batches are drawn as a training draws them, windows of like lengths together, and counted as a CPU gets them (as long as their
+longest window) and as a GPU does (rounded up to multiples of 32). Beside them are batches drawn at random, and windows that are all as
+long as the longest.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from framework.data.batches import epoch_batches
+from framework.data.features import Features, WindowSettings
+from framework.data.section import Data
+from framework.data.window_cache import split_features
+from framework.models.section import TrainedTokenizer
+from framework.models.tokenizer_training import train_tokenizer
+from framework.models.tokenizers import load_tokenizer
+from framework.recipe.load import load_recipe
+from framework.run import prepare, produce
+from framework.tables import markdown_rows
+from framework.tasks.span_qa.task import ExtractiveQA
+from framework.training.items import batch_length
+from launch.quiet import be_quiet, quiet_transformers
+from tests.benchmarks.signals import made_up
+from tests.questions import load
+
+_RECIPES = ("quickstart", "quickstart_classification", "quickstart_tagging")
+_QUESTIONS = 8192
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?")
+    arguments = parser.parse_args()
+    be_quiet()
+    quiet_transformers()
+    rows = []
+    for name, features, sizes in _all(arguments.file):
+        for size in sizes:
+            ratios = [f"{one:.3f}" for one in _ratios(features, size)]
+            rows.append([name, f"{features.lengths.mean():.0f}", str(size), *ratios])
+    names = ["", "tokens", "batch", "CPU", "GPU", "at random, CPU", "GPU", "to the longest"]
+    print(markdown_rows(names, rows, left=1))
+
+
+def _all(file: Path | None) -> Iterator[tuple[str, Features, Sequence[int]]]:
+    """Name, windows, and batch sizes."""
+    for name in _RECIPES:
+        recipe = load_recipe(Path(f"recipes/{name}.yaml"), [f"output={tempfile.mkdtemp(prefix='padding-')}"])
+        assert recipe.student is not None
+        context, graph = prepare(recipe)
+        stage = next(model.tokenizer for model in graph.models if model.role == "student")
+        assert stage is not None
+        tokenizer = load_tokenizer(produce(context, stage).folder / "tokenizer")
+        features = split_features(context.task, context.data[recipe.student.split], tokenizer, recipe.windows)
+        yield name, features, [recipe.student.batch_size]
+    yield "made-up questions", _windows(made_up(_QUESTIONS)), (16, 64)
+    if file is not None:
+        source = {"kind": "files", "path": {"train": str(file)}}
+        section = Data.model_validate({"source": source, "splits": {"train": "train"}})
+        yield file.stem, _windows(load(section)["train"].examples), (16, 64)
+
+
+def _windows(examples: Sequence[Any]) -> Features:
+    texts = [text for example in examples[:2000] for text in example.texts]
+    tokenizer = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=8000), texts)
+    return ExtractiveQA().features(examples, tokenizer, WindowSettings())
+
+
+def _ratios(features: Features, size: int) -> Iterator[float]:
+    lengths = features.lengths
+    drawn = np.random.default_rng(0).permutation(len(lengths))
+    for batches in (epoch_batches(lengths, size, 0, 0), np.split(drawn, range(size, len(drawn), size))):
+        for device in ("cpu", "cuda"):
+            with mock.patch("framework.training.items.device_kind", return_value=device):
+                yield sum(len(rows) * batch_length(features, rows) for rows in batches) / lengths.sum()
+    yield lengths.max() / lengths.mean()
+
+
+if __name__ == "__main__":
+    main()
