@@ -13,7 +13,7 @@ from framework.data.example import Example
 from framework.device import cpu_threads, free_memory
 
 WARM_UP = 5  # questions answered before any counts
-_TURN = 10  # questions that a model answers in a row
+_TURN = 5  # questions that a model answers in a row
 _RELOADED = 2  # turns of models that have to be opened for each
 
 _Name = TypeVar("_Name", bound=Hashable)

@@ -10,7 +10,7 @@ from framework.outcome import ComparisonResults, DifferenceResults, ModelResults
 from framework.tasks.registry import TaskSummary, summary_in
 
 NOTHING = "–"
-LATENCY = "latency, ms [quartiles]"
+LATENCY = "latency, ms (quartiles)"
 
 
 def table_columns(results: RunResults) -> tuple[str, ...]:

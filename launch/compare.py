@@ -30,6 +30,7 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
         )
         return
     from rich.table import Table
+    from rich.text import Text
 
     from launch.console import table_console
 
@@ -39,7 +40,7 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
         for index, column in enumerate(columns):
             table.add_column(column, justify="left" if index < left else "right")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # what stands in brackets is no markup
         console.print(table)
     for sentence in found.conclusions:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)

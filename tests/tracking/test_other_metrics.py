@@ -62,7 +62,7 @@ def test_tables_have_their_columns_and_formats(measured: Any) -> None:
         "parameters",
         "hits [95% interval]",
         "error [95% interval]",
-        "latency, ms [quartiles]",
+        "latency, ms (quartiles)",
     )
     assert table_rows(measured.results)[0] == (
         "teacher",

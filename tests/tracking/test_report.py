@@ -121,4 +121,6 @@ def test_whether_it_paid_is_told_below_the_table(run, capsys):
     )
     assert "| ensemble | one | – | +7.3 [+5.0, +9.6] | 40 of 300 |" in text
     print_report(run.results, Console(width=140))
-    assert capsys.readouterr().out.rstrip().endswith("The ensemble is above one.")
+    shown = capsys.readouterr().out
+    assert shown.rstrip().endswith("The ensemble is above one.")
+    assert "(quartiles)" in shown

@@ -32,6 +32,7 @@ from framework.training.loop import train, train_in_process
 from framework.training.section import Engine
 from tests.blocking import blocking_reads
 from tests.forked import SERVER
+from tests.framework.training.students import job_of
 from tests.tiny import tiny_values
 
 TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
@@ -230,26 +231,66 @@ def test_a_training_stopped_at_any_step_goes_on_exactly(job: TrainingJob, tmp_pa
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize(("zero_stage", "micro_batch"), [(0, None), (0, 3), (1, 3)])
-def test_two_workers_train_as_one(
-    job: TrainingJob, plain: Any, tmp_path: Path, zero_stage: int, micro_batch: int | None
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path, micro_batch: int | None) -> None:
+    (found,) = _by_two_workers([_of_two(job, tmp_path, 0, micro_batch)])
+    assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
+
+
+@pytest.mark.timeout(300)
+def test_two_workers_that_share_out_gradients_train_every_task_as_one(
+    job: TrainingJob, plain: Any, tmp_path: Path
 ) -> None:
+    """ZeRO 2, of a live teacher's student, and of students of classification and tagging."""
+    jobs = {"live": job, **{kind: _of_task(kind, source, tmp_path) for kind, source in _SOURCES.items()}}
+    expected = [plain[0]["loss"]]
+    for kind in _SOURCES:
+        (tmp_path / "alone" / kind).mkdir(parents=True)
+        expected.append(trained(jobs[kind], tmp_path / "alone" / kind)[0]["loss"])
+    for name in jobs:
+        (tmp_path / name).mkdir(exist_ok=True)
+    found = _by_two_workers([_of_two(one, tmp_path / name, 2, 3) for name, one in jobs.items()])
+    for losses, wanted in zip(found, expected, strict=True):
+        assert len(wanted) > 2
+        assert losses == pytest.approx(wanted, abs=1e-4)
+
+
+_SOURCES = {"classification": "messages", "tagging": "news"}
+
+
+def _of_task(kind: str, source: str, output: Path) -> TrainingJob:
+    """The training of a student of another task, without dropout, of labels alone."""
+    changes: dict[str, Any] = {
+        "data__source": {"kind": source, "examples": {"train": 48, "validation": 8}},
+        "task": {"kind": kind},
+        "windows": {"max_length": 48, **({"doc_stride": 8} if kind == "tagging" else {})},
+        "student__model": {**NARROW, "config": {**NARROW["config"], "seq_classif_dropout": 0.0}},
+    }
+    return job_of(output / "runs", **changes)
+
+
+def _of_two(job: TrainingJob, output: Path, zero_stage: Literal[0, 2], micro_batch: int | None) -> TrainingJob:
     training = job.training.model_copy(update={"micro_batch": micro_batch})
     engine = Engine(zero_stage=zero_stage, workers=2, threads=1)
+    return replace(job, output=output, workers=2, training=training, engine=engine)
+
+
+def _by_two_workers(jobs: list[TrainingJob]) -> list[list[float]]:
+    """The losses of trainings, one after the other, in two processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pickled = pickle.dumps(replace(job, output=tmp_path, workers=2, training=training, engine=engine))
-    assert len(pickled) < 200_000, "no model travels with a job"
+    pickled = pickle.dumps(jobs)
+    assert len(pickled) < 200_000 * len(jobs), "no model travels with a job"
     reports = SERVER.Queue()
     workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    found = reports.get(timeout=180)
+    found: list[list[float]] = reports.get(timeout=180)
     for worker in workers:
         worker.join(timeout=60)
         assert worker.exitcode == 0
-    assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
+    return found
 
 
 def _work(pickled: bytes, rank: int, port: int, reports: Any) -> None:
@@ -258,10 +299,13 @@ def _work(pickled: bytes, rank: int, port: int, reports: Any) -> None:
 
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK=str(rank), OMP_NUM_THREADS="1")
     torch.set_num_threads(1)
-    rows: list[Report] = []
-    train(pickle.loads(pickled), rank, 2, rows.append)
+    losses = []
+    for job in pickle.loads(pickled):
+        rows: list[Report] = []
+        train(job, rank, 2, rows.append)
+        losses.append([row.metrics["loss"] for row in rows if row.kind == "step"])
     if rank == 0:
-        reports.put([row.metrics["loss"] for row in rows if row.kind == "step"])
+        reports.put(losses)
 
 
 def test_a_loss_of_the_users_own_looks_into_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
