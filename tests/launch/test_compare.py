@@ -82,11 +82,11 @@ def test_models_of_one_name_in_two_recipes(
 def test_seeds_of_two_recipes_belong_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The teachers are the very same."""
     better = MODELS | {"student": ("student", 0.95)}
-    one = [write_run(tmp_path / f"one-{seed}", seed=seed) for seed in (1, 2)]
-    two = [write_run(tmp_path / f"two-{seed}", better, seed=seed, **SLOWER) for seed in (2, 1)]
+    one = [write_run(tmp_path / f"one-{seed}", seed=seed) for seed in range(4)]
+    two = [write_run(tmp_path / f"two-{seed}", better, seed=seed, **SLOWER) for seed in reversed(range(4))]
     found = by_name(compared(capsys, *one, *two))
     (names,) = (names for names in found if names[0].startswith("student of"))
-    assert (found[names]["seeds"], found[names]["metrics"]["f1"]["verdict"]) == (2, "better")
+    assert (found[names]["seeds"], found[names]["metrics"]["f1"]["verdict"]) == (4, "better")
     assert not any(name.startswith("teacher of") for name, _ in found)
 
 
