@@ -3,7 +3,7 @@ number of workers; else those with which everything comes out as it would alone,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,11 +110,11 @@ def listed(rows: int) -> int:
     return -(-rows // _FEW) * _FEW if rows > _FEW // 2 else 1 << (rows - 1).bit_length()
 
 
-def filled_up(rows: Rows, product_rows: int, gpu: bool) -> Rows:
+def filled_up(rows: Rows, gpu: bool, *product_rows: int) -> Rows:
     """A batch with some of its rows again: on a GPU as many as are listed, on a CPU so many that no matrix product shows how
-    many there were, if each row stands for `product_rows` rows of it."""
+    many there were. product_rows: for how many rows of a product each row stands, in every kind of product."""
     if gpu:
         return np.resize(rows, listed(len(rows)))
-    step = _ROWS // gcd(_ROWS, product_rows)
-    wanted = max(len(rows), -(-_FEWEST // product_rows))
+    step = lcm(*(_ROWS // gcd(_ROWS, each) for each in product_rows))
+    wanted = max(len(rows), *(-(-_FEWEST // each) for each in product_rows))
     return np.resize(rows, -(-wanted // step) * step)

@@ -1,12 +1,12 @@
 """Decoder-only models, such as GPT-2 (Radford et al., 2019)."""
 
-import copy
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework.data.batches import Rows
+from framework.generative.remembered import for_rows
 from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
@@ -41,15 +41,8 @@ class CausalWriter:
     pads: bool
     remembers: bool
 
-    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
-        """See Writer."""
-        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device, left=True)
-        settings = beams.settings(self.special, self.remembers)
-        found = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-        return found.sequences[:, length:], found.get("sequences_scores")
-
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
-        """See Writer. The last token is left for `log_probs`, which needs the logits that follow it."""
+        """See Writer. The last token is left for those who need the logits that follow it."""
         ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device, left=True)
         if not self.remembers:
             return ReadPrompts(ids, mask, None)
@@ -57,6 +50,20 @@ class CausalWriter:
             input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True, **_positions(self.pads, mask[:, :-1])
         )
         return ReadPrompts(ids, mask, output.past_key_values)
+
+    def search(self, known: ReadPrompts, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+        """See Writer. All beams of a prompt begin with its keys and values, if there are any."""
+        import torch
+
+        count, length = known.ids.shape
+        rows = torch.arange(count, device=known.ids.device).repeat_interleave(beams.count)
+        found = self.model.generate(
+            input_ids=known.ids,
+            attention_mask=known.mask,
+            generation_config=beams.settings(self.special, self.remembers),
+            **({} if known.cache is None else {"past_key_values": for_rows(known.cache, rows)}),
+        )
+        return found.sequences[:, length:], found.get("sequences_scores")
 
     def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """See Writer. All answers to a prompt share its keys and values, if there are any."""
@@ -67,9 +74,7 @@ class CausalWriter:
         ids = torch.cat([known.ids[asked], begun], dim=1)
         # What fills up an answer comes after it, where no token that counts can look.
         mask = torch.cat([known.mask[asked], torch.ones_like(begun)], dim=1)
-        cache = copy.deepcopy(known.cache)
-        if cache is not None:
-            cache.reorder_cache(asked)
+        cache = None if known.cache is None else for_rows(known.cache, asked)
         new = ids.shape[1] if cache is None else length
         logits = self.model(
             input_ids=ids[:, -new:],
@@ -105,7 +110,7 @@ def pads_left(model: "PreTrainedModel") -> bool:
         behind = model(input_ids=filled, attention_mask=mask, use_cache=False, **_positions(True, mask)).logits[
             0, _FILLED:
         ]
-    return _alike(alone, behind)
+    return alike(alone, behind)
 
 
 def remembers(model: "PreTrainedModel") -> bool:
@@ -125,10 +130,10 @@ def remembers(model: "PreTrainedModel") -> bool:
             after = model(input_ids=ids[:, _FILLED:], past_key_values=cache, use_cache=True).logits[0]
         except (AttributeError, ValueError):  # there is none, or one that does not count what it has read
             return False
-    return _alike(whole, after)
+    return alike(whole, after)
 
 
-def _alike(first: "Tensor", second: "Tensor") -> bool:
+def alike(first: "Tensor", second: "Tensor") -> bool:
     """Whether logits differ by rounding only. [tokens, V] each."""
     spread = (first - first.mean(1, keepdim=True)).abs().max()
     return bool((first - second).abs().max() <= _ROUNDING * spread)

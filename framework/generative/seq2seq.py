@@ -1,12 +1,14 @@
 """Encoder-decoders, such as T5 (Raffel et al., arXiv 1910.10683)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from framework.data.batches import Rows
+from framework.generative.causal import alike
+from framework.generative.remembered import for_rows
 from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
@@ -15,64 +17,119 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+_TRIED = 5  # tokens of a prompt, and of an answer, by which a model is tried
+
 
 @dataclass(frozen=True)
 class ReadPrompts:
-    """ids, mask: int64 [B, L], 1 where a prompt is; output: the encoder's, with states [B, L, width]."""
+    """ids, mask: int64 [B, L], 1 where a prompt is; output: the encoder's, with states [B, L, width]; crossing: the decoder's keys
+    and values for these states, None of a model that does not remember."""
 
     ids: "Tensor"
     output: Any
     mask: "Tensor"
+    crossing: Any
 
 
 @dataclass(frozen=True)
 class Seq2SeqWriter:
-    """See Writer."""
+    """See Writer. remembers: see `remembers`."""
 
     model: "PreTrainedModel"
     special: SpecialTokens
+    remembers: bool
     pads: ClassVar[bool] = True
-
-    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
-        """See Writer."""
-        import torch
-
-        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device)
-        begun = torch.tensor([self.special.start] * len(prompts), device=ids.device)
-        found = self.model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            decoder_input_ids=begun,
-            decoder_attention_mask=torch.ones_like(begun),
-            generation_config=beams.settings(self.special),
-        )
-        return found.sequences[:, begun.shape[1] :], found.get("sequences_scores")
 
     def read(self, prompts: Sequence[Ids], length: int) -> ReadPrompts:
         """See Writer."""
-        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device)
-        return ReadPrompts(ids, self.model.get_encoder()(input_ids=ids, attention_mask=mask), mask)
+        import torch
 
-    def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
+        ids, mask = prompt_tensors(prompts, self.special.pad, length, self.model.device)
+        known = ReadPrompts(ids, self.model.get_encoder()(input_ids=ids, attention_mask=mask), mask, None)
+        if not self.remembers:
+            return known
+        begun = torch.full((len(prompts), 1), self.special.start[0], device=ids.device)
+        cache = self._decoded(ids, known.output, mask, begun).past_key_values
+        return replace(known, crossing=cache.cross_attention_cache)
+
+    def search(self, known: ReadPrompts, beams: Beams) -> "tuple[Tensor, Tensor | None]":
         """See Writer."""
         import torch
 
+        ids = known.ids
+        begun = torch.tensor([self.special.start] * len(ids), device=ids.device)
+        given = {}
+        if known.crossing is not None:
+            cache = self._cache(known, torch.arange(len(ids), device=ids.device).repeat_interleave(beams.count))
+            cache.reorder_cache = cache.self_attention_cache.reorder_cache  # a prompt's beams have all else in common
+            given = {"past_key_values": cache}
+        found = self.model.generate(
+            input_ids=ids,
+            attention_mask=known.mask,
+            encoder_outputs=type(known.output)(last_hidden_state=known.output.last_hidden_state),
+            decoder_input_ids=begun,
+            decoder_attention_mask=torch.ones_like(begun),
+            generation_config=beams.settings(self.special),
+            **given,
+        )
+        return found.sequences[:, begun.shape[1] :], found.get("sequences_scores")
+
+    def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
+        """See Writer. All answers to a prompt share the keys and values for what its encoder gives, if there are any."""
+        import torch
+
         device = self.model.device
-        asked = torch.from_numpy(rows).to(device)
         start = np.asarray(self.special.start, np.int32)
         before = len(start) - 1
-        begun = padded([np.append(start, answer[:-1]) for answer in answers], self.special.pad, before + length).to(
-            device
-        )
-        states = known.output.last_hidden_state[asked]
-        logits = self.model(
-            input_ids=known.ids[asked],
-            encoder_outputs=type(known.output)(last_hidden_state=states),
-            attention_mask=known.mask[asked],
+        begun = padded([np.append(start, answer[:-1]) for answer in answers], self.special.pad, before + length)
+        logits = self.logits(known, torch.from_numpy(rows).to(device), begun.to(device))
+        return summed(logits[:, before:], answers)
+
+    def logits(self, known: ReadPrompts, rows: "Tensor", begun: "Tensor") -> "Tensor":
+        """What may follow each token of answers to the prompts `rows`, [pairs, L, V]. begun: those answers, [pairs, L]."""
+        states = type(known.output)(last_hidden_state=known.output.last_hidden_state[rows])
+        given = {} if known.crossing is None else {"past_key_values": self._cache(known, rows)}
+        found: Tensor = self._decoded(known.ids[rows], states, known.mask[rows], begun, **given).logits
+        return found
+
+    def _decoded(self, ids: "Tensor", states: Any, mask: "Tensor", begun: "Tensor", **given: Any) -> Any:
+        import torch
+
+        return self.model(
+            input_ids=ids,
+            encoder_outputs=states,
+            attention_mask=mask,
             decoder_input_ids=begun,
             # What fills up an answer comes after it, where no token that counts can look; a model that hid it by itself
             # would hide a start that is the padding token, too.
             decoder_attention_mask=torch.ones_like(begun),
-            use_cache=False,
-        ).logits
-        return summed(logits[:, before:], answers)
+            use_cache=self.remembers,
+            **given,
+        )
+
+    def _cache(self, known: ReadPrompts, rows: "Tensor") -> Any:
+        """For answers that are still to begin, to the prompts `rows`."""
+        from transformers import DynamicCache, EncoderDecoderCache
+
+        own = DynamicCache(config=self.model.config.get_text_config(decoder=True))
+        return EncoderDecoderCache(own, for_rows(known.crossing, rows))
+
+
+def remembers(model: "PreTrainedModel", special: SpecialTokens) -> bool:
+    """Whether a decoder takes keys and values for what the encoder gives from one who has asked about the same prompt before.
+
+    For one that does not, they are computed again for each answer.
+    """
+    import torch
+
+    device = model.device
+    writers = (Seq2SeqWriter(model, special, remembers) for remembers in (False, True))
+    prompts = [np.arange(1, 1 + count, dtype=np.int32) for count in (_TRIED - 1, _TRIED)]
+    rows = torch.tensor([1, 0, 1], device=device)
+    begun = torch.arange(1, 1 + 3 * _TRIED, device=device).reshape(3, _TRIED)
+    with torch.inference_mode():
+        try:
+            fresh, knowing = (writer.logits(writer.read(prompts, _TRIED), rows, begun) for writer in writers)
+        except (AttributeError, TypeError, ValueError, IndexError):  # there are none, or of another kind
+            return False
+    return alike(fresh.flatten(0, 1), knowing.flatten(0, 1))

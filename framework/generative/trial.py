@@ -72,7 +72,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
                 ):
                     raise ModelError("how probable it finds an answer depends on what it is asked beside it")
             prompt = asking.prompts[0]
-            ids, ranks = writer.search([prompt], len(prompt), Beams(2, 3, 0.0))
+            ids, ranks = writer.search(writer.read([prompt], len(prompt)), Beams(2, 3, 0.0))
             assert ranks is not None
             best = ids[0].cpu().numpy().astype(np.int32)
             best = best[: int(np.argmax(best == _END)) + 1] if (best == _END).any() else best

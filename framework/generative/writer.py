@@ -59,11 +59,11 @@ class Writer(Protocol):
     def special(self) -> SpecialTokens:
         """Those with which its texts begin and end."""
 
-    def search(self, prompts: Sequence[Ids], length: int, beams: Beams) -> "tuple[Tensor, Tensor | None]":
-        """The best answers to all prompts, [prompts x beams, L], and of several beams what they are ranked by."""
-
     def read(self, prompts: Sequence[Ids], length: int) -> Any:
-        """What `log_probs` has to know of the prompts, whatever is asked about them."""
+        """What `search` and `log_probs` have to know of the prompts, whatever is asked about them."""
+
+    def search(self, known: Any, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+        """The best answers to all prompts that were read, [prompts x beams, L], and of several beams what they are ranked by."""
 
     def log_probs(self, known: Any, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """log P(answer | prompt) of pairs, natural logarithms. [pairs]
@@ -72,9 +72,9 @@ class Writer(Protocol):
         """
 
 
-def write(writer: Writer, prompts: Sequence[Ids], length: int, beams: Beams) -> list[list[Ids]]:
-    """The best answers to each prompt, without the end-of-text token that ends them, best first."""
-    sequences, _ = writer.search(prompts, length, beams)
+def write(writer: Writer, known: Any, beams: Beams) -> list[list[Ids]]:
+    """The best answers to each prompt that was read, without the end-of-text token that ends them, best first."""
+    sequences, _ = writer.search(known, beams)
     answers = [_without_end(ids, writer.special.end) for ids in sequences.cpu().numpy().astype(np.int32)]
     return [answers[at : at + beams.count] for at in range(0, len(answers), beams.count)]
 

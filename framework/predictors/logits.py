@@ -2,28 +2,33 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batches import alike, filled_up, in_batches, padded_lengths
+from framework.data.batches import Rows, alike, filled_up, in_batches, padded_lengths
 from framework.data.example import Example
 from framework.data.features import Features
 from framework.device import autocast, default_device
 from framework.files import Json
+from framework.models.attention import unread_masks
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.probe import most_tokens
 from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
+from framework.signals.steps import ask
 from framework.tasks.base import InferenceConfig, Logits
-from framework.training.items import model_inputs, to_device
+from framework.training.items import model_inputs
+from framework.transfer import Coming, on_device
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
@@ -58,8 +63,24 @@ class LogitsPredictor:
 
     def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
-        features, logits = self.outputs(examples)
-        return self.inference.task.write_signals(examples, features, logits)
+        return ask(self, examples)
+
+    def prepare(
+        self, examples: Sequence[Example], proposals: Sequence[Signals] = ()
+    ) -> tuple[Sequence[Example], Features]:
+        """See Steps: tokens."""
+        return examples, self.inference.task.features(examples, self.tokenizer, self.inference.windows)
+
+    def run(self, prepared: tuple[Sequence[Example], Features]) -> tuple[Sequence[Example], "ComingLogits"]:
+        """See Steps."""
+        examples, features = prepared
+        return examples, ComingLogits.of(self.model, features, int(self.tokenizer.pad_token_id), self.inference)
+
+    def signals_of(self, said: tuple[Sequence[Example], "ComingLogits"]) -> Signals:
+        """See Steps."""
+        (examples, coming), task = said, self.inference.task
+        logits = task.translated(coming.logits(), self.model.config, self.label_map)
+        return task.write_signals(examples, coming.features, logits)
 
 
 def logits_predictor(
@@ -82,18 +103,47 @@ def all_logits(
     On a CPU they are the same, bit for bit, whatever other windows are asked about at the same time: the length to which a
     window is padded depends on the window alone, and no product shows how many rows it has.
     """
-    results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(features)
-    with progress.task(description, len(features), "windows") as work:
-        for rows, logits in _batches(model, features, pad_id, inference):
-            for row, values in zip(rows, logits, strict=True):
-                results[row] = values[:, : features.lengths[row]] if values.ndim > 1 else values
-            work.advance(len(rows))
-    return results
+    return ComingLogits.of(model, features, pad_id, inference, progress, description).logits()
+
+
+@dataclass(frozen=True)
+class ComingLogits:
+    """What a model was asked for. batches: numbers of rows, and their logits, which come one batch after the other."""
+
+    features: Features
+    batches: Sequence[tuple[Rows, Coming]]
+
+    @classmethod
+    def of(
+        cls,
+        model: "PreTrainedModel",
+        features: Features,
+        pad_id: int,
+        inference: InferenceConfig,
+        progress: Progress = SILENT,
+        description: str = "infer",
+    ) -> Self:
+        """Ask for those of every row. Nothing here waits for a GPU, which so has always something to do."""
+        batches = []
+        with progress.task(description, len(features), "windows") as work:
+            for rows, logits in _batches(model, features, pad_id, inference):
+                batches.append((rows, Coming(logits)))
+                work.advance(len(rows))
+        return cls(features, batches)
+
+    def logits(self) -> list[NDArray[np.float32]]:
+        """See `all_logits`; once they are there."""
+        found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(self.features)
+        lengths = self.features.lengths
+        for rows, coming in self.batches:
+            for row, values in zip(rows, coming.numpy(), strict=True):
+                found[row] = values[:, : lengths[row]] if values.ndim > 1 else values
+        return found
 
 
 def _batches(
     model: "PreTrainedModel", features: Features, pad_id: int, inference: InferenceConfig
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+) -> Iterator[tuple[Rows, "Tensor"]]:
     import torch
 
     device = default_device()
@@ -103,12 +153,13 @@ def _batches(
     longest = np.append(lengths, inference.windows.max_length)
     wanted = int(padded_lengths(longest, sys.maxsize).max())
     padded = padded_lengths(lengths, most_tokens(inference.task, model.config, wanted))
-    with torch.inference_mode(), autocast(device, inference.precision):
+    masks = unread_masks() if limit.gpu else nullcontext()
+    with torch.inference_mode(), autocast(device, inference.precision), masks:
         for rows in in_batches(alike(padded, lengths, limit), padded, limit):
             length = int(padded[rows[0]])
-            asked = rows if inference.one_by_one else filled_up(rows, length, limit.gpu)
-            output = model(**to_device(model_inputs(features, asked, pad_id, length), device))
-            yield rows, inference.task.logits(output)[: len(rows)].float().cpu().numpy()
+            asked = rows if inference.one_by_one else filled_up(rows, limit.gpu, length)
+            output = model(**on_device(model_inputs(features, asked, pad_id, length), device))
+            yield rows, inference.task.logits(output)[: len(rows)].float()
 
 
 def alone(inference: InferenceConfig) -> InferenceConfig:

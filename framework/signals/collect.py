@@ -1,19 +1,21 @@
 """Collecting a teacher's signals into a folder, shard by shard; a stopped collection goes on where it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from framework.data.example import Example
+from framework.pipeline import ahead, behind
 from framework.progress import Progress
 from framework.segments import Floats, Ints, totals
 from framework.signals.algebra import NULL, Signals, from_parts
 from framework.signals.section import SignalSettings
 from framework.signals.shards import Keyed, SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.signals.source import in_chunks
-
-PredictFn = Callable[[Sequence[Example]], Signals]
+from framework.signals.source import TeacherSignals, in_chunks
+from framework.signals.steps import Steps
+from framework.tasks.base import Own
 
 
 class SignalWriter:
@@ -64,30 +66,50 @@ class SignalWriter:
 def collect(
     folder: Path,
     examples: Sequence[Example],
-    predict_fn: PredictFn,
+    open_teacher: Callable[[], Steps],
     settings: SignalSettings,
     progress: Progress,
     title: str,
+    proposals: Sequence[TeacherSignals] = (),
 ) -> dict[str, float]:
-    """Write the signals of all examples that are not in `folder` yet; `predict_fn` runs the teacher on some of them.
+    """Write the signals of all examples that are not in `folder` yet; a teacher that has nothing to say is not opened.
 
+    While its model is at a shard, the next one is prepared and the last one written. What ends it before its time loses at most
+    these: the shard that the model is at, and the one that is being written. proposals: of the teachers that it is shown.
     Returns figures on the store; null_mass is the mean probability of NULL, such as "no answer here".
     """
     writer = SignalWriter(folder, settings)
     missing = [example for example in longest_first(examples) if example not in writer]
     with progress.task(title, len(examples)) as bar:
         bar.advance(len(examples) - len(missing))
-        for begin in range(0, len(missing), settings.shard_size):
-            part = missing[begin : begin + settings.shard_size]
-            writer.add(part, predict_fn(part))
-            writer.flush()
-            bar.advance(len(part))
+        if missing:
+            for count in _collected(writer, missing, open_teacher(), settings.shard_size, proposals):
+                bar.advance(count)
     nulls = [_null_mass(writer.stored.signals(part)) for part in in_chunks(examples)]
     return {
         "examples": len(examples),
         "bytes_per_example": bytes_on_disk(folder) / len(examples),
         "null_mass": float(np.concatenate(nulls).mean()),
     }
+
+
+def _collected(
+    writer: SignalWriter, examples: Sequence[Example], teacher: Steps, size: int, proposals: Sequence[TeacherSignals]
+) -> Iterator[int]:
+    """Ask about the examples, `size` at a time; how many were written, each time."""
+
+    def prepared() -> Iterator[tuple[Sequence[Example], Own]]:
+        for part in in_chunks(examples, size):
+            yield part, teacher.prepare(part, [of_teacher.signals(part) for of_teacher in proposals])
+
+    def write(said: tuple[Sequence[Example], Own]) -> int:
+        part, of_part = said
+        writer.add(part, teacher.signals_of(of_part))
+        writer.flush()
+        return len(part)
+
+    with closing(ahead(prepared())) as coming:
+        yield from behind(((part, teacher.run(own)) for part, own in coming), write)
 
 
 def longest_first(examples: Sequence[Example]) -> list[Example]:

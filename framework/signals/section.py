@@ -29,7 +29,7 @@ class SignalSettings(Section):
         default=16, ge=1, le=4096, description="Positions kept of the start and of the end distribution."
     )
     shard_size: int = Field(
-        default=1024, ge=1, le=1_000_000, description="Examples a file; what a stopped collection repeats at most."
+        default=1024, ge=1, le=1_000_000, description="Examples a file; a stopped collection repeats two at most."
     )
     batch_size: int | None = Field(
         default=None, ge=1, le=MOST_BATCH, description="Windows a forward pass of a teacher at most; null: any number."

@@ -13,10 +13,40 @@ from framework.segments import Ints
 from framework.signals.algebra import Signals, from_parts
 from framework.signals.section import SignalSettings
 from framework.signals.source import TeacherSignals
-from framework.tasks.base import InferenceConfig, Predictor
+from framework.signals.steps import Steps, ask, steps_of
+from framework.tasks.base import InferenceConfig, Own
 from framework.teachers.base import Teacher
 
-Ask = Callable[[Sequence[Example], Sequence[Signals]], Signals]
+
+@dataclass(frozen=True)
+class Ask:
+    """See Steps: the loaded models of a teacher, one a fold, each of which is asked about the examples of its fold."""
+
+    models: Sequence[Steps]
+
+    def __call__(self, examples: Sequence[Example], proposals: Sequence[Signals]) -> Signals:
+        """The signal of each example, in order. proposals: of each other teacher, about the same examples."""
+        return ask(self, examples, proposals)
+
+    def prepare(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> tuple[Ints, dict[int, Own]]:
+        """See Steps: the fold of each example, and what each fold's model takes."""
+        folds = np.asarray([fold_of(example, len(self.models)) for example in examples], np.int64)
+        prepared: dict[int, Own] = {}
+        for fold in sorted(set(folds.tolist())):
+            numbers = np.flatnonzero(folds == fold)
+            about = [of_teacher.take(numbers) for of_teacher in proposals]
+            prepared[fold] = self.models[fold].prepare([examples[number] for number in numbers.tolist()], about)
+        return folds, prepared
+
+    def run(self, prepared: tuple[Ints, dict[int, Own]]) -> tuple[Ints, dict[int, Own]]:
+        """See Steps."""
+        folds, of_folds = prepared
+        return folds, {fold: self.models[fold].run(own) for fold, own in of_folds.items()}
+
+    def signals_of(self, said: tuple[Ints, dict[int, Own]]) -> Signals:
+        """See Steps."""
+        folds, of_folds = said
+        return from_parts(folds, lambda fold, _: self.models[fold].signals_of(of_folds[fold]))
 
 
 @dataclass(frozen=True)
@@ -38,19 +68,7 @@ class TeacherPass:
 
     def open(self) -> Ask:
         """Load the teacher: a function from examples, and the proposals about each, to signals."""
-        predictors = [self.teacher.predictor(model, self.inference) for model in self.models]
-        return lambda examples, proposals: _ask(predictors, examples, proposals)
-
-
-def _ask(predictors: Sequence[Predictor], examples: Sequence[Example], proposals: Sequence[Signals]) -> Signals:
-    """The signal of each example, in order, from the model of its fold."""
-    folds = np.asarray([fold_of(example, len(predictors)) for example in examples], np.int64)
-
-    def of_fold(fold: int, numbers: Ints) -> Signals:
-        about = [of_teacher.take(numbers) for of_teacher in proposals]
-        return predictors[fold].signals([examples[number] for number in numbers], about)
-
-    return from_parts(folds, of_fold)
+        return Ask([steps_of(self.teacher.predictor(model, self.inference)) for model in self.models])
 
 
 # Runs the teachers of some passes for as long as the context lasts, and gives their signals by folder of the pass. They

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
 from framework.digest import MODELS, versions
 from framework.errors import DataError
 from framework.plugins import settings_of
-from framework.signals.algebra import Signals
 from framework.signals.calibration import calibrate
 from framework.signals.collect import collect
 from framework.signals.shards import FORMAT, SignalReader
@@ -57,7 +54,7 @@ def collection(
         "format": FORMAT,
     }
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
-    key = key_of(context, "signals", inputs, versions(3, MODELS, device))
+    key = key_of(context, "signals", inputs, versions(4, MODELS, device))
     title = f"collect signals of {name} on '{split}'"
     teacher_pass = TeacherPass(
         name=name,
@@ -78,13 +75,9 @@ def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage],
     def make(folder: Path) -> dict[str, Any]:
         for stage in before:
             stage.result(context.store)
-        opened = cache(teacher_pass.open)  # only if anything is missing
         proposals = [SignalReader(folder) for folder in teacher_pass.proposals]
-
-        def predict_fn(part: Sequence[Example]) -> Signals:
-            return opened()(part, [reader.signals(part) for reader in proposals])
-
-        return collect(folder, teacher_pass.examples, predict_fn, teacher_pass.settings, context.progress, title)
+        examples, settings = teacher_pass.examples, teacher_pass.settings
+        return collect(folder, examples, teacher_pass.open, settings, context.progress, title, proposals)
 
     return make
 

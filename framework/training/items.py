@@ -12,7 +12,6 @@ from framework.device import device_kind
 from framework.signals.algebra import Signals
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from framework.losses.base import Rows
@@ -124,8 +123,3 @@ def model_inputs(
 def token_places(features: Features, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Places in the token columns, [B, L]; 0 where there is only padding."""
     return np.where(inside, features.rows[rows][:, None] + np.arange(inside.shape[1]), 0)
-
-
-def to_device(values: "dict[str, Tensor]", device: "torch.device") -> "dict[str, Tensor]":
-    """Move every tensor to `device`, in the background where that is possible."""
-    return {name: value.to(device, non_blocking=True) for name, value in values.items()}

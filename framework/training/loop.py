@@ -8,11 +8,12 @@ from itertools import islice
 from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
 from framework.device import cpu_threads, default_device, free_memory
 from framework.errors import RecipeError, TrainingError
-from framework.training.ahead import ahead, batches_from
+from framework.pipeline import ahead
 from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from framework.training.engine import TrainingEngine, build_engine
 from framework.training.history import Meter, Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
+from framework.training.micro_batches import batches_from
 from framework.training.process_group import join_process_group
 from framework.training.random_state import seed_worker
 

@@ -1,10 +1,13 @@
 """What does asking a teacher cost beside the teacher? Tokens computed ÷ real, and milliseconds of the host an example.
 
-    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/asking.py [--examples 4096] [--profile]
+    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/asking.py [--examples 4096] [--profile] [--device-us 2]
 
 Made-up questions of SberQuAD's lengths, short texts with labels, and texts with tagged words are asked about and stored. The
 model is called as any, but says the same of every token at once: what is left is tokenising and the host's own work, in CPU
 time of the process, without what is done once. Of a GPU only the batches that it would get are counted.
+
+Last, a device that needs so many microseconds a token, and nothing of the host meanwhile: how much longer than it does
+collecting take, when tokenising, asking and writing come one after the other, and as they are done?
 """
 
 import argparse
@@ -30,8 +33,10 @@ from framework.models.section import ConfigModel, TrainedTokenizer
 from framework.models.tokenizer_training import train_tokenizer
 from framework.predictors.logits import LogitsPredictor
 from framework.progress import SILENT
-from framework.signals.collect import collect
+from framework.signals.collect import SignalWriter, collect, longest_first
 from framework.signals.section import SignalSettings
+from framework.signals.source import in_chunks
+from framework.signals.steps import ask
 from framework.tasks.base import InferenceConfig
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.task import Classification
@@ -65,6 +70,16 @@ class Instant:
             return SimpleNamespace(start_logits=said, end_logits=-said)
         drawn = torch.stack([said * (1 + head) / 4 for head in range(self._heads)], dim=-1)
         return SimpleNamespace(logits=drawn)
+
+
+class Elsewhere(Instant):
+    """One that computes on a device of its own, for so many seconds a token."""
+
+    seconds_a_token = 0.0
+
+    def __call__(self, input_ids: Any, attention_mask: Any, **others: Any) -> Any:
+        time.sleep(input_ids.numel() * self.seconds_a_token)
+        return super().__call__(input_ids, attention_mask, **others)
 
 
 class InstantTexts(Instant):
@@ -104,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=4096)
     parser.add_argument("--profile", action="store_true", help="Print where the time goes.")
+    parser.add_argument("--device-us", type=float, default=2.0, help="A BERT-base on a fast GPU needs about 2.")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # so that their time is this thread's
@@ -122,15 +138,38 @@ def main() -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, task, examples, model in kinds:
         _measure(name, task, examples, model, arguments.profile)
+    _overlapped(kinds[0][2], arguments.device_us / 1e6)
+
+
+def _overlapped(examples: list[Any], seconds_a_token: float) -> None:
+    """Print how much longer than the device collecting takes."""
+    task = ExtractiveQA()
+    tokenizer, config = _tokenizer_and_config(task, examples)
+    inference = InferenceConfig(task, WindowSettings(), None, "fp32")
+    device = Elsewhere(config, None)
+    predictor = LogitsPredictor(device, tokenizer, inference)  # type: ignore[arg-type]
+    _collect(predictor, examples[:64])
+    device.tokens, device.seconds_a_token = 0, seconds_a_token
+    settings, took = SignalSettings(), []
+    for one_after_the_other in (True, False):
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            if one_after_the_other:
+                writer = SignalWriter(Path(folder), settings)
+                for part in in_chunks(longest_first(examples), settings.shard_size):
+                    writer.add(part, ask(predictor, part))
+                    writer.flush()
+            else:
+                collect(Path(folder), examples, lambda: predictor, settings, SILENT, "collect")
+            took.append(time.perf_counter() - began)
+    busy = device.tokens * seconds_a_token / 2
+    print(
+        f"\na device that is busy for {busy:.2f} s: one after the other {took[0] / busy:.2f}, beside it {took[1] / busy:.2f}"
+    )
 
 
 def _measure(name: str, task: Any, examples: list[Any], model_of: Callable[[Any], Instant], profiled: bool) -> None:
-    tokenizer = train_tokenizer(
-        TrainedTokenizer(kind="wordpiece", vocab_size=8000), [text for one in examples[:2000] for text in one.texts]
-    )
-    config = new_config(
-        ConfigModel(kind="config", architecture="distilbert", config={**SIZE, **task.head_fields()}), len(tokenizer), 0
-    )
+    tokenizer, config = _tokenizer_and_config(task, examples)
     inference = InferenceConfig(task, WindowSettings(), SignalSettings().batch_size, "fp32")
 
     def predictor() -> LogitsPredictor:
@@ -153,9 +192,17 @@ def _measure(name: str, task: Any, examples: list[Any], model_of: Callable[[Any]
     )
 
 
+def _tokenizer_and_config(task: Any, examples: list[Any]) -> tuple[Any, Any]:
+    tokenizer = train_tokenizer(
+        TrainedTokenizer(kind="wordpiece", vocab_size=8000), [text for one in examples[:2000] for text in one.texts]
+    )
+    section = ConfigModel(kind="config", architecture="distilbert", config={**SIZE, **task.head_fields()})
+    return tokenizer, new_config(section, len(tokenizer), 0)
+
+
 def _collect(predictor: LogitsPredictor, examples: Sequence[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        collect(Path(folder), examples, predictor.signals, SignalSettings(), SILENT, "collect")
+        collect(Path(folder), examples, lambda: predictor, SignalSettings(), SILENT, "collect")
 
 
 def _timed(
@@ -196,7 +243,7 @@ def _pretended_gpu() -> Iterator[None]:
     gpu = SimpleNamespace(type="cuda")
     with (
         mock.patch.object(asking, "default_device", return_value=gpu),
-        mock.patch.object(asking, "to_device", lambda values, device: values),
+        mock.patch.object(asking, "on_device", lambda values, device: values),
         mock.patch.object(asking, "autocast", return_value=torch.autocast("cpu", enabled=False)),
     ):
         yield

@@ -20,11 +20,11 @@ from framework.models.build import count_parameters, pretrained_model
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare, produce
 from framework.store import Store
-from framework.training.ahead import on_device
 from framework.training.engine import parameter_groups
 from framework.training.history import Report, ReportTo
 from framework.training.job import TrainingJob, TrainingSummary
 from framework.training.loop import train_in_process
+from framework.transfer import on_device
 from tests.benchmarks.gpu_card import SBERQUAD, Card, recipe
 
 _VOCABULARY = 14_000  # of a DistilBERT for Russian

@@ -14,7 +14,8 @@ from framework.models.build import count_parameters, pretrained_model
 from framework.models.tokenizers import load_model_tokenizer
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare, produce
-from framework.training.items import model_inputs, to_device
+from framework.training.items import model_inputs
+from framework.transfer import on_device
 from tests.benchmarks.gpu_card import SBERQUAD, Card, recipe
 
 _VOCABULARY = 119_547  # of BERT-base for many languages
@@ -78,7 +79,7 @@ def _collect(card: Card, questions: int, precision: str) -> dict[str, float]:
     body = count_parameters(loaded) - loaded.get_input_embeddings().weight.numel()
     order = np.argsort(-features.lengths)
     made = [
-        to_device(model_inputs(features, order[at : at + 64], 0), card.device) for at in range(0, len(features), 64)
+        on_device(model_inputs(features, order[at : at + 64], 0), card.device) for at in range(0, len(features), 64)
     ]
     with torch.inference_mode(), autocast(card.device, precision):
         alone = card.seconds(lambda: [loaded(**inputs) for inputs in made])

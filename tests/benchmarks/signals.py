@@ -28,6 +28,7 @@ from framework.signals.collect import collect
 from framework.signals.section import SignalSettings
 from framework.signals.shards import SignalReader
 from framework.signals.source import OneTeacher, in_chunks
+from framework.signals.steps import OneStep
 from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import Windows, cut_windows
@@ -113,7 +114,7 @@ def _measure(examples: list[QAExample], folder: Path) -> None:
 def _stored(
     folder: Path, examples: list[QAExample], written: Iterator[Signals], settings: SignalSettings
 ) -> dict[str, float]:
-    return collect(folder, examples, lambda part: next(written), settings, SILENT, "collect")
+    return collect(folder, examples, lambda: OneStep(lambda part, _: next(written)), settings, SILENT, "collect")
 
 
 def _tokenizer(examples: list[QAExample], size: int) -> Any:

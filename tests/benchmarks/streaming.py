@@ -110,7 +110,7 @@ def _round(bench: Bench) -> dict[str, float]:
     with _fresh(teacher_pass) as fresh:
         fresh.folder.mkdir()
         ask, began = fresh.open(), time.monotonic()
-        collect(fresh.folder, fresh.examples, lambda part: ask(part, []), settings, SILENT, "")
+        collect(fresh.folder, fresh.examples, lambda: ask, settings, SILENT, "")
         collecting = time.monotonic() - began
         found["precomputed"] = bench.train(SignalReader(fresh.folder), True)
     found["collected first"] = found["precomputed"] + collecting

@@ -5,6 +5,7 @@ A pattern with a verbaliser (Schick & Schütze, arXiv 2001.07676), scored by who
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from framework.errors import DataError, RecipeError
 from framework.generative.asking import Asking, writer_for
 from framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
 from framework.generative.training import Generation
-from framework.generative.writer import Ids
+from framework.generative.writer import Ids, Writer
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.configuration import read_config
@@ -25,6 +26,7 @@ from framework.models.kind import Generator, generator_of
 from framework.models.tokenizers import SpecialTokens, load_model_tokenizer, special_tokens
 from framework.progress import SILENT, Progress
 from framework.signals.algebra import Signals
+from framework.signals.steps import ask
 from framework.tasks.base import Own, Plain
 from framework.tasks.classification.data import Text
 from framework.tasks.classification.signal import write_single
@@ -151,33 +153,45 @@ class LabelPredictor:
         """See Predictor."""
         return count_parameters(self.model)
 
+    @cached_property
+    def writer(self) -> Writer:
+        """The model, on its device."""
+        return writer_for(self.prompts.generator, self.model.to(default_device()).eval(), self.prompts.special)
+
     def predict(self, examples: Sequence[Text], progress: Progress = SILENT, title: str = "predict") -> Plain:
         """See Predictor."""
-        return self.inference.task.predict_from_signals(examples, self._asked(examples, progress, title))
+        signals = self.signals_of(self.run(self.prepare(examples), progress, title))
+        return self.inference.task.predict_from_signals(examples, signals)
 
     def signals(self, examples: Sequence[Text], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
-        return self._asked(examples, SILENT, "")
+        return ask(self, examples)
 
-    def _asked(self, examples: Sequence[Text], progress: Progress, title: str) -> Signals:
+    def prepare(self, examples: Sequence[Text], proposals: Sequence[Signals] = ()) -> list[Ids]:
+        """See Steps: the prompt of each text."""
+        return [self.prompts.of(example) for example in examples]
+
+    def run(self, prepared: Sequence[Ids], progress: Progress = SILENT, title: str = "") -> NDArray[np.float64]:
+        """See Steps: log P of all labels' words. [E, W]"""
         import torch
 
-        device = default_device()
-        self.model.to(device).eval()
-        prompts, words = self.prompts, [ids for of_label in self.prompts.words for ids in of_label]
+        device, words = default_device(), [ids for of_label in self.prompts.words for ids in of_label]
         asking = Asking(
-            writer=writer_for(prompts.generator, self.model, prompts.special),
-            prompts=[prompts.of(example) for example in examples],
-            longest_prompt=prompts.length,
+            writer=self.writer,
+            prompts=prepared,
+            longest_prompt=self.prompts.length,
             longest_answer=max(map(len, words)),
             limit=self.inference.limit(device),
             filled=not self.inference.one_by_one,
         )
         work = progress.task(title, len(asking.batches()), "batches")
         with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
-            scores = np.asarray(asking.log_probs([words] * len(examples), bar)).reshape(len(examples), len(words))
-        lengths = np.asarray([len(ids) for ids in words], np.float64)
-        return write_single(_by_label(scores / lengths**self.length_normalisation, prompts.words))
+            return np.asarray(asking.log_probs([words] * len(prepared), bar)).reshape(len(prepared), len(words))
+
+    def signals_of(self, said: NDArray[np.float64]) -> Signals:
+        """See Steps."""
+        lengths = np.asarray([len(ids) for of_label in self.prompts.words for ids in of_label], np.float64)
+        return write_single(_by_label(said / lengths**self.length_normalisation, self.prompts.words))
 
 
 def label_predictor(

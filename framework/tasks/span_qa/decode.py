@@ -1,225 +1,162 @@
-"""From start and end logits, and from signals, which know no tokens, to the best answers of questions."""
+"""From start and end logits over the tokens of windows to the best answers of questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from framework.data.characters import codes, is_space
-from framework.segments import Floats, Ints
-from framework.signals.algebra import NULL, Signals
-from framework.signals.mixing import merged
+from framework.segments import Floats, Ints, minima, owners, spread
+from framework.tasks.base import Logits
+from framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, predictions_of
+from framework.tasks.span_qa.ranking import Ranked, ranked
+from framework.tasks.span_qa.windows import Windows
 
-# The logit of what cannot be, and the least that counts: finite, so that every score can be written as JSON.
-IMPOSSIBLE = -1e30
-
-
-@dataclass(frozen=True, slots=True)
-class WindowLogits:
-    """A model's output for the C context tokens of one window of a question.
-
-    `start_logits`, `end_logits`: float [C]; -inf, or the least number of its type, where a token cannot be.
-    `offsets`: int [C, 2], each token's characters [from, to) in the context, white space trimmed.
-    `null_start`, `null_end`: the logits of the token that stands for "no answer here" ([CLS]).
-    `keep`: bool [C], whether this window is the one that gives the token the most context; answers start
-    at such tokens only, so that overlapping windows do not vote twice (Devlin et al. 2018, arXiv:1810.04805).
-
-    Raises ValueError when the shapes do not agree.
-    """
-
-    start_logits: NDArray[np.floating]
-    end_logits: NDArray[np.floating]
-    offsets: NDArray[np.integer]
-    null_start: float
-    null_end: float
-    keep: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        count = len(self.start_logits)
-        found = (self.start_logits.shape, self.end_logits.shape, self.offsets.shape, self.keep.shape)
-        if found != ((count,), (count,), (count, 2), (count,)):
-            raise ValueError(
-                f"start_logits, end_logits, offsets and keep have shapes {found}; expected (C,), (C,), (C, 2) and (C,)"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class SpanPrediction:
-    """One answer: ``text == context[start:end]``, its probability among the candidates, start + end logit."""
-
-    text: str
-    start: int
-    end: int
-    score: float
-    logit: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The best answers of one question, best first, and what the model thinks of there being none.
-
-    `null_logit` and `null_score` are None where "no answer" is not a candidate. `n_best` is empty when no
-    span of the context is legal.
-    """
-
-    n_best: tuple[SpanPrediction, ...]
-    null_logit: float | None
-    null_score: float | None
-
-    @property
-    def no_answer_score(self) -> float | None:
-        """How far "no answer" is ahead of the best span, in logits; None where it is not a candidate."""
-        if self.null_logit is None:
-            return None
-        return self.null_logit - (self.n_best[0].logit if self.n_best else IMPOSSIBLE)
-
-    def answer(self, threshold: float = 0.0) -> SpanPrediction:
-        """The best span, or an empty text at 0:0 where "no answer" leads by more than `threshold` logits
-        (the rule of SQuAD 2.0 in Devlin et al. 2018) or where no span is legal."""
-        doubt = self.no_answer_score
-        if self.n_best and (doubt is None or doubt <= threshold):
-            return self.n_best[0]
-        score = 0.0 if self.null_score is None else self.null_score
-        return SpanPrediction("", 0, 0, score, IMPOSSIBLE if self.null_logit is None else self.null_logit)
+_SPANS = 1 << 17  # that are looked at together: what a processor's cache holds
+_MORE = 4  # times as many starts are looked at where some did not do
 
 
 def decode(
-    context: str,
-    windows: Sequence[WindowLogits],
+    contexts: Sequence[str],
+    windows: Windows,
+    logits: Logits,
     n_best: int = 20,
     max_answer_length: int = 30,
     null: bool = False,
-) -> Prediction:
-    """Find the `n_best` highest-scoring distinct spans of `context`, exactly.
+) -> list[Prediction]:
+    """Find the `n_best` highest-scoring distinct spans of each context, exactly.
 
-    A span is legal when it starts at a kept token, ends at the same or a later token of the same window, is
-    at most `max_answer_length` tokens long, covers at least one character and has a logit (the sum of its
-    start and end logits) that is finite and above -1e30. Spans of equal characters count once, with their
-    highest logit. Equal logits are ordered by start, then by length. Scores are the softmax over the spans
-    returned and, with `null`, over "no answer", whose logit is the smallest over the windows.
+    A span is legal when it starts at a token that its window shows best (`windows.best`; overlapping windows do not vote twice:
+    Devlin et al. 2018, arXiv:1810.04805), ends at the same or a later token of the same window, is at most `max_answer_length`
+    tokens long, covers at least one character and has a logit (the sum of its start and end logits) that is finite and above
+    -1e30. Spans of equal characters count once, with their highest logit. Equal logits are ordered by start, then by length.
+    Scores are the softmax over the spans returned and, with `null`, over "no answer", whose logit is the smallest over the windows.
 
     Raises ValueError when `n_best` or `max_answer_length` is below 1.
     """
     if n_best < 1 or max_answer_length < 1:
         raise ValueError(f"n_best is {n_best} and max_answer_length is {max_answer_length}; expected at least 1 each")
-    candidates = [_legal_spans(window, max_answer_length) for window in windows]
-    logits = np.concatenate([np.empty(0), *(found for found, _ in candidates)])
-    spans = np.concatenate([np.empty((0, 2), dtype=np.int64), *(found for _, found in candidates)])
-    return best_spans(context, logits, spans, n_best, _null_logit(windows) if null else None)
+    of_windows = windows.of_examples(len(contexts))
+    width = max(min(max_answer_length, int(windows.lengths.max(initial=1))), 1)
+    size = max(_SPANS // (width * n_best), 1)
+    found: list[Prediction] = []
+    for begin in range(0, len(contexts), size):
+        part = contexts[begin : begin + size]
+        shown = _shown(of_windows[begin : begin + size + 1], windows, logits)
+        nulls = shown.null_logits.tolist() if null else [None] * len(part)
+        found += predictions_of(part, _best(shown, n_best, width), nulls)
+    return found
 
 
-def best_spans(
-    context: str, logits: NDArray[np.float64], spans: NDArray[np.int64], n_best: int, null_logit: float | None
-) -> Prediction:
-    """The `n_best` distinct of some spans (characters [S, 2]) by their logits [S]; scores as `decode` gives them."""
-    logits, spans = _best_distinct(logits, spans, n_best)
-    scores = _softmax(logits if null_logit is None else np.append(logits, null_logit))
-    return Prediction(
-        n_best=tuple(
-            SpanPrediction(context[start:end], start, end, score, logit)
-            for (start, end), score, logit in zip(
-                spans.tolist(), scores[: len(logits)].tolist(), logits.tolist(), strict=True
-            )
-        ),
-        null_logit=null_logit,
-        null_score=None if null_logit is None else float(scores[-1]),
+@dataclass(frozen=True)
+class _Shown:
+    """The S context tokens of some questions, window after window. Logits are -inf where no answer may start, or end.
+
+    starts, ends: [S]; spans: characters [S, 2]; last: [S], where the window of each ends; questions: [Q + 1], which tokens are a
+    question's; null_logits: [Q].
+    """
+
+    starts: Floats
+    ends: Floats
+    spans: Ints
+    last: Ints
+    questions: Ints
+    null_logits: Floats
+
+
+def _shown(examples: Ints, windows: Windows, logits: Logits) -> _Shown:
+    """Of questions in a row, each of which owns the windows examples[e] : examples[e + 1]."""
+    first, last = int(examples[0]), int(examples[-1])
+    rows, examples = windows.rows[first : last + 1], examples - first
+    tokens, rows = slice(int(rows[0]), int(rows[-1])), rows - rows[0]
+    flat = np.concatenate([np.empty((2, 0)), *logits[first:last]], axis=1, dtype=np.float64)
+    shown = np.flatnonzero(windows.support[tokens])
+    of_windows = np.searchsorted(shown, rows)
+    start, end = np.where(np.isfinite(flat), flat, -np.inf)[:, shown]
+    with np.errstate(invalid="ignore", over="ignore"):
+        nulls = flat[:, rows[:-1] + windows.null[first:last]].sum(0)
+    nulls = np.where((nulls > IMPOSSIBLE) & (nulls < np.inf), nulls, np.inf)
+    least = minima(nulls, examples)
+    return _Shown(
+        starts=np.where(windows.best[tokens][shown], start, -np.inf),
+        ends=end,
+        spans=windows.spans[tokens][shown].astype(np.int64),
+        last=spread(of_windows[1:], of_windows),
+        questions=of_windows[examples],
+        null_logits=np.where(least < np.inf, least, IMPOSSIBLE),
     )
 
 
-def _legal_spans(window: WindowLogits, max_answer_length: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Every legal span of a window: logits [S] and characters [S, 2]."""
-    count = len(window.start_logits)
-    if count == 0:
-        return np.empty(0), np.empty((0, 2), dtype=np.int64)
-    width = min(max_answer_length, count)
-    starts = np.where(window.keep, window.start_logits, -np.inf).astype(np.float64)
-    ends = np.concatenate([window.end_logits.astype(np.float64), np.full(width - 1, -np.inf)])
-    # band[s, k] is the span of tokens s .. s + k; what runs off the window is -inf.
-    with np.errstate(invalid="ignore", over="ignore"):
-        band = starts[:, None] + sliding_window_view(ends, width)
-    first, length = np.nonzero((band > IMPOSSIBLE) & (band < np.inf))
-    spans = np.stack([window.offsets[first, 0], window.offsets[first + length, 1]], axis=1).astype(np.int64)
-    covers = spans[:, 0] < spans[:, 1]
-    return band[first, length][covers], spans[covers]
+def _best(shown: _Shown, n_best: int, width: int) -> list[Ranked]:
+    """The best spans of each question, at most `width` tokens long.
 
-
-def _best_distinct(
-    logits: NDArray[np.float64], spans: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The `count` best spans of distinct characters, in order.
-
-    Only as many candidates are sorted as it takes: the best `reach`, with all that tie with the last of them.
+    The best of each start tells which starts count: all spans of the others are worse than those found.
     """
-    reach = count
-    while True:
-        complete = reach >= len(logits)
-        if complete:
-            top = np.arange(len(logits))
+    table = _table(shown.questions, shown.starts + _sliding_maxima(shown.ends, shown.last, width))
+    found: dict[int, Ranked] = {}
+    left, most = np.arange(len(table.logits)), n_best
+    while len(left):
+        part = table.logits[left]
+        if most < part.shape[1]:
+            order = np.argpartition(-part, most, axis=1)
+            best_of_others = np.take_along_axis(part, order[:, most : most + 1], 1)[:, 0]
+            numbers = np.take_along_axis(table.tokens[left], order[:, :most], 1)
         else:
-            top = np.nonzero(logits >= np.partition(logits, -reach)[-reach])[0]
-        order = top[np.lexsort((spans[top, 1], spans[top, 0], -logits[top]))]
-        _, firsts = np.unique(spans[order], axis=0, return_index=True)
-        if complete or len(firsts) >= count:
-            chosen = order[np.sort(firsts)[:count]]
-            return logits[chosen], spans[chosen]
-        reach *= 4
+            best_of_others, numbers = np.full(len(left), -np.inf), table.tokens[left]
+        for number, worst, best in zip(
+            left.tolist(), best_of_others, _ranked(shown, numbers, n_best, width), strict=True
+        ):
+            if worst <= IMPOSSIBLE or (len(best.logits) == n_best and best.logits[-1] > worst):
+                found[number] = best
+        left = np.asarray([number for number in left.tolist() if number not in found], np.int64)
+        most *= _MORE
+    return [found[number] for number in range(len(table.logits))]
 
 
-def _null_logit(windows: Sequence[WindowLogits]) -> float:
-    logits = [float(window.null_start) + float(window.null_end) for window in windows]
-    return min((logit for logit in logits if IMPOSSIBLE < logit < np.inf), default=IMPOSSIBLE)
+@dataclass(frozen=True)
+class _Table:
+    """Questions one under the other. tokens: their numbers, -1 where there is none; logits: of each token, -inf there."""
+
+    tokens: Ints
+    logits: Floats
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(logits) == 0:
-        return logits
-    weights = np.exp(logits - logits.max())
-    normalised: NDArray[np.float64] = weights / weights.sum()
-    return normalised
+def _table(questions: Ints, logits: Floats) -> _Table:
+    sizes = np.diff(questions)
+    shape = len(sizes), max(int(sizes.max(initial=0)), 1)
+    tokens, table = np.full(shape, -1), np.full(shape, -np.inf)
+    at = owners(questions), np.arange(questions[-1] - questions[0]) - spread(questions[:-1], questions)
+    tokens[at], table[at] = np.arange(len(logits)), logits
+    return _Table(tokens, table)
 
 
-def decode_signals(
-    contexts: Sequence[str], signals: Signals, n_best: int, max_words: int, null: bool
-) -> list[Prediction]:
-    """Of each context the `n_best` spans by the sum of their start's and end's log-probability.
+def _sliding_maxima(values: Floats, last: Ints, width: int) -> Floats:
+    """The greatest of each value and of the width - 1 that follow it before `last`. [S]"""
+    found, reach, places = values, 1, np.arange(len(values))
 
-    A span is legal when it ends where it starts or later, is at most `max_words` words long (a signal has no tokens to
-    count) and has a probability above 0. With `null`, "no answer" competes.
-    """
-    once = merged(signals)  # entries on one character are added up
-    return [
-        _decoded(context, _side(once, 2 * number), _side(once, 2 * number + 1), n_best, max_words, null)
-        for number, context in enumerate(contexts)
-    ]
+    def later(by: int) -> Floats:
+        """What was found `by` places on, -inf behind the last."""
+        inside = places + by < last
+        result: Floats = np.where(inside, found[np.where(inside, places + by, 0)], -np.inf)
+        return result
 
-
-_Side = tuple[Ints, Floats, float]  # characters, their log-probabilities, that of "no answer here"
+    while reach < width:
+        found, reach = np.maximum(found, later(min(reach, width - reach))), min(2 * reach, width)
+    return found
 
 
-def _side(signals: Signals, head: int) -> _Side:
-    row = slice(int(signals.rows[head]), int(signals.rows[head + 1]))
-    chars, log_p = signals.keys[row], signals.log_p[row].astype(np.float64)
-    null = log_p[chars == NULL]
-    return chars[chars != NULL], log_p[chars != NULL], float(null[0]) if len(null) else -np.inf
-
-
-def _decoded(context: str, start: _Side, end: _Side, n_best: int, max_words: int, null: bool) -> Prediction:
-    starts, start_logits, null_start = start
-    ends, end_logits, null_end = end
-    logits = start_logits[:, None] + end_logits[None, :]
-    word = _word_numbers(context)
-    words = word[ends][None, :] - word[starts][:, None] + 1
-    legal = (starts[:, None] <= ends[None, :]) & (words <= max_words) & (logits > IMPOSSIBLE)
-    first, last = np.nonzero(legal)
-    spans = np.stack([starts[first], ends[last] + 1], axis=1).astype(np.int64)
-    no_answer = max(null_start + null_end, IMPOSSIBLE) if null else None
-    return best_spans(context, logits[first, last], spans, n_best, no_answer)
-
-
-def _word_numbers(context: str) -> NDArray[np.int64]:
-    """For every character the number of its word; white space belongs to the word before it."""
-    space = is_space(codes(context))
-    begins = ~space & np.append(True, space[:-1])[: len(space)]
-    return np.cumsum(begins)
+def _ranked(shown: _Shown, tokens: Ints, n_best: int, width: int) -> list[Ranked]:
+    """The best spans that start at these tokens, [Q, n], -1 for none."""
+    if not len(shown.starts):
+        return [Ranked(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))] * len(tokens)
+    ends = tokens[:, :, None] + np.arange(width)
+    inside = (tokens[:, :, None] >= 0) & (ends < shown.last[tokens][:, :, None])
+    ends = np.where(inside, ends, 0)
+    with np.errstate(over="ignore"):
+        logits = shown.starts[tokens][:, :, None] + shown.ends[ends]
+    first = np.broadcast_to(shown.spans[tokens, 0][:, :, None], ends.shape)
+    last = shown.spans[ends, 1]
+    legal = inside & (logits > IMPOSSIBLE) & (logits < np.inf) & (first < last)
+    count = len(tokens)
+    return ranked(
+        np.where(legal, logits, -np.inf).reshape(count, -1), first.reshape(count, -1), last.reshape(count, -1), n_best
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from framework.device import autocast, default_device
 from framework.errors import DataError
 from framework.generative.asking import Asking, writer_for
 from framework.generative.training import Generation
-from framework.generative.writer import Beams, Ids
+from framework.generative.writer import Beams, Ids, Writer
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.configuration import read_config
@@ -21,10 +22,11 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.segments import Floats, bounds, maxima, softmax, spread, totals
 from framework.signals.algebra import Signals
+from framework.signals.steps import ask
 from framework.tasks.base import InferenceConfig, Task
 from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode import Prediction, SpanPrediction, decode_signals
-from framework.tasks.span_qa.outputs import prediction_record
+from framework.tasks.span_qa.decode_signals import decode_signals
+from framework.tasks.span_qa.predictions import Prediction, SpanPrediction, prediction_record
 from framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for
 from framework.tasks.span_qa.write import from_spans
 
@@ -106,6 +108,24 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """Examples, the prompts of each, and what other teachers propose as answers to it."""
+
+    examples: Sequence[QAExample]
+    prompts: Sequence[Sequence[Prompt]]
+    proposed: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Examples, the C answers to each, with their tokens, and log P of each on each of its prompts, [prompts, C]."""
+
+    examples: Sequence[QAExample]
+    answers: Sequence[dict[str, Ids]]
+    log_p: Sequence[Floats]
+
+
+@dataclass(frozen=True)
 class GenerativePredictor:
     """See Predictor. `inference.batch_size` counts prompts, or pairs of a prompt and an answer."""
 
@@ -119,6 +139,11 @@ class GenerativePredictor:
         """See Predictor."""
         return count_parameters(self.model)
 
+    @cached_property
+    def writer(self) -> Writer:
+        """The model, on its device."""
+        return writer_for(self.prompts.generator, self.model.to(default_device()).eval(), self.prompts.special)
+
     def predict(
         self, examples: Sequence[QAExample], progress: Progress = SILENT, title: str = "predict"
     ) -> dict[str, Any]:
@@ -126,68 +151,75 @@ class GenerativePredictor:
         # A task of the user's own may know no threshold.
         threshold = float(getattr(self.inference.task, "null_threshold", 0.0))
         unanswerable = _unanswerable(self.inference.task)
-        found = self._candidates(examples, [[] for _ in examples], progress, title)
+        said = self.run(self.prepare(examples), progress, title)
         return {
             example.id: prediction_record(_prediction(example.context, candidates, unanswerable), threshold)
-            for example, candidates in zip(examples, found, strict=True)
+            for example, candidates in zip(examples, self._candidates(said), strict=True)
         }
 
     def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor. The best spans of each proposing teacher are candidates beside the model's own answers."""
+        return ask(self, examples, proposals)
+
+    def prepare(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> "Prepared":
+        """See Steps."""
         proposed: list[list[str]] = [[] for _ in examples]
         for of_teacher in proposals:
             for texts, more in zip(proposed, self._proposed(examples, of_teacher), strict=True):
                 texts += more
-        candidates = self._candidates(examples, proposed)
-        return answers_signals(
-            [one.places for one in candidates],
-            [one.log_mass for one in candidates],
-            unanswerable=_unanswerable(self.inference.task),
-        )
+        return Prepared(examples, [self.prompts.of(example) for example in examples], proposed)
 
-    def _proposed(self, examples: Sequence[QAExample], signals: Signals) -> list[list[str]]:
-        contexts, settings = [example.context for example in examples], self.settings
-        found = decode_signals(contexts, signals, settings.candidates, settings.max_answer, null=False)
-        return [[span.text for span in prediction.n_best] for prediction in found]
-
-    def _candidates(
-        self,
-        examples: Sequence[QAExample],
-        proposed: Sequence[Sequence[str]],
-        progress: Progress = SILENT,
-        title: str = "",
-    ) -> list[Candidates]:
-        """What the model writes on each prompt of an example, and `proposed`; all scored on all prompts of the example."""
+    def run(self, prepared: "Prepared", progress: Progress = SILENT, title: str = "") -> "Said":
+        """See Steps. What the model writes on each prompt of an example, and what was proposed, all scored on all prompts of the
+        example."""
         import torch
 
         settings, device = self.settings, default_device()
-        self.model.to(device).eval()
-        prompts = [self.prompts.of(example) for example in examples]
-        owners = [number for number, of_example in enumerate(prompts) for _ in of_example]
+        prompts = [(owner, prompt.ids) for owner, own in enumerate(prepared.prompts) for prompt in own]
+        owners = np.asarray([owner for owner, _ in prompts], np.int64)
         asking = Asking(
-            writer=writer_for(self.prompts.generator, self.model, self.prompts.special),
-            prompts=[prompt.ids for of_example in prompts for prompt in of_example],
+            writer=self.writer,
+            prompts=[ids for _, ids in prompts],
             longest_prompt=self.prompts.longest,
             longest_answer=settings.max_answer + 1,
             limit=self.inference.limit(device),
             filled=not self.inference.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
-        texts: list[list[str]] = [[] for _ in examples]
-        log_p: list[list[Floats]] = [[] for _ in examples]
-        work = progress.task(title, len(asking.batches(beams.count)) + len(asking.batches()), "batches")
+        empty = [""] if _unanswerable(self.inference.task) else []
+        answers: dict[int, dict[str, Ids]] = {}
+
+        def candidates(owner: int, written: Sequence[Ids]) -> list[Ids]:
+            own = [self.prompts.text(ids) for ids in written]
+            answers[owner] = self._distinct([*own, *prepared.proposed[owner], *empty])
+            return list(answers[owner].values())
+
+        work = progress.task(title, asking.passes(beams.count, owners), "batches")
         with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
-            for owner, written in zip(owners, asking.written(beams, bar), strict=True):
-                texts[owner] += [self.prompts.text(ids) for ids in written]
-            empty = [""] if _unanswerable(self.inference.task) else []
-            answers = [self._distinct([*own, *others, *empty]) for own, others in zip(texts, proposed, strict=True)]
-            scores = asking.log_probs([list(answers[owner].values()) for owner in owners], bar)
-            for owner, of_prompt in zip(owners, scores, strict=True):
-                log_p[owner].append(of_prompt)
+            scores = asking.asked(beams, owners, candidates, bar)
+        of_examples = np.split(np.arange(len(owners)), np.searchsorted(owners, np.arange(1, len(prepared.examples))))
+        log_p = [np.asarray([scores[row] for row in rows]) for rows in of_examples[: len(prepared.examples)]]
+        return Said(prepared.examples, [answers[owner] for owner in range(len(log_p))], log_p)
+
+    def signals_of(self, said: "Said") -> Signals:
+        """See Steps."""
+        candidates = self._candidates(said)
+        return answers_signals(
+            [one.places for one in candidates],
+            [one.log_mass for one in candidates],
+            unanswerable=_unanswerable(self.inference.task),
+        )
+
+    def _candidates(self, said: "Said") -> list[Candidates]:
         return [
-            _scored(example.context, distinct, np.asarray(of_example), settings.length_normalisation)
-            for example, distinct, of_example in zip(examples, answers, log_p, strict=True)
+            _scored(example.context, answers, log_p, self.settings.length_normalisation)
+            for example, answers, log_p in zip(said.examples, said.answers, said.log_p, strict=True)
         ]
+
+    def _proposed(self, examples: Sequence[QAExample], signals: Signals) -> list[list[str]]:
+        contexts, settings = [example.context for example in examples], self.settings
+        found = decode_signals(contexts, signals, settings.candidates, settings.max_answer, null=False)
+        return [[span["text"] for span in prediction.n_best] for prediction in found]
 
     def _distinct(self, texts: Sequence[str]) -> dict[str, Ids]:
         """Texts with their tokens; of texts with the same tokens only the first, and the empty one for those without any."""
@@ -220,7 +252,7 @@ def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Pre
     competing = [number for number, text in enumerate(candidates.texts) if text or unanswerable]
     logits = candidates.log_mass[competing]
     scores = softmax(logits) if competing else logits
-    answers = []
+    answers: list[SpanPrediction] = []
     null_logit = null_score = None
     for place, number in enumerate(competing):
         text, logit, score = candidates.texts[number], float(logits[place]), float(scores[place])
@@ -229,8 +261,8 @@ def _prediction(context: str, candidates: Candidates, unanswerable: bool) -> Pre
             continue
         start, end = candidates.places[number][0] if candidates.places[number] else (-1, -1)
         shown = context[start:end] if candidates.places[number] else text
-        answers.append(SpanPrediction(shown, start, end, score, logit))
-    answers.sort(key=lambda answer: -answer.logit)
+        answers.append({"text": shown, "start": start, "end": end, "score": score, "logit": logit})
+    answers.sort(key=lambda answer: -answer["logit"])
     return Prediction(tuple(answers), null_logit, null_score)
 
 

@@ -1,62 +1,12 @@
-"""What a model's start and end logits say: windows for decoding, predictions, scores."""
+"""What a model's predictions are worth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from framework.metrics import middle, resampled_means
-from framework.tasks.base import Logits, Scores
+from framework.tasks.base import Scores
 from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode import Prediction, WindowLogits
 from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
-from framework.tasks.span_qa.windows import Windows
-
-
-def window_logits(count: int, windows: Windows, logits: Logits) -> Iterator[list[WindowLogits]]:
-    """The windows of each of `count` examples, for `decode`."""
-    bounds = windows.of_examples(count)
-    for example in range(count):
-        yield [_window_logits(windows, row, logits) for row in range(bounds[example], bounds[example + 1])]
-
-
-def _window_logits(windows: Windows, row: int, logits: Logits) -> WindowLogits:
-    tokens = windows.slice_of(row)
-    support = windows.support[tokens]
-    start, end = logits[row].astype(np.float64)
-    null = int(windows.null[row])
-    return WindowLogits(
-        start_logits=start[support],
-        end_logits=end[support],
-        offsets=windows.spans[tokens][support],
-        null_start=float(start[null]),
-        null_end=float(end[null]),
-        keep=windows.best[tokens][support],
-    )
-
-
-def prediction_record(prediction: Prediction, threshold: float) -> dict[str, Any]:
-    """A prediction as plain data, as it stands in predictions.json."""
-    chosen = prediction.answer(threshold)
-    record: dict[str, Any] = {
-        "answer": chosen.text,
-        "start": chosen.start,
-        "end": chosen.end,
-        "score": chosen.score,
-        "n_best": [
-            {
-                "text": span.text,
-                "start": span.start,
-                "end": span.end,
-                "score": span.score,
-                "logit": span.logit,
-            }
-            for span in prediction.n_best
-        ],
-    }
-    if prediction.no_answer_score is not None:
-        record["no_answer_score"] = prediction.no_answer_score
-    return record
 
 
 def score_spans(

@@ -201,8 +201,8 @@ class ExtractiveQA(TaskSection):
 
     def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
-        from framework.tasks.span_qa.decode import decode_signals
-        from framework.tasks.span_qa.outputs import prediction_record
+        from framework.tasks.span_qa.decode_signals import decode_signals
+        from framework.tasks.span_qa.predictions import prediction_record
 
         contexts = [example.context for example in examples]
         found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
@@ -214,15 +214,13 @@ class ExtractiveQA(TaskSection):
     def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
         from framework.tasks.span_qa.decode import decode
-        from framework.tasks.span_qa.outputs import prediction_record, window_logits
+        from framework.tasks.span_qa.predictions import prediction_record
 
-        found = window_logits(len(examples), windows, logits)
+        contexts = [example.context for example in examples]
+        found = decode(contexts, windows, logits, self.n_best, self.max_answer_length, null=self.unanswerable)
         return {
-            example.id: prediction_record(
-                decode(example.context, parts, self.n_best, self.max_answer_length, null=self.unanswerable),
-                self.null_threshold,
-            )
-            for example, parts in zip(examples, found, strict=True)
+            example.id: prediction_record(prediction, self.null_threshold)
+            for example, prediction in zip(examples, found, strict=True)
         }
 
     def score(

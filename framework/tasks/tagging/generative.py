@@ -8,6 +8,7 @@ gives its weight once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from framework.device import autocast, default_device
 from framework.errors import DataError
 from framework.generative.asking import Asking, writer_for
 from framework.generative.training import Generation
-from framework.generative.writer import Beams
+from framework.generative.writer import Beams, Ids, Writer
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.configuration import read_config
@@ -27,6 +28,7 @@ from framework.models.tokenizers import load_model_tokenizer
 from framework.progress import SILENT, Progress
 from framework.segments import Floats, Ints, bounds, softmax
 from framework.signals.algebra import Signals, from_dense, to_dense
+from framework.signals.steps import ask
 from framework.tasks.base import Own, Plain
 from framework.tasks.tagging.entity_lists import EntityLists, Part, Read, entity_lists
 from framework.tasks.tagging.example import Tagged
@@ -80,6 +82,25 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """Examples, their P parts, each with its example's number, and the lists that are asked about beside those that a model
+    writes: the one without entities, and one of each other teacher."""
+
+    examples: Sequence[Tagged]
+    parts: Sequence[tuple[int, Part]]
+    proposed: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was asked, and of each of the P parts the lists, by their tokens, and log P of each."""
+
+    prepared: Prepared
+    answers: Sequence[dict[tuple[int, ...], str]]
+    scores: Sequence[Floats]
+
+
+@dataclass(frozen=True)
 class EntityPredictor:
     """See Predictor. `inference.limit` is of prompts, or of pairs of a prompt and a list."""
 
@@ -93,61 +114,69 @@ class EntityPredictor:
         """See Predictor."""
         return count_parameters(self.model)
 
+    @cached_property
+    def writer(self) -> Writer:
+        """The model, on its device."""
+        return writer_for(self.lists.generator, self.model.to(default_device()).eval(), self.lists.special)
+
     def predict(self, examples: Sequence[Tagged], progress: Progress = SILENT, title: str = "predict") -> Plain:
         """See Predictor; with the share `unlocated` of each text."""
-        found = self.ask(examples, (), progress, title)
+        found = self.found(self.run(self.prepare(examples), progress, title))
         predictions: Plain = self.inference.task.predict_from_signals(examples, found.signals)
         shares = {example.id: float(share) for example, share in zip(examples, found.unlocated, strict=True)}
         return {id: {**prediction, "unlocated": shares[id]} for id, prediction in predictions.items()}
 
     def signals(self, examples: Sequence[Tagged], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor. The likeliest entities of each proposing teacher are a list beside the model's own."""
-        return self.ask(examples, proposals).signals
+        return ask(self, examples, proposals)
 
-    def ask(
-        self,
-        examples: Sequence[Tagged],
-        proposals: Sequence[Signals] = (),
-        progress: Progress = SILENT,
-        title: str = "",
-    ) -> Found:
-        """The lists that the model writes, those of `proposals` and the one without entities, each as likely as it finds them."""
+    def prepare(self, examples: Sequence[Tagged], proposals: Sequence[Signals] = ()) -> "Prepared":
+        """See Steps."""
+        parts = [(number, part) for number, example in enumerate(examples) for part in self.lists.parts(example)]
+        tags = [self._best(examples, of_teacher) for of_teacher in proposals]
+        proposed = [
+            ["", *(self.lists.written(examples[number], part, of_teacher[number]) for of_teacher in tags)]
+            for number, part in parts
+        ]
+        return Prepared(examples, parts, proposed)
+
+    def run(self, prepared: "Prepared", progress: Progress = SILENT, title: str = "") -> "Said":
+        """See Steps: the lists that the model writes, those of other teachers and the one without entities, each as likely as it
+        finds them."""
         import torch
 
         lists, settings, device = self.lists, self.settings, default_device()
-        self.model.to(device).eval()
-        parts = [(number, part) for number, example in enumerate(examples) for part in lists.parts(example)]
-        proposed = [self._best(examples, of_teacher) for of_teacher in proposals]
         asking = Asking(
-            writer=writer_for(lists.generator, self.model, lists.special),
-            prompts=[part.prompt for _, part in parts],
+            writer=self.writer,
+            prompts=[part.prompt for _, part in prepared.parts],
             longest_prompt=self.inference.windows.max_length,
             longest_answer=settings.max_answer + 1,
             limit=self.inference.limit(device),
             filled=not self.inference.one_by_one,
         )
         beams = Beams(settings.beams, settings.max_answer, settings.length_normalisation)
-        work = progress.task(title, len(asking.batches(beams.count)) + len(asking.batches()), "batches")
-        with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
-            texts = [
-                ["", *map(lists.text, own), *(lists.written(examples[number], part, tags[number]) for tags in proposed)]
-                for (number, part), own in zip(parts, asking.written(beams, bar), strict=True)
-            ]
-            answers = [{tuple(lists.answer(text).tolist()): text for text in reversed(of_part)} for of_part in texts]
-            ids = [[np.asarray(one, np.int32) for one in of_part] for of_part in answers]
-            scores = asking.log_probs(ids, bar)
-        return self._found(examples, parts, answers, scores)
+        answers: list[dict[tuple[int, ...], str]] = [{} for _ in prepared.parts]
 
-    def _found(
-        self,
-        examples: Sequence[Tagged],
-        parts: Sequence[tuple[int, Part]],
-        answers: Sequence[dict[tuple[int, ...], str]],
-        scores: Sequence[Floats],
-    ) -> Found:
-        count = len(self.lists.tags.names)
+        def candidates(number: int, written: Sequence[Ids]) -> list[Ids]:
+            nothing, *others = prepared.proposed[number]
+            texts = [nothing, *map(lists.text, written), *others]
+            answers[number] = {tuple(lists.answer(text).tolist()): text for text in reversed(texts)}
+            return [np.asarray(ids, np.int32) for ids in answers[number]]
+
+        each = np.arange(len(answers))
+        work = progress.task(title, asking.passes(beams.count, each), "batches")
+        with work as bar, torch.inference_mode(), autocast(device, self.inference.precision):
+            return Said(prepared, answers, asking.asked(beams, each, candidates, bar))
+
+    def signals_of(self, said: "Said") -> Signals:
+        """See Steps."""
+        return self.found(said).signals
+
+    def found(self, said: "Said") -> Found:
+        """What it thinks of the examples."""
+        examples, count = said.prepared.examples, len(self.lists.tags.names)
         masses, told = [np.empty((0, count))], np.zeros((2, len(examples)))
-        for (number, part), of_part, log_p in zip(parts, answers, scores, strict=True):
+        for (number, part), of_part, log_p in zip(said.prepared.parts, said.answers, said.scores, strict=True):
             lengths = np.asarray([len(ids) for ids in of_part], np.float64)
             log_mass = log_p / lengths**self.settings.length_normalisation
             read = [self.lists.read(text, examples[number], part) for text in of_part.values()]

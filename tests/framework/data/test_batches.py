@@ -71,7 +71,7 @@ def test_every_row_is_in_one_batch_with_its_like(
     assert sorted(row for rows in batches for row in rows) == list(range(len(keys)))
     for rows in batches:
         assert len({keys[row] for row in rows}) == 1
-        asked = filled_up(rows, int(lengths[rows[0]]), gpu) if gpu else rows
+        asked = filled_up(rows, gpu, int(lengths[rows[0]])) if gpu else rows
         assert len(asked) == 1 or len(asked) * lengths[rows[0]] <= tokens
         assert len(asked) <= (rows_at_most or len(asked))
     assert keys[batches[0][0]] == max(keys)
@@ -111,7 +111,7 @@ def test_a_matrix_product_does_not_show_how_many_rows_there_were(product_rows: i
         with torch.inference_mode():
             expected = layer(given_rows)
             for count in range(1, 12):
-                rows = filled_up(np.arange(count), product_rows, gpu=False)
+                rows = filled_up(np.arange(count), False, product_rows)
                 assert rows[:count].tolist() == list(range(count))
                 assert torch.equal(layer(given_rows[rows])[:count], expected[:count])
     finally:
@@ -119,6 +119,6 @@ def test_a_matrix_product_does_not_show_how_many_rows_there_were(product_rows: i
 
 
 def test_a_batch_is_filled_no_more_than_it_has_to_be() -> None:
-    assert [len(filled_up(np.arange(3), each, gpu=False)) for each in (1, 2, 4, 5, 6, 16)] == [16, 8, 4, 4, 4, 3]
-    assert len(filled_up(np.arange(17), 1, gpu=False)) == 20
-    assert filled_up(np.asarray([7, 9, 3]), 4, gpu=True).tolist() == [7, 9, 3, 7]
+    assert [len(filled_up(np.arange(3), False, each)) for each in (1, 2, 4, 5, 6, 16)] == [16, 8, 4, 4, 4, 3]
+    assert len(filled_up(np.arange(17), False, 1)) == 20
+    assert filled_up(np.asarray([7, 9, 3]), True, 4).tolist() == [7, 9, 3, 7]

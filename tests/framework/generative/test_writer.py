@@ -63,7 +63,7 @@ def test_beams_are_distinct_and_ranked(asked: tuple[Any, Prompts, Writer], count
     model, prompts, writer = asked
     both = [prompts.of(question)[0].ids for question in (QUESTIONS[2], SHORT)]
     with torch.inference_mode():
-        several, greedy = write(writer, both, 64, Beams(count, 3, 0.0)), write(writer, both, 64, Beams(1, 3, 0.0))
+        several, greedy = (write(writer, writer.read(both, 64), Beams(each, 3, 0.0)) for each in (count, 1))
         for prompt, found, first in zip(both, several, greedy, strict=True):
             ended = [np.append(ids, prompts.special.end)[:4].astype(np.int32) for ids in (*found, *first)]
             scores = [log_p_alone(model, prompts, prompt, answer) for answer in ended]
@@ -88,7 +88,9 @@ def test_what_a_models_files_say_of_generating_does_not_change_the_search(tmp_pa
         sharpen(predictor.model.eval())
         writer = writer_for(predictor.prompts.generator, predictor.model, predictor.prompts.special)
         with torch.inference_mode():
-            answers.append([ids.tolist() for ids in write(writer, [prompt], len(prompt), Beams(4, 5, 0.0))[0]])
+            answers.append(
+                [ids.tolist() for ids in write(writer, writer.read([prompt], len(prompt)), Beams(4, 5, 0.0))[0]]
+            )
     assert answers[0] == answers[1]
 
 
@@ -106,7 +108,7 @@ def test_a_token_that_is_forced_to_come_first_begins_every_answer(tmp_path: Any)
     writer = writer_for(prompts.generator, model, prompts.special)
     prompt = prompts.of(SHORT)[0].ids
     with torch.inference_mode():
-        ids, ranks = writer.search([prompt], len(prompt), Beams(2, 3, 0.0))
+        ids, ranks = writer.search(writer.read([prompt], len(prompt)), Beams(2, 3, 0.0))
         answer = ids[0].numpy().astype(np.int32)
         ends = np.flatnonzero(answer == prompts.special.end)
         answer = answer[: ends[0] + 1] if len(ends) else answer

@@ -23,6 +23,8 @@ from framework.tasks.classification.task import Classification
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import cut_windows
+from tests.blocking import blocking_reads
+from tests.framework.signals.made_up import assert_same
 from tests.tokenizing import tokenizer
 
 TASK = ExtractiveQA()
@@ -102,7 +104,7 @@ class Counting:
 def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = SimpleNamespace(type="cuda")
     monkeypatch.setattr(module_of_logits, "default_device", lambda: gpu)
-    monkeypatch.setattr(module_of_logits, "to_device", lambda values, device: values)
+    monkeypatch.setattr(module_of_logits, "on_device", lambda values, device: values)
     monkeypatch.setattr(module_of_logits, "autocast", lambda device, precision: nullcontext())
     inference, counting = InferenceConfig(TASK, WINDOWS, 32, "bf16"), Counting()
     for one in (inference, alone(inference)):
@@ -116,6 +118,21 @@ def test_on_a_gpu_one_question_asked_alone_is_not_computed_a_batch_of_times(monk
             else all(read in (1, 2, 4, 8) for read in counting.read)
         )
     assert alone(inference).precision == "fp32"
+
+
+def test_a_gpu_is_asked_for_one_batch_after_the_other_without_waiting_for_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimpleNamespace(type="cuda")
+    monkeypatch.setattr(module_of_logits, "default_device", lambda: gpu)
+    monkeypatch.setattr(module_of_logits, "on_device", lambda values, device: values)
+    monkeypatch.setattr(module_of_logits, "autocast", lambda device, precision: nullcontext())
+    predictor = LogitsPredictor(Counting(), tokenizer("wordpiece"), InferenceConfig(TASK, WINDOWS, 4, "fp32"))  # type: ignore[arg-type]
+    prepared = predictor.prepare(EXAMPLES)
+    expected = predictor.signals(EXAMPLES)
+    with blocking_reads() as waits:
+        said = predictor.run(prepared)
+    assert len(said[1].batches) > 3
+    assert not waits
+    assert_same(predictor.signals_of(said), expected)
 
 
 def test_on_a_cpu_a_question_is_read_alone_as_among_others() -> None:

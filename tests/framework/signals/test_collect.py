@@ -1,7 +1,9 @@
 """Filling a store of signals, whatever stops it and in whatever order it comes."""
 
+import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.errors import StoreError
+from framework.errors import DataError, StoreError
 from framework.progress import SILENT
 from framework.signals.algebra import NULL, Signals
 from framework.signals.collect import SignalWriter, collect, longest_first
 from framework.signals.section import SignalSettings
 from framework.signals.shards import SignalReader, as_stored
+from framework.signals.steps import OneStep, Steps
 from framework.tasks.classification.data import Text
 from framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, masses, signals_of
@@ -31,6 +34,11 @@ def signals(examples: Sequence[QAExample]) -> Signals:
 
     numbers = [int(example.id.split("-")[1]) for example in examples]
     return signals_of(*(row(np.random.default_rng([number, head])) for number in numbers for head in range(2)))
+
+
+def opened(predict_fn: Callable[[Sequence[QAExample]], Signals]) -> Callable[[], Steps]:
+    """A teacher without proposals."""
+    return lambda: OneStep(lambda part, proposals: predict_fn(part))
 
 
 def rows(folder: Path) -> Counter[int]:
@@ -51,17 +59,110 @@ def test_a_stopped_collection_goes_on_after_its_last_shard(tmp_path: Path) -> No
 
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
-    expected = collect(tmp_path / "whole", EXAMPLES, predict_fn, settings, SILENT, "collect")
+    expected = collect(tmp_path / "whole", EXAMPLES, opened(predict_fn), settings, SILENT, "collect")
     asked.clear()
     with pytest.raises(KeyboardInterrupt):
-        collect(tmp_path / "broken", EXAMPLES, lambda part: predict_fn(part, 6), settings, SILENT, "collect")
-    figures = collect(tmp_path / "broken", EXAMPLES, predict_fn, settings, SILENT, "collect")
+        collect(tmp_path / "broken", EXAMPLES, opened(lambda part: predict_fn(part, 6)), settings, SILENT, "collect")
+    figures = collect(tmp_path / "broken", EXAMPLES, opened(predict_fn), settings, SILENT, "collect")
     assert asked == [one.id for one in EXAMPLES]
     assert figures == expected
     assert figures["examples"] == 10
     assert figures["null_mass"] == pytest.approx(masses(signals(EXAMPLES), 50)[:, 0].mean(), rel=1e-3)
     for path in (tmp_path / "whole").glob("*.arrow"):
         assert path.read_bytes() == (tmp_path / "broken" / path.name).read_bytes()
+
+
+class Noted:
+    """See Steps: notes what is done in which thread, and fails where it is told to."""
+
+    def __init__(self, fails: dict[tuple[str, int], BaseException] | None = None) -> None:
+        self.fails, self.done = fails or {}, []
+        self.threads: dict[str, set[int]] = {"prepare": set(), "run": set(), "signals_of": set()}
+
+    def prepare(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Sequence[QAExample]:
+        return self.note("prepare", examples)
+
+    def run(self, prepared: Sequence[QAExample]) -> Sequence[QAExample]:
+        return self.note("run", prepared)
+
+    def signals_of(self, said: Sequence[QAExample]) -> Signals:
+        return signals(self.note("signals_of", said))
+
+    def note(self, step: str, part: Sequence[QAExample]) -> Sequence[QAExample]:
+        number = sum(other == step for other, _ in self.done)
+        if (step, number) in self.fails:
+            raise self.fails[step, number]
+        self.done.append((step, [one.id for one in part]))
+        self.threads[step].add(threading.get_ident())
+        return part
+
+    def count(self, step: str) -> int:
+        return sum(other == step for other, _ in self.done)
+
+
+def test_tokenising_and_writing_go_on_beside_the_model_and_change_no_byte(tmp_path: Path) -> None:
+    settings, noted = SignalSettings(shard_size=3), Noted()
+    for name in ("beside", "in turn"):
+        (tmp_path / name).mkdir()
+    collect(tmp_path / "beside", EXAMPLES, lambda: noted, settings, SILENT, "collect")
+    writer = SignalWriter(tmp_path / "in turn", settings)
+    for begin in range(0, len(EXAMPLES), 3):
+        writer.add(EXAMPLES[begin : begin + 3], signals(EXAMPLES[begin : begin + 3]))
+        writer.flush()
+    paths = sorted((tmp_path / "in turn").glob("*.arrow"))
+    assert [path.name for path in paths] == sorted(path.name for path in (tmp_path / "beside").glob("*.arrow"))
+    assert all(path.read_bytes() == (tmp_path / "beside" / path.name).read_bytes() for path in paths)
+    assert noted.threads["run"] == {threading.get_ident()}
+    assert not noted.threads["run"] & (noted.threads["prepare"] | noted.threads["signals_of"])
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("prepare", DataError("this text has no words")),
+        ("run", KeyboardInterrupt()),
+        ("signals_of", StoreError("the disk is full")),
+    ],
+)
+def test_whatever_ends_a_collection_comes_out_as_itself_and_what_was_computed_is_kept(
+    tmp_path: Path, step: str, error: BaseException
+) -> None:
+    settings, noted = SignalSettings(shard_size=1), Noted({(step, 4): error})
+    with pytest.raises(type(error)) as raised:
+        collect(tmp_path, EXAMPLES, lambda: noted, settings, SILENT, "collect")
+    assert raised.value is error
+    kept = SignalReader(tmp_path)
+    computed = 4 if step != "signals_of" else noted.count("signals_of")
+    assert [example in kept for example in EXAMPLES] == [number < computed for number in range(10)]
+    assert noted.count("run") <= len(kept) + 2  # all that a stop may lose
+    again = Noted()
+    collect(tmp_path, EXAMPLES, lambda: again, settings, SILENT, "collect")
+    assert again.count("run") == len(EXAMPLES) - computed
+    assert sorted(rows(tmp_path).values()) == [1] * len(EXAMPLES)
+
+
+def test_no_more_is_made_ready_than_is_wanted_soon(tmp_path: Path) -> None:
+    class Slow(Noted):
+        def run(self, prepared: Sequence[QAExample]) -> Sequence[QAExample]:
+            time.sleep(0.005)
+            waiting.append(self.count("prepare") - self.count("run"))
+            unwritten.append(self.count("run") - self.count("signals_of"))
+            return super().run(prepared)
+
+    waiting: list[int] = []
+    unwritten: list[int] = []
+    collect(tmp_path, EXAMPLES, Slow, SignalSettings(shard_size=1), SILENT, "collect")
+    assert max(waiting) <= 4
+    assert max(unwritten) <= 1
+
+
+def test_a_teacher_that_has_nothing_left_to_say_is_not_opened(tmp_path: Path) -> None:
+    collect(tmp_path, EXAMPLES, Noted, SignalSettings(), SILENT, "collect")
+
+    def opened() -> Steps:
+        raise AssertionError
+
+    collect(tmp_path, EXAMPLES, opened, SignalSettings(), SILENT, "collect")
 
 
 def test_the_longest_texts_come_first_and_questions_about_one_text_together() -> None:
@@ -101,7 +202,7 @@ def test_in_whatever_order_they_come_each_is_stored_once(
             asked.extend(example.id for example in part)
             return signals(part)
 
-        collect(folder, EXAMPLES, predict_fn, settings, SILENT, "collect")
+        collect(folder, EXAMPLES, opened(predict_fn), settings, SILENT, "collect")
         assert asked == [example.id for example in EXAMPLES if example not in on_disk]
         assert sorted(rows(folder).values()) == [1] * len(EXAMPLES)
         whole = SignalWriter(folder / "at once", settings)

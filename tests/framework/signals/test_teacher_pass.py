@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from framework.data.features import WindowSettings
 from framework.data.section import fold_of
 from framework.signals.algebra import Signals
 from framework.signals.section import SignalSettings
-from framework.signals.teacher_pass import TeacherPass
+from framework.signals.teacher_pass import Ask, TeacherPass
 from framework.tasks.base import InferenceConfig
 from framework.tasks.span_qa.data import QAExample
 from framework.tasks.span_qa.task import ExtractiveQA
@@ -69,3 +70,27 @@ def test_models_without_a_question_are_left_alone() -> None:
     alike = [example for example in EXAMPLES if fold_of(example, 5) == fold]
     assert len(a_pass(teacher, 5).open()(alike, ())) == len(alike)
     assert {number for number, ids in teacher.asked.items() if ids} == {fold}
+
+
+class Stepwise:
+    """A predictor that knows steps, and signs with its number in each."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def prepare(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> list[int]:
+        return [100 * self.number + int(keys[0]) for keys in np.split(proposals[0].keys, len(examples))]
+
+    def run(self, prepared: list[int]) -> list[int]:
+        return [number + 10_000 for number in prepared]
+
+    def signals_of(self, said: list[int]) -> Signals:
+        return marks(said)
+
+
+def test_every_step_is_that_of_the_model_of_the_fold() -> None:
+    opened = Ask([Stepwise(number) for number in range(3)])
+    said = opened.signals_of(opened.run(opened.prepare(EXAMPLES, [marks(range(len(EXAMPLES)))])))
+    assert said.keys.tolist() == [
+        10_000 + 100 * fold_of(example, 3) + number for number, example in enumerate(EXAMPLES)
+    ]

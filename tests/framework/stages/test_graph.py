@@ -10,7 +10,6 @@ import pytest
 from framework.predictors.logits import LogitsPredictor
 from framework.recipe.load import recipe_from_values
 from framework.run import prepare, run
-from framework.signals.algebra import Signals
 from framework.stages.graph import Graph
 from framework.tasks.span_qa.data import QAExample
 from tests.tiny import several_values
@@ -89,15 +88,13 @@ def test_nothing_is_looked_at_or_asked_that_nobody_reads(tmp_path: Path) -> None
 def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three teachers, four rules, two trials of each."""
     asked: Counter[str] = Counter()
-    original = LogitsPredictor.signals
+    original = LogitsPredictor.run
 
-    def counted(
-        predictor: LogitsPredictor, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()
-    ) -> Signals:
-        asked.update(example.id for example in examples)
-        return original(predictor, examples, proposals)
+    def counted(predictor: LogitsPredictor, prepared: tuple[Sequence[QAExample], Any]) -> Any:
+        asked.update(example.id for example in prepared[0])
+        return original(predictor, prepared)
 
-    monkeypatch.setattr(LogitsPredictor, "signals", counted)
+    monkeypatch.setattr(LogitsPredictor, "run", counted)
     students = set()
     for rule in RULES:
         for trial in range(2):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from framework.data.locating import locate
 from framework.generative.asking import writer_for
 from framework.signals.algebra import NULL, Signals, concat, temper
 from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode import decode_signals
-from framework.tasks.span_qa.generative import GenerativePredictor, answers_signals
+from framework.tasks.span_qa.decode_signals import decode_signals
+from framework.tasks.span_qa.generative import Candidates, GenerativePredictor, answers_signals
 from framework.tasks.span_qa.write import from_spans
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 from tests.framework.signals.made_up import assert_same, entries, masses
@@ -78,6 +79,12 @@ def log_p(predictor: GenerativePredictor, prompt: Any, texts: Sequence[str]) -> 
     with torch.inference_mode():
         known = writer.read([prompt], len(prompt))
         return writer.log_probs(known, np.zeros(len(texts), np.int64), answers, max(map(len, answers)))
+
+
+def candidates_of(predictor: GenerativePredictor, example: QAExample, proposed: Sequence[str]) -> Candidates:
+    """What it writes itself, and what is proposed."""
+    (found,) = predictor._candidates(predictor.run(replace(predictor.prepare([example]), proposed=[proposed])))
+    return found
 
 
 def test_what_else_is_asked_changes_nothing(architecture: str, folder: Path) -> None:
@@ -173,21 +180,20 @@ def test_a_long_context_is_asked_about_in_parts(architecture: str, folder: Path)
     last = context.rstrip(".").split()[-1]
     signal = predictor.signals([example], [proposal((context, [last]))])
     assert context.rindex(last) in chars(signal, 0)
-    candidates = predictor._candidates([example], [[last]])[0]
+    candidates = candidates_of(predictor, example, [last])
     scores = np.asarray([log_p(predictor, prompt.ids, candidates.texts) for prompt in predictor.prompts.of(example)])
     expected = np.where([bool(text) for text in candidates.texts], scores.max(0), scores.min(0))
     assert candidates.log_mass == pytest.approx(expected, abs=1e-4)
 
 
 def test_length_normalisation_divides_by_tokens(architecture: str, folder: Path) -> None:
+    texts = ["Тула", "в Туле и Омске"]
     plain, normal = (
-        opened(architecture, folder, {"length_normalisation": alpha})._candidates(
-            [QUESTIONS[1]], [["Тула", "в Туле и Омске"]]
-        )[0]
+        candidates_of(opened(architecture, folder, {"length_normalisation": alpha}), QUESTIONS[1], texts)
         for alpha in (0.0, 1.0)
     )
     predictor = opened(architecture, folder)
-    for text in ("Тула", "в Туле и Омске"):
+    for text in texts:
         length = len(predictor.prompts.answer(text))
         before, after = (found.log_mass[found.texts.index(text)] for found in (plain, normal))
         assert after == pytest.approx(before / length)
@@ -259,4 +265,4 @@ def test_nothing_located_is_all_null(unanswerable: bool) -> None:
     signals = temper(answers_signals([[[], []]], [np.asarray([-3.0, -4.0])], unanswerable=unanswerable), 2.0)
     assert [entries(signals, head) for head in range(2)] == [[(NULL, pytest.approx(1))]] * 2
     (found,) = decode_signals(["где?"], signals, 5, 5, null=True)
-    assert found.answer().text == ""
+    assert found.answer()["text"] == ""

@@ -1,4 +1,4 @@
-"""What logits say once the question and the padding are left out."""
+"""What logits say once the question and the padding are left out, and what that is worth."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from framework.data.features import WindowSettings
 from framework.tasks.span_qa.data import Answer, QAExample
 from framework.tasks.span_qa.metrics import squad_v1, squad_v2
-from framework.tasks.span_qa.outputs import window_logits
 from framework.tasks.span_qa.task import ExtractiveQA
 from framework.tasks.span_qa.windows import cut_windows
 from tests.tokenizing import tokenizer
@@ -28,19 +27,14 @@ def test_only_the_context_and_null_have_a_say() -> None:
     assert len(windows) > 2
     random = np.random.default_rng(0)
     logits = [random.normal(size=(2, length)).astype(np.float32) for length in windows.lengths]
-    found = list(window_logits(2, windows, logits))
-    assert [len(parts) for parts in found] == np.diff(windows.of_examples(2)).tolist()
-    row = 0
-    for parts in found:
-        for part in parts:
-            tokens = windows.slice_of(row)
-            support = windows.support[tokens]
-            assert part.offsets.tolist() == windows.spans[tokens][support].tolist()
-            assert part.keep.tolist() == windows.best[tokens][support].tolist()
-            assert part.start_logits.tolist() == logits[row][0][support].tolist()
-            assert part.end_logits.tolist() == logits[row][1][support].tolist()
-            assert [part.null_start, part.null_end] == logits[row][:, 0].tolist()
-            row += 1
+    others = [found.copy() for found in logits]
+    for row, found in enumerate(others):
+        outside = ~windows.support[windows.slice_of(row)]
+        outside[windows.null[row]] = False
+        assert outside.any()
+        found[:, outside] = 99
+    task = ExtractiveQA(unanswerable=True)
+    assert task.predict(several, windows, others) == task.predict(several, windows, logits)
 
 
 @pytest.mark.parametrize("unanswerable", [False, True])

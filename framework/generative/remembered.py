@@ -1,0 +1,19 @@
+"""What a model remembers of prompts that it has read: keys and values, which all that is asked about a prompt share."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def for_rows(cache: Any, rows: "Tensor") -> Any:
+    """A copy of transformers' cache with the keys and values of some of its rows, each as often as it is there. [rows]"""
+    import torch
+
+    values = [value for layer in getattr(cache, "layers", ()) for value in vars(layer).values()]
+    # Others are put into the place of these, and nothing is ever written into them.
+    kept = {id(value): value for value in values if isinstance(value, torch.Tensor)}
+    found = copy.deepcopy(cache, kept)
+    found.reorder_cache(rows)
+    return found
