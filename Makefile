@@ -40,6 +40,7 @@ bench: $(READY)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/asking.py
 	.venv/bin/python tests/benchmarks/padding.py $(FILE)
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/generators.py
 	.venv/bin/python tests/benchmarks/workers.py
 	.venv/bin/python tests/benchmarks/workers.py --distilbert
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py

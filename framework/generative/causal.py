@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework.data.batches import Rows
-from framework.generative.remembered import for_rows
+from framework.generative.remembered import for_beams, for_rows
 from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from framework.models.tokenizers import SpecialTokens
 from framework.segments import Floats
@@ -61,7 +61,7 @@ class CausalWriter:
             input_ids=known.ids,
             attention_mask=known.mask,
             generation_config=beams.settings(self.special, self.remembers),
-            **({} if known.cache is None else {"past_key_values": for_rows(known.cache, rows)}),
+            **({} if known.cache is None else {"past_key_values": for_beams(known.cache, rows, beams.max_answer + 2)}),
         )
         return found.sequences[:, length:], found.get("sequences_scores")
 

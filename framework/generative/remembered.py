@@ -17,3 +17,16 @@ def for_rows(cache: Any, rows: "Tensor") -> Any:
     found = copy.deepcopy(cache, kept)
     found.reorder_cache(rows)
     return found
+
+
+def for_beams(cache: Any, rows: "Tensor", room: int) -> Any:
+    """The same for beams, of which each is to be one of its own prompt's whenever they are reordered, and which write `room` tokens
+    at most."""
+    from transformers.cache_utils import DynamicLayer
+
+    from framework.generative.beams import BeamsLayer
+
+    found = for_rows(cache, rows)
+    layers = getattr(found, "layers", [])
+    layers[:] = [BeamsLayer(layer, room) if type(layer) is DynamicLayer else layer for layer in layers]
+    return found
