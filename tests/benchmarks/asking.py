@@ -6,8 +6,9 @@ Made-up questions of SberQuAD's lengths, short texts with labels, and texts with
 model is called as any, but says the same of every token at once: what is left is tokenising and the host's own work, in CPU
 time of the process, without what is done once. Of a GPU only the batches that it would get are counted.
 
-Last, a device that needs so many microseconds a token, and nothing of the host meanwhile: how much longer than it does
-collecting take, when tokenising, asking and writing come one after the other, and as they are done?
+Last, a device that needs so many microseconds a token, and nothing of the host meanwhile: how much longer than it does collecting
+take, when tokenising, asking and writing come one after the other, and as they are done? And how much of the host's work is left to
+the thread of the model, which has to give the device what it is to do?
 """
 
 import argparse
@@ -150,22 +151,27 @@ def _overlapped(examples: list[Any], seconds_a_token: float) -> None:
     predictor = LogitsPredictor(device, tokenizer, inference)  # type: ignore[arg-type]
     _collect(predictor, examples[:64])
     device.tokens, device.seconds_a_token = 0, seconds_a_token
-    settings, took = SignalSettings(), []
-    for one_after_the_other in (True, False):
+    settings, took = SignalSettings(), {}
+    for way in ("one after the other", "beside it"):
         with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
-            if one_after_the_other:
+            began, host, own = time.perf_counter(), time.process_time(), time.thread_time()
+            if way == "beside it":
+                collect(Path(folder), examples, lambda: predictor, settings, SILENT, "collect")
+            else:
                 writer = SignalWriter(Path(folder), settings)
                 for part in in_chunks(longest_first(examples), settings.shard_size):
                     writer.add(part, ask(predictor, part))
                     writer.flush()
-            else:
-                collect(Path(folder), examples, lambda: predictor, settings, SILENT, "collect")
-            took.append(time.perf_counter() - began)
-    busy = device.tokens * seconds_a_token / 2
-    print(
-        f"\na device that is busy for {busy:.2f} s: one after the other {took[0] / busy:.2f}, beside it {took[1] / busy:.2f}"
-    )
+            took[way] = [
+                time.perf_counter() - began,
+                *(1000 * each / len(examples) for each in (time.process_time() - host, time.thread_time() - own)),
+            ]
+    busy = device.tokens * seconds_a_token / len(took)
+    print(f"\na device that is busy for {busy:.2f} s")
+    for way, (wall, host, own) in took.items():
+        print(
+            f"{way}: {wall / busy:.2f} times as long, {host:.3f} ms of the host an example, {own:.3f} in the model's thread"
+        )
 
 
 def _measure(name: str, task: Any, examples: list[Any], model_of: Callable[[Any], Instant], profiled: bool) -> None:
