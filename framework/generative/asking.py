@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from framework.data.batches import BatchLimit, Rows, alike, filled_up, in_batche
 from framework.generative.causal import CausalWriter, pads_left, remembers
 from framework.generative.seq2seq import Seq2SeqWriter
 from framework.generative.seq2seq import remembers as remembers_crossing
-from framework.generative.writer import Beams, Ids, Writer, write
+from framework.generative.writer import Beams, Ids, Known, Writer, write
 from framework.models.kind import Generator
 from framework.models.tokenizers import SpecialTokens
 from framework.progress import Task
@@ -99,11 +99,11 @@ class Asking:
             bar.advance()
         return found
 
-    def _read(self, rows: Rows, length: int, *product_rows: int) -> Any:
+    def _read(self, rows: Rows, length: int, *product_rows: int) -> Known:
         """What the writer has to know of some prompts, and of some of them again. product_rows: see filled_up."""
         return self.writer.read([self.prompts[row] for row in self._filled(rows, length, *product_rows)], length)
 
-    def _scores(self, known: Any, length: int, answers: Sequence[Sequence[Ids]]) -> list[Floats]:
+    def _scores(self, known: Known, length: int, answers: Sequence[Sequence[Ids]]) -> list[Floats]:
         """Of the answers to each prompt that is known."""
         found = [np.empty(len(of_prompt), np.float64) for of_prompt in answers]
         pairs = [(place, number) for place, of_prompt in enumerate(answers) for number in range(len(of_prompt))]

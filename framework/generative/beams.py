@@ -1,6 +1,6 @@
 """Keys and values of beams: those of a prompt, which its beams have in common, and those of what each has written."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transformers.cache_utils import DynamicLayer
 
@@ -19,7 +19,9 @@ class BeamsLayer(DynamicLayer):  # type: ignore[misc]
         self._room = tuple(_with_room(values, room) for values in (prompts.keys, prompts.values))
         self._use(self._shared)
 
-    def update(self, key_states: "Tensor", value_states: "Tensor", *args: Any, **named: Any) -> "tuple[Tensor, Tensor]":
+    def update(
+        self, key_states: "Tensor", value_states: "Tensor", *args: object, **named: object
+    ) -> "tuple[Tensor, Tensor]":
         """Those of some more tokens: all of them, those included."""
         begin = self.keys.shape[-2]
         end = begin + key_states.shape[-2]

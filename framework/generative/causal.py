@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.data.batches import Rows
 from framework.generative.remembered import for_beams, for_rows
@@ -13,7 +13,7 @@ from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel
+    from transformers import Cache, PreTrainedModel
 
 _FILLED = 5  # tokens by which a model is tried, and as many before them
 _ROUNDING = 3e-5  # of the largest logit
@@ -26,7 +26,7 @@ class ReadPrompts:
 
     ids: "Tensor"
     mask: "Tensor"
-    cache: Any
+    cache: "Cache | None"
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """What a model remembers of prompts that it has read: keys and values, which all that is asked about a prompt share."""
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import Cache
 
 
-def for_rows(cache: Any, rows: "Tensor") -> Any:
+def for_rows(cache: "Cache", rows: "Tensor") -> "Cache":
     """A copy of transformers' cache with the keys and values of some of its rows, each as often as it is there. [rows]"""
     import torch
 
@@ -19,7 +20,7 @@ def for_rows(cache: Any, rows: "Tensor") -> Any:
     return found
 
 
-def for_beams(cache: Any, rows: "Tensor", room: int) -> Any:
+def for_beams(cache: "Cache", rows: "Tensor", room: int) -> "Cache":
     """The same for beams, of which each is to be one of its own prompt's whenever they are reordered, and which write `room` tokens
     at most."""
     from transformers.cache_utils import DynamicLayer

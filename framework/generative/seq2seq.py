@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel
+    from transformers import Cache, PreTrainedModel
+    from transformers.utils import ModelOutput
 
 _TRIED = 5  # tokens of a prompt, and of an answer, by which a model is tried
 
@@ -26,9 +27,9 @@ class ReadPrompts:
     and values for these states, None of a model that does not remember."""
 
     ids: "Tensor"
-    output: Any
+    output: "ModelOutput"
     mask: "Tensor"
-    crossing: Any
+    crossing: "Cache | None"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ class Seq2SeqWriter:
         found: Tensor = self._decoded(known.ids[rows], states, known.mask[rows], begun, **given).logits
         return found
 
-    def _decoded(self, ids: "Tensor", states: Any, mask: "Tensor", begun: "Tensor", **given: Any) -> Any:
+    def _decoded(
+        self, ids: "Tensor", states: "ModelOutput", mask: "Tensor", begun: "Tensor", **given: "Cache"
+    ) -> "ModelOutput":
         import torch
 
         return self.model(
@@ -107,7 +110,7 @@ class Seq2SeqWriter:
             **given,
         )
 
-    def _cache(self, known: ReadPrompts, rows: "Tensor") -> Any:
+    def _cache(self, known: ReadPrompts, rows: "Tensor") -> "Cache":
         """For answers that are still to begin, to the prompts `rows`."""
         from transformers import DynamicCache, EncoderDecoderCache
 

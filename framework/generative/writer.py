@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Ids = NDArray[np.int32]  # numbers of tokens
+Known = Any  # a writer's own: what it has to know of prompts, which it gets by reading them
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,20 @@ class Writer(Protocol):
     def special(self) -> SpecialTokens:
         """Those with which its texts begin and end."""
 
-    def read(self, prompts: Sequence[Ids], length: int) -> Any:
+    def read(self, prompts: Sequence[Ids], length: int) -> Known:
         """What `search` and `log_probs` have to know of the prompts, whatever is asked about them."""
 
-    def search(self, known: Any, beams: Beams) -> "tuple[Tensor, Tensor | None]":
+    def search(self, known: Known, beams: Beams) -> "tuple[Tensor, Tensor | None]":
         """The best answers to all prompts that were read, [prompts x beams, L], and of several beams what they are ranked by."""
 
-    def log_probs(self, known: Any, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
+    def log_probs(self, known: Known, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """log P(answer | prompt) of pairs, natural logarithms. [pairs]
 
         rows: the prompt of each pair, its number among those that were read; answers, padded to `length` tokens, too.
         """
 
 
-def write(writer: Writer, known: Any, beams: Beams) -> list[list[Ids]]:
+def write(writer: Writer, known: Known, beams: Beams) -> list[list[Ids]]:
     """The best answers to each prompt that was read, without the end-of-text token that ends them, best first."""
     sequences, _ = writer.search(known, beams)
     answers = [_without_end(ids, writer.special.end) for ids in sequences.cpu().numpy().astype(np.int32)]
