@@ -106,16 +106,16 @@ def test_a_finished_run_is_shown_again_with_nothing_heavy_imported_and_nothing_w
 
     before = written()
     said = lightly("run", str(recipe))
-    assert said.count("done already") == 11
+    assert said.count("done already") == 12
     assert "student_no_distillation" in said
-    assert lightly("resume", str(finished)).count("done already") == 11
+    assert lightly("resume", str(finished)).count("done already") == 12
     assert written() == before
 
 
 def test_plan_lists_stages_and_does_nothing(recipe: Path, tmp_path: Path) -> None:
     output = distil("plan", str(recipe), f"output={tmp_path / 'elsewhere'}")
     assert "collect signals of teacher on 'train'" in output
-    assert output.count("to do") == 11
+    assert output.count("to do") == 12
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -133,11 +133,11 @@ def test_plan_counts_the_steps_on_unlabelled_questions(recipe: Path) -> None:
 
 def test_plan_knows_what_is_done_and_how_large_models_are(recipe: Path, finished: Path) -> None:
     output = distil("plan", str(recipe))
-    assert output.count(" done ") == 11
+    assert output.count(" done ") == 12
     (student,) = [model for model in read_results(finished)["models"] if model["name"] == "student"]
     assert f"{student['parameters'] / 1e6:.2f}M" in output
     changed = distil("plan", str(recipe), "student.lr=0.002")
-    assert changed.count("to do") == 4
+    assert changed.count("to do") == 5
     assert changed.count(" done ") == 7
 
 

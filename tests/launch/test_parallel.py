@@ -44,7 +44,7 @@ def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -
     said = ended(start("run", recipe), 0)
     (path,) = (tmp_path / "two").glob("tiny-*/results.json")
     two = json.loads(path.read_text())
-    assert said.count("\n[") == 11
+    assert said.count("\n[") == 12
 
     one = run(load_recipe(recipe, [f"output={tmp_path / 'one'}", "engine.parallel=1"]))
     assert one["run"] == two["run"]

@@ -80,7 +80,9 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(
     assert printed.exit_code == 0
     (tmp_path / "best.yaml").write_text(printed.stdout)
     output = finish(start("run", tmp_path / "best.yaml", "baselines=[]"))
-    assert all(line.endswith("done already") for line in output.splitlines() if line.startswith("["))
+    stages = [line for line in output.splitlines() if line.startswith("[")]
+    assert all(line.endswith("done already") for line in stages[:-1])
+    assert "time all models, in turn" in stages[-1]  # a trial's student is timed alone
     (run,) = set(folder.parent.glob("found-*/results.json")) - {folder / "results.json"}
     best = search["trials"][search["best"]]
     assert model_of(json.loads(run.read_text()), "student")["evaluation"]["f1"] == best["metrics"]["f1"]
