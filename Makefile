@@ -2,7 +2,7 @@
 
 PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 READY := .venv/.ready
-SOURCES := framework launch tracking tests
+SOURCES := distil framework launch tracking tests
 
 .PHONY: help quickstart test test-lowest check bench clean
 

@@ -3,10 +3,22 @@ layers and paths."""
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+
+from framework.errors import RecipeError
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -28,6 +40,20 @@ class Section(BaseModel):
     """A recipe section. Unknown keys are errors that name the nearest legal key; values are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # who checks types, and editors, go by the fields
+
+        def __init__(self, /, **values: object) -> None:
+            """A section made in code. Raises RecipeError, which names it, the field and what was expected there."""
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                from framework.recipe.wording import worded
+
+                name = type(self).__name__
+                raise RecipeError(worded(error, values, lambda place: name)) from None
+
+        __init__.__pydantic_base_init__ = True  # within a section, and by model_validate, pydantic makes it as ever
 
     @model_validator(mode="before")
     @classmethod
@@ -79,7 +105,11 @@ def _possible(text: str) -> str:
     return text
 
 
-PathText = Annotated[str, AfterValidator(_possible)]
+def _text(path: object) -> object:
+    return str(path) if isinstance(path, Path) else path
+
+
+PathText = Annotated[str, BeforeValidator(_text), AfterValidator(_possible)]
 # Told apart beforehand, so that an error speaks of the form that was meant.
 PathTexts = Annotated[
     Annotated[PathText, Tag("one")] | Annotated[dict[str, PathText], Tag("several")],

@@ -77,6 +77,15 @@ def first_line(error: BaseException) -> str:
     return (f"{first} {rest[0].strip()}" if rest and first.endswith(":") else first)[:300]
 
 
+def reason(error: OSError) -> str:
+    """Why the system refused something, in words that say of a folder that it is one."""
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return "there is a file where a folder has to be"
+    return error.strerror or str(error)
+
+
 def is_of_this_machine(error: BaseException) -> bool:
     """Whether its disk or its rights are to blame, and not whoever was asked for something."""
     return disk_is_full(error) or (isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE)

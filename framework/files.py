@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framework.errors import OutputError
+from framework.errors import OutputError, reason
 
 Json = dict[str, Any]  # an object of JSON, whose values nobody has looked at yet
 
@@ -29,7 +29,7 @@ def make_folder(folder: Path) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot write into {folder}: {error.strerror}; set `output` to a folder that you may write to"
+            f"cannot write into {folder}: {reason(error)}; set `output` to a folder that you may write to"
         ) from None
 
 

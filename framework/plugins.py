@@ -6,7 +6,9 @@ import hashlib
 import importlib
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Vali
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from framework.config import nearest_hint, shortened
-from framework.errors import first_line
+from framework.errors import DistilError, UserError, first_line
 from framework.files import Json
 
 _user_modules: set[str] = set()
@@ -139,15 +141,47 @@ def _missing(cls: type[BaseModel], protocol: type) -> list[str]:
 
 
 SOURCE = "source_digest"
-_DISTIL = ("framework", "launch", "tracking")  # whose stages have versions of their own
+_DISTIL = ("distil", "framework", "launch", "tracking")  # whose stages have versions of their own
 
 
 def settings_of(section: Any) -> Json:
     """A section as plain data; of a class of the user's own with the digest of its source."""
     values: Json = section.model_dump(mode="json")
     cls: type[BaseModel] = type(section)
-    own = cls.__module__.partition(".")[0] not in _DISTIL
-    return {**values, SOURCE: source_digest(cls)} if own else values
+    return {**values, SOURCE: source_digest(cls)} if _is_own(section) else values
+
+
+def _is_own(section: object) -> bool:
+    """Whether a section's class is the user's own."""
+    return type(section).__module__.partition(".")[0] not in _DISTIL
+
+
+@contextmanager
+def named_in_errors(place: str, section: object) -> Iterator[None]:
+    """In the context, what a class of the user's own fails with becomes an error that names it. place: of the recipe. Raises
+    UserError."""
+    try:
+        yield
+    except DistilError:
+        raise
+    except Exception as error:
+        if not _is_own(section) or isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            raise
+        cls = type(section)
+        line = place_in_own_code(error, (cls.__module__.partition(".")[0],))
+        raise UserError(
+            f"{place}: {cls.__module__}:{cls.__qualname__} fails{f' in {line}' if line else ''}: {type(error).__name__}: "
+            f"{first_line(error)}; mend it, and run again"
+        ) from error
+
+
+def place_in_own_code(error: BaseException, modules: Collection[str] = _user_modules) -> str | None:
+    """The file and line in one of these modules or packages, by default those of recipes, that an error comes from, if it does."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
+            found = f"{frame.f_code.co_filename}:{line}"
+    return found
 
 
 @cache
@@ -155,7 +189,8 @@ def source_digest(cls: type[BaseModel]) -> str:
     """Digest of the file that defines a class, and of the files that this one imports, at any depth.
 
     Whole files, as a class calls what stands beside it. Installed packages are left out, but for the class's own: whoever
-    installs another version of one knows it; and so is distil, whose stages have versions.
+    installs another version of one knows it; and so is distil, whose stages have versions. Raises UserError for a class that is in no
+    file, such as one of a notebook's.
     """
     roots = list(_roots(cls))
     found: dict[Path, str] = {}
@@ -167,6 +202,11 @@ def source_digest(cls: type[BaseModel]) -> str:
                 source = path.read_bytes()
                 found[path] = f"{module}\0{hashlib.sha256(source).hexdigest()}"
                 waiting.extend(_imports(source, module, path.name == "__init__.py"))
+    if not found:
+        raise UserError(
+            f"the source of {cls.__module__}:{cls.__qualname__} is in no file that can be imported, so that results could not be told apart "
+            f"by it: define the class in a module of its own, and name it my_module:{cls.__qualname__}"
+        )
     return hashlib.blake2b("\n".join(sorted(found.values())).encode(), digest_size=8).hexdigest()
 
 

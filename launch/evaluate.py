@@ -89,7 +89,7 @@ def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -
     refused: list[DataError] = []
     for fields in candidates:
         try:
-            source = Files(path={"file": str(path)}, fields=fields)
+            source = Files.model_validate({"path": {"file": str(path)}, "fields": fields})
             split = load_data(Data(source=source, splits={"file": "file"}), task)["file"]
         except DataError as error:
             refused.append(error)
@@ -125,7 +125,7 @@ def fields_of_recipe(source: Path) -> Iterator[dict[str, str]]:
         return
     recipe: Json = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
     try:
-        fields = Files(path="file", fields=recipe["data"]["source"]["fields"]).fields
+        fields = Files.model_validate({"path": "file", "fields": recipe["data"]["source"]["fields"]}).fields
     except (ValidationError, KeyError, TypeError):
         return
     if fields:

@@ -11,6 +11,7 @@ from launch.interrupt import CTRL_C, INTERRUPT
 FAILURE, USER = 1, 2
 _MOST = 1500  # characters of a line: what a user gave may be long
 _NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+_OTHER_KIND = (errno.EISDIR, errno.ENOTDIR)
 _NUL = "embedded null byte"  # Python's words, wherever a path is used
 _STOPPED = "stopped; what is done is kept: run the same command again to go on"
 
@@ -20,7 +21,7 @@ def guarded(action: Callable[[], object]) -> int:
 
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
-    from framework.errors import DistilError, disk_is_full
+    from framework.errors import DistilError, disk_is_full, first_line
 
     try:
         _stopped_or(action)
@@ -38,7 +39,7 @@ def guarded(action: Callable[[], object]) -> int:
         return FAILURE
     except OSError as error:
         _say(_os_error(error))
-        return USER if _not_allowed(error) or error.errno in _NO_PATH else FAILURE
+        return USER if _not_allowed(error) or error.errno in _NO_PATH + _OTHER_KIND else FAILURE
     except MemoryError:
         _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
         return FAILURE
@@ -51,11 +52,19 @@ def guarded(action: Callable[[], object]) -> int:
             return USER
         if os.environ.get("DISTIL_DEBUG"):
             raise
+        from framework.plugins import place_in_own_code
+
         if "out of memory" in str(error).lower():
             _say("the GPU is out of memory; set student.micro_batch (or teachers.NAME.fine_tune.micro_batch) lower")
             return FAILURE
+        if place := place_in_own_code(error):
+            _say(
+                f"{place} fails, which is no code of distil's: {type(error).__name__}: {first_line(error)}; mend it, and run "
+                "the same command again: what is done is kept"
+            )
+            return USER
         _say(
-            f"unexpected failure ({type(error).__name__}): {_first_line(error)}; what is done is kept. Set DISTIL_DEBUG=1 to "
+            f"unexpected failure ({type(error).__name__}): {first_line(error)}; what is done is kept. Set DISTIL_DEBUG=1 to "
             "see where it comes from"
         )
         return FAILURE
@@ -96,7 +105,7 @@ def _full_disk(place: str = "") -> str:
 
 
 def _os_error(error: OSError) -> str:
-    from framework.errors import disk_is_full
+    from framework.errors import disk_is_full, reason
 
     place = f": {error.filename}" if error.filename else ""
     if disk_is_full(error):
@@ -104,6 +113,8 @@ def _os_error(error: OSError) -> str:
     if _not_allowed(error):
         what = "a read-only disk" if error.errno == errno.EROFS else "no permission"
         return f"{what}{place}; set `output` to a folder that you may write to, or change its rights"
+    if isinstance(error, IsADirectoryError | NotADirectoryError):
+        return f"{reason(error)}{place}; name another file or folder"
     if error.errno in _NO_PATH:
         return f"{error.strerror}{place[:200]}; name another file or folder"
     return f"{error.strerror or error}{place}; what is done is kept: run the same command again to go on"
@@ -111,10 +122,6 @@ def _os_error(error: OSError) -> str:
 
 def _not_allowed(error: OSError) -> bool:
     return isinstance(error, PermissionError) or error.errno == errno.EROFS
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
 def _say(message: str) -> None:

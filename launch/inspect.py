@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import OutputError
+from framework.errors import OutputError, reason
 from framework.files import Json, write_atomic
 from framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
 from framework.paper import DATASET, QUESTIONS, SPLIT
@@ -206,7 +206,7 @@ def write_html(run: Path, to: Path | None) -> None:
     try:
         write_atomic(path, page)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; name another file with --to FILE") from None
+        raise OutputError(f"cannot write {path}: {reason(error)}; name another file with --to FILE") from None
     print(f"the page is {path}")
 
 

@@ -11,7 +11,7 @@ from framework.errors import DistilError, MissingDataError, MissingModelError
 from framework.models.bounds import training_bytes
 from framework.progress import Progress
 from framework.recipe.schema import Recipe
-from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
+from framework.rehearsal.outline import KnownData, ModelOutline, check_heads, known_data, outline
 from framework.rehearsal.rehearse import Rehearsed
 from framework.signals.section import signal_bytes
 from framework.stages.graph import Graph
@@ -130,6 +130,7 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
     """Print models, steps and memory. missing: what is not here, raised again if nothing is published in its place."""
     from rich.table import Table
 
+    check_heads(recipe)
     try:
         data = known_data(recipe)
         models = outline(recipe, data.sizes)
@@ -166,6 +167,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     from launch.quiet import quiet_transformers
 
     quiet_transformers()
+    check_heads(recipe)
     data = known_data(recipe)
     models = outline(recipe, data.sizes)
     progress.say(f"{recipe.name}: {sizes_in_words(data, recipe.task.items)}")

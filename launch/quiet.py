@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "true",
@@ -22,9 +24,29 @@ _ENVIRONMENT = {
 
 def be_quiet() -> None:
     """Silence progress bars, warnings and telemetry of the libraries, where the user has not asked for them."""
+    quiet_environment()
+    warnings.filterwarnings("ignore")
+
+
+def quiet_environment() -> None:
+    """The same, warnings of this process aside."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore")
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """In the context transformers shows neither bars nor messages; afterwards it does as before. Imports it."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    quiet_transformers()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def quiet_transformers() -> None:

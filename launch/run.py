@@ -34,7 +34,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
             "recipe as it is without it"
         )
     progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
-    results = _finished(recipe, progress)
+    results = finished(recipe, progress)
     if results is None:
         results = _run(recipe, progress)
 
@@ -47,7 +47,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} {' '.join(options)}")
 
 
-def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
+def finished(recipe: Recipe, progress: Progress) -> RunResults | None:
     """The results of a run that is finished, and has been tracked, with nothing changed since: it takes no library to know."""
     from framework.basis import finished_run
     from tracking.sent import is_sent
@@ -61,24 +61,32 @@ def _finished(recipe: Recipe, progress: Progress) -> RunResults | None:
 
 
 def _run(recipe: Recipe, progress: Progress) -> RunResults:
-    from framework.run import run
     from launch.parallel import helpers
     from launch.quiet import quiet_transformers
     from launch.ray_workers import workers_ahead
+
+    quiet_transformers()
+    import framework.run  # noqa: F401  # before the process is forked
+
+    gc.freeze()  # what is imported stays: every training has Python look for what does not
+    with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
+        return tracked_run(recipe, progress)
+
+
+def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
+    """Run a recipe, with Ray workers where it wants several, follow it with tracking, and write its table. Raises DistilError."""
+    from framework.run import run
     from launch.streaming import streamer_for
     from tracking.provenance import provenance
 
-    quiet_transformers()
-    gc.freeze()  # what is imported stays: every training has Python look for what does not
-    with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
-        return run(
-            recipe,
-            train=trainer_for(progress),
-            stream=streamer_for(recipe, progress),
-            progress=progress,
-            provenance=provenance(),
-            watch=lambda folder: _tracked(folder, recipe, progress),
-        )
+    return run(
+        recipe,
+        train=trainer_for(progress),
+        stream=streamer_for(recipe, progress),
+        progress=progress,
+        provenance=provenance(),
+        watch=lambda folder: _tracked(folder, recipe, progress),
+    )
 
 
 def _takes_ray(recipe: Recipe) -> bool:

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -20,6 +20,7 @@ from framework.store import Store, store_of
 from launch.console import console_progress, note, table_console
 from launch.interrupt import INTERRUPT, Interrupt
 from launch.quiet import be_quiet
+from launch.search_table import SearchTable
 
 _TUNE = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -46,6 +47,23 @@ def search_recipe(path: Path, overrides: list[str]) -> None:
 
 def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     """Search, and print the trials. Raises DistilError; what is done stays done."""
+    progress = console_progress()
+    begin_search(recipe, progress)
+    import framework.run  # noqa: F401  # before the process is forked
+    from launch.quiet import quiet_transformers
+    from launch.ray_cluster import check_address
+    from launch.ray_workers import workers_ahead
+    from launch.search_table import search_table
+
+    quiet_transformers()
+    check_address()
+    with workers_ahead():
+        log = search_trials(recipe, progress, search_table, interrupt)
+    _show(log, progress)
+
+
+def begin_search(recipe: Recipe, progress: Progress) -> None:
+    """Refuse what cannot be searched, and leave GPUs alone where trials take none. Raises RecipeError."""
     if recipe.search is None:
         raise RecipeError(f"{recipe.name} has no section `search`: add one, or use `distil run`")
     if recipe.search.resources.gpus == 0:
@@ -55,29 +73,29 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
             f"engine.parallel is {recipe.engine.parallel}: a search runs its trials at once, as search.concurrent and search.resources "
             "say; set it to 1"
         )
-    progress = console_progress()
     progress.say(f"{recipe.name}: results in {recipe.run_folder}")
 
+
+def search_trials(
+    recipe: Recipe, progress: Progress, table: Callable[[SearchLog], SearchTable], interrupt: Interrupt = INTERRUPT
+) -> SearchLog:
+    """Search what `begin_search` has let pass, and follow it with tracking. table: where events of trials go. Raises DistilError; what
+    is done stays done."""
     from framework.device import free_memory
     from framework.locks import alone_in
     from framework.run import run_shared
     from framework.search.recipes import check_models_of_trials, trial_recipe
-    from launch.quiet import quiet_transformers
-    from launch.ray_cluster import check_address
-    from launch.ray_workers import workers_ahead
     from launch.run import trainer_for
     from tracking.provenance import provenance
 
-    quiet_transformers()
-    check_address()
-    with workers_ahead(), alone_in(recipe.run_folder):
+    with alone_in(recipe.run_folder):
         check_models_of_trials(recipe)
         log = SearchLog(recipe, provenance())
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
             free_memory()
-            _run_trials(log, data, progress, interrupt)
-    _show(log, progress)
+            _run_trials(log, data, progress, table, interrupt)
+    return log
 
 
 @contextmanager
@@ -96,13 +114,18 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
         log.finish("finished")
 
 
-def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, interrupt: Interrupt) -> None:
+def _run_trials(
+    log: SearchLog,
+    data: Mapping[str, Split],
+    progress: Progress,
+    table: Callable[[SearchLog], SearchTable],
+    interrupt: Interrupt,
+) -> None:
     from launch.ray_cluster import check_machines, ray_cluster
     from launch.remote import location_of
     from launch.search_group import check_room, concurrent
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
-    from launch.search_table import search_table
     from launch.search_tune import OutOfTime, Trials
 
     with ray_cluster(progress):
@@ -110,15 +133,15 @@ def _run_trials(log: SearchLog, data: Mapping[str, Split], progress: Progress, i
         store = store_of(log.recipe)
         check_machines(location_of(store))
         log.start_clock()
-        table = search_table(log)
-        trials = Trials(log, store, table, lambda: concurrent(log), interrupt)
+        events = table(log)
+        trials = Trials(log, store, events, lambda: concurrent(log), interrupt)
         try:
             if trials.left and not log.out_of_time:
                 _tune(log, store, data, trials)
         except OutOfTime:
             pass
         finally:
-            table.end()
+            events.end()
     if log.out_of_time:
         progress.say(f"the search's {log.search.minutes:g} minutes are over")
 

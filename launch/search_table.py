@@ -1,6 +1,7 @@
 """The table of a search's trials: live on a terminal, a line an event elsewhere."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from framework.files import Json
@@ -24,20 +25,24 @@ class SearchTable(Protocol):
         """No more will happen."""
 
 
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
 class LineTable:
     """A line an event, under each other, for log files."""
 
-    def __init__(self, log: SearchLog) -> None:
-        self._log = log
+    def __init__(self, log: SearchLog, say: Callable[[str], None] = _print) -> None:
+        self._log, self._say = log, say
         self._begun: set[int] = set()
-        print(_line("trial", "state", "epoch", log.search.metric, "best so far", "values"), flush=True)
+        self._say(_line("trial", "state", "epoch", log.search.metric, "best so far", "values"))
 
     def show(self, number: int) -> None:
         """See SearchTable. The values are named when a trial begins, or why it failed when it ends so."""
         trial = self._log.trials[number]
         told = trial["reason"] or ("" if number in self._begun else shown_values(trial["values"]))
         self._begun.add(number)
-        print(_line(*_cells(self._log, trial), _best(self._log), told), flush=True)
+        self._say(_line(*_cells(self._log, trial), _best(self._log), told))
 
     def end(self) -> None:
         """See SearchTable."""

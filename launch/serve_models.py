@@ -79,37 +79,38 @@ class Models:
         return {**shown(answer), "model": model.name, "milliseconds": round(milliseconds, 1)}
 
 
-def models_in(source: Path, name: str | None) -> Models:
-    """The models of a run, the student of a search's best trial, or a saved model; name: the one to ask first.
+def models_in(source: Path, name: str | None, many: bool = False) -> Models:
+    """The models of a run, the student of a search's best trial, or a saved model; name: the one to ask first; many: whether they
+    will be asked many questions at a time, and not one after the other.
 
     Raises OutputError where there is none, RecipeError for a run whose recipe cannot be read.
     """
     only = only_model(source, name)
     if only is None:
-        return _of_run(source, name)
+        return _of_run(source, name, many)
     model = ServedModel(
         name=only.role,
         role=only.role,
         parameters=only.metrics.get("parameters"),
         metrics=_known(only.task, only.metrics),
         problem=None,
-        load=cache(lambda: load_answerer(only.folder)),
+        load=cache(lambda: load_answerer(only.folder, many)),
     )
     return Models(source.absolute().name, only.role, {only.role: model})
 
 
-def _of_run(run: Path, name: str | None) -> Models:
+def _of_run(run: Path, name: str | None, many: bool) -> Models:
     results = results_of(run)
     default = str(model_of(run, results, name)["name"])
     recipe = recipe_from_values(results["recipe"], str(run / "results.json"))
     models: dict[str, ServedModel] = {}
     for record in results["models"]:
         if record["role"] == "ensemble":
-            problem, load = _ensemble(run, recipe, results, models)
+            problem, load = _ensemble(recipe, results, models, many)
         elif record["role"] == "teacher":
-            problem, load = _teacher(run, recipe, results, record)
+            problem, load = _teacher(run, recipe, results, record, many)
         else:
-            problem, load = _problem(run, record), _student(run, record)
+            problem, load = _problem(run, record), _student(run, record, many)
         measured = record["evaluation"] or {}
         models[record["name"]] = ServedModel(
             name=record["name"],
@@ -136,16 +137,16 @@ def _problem(run: Path, record: ModelResults) -> str | None:
     return None
 
 
-def _student(run: Path, record: ModelResults) -> Callable[[], Answerer]:
-    return lambda: load_answerer(folder_of(run, record))
+def _student(run: Path, record: ModelResults, many: bool) -> Callable[[], Answerer]:
+    return lambda: load_answerer(folder_of(run, record), many)
 
 
 def _teacher(
-    run: Path, recipe: Recipe, results: RunResults, record: ModelResults
+    run: Path, recipe: Recipe, results: RunResults, record: ModelResults, many: bool
 ) -> tuple[str | None, Callable[[], Answerer]]:
     """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
     teacher = recipe.teachers[record["name"]]
-    inference = _inference(recipe, results, teacher.windows or recipe.windows)
+    inference = _inference(recipe, results, teacher.windows or recipe.windows, many)
     if teacher.model is None:
         folder = _store(run).root / "initial" / record["digest"] / "model"
         return None, lambda: Answerer(teacher.predictor(folder, inference), inference)
@@ -153,7 +154,7 @@ def _teacher(
 
 
 def _ensemble(
-    run: Path, recipe: Recipe, results: RunResults, models: Mapping[str, ServedModel]
+    recipe: Recipe, results: RunResults, models: Mapping[str, ServedModel], many: bool
 ) -> tuple[str | None, Callable[[], Answerer]]:
     """The ensemble of teachers that are among `models`."""
     rule = recipe.ensemble
@@ -162,7 +163,7 @@ def _ensemble(
     facts: Json = results.get("held_out") or {}
 
     def load() -> Answerer:
-        inference = _inference(recipe, results, recipe.windows)
+        inference = _inference(recipe, results, recipe.windows, many)
         predictor = EnsemblePredictor(
             ensemble=rule,
             teachers={name: teacher.load().predictor for name, teacher in teachers.items()},
@@ -196,8 +197,9 @@ def _store(run: Path) -> Store:
     return Store(run.absolute().parent / "store")
 
 
-def _inference(recipe: Recipe, results: RunResults, windows: WindowSettings) -> InferenceConfig:
-    return alone(InferenceConfig(task_of(results, recipe.task), windows, _BATCH, "fp32"))
+def _inference(recipe: Recipe, results: RunResults, windows: WindowSettings, many: bool) -> InferenceConfig:
+    inference = InferenceConfig(task_of(results, recipe.task), windows, _BATCH, "fp32")
+    return inference if many else alone(inference)
 
 
 _Result = TypeVar("_Result")

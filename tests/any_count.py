@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST = 365  # lower it whenever there are fewer
-PACKAGES = ("framework", "launch", "tracking")
+PACKAGES = ("distil", "framework", "launch", "tracking")
 
 
 def anys(source: str) -> Iterator[int]:

@@ -16,7 +16,7 @@ from framework.config import PathTexts, Section
 from framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
 from framework.data.records import FieldNames, Fields, Formats, Readers, Record
 from framework.data.unpacking import check_is_file, read_text
-from framework.errors import DataError
+from framework.errors import DataError, reason
 from framework.progress import Progress
 
 
@@ -187,11 +187,11 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
         splits = saved_splits(path)
         if splits is not None:
             raise DataError(f"{path} holds several splits: {', '.join(splits)}; name the folder of one of them in it")
+        check_is_file(path)
         extension = _extension(path)
         if extension not in _READERS and extension not in formats:
             legal = ", ".join([*EXTENSIONS, *formats])
             raise DataError(f"{path}: unknown kind of file; expected one of {legal}, each perhaps with .gz after it")
-        check_is_file(path)
         if extension in formats:
             yield from formats[extension](read_text(path), str(path))
         else:
@@ -199,7 +199,7 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file (looked for it from {Path.cwd()})") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 def _extension(path: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from framework.data.example import Example
 from framework.ensembles.base import Ensemble, TeacherOutputs
 from framework.errors import DataError, UserError
+from framework.plugins import named_in_errors
 from framework.segments import Floats
 from framework.signals.algebra import Signals, temper
 from framework.signals.mixing import Mean, mix
@@ -70,7 +71,8 @@ class EnsembleSource:
             return outputs.equal()
         if self.ensemble.needs_labels:
             self._refuse_unlabelled(examples)
-        weights = np.asarray(self.ensemble.weigh(outputs))
+        with named_in_errors("ensemble", self.ensemble):
+            weights = np.asarray(self.ensemble.weigh(outputs))
         self._check(weights, examples)
         return weights
 

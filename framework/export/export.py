@@ -10,7 +10,7 @@ from typing import Any
 
 from framework.answer import save_settings
 from framework.data.example import Example
-from framework.errors import OutputError
+from framework.errors import OutputError, reason
 from framework.export.card import write_card
 from framework.export.compare import compare_forms, problems
 from framework.export.finished_run import FinishedRun
@@ -38,7 +38,7 @@ def new_folder(to: Path) -> Iterator[Path]:
     try:
         filling.mkdir(parents=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {to}: {error.strerror}; name another one") from None
+        raise OutputError(f"cannot make the folder {to}: {reason(error)}; name another one") from None
     try:
         yield filling
         write_manifest(filling, {"kind": "copy"}, but_for=("README.md",))

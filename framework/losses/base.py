@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import Discriminator, Field, Tag
 
 from framework.config import Section
+from framework.errors import UserError
+from framework.plugins import named_in_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,17 +105,33 @@ def weight_at(weight: float | Linear, progress: float) -> float:
     return weight
 
 
+def check_losses(name: str, values: object, rows: int) -> None:
+    """Refuse what a loss returns if it is not one number a row. Raises UserError."""
+    import torch
+
+    if not isinstance(values, torch.Tensor) or values.shape != (rows,):
+        found = f"a tensor of shape {list(values.shape)}" if isinstance(values, torch.Tensor) else repr(values)
+        raise UserError(
+            f"losses.{name} returns {found[:200]}, expected one loss for each of {rows} rows, of shape [{rows}]: put its "
+            "`__call__` right"
+        )
+
+
 def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple["Tensor", dict[str, "Tensor"]]:
     """Sum over the batch's rows of Σ_i λ_i · weight · L_i.
 
-    progress: share of the training that is done, for scheduled weights. Returns the sum (scalar, with gradient) and each
+    progress: share of the training that is done, for scheduled weights. Raises UserError, which names it, for a loss of the
+    user's own that fails. Returns the sum (scalar, with gradient) and each
     term's unscaled sum (scalars, without).
     """
     total = rows.logits.new_zeros(())
     terms: dict[str, Tensor] = {}
     for name, loss in losses.items():
         signal = rows.signals[loss.temperature] if loss.source == "signal" else None
-        term = rows.of_items(loss(rows.logits, Target(rows.mask, rows.label, signal))).sum()
+        with named_in_errors(f"losses.{name}", loss):
+            values = loss(rows.logits, Target(rows.mask, rows.label, signal))
+            check_losses(name, values, len(rows.logits))
+        term = rows.of_items(values).sum()
         terms[name] = term.detach()
         total = total + weight_at(loss.weight, progress) * term
     return total, terms

@@ -129,7 +129,7 @@ def locate(source: HubModel | FolderModel, weights: bool = False) -> Path:
 
 def locate_tokenizer(id_or_path: str, revision: str | None) -> Path:
     """The folder with a tokenizer's files. Raises ModelError where they cannot be had."""
-    if Path(id_or_path).expanduser().is_dir():
+    if Path(id_or_path).expanduser().exists():
         folder = _local(id_or_path)
     else:
         folder = snapshot("model", id_or_path, revision or "main", SMALL_FILES)
@@ -229,6 +229,20 @@ def check_headers(folder: Path) -> None:
             raise ModelError(
                 f"{path} is damaged, or no safetensors file ({first_line(error)}); fetch it again"
             ) from None
+
+
+def saved_names(folder: Path) -> set[str]:
+    """The names of all tensors in the safetensors of a folder, by their headers; none for files that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    names: set[str] = set()
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                names |= set(file.keys())
+        except (OSError, SafetensorError):  # which is said by name where they are loaded
+            return set()
+    return names
 
 
 def count_saved(folder: Path) -> int:

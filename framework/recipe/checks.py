@@ -1,12 +1,6 @@
-"""A recipe from plain data: what its sections demand of each other, and what is wrong put into words. Each check returns
-problems."""
+"""A recipe from plain data: what its sections demand of each other. Each check returns problems."""
 
-from collections.abc import Callable
-from typing import Any
-
-import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from framework.config import nearest_hint, shortened
 from framework.data.load import given_names
@@ -20,6 +14,7 @@ from framework.losses.logits import HardLabel
 from framework.models.section import LayersModel
 from framework.recipe.schema import Recipe
 from framework.recipe.sections import Student
+from framework.recipe.wording import Where, worded
 from framework.tasks.base import Task
 
 _MOST_NAME = 100  # bytes
@@ -202,19 +197,12 @@ def split_problems(recipe: Recipe) -> list[str]:
     return problems
 
 
-Where = Callable[[list[str | int]], str]
-"""Where a place of the recipe stands, as messages say it."""
-
-
 def recipe_of(values: Json, where: Where) -> Recipe:
     """A recipe from plain data; of its search no more is checked than its own section. Raises RecipeError."""
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        # A default that follows from another field says nothing where that one is wrong.
-        told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
-        lines = [_worded(details, values, where) for details in told]
-        raise RecipeError("\n".join(dict.fromkeys(lines))) from None
+        raise RecipeError(worded(error, values, where)) from None
     refuse(recipe_problems(recipe), where)
     return recipe
 
@@ -224,38 +212,3 @@ def refuse(problems: list[str], where: Where) -> None:
     if problems:
         said = "; ".join(problems)
         raise RecipeError(f"{where([])}: {said[:1].lower()}{said[1:]}")
-
-
-def _worded(details: ErrorDetails, values: Json, where: Where) -> str:
-    place = _place(details["loc"], values, details["type"] == "missing")
-    if details["type"] == "unknown_key":
-        place = [*place, details["ctx"]["key"]]
-    dotted = shortened(".".join(str(part) for part in place), 200)
-    message = details["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if details["type"] == "missing":
-        return f"{where(place[:-1])}: {dotted} is missing; add it"
-    found = "" if isinstance(details["input"], dict) else f" (found {shown(details['input'])})"
-    return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
-
-
-def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
-    """The parts of pydantic's location that are keys of the recipe, or of which the last is `missing` there, without the
-    names of union members."""
-    place: list[str | int] = []
-    for number, part in enumerate(loc):
-        if (isinstance(values, dict) and part in values) or (
-            isinstance(values, list) and isinstance(part, int) and part < len(values)
-        ):
-            values = values[part]
-        elif number < len(loc) - 1 or not missing:
-            continue
-        place.append(part)
-    return place
-
-
-def shown(value: object) -> str:
-    """A value of a recipe as messages show it."""
-    return shortened(
-        repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
-    )

@@ -7,11 +7,12 @@ from pathlib import Path
 import yaml
 
 from framework.config import shortened
-from framework.errors import RecipeError
+from framework.errors import RecipeError, reason
 from framework.files import Json
-from framework.recipe.checks import Where, recipe_of, refuse, shown
+from framework.recipe.checks import recipe_of, refuse
 from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from framework.recipe.schema import Recipe
+from framework.recipe.wording import Where, shown
 from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
 from framework.search.recipes import search_problems
 
@@ -41,9 +42,12 @@ def load_recipe(
     return _checked(values, lambda place: _override_at(overrides, place) or _where(path, node, place))
 
 
-def recipe_from_values(values: Json, origin: str) -> Recipe:
-    """A recipe from plain data, such as `Recipe.resolved` gives. Raises RecipeError."""
-    return _checked(values, lambda place: origin)
+def recipe_from_values(values: Json, origin: str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """A recipe from plain data, such as `Recipe.resolved` gives, with overrides as in `load_recipe`. Raises RecipeError."""
+    values = dict(values)
+    for override in overrides:
+        _apply(values, override)
+    return _checked(values, lambda place: _override_at(overrides, place) or origin)
 
 
 def as_yaml(recipe: Recipe) -> str:
@@ -82,7 +86,7 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
     except OSError as error:
-        raise RecipeError(f"cannot read the recipe {shown(str(path))}: {error.strerror}") from None
+        raise RecipeError(f"cannot read the recipe {shown(str(path))}: {reason(error)}") from None
 
 
 def _near_files(path: Path) -> str:

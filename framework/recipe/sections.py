@@ -91,7 +91,7 @@ def problem_with_uri(uri: str) -> str | None:
     if "://" not in uri and not uri.startswith("file:"):
         return f"'{uri}' has no scheme; {expected}"
     if uri.startswith("file:"):
-        return f"'{uri}' is a folder, and MLflow no longer tracks to folders; {expected}"
+        return f"'{uri}' is a path, and MLflow no longer tracks to folders; {expected}"
     try:
         port = urlsplit(uri).port
     except ValueError as error:

@@ -121,6 +121,17 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
     return found
 
 
+def check_heads(recipe: Recipe) -> None:
+    """Refuse teachers that are taken as they are and are published without the head of the task. Raises ModelError."""
+    for name, teacher in recipe.teachers.items():
+        id = published_id(recipe, teacher) if teacher.model is not None and teacher.fine_tune is None else None
+        if id is not None and teacher.model_kind(recipe.task, published_config(id)) is recipe.task:
+            raise ModelError(
+                f"teachers.{name}: {id} is published without a head for task {recipe.task.kind}, and one with random weights knows "
+                "nothing; add `fine_tune`, or take another model"
+            )
+
+
 def config_of(recipe: Recipe, section: Any) -> Any:
     """The published configuration of a teacher's or student's model, or else what its files say. Raises ModelError."""
     source = section.model

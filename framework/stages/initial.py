@@ -11,6 +11,7 @@ from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model, random_model, save_model
 from framework.models.configuration import new_config, read_config
 from framework.models.copies import copy_layers
+from framework.models.heads import check_saved_head
 from framework.models.kind import Generator, ModelKind
 from framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
 from framework.models.section import (
@@ -157,6 +158,8 @@ def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
         loaded = _pretrained(task, teacher, source, seed=0)
         if kind is task:
             task.check_model(loaded)
+    elif kind is task and _is_taken_as_it_is(teacher):
+        check_saved_head(task, source)
 
 
 def _is_taken_as_it_is(teacher: Teacher | None) -> bool:

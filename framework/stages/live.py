@@ -12,6 +12,7 @@ from framework.models.locate import tokenizer_folder
 from framework.models.probe import most_tokens
 from framework.models.section import LayersModel
 from framework.models.tokenizers import load_model_tokenizer, load_tokenizer
+from framework.plugins import named_in_errors
 from framework.recipe.schema import Recipe
 from framework.stages.planned import planned_config
 from framework.stages.stage import Context, Stage
@@ -74,7 +75,8 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
         )
     own = planned_config(recipe, recipe.student)
     try:
-        in_student, in_teacher = loss.wants(own, config)
+        with named_in_errors(f"losses.{name}", loss):
+            in_student, in_teacher = loss.wants(own, config)
         check_states(recipe.task, own, in_student)
         check_states(recipe.task, config, in_teacher)
     except ModelError as error:

@@ -11,6 +11,7 @@ from framework.models.bounds import TooLarge
 from framework.models.build import planned_parameters
 from framework.models.configuration import new_config, read_config
 from framework.models.copies import check_layers, copy_layers_config
+from framework.models.heads import check_published_head
 from framework.models.kind import Generator, ModelKind
 from framework.models.locate import locate, tokenizer_folder
 from framework.models.probe import check_reads_text, most_tokens
@@ -82,7 +83,10 @@ def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":
     size = planned_size(recipe, section)
     kind = _kind(recipe, section, config)
     if kind is recipe.task:
-        recipe.task.check_config(config, section is not recipe.student and section.fine_tune is None)
+        as_it_is = section is not recipe.student and section.fine_tune is None
+        recipe.task.check_config(config, as_it_is)
+        if as_it_is:
+            check_published_head(recipe.task, config, place)
     if not isinstance(kind, Generator):
         _check_reads_text(recipe, place, section, kind, config)
     if isinstance(kind, Generator) and size <= TRIED:

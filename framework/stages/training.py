@@ -124,6 +124,8 @@ def _train(context: Context, name: str, job: TrainingJob) -> Any:
         def report(row: Report) -> None:
             nonlocal done
             history.add(row)
+            if row.kind == "resume" and row.step:
+                context.progress.say(f"    {name}: goes on from step {row.step} of {row.total_steps}")
             speed = row.metrics.get("windows_per_second")
             figures = {"loss": row.metrics["loss"]} if "loss" in row.metrics else {}
             bar.advance(row.step - done, **figures, **({"examples/s": speed} if speed else {}))

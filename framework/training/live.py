@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from framework.device import autocast, default_device
 from framework.errors import ModelError
-from framework.losses.base import total_loss, weight_at
+from framework.losses.base import check_losses, total_loss, weight_at
 from framework.losses.live import LiveLoss, States, Wanted
 from framework.losses.states import vector_modules
 from framework.models.build import pretrained_model
@@ -21,6 +21,7 @@ from framework.models.kind import ModelKind
 from framework.models.probe import probe_inputs
 from framework.models.tokenizers import takes_token_types
 from framework.models.weightless import CannotTell, run_weightless, weightless_model
+from framework.plugins import named_in_errors
 from framework.training.distillation import Distillation, LogitsBatch
 from framework.training.engine import TrainingEngine
 
@@ -127,7 +128,9 @@ class LiveStudent(nn.Module):
         for teacher in self.teachers:
             states = teacher.read(inputs)
             for name, term in teacher.terms.items():
-                rows[name] = term.loss(own, states, mask, term.projection)
+                with named_in_errors(f"losses.{name}", term.loss):
+                    rows[name] = term.loss(own, states, mask, term.projection)
+                    check_losses(name, rows[name], len(mask))
         return output, rows
 
 
@@ -151,9 +154,10 @@ def live_student(
             seen, terms = Wanted(), {}
             for name, loss in losses.items():
                 if folders[name] == folder:
-                    in_student, in_teacher = loss.wants(student.config, model.config)
+                    with named_in_errors(f"losses.{name}", loss):
+                        in_student, in_teacher = loss.wants(student.config, model.config)
+                        terms[name] = LiveTerm(loss, loss.new_projection(student.config, model.config))
                     wanted, seen = wanted | in_student, seen | in_teacher
-                    terms[name] = LiveTerm(loss, loss.new_projection(student.config, model.config))
             teachers.append(LiveTeacher(model, seen, precision, terms))
     return LiveStudent(student, wanted, teachers)
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import islice
 
@@ -72,7 +73,7 @@ def _steps(
                 figures = {"lr": lr, **meter.read()}
                 if not math.isfinite(figures["loss"]):
                     raise TrainingError(
-                        f"the loss is {figures['loss']} at step {step} of {total_steps}; lower the learning rate "
+                        f"the loss is {figures['loss']}{_terms_to_blame(figures)} at step {step} of {total_steps}; lower the learning rate "
                         f"({training.lr:g}), lengthen the warm-up ({training.warmup:g}), or train in fp32"
                     )
                 report(Report("step", step, step / an_epoch, total_steps, figures))
@@ -87,6 +88,13 @@ def _steps(
     _save_result(engine, job, rank)
     seconds = _position(begin, step, started).seconds
     return TrainingSummary(total_steps, _windows_seen(job), seconds)
+
+
+def _terms_to_blame(figures: Mapping[str, float]) -> str:
+    """Which of several losses are not finite, in words."""
+    terms = {name.partition("/")[2]: value for name, value in figures.items() if name.startswith("loss/")}
+    wrong = [name for name, value in terms.items() if not math.isfinite(value)]
+    return f" by losses.{', losses.'.join(wrong)}" if wrong and len(terms) > 1 else ""
 
 
 def _windows_seen(job: TrainingJob) -> int:

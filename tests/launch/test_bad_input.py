@@ -108,6 +108,14 @@ def _damaged_config(folder: Path) -> list[str]:
 CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no recipe": (lambda folder: ["run", str(folder / "nothing.yaml")], "no recipe at"),
     "recipe is a folder": (lambda folder: ["run", str(folder)], "is a folder"),
+    "data are a folder": (
+        changed(data__source={"kind": "files", "path": {"train": "tests", "validation": "tests"}}),
+        "tests is a folder; name a file in it",
+    ),
+    "a tokenizer is a file": (
+        changed(student__tokenizer={"kind": "pretrained", "id": "pyproject.toml"}),
+        "found a file at",
+    ),
     "recipe is not UTF-8": (text(b"name: \xff\xfe"), "not UTF-8"),
     "recipe is not YAML": (text("name: [unclosed"), "not legal YAML"),
     "recipe is a list": (text("- name\n- data\n"), "expected sections"),

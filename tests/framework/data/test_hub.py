@@ -8,7 +8,7 @@ import pytest
 
 from framework.data.hub import Hub, hub_files, hub_languages, readable, wanted_files
 from framework.data.section import Data
-from framework.errors import DataError
+from framework.errors import DataError, RecipeError
 from framework.models.locate import locate
 from framework.models.section import HubModel
 from tests.questions import load, readers
@@ -88,7 +88,7 @@ def test_files_may_be_named_where_nothing_says_which_split_they_are(cache: Path)
     assert {split: [row.id for row in read()] for split, read in found.items()} == {"one": ["0"], "other": ["1"]}
     with pytest.raises(DataError, match=r"has no file 'train\.csv'"):
         readers(Hub(id="somebody/quad", files={"one": "train.csv"}))
-    with pytest.raises(ValueError, match="`files` names the files that a `config` would"):
+    with pytest.raises(RecipeError, match="`files` names the files that a `config` would"):
         Hub(id="somebody/quad", config="ru", files={"one": first})
 
 

@@ -1,14 +1,14 @@
 import pytest
-from pydantic import ValidationError
 
+from framework.errors import RecipeError
 from framework.recipe.sections import Tracking
 
 
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("file:///tmp/mlruns", "is a folder.*expected http"),
-        ("file:mlruns", "is a folder"),
+        ("file:///tmp/mlruns", "is a path.*expected http"),
+        ("file:mlruns", "is a path"),
         ("./mlruns", "has no scheme"),
         ("localhost:5000", "has no scheme"),
         ("http://", "no host"),
@@ -20,7 +20,7 @@ from framework.recipe.sections import Tracking
     ],
 )
 def test_what_mlflow_cannot_track_to_is_refused(uri, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(RecipeError, match=message):
         Tracking(uri=uri)
 
 

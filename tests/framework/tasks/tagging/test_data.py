@@ -8,7 +8,7 @@ import pytest
 
 from framework.data.load import load_data
 from framework.data.section import Data
-from framework.errors import DataError
+from framework.errors import DataError, RecipeError
 from framework.tasks.tagging.example import words_of
 from framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import examples
@@ -124,7 +124,7 @@ def test_tags_that_the_recipe_does_not_name_are_refused() -> None:
         examples([{"tokens": ["a", "b"], "tags": ["B-LOC", "B-LOC"]}], task)
     with pytest.raises(DataError, match=r"'E-X' is no tag of the scheme bio; correct it, or set task\.scheme"):
         examples([{"tokens": ["a"], "tags": ["E-X"]}], Tagging(scheme="bio"))
-    with pytest.raises(ValueError, match="'O' is named twice"):
+    with pytest.raises(RecipeError, match="'O' is named twice"):
         Tagging(labels=["O", "O"])
 
 

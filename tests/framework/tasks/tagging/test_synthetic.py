@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from framework.data.records import Fields
+from framework.errors import RecipeError
 from framework.progress import SILENT
 from framework.tasks.tagging.synthetic import News
 from tests.framework.tasks.tagging.texts import examples, news
@@ -49,5 +50,5 @@ def test_splits_share_no_text_and_grow_at_their_end() -> None:
     texts = [one["text"] for split in few.values() for one in split]
     assert len(set(texts)) == len(texts)
     assert few != _values(examples={"train": 30, "dev": 30}, seed=1)
-    with pytest.raises(ValueError, match="label_noise spoils the split 'train' alone"):
+    with pytest.raises(RecipeError, match="label_noise spoils the split 'train' alone"):
         News(examples={"dev": 3}, label_noise=0.1)

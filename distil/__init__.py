@@ -1,0 +1,87 @@
+"""distil as a library. docs/python.md has every name, with examples.
+
+What a name stands for is imported when it is first used: `import distil` takes no time, and neither PyTorch nor Ray.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from distil._packages import check_packages
+
+check_packages()
+
+import framework  # noqa: E402, F401  # before PyTorch, on whose products it has a say
+
+if TYPE_CHECKING:
+    from distil import losses as losses
+    from distil import rules as rules
+    from distil import sections as sections
+    from distil import training as training
+    from distil.data import as_source as as_source
+    from distil.errors import DataError as DataError
+    from distil.errors import DistilError as DistilError
+    from distil.errors import ModelError as ModelError
+    from distil.errors import OutputError as OutputError
+    from distil.errors import RecipeError as RecipeError
+    from distil.errors import StoreError as StoreError
+    from distil.errors import TrackingError as TrackingError
+    from distil.errors import TrainingError as TrainingError
+    from distil.errors import UserError as UserError
+    from distil.predictor import Predictor as Predictor
+    from distil.predictor import load as load
+    from distil.progress import Step as Step
+    from distil.recipes import load_recipe as load_recipe
+    from distil.results import Model as Model
+    from distil.results import Run as Run
+    from distil.results import SignalTable as SignalTable
+    from distil.results import load_run as load_run
+    from distil.running import run as run
+    from distil.searching import SearchRun as SearchRun
+    from distil.searching import load_search as load_search
+    from distil.searching import search as search
+    from distil.sections import Recipe as Recipe
+
+    __version__: str
+
+_NAMES = {
+    "distil.data": ("as_source",),
+    "distil.errors": (
+        "DataError",
+        "DistilError",
+        "ModelError",
+        "OutputError",
+        "RecipeError",
+        "StoreError",
+        "TrackingError",
+        "TrainingError",
+        "UserError",
+    ),
+    "distil.predictor": ("Predictor", "load"),
+    "distil.progress": ("Step",),
+    "distil.recipes": ("load_recipe",),
+    "distil.results": ("Model", "Run", "SignalTable", "load_run"),
+    "distil.running": ("run",),
+    "distil.searching": ("SearchRun", "load_search", "search"),
+    "distil.sections": ("Recipe",),
+}
+_MODULES = ("losses", "rules", "sections", "training")
+_PLACES = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted([*_PLACES, *_MODULES])
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from framework.version import distil_version
+
+        return distil_version()
+    if name in _MODULES:
+        return import_module(f"distil.{name}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'distil' has no attribute '{name}'; it has {', '.join(__all__)}")
+    found: object = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,88 @@
+"""Models that are loaded to be asked: students, teachers, ensembles."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from distil.progress import Watch, progress_of
+from distil.results import Model, Run
+from distil.searching import SearchRun
+from framework.answer import Answerer, request_of
+from framework.errors import DataError, ModelError
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model. What it answers depends on nothing else that is asked at the same time."""
+
+    name: str
+    answerer: Answerer
+
+    @property
+    def request(self) -> type[BaseModel]:
+        """What it is asked: question and context, or text, or what its task asks."""
+        return self.answerer.inference.task.request
+
+    @property
+    def response(self) -> type[BaseModel]:
+        """What it answers."""
+        return self.answerer.inference.task.response
+
+    @property
+    def parameters(self) -> int:
+        """Its parameters; of an ensemble those of all teachers."""
+        return self.answerer.predictor.parameters
+
+    def predict(
+        self, requests: Iterable[BaseModel | Mapping[str, object]], *, progress: Watch = False
+    ) -> Sequence[BaseModel]:
+        """The response to each request, in their order, asked together. requests: of its `request` type, or dicts with its fields.
+
+        Raises DataError for a request that is none, or a text that is blank, and says which.
+        """
+        task = self.answerer.inference.task
+        if isinstance(requests, BaseModel | Mapping | str):
+            raise DataError("expected a list of requests, found one: put it into a list")
+        examples = []
+        for number, request in enumerate(requests):
+            try:
+                values = request.model_dump() if isinstance(request, BaseModel) else request
+                if not isinstance(values, Mapping):
+                    raise DataError(f"expected {' and '.join(task.request.model_fields)} by name, found {values!r:.80}")
+                example = task.asked(request_of(task, {name: one for name, one in values.items() if one is not None}))
+            except DataError as error:
+                raise DataError(f"request[{number}]: {error}") from None
+            examples.append(example)
+        if not all(is_dataclass(example) for example in examples):  # of a task of one's own: ids cannot be told apart
+            return [self.answerer.ask(example) for example in examples]
+        told_apart = [replace(example, id=str(number)) for number, example in enumerate(examples)]
+        found = (
+            self.answerer.predictor.predict(told_apart, progress_of(progress), f"ask {self.name}") if examples else {}
+        )
+        return [task.respond(found[example.id]) for example in told_apart]
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.name!r}: {', '.join(self.request.model_fields)} -> {self.response.__name__})"
+
+
+def load(source: "str | PathLike[str] | Run | SearchRun | Model", model: str | None = None) -> Predictor:
+    """A model, to be asked: of a run (`model`: its name, by default the student; the ensemble too), a search's best student, or a model
+    that `distil export` or a run has saved.
+
+    Raises OutputError where there is none, ModelError for one that cannot be asked, StoreError for a damaged one.
+    """
+    if isinstance(source, Model):
+        if model not in (None, source.name):
+            raise ModelError(f"`model` is '{model}', and the source the model '{source.name}' itself: drop `model`")
+        source, model = source.run, source.name
+    folder = source.folder if isinstance(source, Run | SearchRun) else Path(source)
+    from launch.quiet import quietly
+    from launch.serve_models import models_in
+
+    with quietly():
+        models = models_in(folder, model, many=True)
+        found = models.by_name[models.default]
+        return Predictor(found.name, found.load())

@@ -1,0 +1,29 @@
+"""The rules that make one teacher of several, as callables, and what they work on.
+
+A rule's `weigh` is called with `TeacherOutputs`, what K teachers say about E examples, and returns their weights, float64
+[E, K]; `mix` makes one `Signals` of several by such weights.
+"""
+
+from framework.ensembles.base import Ensemble, Mixing, TeacherOutputs
+from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from framework.signals.algebra import Signals, entropy, from_dense, temper, to_dense
+from framework.signals.mixing import mix
+
+__all__ = [
+    "Agreement",
+    "Confidence",
+    "Ensemble",
+    "Geometric",
+    "LabelAware",
+    "Mean",
+    "Mixing",
+    "Sampled",
+    "Signals",
+    "TeacherOutputs",
+    "Weighted",
+    "entropy",
+    "from_dense",
+    "mix",
+    "temper",
+    "to_dense",
+]

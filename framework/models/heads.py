@@ -1,0 +1,53 @@
+"""Whether a model that is taken as it is has the head of its task, as can be told without loading its weights."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framework.errors import ModelError
+from framework.models.configuration import read_config
+from framework.models.kind import ModelKind, from_config
+from framework.models.locate import saved_names
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+def check_published_head(task: ModelKind, config: "PreTrainedConfig", place: str) -> None:
+    """Refuse a model that its configuration says was saved by other classes than the task's. place: of the recipe. Raises ModelError."""
+    import transformers
+
+    wanted = _class_names(task, config)
+    saved_by = list(config.architectures or ())
+    if not wanted or not saved_by or wanted & set(saved_by):
+        return
+    if all(hasattr(transformers, name) for name in saved_by):  # one of somebody's own may have any head
+        raise ModelError(
+            f"{place}: the model was not trained for task {task.kind}: its configuration says that it is a {saved_by[0]}, and a "
+            f"{min(wanted)} is needed, as its head would have random weights, which know nothing; add `fine_tune`, or take another"
+        )
+
+
+def check_saved_head(task: ModelKind, folder: Path) -> None:
+    """Refuse a model in whose files no tensor of the task's head is named. Raises ModelError."""
+    import torch
+
+    names = saved_names(folder)
+    with torch.device("meta"):
+        model = from_config(task, read_config(folder))
+    prefix = f"{model.base_model_prefix}."
+    head = [name for name in model.state_dict() if not name.startswith(prefix)]
+    if names and head and not names & set(head) and hasattr(model, model.base_model_prefix):
+        raise ModelError(
+            f"the model in {folder} was not trained for task {task.kind}: it has no {min(head)}, and random weights know nothing; "
+            "fine-tune it, or take another"
+        )
+
+
+def _class_names(task: ModelKind, config: "PreTrainedConfig") -> set[str]:
+    """Names of the transformers classes that a model of this configuration may have for the task; none where nobody knows."""
+    mapping = getattr(task.model_class(), "_model_mapping", {})
+    try:
+        found = mapping[type(config)]
+    except KeyError:
+        return set()
+    return {cls.__name__ for cls in (found if isinstance(found, list | tuple) else [found])}

@@ -1,0 +1,218 @@
+"""Runs in Python: as the command leaves them, in any thread, of which the process shows no trace."""
+
+import os
+import random
+import signal
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from transformers.utils import logging
+from typer.testing import CliRunner
+
+import distil
+from framework.manifest import MANIFEST
+from framework.results import read_results
+from launch.commands import app
+from tests.tiny import several_values, tiny_values
+
+
+def traces() -> dict[str, Any]:
+    """What a run might change in a process."""
+    return {
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+        "environment": dict(os.environ),
+        "filters": list(warnings.filters),
+        "verbosity": (logging.get_verbosity(), logging.is_progress_bar_enabled()),
+        "group": dist.is_initialized(),
+        "random": (random.getstate(), torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()),  # type: ignore[index]
+        "threads": torch.get_num_threads(),
+    }
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    output = tmp_path_factory.mktemp("python") / "runs"
+    return several_values(output, teachers__c=None, tracking={"uri": f"sqlite:///{output.parent}/mlflow.db"})
+
+
+@pytest.fixture(scope="module")
+def run(values: dict[str, Any]) -> distil.Run:
+    """A run in a thread, with what it told."""
+    found: list[Any] = []
+    before = traces()
+    steps: list[distil.Step] = []
+    thread = threading.Thread(target=lambda: found.append(distil.run(values, progress=steps.append)))
+    thread.start()
+    thread.join()
+    assert traces() == before
+    texts = {step.text for step in steps}
+    assert {"train a", "train student", "evaluate ensemble"} <= texts
+    assert any(text.startswith("[1/") for text in texts)
+    (last,) = (step for step in steps if step.text == "train student" and step.done == step.total > 0)
+    assert last.unit == "steps"
+    (made,) = found
+    assert isinstance(made, distil.Run)
+    return made
+
+
+def test_it_leaves_what_the_command_leaves(run: distil.Run, values: dict[str, Any]) -> None:
+    assert run.results == read_results(run.folder)
+    assert (run.folder / "results.md").read_text(encoding="utf-8") == run.to_markdown() == run._repr_markdown_()
+    assert run.recipe == distil.load_recipe(values)
+    assert (run.folder / "tracked.json").exists()
+    shown = CliRunner().invoke(app, ["run", str(run.folder / "recipe.yaml")], catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert ": done already" in shown.output
+
+
+def test_a_finished_run_is_read_again(run: distil.Run, values: dict[str, Any]) -> None:
+    made = {path: path.stat().st_mtime_ns for path in run.folder.parent.glob(f"store/*/*/{MANIFEST}")}
+    again = distil.run(values, progress=False)
+    assert again.results == run.results == distil.load_run(run.folder).results
+    assert {path: path.stat().st_mtime_ns for path in run.folder.parent.glob(f"store/*/*/{MANIFEST}")} == made
+
+
+def test_models_have_figures_predictions_and_histories(run: distil.Run) -> None:
+    assert list(run.models) == ["a", "b", "ensemble", "student"]
+    for name, model in run.models.items():
+        low, high = model.intervals["f1"]
+        assert low <= model.metrics["f1"] <= high
+        assert set(model.metrics) == {"exact_match", "f1"}
+        assert set(model.predictions) == {example.id for example in run.examples("dev")}
+        assert (model.folder is None) == (name == "ensemble")
+        assert bool(model.history) == (name != "ensemble")
+    frame = run.to_pandas()
+    assert frame.loc["student", "f1"] == run["student"].metrics["f1"]
+    assert frame.loc["a", "f1_low"] == run["a"].intervals["f1"][0]
+    with pytest.raises(distil.OutputError, match="has no model 'c'; it has a, b, ensemble, student"):
+        _ = run["c"]
+
+
+def test_signals_are_columns_and_a_frame(run: distil.Run) -> None:
+    table = run.signals("a", "train")
+    assert list(table.ids) == [example.id for example in run.examples("train")]
+    frame = table.to_pandas()
+    mass = np.exp(frame.log_p.astype(np.float64)).groupby([frame.id, frame["head"]]).sum()
+    np.testing.assert_allclose(mass, 1, atol=5e-3)
+    assert len(mass) == 2 * len(table.ids)
+    assert list(dict.fromkeys(frame.id)) == list(table.ids)
+    left_out = frame[frame.outcome.isna()]
+    assert left_out.outcomes.sum() == table.signals.tail_size.sum()
+    assert len(frame) - len(left_out) == len(table.signals.keys)
+    assert (frame[frame.outcome.notna()].outcomes == 1).all()
+    with pytest.raises(distil.OutputError, match="no signals of a on 'dew'; it has a on 'train'"):
+        run.signals("a", "dew")
+    with pytest.raises(distil.OutputError, match="no split 'dew'; it has train, dev"):
+        run.examples("dew")
+
+
+@pytest.mark.parametrize("name", ["student", "a", "ensemble"])
+def test_a_batch_is_answered_as_each_request_alone(run: distil.Run, name: str) -> None:
+    model = distil.load(run, name)
+    asked = [{"question": one.question, "context": one.context} for one in run.examples("dev")[:7]]
+    said = model.predict([*asked, asked[0]])
+    assert said == [model.predict([model.request(**one)])[0] for one in [*asked, asked[0]]]
+    assert all(isinstance(one, model.response) for one in said)
+    assert model.predict([]) == []
+    recorded = run[name].predictions
+    assert [one.answer for one in said[:7]] == [recorded[one.id]["answer"] for one in run.examples("dev")[:7]]  # type: ignore[attr-defined]
+
+
+def test_models_are_found_by_path_too(run: distil.Run) -> None:
+    folder = run["student"].folder
+    assert folder is not None
+    ask = [{"question": "Кто?", "context": "Анна поёт."}]
+    said = [distil.load(source).predict(ask) for source in (run.folder, str(folder), run["student"])]
+    assert said[0] == said[1] == said[2]
+    assert "Predictor('student': question, context -> " in repr(distil.load(run))
+    with pytest.raises(distil.OutputError, match="no run at"):
+        distil.load(run.folder / "nothing")
+    with pytest.raises(distil.ModelError, match="drop `model`"):
+        distil.load(run["a"], "b")
+
+
+@pytest.mark.parametrize(
+    ("requests", "message"),
+    [
+        ([{"question": "a"}], r"request\[0\]: context: Field required"),
+        (
+            [{"question": "a", "context": "b"}, {"question": " ", "context": "b"}],
+            r"request\[1\]: the question has no text",
+        ),
+        (["what?"], r"request\[0\]: expected question and context by name, found 'what\?'"),
+        ({"question": "a", "context": "b"}, "found one: put it into a list"),
+    ],
+)
+def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, message: str) -> None:
+    with pytest.raises(distil.DataError, match=message):
+        distil.load(run).predict(requests)
+
+
+def test_what_stops_a_run_comes_through_and_it_goes_on(tmp_path: Path) -> None:
+    values = tiny_values(tmp_path, teachers=None, losses={"hard_label": None}, baselines=None, tracking={"uri": None})
+    values["tracking"] = {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
+
+    class Enough(Exception):
+        pass
+
+    def stop(step: distil.Step) -> None:
+        if step.text == "train student" and step.done >= 4:
+            raise Enough
+
+    before = traces()
+    with pytest.raises(Enough):
+        distil.run(values, progress=stop)
+    assert traces() == before
+    folder = distil.load_recipe(values).run_folder
+    assert distil.load_run(folder).results["state"] == "failed"
+    said: list[str] = []
+    assert distil.run(values, progress=lambda step: said.append(step.text)).results["state"] == "finished"
+    assert any("student: goes on from step" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"student.epoch": 3}, "override 'student.epoch=3'.*did you mean 'epochs'"),
+        ({"engine.parallel": 2}, "engine.parallel is 2, for which this process would be forked"),
+        ({"rehearse": True}, "use `distil rehearse`"),
+        (
+            {"search": {"space": {"student.lr": {"kind": "choice", "values": [0.1, 0.2]}}, "trials": 2}},
+            "use distil.search",
+        ),
+    ],
+)
+def test_what_is_not_for_it_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(distil.UserError, match=message):
+        distil.run(distil.load_recipe(tiny_values(tmp_path), changes))
+
+
+def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
+    recipe = distil.load_recipe(tiny_values(tmp_path))
+    sections = {name: getattr(recipe, name) for name in type(recipe).model_fields if getattr(recipe, name) is not None}
+    assert distil.load_recipe(sections) == distil.load_recipe(recipe) == distil.Recipe(**sections) == recipe
+    changed = distil.load_recipe(recipe, {"student.lr": 0.5, "windows": {"max_length": 96}, "description": "«да»"})
+    assert changed == distil.load_recipe(recipe, ["student.lr=0.5", "windows={max_length: 96}", "description=«да»"])
+    assert distil.load_recipe(recipe, {"baselines": None}).baselines == []
+    with pytest.raises(distil.RecipeError, match="expected a recipe, its sections"):
+        distil.load_recipe(3)  # type: ignore[arg-type]
+    with pytest.raises(distil.RecipeError, match="the recipe: data is missing"):
+        distil.load_recipe({"name": "a"})
+    with pytest.raises(distil.RecipeError, match="overrides: expected values by place or a list"):
+        distil.load_recipe(recipe, "seed=1")
+    with pytest.raises(distil.RecipeError, match="none that a recipe can hold"):
+        distil.load_recipe(recipe, {"seed": object()})
+
+
+def test_sections_say_what_is_wrong_with_them() -> None:
+    with pytest.raises(distil.RecipeError, match=r"Student: model is missing; add it\nStudent: lr: .*greater than 0"):
+        distil.sections.Student(lr=-1.0)  # type: ignore[call-arg]
+    with pytest.raises(distil.RecipeError, match="KL: unknown key 'temprature'; did you mean 'temperature'"):
+        distil.losses.KL(temprature=2.0)  # type: ignore[call-arg]
+    assert distil.sections.Files(path=Path("a.csv")).path == "a.csv"  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""What `import distil` offers, and how soon."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import distil
+from distil import losses, rules, sections, training
+from framework.config import Section
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+
+
+def test_type_checkers_see_the_names_that_there_are() -> None:
+    tree = ast.parse((ROOT / "distil" / "__init__.py").read_text(encoding="utf-8"))
+    (checking,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in checking.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted(str(name) for name in seen) == distil.__all__
+    assert dir(distil) == [*distil.__all__, "__version__"]
+    for name in distil.__all__:
+        found = getattr(distil, name)
+        module, _, attribute = seen[name].rpartition(".")
+        assert found is (sys.modules[seen[name]] if module == "distil" else getattr(sys.modules[module], attribute))
+
+
+@pytest.mark.parametrize("name", [*distil.__all__, "__version__"])
+def test_the_document_names_all_of_it(name: str) -> None:
+    assert re.search(rf"distil\.{name}\b", DOCUMENT)
+
+
+@pytest.mark.parametrize("module", [losses, rules, sections, training])
+def test_the_document_names_what_is_in_its_modules(module: object) -> None:
+    missing = [name for name in module.__all__ if not re.search(rf"`(\w+\.)?{name}\b", DOCUMENT)]  # type: ignore[attr-defined]
+    assert missing == []
+
+
+def test_every_section_of_a_recipe_is_there() -> None:
+    def below(cls: type) -> set[type]:
+        return {cls, *(one for child in cls.__subclasses__() for one in below(child))}
+
+    offered = {getattr(module, name) for module in (losses, rules, sections) for name in module.__all__}
+    own = {cls for cls in below(Section) if cls.__module__.startswith("framework.") and "kind" in cls.model_fields}
+    assert {cls.__name__ for cls in own - offered} <= {
+        "GeneratedSource",
+        "TaskSection",
+        "ClassificationSettings",
+        "NoScheduler",
+    }
+
+
+def test_another_name_is_none_of_its() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'distill'; it has DataError"):
+        _ = distil.distill  # type: ignore[attr-defined]
+
+
+def test_importing_it_brings_nothing_heavy() -> None:
+    code = "import sys, distil; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert not {"torch", "transformers", "datasets", "ray", "mlflow", "numpy", "pydantic", "pandas", "rich"} & set(
+        loaded
+    )
+    assert "distil" in loaded
+
+
+def test_a_package_of_anothers_in_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "framework.py").write_text("", encoding="utf-8")
+    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import distil"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"Python finds {tmp_path / 'framework.py'} instead: rename that file" in done.stderr
+
+
+def test_packages_say_that_they_are_typed() -> None:
+    assert all((ROOT / name / "py.typed").is_file() for name in ("distil", "framework", "launch", "tracking"))
