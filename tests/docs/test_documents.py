@@ -32,7 +32,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 @documents
 def test_commands_and_their_options_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for command, rest in re.findall(r"(?<![\w/-])distil ([a-z]+)((?: [^\s`|]+)*)", code(text)):
+    for command, rest in re.findall(r"(?<![\w/-])(?<!from )distil ([a-z]+)((?: [^\s`|]+)*)", code(text)):
         assert command in COMMANDS, command
         options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
         if command == "answer":  # whose options are the tasks'

@@ -1,6 +1,7 @@
 """Whatever is wrong, the user gets one clear message, the right exit code, and no traceback."""
 
 import errno
+import importlib
 import json
 import os
 import socket
@@ -13,6 +14,10 @@ import yaml
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
+from framework import plugins
+from framework.errors import DataError
+from framework.tasks.span_qa.task import ExtractiveQA
+from launch.answer import request_from
 from launch.commands import app
 from launch.guard import guarded
 from tests.forked import start
@@ -305,6 +310,27 @@ def test_a_full_disk_is_a_failure_and_not_a_mistake(capsys: pytest.CaptureFixtur
     for action in (fill, fill_with_weights):
         assert guarded(action) == 1
         assert "the disk is full" in capsys.readouterr().err
+
+
+def test_what_fails_in_code_of_ones_own_is_found_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_broken_code.py").write_text("def fail():\n    return [][0]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugins, "_user_modules", {"my_broken_code"})
+    importlib.invalidate_caches()
+    assert guarded(importlib.import_module("my_broken_code").fail) == 2
+    assert f"{tmp_path}/my_broken_code.py:2 fails, which is no code of distil's: IndexError" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(tmp_path.read_text) == 2
+    assert f"it is a folder: {tmp_path}; name another" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert guarded((tmp_path / "file" / "below").read_text) == 2
+    assert "there is a file where a folder has to be" in capsys.readouterr().err
+    with pytest.raises(DataError, match="cannot read .*: it is a folder"):
+        request_from(ExtractiveQA(), {"question": "a", "context_file": tmp_path})
 
 
 def test_a_folder_without_rights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

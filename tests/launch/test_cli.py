@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,11 @@ def lightly(*arguments: str, heavy: set[str] = HEAVY) -> str:
 
 def test_help_imports_nothing_heavy() -> None:
     assert "resume" in lightly("--help", heavy=HEAVY | {"pydantic", "numpy"})
+
+
+def test_the_version_is_the_packages() -> None:
+    assert distil("--version") == f"distil {version('multi-teacher-distil')}\n"
+    assert "--version" in distil("--help")
 
 
 def test_a_finished_run_is_shown_again_with_nothing_heavy_imported_and_nothing_written(
