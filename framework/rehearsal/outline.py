@@ -8,7 +8,7 @@ from framework.data.batches import epoch_steps
 from framework.data.load import Split, load_data
 from framework.data.section import parse_slice
 from framework.device import resolve_precision, resolve_workers
-from framework.errors import MissingDataError
+from framework.errors import MissingDataError, ModelError
 from framework.losses.live_checks import live_teachers
 from framework.models.bounds import training_bytes
 from framework.models.build import planned_parameters

@@ -329,7 +329,7 @@ def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(tmp_path: Path, capsy
     (tmp_path / "file").touch()
     assert guarded((tmp_path / "file" / "below").read_text) == 2
     assert "there is a file where a folder has to be" in capsys.readouterr().err
-    with pytest.raises(DataError, match="cannot read .*: it is a folder"):
+    with pytest.raises(DataError, match=r"cannot read .*: it is a folder"):
         request_from(ExtractiveQA(), {"question": "a", "context_file": tmp_path})
 
 
