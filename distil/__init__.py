@@ -71,9 +71,9 @@ __all__ = sorted([*_PLACES, *_MODULES])
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from framework.version import distil_version
+        from importlib.metadata import version
 
-        return distil_version()
+        return version("multi-teacher-distil")
     if name in _MODULES:
         return import_module(f"distil.{name}")
     if name not in _PLACES:

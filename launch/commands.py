@@ -18,9 +18,9 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from framework.version import distil_version
+        from importlib.metadata import version
 
-        print(f"distil {distil_version()}")
+        print(f"distil {version('multi-teacher-distil')}")
         raise typer.Exit
 
 

@@ -174,7 +174,7 @@ def gpu_count() -> int:
     return torch.cuda.device_count()
 
 
-_OWN = ("framework", "launch", "tracking")
+_OWN = ("distil", "framework", "launch", "tracking")
 
 
 def modules_to_ship() -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 
 _ADDRESS = "RAY_WORKERS_ARE_FORKED_BY"  # of the process that forks them, in the environment of Ray's processes
 _OWN_SETUP = "RAY_WORKERS_SETUP"  # Ray's own file
-_OURS = ("framework", "launch", "tracking", "tests")
+_OURS = ("distil", "framework", "launch", "tracking", "tests")
 # What takes long of what a training, a teacher and Ray import: with Ray itself once its environment is known, which it reads then.
 _BEFORE_RAY = ("pandas", "pyarrow", "transformers.models.auto.modeling_auto", "transformers.modeling_utils")
 _RAY = ("ray.train.torch", "ray.train.v2.api.config", "ray.tune", "ray.util.queue")

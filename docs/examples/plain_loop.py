@@ -27,7 +27,9 @@ def recipe_of(student: Path, output: Path) -> distil.Recipe:
         {
             "name": "plain-loop",
             "output": str(output),
-            "data": {"source": {"kind": "synthetic", "examples": {"train": 96, "validation": 24}, "facts": 3, "fillers": 0}},
+            "data": {
+                "source": {"kind": "synthetic", "examples": {"train": 96, "validation": 24}, "facts": 3, "fillers": 0}
+            },
             "windows": {"max_length": 128, "doc_stride": 32, "max_question": 48},
             "teachers": {
                 "teacher": {
@@ -94,7 +96,9 @@ def train(run: distil.Run, initial: Path) -> dict[str, torch.Tensor]:
     features = task.features(examples, tokenizer, recipe.windows)  # rows of tokens: windows of the texts
     pad, taught = tokenizer.pad_token_id, Taught(run.signals("teacher", student.split))
     temperatures = sorted({loss.temperature for loss in recipe.losses.values() if loss.source == "signal"})
-    items = task.training_items(examples, features, pad, taught, temperatures, eager=True)  # with gold labels and signals
+    items = task.training_items(
+        examples, features, pad, taught, temperatures, eager=True
+    )  # with gold labels and signals
 
     matrices = [weight for weight in model.parameters() if weight.dim() > 1]
     vectors = [weight for weight in model.parameters() if weight.dim() <= 1]  # biases and norms do not decay
@@ -107,7 +111,9 @@ def train(run: distil.Run, initial: Path) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)  # dropout
     for epoch in range(student.epochs):
         for rows in epoch_batches(features.lengths, student.batch_size, seed, epoch):
-            inputs = model_inputs(features, rows, pad, batch_length(features, rows))  # input_ids, attention_mask: [B, L]
+            inputs = model_inputs(
+                features, rows, pad, batch_length(features, rows)
+            )  # input_ids, attention_mask: [B, L]
             with unread_masks():
                 logits = task.logits(model(**inputs))
             targets = items.targets(rows, counts=True, choice=0)
