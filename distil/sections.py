@@ -14,7 +14,19 @@ from framework.models.section import (
 )
 from framework.recipe.schema import Evaluation, Recipe
 from framework.recipe.sections import Student, Tracking, Trim
-from framework.search.section import ASHA, TPE, Choice, Grid, IntUniform, Median, Random, Resources, Search, Uniform
+from framework.search.section import (
+    ASHA,
+    TPE,
+    Choice,
+    Grid,
+    IntUniform,
+    Median,
+    NoScheduler,
+    Random,
+    Resources,
+    Search,
+    Uniform,
+)
 from framework.signals.section import SignalSettings
 from framework.tasks.classification.synthetic import Messages
 from framework.tasks.classification.task import Classification
@@ -50,6 +62,7 @@ __all__ = [
     "Median",
     "Messages",
     "News",
+    "NoScheduler",
     "PretrainedTokenizer",
     "Random",
     "Recipe",
