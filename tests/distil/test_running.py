@@ -22,12 +22,15 @@ from launch.commands import app
 from tests.tiny import several_values, tiny_values
 
 
+WINDOWS = {"max_length": 96, "doc_stride": 16, "max_question": 24}
+
+
 def traces() -> dict[str, Any]:
     """What a run might change in a process."""
     return {
         "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
         "environment": dict(os.environ),
-        "filters": list(warnings.filters),
+        "filters": ("ignore", None, Warning, None, 0) in warnings.filters,
         "verbosity": (logging.get_verbosity(), logging.is_progress_bar_enabled()),
         "group": dist.is_initialized(),
         "random": (random.getstate(), torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()),  # type: ignore[index]
@@ -54,7 +57,7 @@ def run(values: dict[str, Any]) -> distil.Run:
     texts = {step.text for step in steps}
     assert {"train a", "train student", "evaluate ensemble"} <= texts
     assert any(text.startswith("[1/") for text in texts)
-    (last,) = (step for step in steps if step.text == "train student" and step.done == step.total > 0)
+    *_, last = (step for step in steps if step.text == "train student" and step.done == step.total > 0)
     assert last.unit == "steps"
     (made,) = found
     assert isinstance(made, distil.Run)
@@ -155,7 +158,7 @@ def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, mess
 
 
 def test_what_stops_a_run_comes_through_and_it_goes_on(tmp_path: Path) -> None:
-    values = tiny_values(tmp_path, teachers=None, losses={"hard_label": None}, baselines=None, tracking={"uri": None})
+    values = tiny_values(tmp_path, teachers=None, losses={"hard_label": None}, baselines=None)
     values["tracking"] = {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
 
     class Enough(Exception):
@@ -197,8 +200,8 @@ def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
     recipe = distil.load_recipe(tiny_values(tmp_path))
     sections = {name: getattr(recipe, name) for name in type(recipe).model_fields if getattr(recipe, name) is not None}
     assert distil.load_recipe(sections) == distil.load_recipe(recipe) == distil.Recipe(**sections) == recipe
-    changed = distil.load_recipe(recipe, {"student.lr": 0.5, "windows": {"max_length": 96}, "description": "«да»"})
-    assert changed == distil.load_recipe(recipe, ["student.lr=0.5", "windows={max_length: 96}", "description=«да»"])
+    changed = distil.load_recipe(recipe, {"student.lr": 0.5, "windows": WINDOWS, "description": "«да»"})
+    assert changed == distil.load_recipe(recipe, ["student.lr=0.5", f"windows={WINDOWS}", "description=«да»"])
     assert distil.load_recipe(recipe, {"baselines": None}).baselines == []
     with pytest.raises(distil.RecipeError, match="expected a recipe, its sections"):
         distil.load_recipe(3)  # type: ignore[arg-type]
@@ -211,7 +214,9 @@ def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
 
 
 def test_sections_say_what_is_wrong_with_them() -> None:
-    with pytest.raises(distil.RecipeError, match=r"Student: model is missing; add it\nStudent: lr: .*greater than 0"):
+    with pytest.raises(
+        distil.RecipeError, match=r"Student: lr: .*greater than 0 \(found -1.0\)\nStudent: model is missing; add it"
+    ):
         distil.sections.Student(lr=-1.0)  # type: ignore[call-arg]
     with pytest.raises(distil.RecipeError, match="KL: unknown key 'temprature'; did you mean 'temperature'"):
         distil.losses.KL(temprature=2.0)  # type: ignore[call-arg]

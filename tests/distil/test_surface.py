@@ -54,7 +54,6 @@ def test_every_section_of_a_recipe_is_there() -> None:
         "GeneratedSource",
         "TaskSection",
         "ClassificationSettings",
-        "NoScheduler",
     }
 
 
