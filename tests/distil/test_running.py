@@ -21,7 +21,6 @@ from framework.results import read_results
 from launch.commands import app
 from tests.tiny import several_values, tiny_values
 
-
 WINDOWS = {"max_length": 96, "doc_stride": 16, "max_question": 24}
 
 
