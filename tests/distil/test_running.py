@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ def traces() -> dict[str, Any]:
     return {
         "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
         "environment": dict(os.environ),
-        "filters": ("ignore", None, Warning, None, 0) in warnings.filters,
         "verbosity": (logging.get_verbosity(), logging.is_progress_bar_enabled()),
         "group": dist.is_initialized(),
         "random": (random.getstate(), torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()),  # type: ignore[index]
@@ -52,7 +50,7 @@ def run(values: dict[str, Any]) -> distil.Run:
     thread = threading.Thread(target=lambda: found.append(distil.run(values, progress=steps.append)))
     thread.start()
     thread.join()
-    assert traces() == before
+    assert {name: found for name, found in traces().items() if found != before[name]} == {}
     texts = {step.text for step in steps}
     assert {"train a", "train student", "evaluate ensemble"} <= texts
     assert any(text.startswith("[1/") for text in texts)
@@ -217,6 +215,6 @@ def test_sections_say_what_is_wrong_with_them() -> None:
         distil.RecipeError, match=r"Student: lr: .*greater than 0 \(found -1.0\)\nStudent: model is missing; add it"
     ):
         distil.sections.Student(lr=-1.0)  # type: ignore[call-arg]
-    with pytest.raises(distil.RecipeError, match="KL: unknown key 'temprature'; did you mean 'temperature'"):
+    with pytest.raises(distil.RecipeError, match="KL: temprature: unknown key 'temprature'; did you mean 'temperature'"):
         distil.losses.KL(temprature=2.0)  # type: ignore[call-arg]
     assert distil.sections.Files(path=Path("a.csv")).path == "a.csv"  # type: ignore[arg-type]
