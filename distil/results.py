@@ -51,8 +51,8 @@ class Model:
     @property
     def latency_ms(self) -> float | None:
         """The median time to answer one request, in milliseconds; None where it was not measured."""
-        latency = self.record["latency"]
-        return None if latency is None else float(latency["median_ms"])
+        median = (self.record["latency"] or {}).get("median_ms")
+        return None if median is None else float(median)
 
     @cached_property
     def predictions(self) -> Mapping[str, Json]:

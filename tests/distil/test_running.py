@@ -215,6 +215,8 @@ def test_sections_say_what_is_wrong_with_them() -> None:
         distil.RecipeError, match=r"Student: lr: .*greater than 0 \(found -1.0\)\nStudent: model is missing; add it"
     ):
         distil.sections.Student(lr=-1.0)  # type: ignore[call-arg]
-    with pytest.raises(distil.RecipeError, match="KL: temprature: unknown key 'temprature'; did you mean 'temperature'"):
+    with pytest.raises(
+        distil.RecipeError, match="KL: temprature: unknown key 'temprature'; did you mean 'temperature'"
+    ):
         distil.losses.KL(temprature=2.0)  # type: ignore[call-arg]
     assert distil.sections.Files(path=Path("a.csv")).path == "a.csv"  # type: ignore[arg-type]
