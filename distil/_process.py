@@ -1,6 +1,7 @@
 """distil as a guest in somebody's process, which is afterwards as it was before."""
 
 import os
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,40 +12,42 @@ _ALONE = threading.Lock()
 
 
 @contextmanager
-def as_guest() -> Iterator[None]:
-    """Around a run: libraries' chatter, random numbers, variables of the environment and PyTorch's process group are put back.
-
-    Runs of one process wait for each other, as they share PyTorch's random numbers. Raises UserError within a training that
-    goes on in several processes.
-    """
-    with _ALONE, _kept_environment():
-        from launch.quiet import quiet_environment, quietly
-
-        quiet_environment()
-        import torch.distributed as dist
-
-        from framework.training.random_state import kept_random_state
-
-        own_group = not (dist.is_available() and dist.is_initialized())
-        if not own_group and dist.get_world_size() > 1:
-            raise UserError(
-                f"this process is one of {dist.get_world_size()} of a PyTorch process group; run distil outside, in one process: "
-                "engine.workers says how many it begins itself"
-            )
+def alone() -> Iterator[None]:
+    """Around a call: calls of one process wait for each other, as they share its random numbers; those of Python and the variables of
+    the environment are put back, which some libraries change when they are imported."""
+    with _ALONE:
+        before, state = dict(os.environ), random.getstate()
         try:
-            with quietly(), kept_random_state():
-                yield
+            yield
         finally:
-            if own_group and dist.is_initialized():
-                dist.destroy_process_group()
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+            os.environ.update(before)
+            random.setstate(state)
 
 
 @contextmanager
-def _kept_environment() -> Iterator[None]:
-    before = dict(os.environ)
+def as_guest() -> Iterator[None]:
+    """Around a training, within `alone`: libraries' chatter, all random numbers and PyTorch's process group are put back.
+
+    Raises UserError within a training that goes on in several processes.
+    """
+    from launch.quiet import quiet_environment, quietly
+
+    quiet_environment()
+    import torch.distributed as dist
+
+    from framework.training.random_state import kept_random_state
+
+    own_group = not (dist.is_available() and dist.is_initialized())
+    if not own_group and dist.get_world_size() > 1:
+        raise UserError(
+            f"this process is one of {dist.get_world_size()} of a PyTorch process group; run distil outside, in one process: "
+            "engine.workers says how many it begins itself"
+        )
     try:
-        yield
+        with quietly(), kept_random_state():
+            yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)
+        if own_group and dist.is_initialized():
+            dist.destroy_process_group()

@@ -1,10 +1,12 @@
 """Running a recipe in Python."""
 
-from distil._process import as_guest
+from distil._process import alone, as_guest
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
 from distil.results import Run
 from framework.errors import RecipeError
+from framework.progress import Progress
+from framework.recipe.schema import Recipe
 
 
 def run(recipe: RecipeLike, *, progress: Watch = True) -> Run:
@@ -16,7 +18,11 @@ def run(recipe: RecipeLike, *, progress: Watch = True) -> Run:
     Raises UserError (RecipeError, DataError, ModelError, …) for what the caller can put right, another DistilError for what else
     goes wrong; what is done stays done.
     """
-    checked = load_recipe(recipe)
+    with alone():
+        return _run(load_recipe(recipe), progress_of(progress))
+
+
+def _run(checked: Recipe, shown: Progress) -> Run:
     if checked.search is not None:
         raise RecipeError(
             "the recipe has a section `search`: use distil.search, or load_recipe(recipe, {'search': None})"
@@ -30,7 +36,6 @@ def run(recipe: RecipeLike, *, progress: Watch = True) -> Run:
         )
     from launch.run import finished, tracked_run
 
-    shown = progress_of(progress)
     shown.say(f"{checked.name}: results in {checked.run_folder}")
     results = finished(checked, shown)
     if results is None:

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil._process import as_guest
+from distil._process import alone, as_guest
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
 from framework.errors import OutputError
@@ -61,12 +61,12 @@ def search(recipe: RecipeLike, *, progress: Watch = True) -> SearchRun:
 
     In any thread. Raises as `run` does, and OutputError where no trial was finished.
     """
-    checked = load_recipe(recipe)
-    from launch.search import begin_search, search_trials
-    from launch.search_table import LineTable
-
     shown = progress_of(progress)
-    with as_guest():
+    with alone(), as_guest():
+        checked = load_recipe(recipe)
+        from launch.search import begin_search, search_trials
+        from launch.search_table import LineTable
+
         begin_search(checked, shown)
         from launch.ray_cluster import check_address
 
