@@ -43,6 +43,7 @@ bench: $(READY)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/generators.py
 	.venv/bin/python tests/benchmarks/workers.py
 	.venv/bin/python tests/benchmarks/workers.py --distilbert
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/compiling.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py
 	.venv/bin/python tests/benchmarks/search_overhead.py
 	.venv/bin/python tests/benchmarks/schedulers.py

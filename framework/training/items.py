@@ -91,14 +91,17 @@ class EagerSignals:
         return {t: alternatives[choice % len(alternatives)].take(rows) for t, alternatives in self.columns.items()}
 
 
-_STEP = 32  # tokens
+_SHORT = 64  # tokens
+_STEP, _SHORT_STEP = 32, 8
 
 
 def batch_length(features: Features, rows: NDArray[np.int64]) -> int:
     """Tokens to which the `rows` of a training batch are padded: the longest's, on a GPU rounded up, so that shapes are few."""
-    lengths = features.lengths
-    longest = lengths[rows].max()
-    return int(longest if device_kind() == "cpu" else min(-(-longest // _STEP) * _STEP, lengths.max()))
+    longest, most = int(features.lengths[rows].max()), int(features.lengths.max())
+    if device_kind() == "cpu":
+        return longest
+    step = _STEP if longest > _SHORT else _SHORT_STEP
+    return min(-(-longest // step) * step, most)
 
 
 def model_inputs(

@@ -4,7 +4,7 @@
 
 The students of the quickstarts, and made-up questions about as long as SberQuAD's; FILE.json, in SQuAD's form, is real text. Nothing is
 trained: batches are drawn as a training draws them, windows of like lengths together, and counted as a CPU gets them (as long as their
-longest window) and as a GPU does (rounded up to multiples of 32). Beside them are batches drawn at random, and windows that are all as
+longest window) and as a GPU does (rounded up to multiples of 32, or of 8). Beside them are batches drawn at random, and windows all as
 long as the longest.
 """
 

@@ -78,14 +78,14 @@ def test_inputs_are_the_windows_padded_to_the_longest(
 
 
 def test_on_a_gpu_shapes_are_few_and_no_longer_than_the_longest_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    items = made_up([10, 33, 40, 70], 0, typed=False)
+    items = made_up([10, 33, 70, 100], 0, typed=False)
     batches = [np.asarray(rows) for rows in ([0], [0, 1], [1, 2], [3])]
-    assert [batch_length(items.features, rows) for rows in batches] == [10, 33, 40, 70]
+    assert [batch_length(items.features, rows) for rows in batches] == [10, 33, 70, 100]
     plainly = items.targets(batches[1], True, 0)
     monkeypatch.setattr("framework.training.items.device_kind", lambda: "cuda")
-    assert [batch_length(items.features, rows) for rows in batches] == [32, 64, 64, 70]
+    assert [batch_length(items.features, rows) for rows in batches] == [16, 40, 96, 100]
     targets = items.targets(batches[1], True, 0)
-    assert targets.mask.shape == (2, 64)
+    assert targets.mask.shape == (2, 40)
     assert torch.equal(targets.mask[:, :33], plainly.mask)
     assert torch.equal(targets.signals[2.0][..., :33], plainly.signals[2.0])
     assert not targets.mask[:, 33:].any()
