@@ -15,7 +15,6 @@ from framework.data.example import Example
 from framework.data.features import Features
 from framework.device import autocast, default_device
 from framework.files import Json
-from framework.models.attention import unread_masks
 from framework.models.bounds import count_parameters
 from framework.models.build import pretrained_model
 from framework.models.probe import most_tokens
@@ -145,6 +144,8 @@ def _batches(
     model: "PreTrainedModel", features: Features, pad_id: int, inference: InferenceConfig
 ) -> Iterator[tuple[Rows, "Tensor"]]:
     import torch
+
+    from framework.models.attention import unread_masks
 
     device = default_device()
     model.to(device).eval()
