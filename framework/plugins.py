@@ -175,9 +175,9 @@ def named_in_errors(place: str, section: object) -> Iterator[None]:
         ) from error
 
 
-def place_in_own_code(error: BaseException, modules: Collection[str] = _user_modules) -> str | None:
+def place_in_own_code(error: BaseException, modules: Collection[str] | None = None) -> str | None:
     """The file and line in one of these modules or packages, by default those of recipes, that an error comes from, if it does."""
-    found = None
+    found, modules = None, _user_modules if modules is None else modules
     for frame, line in traceback.walk_tb(error.__traceback__):
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
             found = f"{frame.f_code.co_filename}:{line}"
