@@ -1,5 +1,6 @@
 """The Ray cluster that trainings and teachers run on."""
 
+import gc
 import importlib
 import os
 import signal
@@ -36,7 +37,23 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
             _announce(address, progress)
             yield
         finally:
-            ray.shutdown()
+            _leave()
+
+
+def _leave() -> None:
+    """Leave the cluster, or end it if it is our own.
+
+    Without garbage collection meanwhile: one of Ray's objects that another thread frees just then would make Ray end the process.
+    """
+    import ray
+
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager

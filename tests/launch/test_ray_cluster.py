@@ -1,8 +1,13 @@
-"""Addresses of clusters that cannot be used."""
+"""Addresses of clusters that cannot be used, and leaving one."""
+
+import gc
 
 import pytest
+import ray
 
 from framework.errors import TrainingError
+from framework.progress import SILENT
+from launch import ray_cluster
 from launch.ray_cluster import check_address
 
 
@@ -27,3 +32,23 @@ def test_no_address_and_rays_own_words_are_left_to_ray(monkeypatch: pytest.Monke
     if address is not None:
         monkeypatch.setenv("RAY_ADDRESS", address)
     check_address()
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, collects: bool) -> None:
+    seen: list[bool] = []
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda **settings: None)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: seen.append(gc.isenabled()))
+    monkeypatch.setattr(ray_cluster, "_announce", lambda *arguments: None)
+    monkeypatch.setattr(ray_cluster, "begins_here", lambda: False)
+    try:
+        if not collects:
+            gc.disable()
+        with ray_cluster.ray_cluster(SILENT):
+            assert gc.isenabled() == collects
+        assert seen == [False]
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()

@@ -99,7 +99,7 @@ def test_a_finished_run_repeats_nothing(whole: tuple[Path, dict[str, Any]]) -> N
     recipe, first = whole
     before = weights(recipe)
     second, output = finish(recipe)
-    assert output.count("done already") == 11
+    assert output.count("done already") == 12
     assert figures(second) == figures(first)
     assert weights(recipe) == before
     assert second == first

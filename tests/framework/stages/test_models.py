@@ -50,9 +50,9 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
         return made
 
     class NotedPredictor(logits.LogitsPredictor):
-        def signals(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Signals:
+        def prepare(self, examples: Sequence[QAExample], proposals: Sequence[Signals] = ()) -> Any:
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
-            return super().signals(examples, proposals)
+            return super().prepare(examples, proposals)
 
     def noted_predictor(folder: Path, inference: Any, label_map: Any = None) -> logits.LogitsPredictor:
         loaded = predictor(folder, inference, label_map)
