@@ -13,6 +13,7 @@ check_packages()
 import framework  # noqa: E402, F401  # before PyTorch, on whose products it has a say
 
 if TYPE_CHECKING:
+    from distil import errors as errors
     from distil import losses as losses
     from distil import rules as rules
     from distil import sections as sections
@@ -64,7 +65,7 @@ _NAMES = {
     "distil.searching": ("SearchRun", "load_search", "search"),
     "distil.sections": ("Recipe",),
 }
-_MODULES = ("losses", "rules", "sections", "training")
+_MODULES = ("errors", "losses", "rules", "sections", "training")
 _PLACES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = sorted([*_PLACES, *_MODULES])
 
