@@ -6,11 +6,7 @@ What a name stands for is imported when it is first used: `import distil` takes 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from distil._packages import check_packages
-
-check_packages()
-
-import framework  # noqa: E402, F401  # before PyTorch, on whose products it has a say
+import distil.framework  # noqa: F401  # before PyTorch, on whose products it has a say
 
 if TYPE_CHECKING:
     from distil import errors as errors

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from framework.errors import UserError
+from distil.framework.errors import UserError
 
 _ALONE = threading.Lock()
 
@@ -32,12 +32,12 @@ def as_guest() -> Iterator[None]:
 
     Raises UserError within a training that goes on in several processes.
     """
-    from launch.quiet import quiet_environment, quietly
+    from distil.launch.quiet import quiet_environment, quietly
 
     quiet_environment()
     import torch.distributed as dist
 
-    from framework.training.random_state import kept_random_state
+    from distil.framework.training.random_state import kept_random_state
 
     own_group = not (dist.is_available() and dist.is_initialized())
     if not own_group and dist.get_world_size() > 1:

@@ -8,9 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from framework.data.local_files import Files
-from framework.errors import DataError, first_line
-from framework.files import write_atomic
+from distil.framework.data.local_files import Files
+from distil.framework.errors import DataError, first_line
+from distil.framework.files import write_atomic
 
 if TYPE_CHECKING:
     import datasets

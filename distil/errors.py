@@ -1,6 +1,6 @@
 """What distil raises. A `UserError`, or a kind of it, is for what the caller can put right; its message says how."""
 
-from framework.errors import (
+from distil.framework.errors import (
     DataError,
     DistilError,
     ExportError,

@@ -4,10 +4,10 @@ A loss on logits is called with logits, float32 [R, L], and a `Target`, and retu
 called with the `States` of student and teacher, a mask [B, L] and its projection, and returns the loss of each of B texts, [B].
 """
 
-from framework.losses.base import Linear, Loss, Rows, Target, Temperature, Weight, total_loss
-from framework.losses.live import LiveLoss, LiveTeacherName, States, Wanted, token_mean
-from framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
-from framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
+from distil.framework.losses.base import Linear, Loss, Rows, Target, Temperature, Weight, total_loss
+from distil.framework.losses.live import LiveLoss, LiveTeacherName, States, Wanted, token_mean
+from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 
 __all__ = [
     "JSD",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from distil.framework.answer import Answerer, request_of
+from distil.framework.errors import DataError, ModelError
 from distil.progress import Watch, progress_of
 from distil.results import Model, Run
 from distil.searching import SearchRun
-from framework.answer import Answerer, request_of
-from framework.errors import DataError, ModelError
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def load(source: "str | PathLike[str] | Run | SearchRun | Model", model: str | N
             raise ModelError(f"`model` is '{model}', and the source the model '{source.name}' itself: drop `model`")
         source, model = source.run, source.name
     folder = source.folder if isinstance(source, Run | SearchRun) else Path(source)
-    from launch.quiet import quietly
-    from launch.serve_models import models_in
+    from distil.launch.quiet import quietly
+    from distil.launch.serve_models import models_in
 
     with quietly():
         models = models_in(folder, model, many=True)

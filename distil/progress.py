@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from framework.progress import SILENT, Progress, Task
+from distil.framework.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.errors import OutputError
-from framework.files import Json, read_json, read_json_lines
-from framework.outcome import ModelResults, Role, RunResults
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.results import model_of
-from framework.tasks.base import Task
-from framework.tasks.registry import TaskSummary, summary_in, task_of
-from launch.inspect import results_of
+from distil.framework.errors import OutputError
+from distil.framework.files import Json, read_json, read_json_lines
+from distil.framework.outcome import ModelResults, Role, RunResults
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.results import model_of
+from distil.framework.tasks.base import Task
+from distil.framework.tasks.registry import TaskSummary, summary_in, task_of
+from distil.launch.inspect import results_of
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
-    from framework.data.example import Example
-    from framework.signals.algebra import Signals
+    from distil.framework.data.example import Example
+    from distil.framework.signals.algebra import Signals
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Run:
 
         Raises OutputError where there is no such split, DataError for data that cannot be had any more or have changed.
         """
-        from framework.data.load import unchanged_split
+        from distil.framework.data.load import unchanged_split
 
         splits = self.results["data"]["splits"]
         if split not in splits:
@@ -142,7 +142,7 @@ class Run:
 
         Raises OutputError where the teacher was not asked about that split, and as `examples` does.
         """
-        from framework.signals.shards import SignalReader
+        from distil.framework.signals.shards import SignalReader
 
         asked = {(one["teacher"], one["split"]): one["digest"] for one in self.results["signals"]}
         folder = self.folder.parent / "store" / "signals" / str(asked.get((teacher, split)))
@@ -174,7 +174,7 @@ class Run:
 
     def to_markdown(self) -> str:
         """What results.md holds."""
-        from tracking.report import markdown_table
+        from distil.tracking.report import markdown_table
 
         return markdown_table(self.results)
 

@@ -4,10 +4,10 @@ A rule's `weigh` is called with `TeacherOutputs`, what K teachers say about E ex
 [E, K]; `mix` makes one `Signals` of several by such weights.
 """
 
-from framework.ensembles.base import Ensemble, Mixing, TeacherOutputs
-from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
-from framework.signals.algebra import Signals, entropy, from_dense, temper, to_dense
-from framework.signals.mixing import mix
+from distil.framework.ensembles.base import Ensemble, Mixing, TeacherOutputs
+from distil.framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from distil.framework.signals.algebra import Signals, entropy, from_dense, temper, to_dense
+from distil.framework.signals.mixing import mix
 
 __all__ = [
     "Agreement",

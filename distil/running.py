@@ -1,12 +1,12 @@
 """Running a recipe in Python."""
 
 from distil._process import alone, as_guest
+from distil.framework.errors import RecipeError
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
 from distil.results import Run
-from framework.errors import RecipeError
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
 
 
 def run(recipe: RecipeLike, *, progress: Watch = True) -> Run:
@@ -34,7 +34,7 @@ def _run(checked: Recipe, shown: Progress) -> Run:
             f"engine.parallel is {checked.engine.parallel}, for which this process would be forked, which its threads would not "
             "survive: use `distil run`, or set it to 1"
         )
-    from launch.run import finished, tracked_run
+    from distil.launch.run import finished, tracked_run
 
     shown.say(f"{checked.name}: results in {checked.run_folder}")
     results = finished(checked, shown)

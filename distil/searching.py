@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil._process import alone, as_guest
+from distil.framework.errors import OutputError
+from distil.framework.outcome import SearchResults, TrialResults
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.search.log import SEARCH, read_search, recipe_of_trial
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
-from framework.errors import OutputError
-from framework.outcome import SearchResults, TrialResults
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.search.log import SEARCH, read_search, recipe_of_trial
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
@@ -64,11 +64,11 @@ def search(recipe: RecipeLike, *, progress: Watch = True) -> SearchRun:
     shown = progress_of(progress)
     with alone(), as_guest():
         checked = load_recipe(recipe)
-        from launch.search import begin_search, search_trials
-        from launch.search_table import LineTable
+        from distil.launch.search import begin_search, search_trials
+        from distil.launch.search_table import LineTable
 
         begin_search(checked, shown)
-        from launch.ray_cluster import check_address
+        from distil.launch.ray_cluster import check_address
 
         check_address()
         search_trials(checked, shown, lambda log: LineTable(log, shown.say))

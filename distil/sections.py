@@ -1,10 +1,10 @@
 """The sections of a recipe, under the names that their classes have. docs/recipes.md has a table of each one's options."""
 
-from framework.data.features import WindowSettings
-from framework.data.hub import Hub
-from framework.data.local_files import Files
-from framework.data.section import Cut, Data, Extra
-from framework.models.section import (
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.hub import Hub
+from distil.framework.data.local_files import Files
+from distil.framework.data.section import Cut, Data, Extra
+from distil.framework.models.section import (
     ConfigModel,
     FolderModel,
     HubModel,
@@ -12,9 +12,9 @@ from framework.models.section import (
     PretrainedTokenizer,
     TrainedTokenizer,
 )
-from framework.recipe.schema import Evaluation, Recipe
-from framework.recipe.sections import Student, Tracking, Trim
-from framework.search.section import (
+from distil.framework.recipe.schema import Evaluation, Recipe
+from distil.framework.recipe.sections import Student, Tracking, Trim
+from distil.framework.search.section import (
     ASHA,
     TPE,
     Choice,
@@ -27,16 +27,16 @@ from framework.search.section import (
     Search,
     Uniform,
 )
-from framework.signals.section import SignalSettings
-from framework.tasks.classification.synthetic import Messages
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.synthetic import Synthetic
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.synthetic import News
-from framework.tasks.tagging.task import Tagging
-from framework.teachers.encoder import Encoder
-from framework.teachers.generative import Generative
-from framework.training.section import Engine, Training
+from distil.framework.signals.section import SignalSettings
+from distil.framework.tasks.classification.synthetic import Messages
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.synthetic import Synthetic
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.synthetic import News
+from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.teachers.encoder import Encoder
+from distil.framework.teachers.generative import Generative
+from distil.framework.training.section import Engine, Training
 
 __all__ = [
     "ASHA",

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from framework.data.features import WindowSettings
-from framework.errors import DataError, ModelError, first_line
-from framework.files import Json, read_json, write_json
-from framework.manifest import check_saved
-from framework.models.configuration import read_config
-from framework.models.locate import locate
-from framework.models.probe import most_tokens
-from framework.models.section import FolderModel
-from framework.predictors.logits import alone, logits_predictor
-from framework.recipe.paths import moved
-from framework.tasks.base import InferenceConfig, Own, Predictor, Task
-from framework.tasks.registry import DEFAULT_TASK, AnyTask
-from framework.teachers import AnyTeacher
-from framework.teachers.base import Teacher
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import DataError, ModelError, first_line
+from distil.framework.files import Json, read_json, write_json
+from distil.framework.manifest import check_saved
+from distil.framework.models.configuration import read_config
+from distil.framework.models.locate import locate
+from distil.framework.models.probe import most_tokens
+from distil.framework.models.section import FolderModel
+from distil.framework.predictors.logits import alone, logits_predictor
+from distil.framework.recipe.paths import moved
+from distil.framework.tasks.base import InferenceConfig, Own, Predictor, Task
+from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
+from distil.framework.teachers import AnyTeacher
+from distil.framework.teachers.base import Teacher
 
 _SETTINGS = "distil.json"  # beside the weights: how the model was trained to read
 

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-import framework
-from framework.data.generated import GeneratedSource
-from framework.data.hub import Hub
-from framework.data.local_files import Files
-from framework.digest import digest_of, digest_of_files, digest_of_folder
-from framework.errors import StoreError, UserError
-from framework.files import Json, read_sealed, write_sealed
-from framework.hub import snapshot
-from framework.manifest import MANIFEST, damage, described
-from framework.models.locate import identity, locate_tokenizer
-from framework.models.section import FolderModel, HubModel, PretrainedTokenizer
-from framework.outcome import RunResults, read_outcome
-from framework.plugins import SOURCE, settings_of
-from framework.recipe.schema import Recipe
-from framework.store import Store
+import distil.framework
+from distil.framework.data.generated import GeneratedSource
+from distil.framework.data.hub import Hub
+from distil.framework.data.local_files import Files
+from distil.framework.digest import digest_of, digest_of_files, digest_of_folder
+from distil.framework.errors import StoreError, UserError
+from distil.framework.files import Json, read_sealed, write_sealed
+from distil.framework.hub import snapshot
+from distil.framework.manifest import MANIFEST, damage, described
+from distil.framework.models.locate import identity, locate_tokenizer
+from distil.framework.models.section import FolderModel, HubModel, PretrainedTokenizer
+from distil.framework.outcome import RunResults, read_outcome
+from distil.framework.plugins import SOURCE, settings_of
+from distil.framework.recipe.schema import Recipe
+from distil.framework.store import Store
 
 BASIS = "basis.json"
 # Beyond those whose versions are in digests: what data are read with.
@@ -144,7 +144,7 @@ def _files(path: Path) -> str:
 def _code() -> str:
     """A digest of the framework's code: a stage's number changes where what it makes does, but who works on it may not be there
     yet."""
-    return digest_of_folder(Path(framework.__path__[0]), "*.py")
+    return digest_of_folder(Path(distil.framework.__path__[0]), "*.py")
 
 
 def _version(library: str) -> str | None:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from framework.errors import RecipeError
+from distil.framework.errors import RecipeError
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -48,7 +48,7 @@ class Section(BaseModel):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                from framework.recipe.wording import worded
+                from distil.framework.recipe.wording import worded
 
                 name = type(self).__name__
                 raise RecipeError(worded(error, values, lambda place: name)) from None

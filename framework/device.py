@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from framework.errors import RecipeError
+from distil.framework.errors import RecipeError
 
 if TYPE_CHECKING:
     import torch

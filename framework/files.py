@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framework.errors import OutputError, reason
+from distil.framework.errors import OutputError, reason
 
 Json = dict[str, Any]  # an object of JSON, whose values nobody has looked at yet
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from framework.errors import (
+from distil.framework.errors import (
     DataError,
     MissingDataError,
     MissingModelError,

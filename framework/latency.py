@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.device import cpu_threads, free_memory
+from distil.framework.data.example import Example
+from distil.framework.device import cpu_threads, free_memory
 
 WARM_UP = 5  # questions answered before any counts
 _TURN = 5  # questions that a model answers in a row

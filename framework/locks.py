@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from framework.files import make_folder
+from distil.framework.files import make_folder
 
 PATIENCE = 2.0  # seconds before a wait is spoken of
 SETTLED = 5.0  # seconds that a note has to stay as it is before it counts: a new owner may not have signed yet

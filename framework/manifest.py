@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from framework.errors import StoreError
-from framework.files import PASSING, Json, crc_of, write_sealed
+from distil.framework.errors import StoreError
+from distil.framework.files import PASSING, Json, crc_of, write_sealed
 
 MANIFEST = "manifest.json"
 _CHUNK = 2**22  # bytes read at a time

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, NotRequired, TypeVar, cast
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from framework.errors import StoreError
-from framework.files import Json, read_sealed
-from framework.locks import true_state
-from framework.tasks.registry import summary_in
+from distil.framework.errors import StoreError
+from distil.framework.files import Json, read_sealed
+from distil.framework.locks import true_state
+from distil.framework.tasks.registry import summary_in
 
 FORMAT = 1
 State = Literal["running", "finished", "failed"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from framework.data.hub import Hub
-from framework.errors import ModelError
+from distil.framework.data.hub import Hub
+from distil.framework.errors import ModelError
 
 if TYPE_CHECKING:
     pass

@@ -17,9 +17,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from framework.config import nearest_hint, shortened
-from framework.errors import DistilError, UserError, first_line
-from framework.files import Json
+from distil.framework.config import nearest_hint, shortened
+from distil.framework.errors import DistilError, UserError, first_line
+from distil.framework.files import Json
 
 _user_modules: set[str] = set()
 
@@ -141,7 +141,6 @@ def _missing(cls: type[BaseModel], protocol: type) -> list[str]:
 
 
 SOURCE = "source_digest"
-_DISTIL = ("distil", "framework", "launch", "tracking")  # whose stages have versions of their own
 
 
 def settings_of(section: Any) -> Json:
@@ -153,7 +152,7 @@ def settings_of(section: Any) -> Json:
 
 def _is_own(section: object) -> bool:
     """Whether a section's class is the user's own."""
-    return type(section).__module__.partition(".")[0] not in _DISTIL
+    return type(section).__module__.partition(".")[0] != "distil"
 
 
 @contextmanager
@@ -225,7 +224,7 @@ def _roots(cls: type) -> Iterator[tuple[Path, str | None]]:
 def _files(module: str, roots: list[tuple[Path, str | None]]) -> Iterator[Path]:
     """The files that are run when `module` is imported: its own, and those of the packages that it lies in."""
     parts = module.split(".")
-    if parts[0] in _DISTIL:
+    if parts[0] == "distil":  # whose stages have versions of their own
         return
     for root, only in roots:
         places = [root.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from framework.comparison.models import Answered, answered
-from framework.comparison.paid import conclusions, paid_in_run
-from framework.data.example import counted
-from framework.digest import differences
-from framework.errors import OutputError
-from framework.files import Json, now, read_json, write_atomic, write_sealed
-from framework.outcome import (
+from distil.framework.comparison.models import Answered, answered
+from distil.framework.comparison.paid import conclusions, paid_in_run
+from distil.framework.data.example import counted
+from distil.framework.digest import differences
+from distil.framework.errors import OutputError
+from distil.framework.files import Json, now, read_json, write_atomic, write_sealed
+from distil.framework.outcome import (
     FORMAT,
     DataResults,
     ModelResults,
@@ -21,16 +21,16 @@ from framework.outcome import (
     State,
     read_outcome,
 )
-from framework.plugins import SOURCE
-from framework.store import Artifact
-from framework.tasks.registry import summary_of
-from framework.training.section import Training
+from distil.framework.plugins import SOURCE
+from distil.framework.store import Artifact
+from distil.framework.tasks.registry import summary_of
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:  # who reads results needs no models
-    from framework.stages.graph import Graph
-    from framework.stages.models import ModelStages
-    from framework.stages.signals import Collection
-    from framework.stages.stage import Context, Stage
+    from distil.framework.stages.graph import Graph
+    from distil.framework.stages.models import ModelStages
+    from distil.framework.stages.signals import Collection
+    from distil.framework.stages.stage import Context, Stage
 
 
 class Results:

@@ -7,24 +7,24 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from framework.basis import basis_of, note_finished
-from framework.data.load import Split, load_data
-from framework.device import device_kind, resolve_precision
-from framework.digest import differences, in_words
-from framework.errors import RecipeError
-from framework.files import write_atomic
-from framework.locks import alone_in
-from framework.outcome import Provenance, RunResults
-from framework.progress import SILENT, Progress
-from framework.recipe.load import as_yaml
-from framework.recipe.schema import Recipe
-from framework.results import Results
-from framework.signals.teacher_pass import Streamer
-from framework.stages.graph import Graph, build_graph
-from framework.stages.stage import Context, Stage
-from framework.store import Artifact, store_of
-from framework.training.job import Trainer
-from framework.training.loop import train_in_process
+from distil.framework.basis import basis_of, note_finished
+from distil.framework.data.load import Split, load_data
+from distil.framework.device import device_kind, resolve_precision
+from distil.framework.digest import differences, in_words
+from distil.framework.errors import RecipeError
+from distil.framework.files import write_atomic
+from distil.framework.locks import alone_in
+from distil.framework.outcome import Provenance, RunResults
+from distil.framework.progress import SILENT, Progress
+from distil.framework.recipe.load import as_yaml
+from distil.framework.recipe.schema import Recipe
+from distil.framework.results import Results
+from distil.framework.signals.teacher_pass import Streamer
+from distil.framework.stages.graph import Graph, build_graph
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.store import Artifact, store_of
+from distil.framework.training.job import Trainer
+from distil.framework.training.loop import train_in_process
 
 Watch = Callable[[Path], AbstractContextManager[object]]
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from framework.errors import OutputError, first_line
-from framework.files import PASSING, write_atomic
+from distil.framework.errors import OutputError, first_line
+from distil.framework.files import PASSING, write_atomic
 
 T = TypeVar("T")
 _Files = Any  # a file system of pyarrow, and below a file's entry in one: it has no types

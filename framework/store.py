@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.digest import Key
-from framework.errors import StoreError
-from framework.files import Json, make_folder
-from framework.locks import deserted, locked, note_of
-from framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
-from framework.storage import Storage
+from distil.framework.digest import Key
+from distil.framework.errors import StoreError
+from distil.framework.files import Json, make_folder
+from distil.framework.locks import deserted, locked, note_of
+from distil.framework.manifest import MANIFEST, check_files, read_manifest, write_manifest
+from distil.framework.storage import Storage
 
 if TYPE_CHECKING:
-    from framework.recipe.schema import Recipe
+    from distil.framework.recipe.schema import Recipe
 
 
 @dataclass(frozen=True)

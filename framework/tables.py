@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from framework.metrics import Metric
-from framework.outcome import ComparisonResults, DifferenceResults, ModelResults, RunResults
-from framework.tasks.registry import TaskSummary, summary_in
+from distil.framework.metrics import Metric
+from distil.framework.outcome import ComparisonResults, DifferenceResults, ModelResults, RunResults
+from distil.framework.tasks.registry import TaskSummary, summary_in
 
 NOTHING = "–"
 LATENCY = "latency, ms (quartiles)"

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.errors import DataError, reason
-from framework.files import Json
+from distil.framework.errors import DataError, reason
+from distil.framework.files import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from framework.tasks.base import Task
+    from distil.framework.tasks.base import Task
 
 
 def answer(arguments: list[str]) -> None:
@@ -21,7 +21,7 @@ def answer(arguments: list[str]) -> None:
     given = vars(parser(arguments).parse_args(arguments))
     source, model = given.pop("source"), given.pop("model")
     texts = {name: value for name, value in given.items() if value is not None}
-    from launch.inspect import answerer_of, shown
+    from distil.launch.inspect import answerer_of, shown
 
     answerer = answerer_of(source, model)
     print(json.dumps(shown(answerer.answer(request_from(answerer.inference.task, texts))), ensure_ascii=False))
@@ -31,7 +31,7 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The options of all tasks; and what else of `arguments` looks like one, which may be a task's of the user's own."""
     from pydantic.fields import FieldInfo
 
-    from framework.tasks.registry import TASKS
+    from distil.framework.tasks.registry import TASKS
 
     found = argparse.ArgumentParser(
         "distil answer", description="Ask a model once, and print its answer as JSON.", allow_abbrev=False
@@ -75,7 +75,7 @@ def request_from(task: "Task", texts: Json) -> "BaseModel":
             raise DataError(f"give the {name} once: {option} TEXT, or {option}-file FILE (- for standard input)")
         if text is not None or file is not None:
             values[name] = _text_of(file) if file is not None else text
-    from framework.answer import request_of
+    from distil.framework.answer import request_of
 
     return request_of(task, values)
 

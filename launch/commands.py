@@ -47,7 +47,7 @@ Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run
 @app.command()
 def run(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Run a recipe from data to results. A run that was stopped goes on where it was."""
-    from launch.run import run_recipe
+    from distil.launch.run import run_recipe
 
     run_recipe(recipe, overrides or [])
 
@@ -55,7 +55,7 @@ def run(recipe: RecipePath, overrides: Overrides = None) -> None:
 @app.command()
 def search(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Search for the best values at some places of a recipe, as its section `search` says, or go on with it."""
-    from launch.search import search_recipe
+    from distil.launch.search import search_recipe
 
     search_recipe(recipe, overrides or [])
 
@@ -67,7 +67,7 @@ def best(
     trial: Annotated[int | None, typer.Option("--trial", help="Another trial than the best.")] = None,
 ) -> None:
     """Print the recipe of a search's best trial."""
-    from launch.inspect import show_best
+    from distil.launch.inspect import show_best
 
     show_best(run, to, trial)
 
@@ -80,7 +80,7 @@ def export(
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Without ONNX files.")] = False,
 ) -> None:
     """Put a model into a folder for others: safetensors, ONNX, 8 bit, all measured, with a model card."""
-    from launch.export import export_run
+    from distil.launch.export import export_run
 
     export_run(run, to, model, with_onnx=not no_onnx)
 
@@ -88,7 +88,7 @@ def export(
 @app.command()
 def resume(run: RunFolder) -> None:
     """Go on with a run or a search that was stopped."""
-    from launch.search import resume as resume_run
+    from distil.launch.search import resume as resume_run
 
     resume_run(run)
 
@@ -96,7 +96,7 @@ def resume(run: RunFolder) -> None:
 @app.command()
 def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Show the stages of a recipe, what is done already, parameters and memory, and do nothing."""
-    from launch.plan import show_plan
+    from distil.launch.plan import show_plan
 
     show_plan(recipe, overrides or [])
 
@@ -104,7 +104,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
 @app.command()
 def rehearse(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Try a recipe's models out on a few questions, those of the hub with random weights, and estimate time, memory, disk."""
-    from launch.run import run_recipe
+    from distil.launch.run import run_recipe
 
     run_recipe(recipe, [*(overrides or []), "rehearse=true"])
 
@@ -126,7 +126,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model on a file of questions: its task's metrics with intervals."""
-    from launch.evaluate import evaluate_model
+    from distil.launch.evaluate import evaluate_model
 
     evaluate_model(source, model, data, field or [], predictions, as_json)
 
@@ -138,7 +138,7 @@ def evaluate(
 )
 def answer(arguments: Annotated[list[str] | None, typer.Argument(metavar="RUN [OPTIONS]")] = None) -> None:
     """See launch/answer.py, whose options are the tasks'."""
-    from launch.answer import answer as ask
+    from distil.launch.answer import answer as ask
 
     ask(arguments or [])
 
@@ -151,7 +151,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
 ) -> None:
     """Open a local page on which students, teachers and the ensemble answer questions."""
-    from launch.serve import serve as serve_models
+    from distil.launch.serve import serve as serve_models
 
     serve_models(source, model, host, port)
 
@@ -176,7 +176,7 @@ def report(
     ] = None,
 ) -> None:
     """Show the results of a run again, or those of all runs beside the paper's, or write them as a page."""
-    from framework.errors import UserError
+    from distil.framework.errors import UserError
 
     if html and (paper or as_json or markdown):
         raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
@@ -185,7 +185,7 @@ def report(
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
     if paper:
-        from launch.inspect import show_paper
+        from distil.launch.inspect import show_paper
 
         show_paper(runs or [], as_json, markdown)
         return
@@ -194,11 +194,11 @@ def report(
             f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
         )
     if html:
-        from launch.inspect import write_html
+        from distil.launch.inspect import write_html
 
         write_html(runs[0], to)
         return
-    from launch.inspect import show_report
+    from distil.launch.inspect import show_report
 
     show_report(runs[0], as_json, markdown)
 
@@ -210,11 +210,11 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
 ) -> None:
     """Compare models of several runs: of one recipe with several seeds, or of several recipes."""
-    from framework.errors import UserError
+    from distil.framework.errors import UserError
 
     if as_json and markdown:
         raise UserError("--json and --markdown print the same in two forms; drop one of them")
-    from launch.compare import compare_runs_at
+    from distil.launch.compare import compare_runs_at
 
     compare_runs_at(runs, as_json, markdown)
 
@@ -224,7 +224,7 @@ def schema() -> None:
     """Print the JSON schema of recipes, with which editors complete and check them."""
     import json
 
-    from framework.recipe.load import recipe_schema
+    from distil.framework.recipe.load import recipe_schema
 
     print(json.dumps(recipe_schema(), ensure_ascii=False, indent=2))
 
@@ -232,6 +232,6 @@ def schema() -> None:
 @app.command()
 def track(run: RunFolder) -> None:
     """Send to MLflow what it has not got yet of a run."""
-    from launch.inspect import track_run
+    from distil.launch.inspect import track_run
 
     track_run(run)

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from framework.comparison.runs import ComparedRun, Group, RunComparison, compare_runs, mean_and_error
-from framework.errors import UserError
-from framework.metrics import Metric
-from framework.tables import comparison_columns, comparison_rows, markdown_rows
-from launch.inspect import results_of
-from launch.quiet import be_quiet
+from distil.framework.comparison.runs import ComparedRun, Group, RunComparison, compare_runs, mean_and_error
+from distil.framework.errors import UserError
+from distil.framework.metrics import Metric
+from distil.framework.tables import comparison_columns, comparison_rows, markdown_rows
+from distil.launch.inspect import results_of
+from distil.launch.quiet import be_quiet
 
 Rows = list[tuple[str, ...]]
 
@@ -32,7 +32,7 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from launch.console import table_console
+    from distil.launch.console import table_console
 
     console = table_console()
     for title, columns, rows, left in tables:
@@ -48,7 +48,7 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
 
 def _opened(folders: list[Path]) -> list[ComparedRun]:
     """The runs, with the data that they were measured on; data that several have in common are read once."""
-    from tracking.html.answers import labelled_examples, task_in
+    from distil.tracking.html.answers import labelled_examples, task_in
 
     known = {}
     runs: list[ComparedRun] = []

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from framework import progress as protocol
-from launch.interrupt import INTERRUPT, InterruptibleProgress
+from distil.framework import progress as protocol
+from distil.launch.interrupt import INTERRUPT, InterruptibleProgress
 
 _PATIENCE = 1.0  # seconds before work that goes on shows itself
 _LINE_EVERY = 10.0  # seconds between two plain lines about the same work

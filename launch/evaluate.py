@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from framework.config import nearest_hint
-from framework.errors import DataError, OutputError, UserError
-from framework.files import Json, write_json
-from framework.search.log import SEARCH, read_search
-from launch.inspect import answerer_of, results_of
+from distil.framework.config import nearest_hint
+from distil.framework.errors import DataError, OutputError, UserError
+from distil.framework.files import Json, write_json
+from distil.framework.search.log import SEARCH, read_search
+from distil.launch.inspect import answerer_of, results_of
 
 if TYPE_CHECKING:
-    from framework.data.load import Split
-    from framework.tasks.base import Task
+    from distil.framework.data.load import Split
+    from distil.framework.tasks.base import Task
 
 
 def evaluate_model(
@@ -33,8 +33,8 @@ def evaluate_model(
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, task)
-    from framework.data.example import counted, described, why_unlabelled
-    from launch.console import console_progress
+    from distil.framework.data.example import counted, described, why_unlabelled
+    from distil.launch.console import console_progress
 
     split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
     labelled = any(example.labelled for example in split.examples)
@@ -82,9 +82,9 @@ def evaluate_model(
 
 def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -> "Split":
     """The questions of a file, by the first names of columns that fit. Raises DataError as the first of them does."""
-    from framework.data.load import load_data
-    from framework.data.local_files import Files
-    from framework.data.section import Data
+    from distil.framework.data.load import load_data
+    from distil.framework.data.local_files import Files
+    from distil.framework.data.section import Data
 
     refused: list[DataError] = []
     for fields in candidates:
@@ -119,7 +119,7 @@ def fields_given(fields: list[str], task: "Task") -> dict[str, str]:
 
 def fields_of_recipe(source: Path) -> Iterator[dict[str, str]]:
     """The names of columns in the recipe of a run or a search, if it gives any."""
-    from framework.data.local_files import Files
+    from distil.framework.data.local_files import Files
 
     if (source / "config.json").exists():
         return

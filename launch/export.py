@@ -5,19 +5,19 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from framework.errors import DistilError, ExportError, OutputError
-from framework.files import Json
-from framework.results import usual_model
-from framework.search.log import SEARCH
-from launch.console import console_progress, table_console
-from launch.inspect import results_of, run_of_best
-from launch.quiet import be_quiet
+from distil.framework.errors import DistilError, ExportError, OutputError
+from distil.framework.files import Json
+from distil.framework.results import usual_model
+from distil.framework.search.log import SEARCH
+from distil.launch.console import console_progress, table_console
+from distil.launch.inspect import results_of, run_of_best
+from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from framework.progress import Progress
-    from framework.recipe.schema import Recipe
+    from distil.framework.progress import Progress
+    from distil.framework.recipe.schema import Recipe
 
 
 def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
@@ -30,13 +30,13 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     run = _run_of(run)
     results = results_of(run)
-    from framework.export.compare import cost
-    from framework.export.export import export_model
-    from framework.export.finished_run import FinishedRun
-    from framework.recipe.load import recipe_from_values
-    from launch.quiet import quiet_transformers
-    from tracking.mlflow_sync import keep_export
-    from tracking.provenance import provenance
+    from distil.framework.export.compare import cost
+    from distil.framework.export.export import export_model
+    from distil.framework.export.finished_run import FinishedRun
+    from distil.framework.recipe.load import recipe_from_values
+    from distil.launch.quiet import quiet_transformers
+    from distil.tracking.mlflow_sync import keep_export
+    from distil.tracking.provenance import provenance
 
     quiet_transformers()
     progress = console_progress()
@@ -80,8 +80,8 @@ def _run_of(run: Path) -> Path:
 
 def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
     """Send what is new to MLflow, if it knows the run. Whatever happens there, the export is done."""
-    from tracking.mlflow_sync import sync
-    from tracking.sender import CURSOR
+    from distil.tracking.mlflow_sync import sync
+    from distil.tracking.sender import CURSOR
 
     if not (run / CURSOR).is_file():
         return
@@ -95,7 +95,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
 def _table(export: Json) -> "Table":
     from rich.table import Table
 
-    from framework.export.card import form_columns, form_rows
+    from distil.framework.export.card import form_columns, form_rows
 
     table = Table(title=f"{export['run']}: {export['model']['name']}")
     for index, column in enumerate(form_columns(export)):

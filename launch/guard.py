@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from launch.interrupt import CTRL_C, INTERRUPT
+from distil.launch.interrupt import CTRL_C, INTERRUPT
 
 FAILURE, USER = 1, 2
 _MOST = 1500  # characters of a line: what a user gave may be long
@@ -21,7 +21,7 @@ def guarded(action: Callable[[], object]) -> int:
 
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
-    from framework.errors import DistilError, disk_is_full, first_line
+    from distil.framework.errors import DistilError, disk_is_full, first_line
 
     try:
         _stopped_or(action)
@@ -52,7 +52,7 @@ def guarded(action: Callable[[], object]) -> int:
             return USER
         if os.environ.get("DISTIL_DEBUG"):
             raise
-        from framework.plugins import place_in_own_code
+        from distil.framework.plugins import place_in_own_code
 
         if "out of memory" in str(error).lower():
             _say("the GPU is out of memory; set student.micro_batch (or teachers.NAME.fine_tune.micro_batch) lower")
@@ -105,7 +105,7 @@ def _full_disk(place: str = "") -> str:
 
 
 def _os_error(error: OSError) -> str:
-    from framework.errors import disk_is_full, reason
+    from distil.framework.errors import disk_is_full, reason
 
     place = f": {error.filename}" if error.filename else ""
     if disk_is_full(error):

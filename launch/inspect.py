@@ -8,27 +8,27 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import OutputError, reason
-from framework.files import Json, write_atomic
-from framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
-from framework.paper import DATASET, QUESTIONS, SPLIT
-from framework.recipe.sections import Tracking
-from framework.results import model_of, read_results
-from framework.search.log import SEARCH, read_search, recipe_of_trial
-from framework.tasks.registry import TaskSummary, summary_in
-from launch.quiet import be_quiet
+from distil.framework.errors import OutputError, reason
+from distil.framework.files import Json, write_atomic
+from distil.framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
+from distil.framework.paper import DATASET, QUESTIONS, SPLIT
+from distil.framework.recipe.sections import Tracking
+from distil.framework.results import model_of, read_results
+from distil.framework.search.log import SEARCH, read_search, recipe_of_trial
+from distil.framework.tasks.registry import TaskSummary, summary_in
+from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from framework.answer import Answerer
+    from distil.framework.answer import Answerer
 
 
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
     """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
     be_quiet()
-    from framework.export.export import copy_model, new_folder  # which takes PyTorch, as a report does not
-    from framework.recipe.load import as_yaml, recipe_from_values
+    from distil.framework.export.export import copy_model, new_folder  # which takes PyTorch, as a report does not
+    from distil.framework.recipe.load import as_yaml, recipe_from_values
 
     if not (run / SEARCH).is_file():
         raise OutputError(f"no search at {run}: expected a folder with {SEARCH}; `distil search RECIPE` makes one")
@@ -45,7 +45,7 @@ def show_best(run: Path, to: Path | None, number: int | None) -> None:
 def run_of_best(run: Path) -> Path:
     """The folder of the run of a search's best trial, as `distil run` on its recipe leaves it. Raises OutputError without
     a best trial."""
-    from framework.recipe.load import recipe_from_values
+    from distil.framework.recipe.load import recipe_from_values
 
     values = read_search(run)
     recipe = recipe_from_values(values["recipe"], str(run / SEARCH))
@@ -106,8 +106,8 @@ def answerer_of(source: Path, model: str | None, many: bool = False) -> "Answere
     """
     be_quiet()
     folder = _model_folder(source, model)
-    from framework.answer import load_answerer
-    from launch.quiet import quiet_transformers
+    from distil.framework.answer import load_answerer
+    from distil.launch.quiet import quiet_transformers
 
     quiet_transformers()
     return load_answerer(folder, many)
@@ -166,7 +166,7 @@ def folder_of(run: Path, model: ModelResults) -> Path:
 
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
-    from tracking.report import markdown_table, print_report
+    from distil.tracking.report import markdown_table, print_report
 
     results = results_of(run)
     if as_json:
@@ -174,7 +174,7 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     elif markdown:
         print(markdown_table(results), end="")
     else:
-        from launch.console import table_console
+        from distil.launch.console import table_console
 
         print_report(results, table_console())
 
@@ -182,7 +182,7 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
 def track_run(run: Path) -> None:
     """Send a run to MLflow. Raises OutputError, RecipeError or TrackingError."""
     be_quiet()
-    from tracking.mlflow_sync import sync
+    from distil.tracking.mlflow_sync import sync
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
@@ -197,7 +197,7 @@ _PAGE = "report.html"
 def write_html(run: Path, to: Path | None) -> None:
     """Write the page of the run or search in `run` to a file, by default in that folder. Raises OutputError or StoreError."""
     be_quiet()
-    from tracking.html.page import run_page, search_page
+    from distil.tracking.html.page import run_page, search_page
 
     path = run / _PAGE if to is None else to
     if path.is_dir():
@@ -219,9 +219,9 @@ def show_paper(runs: list[Path], as_json: bool, markdown: bool) -> None:
     Raises OutputError for a folder without a run, and TrackingError if MLflow does not answer.
     """
     be_quiet()
-    from tracking.client import destination_of
-    from tracking.measured import measured_at, measured_in
-    from tracking.paper import as_data, compare, paper_markdown, paper_notes, paper_rich
+    from distil.tracking.client import destination_of
+    from distil.tracking.measured import measured_at, measured_in
+    from distil.tracking.paper import as_data, compare, paper_markdown, paper_notes, paper_rich
 
     if runs:
         source = ", ".join(str(run) for run in runs)
@@ -236,7 +236,7 @@ def show_paper(runs: list[Path], as_json: bool, markdown: bool) -> None:
     elif markdown:
         print(paper_markdown(comparisons, source), end="")
     else:
-        from launch.console import table_console
+        from distil.launch.console import table_console
 
         console = table_console()
         console.print(paper_rich(comparisons))

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framework.progress import Progress, Task
+    from distil.framework.progress import Progress, Task
 
 CTRL_C = 128 + signal.SIGINT  # the exit code
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

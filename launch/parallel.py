@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from framework.errors import RecipeError
-from framework.recipe.schema import Recipe
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.schema import Recipe
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def _started(recipe: Recipe, threads: int) -> int:
 def _help(recipe: Recipe, threads: int) -> None:
     import torch
 
-    from framework.run import help_along
+    from distil.framework.run import help_along
 
     torch.set_num_threads(threads)
     help_along(recipe)

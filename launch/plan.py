@@ -5,21 +5,21 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.data.batches import epoch_steps
-from framework.device import resolve_workers
-from framework.errors import DistilError, MissingDataError, MissingModelError
-from framework.models.bounds import training_bytes
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.rehearsal.outline import KnownData, ModelOutline, check_heads, known_data, outline
-from framework.rehearsal.rehearse import Rehearsed
-from framework.signals.section import signal_bytes
-from framework.stages.graph import Graph
-from framework.stages.models import ModelStages, student_split
-from framework.stages.stage import Context, Stage
-from framework.tables import NOTHING, gigabytes, short_count, training_memory
-from launch.console import console_progress, note, table_console
-from launch.quiet import be_quiet
+from distil.framework.data.batches import epoch_steps
+from distil.framework.device import resolve_workers
+from distil.framework.errors import DistilError, MissingDataError, MissingModelError
+from distil.framework.models.bounds import training_bytes
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.rehearsal.outline import KnownData, ModelOutline, check_heads, known_data, outline
+from distil.framework.rehearsal.rehearse import Rehearsed
+from distil.framework.signals.section import signal_bytes
+from distil.framework.stages.graph import Graph
+from distil.framework.stages.models import ModelStages, student_split
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.tables import NOTHING, gigabytes, short_count, training_memory
+from distil.launch.console import console_progress, note, table_console
+from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,14 +41,14 @@ COLUMNS = (
 def show_plan(path: Path, overrides: list[str]) -> None:
     """Print stages, models and memory of the recipe at `path`; write nothing. Raises UserError."""
     be_quiet()
-    from framework.recipe.load import load_recipe
+    from distil.framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     from rich.table import Table
 
-    from framework.run import prepare
-    from launch.quiet import quiet_transformers
-    from launch.streaming import streamer_for
+    from distil.framework.run import prepare
+    from distil.launch.quiet import quiet_transformers
+    from distil.launch.streaming import streamer_for
 
     quiet_transformers()
     progress = console_progress()
@@ -117,7 +117,7 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
 
 def _parameters(context: Context, model: ModelStages) -> int:
     """Parameters from the configuration alone; a vocabulary to be learnt or trimmed counts as large as it may get."""
-    from framework.stages.planned import planned_size
+    from distil.framework.stages.planned import planned_size
 
     if model.first.is_done(context.store):
         return int(model.first.facts(context.store)["parameters"])
@@ -161,10 +161,10 @@ def sizes_in_words(data: KnownData, items: str) -> str:
 
 def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
-    from framework.files import make_folder
-    from framework.rehearsal.outline import known_data, outline
-    from framework.rehearsal.rehearse import obstacle, rehearse, signal_size
-    from launch.quiet import quiet_transformers
+    from distil.framework.files import make_folder
+    from distil.framework.rehearsal.outline import known_data, outline
+    from distil.framework.rehearsal.rehearse import obstacle, rehearse, signal_size
+    from distil.launch.quiet import quiet_transformers
 
     quiet_transformers()
     check_heads(recipe)

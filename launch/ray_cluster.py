@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from framework.errors import DistilError, TrainingError, first_line
-from framework.files import Json
-from framework.plugins import user_modules
-from framework.progress import Progress
-from launch.interrupt import INTERRUPT
-from launch.ray_private import private_ray
-from launch.ray_workers import forked_where_prepared
-from launch.remote import StoreLocation
+from distil.framework.errors import DistilError, TrainingError, first_line
+from distil.framework.files import Json
+from distil.framework.plugins import user_modules
+from distil.framework.progress import Progress
+from distil.launch.interrupt import INTERRUPT
+from distil.launch.ray_private import private_ray
+from distil.launch.ray_workers import forked_where_prepared
+from distil.launch.remote import StoreLocation
 
 
 @contextmanager
@@ -191,12 +191,9 @@ def gpu_count() -> int:
     return torch.cuda.device_count()
 
 
-_OWN = ("distil", "framework", "launch", "tracking")
-
-
 def modules_to_ship() -> list[str]:
     """Files and folders of these modules, for Ray's `py_modules`."""
-    return [str(_place(name)) for name in (*_OWN, *user_modules())]
+    return [str(_place(name)) for name in ("distil", *user_modules())]
 
 
 def _place(name: str) -> Path:

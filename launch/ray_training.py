@@ -13,16 +13,16 @@ import ray.train
 from ray.train.torch import TorchConfig
 from ray.train.torch.config import _TorchBackend
 
-from framework.device import free_memory
-from framework.errors import DistilError, TrainingError, disk_is_full, first_line
-from framework.files import Json
-from framework.progress import Progress
-from framework.store import Store
-from framework.training.history import Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.process_group import free_port
-from launch.ray_cluster import begins_here, gpu_count, ray_cluster
-from launch.remote import location_of, pack
+from distil.framework.device import free_memory
+from distil.framework.errors import DistilError, TrainingError, disk_is_full, first_line
+from distil.framework.files import Json
+from distil.framework.progress import Progress
+from distil.framework.store import Store
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.process_group import free_port
+from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
+from distil.launch.remote import location_of, pack
 
 
 def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
@@ -85,8 +85,8 @@ def _work(config: Json) -> TrainingSummary:
     """What each Ray worker does."""
     import torch
 
-    from launch.quiet import be_quiet, quiet_transformers
-    from launch.remote import train_pickled
+    from distil.launch.quiet import be_quiet, quiet_transformers
+    from distil.launch.remote import train_pickled
 
     be_quiet()
     quiet_transformers()

@@ -20,7 +20,7 @@ from typing import Any
 
 _ADDRESS = "RAY_WORKERS_ARE_FORKED_BY"  # of the process that forks them, in the environment of Ray's processes
 _OWN_SETUP = "RAY_WORKERS_SETUP"  # Ray's own file
-_OURS = ("distil", "framework", "launch", "tracking", "tests")
+_OURS = ("distil", "tests")
 # What takes long of what a training, a teacher and Ray import: with Ray itself once its environment is known, which it reads then.
 _BEFORE_RAY = ("pandas", "pyarrow", "transformers.models.auto.modeling_auto", "transformers.modeling_utils")
 _RAY = ("ray.train.torch", "ray.train.v2.api.config", "ray.tune", "ray.util.queue")
@@ -35,7 +35,7 @@ def workers_ahead() -> Iterator[None]:
     Before anything is computed and any thread begun, which would be missing there, and before Ray is imported. Where there are GPUs
     Ray starts its workers itself: a process that has looked at GPUs cannot be forked.
     """
-    from launch.ray_cluster import begins_here, gpu_count
+    from distil.launch.ray_cluster import begins_here, gpu_count
 
     if "ray" in sys.modules or not begins_here() or gpu_count() > 0:
         yield

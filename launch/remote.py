@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.digest import Key, digest_of_files, digest_of_strings
-from framework.errors import TrainingError
-from framework.files import Json, make_folder, write_atomic
-from framework.store import Store
-from framework.training.checkpoint import forget_checkpoints
-from framework.training.history import ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train
+from distil.framework.digest import Key, digest_of_files, digest_of_strings
+from distil.framework.errors import TrainingError
+from distil.framework.files import Json, make_folder, write_atomic
+from distil.framework.store import Store
+from distil.framework.training.checkpoint import forget_checkpoints
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train
 
 _MARK = ".mark"
 
@@ -43,7 +43,7 @@ class StoreLocation:
 
     def here(self) -> Store:
         """The store on this machine. Raises TrainingError where neither folder nor storage can be reached from it."""
-        from framework.storage import Storage
+        from distil.framework.storage import Storage
 
         storage = Storage(self.uri) if self.uri is not None else None
         cache = os.environ.get("DISTIL_CACHE")

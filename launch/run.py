@@ -6,25 +6,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 
-from framework.errors import RecipeError, StoreError
-from framework.outcome import RunResults
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.training.history import ReportTo
-from framework.training.job import Trainer, TrainingJob, TrainingSummary
-from launch.console import console_progress, note, table_console
-from launch.quiet import be_quiet
+from distil.framework.errors import RecipeError, StoreError
+from distil.framework.outcome import RunResults
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
+from distil.launch.console import console_progress, note, table_console
+from distil.launch.quiet import be_quiet
 
 
 def run_recipe(path: Path, overrides: list[str]) -> None:
     """Run the recipe at `path` and print its table, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    from framework.recipe.load import load_recipe
+    from distil.framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     if recipe.rehearse:
-        from launch.plan import show_rehearsal
+        from distil.launch.plan import show_rehearsal
 
         show_rehearsal(recipe, progress)
         return
@@ -38,7 +38,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     if results is None:
         results = _run(recipe, progress)
 
-    from tracking.report import print_report
+    from distil.tracking.report import print_report
 
     print_report(results, table_console())
     progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
@@ -49,8 +49,8 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
 
 def finished(recipe: Recipe, progress: Progress) -> RunResults | None:
     """The results of a run that is finished, and has been tracked, with nothing changed since: it takes no library to know."""
-    from framework.basis import finished_run
-    from tracking.sent import is_sent
+    from distil.framework.basis import finished_run
+    from distil.tracking.sent import is_sent
 
     found = finished_run(recipe)
     if found is None or not is_sent(recipe.run_folder, recipe.tracking):
@@ -61,12 +61,12 @@ def finished(recipe: Recipe, progress: Progress) -> RunResults | None:
 
 
 def _run(recipe: Recipe, progress: Progress) -> RunResults:
-    from launch.parallel import helpers
-    from launch.quiet import quiet_transformers
-    from launch.ray_workers import workers_ahead
+    from distil.launch.parallel import helpers
+    from distil.launch.quiet import quiet_transformers
+    from distil.launch.ray_workers import workers_ahead
 
     quiet_transformers()
-    import framework.run  # noqa: F401  # before the process is forked
+    import distil.framework.run  # noqa: F401  # before the process is forked
 
     gc.freeze()  # what is imported stays: every training has Python look for what does not
     with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
@@ -75,9 +75,9 @@ def _run(recipe: Recipe, progress: Progress) -> RunResults:
 
 def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
     """Run a recipe, with Ray workers where it wants several, follow it with tracking, and write its table. Raises DistilError."""
-    from framework.run import run
-    from launch.streaming import streamer_for
-    from tracking.provenance import provenance
+    from distil.framework.run import run
+    from distil.launch.streaming import streamer_for
+    from distil.tracking.provenance import provenance
 
     return run(
         recipe,
@@ -97,11 +97,11 @@ def _takes_ray(recipe: Recipe) -> bool:
 @contextmanager
 def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]:
     """Track the run while it goes on, and write its table last."""
-    from framework.files import write_atomic
-    from framework.results import read_results
-    from tracking.client import destination_of
-    from tracking.live import LiveSync
-    from tracking.report import markdown_table
+    from distil.framework.files import write_atomic
+    from distil.framework.results import read_results
+    from distil.tracking.client import destination_of
+    from distil.tracking.live import LiveSync
+    from distil.tracking.report import markdown_table
 
     destination_of(recipe.tracking, folder.parent)  # a URI that cannot be right is refused before anything runs
     with LiveSync(folder, recipe.tracking, progress):
@@ -124,10 +124,10 @@ def trainer_for(progress: Progress) -> Trainer:
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
         if job.workers == 1 and not _ray_shares_out_gpus():
-            from framework.training.loop import train_in_process
+            from distil.framework.training.loop import train_in_process
 
             return train_in_process(job, report)
-        from launch.ray_training import train_on_ray
+        from distil.launch.ray_training import train_on_ray
 
         return train_on_ray(job, report, progress)
 
@@ -136,7 +136,7 @@ def trainer_for(progress: Progress) -> Trainer:
 
 def _ray_shares_out_gpus() -> bool:
     """Whether streaming teachers may hold GPUs of this machine: then Ray has to say which one is the worker's."""
-    from launch.ray_cluster import gpu_count
+    from distil.launch.ray_cluster import gpu_count
 
     if gpu_count() == 0:
         return False

@@ -11,16 +11,16 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from framework.data.load import Split
-from framework.errors import OutputError, RecipeError, TrainingError
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.search.log import SearchLog
-from framework.store import Store, store_of
-from launch.console import console_progress, note, table_console
-from launch.interrupt import INTERRUPT, Interrupt
-from launch.quiet import be_quiet
-from launch.search_table import SearchTable
+from distil.framework.data.load import Split
+from distil.framework.errors import OutputError, RecipeError, TrainingError
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.search.log import SearchLog
+from distil.framework.store import Store, store_of
+from distil.launch.console import console_progress, note, table_console
+from distil.launch.interrupt import INTERRUPT, Interrupt
+from distil.launch.quiet import be_quiet
+from distil.launch.search_table import SearchTable
 
 _TUNE = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -34,11 +34,11 @@ _TUNE = {
 def search_recipe(path: Path, overrides: list[str]) -> None:
     """Search the recipe at `path`, or go on with its search, or rehearse it if it says so. Raises DistilError."""
     be_quiet()
-    from framework.recipe.load import load_recipe
+    from distil.framework.recipe.load import load_recipe
 
     recipe = load_recipe(path, overrides, note)
     if recipe.rehearse:
-        from launch.plan import show_rehearsal
+        from distil.launch.plan import show_rehearsal
 
         show_rehearsal(recipe, console_progress())
         return
@@ -49,11 +49,11 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     """Search, and print the trials. Raises DistilError; what is done stays done."""
     progress = console_progress()
     begin_search(recipe, progress)
-    import framework.run  # noqa: F401  # before the process is forked
-    from launch.quiet import quiet_transformers
-    from launch.ray_cluster import check_address
-    from launch.ray_workers import workers_ahead
-    from launch.search_table import search_table
+    import distil.framework.run  # noqa: F401  # before the process is forked
+    from distil.launch.quiet import quiet_transformers
+    from distil.launch.ray_cluster import check_address
+    from distil.launch.ray_workers import workers_ahead
+    from distil.launch.search_table import search_table
 
     quiet_transformers()
     check_address()
@@ -81,12 +81,12 @@ def search_trials(
 ) -> SearchLog:
     """Search what `begin_search` has let pass, and follow it with tracking. table: where events of trials go. Raises DistilError; what
     is done stays done."""
-    from framework.device import free_memory
-    from framework.locks import alone_in
-    from framework.run import run_shared
-    from framework.search.recipes import check_models_of_trials, trial_recipe
-    from launch.run import trainer_for
-    from tracking.provenance import provenance
+    from distil.framework.device import free_memory
+    from distil.framework.locks import alone_in
+    from distil.framework.run import run_shared
+    from distil.framework.search.recipes import check_models_of_trials, trial_recipe
+    from distil.launch.run import trainer_for
+    from distil.tracking.provenance import provenance
 
     with alone_in(recipe.run_folder):
         check_models_of_trials(recipe)
@@ -101,8 +101,8 @@ def search_trials(
 @contextmanager
 def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
     """Track the search while it goes on, and note how it ends."""
-    from tracking.client import destination_of
-    from tracking.live import LiveSync
+    from distil.tracking.client import destination_of
+    from distil.tracking.live import LiveSync
 
     destination_of(recipe.tracking, log.folder.parent)  # a URI that cannot be right is refused before anything runs
     with LiveSync(log.folder, recipe.tracking, progress):
@@ -121,12 +121,12 @@ def _run_trials(
     table: Callable[[SearchLog], SearchTable],
     interrupt: Interrupt,
 ) -> None:
-    from launch.ray_cluster import check_machines, ray_cluster
-    from launch.remote import location_of
-    from launch.search_group import check_room, concurrent
+    from distil.launch.ray_cluster import check_machines, ray_cluster
+    from distil.launch.remote import location_of
+    from distil.launch.search_group import check_room, concurrent
 
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
-    from launch.search_tune import OutOfTime, Trials
+    from distil.launch.search_tune import OutOfTime, Trials
 
     with ray_cluster(progress):
         check_room(log)
@@ -150,11 +150,11 @@ def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) 
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
-    from framework.device import resolve_precision
-    from launch.remote import location_of
-    from launch.search_group import takes, workers_of
-    from launch.search_trial import search_trial
-    from launch.search_tune import Listener, NextTrial, scheduler_for
+    from distil.framework.device import resolve_precision
+    from distil.launch.remote import location_of
+    from distil.launch.search_group import takes, workers_of
+    from distil.launch.search_trial import search_trial
+    from distil.launch.search_tune import Listener, NextTrial, scheduler_for
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     workers, each = workers_of(log), takes(log)
@@ -207,14 +207,14 @@ def _sources(recipe: Recipe, store: Store) -> dict[str, str]:
     """Folders of models that trials may need on machines that do not see them."""
     if store.storage is None:
         return {}
-    from framework.search.recipes import edges, varied
-    from launch.remote import keep_sources
+    from distil.framework.search.recipes import edges, varied
+    from distil.launch.remote import keep_sources
 
     return keep_sources([varied(recipe, {place: value}).resolved() for place, value in edges(recipe)], store)
 
 
 def _show(log: SearchLog, progress: Progress) -> None:
-    from launch.search_table import shown_values, trials_table
+    from distil.launch.search_table import shown_values, trials_table
 
     metric = log.goal.metric
     ranked = sorted(log.trials, key=lambda trial: -log.goal.gain(trial["metrics"]) if trial["metrics"] else math.inf)
@@ -241,9 +241,9 @@ def resume(run: Path) -> None:
     recipe = run / "recipe.yaml"
     if not recipe.is_file():
         raise OutputError(f"no run at {run}: expected a folder with recipe.yaml; `distil run RECIPE` makes one")
-    from framework.recipe.load import load_recipe
-    from framework.search.log import SEARCH
-    from launch.run import run_recipe
+    from distil.framework.recipe.load import load_recipe
+    from distil.framework.search.log import SEARCH
+    from distil.launch.run import run_recipe
 
     overrides = [f"output={json.dumps(str(run.absolute().parent), ensure_ascii=False)}"]
     folder = load_recipe(recipe, overrides).run_folder

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from framework.device import cpu_threads
-from framework.errors import TrainingError
-from framework.search.log import SearchLog
-from framework.training.history import Report, ReportTo
-from framework.training.job import Trainer, TrainingJob, TrainingSummary
-from framework.training.loop import train
-from framework.training.process_group import free_port
-from launch.remote import StoreLocation, pack, train_pickled
+from distil.framework.device import cpu_threads
+from distil.framework.errors import TrainingError
+from distil.framework.search.log import SearchLog
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
+from distil.framework.training.loop import train
+from distil.framework.training.process_group import free_port
+from distil.launch.remote import StoreLocation, pack, train_pickled
 
 
 @contextmanager
@@ -114,7 +114,7 @@ class _Peer:
     """A worker that trains whenever the trial's own process does."""
 
     def __init__(self, rank: int, workers: int, address: dict[str, str], location: StoreLocation) -> None:
-        from launch.quiet import be_quiet, quiet_transformers
+        from distil.launch.quiet import be_quiet, quiet_transformers
 
         os.environ.update(address)
         be_quiet()

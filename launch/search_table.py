@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from framework.files import Json
-from framework.outcome import TrialResults
-from framework.search.log import SearchLog
-from framework.tables import NOTHING, short_value
+from distil.framework.files import Json
+from distil.framework.outcome import TrialResults
+from distil.framework.search.log import SearchLog
+from distil.framework.tables import NOTHING, short_value
 
 if TYPE_CHECKING:
     from rich.table import Table

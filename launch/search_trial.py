@@ -5,9 +5,9 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from framework.data.load import Split
-from framework.files import Json
-from launch.remote import StoreLocation
+from distil.framework.data.load import Split
+from distil.framework.files import Json
+from distil.launch.remote import StoreLocation
 
 # A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
 EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
@@ -37,18 +37,18 @@ def search_trial(
         os.chdir(folder)  # Tune moves into a folder of its own
     if not gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of a trial that asked for none
-    from launch.quiet import be_quiet, quiet_transformers
+    from distil.launch.quiet import be_quiet, quiet_transformers
 
     be_quiet()
     quiet_transformers()
     from ray import tune
 
-    from framework.errors import DistilError
-    from framework.recipe.load import recipe_from_values
-    from framework.search.recipes import varied
-    from framework.search.trial import run_trial
-    from launch.remote import with_sources
-    from launch.search_group import trainer_group
+    from distil.framework.errors import DistilError
+    from distil.framework.recipe.load import recipe_from_values
+    from distil.framework.search.recipes import varied
+    from distil.framework.search.trial import run_trial
+    from distil.launch.remote import with_sources
+    from distil.launch.search_group import trainer_group
 
     store = location.here()
     base = {**with_sources(base, sources, store), "output": str(store.root.parent)}

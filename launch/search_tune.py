@@ -8,16 +8,16 @@ from ray.tune import Callback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
-from framework.errors import first_line
-from framework.files import Json
-from framework.search.log import SearchLog
-from framework.search.recipes import most_epochs
-from framework.search.section import ASHA, Median
-from framework.search.study import study_of
-from framework.store import Store
-from launch.interrupt import Interrupt
-from launch.search_table import SearchTable
-from launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
+from distil.framework.errors import first_line
+from distil.framework.files import Json
+from distil.framework.search.log import SearchLog
+from distil.framework.search.recipes import most_epochs
+from distil.framework.search.section import ASHA, Median
+from distil.framework.search.study import study_of
+from distil.framework.store import Store
+from distil.launch.interrupt import Interrupt
+from distil.launch.search_table import SearchTable
+from distil.launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
 
 
 class OutOfTime(BaseException):

@@ -7,9 +7,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from framework.errors import OutputError
-from launch.interrupt import CTRL_C, INTERRUPT
-from launch.quiet import be_quiet
+from distil.framework.errors import OutputError
+from distil.launch.interrupt import CTRL_C, INTERRUPT
+from distil.launch.quiet import be_quiet
 
 
 def serve(source: Path, model: str | None, host: str, port: int) -> None:
@@ -24,13 +24,13 @@ def serve(source: Path, model: str | None, host: str, port: int) -> None:
 
 
 def _serve(source: Path, model: str | None, host: str, listening: socket.socket) -> None:
-    from launch.quiet import quiet_transformers
+    from distil.launch.quiet import quiet_transformers
 
     quiet_transformers()
     import uvicorn
 
-    from launch.serve_app import LOOPBACK, create_app
-    from launch.serve_models import Worker, models_in
+    from distil.launch.serve_app import LOOPBACK, create_app
+    from distil.launch.serve_models import Worker, models_in
 
     models, worker = models_in(source, model), Worker()
     worker.submit(models.by_name[models.default].load).result()

@@ -17,10 +17,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from framework.errors import DistilError, UserError, first_line
-from framework.files import Json
-from framework.tasks.base import Task
-from launch.serve_models import Models, Worker
+from distil.framework.errors import DistilError, UserError, first_line
+from distil.framework.files import Json
+from distil.framework.tasks.base import Task
+from distil.launch.serve_models import Models, Worker
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")

@@ -13,21 +13,21 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from framework.answer import Answerer, load_answerer
-from framework.data.features import WindowSettings
-from framework.errors import ModelError, OutputError
-from framework.files import Json
-from framework.metrics import Metric, points_of
-from framework.outcome import ModelResults, RunResults
-from framework.predictors.ensemble import EnsemblePredictor
-from framework.predictors.logits import alone
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.results import model_of
-from framework.store import Store
-from framework.tasks.base import InferenceConfig, Task
-from framework.tasks.registry import TaskSummary, summary_in, task_of
-from launch.inspect import folder_of, only_model, results_of, shown
+from distil.framework.answer import Answerer, load_answerer
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError, OutputError
+from distil.framework.files import Json
+from distil.framework.metrics import Metric, points_of
+from distil.framework.outcome import ModelResults, RunResults
+from distil.framework.predictors.ensemble import EnsemblePredictor
+from distil.framework.predictors.logits import alone
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.results import model_of
+from distil.framework.store import Store
+from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.tasks.registry import TaskSummary, summary_in, task_of
+from distil.launch.inspect import folder_of, only_model, results_of, shown
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
 

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from framework.data.example import Example
-from framework.errors import TrainingError
-from framework.files import make_folder
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.signals.collect import longest_first
-from framework.signals.shards import SignalReader
-from framework.signals.source import TeacherSignals
-from framework.signals.teacher_pass import Streamer, TeacherPass
-from framework.store import Store, store_of
-from launch.ray_cluster import gpu_count, ray_cluster
-from launch.remote import StoreLocation, location_of, pack
-from launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched
+from distil.framework.data.example import Example
+from distil.framework.errors import TrainingError
+from distil.framework.files import make_folder
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.signals.collect import longest_first
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.source import TeacherSignals
+from distil.framework.signals.teacher_pass import Streamer, TeacherPass
+from distil.framework.store import Store, store_of
+from distil.launch.ray_cluster import gpu_count, ray_cluster
+from distil.launch.remote import StoreLocation, location_of, pack
+from distil.launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched
 
 # What a run that failed or was stopped waits at most for teachers to write what they know: Slurm kills after 30 seconds.
 _FLUSH_SECONDS = 20
@@ -31,7 +31,7 @@ def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
     `auto` streams where every teacher's actor asks for a share of a GPU and the student's workers leave that many. There is
     an actor for each teacher and split.
     """
-    from framework.device import resolve_workers
+    from distil.framework.device import resolve_workers
 
     student = recipe.student
     workers = 1 if student is None else resolve_workers(recipe.engine.workers, student.batch_size)
@@ -58,7 +58,7 @@ def _stream(
     """See Streamer. failures: how often an actor that is lost is started again. Raises TrainingError for what the cluster can never give."""
     import ray
 
-    from framework.device import cpu_threads
+    from distil.framework.device import cpu_threads
 
     with ExitStack() as stack:
         # Always in the same order, so that two runs cannot wait for each other.

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.errors import DistilError, TrainingError, first_line
-from framework.files import make_folder
-from framework.signals.algebra import Signals
-from framework.signals.collect import SignalWriter
-from framework.signals.shards import Key, Keyed, SignalReader, row_key
-from framework.signals.teacher_pass import Ask, TeacherPass
-from framework.store import Store
-from framework.teachers.base import Actor
-from launch.remote import Pickled, StoreLocation, unpack
+from distil.framework.data.example import Example
+from distil.framework.errors import DistilError, TrainingError, first_line
+from distil.framework.files import make_folder
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.collect import SignalWriter
+from distil.framework.signals.shards import Key, Keyed, SignalReader, row_key
+from distil.framework.signals.teacher_pass import Ask, TeacherPass
+from distil.framework.store import Store
+from distil.framework.teachers.base import Actor
+from distil.launch.remote import Pickled, StoreLocation, unpack
 
 _Batch = dict[Key, Example]
 
@@ -36,7 +36,7 @@ class StreamingTeacher:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs in sight of an actor that asked for none
         import torch
 
-        from launch.quiet import be_quiet, quiet_transformers
+        from distil.launch.quiet import be_quiet, quiet_transformers
 
         be_quiet()
         quiet_transformers()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from launch.quiet import be_quiet
+from distil.launch.quiet import be_quiet
 from tests.forked import Command
 from tests.forked_workers import forked_workers, workers_forked_here
 

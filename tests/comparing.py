@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.load import load_data
-from framework.files import write_json, write_sealed
-from framework.outcome import RunResults
-from framework.recipe.load import recipe_from_values
-from framework.results import read_results
-from framework.tasks.registry import summary_of
+from distil.framework.data.load import load_data
+from distil.framework.files import write_json, write_sealed
+from distil.framework.outcome import RunResults
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.tasks.registry import summary_of
 from tests.tiny import tiny_values
 
 QUESTIONS = {"kind": "synthetic", "examples": {"train": 8, "validation": 120}, "facts": 3, "fillers": 0}

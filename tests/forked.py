@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
 
-from tracking.client import configure
+from distil.tracking.client import configure
 
 configure()  # as a command does before it imports MLflow
 SERVER = multiprocessing.get_context("forkserver")
@@ -33,8 +33,8 @@ SERVER.set_forkserver_preload(
         "torch",
         "transformers.models.bert.modeling_bert",
         "transformers.models.distilbert.modeling_distilbert",
-        "launch.cli",
-        "launch.commands",
+        "distil.launch.cli",
+        "distil.launch.commands",
     ]
 )
 
@@ -77,7 +77,7 @@ def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) 
 
 
 def _distil(arguments: list[str]) -> None:
-    from launch.cli import main
+    from distil.launch.cli import main
 
     sys.argv = ["distil", *arguments]
     main()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from launch.ray_workers import asked_at, listening, serve
+from distil.launch.ray_workers import asked_at, listening, serve
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def workers_forked_here() -> Iterator[None]:
 @contextmanager
 def _asked_at(address: str) -> Iterator[None]:
     """Workers are as urgent as other processes: Ray would have them wait for those."""
-    from launch.quiet import be_quiet
+    from distil.launch.quiet import be_quiet
 
     be_quiet()  # as distil does before it imports Ray
     os.environ |= {"RAY_worker_niceness": "0"}

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from framework.metrics import Metric
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.metrics import Metric
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 
 class Estimate(ExtractiveQA):

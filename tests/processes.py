@@ -36,7 +36,7 @@ def lasting_cluster() -> Iterator[None]:
     """A Ray cluster of this process that commands join and that goes on when they end. It asks for no token."""
     import ray
 
-    from launch.quiet import be_quiet
+    from distil.launch.quiet import be_quiet
 
     be_quiet()
     # Else Ray leaves a token in the home folder; and of commands that are forked, some wait for ever when they join with one.

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from framework.data import arrow_tables, local_files
-from framework.data.load import Split, load_data
-from framework.data.local_files import records_of
-from framework.data.records import Fields, Source
-from framework.data.section import Data
-from framework.progress import SILENT, Progress
-from framework.tasks.span_qa import records
-from framework.tasks.span_qa.data import FIELDS, QARow
-from framework.tasks.span_qa.records import question_rows
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data import arrow_tables, local_files
+from distil.framework.data.load import Split, load_data
+from distil.framework.data.local_files import records_of
+from distil.framework.data.records import Fields, Source
+from distil.framework.data.section import Data
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.span_qa import records
+from distil.framework.tasks.span_qa.data import FIELDS, QARow
+from distil.framework.tasks.span_qa.records import question_rows
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 STANDARD = Fields(FIELDS)
 

@@ -12,7 +12,7 @@ import yaml
 from tests.processes import left_by
 from tests.tiny import tiny_values
 
-DISTIL = [sys.executable, "-m", "launch.cli"]
+DISTIL = [sys.executable, "-m", "distil.launch.cli"]
 SPACE = {
     "student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2},
     "losses": {"kind": "choice", "values": [{"kl": {}}, {"kl": {}, "hard_label": {}}]},

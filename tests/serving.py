@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from launch.serve_app import create_app
-from launch.serve_models import Worker, models_in
+from distil.launch.serve_app import create_app
+from distil.launch.serve_models import Worker, models_in
 
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
 QUESTION = "Где родилась Евгения?"

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from framework.data.section import Data
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.tagging.example import Tagged
+from distil.framework.data.section import Data
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.tagging.example import Tagged
 from tests.hub_cache import Repository
 from tests.questions import load
 

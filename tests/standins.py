@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
 from tests.hub_cache import Repository
 from tests.standin_datasets import fill_datasets, training_texts
 

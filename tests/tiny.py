@@ -6,12 +6,12 @@ from typing import Any
 
 import yaml
 
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.training.history import ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
-from framework.training.objective import Objective
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
+from distil.framework.training.objective import Objective
 
 _VALUES: dict[str, Any] = {
     "name": "tiny",

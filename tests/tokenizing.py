@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
 
 _TEXTS = [
     "Пётр Ильич Чайковский родился в Воткинске, а Йозеф Гайдн — в Рорау.",

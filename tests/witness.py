@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from framework.errors import ModelError
-from framework.signals.algebra import Signals
-from framework.tasks.base import InferenceConfig, Predictor
-from framework.tasks.span_qa.data import QAExample
-from framework.teachers.encoder import Encoder
+from distil.framework.errors import ModelError
+from distil.framework.signals.algebra import Signals
+from distil.framework.tasks.base import InferenceConfig, Predictor
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.teachers.encoder import Encoder
 
 
 class Witness(Encoder):

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from framework.errors import TrackingError, UserError, first_line
-from framework.locks import locked
-from framework.recipe.sections import Tracking, problem_with_uri
+from distil.framework.errors import TrackingError, UserError, first_line
+from distil.framework.locks import locked
+from distil.framework.recipe.sections import Tracking, problem_with_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

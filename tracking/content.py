@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from framework.digest import digest_of_strings
-from framework.files import Json
-from framework.outcome import ModelResults, Outcome, RunResults, SplitResults
+from distil.framework.digest import digest_of_strings
+from distil.framework.files import Json
+from distil.framework.outcome import ModelResults, Outcome, RunResults, SplitResults
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"

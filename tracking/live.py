@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from framework.errors import DistilError
-from framework.progress import SILENT, Progress
-from framework.recipe.sections import Tracking
-from tracking.mlflow_sync import results_file, sync
-from tracking.sender import CURSOR, SyncReport
+from distil.framework.errors import DistilError
+from distil.framework.progress import SILENT, Progress
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.mlflow_sync import results_file, sync
+from distil.tracking.sender import CURSOR, SyncReport
 
 _STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
 

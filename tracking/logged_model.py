@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from framework.files import Json
-from framework.manifest import check_saved
-from framework.tasks.base import Task
-from tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
-from tracking.sender import RunCursor, Sender
+from distil.framework.files import Json
+from distil.framework.manifest import check_saved
+from distil.framework.tasks.base import Task
+from distil.tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
+from distil.tracking.sender import RunCursor, Sender
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -61,15 +61,15 @@ def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> No
 def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = None) -> None:
     """Write the Hugging Face model in `folder` to `target` as a self-contained MLflow pyfunc model.
 
-    Its columns are the fields of the task's requests and responses. The framework's code goes with it; its requirements
+    Its columns are the fields of the task's requests and responses. The code of distil goes with it; its requirements
     are pinned to what is installed here.
     """
     import mlflow.pyfunc
     import pandas as pd  # type: ignore[import-untyped]
     from mlflow.models import Model, ModelSignature
 
-    import framework
-    from framework.answer import noted_task
+    import distil
+    from distil.framework.answer import noted_task
 
     task = noted_task(folder)
     signature = ModelSignature(inputs=_schema(task.request), outputs=_schema(task.response))
@@ -80,7 +80,7 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
         mlflow_model=Model(artifact_path=location, run_id=run_id, **identity),
         python_model=str(Path(__file__).with_name("pyfunc_student.py")),
         artifacts={"model": str(folder)},
-        code_paths=[str(Path(framework.__file__).parent)],
+        code_paths=[str(Path(distil.__file__).parent)],
         signature=signature,
         input_example=pd.DataFrame([example_of(task)]),
         pip_requirements=requirements(),
@@ -121,7 +121,7 @@ def _logged_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) ->
     """MLflow's entry for the model: the one begun earlier, if an upload was cut short."""
     if cursor.model_id is not None:
         return sender.client.get_logged_model(cursor.model_id)
-    from framework.answer import noted_task
+    from distil.framework.answer import noted_task
 
     kind = noted_task(folder).kind.replace("_", "-")
     logged = sender.client.create_logged_model(

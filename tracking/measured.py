@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.outcome import RunResults
-from tracking import content
-from tracking.client import Destination, open_client, readable_errors
-from tracking.content import PARENT_TAG, legal_key
+from distil.framework.outcome import RunResults
+from distil.tracking import content
+from distil.tracking.client import Destination, open_client, readable_errors
+from distil.tracking.content import PARENT_TAG, legal_key
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

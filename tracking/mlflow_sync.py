@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from framework.errors import OutputError, StoreError, TrackingError, first_line
-from framework.files import Json, read_json, write_atomic
-from framework.locks import locked
-from framework.outcome import ModelResults, RunResults
-from framework.recipe.sections import Tracking
-from framework.results import read_results
-from framework.search.log import SEARCH
-from tracking import content
-from tracking.client import Destination, destination_of, experiment_id, open_client, readable_errors
-from tracking.content import numbers
-from tracking.logged_model import send_model
-from tracking.search_sync import send_search
-from tracking.sender import CURSOR, Ledger, RunCursor, Sender, SyncReport
-from tracking.sent import whole_of
+from distil.framework.errors import OutputError, StoreError, TrackingError, first_line
+from distil.framework.files import Json, read_json, write_atomic
+from distil.framework.locks import locked
+from distil.framework.outcome import ModelResults, RunResults
+from distil.framework.recipe.sections import Tracking
+from distil.framework.results import read_results
+from distil.framework.search.log import SEARCH
+from distil.tracking import content
+from distil.tracking.client import Destination, destination_of, experiment_id, open_client, readable_errors
+from distil.tracking.content import numbers
+from distil.tracking.logged_model import send_model
+from distil.tracking.search_sync import send_search
+from distil.tracking.sender import CURSOR, Ledger, RunCursor, Sender, SyncReport
+from distil.tracking.sent import whole_of
 
 RESULTS = "results.json"
 LOCK_SECONDS = 10

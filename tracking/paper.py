@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from framework.files import Json
-from framework.paper import DATASET, PUBLISHED, QUESTIONS, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
-from framework.tables import NOTHING, markdown_rows, short_count
-from tracking.measured import Measured
+from distil.framework.files import Json
+from distil.framework.paper import DATASET, PUBLISHED, QUESTIONS, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
+from distil.framework.tables import NOTHING, markdown_rows, short_count
+from distil.tracking.measured import Measured
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,7 +5,7 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
-from framework.outcome import Provenance
+from distil.framework.outcome import Provenance
 
 PACKAGES = (
     "multi-teacher-distil",

@@ -14,7 +14,7 @@ class LoggedStudent(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the model from its folder among the logged artifacts."""
-        from framework.answer import load_answerer
+        from distil.framework.answer import load_answerer
 
         self._answerer = load_answerer(Path(context.artifacts["model"]))
 
@@ -22,7 +22,7 @@ class LoggedStudent(PythonModel):
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Rows of the task's requests in; rows of its responses out, in the same order. Lists are written as JSON."""
-        from framework.answer import request_of
+        from distil.framework.answer import request_of
 
         task = self._answerer.inference.task
         fields = [name for name in task.request.model_fields if name in model_input]

@@ -2,12 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from framework.digest import in_words
-from framework.files import Json
-from framework.metrics import metrics_in_words
-from framework.outcome import ModelResults, RunResults, SignalResults, counts_of
-from framework.tables import NOTHING, comparison_columns, comparison_rows, markdown_rows, table_columns, table_rows
-from framework.tasks.registry import summary_in
+from distil.framework.digest import in_words
+from distil.framework.files import Json
+from distil.framework.metrics import metrics_in_words
+from distil.framework.outcome import ModelResults, RunResults, SignalResults, counts_of
+from distil.framework.tables import (
+    NOTHING,
+    comparison_columns,
+    comparison_rows,
+    markdown_rows,
+    table_columns,
+    table_rows,
+)
+from distil.framework.tasks.registry import summary_in
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.files import write_atomic
-from framework.outcome import SearchResults, TrialResults
-from framework.search.log import SEARCH, read_search
-from framework.search.section import Search
-from framework.search.study import ENDED, Goal, goal_in, study_of
-from tracking import content
-from tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
-from tracking.logged_model import send_model
-from tracking.sender import RunCursor, Sender
+from distil.framework.files import write_atomic
+from distil.framework.outcome import SearchResults, TrialResults
+from distil.framework.search.log import SEARCH, read_search
+from distil.framework.search.section import Search
+from distil.framework.search.study import ENDED, Goal, goal_in, study_of
+from distil.tracking import content
+from distil.tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
+from distil.tracking.logged_model import send_model
+from distil.tracking.sender import RunCursor, Sender
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

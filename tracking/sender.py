@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
-from framework.errors import StoreError
-from framework.files import Json, write_atomic
-from framework.outcome import SplitResults
-from tracking.content import KEY_TAG, Line, legal_key, new_lines
+from distil.framework.errors import StoreError
+from distil.framework.files import Json, write_atomic
+from distil.framework.outcome import SplitResults
+from distil.tracking.content import KEY_TAG, Line, legal_key, new_lines
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -5,10 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from framework.errors import StoreError
-from framework.recipe.sections import Tracking
-from tracking.client import Destination, destination_of
-from tracking.sender import CURSOR, Ledger
+from distil.framework.errors import StoreError
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.client import Destination, destination_of
+from distil.tracking.sender import CURSOR, Ledger
 
 _RUN = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.metrics import middle
-from framework.segments import Floats
+from distil.framework.metrics import middle
+from distil.framework.segments import Floats
 
 _LEVEL = 0.95
 

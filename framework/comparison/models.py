@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.comparison.difference import Difference, Sample, difference
-from framework.metrics import Metric
-from framework.outcome import ComparisonResults, DifferenceResults, Verdict
-from framework.tasks.base import Examples, Own, Scores, Task
+from distil.framework.comparison.difference import Difference, Sample, difference
+from distil.framework.metrics import Metric
+from distil.framework.outcome import ComparisonResults, DifferenceResults, Verdict
+from distil.framework.tasks.base import Examples, Own, Scores, Task
 
 # Of fewer answers that differ, even with all in favour of one model, a sign test cannot say that it is the better one.
 _FEWEST = 6

@@ -3,9 +3,9 @@ as differences and in words."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from framework.comparison.models import Answered, compare
-from framework.metrics import Metric, primary_of
-from framework.outcome import ComparisonResults, DifferenceResults, ModelResults, Role
+from distil.framework.comparison.models import Answered, compare
+from distil.framework.metrics import Metric, primary_of
+from distil.framework.outcome import ComparisonResults, DifferenceResults, ModelResults, Role
 
 ALONE = "student_no_distillation"
 

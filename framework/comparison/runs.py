@@ -6,15 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 
-from framework.comparison.models import Answered, answered, compare
-from framework.comparison.paid import in_words, left_open, pairs, sentences
-from framework.digest import digest_of, digest_of_strings
-from framework.errors import DataError, OutputError, UserError, first_line
-from framework.files import Json, read_json
-from framework.metrics import Metric, primary_of
-from framework.outcome import ComparisonResults, ModelResults, RunResults
-from framework.tasks.base import Examples, Task
-from framework.tasks.registry import TaskSummary, summary_in
+from distil.framework.comparison.models import Answered, answered, compare
+from distil.framework.comparison.paid import in_words, left_open, pairs, sentences
+from distil.framework.digest import digest_of, digest_of_strings
+from distil.framework.errors import DataError, OutputError, UserError, first_line
+from distil.framework.files import Json, read_json
+from distil.framework.metrics import Metric, primary_of
+from distil.framework.outcome import ComparisonResults, ModelResults, RunResults
+from distil.framework.tasks.base import Examples, Task
+from distil.framework.tasks.registry import TaskSummary, summary_in
 
 _CHANGES_NOTHING = ("name", "description", "output", "storage", "tracking", "rehearse")
 _SHOWN = 3  # settings by which recipes are told apart

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.data.records import Fields, Record
-from framework.data.unpacking import Allowance, check_is_file, read_bytes
-from framework.errors import DataError, first_line
+from distil.framework.data.records import Fields, Record
+from distil.framework.data.unpacking import Allowance, check_is_file, read_bytes
+from distil.framework.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pyarrow

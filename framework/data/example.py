@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from framework.data.records import OTHER_NAMES, shortened
-from framework.digest import digest_of_strings
+from distil.framework.data.records import OTHER_NAMES, shortened
+from distil.framework.digest import digest_of_strings
 
 
 class Row(Protocol):

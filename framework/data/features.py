@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from framework.config import Section
-from framework.errors import RecipeError
+from distil.framework.config import Section
+from distil.framework.errors import RecipeError
 
 
 class Features(Protocol):

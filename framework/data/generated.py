@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from framework.config import Section, Seed
-from framework.data.records import Fields, Formats, Readers, Record
-from framework.errors import DataError
-from framework.progress import Progress
+from distil.framework.config import Section, Seed
+from distil.framework.data.records import Fields, Formats, Readers, Record
+from distil.framework.errors import DataError
+from distil.framework.progress import Progress
 
 T = TypeVar("T")
 _ATTEMPTS = 1000

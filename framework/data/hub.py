@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
-from framework.data.example import Row
-from framework.data.local_files import EXTENSIONS, read_files
-from framework.data.records import FieldNames, Fields, Formats, Readers
-from framework.errors import DataError
-from framework.hub import how_to_bring, snapshot
-from framework.progress import Progress
+from distil.framework.config import Section
+from distil.framework.data.example import Row
+from distil.framework.data.local_files import EXTENSIONS, read_files
+from distil.framework.data.records import FieldNames, Fields, Formats, Readers
+from distil.framework.errors import DataError
+from distil.framework.hub import how_to_bring, snapshot
+from distil.framework.progress import Progress
 
 
 class Hub(Section):

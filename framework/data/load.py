@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from framework.data.example import Notebook, Notes, Row, described, fingerprint
-from framework.data.hub import Hub
-from framework.data.local_files import Files
-from framework.data.records import Fields, Source
-from framework.data.section import Cut, Data, cut_groups, parse_slice
-from framework.errors import DataError
-from framework.progress import SILENT, Progress
-from framework.tasks.base import Task
+from distil.framework.data.example import Notebook, Notes, Row, described, fingerprint
+from distil.framework.data.hub import Hub
+from distil.framework.data.local_files import Files
+from distil.framework.data.records import Fields, Source
+from distil.framework.data.section import Cut, Data, cut_groups, parse_slice
+from distil.framework.errors import DataError
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.base import Task
 
 if TYPE_CHECKING:
-    from framework.tasks.base import Task
+    from distil.framework.tasks.base import Task
 
 
 @dataclass(frozen=True)

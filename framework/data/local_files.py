@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from framework.config import PathTexts, Section
-from framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
-from framework.data.records import FieldNames, Fields, Formats, Readers, Record
-from framework.data.unpacking import check_is_file, read_text
-from framework.errors import DataError, reason
-from framework.progress import Progress
+from distil.framework.config import PathTexts, Section
+from distil.framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
+from distil.framework.data.records import FieldNames, Fields, Formats, Readers, Record
+from distil.framework.data.unpacking import check_is_file, read_text
+from distil.framework.errors import DataError, reason
+from distil.framework.progress import Progress
 
 
 def read_json(path: Path, fields: Fields) -> Iterator[Record]:

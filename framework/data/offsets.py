@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.characters import blank, codes, is_space
-from framework.segments import bounds, spread, totals
+from distil.framework.data.characters import blank, codes, is_space
+from distil.framework.segments import bounds, spread, totals
 
 Places = NDArray[np.int64]
 

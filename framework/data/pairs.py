@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.offsets import cover
-from framework.segments import Ints, bounds
+from distil.framework.data.offsets import cover
+from distil.framework.segments import Ints, bounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

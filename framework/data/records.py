@@ -7,9 +7,9 @@ from typing import Annotated, Any, Protocol, TypeGuard
 
 from pydantic import BeforeValidator, Field
 
-from framework.config import nearest_hint
-from framework.errors import DataError
-from framework.progress import Progress
+from distil.framework.config import nearest_hint
+from distil.framework.errors import DataError
+from distil.framework.progress import Progress
 
 OTHER_NAMES = "`fields` of the data's source, or --field of `distil evaluate`, gives other names"
 _Object = dict[str, object]

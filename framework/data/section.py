@@ -9,9 +9,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from framework.config import Section, Seed, shortened
-from framework.data.example import Example
-from framework.tasks.registry import AnySource
+from distil.framework.config import Section, Seed, shortened
+from distil.framework.data.example import Example
+from distil.framework.tasks.registry import AnySource
 
 _SLICE = re.compile(r"(?P<split>[^\[\]()+]+)(\[(?P<start>-?\d{1,12}%?)?:(?P<stop>-?\d{1,12}%?)?\])?")
 DEFAULT_SPLITS = {"train": "train", "dev": "validation"}

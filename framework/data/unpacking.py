@@ -5,7 +5,7 @@ import stat
 import zlib
 from pathlib import Path
 
-from framework.errors import DataError
+from distil.framework.errors import DataError
 
 _SHARE = 4  # what is read takes several times its bytes once it is made of Python's objects
 _MOST = 2 << 30

@@ -4,11 +4,11 @@ import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from framework.data.features import Features, WindowSettings
-from framework.data.load import Split
-from framework.digest import digest_of_strings
-from framework.progress import SILENT, Progress
-from framework.tasks.base import Task, trained_settings
+from distil.framework.data.features import Features, WindowSettings
+from distil.framework.data.load import Split
+from distil.framework.digest import digest_of_strings
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.base import Task, trained_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

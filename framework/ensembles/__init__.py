@@ -3,9 +3,9 @@ name here."""
 
 from typing import Annotated
 
-from framework.ensembles.base import Ensemble
-from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
-from framework.plugins import by_kind
+from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from distil.framework.plugins import by_kind
 
 AnyEnsemble = Annotated[
     Mean | Geometric | Weighted | Confidence | LabelAware | Agreement | Sampled,

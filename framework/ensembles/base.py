@@ -7,9 +7,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.segments import Floats, Ints
-from framework.signals.algebra import Signals, gold_log_likelihood
+from distil.framework.data.example import Example
+from distil.framework.segments import Floats, Ints
+from distil.framework.signals.algebra import Signals, gold_log_likelihood
 
 Mixing = Literal["arithmetic", "geometric", "one_of"]
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from framework.config import Section, nearest_hint
-from framework.ensembles.base import Mixing, TeacherOutputs
-from framework.segments import Floats, softmax
-from framework.signals.algebra import entropy
-from framework.signals.mixing import divergence_from_others
+from distil.framework.config import Section, nearest_hint
+from distil.framework.ensembles.base import Mixing, TeacherOutputs
+from distil.framework.segments import Floats, softmax
+from distil.framework.signals.algebra import entropy
+from distil.framework.signals.mixing import divergence_from_others
 
 
 class Mean(Section):

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.ensembles.base import Ensemble, TeacherOutputs
-from framework.errors import DataError, UserError
-from framework.plugins import named_in_errors
-from framework.segments import Floats
-from framework.signals.algebra import Signals, temper
-from framework.signals.mixing import Mean, mix
-from framework.signals.source import TeacherSignals, in_chunks
+from distil.framework.data.example import Example
+from distil.framework.ensembles.base import Ensemble, TeacherOutputs
+from distil.framework.errors import DataError, UserError
+from distil.framework.plugins import named_in_errors
+from distil.framework.segments import Floats
+from distil.framework.signals.algebra import Signals, temper
+from distil.framework.signals.mixing import Mean, mix
+from distil.framework.signals.source import TeacherSignals, in_chunks
 
 if TYPE_CHECKING:
-    from framework.tasks.base import Task
+    from distil.framework.tasks.base import Task
 
 
 @dataclass(frozen=True)

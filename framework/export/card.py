@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from framework.data.hub import Hub, hub_languages
-from framework.data.local_files import Files
-from framework.data.records import Source
-from framework.export.compare import cost
-from framework.export.finished_run import FinishedRun
-from framework.files import write_atomic
-from framework.metrics import Metric, metrics_in_words
-from framework.models.section import ConfigModel, HubModel, ModelSource
-from framework.outcome import ModelResults, counts_of
-from framework.tables import (
+from distil.framework.data.hub import Hub, hub_languages
+from distil.framework.data.local_files import Files
+from distil.framework.data.records import Source
+from distil.framework.export.compare import cost
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.files import write_atomic
+from distil.framework.metrics import Metric, metrics_in_words
+from distil.framework.models.section import ConfigModel, HubModel, ModelSource
+from distil.framework.outcome import ModelResults, counts_of
+from distil.framework.tables import (
     NOTHING,
     comparison_columns,
     comparison_rows,
@@ -26,8 +26,8 @@ from framework.tables import (
     table_rows,
     with_interval,
 )
-from framework.tasks.base import CardParts
-from framework.tasks.registry import summary_in
+from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.registry import summary_in
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.errors import ModelError
-from framework.metrics import Metric
-from framework.predictors.logits import LogitsPredictor
-from framework.progress import SILENT, Progress
-from framework.tasks.base import Logits, main_metrics
+from distil.framework.data.example import Example
+from distil.framework.errors import ModelError
+from distil.framework.metrics import Metric
+from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.base import Logits, main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely

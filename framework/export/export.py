@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.answer import save_settings
-from framework.data.example import Example
-from framework.errors import OutputError, reason
-from framework.export.card import write_card
-from framework.export.compare import compare_forms, problems
-from framework.export.finished_run import FinishedRun
-from framework.export.forms import Form, Forms, Opening, check_exporter, make_forms, time_forms
-from framework.files import now, write_json
-from framework.manifest import check_saved, write_manifest
-from framework.outcome import ModelResults, Provenance
-from framework.predictors.logits import LogitsPredictor
-from framework.progress import SILENT, Progress
-from framework.tasks.registry import summary_of
+from distil.framework.answer import save_settings
+from distil.framework.data.example import Example
+from distil.framework.errors import OutputError, reason
+from distil.framework.export.card import write_card
+from distil.framework.export.compare import compare_forms, problems
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.export.forms import Form, Forms, Opening, check_exporter, make_forms, time_forms
+from distil.framework.files import now, write_json
+from distil.framework.manifest import check_saved, write_manifest
+from distil.framework.outcome import ModelResults, Provenance
+from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.registry import summary_of
 
 EXPORT = "export.json"
 

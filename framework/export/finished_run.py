@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.data.example import Example
-from framework.data.load import unchanged_split
-from framework.errors import ModelError, OutputError
-from framework.outcome import ModelResults, RunResults
-from framework.predictors.logits import LogitsPredictor, logits_predictor
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.results import model_of
-from framework.tasks.base import InferenceConfig, Task
-from framework.tasks.registry import task_of
-from framework.teachers.encoder import Encoder
+from distil.framework.data.example import Example
+from distil.framework.data.load import unchanged_split
+from distil.framework.errors import ModelError, OutputError
+from distil.framework.outcome import ModelResults, RunResults
+from distil.framework.predictors.logits import LogitsPredictor, logits_predictor
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.results import model_of
+from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.tasks.registry import task_of
+from distil.framework.teachers.encoder import Encoder
 
 
 @dataclass(frozen=True)

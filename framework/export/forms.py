@@ -12,13 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from framework.answer import Answerer
-from framework.data.example import Example
-from framework.errors import ModelError, UserError, first_line
-from framework.latency import Ask, measure_side_by_side
-from framework.models.attention import is_padded
-from framework.models.bounds import count_parameters
-from framework.predictors.logits import LogitsPredictor
+from distil.framework.answer import Answerer
+from distil.framework.data.example import Example
+from distil.framework.errors import ModelError, UserError, first_line
+from distil.framework.latency import Ask, measure_side_by_side
+from distil.framework.models.attention import is_padded
+from distil.framework.models.bounds import count_parameters
+from distil.framework.predictors.logits import LogitsPredictor
 
 if TYPE_CHECKING:
     import torch

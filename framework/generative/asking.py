@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.batches import BatchLimit, Rows, alike, filled_up, in_batches, padded_lengths, rounded_up
-from framework.generative.causal import CausalWriter, pads_left, remembers
-from framework.generative.seq2seq import Seq2SeqWriter
-from framework.generative.seq2seq import remembers as remembers_crossing
-from framework.generative.writer import Beams, Ids, Known, Writer, write
-from framework.models.kind import Generator
-from framework.models.tokenizers import SpecialTokens
-from framework.progress import Task
-from framework.segments import Floats
+from distil.framework.data.batches import BatchLimit, Rows, alike, filled_up, in_batches, padded_lengths, rounded_up
+from distil.framework.generative.causal import CausalWriter, pads_left, remembers
+from distil.framework.generative.seq2seq import Seq2SeqWriter
+from distil.framework.generative.seq2seq import remembers as remembers_crossing
+from distil.framework.generative.writer import Beams, Ids, Known, Writer, write
+from distil.framework.models.kind import Generator
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.progress import Task
+from distil.framework.segments import Floats
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

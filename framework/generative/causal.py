@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.data.batches import Rows
-from framework.generative.remembered import for_beams, for_rows
-from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
-from framework.models.tokenizers import SpecialTokens
-from framework.segments import Floats
+from distil.framework.data.batches import Rows
+from distil.framework.generative.remembered import for_beams, for_rows
+from distil.framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.offsets import cover
-from framework.generative.writer import Ids
-from framework.models.tokenizers import told_of_panics
+from distil.framework.data.offsets import cover
+from distil.framework.generative.writer import Ids
+from distil.framework.models.tokenizers import told_of_panics
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

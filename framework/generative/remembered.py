@@ -25,7 +25,7 @@ def for_beams(cache: "Cache", rows: "Tensor", room: int) -> "Cache":
     at most."""
     from transformers.cache_utils import DynamicLayer
 
-    from framework.generative.beams import BeamsLayer
+    from distil.framework.generative.beams import BeamsLayer
 
     found = for_rows(cache, rows)
     layers = getattr(found, "layers", [])

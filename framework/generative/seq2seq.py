@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.data.batches import Rows
-from framework.generative.causal import alike
-from framework.generative.remembered import for_rows
-from framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
-from framework.models.tokenizers import SpecialTokens
-from framework.segments import Floats
+from distil.framework.data.batches import Rows
+from distil.framework.generative.causal import alike
+from distil.framework.generative.remembered import for_rows
+from distil.framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.segments import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

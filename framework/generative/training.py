@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.generative.writer import Ids, padded
-from framework.models.kind import Generator
-from framework.models.tokenizers import SpecialTokens
-from framework.training.engine import TrainingEngine
+from distil.framework.generative.writer import Ids, padded
+from distil.framework.models.kind import Generator
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,7 +52,7 @@ class Generation:
 
     def build(self, initial: Path, seed: int) -> "nn.Module":
         """See Objective."""
-        from framework.models.build import pretrained_model
+        from distil.framework.models.build import pretrained_model
 
         model: nn.Module = pretrained_model(self.generator, initial, seed)
         return model
@@ -88,7 +88,7 @@ class Generation:
 
     def save(self, module: Any, weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective. A matrix that embeddings and head share is saved once."""
-        from framework.models.build import save_weights
+        from distil.framework.models.build import save_weights
 
         shared_once = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
         save_weights(module, {name: tensor for name, tensor in weights.items() if name in shared_once}, folder)

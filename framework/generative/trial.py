@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.batches import BatchLimit
-from framework.errors import ModelError, first_line
-from framework.generative.asking import Asking, writer_for
-from framework.generative.training import Generation
-from framework.generative.writer import Beams, Ids
-from framework.models.build import random_model
-from framework.models.kind import Generator
-from framework.models.tokenizers import SpecialTokens
-from framework.progress import SILENT
+from distil.framework.data.batches import BatchLimit
+from distil.framework.errors import ModelError, first_line
+from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.training import Generation
+from distil.framework.generative.writer import Beams, Ids
+from distil.framework.models.build import random_model
+from distil.framework.models.kind import Generator
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.progress import SILENT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

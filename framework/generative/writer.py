@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batches import Rows
-from framework.models.tokenizers import SpecialTokens
-from framework.segments import Floats
+from distil.framework.data.batches import Rows
+from distil.framework.models.tokenizers import SpecialTokens
+from distil.framework.segments import Floats
 
 if TYPE_CHECKING:
     import torch

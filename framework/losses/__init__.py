@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from framework.losses.base import Loss
-from framework.losses.live import LiveLoss
-from framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
-from framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
-from framework.plugins import by_kind
+from distil.framework.losses.base import Loss
+from distil.framework.losses.live import LiveLoss
+from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
+from distil.framework.plugins import by_kind
 
 AnyLoss = Annotated[
     KL | ReverseKL | JSD | MSELogits | HardLabel | HiddenMSE | AttentionMSE | MiniLMRelations,

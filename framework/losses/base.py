@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import Discriminator, Field, Tag
 
-from framework.config import Section
-from framework.errors import UserError
-from framework.plugins import named_in_errors
+from distil.framework.config import Section
+from distil.framework.errors import UserError
+from distil.framework.plugins import named_in_errors
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field
 
-from framework.config import Layer
-from framework.errors import ModelError
-from framework.losses.base import Linear, Loss
+from distil.framework.config import Layer
+from distil.framework.errors import ModelError
+from distil.framework.losses.base import Linear, Loss
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

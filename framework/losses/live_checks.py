@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from framework.config import nearest_hint
-from framework.losses.live import LiveLoss, on_states
-from framework.recipe.schema import Recipe
+from distil.framework.config import nearest_hint
+from distil.framework.losses.live import LiveLoss, on_states
+from distil.framework.recipe.schema import Recipe
 
 
 def live_problems(recipe: Recipe) -> list[str]:

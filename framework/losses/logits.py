@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.config import Section
-from framework.losses.base import Floor, Target, Temperature, Weight
+from distil.framework.config import Section
+from distil.framework.losses.base import Floor, Target, Temperature, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor

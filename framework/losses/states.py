@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.config import Layer, Section
-from framework.errors import ModelError
-from framework.losses.base import Weight
-from framework.losses.live import LayerMap, LiveTeacherName, States, Wanted, layer_number, layer_pairs, token_mean
+from distil.framework.config import Layer, Section
+from distil.framework.errors import ModelError
+from distil.framework.losses.base import Weight
+from distil.framework.losses.live import (
+    LayerMap,
+    LiveTeacherName,
+    States,
+    Wanted,
+    layer_number,
+    layer_pairs,
+    token_mean,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

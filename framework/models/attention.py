@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from framework.models.kind import ModelKind
-from framework.models.probe import Asked, probe_inputs
-from framework.models.weightless import run_weightless, weightless_model
+from distil.framework.models.kind import ModelKind
+from distil.framework.models.probe import Asked, probe_inputs
+from distil.framework.models.weightless import run_weightless, weightless_model
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError
+from distil.framework.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,7 +137,7 @@ def check_room_to_train(model: "nn.Module", precision: str, zero_stage: int, wor
 
     Raises ModelError.
     """
-    from framework.device import default_device
+    from distil.framework.device import default_device
 
     parameters = count_parameters(model)
     needed = training_bytes(parameters, precision, zero_stage, workers) - 4 * parameters

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError, first_line
-from framework.files import read_json, write_json
-from framework.manifest import check_saved
-from framework.models.bounds import check_room, count_parameters
-from framework.models.kind import ModelKind, from_config
-from framework.models.locate import count_saved
-from framework.models.tokenizers import tell_special_tokens
+from distil.framework.errors import ModelError, first_line
+from distil.framework.files import read_json, write_json
+from distil.framework.manifest import check_saved
+from distil.framework.models.bounds import check_room, count_parameters
+from distil.framework.models.kind import ModelKind, from_config
+from distil.framework.models.locate import count_saved
+from distil.framework.models.tokenizers import tell_special_tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ def pretrained_model(
     """
     import torch
 
-    from framework.models.attention import pad_for_attention
+    from distil.framework.models.attention import pad_for_attention
 
     check_saved(folder)
     check_room(count_saved(folder), f"the model in {folder}")

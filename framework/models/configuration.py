@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.config import shortened
-from framework.errors import ModelError, first_line
-from framework.models.bounds import check_sizes
-from framework.models.section import ConfigModel
+from distil.framework.config import shortened
+from distil.framework.errors import ModelError, first_line
+from distil.framework.models.bounds import check_sizes
+from distil.framework.models.section import ConfigModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -77,7 +77,7 @@ def _check(place: str, config: "PreTrainedConfig", given: dict[str, Any]) -> Non
     names = {*config.to_dict(), *getattr(type(config), "attribute_map", {}), *_read_by_code(type(config).__module__)}
     unknown = sorted(set(given) - names)
     if unknown:
-        from framework.config import nearest_hint
+        from distil.framework.config import nearest_hint
 
         raise ModelError(f"{place}: unknown field '{unknown[0]}'; {nearest_hint(unknown[0], sorted(names))}")
     if "dtype" in given:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError, first_line
-from framework.models.configuration import field_name
-from framework.models.kind import ModelKind, from_config
-from framework.models.weightless import weightless_model
+from distil.framework.errors import ModelError, first_line
+from distil.framework.models.configuration import field_name
+from distil.framework.models.kind import ModelKind, from_config
+from distil.framework.models.weightless import weightless_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.errors import ModelError
-from framework.models.configuration import read_config
-from framework.models.kind import ModelKind, from_config
-from framework.models.locate import saved_names
+from distil.framework.errors import ModelError
+from distil.framework.models.configuration import read_config
+from distil.framework.models.kind import ModelKind, from_config
+from distil.framework.models.locate import saved_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

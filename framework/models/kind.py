@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from framework.errors import ModelError, first_line
-from framework.models.bounds import TooLarge, bounded
+from distil.framework.errors import ModelError, first_line
+from distil.framework.models.bounds import TooLarge, bounded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

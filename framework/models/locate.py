@@ -9,11 +9,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from framework.digest import digest_of_files
-from framework.errors import ModelError, first_line
-from framework.hub import how_to_bring, snapshot
-from framework.models.bounds import check_sizes
-from framework.models.section import FolderModel, HubModel, ModelSource, PretrainedTokenizer
+from distil.framework.digest import digest_of_files
+from distil.framework.errors import ModelError, first_line
+from distil.framework.hub import how_to_bring, snapshot
+from distil.framework.models.bounds import check_sizes
+from distil.framework.models.section import FolderModel, HubModel, ModelSource, PretrainedTokenizer
 
 MOST_BYTES = 100_000_000  # those of 256,000 tokens come to 35 MB
 _LONGEST = 10_000  # characters of a token, a pattern, what replaces it

@@ -4,8 +4,8 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from framework.errors import ModelError, first_line
-from framework.models.kind import ModelKind
+from distil.framework.errors import ModelError, first_line
+from distil.framework.models.kind import ModelKind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,14 +66,14 @@ class Asked:
 
 @lru_cache(maxsize=4)
 def _model(asked: Asked) -> "PreTrainedModel":
-    from framework.models.weightless import weightless_model
+    from distil.framework.models.weightless import weightless_model
 
     return weightless_model(asked.kind, asked.config)
 
 
 @lru_cache(maxsize=64)
 def _check_reads_text(asked: Asked) -> None:
-    from framework.models.weightless import CannotTell, run_weightless
+    from distil.framework.models.weightless import CannotTell, run_weightless
 
     model = _model(asked).train()
     for length in _LENGTHS:
@@ -114,7 +114,7 @@ def _most_tokens(asked: Asked, wanted: int) -> int:
 
 
 def _reads(model: "PreTrainedModel", asked: Asked, length: int) -> bool:
-    from framework.models.weightless import run_weightless
+    from distil.framework.models.weightless import run_weightless
 
     try:
         run_weightless(model, probe_inputs(asked.kind, asked.config, length))

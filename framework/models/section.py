@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import MOST_LAYERS, Layer, PathText, Section
-from framework.plugins import by_kind
+from distil.framework.config import MOST_LAYERS, Layer, PathText, Section
+from distil.framework.plugins import by_kind
 
 
 class HubModel(Section):

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from framework.errors import ModelError
-from framework.models.section import TrainedTokenizer
+from distil.framework.errors import ModelError
+from distil.framework.models.section import TrainedTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

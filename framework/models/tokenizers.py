@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError, first_line
-from framework.manifest import check_saved
-from framework.models.configuration import read_config
-from framework.models.kind import decodes_only
-from framework.models.locate import check_tokenizer_file
-from framework.models.section import PretrainedTokenizer
+from distil.framework.errors import ModelError, first_line
+from distil.framework.manifest import check_saved
+from distil.framework.models.configuration import read_config
+from distil.framework.models.kind import decodes_only
+from distil.framework.models.locate import check_tokenizer_file
+from distil.framework.models.section import PretrainedTokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast

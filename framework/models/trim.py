@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.models.bounds import count_parameters
-from framework.models.build import save_model
-from framework.models.copies import copy_rows
-from framework.models.tokenizers import fit_to_model, load_tokenizer
-from framework.predictors.logits import LogitsPredictor, logits_predictor
-from framework.tasks.base import InferenceConfig, Task
+from distil.framework.data.example import Example
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import save_model
+from distil.framework.models.copies import copy_rows
+from distil.framework.models.tokenizers import fit_to_model, load_tokenizer
+from distil.framework.predictors.logits import LogitsPredictor, logits_predictor
+from distil.framework.tasks.base import InferenceConfig, Task
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

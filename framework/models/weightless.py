@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from framework.models.kind import ModelKind, from_config
+from distil.framework.models.kind import ModelKind, from_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from framework.data.example import Example
-from framework.ensembles.base import Ensemble
-from framework.ensembles.source import EnsembleSource
-from framework.files import Json
-from framework.progress import SILENT, Progress
-from framework.signals.algebra import Signals
-from framework.signals.shards import as_stored
-from framework.tasks.base import InferenceConfig, Predictor
+from distil.framework.data.example import Example
+from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.files import Json
+from distil.framework.progress import SILENT, Progress
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.shards import as_stored
+from distil.framework.tasks.base import InferenceConfig, Predictor
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from framework.data.example import Example
-from framework.progress import SILENT, Progress
-from framework.signals.algebra import Signals
-from framework.signals.source import in_chunks
-from framework.tasks.base import InferenceConfig, Plain
+from distil.framework.data.example import Example
+from distil.framework.progress import SILENT, Progress
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.source import in_chunks
+from distil.framework.tasks.base import InferenceConfig, Plain
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.batches import Rows, alike, filled_up, in_batches, padded_lengths
-from framework.data.example import Example
-from framework.data.features import Features
-from framework.device import autocast, default_device
-from framework.files import Json
-from framework.models.bounds import count_parameters
-from framework.models.build import pretrained_model
-from framework.models.probe import most_tokens
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT, Progress
-from framework.signals.algebra import Signals
-from framework.signals.steps import ask
-from framework.tasks.base import InferenceConfig, Logits
-from framework.training.items import model_inputs
-from framework.transfer import Coming, on_device
+from distil.framework.data.batches import Rows, alike, filled_up, in_batches, padded_lengths
+from distil.framework.data.example import Example
+from distil.framework.data.features import Features
+from distil.framework.device import autocast, default_device
+from distil.framework.files import Json
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.probe import most_tokens
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT, Progress
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.steps import ask
+from distil.framework.tasks.base import InferenceConfig, Logits
+from distil.framework.training.items import model_inputs
+from distil.framework.transfer import Coming, on_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,7 +145,7 @@ def _batches(
 ) -> Iterator[tuple[Rows, "Tensor"]]:
     import torch
 
-    from framework.models.attention import unread_masks
+    from distil.framework.models.attention import unread_masks
 
     device = default_device()
     model.to(device).eval()

@@ -2,20 +2,20 @@
 
 from pydantic import ValidationError
 
-from framework.config import nearest_hint, shortened
-from framework.data.load import given_names
-from framework.data.records import Fields
-from framework.data.section import DEFAULT_SPLITS
-from framework.ensembles.rules import Weighted
-from framework.errors import RecipeError
-from framework.files import Json
-from framework.losses.live_checks import live_problems
-from framework.losses.logits import HardLabel
-from framework.models.section import LayersModel
-from framework.recipe.schema import Recipe
-from framework.recipe.sections import Student
-from framework.recipe.wording import Where, worded
-from framework.tasks.base import Task
+from distil.framework.config import nearest_hint, shortened
+from distil.framework.data.load import given_names
+from distil.framework.data.records import Fields
+from distil.framework.data.section import DEFAULT_SPLITS
+from distil.framework.ensembles.rules import Weighted
+from distil.framework.errors import RecipeError
+from distil.framework.files import Json
+from distil.framework.losses.live_checks import live_problems
+from distil.framework.losses.logits import HardLabel
+from distil.framework.models.section import LayersModel
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Student
+from distil.framework.recipe.wording import Where, worded
+from distil.framework.tasks.base import Task
 
 _MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}

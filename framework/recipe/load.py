@@ -6,15 +6,15 @@ from pathlib import Path
 
 import yaml
 
-from framework.config import shortened
-from framework.errors import RecipeError, reason
-from framework.files import Json
-from framework.recipe.checks import recipe_of, refuse
-from framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
-from framework.recipe.schema import Recipe
-from framework.recipe.wording import Where, shown
-from framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
-from framework.search.recipes import search_problems
+from distil.framework.config import shortened
+from distil.framework.errors import RecipeError, reason
+from distil.framework.files import Json
+from distil.framework.recipe.checks import recipe_of, refuse
+from distil.framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.wording import Where, shown
+from distil.framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
+from distil.framework.search.recipes import search_problems
 
 _MOST_BYTES = 250_000
 

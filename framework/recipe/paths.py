@@ -1,6 +1,6 @@
 """Config paths, such as `student.lr`: setting and dropping what plain data has there, and options that stood elsewhere earlier."""
 
-from framework.files import Json
+from distil.framework.files import Json
 
 
 class NoPlace(ValueError):

@@ -7,22 +7,22 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from framework.config import MOST_BATCH, BatchTokens, PathText, Section, Seed
-from framework.data.features import WindowSettings
-from framework.data.section import Data
-from framework.digest import digest_of
-from framework.ensembles import AnyEnsemble
-from framework.files import Json
-from framework.losses import Losses
-from framework.losses.logits import HardLabel
-from framework.metrics import primary_of
-from framework.recipe.paths import moved
-from framework.recipe.sections import Student, Tracking
-from framework.search.section import PRIMARY, Search
-from framework.signals.section import SignalSettings
-from framework.tasks.registry import DEFAULT_TASK, AnyTask
-from framework.teachers import AnyTeacher
-from framework.training.section import Engine
+from distil.framework.config import MOST_BATCH, BatchTokens, PathText, Section, Seed
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.section import Data
+from distil.framework.digest import digest_of
+from distil.framework.ensembles import AnyEnsemble
+from distil.framework.files import Json
+from distil.framework.losses import Losses
+from distil.framework.losses.logits import HardLabel
+from distil.framework.metrics import primary_of
+from distil.framework.recipe.paths import moved
+from distil.framework.recipe.sections import Student, Tracking
+from distil.framework.search.section import PRIMARY, Search
+from distil.framework.signals.section import SignalSettings
+from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
+from distil.framework.teachers import AnyTeacher
+from distil.framework.training.section import Engine
 
 
 class Evaluation(Section):

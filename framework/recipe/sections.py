@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from framework.config import Section
-from framework.models.section import (
+from distil.framework.config import Section
+from distil.framework.models.section import (
     ConfigModel,
     ModelSource,
     PretrainedTokenizer,
@@ -14,7 +14,7 @@ from framework.models.section import (
     TrainedTokenizer,
     check_tokenizer_fits,
 )
-from framework.training.section import Training
+from distil.framework.training.section import Training
 
 
 class Trim(Section):

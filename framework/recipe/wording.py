@@ -7,8 +7,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from framework.config import shortened
-from framework.files import Json
+from distil.framework.config import shortened
+from distil.framework.files import Json
 
 Where = Callable[[list[str | int]], str]
 """Where a place of the recipe stands, as messages say it."""

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.batches import epoch_steps
-from framework.data.load import Split, load_data
-from framework.data.section import parse_slice
-from framework.device import resolve_precision, resolve_workers
-from framework.errors import MissingDataError, ModelError
-from framework.losses.live_checks import live_teachers
-from framework.models.bounds import training_bytes
-from framework.models.build import planned_parameters
-from framework.models.copies import copy_layers_config
-from framework.models.section import HubModel, LayersModel
-from framework.paper import PUBLISHED, published_config, published_sizes
-from framework.recipe.schema import Recipe
-from framework.stages.planned import planned_config
-from framework.training.section import Training
+from distil.framework.data.batches import epoch_steps
+from distil.framework.data.load import Split, load_data
+from distil.framework.data.section import parse_slice
+from distil.framework.device import resolve_precision, resolve_workers
+from distil.framework.errors import MissingDataError, ModelError
+from distil.framework.losses.live_checks import live_teachers
+from distil.framework.models.bounds import training_bytes
+from distil.framework.models.build import planned_parameters
+from distil.framework.models.copies import copy_layers_config
+from distil.framework.models.section import HubModel, LayersModel
+from distil.framework.paper import PUBLISHED, published_config, published_sizes
+from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.planned import planned_config
+from distil.framework.training.section import Training
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from framework.data.example import Example
-from framework.data.load import load_data
-from framework.data.section import Data
-from framework.device import available_bytes
-from framework.files import Json, read_json_lines, write_json
-from framework.models.build import random_model, save_model
-from framework.models.kind import ModelKind
-from framework.models.section import LayersModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.paper import PUBLISHED
-from framework.predictors.logits import logits_predictor
-from framework.progress import SILENT, Progress
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
-from framework.run import prepare, produce
-from framework.signals.section import signal_bytes
-from framework.stages.models import ModelStages
-from framework.stages.stage import Context
-from framework.tasks.base import Predictor
+from distil.framework.data.example import Example
+from distil.framework.data.load import load_data
+from distil.framework.data.section import Data
+from distil.framework.device import available_bytes
+from distil.framework.files import Json, read_json_lines, write_json
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.kind import ModelKind
+from distil.framework.models.section import LayersModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.paper import PUBLISHED
+from distil.framework.predictors.logits import logits_predictor
+from distil.framework.progress import SILENT, Progress
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
+from distil.framework.run import prepare, produce
+from distil.framework.signals.section import signal_bytes
+from distil.framework.stages.models import ModelStages
+from distil.framework.stages.stage import Context
+from distil.framework.tasks.base import Predictor
 
 _EVERY = 0.05  # seconds
 STEPS = 3  # the first one, which warms up, does not count

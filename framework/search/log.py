@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from framework.files import make_folder, now, write_atomic, write_sealed
-from framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
-from framework.recipe.load import as_yaml
-from framework.recipe.schema import Recipe
-from framework.search.recipes import varied
-from framework.search.study import ENDED, goal_of
-from framework.store import store_of
-from framework.tasks.registry import summary_of
+from distil.framework.files import make_folder, now, write_atomic, write_sealed
+from distil.framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
+from distil.framework.recipe.load import as_yaml
+from distil.framework.recipe.schema import Recipe
+from distil.framework.search.recipes import varied
+from distil.framework.search.study import ENDED, goal_of
+from distil.framework.store import store_of
+from distil.framework.tasks.registry import summary_of
 
 SEARCH = "search.json"
 

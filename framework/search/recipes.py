@@ -4,12 +4,12 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from framework.config import nearest_hint, shortened
-from framework.errors import RecipeError, UserError
-from framework.recipe.checks import recipe_of
-from framework.recipe.paths import NoPlace, set_at
-from framework.recipe.schema import Recipe
-from framework.search.section import NoScheduler, Search
+from distil.framework.config import nearest_hint, shortened
+from distil.framework.errors import RecipeError, UserError
+from distil.framework.recipe.checks import recipe_of
+from distil.framework.recipe.paths import NoPlace, set_at
+from distil.framework.recipe.schema import Recipe
+from distil.framework.search.section import NoScheduler, Search
 
 _FIXED = {
     "name": "all trials belong to one search",
@@ -80,8 +80,8 @@ def search_problems(recipe: Recipe) -> list[str]:
 
 def check_models_of_trials(recipe: Recipe) -> None:
     """Refuse values with which models cannot be built, each by itself. Raises UserError, naming place and value."""
-    from framework.device import resolve_precision
-    from framework.stages.planned import check_models
+    from distil.framework.device import resolve_precision
+    from distil.framework.stages.planned import check_models
 
     for place, value in edges(recipe):
         variant = varied(recipe, {place: value})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from framework.config import MOST_EPOCHS, Section, Seed
-from framework.plugins import by_kind
+from distil.framework.config import MOST_EPOCHS, Section, Seed
+from distil.framework.plugins import by_kind
 
 if TYPE_CHECKING:
     import optuna

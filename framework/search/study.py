@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from framework.metrics import Metric
-from framework.search.section import TPE, Grid, Search
-from framework.tasks.registry import summary_in, summary_of
+from distil.framework.metrics import Metric
+from distil.framework.search.section import TPE, Grid, Search
+from distil.framework.tasks.registry import summary_in, summary_of
 
 if TYPE_CHECKING:
     import optuna
     from optuna.samplers import BaseSampler
 
-    from framework.recipe.schema import Recipe
+    from distil.framework.recipe.schema import Recipe
 
 Trial = Mapping[str, Any]  # one of the trials of search.json
 Direction = Literal["maximize", "minimize"]

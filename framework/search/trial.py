@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from framework.data.load import Split
-from framework.files import read_json_lines
-from framework.recipe.schema import Recipe
-from framework.results import one_name
-from framework.run import prepare, produce
-from framework.search.recipes import trial_recipe
-from framework.stages.evaluation import latency_stage
-from framework.tasks.base import main_metrics
-from framework.training.history import Report, ReportTo
-from framework.training.job import Trainer, TrainingJob, TrainingSummary
+from distil.framework.data.load import Split
+from distil.framework.files import read_json_lines
+from distil.framework.recipe.schema import Recipe
+from distil.framework.results import one_name
+from distil.framework.run import prepare, produce
+from distil.framework.search.recipes import trial_recipe
+from distil.framework.stages.evaluation import latency_stage
+from distil.framework.tasks.base import main_metrics
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 
 Epoch = dict[str, float]  # epoch, and the metrics that the task names
 Tell = Callable[[Epoch], None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.segments import Floats, Ints, bounds, maxima, owners, spread, taken, totals
+from distil.framework.segments import Floats, Ints, bounds, maxima, owners, spread, taken, totals
 
 _FLOOR = 1e-6  # the least mass that a teacher is taken to have given the gold outcome
 NULL = -1  # the outcome "none of the others", such as "no answer here"

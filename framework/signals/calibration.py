@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.segments import Ints
-from framework.signals.algebra import Signals, gold_log_likelihood, temper
+from distil.framework.segments import Ints
+from distil.framework.signals.algebra import Signals, gold_log_likelihood, temper
 
 _RANGE = (0.05, 20.0)
 

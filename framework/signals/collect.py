@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.pipeline import ahead, behind
-from framework.progress import Progress
-from framework.segments import Floats, Ints, totals
-from framework.signals.algebra import NULL, Signals, from_parts
-from framework.signals.section import SignalSettings
-from framework.signals.shards import Keyed, SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.signals.source import TeacherSignals, in_chunks
-from framework.signals.steps import Steps
-from framework.tasks.base import Own
+from distil.framework.data.example import Example
+from distil.framework.pipeline import ahead, behind
+from distil.framework.progress import Progress
+from distil.framework.segments import Floats, Ints, totals
+from distil.framework.signals.algebra import NULL, Signals, from_parts
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.shards import Keyed, SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from distil.framework.signals.source import TeacherSignals, in_chunks
+from distil.framework.signals.steps import Steps
+from distil.framework.tasks.base import Own
 
 
 class SignalWriter:

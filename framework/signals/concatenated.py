@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.errors import StoreError
-from framework.signals.algebra import Signals, from_parts
-from framework.signals.shards import Key, row_key
-from framework.signals.source import TeacherSignals
+from distil.framework.data.example import Example
+from distil.framework.errors import StoreError
+from distil.framework.signals.algebra import Signals, from_parts
+from distil.framework.signals.shards import Key, row_key
+from distil.framework.signals.source import TeacherSignals
 
 
 class ConcatSignals:

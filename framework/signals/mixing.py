@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.segments import Floats, Ints, bounds, maxima, minima, owners, spread, totals
-from framework.signals.algebra import NULL, Signals, entropy_of, normalised, single
+from distil.framework.segments import Floats, Ints, bounds, maxima, minima, owners, spread, totals
+from distil.framework.signals.algebra import NULL, Signals, entropy_of, normalised, single
 
 Mean = Literal["arithmetic", "geometric"]
 

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from framework.config import MOST_BATCH, BatchTokens, Section
-from framework.segments import Ints
+from distil.framework.config import MOST_BATCH, BatchTokens, Section
+from distil.framework.segments import Ints
 
 
 class SignalSettings(Section):

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from framework.data.example import Example
-from framework.errors import StoreError
-from framework.manifest import checksum
-from framework.segments import Ints, bounds, taken, totals
-from framework.signals.algebra import NULL, Signals, from_parts, keep_top
+from distil.framework.data.example import Example
+from distil.framework.errors import StoreError
+from distil.framework.manifest import checksum
+from distil.framework.segments import Ints, bounds, taken, totals
+from distil.framework.signals.algebra import NULL, Signals, from_parts, keep_top
 
 FORMAT = 2
 Key = tuple[int, int]

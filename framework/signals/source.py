@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from framework.data.example import Example
-from framework.signals.algebra import Signals, temper
+from distil.framework.data.example import Example
+from distil.framework.signals.algebra import Signals, temper
 
 _CHUNK = 1024  # examples whose signals are worked on together: enough to be quick, few enough for a processor's cache
 _Item = TypeVar("_Item")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from framework.signals.algebra import Signals
-from framework.tasks.base import Examples, Own, Predictor
+from distil.framework.signals.algebra import Signals
+from distil.framework.tasks.base import Examples, Own, Predictor
 
 PredictFn = Callable[[Examples, Sequence[Signals]], Signals]
 

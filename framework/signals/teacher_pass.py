@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.data.section import fold_of
-from framework.segments import Ints
-from framework.signals.algebra import Signals, from_parts
-from framework.signals.section import SignalSettings
-from framework.signals.source import TeacherSignals
-from framework.signals.steps import Steps, ask, steps_of
-from framework.tasks.base import InferenceConfig, Own
-from framework.teachers.base import Teacher
+from distil.framework.data.example import Example
+from distil.framework.data.section import fold_of
+from distil.framework.segments import Ints
+from distil.framework.signals.algebra import Signals, from_parts
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.source import TeacherSignals
+from distil.framework.signals.steps import Steps, ask, steps_of
+from distil.framework.tasks.base import InferenceConfig, Own
+from distil.framework.teachers.base import Teacher
 
 
 @dataclass(frozen=True)

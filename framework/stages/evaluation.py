@@ -6,21 +6,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.answer import Answerer
-from framework.data.example import Example, why_unlabelled
-from framework.data.features import WindowSettings
-from framework.device import available_bytes
-from framework.digest import MODELS, versions
-from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.errors import DataError
-from framework.files import write_json
-from framework.latency import Ask, measure_side_by_side
-from framework.plugins import settings_of
-from framework.predictors.logits import alone
-from framework.signals.source import in_chunks
-from framework.stages.stage import Context, Stage, key_of
-from framework.stages.supervision import Supervision
-from framework.tasks.base import InferenceConfig, Plain, Predictor
+from distil.framework.answer import Answerer
+from distil.framework.data.example import Example, why_unlabelled
+from distil.framework.data.features import WindowSettings
+from distil.framework.device import available_bytes
+from distil.framework.digest import MODELS, versions
+from distil.framework.ensembles.source import EnsembleSource, weight_figures
+from distil.framework.errors import DataError
+from distil.framework.files import write_json
+from distil.framework.latency import Ask, measure_side_by_side
+from distil.framework.plugins import settings_of
+from distil.framework.predictors.logits import alone
+from distil.framework.signals.source import in_chunks
+from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.stages.supervision import Supervision
+from distil.framework.tasks.base import InferenceConfig, Plain, Predictor
 
 _MOST = 0.5  # of the memory that is free: what models take that are timed without being opened again and again
 _WEIGHT = 4  # bytes

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from framework.losses.base import Loss
-from framework.losses.logits import HardLabel
-from framework.models.section import FolderModel, HubModel
-from framework.recipe.schema import Recipe
-from framework.stages.evaluation import ensemble_stage, latency_stage
-from framework.stages.initial import fetch
-from framework.stages.models import ModelStages, student_stages, teacher_stages
-from framework.stages.planned import check_models
-from framework.stages.signals import Collection, collection, held_out_stage
-from framework.stages.stage import Context, Stage
-from framework.stages.supervision import Supervision
+from distil.framework.losses.base import Loss
+from distil.framework.losses.logits import HardLabel
+from distil.framework.models.section import FolderModel, HubModel
+from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.evaluation import ensemble_stage, latency_stage
+from distil.framework.stages.initial import fetch
+from distil.framework.stages.models import ModelStages, student_stages, teacher_stages
+from distil.framework.stages.planned import check_models
+from distil.framework.stages.signals import Collection, collection, held_out_stage
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.stages.supervision import Supervision
 
 
 @dataclass(frozen=True)

@@ -3,32 +3,32 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.data.load import Split
-from framework.digest import MODELS, Key, digest_of_files, versions
-from framework.generative.trial import TRIED, try_model
-from framework.models.attention import hold_attention, other_attention
-from framework.models.bounds import count_parameters
-from framework.models.build import pretrained_model, random_model, save_model
-from framework.models.configuration import new_config, read_config
-from framework.models.copies import copy_layers
-from framework.models.heads import check_saved_head
-from framework.models.kind import Generator, ModelKind
-from framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
-from framework.models.section import (
+from distil.framework.data.load import Split
+from distil.framework.digest import MODELS, Key, digest_of_files, versions
+from distil.framework.generative.trial import TRIED, try_model
+from distil.framework.models.attention import hold_attention, other_attention
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import pretrained_model, random_model, save_model
+from distil.framework.models.configuration import new_config, read_config
+from distil.framework.models.copies import copy_layers
+from distil.framework.models.heads import check_saved_head
+from distil.framework.models.kind import Generator, ModelKind
+from distil.framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
+from distil.framework.models.section import (
     ConfigModel,
     LayersModel,
     PretrainedTokenizer,
     TrainedTokenizer,
 )
-from framework.models.tokenizer_training import separate, train_tokenizer
-from framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
-from framework.models.trim import trim
-from framework.plugins import SOURCE
-from framework.recipe.sections import Trim
-from framework.stages.planned import planned_config
-from framework.stages.stage import Context, Stage, key_of
-from framework.tasks.base import Task, trained_settings
-from framework.teachers.base import Teacher, own_settings
+from distil.framework.models.tokenizer_training import separate, train_tokenizer
+from distil.framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
+from distil.framework.models.trim import trim
+from distil.framework.plugins import SOURCE
+from distil.framework.recipe.sections import Trim
+from distil.framework.stages.planned import planned_config
+from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.tasks.base import Task, trained_settings
+from distil.framework.teachers.base import Teacher, own_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

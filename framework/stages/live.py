@@ -5,21 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import ModelError
-from framework.losses.live import LiveLoss, Term, on_logits, on_states
-from framework.losses.live_checks import live_teacher
-from framework.models.locate import tokenizer_folder
-from framework.models.probe import most_tokens
-from framework.models.section import LayersModel
-from framework.models.tokenizers import load_model_tokenizer, load_tokenizer
-from framework.plugins import named_in_errors
-from framework.recipe.schema import Recipe
-from framework.stages.planned import planned_config
-from framework.stages.stage import Context, Stage
-from framework.training.distillation import Distillation
-from framework.training.items import Items
-from framework.training.live import LiveDistillation, check_states
-from framework.training.objective import Objective
+from distil.framework.errors import ModelError
+from distil.framework.losses.live import LiveLoss, Term, on_logits, on_states
+from distil.framework.losses.live_checks import live_teacher
+from distil.framework.models.locate import tokenizer_folder
+from distil.framework.models.probe import most_tokens
+from distil.framework.models.section import LayersModel
+from distil.framework.models.tokenizers import load_model_tokenizer, load_tokenizer
+from distil.framework.plugins import named_in_errors
+from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.planned import planned_config
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.training.distillation import Distillation
+from distil.framework.training.items import Items
+from distil.framework.training.live import LiveDistillation, check_states
+from distil.framework.training.objective import Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

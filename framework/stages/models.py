@@ -4,22 +4,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framework.data.load import Split
-from framework.data.section import fold_of
-from framework.errors import DataError
-from framework.losses.live import Term, on_states
-from framework.losses.live_checks import live_teacher, live_teachers
-from framework.models.section import LayersModel, TrainedTokenizer
-from framework.predictors.logits import logits_predictor
-from framework.recipe.schema import Recipe
-from framework.stages.evaluation import Measured, check_labels, evaluation_stage
-from framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
-from framework.stages.live import check_live, check_one_tokenizer
-from framework.stages.stage import Context, Stage
-from framework.stages.supervision import Supervision
-from framework.stages.training import student_spec, teacher_spec, training_stage
-from framework.teachers.base import Teacher, own_settings
-from framework.training.section import Training
+from distil.framework.data.load import Split
+from distil.framework.data.section import fold_of
+from distil.framework.errors import DataError
+from distil.framework.losses.live import Term, on_states
+from distil.framework.losses.live_checks import live_teacher, live_teachers
+from distil.framework.models.section import LayersModel, TrainedTokenizer
+from distil.framework.predictors.logits import logits_predictor
+from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.evaluation import Measured, check_labels, evaluation_stage
+from distil.framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
+from distil.framework.stages.live import check_live, check_one_tokenizer
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.stages.supervision import Supervision
+from distil.framework.stages.training import student_spec, teacher_spec, training_stage
+from distil.framework.teachers.base import Teacher, own_settings
+from distil.framework.training.section import Training
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,22 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from framework.config import shortened
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.generative.trial import TRIED, try_architecture
-from framework.models.bounds import TooLarge
-from framework.models.build import planned_parameters
-from framework.models.configuration import new_config, read_config
-from framework.models.copies import check_layers, copy_layers_config
-from framework.models.heads import check_published_head
-from framework.models.kind import Generator, ModelKind
-from framework.models.locate import locate, tokenizer_folder
-from framework.models.probe import check_reads_text, most_tokens
-from framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
-from framework.models.tokenizer_training import TRAINED
-from framework.models.tokenizers import load_tokenizer, named_tokens
-from framework.recipe.schema import Recipe
+from distil.framework.config import shortened
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.generative.trial import TRIED, try_architecture
+from distil.framework.models.bounds import TooLarge
+from distil.framework.models.build import planned_parameters
+from distil.framework.models.configuration import new_config, read_config
+from distil.framework.models.copies import check_layers, copy_layers_config
+from distil.framework.models.heads import check_published_head
+from distil.framework.models.kind import Generator, ModelKind
+from distil.framework.models.locate import locate, tokenizer_folder
+from distil.framework.models.probe import check_reads_text, most_tokens
+from distil.framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import TRAINED
+from distil.framework.models.tokenizers import load_tokenizer, named_tokens
+from distil.framework.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.digest import MODELS, versions
-from framework.errors import DataError
-from framework.plugins import settings_of
-from framework.signals.calibration import calibrate
-from framework.signals.collect import collect
-from framework.signals.shards import FORMAT, SignalReader
-from framework.signals.teacher_pass import TeacherPass
-from framework.stages.stage import Context, Stage, key_of
-from framework.tasks.base import main_metrics, trained_settings
-from framework.teachers.base import own_settings
+from distil.framework.digest import MODELS, versions
+from distil.framework.errors import DataError
+from distil.framework.plugins import settings_of
+from distil.framework.signals.calibration import calibrate
+from distil.framework.signals.collect import collect
+from distil.framework.signals.shards import FORMAT, SignalReader
+from distil.framework.signals.teacher_pass import TeacherPass
+from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.tasks.base import main_metrics, trained_settings
+from distil.framework.teachers.base import own_settings
 
 _CODE = {"cpu": 3, "cuda": 4}  # on a GPU attention gets masks that hide nothing, too, and sums are rounded otherwise
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from framework.data.features import WindowSettings
-from framework.data.load import Split
-from framework.digest import Key
-from framework.progress import Progress
-from framework.recipe.schema import Recipe
-from framework.signals.teacher_pass import Streamer
-from framework.store import Store
-from framework.tasks.base import InferenceConfig, Task
-from framework.training.job import Trainer
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.load import Split
+from distil.framework.digest import Key
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.signals.teacher_pass import Streamer
+from distil.framework.store import Store
+from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.training.job import Trainer
 
 
 @dataclass(frozen=True)

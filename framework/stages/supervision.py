@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.example import Example
-from framework.data.features import Features
-from framework.data.load import Split
-from framework.data.window_cache import tokenizer_digest
-from framework.digest import Key, versions
-from framework.ensembles.base import Ensemble
-from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.metrics import points_of
-from framework.plugins import settings_of
-from framework.signals.algebra import Signals
-from framework.signals.concatenated import ConcatSignals
-from framework.signals.shards import SignalReader
-from framework.signals.source import OneTeacher, SignalSource, TeacherSignals
-from framework.stages.signals import Collection
-from framework.stages.stage import Context, Stage, key_of
-from framework.tasks.base import Plain, trained_settings
-from framework.training.items import EagerSignals, Items, SignalItems
+from distil.framework.data.example import Example
+from distil.framework.data.features import Features
+from distil.framework.data.load import Split
+from distil.framework.data.window_cache import tokenizer_digest
+from distil.framework.digest import Key, versions
+from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.source import EnsembleSource, weight_figures
+from distil.framework.metrics import points_of
+from distil.framework.plugins import settings_of
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.concatenated import ConcatSignals
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals
+from distil.framework.stages.signals import Collection
+from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.tasks.base import Plain, trained_settings
+from distil.framework.training.items import EagerSignals, Items, SignalItems
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

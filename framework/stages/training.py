@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.answer import save_settings
-from framework.data.batches import epoch_steps
-from framework.data.load import Split
-from framework.data.window_cache import split_features
-from framework.device import resolve_workers
-from framework.digest import MODELS, TRAINING, versions
-from framework.errors import StoreError
-from framework.files import read_sealed, write_sealed
-from framework.losses.live import Term
-from framework.models.tokenizers import load_model_tokenizer
-from framework.plugins import SOURCE, settings_of
-from framework.stages.live import shared_tokenizer, student_objective
-from framework.stages.stage import Context, Stage, key_of
-from framework.stages.supervision import Supervision, Targets
-from framework.tasks.base import InferenceConfig, trained_settings
-from framework.teachers.base import Teacher, own_settings
-from framework.training.checkpoint import remove_checkpoints
-from framework.training.history import History, Report
-from framework.training.job import TrainingJob
-from framework.training.objective import Objective
-from framework.training.section import Training
-from framework.training.validation import Validation
+from distil.framework.answer import save_settings
+from distil.framework.data.batches import epoch_steps
+from distil.framework.data.load import Split
+from distil.framework.data.window_cache import split_features
+from distil.framework.device import resolve_workers
+from distil.framework.digest import MODELS, TRAINING, versions
+from distil.framework.errors import StoreError
+from distil.framework.files import read_sealed, write_sealed
+from distil.framework.losses.live import Term
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.plugins import SOURCE, settings_of
+from distil.framework.stages.live import shared_tokenizer, student_objective
+from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.stages.supervision import Supervision, Targets
+from distil.framework.tasks.base import InferenceConfig, trained_settings
+from distil.framework.teachers.base import Teacher, own_settings
+from distil.framework.training.checkpoint import remove_checkpoints
+from distil.framework.training.history import History, Report
+from distil.framework.training.job import TrainingJob
+from distil.framework.training.objective import Objective
+from distil.framework.training.section import Training
+from distil.framework.training.validation import Validation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from framework.data.batches import CPU_TOKENS, GPU_TOKENS, BatchLimit
-from framework.data.example import Note, Notebook
-from framework.data.features import Features, WindowSettings
-from framework.data.records import Asked, Fields, Formats, Record
-from framework.errors import DataError
-from framework.metrics import Metric
-from framework.plugins import settings_of
-from framework.progress import SILENT, Progress
-from framework.segments import Floats, Ints
-from framework.signals.algebra import Signals
-from framework.signals.source import SignalSource, TeacherSignals
-from framework.tasks.sections import GenerativeSection, Sections
-from framework.training.items import Items
+from distil.framework.data.batches import CPU_TOKENS, GPU_TOKENS, BatchLimit
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.features import Features, WindowSettings
+from distil.framework.data.records import Asked, Fields, Formats, Record
+from distil.framework.errors import DataError
+from distil.framework.metrics import Metric
+from distil.framework.plugins import settings_of
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Floats, Ints
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.source import SignalSource, TeacherSignals
+from distil.framework.tasks.sections import GenerativeSection, Sections
+from distil.framework.training.items import Items
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.training.objective import Objective
+    from distil.framework.training.objective import Objective
 
 # The task's own, and the models' it takes: nobody else looks into these further than the protocols Example and Features say.
 Own = Any

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import ValidationError
 
-from framework.config import Section
-from framework.data.example import Note, Notebook
-from framework.data.features import WindowSettings
-from framework.data.records import Asked, Formats
-from framework.errors import DataError, ModelError, RecipeError
-from framework.metrics import Metric, metrics_in_words
-from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
-from framework.tasks.sections import GenerativeSection, Sections
+from distil.framework.config import Section
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked, Formats
+from distil.framework.errors import DataError, ModelError, RecipeError
+from distil.framework.metrics import Metric, metrics_in_words
+from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
+from distil.framework.tasks.sections import GenerativeSection, Sections
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerFast
 
-    from framework.segments import Ints
-    from framework.signals.source import TeacherSignals
-    from framework.training.objective import Objective
+    from distil.framework.segments import Ints
+    from distil.framework.signals.source import TeacherSignals
+    from distil.framework.training.objective import Objective
 
 
 class TaskSection(Section):
@@ -85,7 +85,7 @@ class TaskSection(Section):
 
     def check_model(self, model: Own) -> None:
         """See Task."""
-        from framework.models.probe import check_answers
+        from distil.framework.models.probe import check_answers
 
         check_answers(self, model)  # type: ignore[arg-type]
 

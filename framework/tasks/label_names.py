@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.errors import ModelError
+from distil.framework.errors import ModelError
 
 _IMPOSSIBLE = -1e4  # the logit of a label that a teacher does not have: finite, and nothing after any softmax
 _UNNAMED = "LABEL_"  # how transformers calls the classes of a model to which nobody has given names

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framework.data.hub import Hub
-from framework.data.local_files import Files
-from framework.metrics import Metric
-from framework.plugins import by_kind
-from framework.tasks.base import Task
-from framework.tasks.classification.synthetic import Messages
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.synthetic import Synthetic
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.synthetic import News
-from framework.tasks.tagging.task import Tagging
+from distil.framework.data.hub import Hub
+from distil.framework.data.local_files import Files
+from distil.framework.metrics import Metric
+from distil.framework.plugins import by_kind
+from distil.framework.tasks.base import Task
+from distil.framework.tasks.classification.synthetic import Messages
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.synthetic import Synthetic
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.synthetic import News
+from distil.framework.tasks.tagging.task import Tagging
 
 TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging)
 DEFAULT_TASK: Task = ExtractiveQA()
 
 if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
-    from framework.data.records import Source
+    from distil.framework.data.records import Source
 
     AnyTask = Task
     AnySource = Source

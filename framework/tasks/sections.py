@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from framework.data.features import WindowSettings
+from distil.framework.data.features import WindowSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.ensembles.base import Ensemble
+    from distil.framework.ensembles.base import Ensemble
 
 
 class TeacherSection(Protocol):

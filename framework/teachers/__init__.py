@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from framework.plugins import by_kind
-from framework.teachers.base import Teacher
-from framework.teachers.encoder import Encoder
-from framework.teachers.generative import Generative
+from distil.framework.plugins import by_kind
+from distil.framework.teachers.base import Teacher
+from distil.framework.teachers.encoder import Encoder
+from distil.framework.teachers.generative import Generative
 
 AnyTeacher = Annotated[Encoder | Generative, by_kind(Encoder, Generative, protocols=(Teacher,))]

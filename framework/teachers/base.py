@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, Field, Tag
 
-from framework.config import NUMBER_OR_WORD, Section
-from framework.files import Json
-from framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
-from framework.plugins import settings_of
+from distil.framework.config import NUMBER_OR_WORD, Section
+from distil.framework.files import Json
+from distil.framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
+from distil.framework.plugins import settings_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.data.example import Example
-    from framework.data.features import WindowSettings
-    from framework.models.kind import ModelKind
-    from framework.progress import Progress
-    from framework.tasks.base import InferenceConfig, Predictor, Task
-    from framework.training.objective import Objective
-    from framework.training.section import Training
+    from distil.framework.data.example import Example
+    from distil.framework.data.features import WindowSettings
+    from distil.framework.models.kind import ModelKind
+    from distil.framework.progress import Progress
+    from distil.framework.tasks.base import InferenceConfig, Predictor, Task
+    from distil.framework.training.objective import Objective
+    from distil.framework.training.section import Training
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 

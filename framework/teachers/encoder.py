@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
-from framework.data.features import WindowSettings
-from framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
-from framework.teachers.base import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
-from framework.training.section import Training
+from distil.framework.config import Section
+from distil.framework.data.features import WindowSettings
+from distil.framework.models.section import ModelSource, PretrainedTokenizer, TokenizerSource
+from distil.framework.teachers.base import Actor, Crossfit, LabelMap, TeacherTemperature, check_teacher
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.data.example import Example
-    from framework.models.kind import ModelKind
-    from framework.progress import Progress
-    from framework.tasks.base import InferenceConfig, Predictor, Task
-    from framework.training.objective import Objective
+    from distil.framework.data.example import Example
+    from distil.framework.models.kind import ModelKind
+    from distil.framework.progress import Progress
+    from distil.framework.tasks.base import InferenceConfig, Predictor, Task
+    from distil.framework.training.objective import Objective
 
 
 class Encoder(Section):
@@ -60,8 +60,8 @@ class Encoder(Section):
         progress: "Progress",
     ) -> "Objective":
         """See Teacher: the gold answers."""
-        from framework.losses.logits import HardLabel
-        from framework.training.distillation import Distillation
+        from distil.framework.losses.logits import HardLabel
+        from distil.framework.training.distillation import Distillation
 
         features = inference.task.features(examples, tokenizer, inference.windows, progress)
         pad_id = int(tokenizer.pad_token_id)
@@ -70,6 +70,6 @@ class Encoder(Section):
 
     def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """See Teacher."""
-        from framework.predictors.logits import logits_predictor
+        from distil.framework.predictors.logits import logits_predictor
 
         return logits_predictor(folder, inference, self.label_map)

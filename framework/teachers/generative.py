@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from framework.config import Section
-from framework.data.features import WindowSettings
-from framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
-from framework.teachers.base import Actor, Crossfit, TeacherTemperature, check_teacher
-from framework.training.section import Training
+from distil.framework.config import Section
+from distil.framework.data.features import WindowSettings
+from distil.framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
+from distil.framework.teachers.base import Actor, Crossfit, TeacherTemperature, check_teacher
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.data.example import Example
-    from framework.models.kind import ModelKind
-    from framework.progress import Progress
-    from framework.tasks.base import InferenceConfig, Predictor, Task
-    from framework.training.objective import Objective
+    from distil.framework.data.example import Example
+    from distil.framework.models.kind import ModelKind
+    from distil.framework.progress import Progress
+    from distil.framework.tasks.base import InferenceConfig, Predictor, Task
+    from distil.framework.training.objective import Objective
 
 _OF_THE_TOKENIZER = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
 
@@ -72,7 +72,7 @@ class Generative(Section):
 
     def model_kind(self, task: "Task", config: Any) -> "ModelKind":
         """See Teacher."""
-        from framework.models.kind import generator_of
+        from distil.framework.models.kind import generator_of
 
         return generator_of(config)
 
@@ -93,8 +93,8 @@ class Generative(Section):
 
     def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
         """The configuration of its model, and the token that this forces to come first."""
-        from framework.models.configuration import forced_start, new_config, read_config
-        from framework.models.locate import locate
+        from distil.framework.models.configuration import forced_start, new_config, read_config
+        from distil.framework.models.locate import locate
 
         if isinstance(self.model, ConfigModel):
             return new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id)), None

@@ -12,14 +12,14 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from framework.errors import StoreError, first_line
-from framework.files import PASSING, read_sealed, write_sealed
-from framework.manifest import damage, described
-from framework.store import Store
-from framework.training.engine import TrainingEngine
-from framework.training.history import Meter
-from framework.training.job import CHECKPOINTS, TrainingJob
-from framework.training.random_state import random_state, set_random_state
+from distil.framework.errors import StoreError, first_line
+from distil.framework.files import PASSING, read_sealed, write_sealed
+from distil.framework.manifest import damage, described
+from distil.framework.store import Store
+from distil.framework.training.engine import TrainingEngine
+from distil.framework.training.history import Meter
+from distil.framework.training.job import CHECKPOINTS, TrainingJob
+from distil.framework.training.random_state import random_state, set_random_state
 
 _LATEST = "latest.json"
 

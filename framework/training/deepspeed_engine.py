@@ -8,10 +8,10 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from framework.device import autocast, default_device, float32_products
-from framework.models.attention import unread_masks
-from framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
-from framework.training.section import Engine, Training
+from distil.framework.device import autocast, default_device, float32_products
+from distil.framework.models.attention import unread_masks
+from distil.framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
+from distil.framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
     from deepspeed.runtime.engine import DeepSpeedEngine as Theirs

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.losses.base import Loss
-from framework.tasks.base import Task
-from framework.training.engine import TrainingEngine
-from framework.training.items import Items, Targets, batch_length, model_inputs
+from distil.framework.losses.base import Loss
+from distil.framework.tasks.base import Task
+from distil.framework.training.engine import TrainingEngine
+from distil.framework.training.items import Items, Targets, batch_length, model_inputs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,7 +46,7 @@ class Distillation:
 
     def build(self, initial: Path, seed: int) -> "nn.Module":
         """See Objective."""
-        from framework.models.build import pretrained_model
+        from distil.framework.models.build import pretrained_model
 
         model: nn.Module = pretrained_model(self.task, initial, seed)
         return model
@@ -64,13 +64,13 @@ class Distillation:
 
     def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> "tuple[Tensor, dict[str, Tensor]]":
         """See Objective."""
-        from framework.losses.base import total_loss
+        from distil.framework.losses.base import total_loss
 
         rows = batch.targets.rows(self.task.logits(engine(**batch.inputs)))
         return total_loss(self.losses, rows, progress)
 
     def save(self, module: "nn.Module", weights: "dict[str, Tensor]", folder: Path) -> None:
         """See Objective."""
-        from framework.models.build import save_weights
+        from distil.framework.models.build import save_weights
 
         save_weights(module, weights, folder)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from framework.device import default_device
-from framework.models.bounds import check_room_to_train
-from framework.training.section import Engine, Training
+from distil.framework.device import default_device
+from distil.framework.models.bounds import check_room_to_train
+from distil.framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,10 +58,10 @@ def build_engine(
     check_room_to_train(module, precision, engine.zero_stage, world_size)
     module.to(default_device()).train()
     if engine.backend_here == "torch":
-        from framework.training.torch_engine import TorchEngine
+        from distil.framework.training.torch_engine import TorchEngine
 
         return TorchEngine(module, training, precision, accumulation, world_size, steps)
-    from framework.training.deepspeed_engine import DeepSpeedEngine
+    from distil.framework.training.deepspeed_engine import DeepSpeedEngine
 
     return DeepSpeedEngine(module, training, engine, precision, accumulation, world_size, steps)
 

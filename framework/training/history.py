@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.device import default_device
-from framework.files import write_atomic
+from distil.framework.device import default_device
+from distil.framework.files import write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor

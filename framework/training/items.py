@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import Features
-from framework.device import device_kind
-from framework.signals.algebra import Signals
+from distil.framework.data.features import Features
+from distil.framework.device import device_kind
+from distil.framework.signals.algebra import Signals
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from framework.losses.base import Rows
+    from distil.framework.losses.base import Rows
 
 
 class Targets(Protocol):

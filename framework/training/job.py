@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from framework.store import Store
-from framework.training.history import ReportTo
-from framework.training.objective import Objective
-from framework.training.section import Engine, Training
-from framework.training.validation import Validation
+from distil.framework.store import Store
+from distil.framework.training.history import ReportTo
+from distil.framework.training.objective import Objective
+from distil.framework.training.section import Engine, Training
+from distil.framework.training.validation import Validation
 
 CHECKPOINTS = "checkpoints"  # a folder in that of the result
 

@@ -11,19 +11,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from framework.device import autocast, default_device
-from framework.errors import ModelError
-from framework.losses.base import check_losses, total_loss, weight_at
-from framework.losses.live import LiveLoss, States, Wanted
-from framework.losses.states import vector_modules
-from framework.models.build import pretrained_model
-from framework.models.kind import ModelKind
-from framework.models.probe import probe_inputs
-from framework.models.tokenizers import takes_token_types
-from framework.models.weightless import CannotTell, run_weightless, weightless_model
-from framework.plugins import named_in_errors
-from framework.training.distillation import Distillation, LogitsBatch
-from framework.training.engine import TrainingEngine
+from distil.framework.device import autocast, default_device
+from distil.framework.errors import ModelError
+from distil.framework.losses.base import check_losses, total_loss, weight_at
+from distil.framework.losses.live import LiveLoss, States, Wanted
+from distil.framework.losses.states import vector_modules
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.kind import ModelKind
+from distil.framework.models.probe import probe_inputs
+from distil.framework.models.tokenizers import takes_token_types
+from distil.framework.models.weightless import CannotTell, run_weightless, weightless_model
+from distil.framework.plugins import named_in_errors
+from distil.framework.training.distillation import Distillation, LogitsBatch
+from distil.framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from contextlib import closing
 from itertools import islice
 
-from framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
-from framework.device import cpu_threads, default_device, free_memory
-from framework.errors import RecipeError, TrainingError
-from framework.pipeline import ahead
-from framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from framework.training.engine import TrainingEngine, build_engine
-from framework.training.history import Meter, Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.micro_batches import batches_from
-from framework.training.process_group import join_process_group
-from framework.training.random_state import seed_worker
+from distil.framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
+from distil.framework.device import cpu_threads, default_device, free_memory
+from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.pipeline import ahead
+from distil.framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from distil.framework.training.engine import TrainingEngine, build_engine
+from distil.framework.training.history import Meter, Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.micro_batches import batches_from
+from distil.framework.training.process_group import join_process_group
+from distil.framework.training.random_state import seed_worker
 
 
 def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:

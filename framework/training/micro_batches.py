@@ -5,9 +5,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from framework.data.batches import Rows, epoch_batches, epoch_steps, micro_batches
-from framework.training.job import TrainingJob
-from framework.transfer import on_device
+from distil.framework.data.batches import Rows, epoch_batches, epoch_steps, micro_batches
+from distil.framework.training.job import TrainingJob
+from distil.framework.transfer import on_device
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.training.engine import TrainingEngine
+from distil.framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.example import Example
-from framework.data.features import Features
-from framework.losses.base import Rows
-from framework.signals.algebra import Signals, to_dense
-from framework.signals.source import SignalSource
+from distil.framework.data.example import Example
+from distil.framework.data.features import Features
+from distil.framework.losses.base import Rows
+from distil.framework.signals.algebra import Signals, to_dense
+from distil.framework.signals.source import SignalSource
 
 if TYPE_CHECKING:
     from torch import Tensor

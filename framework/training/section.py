@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from framework.config import MOST_BATCH, MOST_EPOCHS, MOST_STEPS, NUMBER_OR_WORD, Section, Seed
+from distil.framework.config import MOST_BATCH, MOST_EPOCHS, MOST_STEPS, NUMBER_OR_WORD, Section, Seed
 
 
 class Training(Section):

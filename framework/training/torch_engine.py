@@ -4,10 +4,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.device import autocast, default_device, float32_products
-from framework.models.attention import unread_masks
-from framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
-from framework.training.section import Training
+from distil.framework.device import autocast, default_device, float32_products
+from distil.framework.models.attention import unread_masks
+from distil.framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,12 +4,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.data.features import Features
-from framework.predictors.logits import all_logits
-from framework.tasks.base import Examples, InferenceConfig, main_metrics
-from framework.training.engine import TrainingEngine
-from framework.training.objective import Objective
-from framework.training.random_state import kept_random_state
+from distil.framework.data.features import Features
+from distil.framework.predictors.logits import all_logits
+from distil.framework.tasks.base import Examples, InferenceConfig, main_metrics
+from distil.framework.training.engine import TrainingEngine
+from distil.framework.training.objective import Objective
+from distil.framework.training.random_state import kept_random_state
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Validation:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _scores(self, folder: Path) -> dict[str, float]:
-        from framework.models.build import pretrained_model
+        from distil.framework.models.build import pretrained_model
 
         inference = self.inference
         model = pretrained_model(inference.task, folder)

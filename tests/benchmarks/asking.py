@@ -27,23 +27,23 @@ from unittest import mock
 import numpy as np
 import torch
 
-import framework.predictors.logits as asking
-from framework.data.features import WindowSettings
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.predictors.logits import LogitsPredictor
-from framework.progress import SILENT
-from framework.signals.collect import SignalWriter, collect, longest_first
-from framework.signals.section import SignalSettings
-from framework.signals.source import in_chunks
-from framework.signals.steps import ask
-from framework.tasks.base import InferenceConfig
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.task import Tagging
+import distil.framework.predictors.logits as asking
+from distil.framework.data.features import WindowSettings
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.progress import SILENT
+from distil.framework.signals.collect import SignalWriter, collect, longest_first
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.source import in_chunks
+from distil.framework.signals.steps import ask
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.task import Tagging
 from tests.benchmarks.signals import made_up
 
 SIZE = {"dim": 16, "n_layers": 1, "n_heads": 1, "hidden_dim": 16}

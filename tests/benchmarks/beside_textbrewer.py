@@ -30,16 +30,16 @@ from typing import Any
 import torch
 import yaml
 
-from framework.data.features import WindowSettings
-from framework.data.section import Data
-from framework.data.window_cache import split_features
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.tables import markdown_rows
-from framework.tasks.span_qa.items import TrainingItems
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.items import model_inputs
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.section import Data
+from distil.framework.data.window_cache import split_features
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.tables import markdown_rows
+from distil.framework.tasks.span_qa.items import TrainingItems
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.training.items import model_inputs
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.questions import load
 
 KL_WEIGHT = LABEL_WEIGHT = 0.5

@@ -19,7 +19,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import DistilBertConfig, DistilBertForQuestionAnswering
 
-from framework.models.attention import unread_masks
+from distil.framework.models.attention import unread_masks
 
 _WAYS: dict[str, bool | None] = {"as it is": None, "a graph for each length": False, "one graph": True}
 _VOCABULARY = 14_000

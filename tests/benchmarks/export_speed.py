@@ -15,14 +15,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.export.export import megabytes
-from framework.export.forms import open_onnx, write_int8, write_onnx
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.tables import markdown_rows
-from framework.tasks.span_qa.task import ExtractiveQA
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.export.export import megabytes
+from distil.framework.export.forms import open_onnx, write_int8, write_onnx
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.tables import markdown_rows
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.launch.quiet import be_quiet, quiet_transformers
 
 TEACHER = ("bert", 120_138, ("input_ids", "attention_mask", "token_type_ids"))
 STUDENT = ("distilbert", 14_283, ("input_ids", "attention_mask"))

@@ -16,8 +16,8 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from framework.tables import markdown_rows
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.tables import markdown_rows
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.family_cells import Cell, Family, family_cells, save_cells, saved_cells
 from tests.benchmarks.family_encoders import ENCODERS
 from tests.benchmarks.family_generators import GENERATORS
@@ -25,7 +25,13 @@ from tests.benchmarks.family_models import texts
 
 _OF_ALL = (
     *(f"transformers.models.{name}.modeling_{name}" for name in ("bert", "llama", "t5")),
-    *("framework.tasks.span_qa.generative", "framework.losses.base", "pandas", "scipy.optimize", "torch._dynamo"),
+    *(
+        "distil.framework.tasks.span_qa.generative",
+        "distil.framework.losses.base",
+        "pandas",
+        "scipy.optimize",
+        "torch._dynamo",
+    ),
 )
 KINDS: Mapping[str, Mapping[str, Family]] = {"encoders": ENCODERS, "generators": GENERATORS}
 

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.errors import UserError
-from framework.export.export import export_model
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from tracking.provenance import provenance
+from distil.framework.errors import UserError
+from distil.framework.export.export import export_model
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.tracking.provenance import provenance
 
 Values = dict[str, Any]
 EXPORT = "export"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
 
-from framework.export.finished_run import FinishedRun
-from framework.predictors.logits import logits_predictor
-from framework.progress import SILENT
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.predictors.logits import logits_predictor
+from distil.framework.progress import SILENT
 from tests.benchmarks.family_cells import Family, Values
 from tests.benchmarks.family_models import DATA, saved_model, tiny_fields
 

@@ -10,11 +10,11 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
-from framework.errors import ModelError
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.kind import generator_of
-from framework.models.section import ConfigModel
+from distil.framework.errors import ModelError
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.kind import generator_of
+from distil.framework.models.section import ConfigModel
 from tests.benchmarks.family_cells import Family, Values
 from tests.benchmarks.family_models import DATA, POSITIONS, llama_like, natural_tokenizer, tiny_fields
 

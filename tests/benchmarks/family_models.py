@@ -7,9 +7,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from framework.data.section import Data
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
+from distil.framework.data.section import Data
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
 from tests.questions import load
 
 DATA = {

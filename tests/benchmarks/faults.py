@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.files import read_json, read_json_lines
+from distil.framework.files import read_json, read_json_lines
 from tests.clusters import Node, cluster
 from tests.processes import groups_left, joined, lasting_cluster, left_by, ray_workers, workers_left
 from tests.searching import finish, recipe_file, start

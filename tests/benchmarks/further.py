@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from framework.recipe.load import load_recipe
-from framework.run import run
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import run
+from distil.launch.quiet import be_quiet, quiet_transformers
 
 FIRST = "the quickstart's student"
 MORE = "data.extra.more={source: {kind: synthetic, seed: %d, examples: {train: 2400}, facts: 3, fillers: 0}}"

@@ -20,23 +20,23 @@ from unittest import mock
 import numpy as np
 import torch
 
-from framework.data.features import WindowSettings
-from framework.generative.causal import CausalWriter
-from framework.generative.seq2seq import Seq2SeqWriter
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.models.tokenizers import fit_to_model
-from framework.signals.algebra import Signals
-from framework.signals.collect import longest_first
-from framework.tasks.base import InferenceConfig
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.write import from_spans
-from framework.tasks.tagging.task import Tagging
-from framework.teachers.generative import Generative
+from distil.framework.data.features import WindowSettings
+from distil.framework.generative.causal import CausalWriter
+from distil.framework.generative.seq2seq import Seq2SeqWriter
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.collect import longest_first
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.write import from_spans
+from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.teachers.generative import Generative
 from tests.benchmarks.asking import LABELS, short_texts, tagged_texts
 from tests.benchmarks.signals import made_up
 

@@ -25,7 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from launch.quiet import be_quiet, quiet_transformers
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.gpu_card import Card, peak
 from tests.benchmarks.gpu_student import ideal, speed, variants
 from tests.benchmarks.gpu_teacher import teacher

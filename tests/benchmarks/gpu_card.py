@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from framework.data.section import Data
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
+from distil.framework.data.section import Data
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
 from tests.questions import load
 from tests.tiny import tiny_values
 

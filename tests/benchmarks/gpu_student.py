@@ -13,18 +13,18 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForQuestionAnswering, DistilBertConfig, DistilBertForQuestionAnswering
 
-from framework.data.batches import epoch_batches
-from framework.device import autocast
-from framework.losses.logits import HardLabel
-from framework.models.build import count_parameters, pretrained_model
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, produce
-from framework.store import Store
-from framework.training.engine import parameter_groups
-from framework.training.history import Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
-from framework.transfer import on_device
+from distil.framework.data.batches import epoch_batches
+from distil.framework.device import autocast
+from distil.framework.losses.logits import HardLabel
+from distil.framework.models.build import count_parameters, pretrained_model
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, produce
+from distil.framework.store import Store
+from distil.framework.training.engine import parameter_groups
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
+from distil.framework.transfer import on_device
 from tests.benchmarks.gpu_card import SBERQUAD, Card, recipe
 
 _VOCABULARY = 14_000  # of a DistilBERT for Russian

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForQuestionAnswering, DistilBertConfig, DistilBertForQuestionAnswering
 
-from framework.device import autocast
-from framework.models.build import count_parameters, pretrained_model
-from framework.models.tokenizers import load_model_tokenizer
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, produce
-from framework.training.items import model_inputs
-from framework.transfer import on_device
+from distil.framework.device import autocast
+from distil.framework.models.build import count_parameters, pretrained_model
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, produce
+from distil.framework.training.items import model_inputs
+from distil.framework.transfer import on_device
 from tests.benchmarks.gpu_card import SBERQUAD, Card, recipe
 
 _VOCABULARY = 119_547  # of BERT-base for many languages

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from framework.comparison.difference import Sample, difference
-from framework.segments import Floats
-from framework.tasks.classification.metrics import single_label, single_label_resampled
+from distil.framework.comparison.difference import Sample, difference
+from distil.framework.segments import Floats
+from distil.framework.tasks.classification.metrics import single_label, single_label_resampled
 
 COUNTS = (100, 300, 1000)
 LABELS = 5

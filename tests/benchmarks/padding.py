@@ -17,19 +17,19 @@ from unittest import mock
 
 import numpy as np
 
-from framework.data.batches import epoch_batches
-from framework.data.features import Features, WindowSettings
-from framework.data.section import Data
-from framework.data.window_cache import split_features
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.models.tokenizers import load_tokenizer
-from framework.recipe.load import load_recipe
-from framework.run import prepare, produce
-from framework.tables import markdown_rows
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.items import batch_length
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.data.batches import epoch_batches
+from distil.framework.data.features import Features, WindowSettings
+from distil.framework.data.section import Data
+from distil.framework.data.window_cache import split_features
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.tokenizers import load_tokenizer
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import prepare, produce
+from distil.framework.tables import markdown_rows
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.training.items import batch_length
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.signals import made_up
 from tests.questions import load
 
@@ -82,7 +82,7 @@ def _ratios(features: Features, size: int) -> Iterator[float]:
     drawn = np.random.default_rng(0).permutation(len(lengths))
     for batches in (epoch_batches(lengths, size, 0, 0), np.split(drawn, range(size, len(drawn), size))):
         for device in ("cpu", "cuda"):
-            with mock.patch("framework.training.items.device_kind", return_value=device):
+            with mock.patch("distil.framework.training.items.device_kind", return_value=device):
                 yield sum(len(rows) * batch_length(features, rows) for rows in batches) / lengths.sum()
     yield lengths.max() / lengths.mean()
 

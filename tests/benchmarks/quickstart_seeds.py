@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
-from framework.recipe.load import load_recipe
-from framework.run import run
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import run
+from distil.launch.quiet import be_quiet, quiet_transformers
 
 Figures = dict[str, tuple[float, ...]]  # by model, the metrics
 

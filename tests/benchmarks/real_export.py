@@ -14,13 +14,13 @@ from typing import Any
 
 from real_input import cut_by_paragraph, teacher_from_scratch
 
-from framework.export.export import export_model
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tables import markdown_rows
-from launch.quiet import be_quiet, quiet_transformers
-from tracking.provenance import provenance
+from distil.framework.export.export import export_model
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tables import markdown_rows
+from distil.launch.quiet import be_quiet, quiet_transformers
+from distil.tracking.provenance import provenance
 
 HEADINGS = ("questions", "form", "EM", "F1", "answers that changed", "largest difference of logits")
 

@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from framework.models.build import pretrained_model
-from framework.models.tokenizers import load_model_tokenizer
-from framework.predictors.logits import all_logits
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from framework.segments import Floats, spread, totals
-from framework.signals.algebra import Signals, entropy, temper
-from framework.signals.mixing import align
-from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.windows import cut_windows
-from launch.quiet import be_quiet, quiet_transformers
-from tracking.report import markdown_table
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.predictors.logits import all_logits
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.framework.segments import Floats, spread, totals
+from distil.framework.signals.algebra import Signals, entropy, temper
+from distil.framework.signals.mixing import align
+from distil.framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.windows import cut_windows
+from distil.launch.quiet import be_quiet, quiet_transformers
+from distil.tracking.report import markdown_table
 
 
 def main() -> None:

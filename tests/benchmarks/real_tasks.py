@@ -21,10 +21,10 @@ from typing import Any
 
 import yaml
 
-from framework.recipe.load import load_recipe
-from framework.recipe.schema import Recipe
-from framework.run import run
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.recipe.load import load_recipe
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import run
+from distil.launch.quiet import be_quiet, quiet_transformers
 
 RULES: dict[str, dict[str, Any]] = {
     "mean": {"rule": "mean"},

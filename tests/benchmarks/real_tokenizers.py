@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from framework.ensembles.source import EnsembleSource
-from framework.models.tokenizers import load_model_tokenizer
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from framework.segments import totals
-from framework.signals.shards import SignalReader
-from framework.signals.source import OneTeacher, SignalSource
-from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
-from framework.tasks.span_qa.windows import cut_windows
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.framework.segments import totals
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.source import OneTeacher, SignalSource
+from distil.framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
+from distil.framework.tasks.span_qa.windows import cut_windows
+from distil.launch.quiet import be_quiet, quiet_transformers
+from distil.tracking.report import markdown_table
 from tests.benchmarks.real_input import cut_by_paragraph, from_scratch
-from tracking.report import markdown_table
 
 TOKENIZERS = {
     "wordpiece uncased": {"kind": "wordpiece", "vocab_size": 4000, "lower_case": True},

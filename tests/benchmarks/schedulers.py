@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-from framework.files import read_json
-from framework.recipe.load import load_recipe
-from framework.run import run_shared
-from framework.search.recipes import trial_recipe
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.files import read_json
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import run_shared
+from distil.framework.search.recipes import trial_recipe
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.searching import finish, start
 
 RECIPE = Path("recipes/search_quickstart.yaml")

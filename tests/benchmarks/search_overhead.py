@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.files import read_json
+from distil.framework.files import read_json
 from tests.searching import finish, recipe_file, search_of, start
 
 COLUMNS = ("trial", "whole", "training", "evaluation", "overhead", "overhead without evaluation")

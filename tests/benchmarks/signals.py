@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.features import WindowSettings
-from framework.ensembles.rules import Agreement, Confidence, LabelAware
-from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.progress import SILENT
-from framework.signals.algebra import Signals
-from framework.signals.collect import collect
-from framework.signals.section import SignalSettings
-from framework.signals.shards import SignalReader
-from framework.signals.source import OneTeacher, in_chunks
-from framework.signals.steps import OneStep
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.ensembles.rules import Agreement, Confidence, LabelAware
+from distil.framework.ensembles.source import EnsembleSource, weight_figures
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.collect import collect
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.source import OneTeacher, in_chunks
+from distil.framework.signals.steps import OneStep
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 
 LETTERS = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфёъ"
 A_PARAGRAPH = 5  # questions

@@ -25,16 +25,16 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from framework.data.batches import epoch_batches
-from framework.device import autocast, default_device
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tables import markdown_rows
-from framework.training.engine import parameter_groups, rate_factor
-from framework.training.history import Report
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.data.batches import epoch_batches
+from distil.framework.device import autocast, default_device
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tables import markdown_rows
+from distil.framework.training.engine import parameter_groups, rate_factor
+from distil.framework.training.history import Report
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.blocking import blocking, profiled
 from tests.tiny import tiny_values
 

@@ -18,26 +18,26 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.data.batches import epoch_steps
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.signals.algebra import Signals
-from framework.signals.collect import collect
-from framework.signals.shards import Keyed, SignalReader, as_stored, row_key
-from framework.signals.source import OneTeacher, TeacherSignals
-from framework.signals.teacher_pass import Ask, Streamer, TeacherPass
-from framework.store import Store
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.windows import cut_windows
-from framework.training.distillation import Distillation
-from framework.training.history import Report
-from framework.training.job import TrainingJob
-from framework.training.loop import train_in_process
-from launch.quiet import be_quiet, quiet_transformers
-from launch.ray_cluster import ray_cluster
-from launch.streaming import streamer_for
+from distil.framework.data.batches import epoch_steps
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.collect import collect
+from distil.framework.signals.shards import Keyed, SignalReader, as_stored, row_key
+from distil.framework.signals.source import OneTeacher, TeacherSignals
+from distil.framework.signals.teacher_pass import Ask, Streamer, TeacherPass
+from distil.framework.store import Store
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.windows import cut_windows
+from distil.framework.training.distillation import Distillation
+from distil.framework.training.history import Report
+from distil.framework.training.job import TrainingJob
+from distil.framework.training.loop import train_in_process
+from distil.launch.quiet import be_quiet, quiet_transformers
+from distil.launch.ray_cluster import ray_cluster
+from distil.launch.streaming import streamer_for
 from tests.tiny import tiny_values
 
 

@@ -23,9 +23,9 @@ from textbrewer import (  # type: ignore[import-not-found]
 from torch.utils.data import DataLoader
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer, get_linear_schedule_with_warmup
 
-from framework.training.engine import parameter_groups
-from framework.training.items import model_inputs
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.training.engine import parameter_groups
+from distil.framework.training.items import model_inputs
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.beside_textbrewer import KL_WEIGHT, LABEL_WEIGHT, TEMPERATURE, TRAINING, training_items
 
 

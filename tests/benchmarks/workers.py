@@ -15,15 +15,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from framework.data.section import Data
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.progress import SILENT
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.training.history import ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from launch.quiet import be_quiet, quiet_transformers
+from distil.framework.data.section import Data
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.questions import load
 from tests.tiny import tiny_values
 
@@ -112,7 +112,7 @@ def _train(changes: dict[str, Any], workers: int) -> list[dict[str, float]]:
     )
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
-        from launch.ray_training import train_on_ray
+        from distil.launch.ray_training import train_on_ray
 
         return train_on_ray(job, report, SILENT)
 

@@ -10,12 +10,12 @@ import pytest
 
 import distil
 from distil.data import Rows
-from framework.data.load import load_data
-from framework.data.section import Data
-from framework.errors import DataError
-from framework.tasks.base import Task
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.load import load_data
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError
+from distil.framework.tasks.base import Task
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 TEXTS = [{"text": "один «два»", "label": "нет"}, {"text": "three", "label": "да"}, {"text": "vier", "label": "нет"}]
 QUESTION = {

@@ -15,9 +15,9 @@ from transformers.utils import logging
 from typer.testing import CliRunner
 
 import distil
-from framework.manifest import MANIFEST
-from framework.results import read_results
-from launch.commands import app
+from distil.framework.manifest import MANIFEST
+from distil.framework.results import read_results
+from distil.launch.commands import app
 from tests.tiny import several_values, tiny_values
 
 WINDOWS = {"max_length": 96, "doc_stride": 16, "max_question": 24}

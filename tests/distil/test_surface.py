@@ -10,7 +10,7 @@ import pytest
 
 import distil
 from distil import losses, rules, sections, training
-from framework.config import Section
+from distil.framework.config import Section
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -73,12 +73,15 @@ def test_importing_it_brings_nothing_heavy() -> None:
     assert "distil" in loaded
 
 
-def test_a_package_of_anothers_in_its_place_is_named(tmp_path: Path) -> None:
-    (tmp_path / "framework.py").write_text("", encoding="utf-8")
-    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import distil"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1
-    assert f"Python finds {tmp_path / 'framework.py'} instead: rename that file" in done.stderr
+def test_packages_of_general_names_are_none_of_its(tmp_path: Path) -> None:
+    for name in ("framework", "launch", "tracking"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('of another')", encoding="utf-8")
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import distil.launch.cli, distil.tracking.client;"
+        "print(*({'framework', 'launch', 'tracking'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_packages_say_that_they_are_typed() -> None:

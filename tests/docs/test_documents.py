@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from launch.answer import parser
-from launch.commands import app
+from distil.launch.answer import parser
+from distil.launch.commands import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

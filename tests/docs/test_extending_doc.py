@@ -10,17 +10,17 @@ import pytest
 import torch
 import yaml
 
-from framework.ensembles.base import TeacherOutputs
-from framework.losses.base import Target
-from framework.losses.live import States
-from framework.losses.logits import KL
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.run import run
-from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.example import Tagged, words_of
+from distil.framework.ensembles.base import TeacherOutputs
+from distil.framework.losses.base import Target
+from distil.framework.losses.live import States
+from distil.framework.losses.logits import KL
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import run
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.example import Tagged, words_of
 from tests.framework.signals.made_up import entries, of_masses
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")

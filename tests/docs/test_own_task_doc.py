@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.errors import RecipeError
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from launch.answer import answer
-from launch.evaluate import evaluate_model
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.launch.answer import answer
+from distil.launch.evaluate import evaluate_model
 from tests.serving import serving
 
 TEXT = (Path(__file__).parents[2] / "docs" / "own_task.md").read_text(encoding="utf-8")

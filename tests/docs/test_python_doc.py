@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from framework.device import cpu_threads
+from distil.framework.device import cpu_threads
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.recipe.load import recipe_from_values, recipe_schema
-from framework.recipe.yaml_loader import StrictLoader
+from distil.framework.recipe.load import recipe_from_values, recipe_schema
+from distil.framework.recipe.yaml_loader import StrictLoader
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")

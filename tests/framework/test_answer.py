@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
-from framework.answer import load_answerer, request_of
-from framework.errors import DataError, ModelError
+from distil.framework.answer import load_answerer, request_of
+from distil.framework.errors import DataError, ModelError
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Анна родилась в Туле. " * 20

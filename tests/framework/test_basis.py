@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from framework import basis
-from framework.basis import BASIS, basis_of, finished_run
-from framework.errors import StoreError
-from framework.plugins import source_digest
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.run import run
+from distil.framework import basis
+from distil.framework.basis import BASIS, basis_of, finished_run
+from distil.framework.errors import StoreError
+from distil.framework.plugins import source_digest
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import run
 from tests.tiny import tiny_values
 
 LOSS = """
 from typing import ClassVar
 
-from framework.config import Section
+from distil.framework.config import Section
 
 
 class Own(Section):
@@ -128,7 +128,7 @@ def test_what_other_versions_made_is_looked_for_anew(tmp_path: Path, monkeypatch
     values = tiny_values(tmp_path, teachers=None, baselines=None, losses={"hard_label": {}})
     recipe = recipe_from_values(values, "here")
     run(recipe)
-    monkeypatch.setattr("framework.digest._installed", lambda library: "9.9")
+    monkeypatch.setattr("distil.framework.digest._installed", lambda library: "9.9")
     values["engine"]["accept_versions"] = True
     accepting = recipe_from_values(values, "here")
     assert run(accepting)["accepted"]

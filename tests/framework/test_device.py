@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from framework.device import resolve_workers
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
+from distil.framework.device import resolve_workers
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
 from tests.tiny import tiny_values
 
 

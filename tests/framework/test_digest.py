@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.digest import (
+from distil.framework.digest import (
     TRAINING,
     Key,
     differences,
@@ -59,7 +59,7 @@ def test_files_count_by_name_and_content(tmp_path: Path) -> None:
 
 
 def test_another_process_finds_the_same() -> None:
-    code = "from framework.digest import *; print(digest_of({'b': [1, 'ё'], 'a': 0.1}), digest_of_strings(['ё', 'x']))"
+    code = "from distil.framework.digest import *; print(digest_of({'b': [1, 'ё'], 'a': 0.1}), digest_of_strings(['ё', 'x']))"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [digest_of({"a": 0.1, "b": [1, "ё"]}), digest_of_strings(["ё", "x"])]

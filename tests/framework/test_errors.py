@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer, models
 
-from framework.errors import disk_is_full, first_line, is_of_this_machine
+from distil.framework.errors import disk_is_full, first_line, is_of_this_machine
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed
+from distil.framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))))
@@ -26,7 +26,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path,
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("framework.files.os.fsync", full)
+    monkeypatch.setattr("distil.framework.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_atomic(path, b"new")
     with pytest.raises(ValueError, match="JSON"):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from framework.latency import Latency, measure_side_by_side
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.latency import Latency, measure_side_by_side
+from distil.framework.tasks.span_qa.data import QAExample
 
 EXAMPLES = [QAExample(str(number), "контекст", "вопрос?", None) for number in range(40)]
 

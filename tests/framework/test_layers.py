@@ -10,26 +10,31 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {"framework": {"launch", "tracking", "ray", "mlflow"}, "tracking": {"launch", "ray"}, "launch": set()}
-FORBIDDEN = {name: {*found, "distil"} for name, found in FORBIDDEN.items()}
 
 
 def imported(path: Path) -> Iterator[str]:
+    """Libraries, and of distil its packages; of what else lies in it, "distil"."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (_package(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
+            yield from (_package(f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _package(module: str) -> str:
+    first, second, *_ = [*module.split("."), ""]
+    return second if first == "distil" and second in FORBIDDEN else first
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_run_from_launch_to_tracking_to_framework(package: str) -> None:
-    found = {path: FORBIDDEN[package] & set(imported(path)) for path in (ROOT / package).rglob("*.py")}
+    found = {path: {*FORBIDDEN[package], "distil"} & set(imported(path)) for path in (ROOT / package).rglob("*.py")}
     assert len(found) > 5
     assert not {path: names for path, names in found.items() if names}
 
 
-MAY_NAME_TASKS = {"framework.tasks.registry"} | {
-    f"tracking.html.{name}"
+MAY_NAME_TASKS = {"distil.framework.tasks.registry"} | {
+    f"distil.tracking.html.{name}"
     for name in ("question_parts", "label_parts", "tag_parts", "sections")  # what reports show of a task
 }
 
@@ -38,7 +43,7 @@ def test_only_the_registry_and_report_parts_name_a_task() -> None:
     tasks = [path.name for path in (ROOT / "framework" / "tasks").iterdir() if (path / "task.py").is_file()]
     assert "span_qa" in tasks
     for task in tasks:
-        own = f"framework.tasks.{task}"
+        own = f"distil.framework.tasks.{task}"
         importers = {
             name for name, found in edges(whole=True).items() if any(_lies_in(module, own) for module in found)
         }
@@ -72,7 +77,7 @@ def edges(whole: bool, types: bool = False) -> dict[str, set[str]]:
 
 
 def _name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(("distil", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
 
 
 def _imports(tree: ast.Module, modules: set[str], whole: bool, types: bool) -> Iterator[str]:
@@ -116,7 +121,7 @@ def test_circles_are_found() -> None:
 def test_reading_a_recipe_imports_nothing_heavy() -> None:
     heavy = {"torch", "transformers", "datasets", "ray", "mlflow", "deepspeed", "evaluate", "pandas"}
     code = (
-        "import sys; from framework.recipe.load import load_recipe; load_recipe('recipes/quickstart.yaml');"
+        "import sys; from distil.framework.recipe.load import load_recipe; load_recipe('recipes/quickstart.yaml');"
         f"print(sorted({heavy!r} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

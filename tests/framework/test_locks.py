@@ -19,10 +19,10 @@ import pytest
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-from framework import locks
-from framework.locks import Owner, alone_in, deserted, locked, note_of, true_state
-from framework.outcome import read_outcome
-from framework.search.log import SEARCH
+from distil.framework import locks
+from distil.framework.locks import Owner, alone_in, deserted, locked, note_of, true_state
+from distil.framework.outcome import read_outcome
+from distil.framework.search.log import SEARCH
 
 FORK = multiprocessing.get_context("fork")
 
@@ -167,7 +167,7 @@ def test_a_full_disk_costs_the_note_and_not_the_lock(tmp_path: Path, monkeypatch
         assert not note_of(path).exists()
         with pytest.raises(Timeout):
             FileLock(path, is_singleton=False).acquire(timeout=0)
-    assert logging.getLogger("framework.locks").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("distil.framework.locks").isEnabledFor(logging.WARNING)
 
 
 RESULTS = "results.json"
@@ -181,7 +181,7 @@ def test_a_run_whose_process_is_gone_has_failed(tmp_path: Path) -> None:
     assert true_state(tmp_path, "running") == "running"  # of another version, perhaps: nothing is known
     with alone_in(tmp_path):
         assert true_state(tmp_path, "running") == "running"
-    code = "import os, sys; from pathlib import Path; from framework.locks import alone_in\nwith alone_in(Path(sys.argv[1])): os._exit(7)"
+    code = "import os, sys; from pathlib import Path; from distil.framework.locks import alone_in\nwith alone_in(Path(sys.argv[1])): os._exit(7)"
     assert subprocess.run([sys.executable, "-c", code, os.fspath(tmp_path)]).returncode == 7
     assert true_state(tmp_path, "running") == "failed"
     assert true_state(tmp_path, "finished") == "finished"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework import manifest
-from framework.errors import StoreError
-from framework.files import crc_of
-from framework.manifest import check_files, check_saved, checksum, read_manifest, write_manifest
+from distil.framework import manifest
+from distil.framework.errors import StoreError
+from distil.framework.files import crc_of
+from distil.framework.manifest import check_files, check_saved, checksum, read_manifest, write_manifest
 
 WEIGHTS, CONFIG = "model/model.safetensors", "model/config.json"
 VALUES = {"kind": "models", "digest": "d", "facts": {"f1": 81.25, "steps": {10: 1, 9: 2}, "text": "ё"}}

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.metrics import Metric, interval, metrics_in_words, primary_of
+from distil.framework.metrics import Metric, interval, metrics_in_words, primary_of
 
 ACCURACY, ERROR = Metric("accuracy", "accuracy"), Metric("mse", "MSE", percent=False, higher_is_better=False)
 MATTHEWS = Metric("matthews", "Matthews", percent=False, primary=True)

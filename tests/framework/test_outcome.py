@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from framework.errors import StoreError
-from framework.files import read_sealed, write_sealed
-from framework.recipe.load import recipe_from_values
-from framework.results import read_results
-from framework.search.log import SearchLog, read_search
+from distil.framework.errors import StoreError
+from distil.framework.files import read_sealed, write_sealed
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.search.log import SearchLog, read_search
 from tests.searching import SPACE
 from tests.tiny import tiny_values
 

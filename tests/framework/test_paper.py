@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import ModelError
-from framework.models.bounds import count_parameters
-from framework.models.build import planned_parameters, random_model
-from framework.models.kind import ModelKind, generator_of
-from framework.models.section import HubModel
-from framework.paper import (
+from distil.framework.errors import ModelError
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import planned_parameters, random_model
+from distil.framework.models.kind import ModelKind, generator_of
+from distil.framework.models.section import HubModel
+from distil.framework.paper import (
     DATASET,
     PUBLISHED,
     SPLIT,
@@ -20,8 +20,8 @@ from framework.paper import (
     Row,
     published_config,
 )
-from framework.recipe.load import load_recipe
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.recipe.load import load_recipe
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "sberquad"
 

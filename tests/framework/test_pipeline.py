@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from framework.errors import StoreError, TrainingError
-from framework.pipeline import ahead, behind
+from distil.framework.errors import StoreError, TrainingError
+from distil.framework.pipeline import ahead, behind
 
 
 def test_values_come_in_order_from_another_thread() -> None:

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from framework.config import Section
-from framework.ensembles import AnyEnsemble
-from framework.ensembles.base import Mixing, TeacherOutputs
-from framework.errors import RecipeError
-from framework.losses.base import Target, Weight
-from framework.losses.logits import KL
-from framework.models.section import ModelSource, TokenizerSource
-from framework.plugins import SOURCE, settings_of, source_digest
-from framework.recipe.load import recipe_from_values, recipe_schema
-from framework.recipe.schema import Recipe
-from framework.segments import Floats
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.teachers.base import Actor
-from framework.teachers.encoder import Encoder
-from framework.training.section import Training
+from distil.framework.config import Section
+from distil.framework.ensembles import AnyEnsemble
+from distil.framework.ensembles.base import Mixing, TeacherOutputs
+from distil.framework.errors import RecipeError
+from distil.framework.losses.base import Target, Weight
+from distil.framework.losses.logits import KL
+from distil.framework.models.section import ModelSource, TokenizerSource
+from distil.framework.plugins import SOURCE, settings_of, source_digest
+from distil.framework.recipe.load import recipe_from_values, recipe_schema
+from distil.framework.recipe.schema import Recipe
+from distil.framework.segments import Floats
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.teachers.base import Actor
+from distil.framework.teachers.encoder import Encoder
+from distil.framework.training.section import Training
 from tests.tiny import tiny_values
 
 
@@ -241,7 +241,7 @@ def test_the_schema_lists_the_built_in_kinds() -> None:
 
 MAIN = """
 import json
-from framework.config import Section
+from distil.framework.config import Section
 from of_mine.helpers import half
 from . import siblings
 

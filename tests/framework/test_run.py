@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from framework import locks
-from framework.errors import RecipeError, StoreError, TrainingError
-from framework.locks import alone_in
-from framework.progress import Silent
-from framework.recipe.load import recipe_from_values
-from framework.results import read_results
-from framework.run import prepare, run
+from distil.framework import locks
+from distil.framework.errors import RecipeError, StoreError, TrainingError
+from distil.framework.locks import alone_in
+from distil.framework.progress import Silent
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.run import prepare, run
 from tests.tiny import figures, model_of, several_values, tiny_values
 
 BLOCKED = """
@@ -41,9 +41,9 @@ except ImportError:
     pass
 else:
     sys.exit("ray is still there")
-from framework.progress import Silent
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
+from distil.framework.progress import Silent
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
 results = run(recipe_from_values(json.loads(sys.argv[1]), "here"))
 print(json.dumps([model["evaluation"]["f1"] for model in results["models"]]))
 """
@@ -67,7 +67,7 @@ def test_of_two_runs_of_one_recipe_the_second_waits_and_says_for_whom(
     )
     handler = logging.Handler()
     monkeypatch.setattr(handler, "emit", lambda record: told.set() if waiting in record.getMessage() else None)
-    monkeypatch.setattr(logging.getLogger("framework.locks"), "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger("distil.framework.locks"), "handlers", [handler])
 
     def stop(*_: object) -> Any:
         began.set()
@@ -171,7 +171,7 @@ def test_results_of_other_versions_are_made_anew_or_accepted_as_the_recipe_says(
     before = run(recipe_from_values(values, "here"))
     assert before["accepted"] == []
     assert before["held_out"]["a"]["temperature"] > 0
-    monkeypatch.setattr("framework.digest._installed", lambda library: "9.9")
+    monkeypatch.setattr("distil.framework.digest._installed", lambda library: "9.9")
     context, graph = prepare(recipe_from_values(values, "here"))
     titles = [stage.title for stage in graph.stages()]
     assert not any(stage.is_done(context.store) for stage in graph.stages())

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from framework import storage as storage_module
-from framework.errors import OutputError, RecipeError
-from framework.recipe.load import recipe_from_values
-from framework.storage import Storage
+from distil.framework import storage as storage_module
+from distil.framework.errors import OutputError, RecipeError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.storage import Storage
 from tests.tiny import tiny_values
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from framework.digest import Key
-from framework.errors import StoreError
-from framework.storage import Storage
-from framework.store import Store
+from distil.framework.digest import Key
+from distil.framework.errors import StoreError
+from distil.framework.storage import Storage
+from distil.framework.store import Store
 
 
 def test_a_result_is_made_once_and_the_manifest_is_written_last(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from framework.transfer import Coming, on_device
+from distil.framework.transfer import Coming, on_device
 from tests.blocking import blocking_reads
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, produce
-from framework.signals.algebra import Signals, to_dense
-from framework.signals.teacher_pass import TeacherPass
-from framework.store import Store
-from framework.training.history import Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, produce
+from distil.framework.signals.algebra import Signals, to_dense
+from distil.framework.signals.teacher_pass import TeacherPass
+from distil.framework.store import Store
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.tiny import tiny_values
 
 _FILE = "reference.pkl"

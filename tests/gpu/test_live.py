@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.training.live import LiveDistillation
+from distil.framework.training.live import LiveDistillation
 from tests.gpu.reference import Reference, check_losses, losses_of, train
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from framework.progress import SILENT
-from framework.signals.shards import as_stored
-from framework.store import Store
-from framework.teachers.base import Actor
-from launch.quiet import be_quiet
+from distil.framework.progress import SILENT
+from distil.framework.signals.shards import as_stored
+from distil.framework.store import Store
+from distil.framework.teachers.base import Actor
+from distil.launch.quiet import be_quiet
 from tests.gpu.reference import Reference, ask, check_losses, divergences, losses_of, train
 
 pytest.importorskip("ray")
@@ -24,7 +24,7 @@ def _quiet() -> None:
 
 
 def test_a_worker_trains_as_the_cpu_does(known: Reference, tmp_path: Path) -> None:
-    from launch.ray_training import train_on_ray
+    from distil.launch.ray_training import train_on_ray
 
     student = known.trained["student"]
     rows, _ = train(student.job, tmp_path, "fp32", partial(train_on_ray, progress=SILENT))
@@ -34,9 +34,9 @@ def test_a_worker_trains_as_the_cpu_does(known: Reference, tmp_path: Path) -> No
 def test_a_streaming_teacher_says_what_the_cpu_does(known: Reference, tmp_path: Path) -> None:
     import ray
 
-    from launch.ray_cluster import ray_cluster
-    from launch.remote import location_of, pack
-    from launch.streaming_actor import StreamingTeacher
+    from distil.launch.ray_cluster import ray_cluster
+    from distil.launch.remote import location_of, pack
+    from distil.launch.streaming_actor import StreamingTeacher
 
     asked = known.asked["teacher"]
     folder = tmp_path / "signals/some"

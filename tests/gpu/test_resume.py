@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from framework.training.history import Report
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
+from distil.framework.training.history import Report
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.gpu.reference import Reference, train
 
 

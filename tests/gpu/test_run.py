@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from framework.recipe.load import recipe_from_values
-from framework.run import run
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
 from tests.gpu.reference import values
 from tests.tiny import figures, model_of
 

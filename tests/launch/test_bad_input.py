@@ -14,12 +14,12 @@ import yaml
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
-from framework import plugins
-from framework.errors import DataError
-from framework.tasks.span_qa.task import ExtractiveQA
-from launch.answer import request_from
-from launch.commands import app
-from launch.guard import guarded
+from distil.framework import plugins
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.launch.answer import request_from
+from distil.launch.commands import app
+from distil.launch.guard import guarded
 from tests.forked import start
 from tests.searching import finish
 from tests.tiny import several_values, tiny_values

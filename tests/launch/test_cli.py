@@ -12,18 +12,18 @@ import mlflow
 import pytest
 from typer.testing import CliRunner
 
-from framework.data.section import Data
-from framework.errors import DataError, OutputError, UserError
-from framework.files import write_json
-from framework.paper import TABLE
-from framework.recipe.load import load_recipe
-from framework.results import read_results
-from framework.tables import short_count
-from framework.tasks.classification.task import Classification
-from framework.tasks.registry import TASKS
-from framework.tasks.span_qa.synthetic import Synthetic
-from launch import answer
-from launch.commands import app
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError, OutputError, UserError
+from distil.framework.files import write_json
+from distil.framework.paper import TABLE
+from distil.framework.recipe.load import load_recipe
+from distil.framework.results import read_results
+from distil.framework.tables import short_count
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.registry import TASKS
+from distil.framework.tasks.span_qa.synthetic import Synthetic
+from distil.launch import answer
+from distil.launch.commands import app
 from tests.questions import load
 from tests.tiny import tiny_recipe
 
@@ -51,7 +51,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(recipe: Path) -> Path:
     done = subprocess.run(
-        [sys.executable, "-m", "launch.cli", "run", str(recipe)],
+        [sys.executable, "-m", "distil.launch.cli", "run", str(recipe)],
         capture_output=True,
         text=True,
         timeout=200,
@@ -79,7 +79,7 @@ HEAVY = {
 HEAVY |= {"pandas", "pyarrow", "ray", "scipy", "sklearn", "sqlalchemy", "tokenizers", "torch", "transformers"}
 LIGHT = """
 import atexit, sys
-from launch import cli
+from distil.launch import cli
 sys.argv[0] = "distil"
 leave = cli._end
 cli._end = lambda: (print("heavy:", sorted(%r & set(sys.modules))), leave())

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.recipe.load import recipe_from_values
-from framework.run import run
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
 from tests.clusters import Node, cluster
 from tests.forked import start
 from tests.searching import SEARCH, finish, recipe_file
@@ -22,8 +22,8 @@ LOSS = '''
 
 from typing import ClassVar
 
-from framework.config import Section
-from framework.losses.base import Weight
+from distil.framework.config import Section
+from distil.framework.losses.base import Weight
 
 
 class Steady(Section):

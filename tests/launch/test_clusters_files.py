@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from framework.recipe.load import load_recipe
-from framework.recipe.schema import Recipe
+from distil.framework.recipe.load import load_recipe
+from distil.framework.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ROOT / "launch" / "clusters"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from framework.errors import DistilError
-from launch.compare import compare_runs_at
+from distil.framework.errors import DistilError
+from distil.launch.compare import compare_runs_at
 from tests.comparing import MODELS, QUESTIONS, change_results, write_run
 
 SLOWER = {"student__lr": 0.0005}

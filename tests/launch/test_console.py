@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from launch import console
-from launch.console import LineProgress, TerminalProgress
+from distil.launch import console
+from distil.launch.console import LineProgress, TerminalProgress
 
 
 def test_lines_tell_how_far_how_well_and_how_long(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import DataError, UserError
-from framework.files import write_sealed
-from framework.tasks.span_qa.task import ExtractiveQA
-from launch.evaluate import fields_given, fields_of_recipe, read_questions
+from distil.framework.errors import DataError, UserError
+from distil.framework.files import write_sealed
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.launch.evaluate import fields_given, fields_of_recipe, read_questions
 from tests.framework.test_outcome import RUN
 
 OWN = {"context": "passage", "question": "query"}

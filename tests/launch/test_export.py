@@ -11,15 +11,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from framework.errors import ExportError
-from framework.files import write_json
-from framework.recipe.load import recipe_from_values
-from framework.results import read_results
-from framework.run import run
-from framework.search.log import SearchLog
-from framework.tables import table_rows
-from launch.commands import app
-from launch.export import refuse_problems
+from distil.framework.errors import ExportError
+from distil.framework.files import write_json
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.run import run
+from distil.framework.search.log import SearchLog
+from distil.framework.tables import table_rows
+from distil.launch.commands import app
+from distil.launch.export import refuse_problems
 from tests.searching import SPACE
 from tests.tiny import model_of, tiny_values
 
@@ -28,7 +28,7 @@ WITHOUT_DISTIL = """
 import sys
 class Hidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("framework", "launch", "tracking"):
+        if name.split(".")[0] == "distil":
             raise ImportError(name)
 sys.meta_path.insert(0, Hidden())
 """

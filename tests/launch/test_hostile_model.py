@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.tasks.span_qa.task import ExtractiveQA
-from launch.commands import app
-from launch.guard import guarded
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.launch.commands import app
+from distil.launch.guard import guarded
 from tests.launch.test_hostile_recipe import refused, written
 from tests.tiny import tiny_values
 
@@ -233,7 +233,7 @@ def test_the_sound_model_is_taken(sound: Path, tmp_path: Path, capsys: pytest.Ca
 def test_modules_are_counted_while_they_are_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("framework.models.bounds._MOST_MODULES", 2000)
+    monkeypatch.setattr("distil.framework.models.bounds._MOST_MODULES", 2000)
     values = tiny_values(tmp_path / "runs")
     values["teachers"]["teacher"]["model"]["config"]["num_hidden_layers"] = 900
     refused(["plan", str(written(tmp_path, values))], "more than 2,000 modules", capsys)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from launch.commands import app
-from launch.guard import guarded
+from distil.launch.commands import app
+from distil.launch.guard import guarded
 from tests.tiny import several_values, tiny_values
 
 BIG = 10**30
@@ -149,7 +149,7 @@ def numbers(node: Any, place: str = "") -> list[str]:
 
 def test_no_number_of_a_recipe_may_be_without_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a resolved recipe, with its defaults, every number is set to 10³⁰ and -10³⁰; a model's fields are its own."""
-    from framework.recipe.load import load_recipe
+    from distil.framework.recipe.load import load_recipe
 
     search = {"space": {"student.lr": {"kind": "uniform", "low": 0.1, "high": 0.2}}, "trials": 2, "minutes": 5}
     values = several_values(

@@ -10,16 +10,16 @@ from contextlib import nullcontext, suppress
 
 import pytest
 
-from framework.errors import TrainingError
-from framework.progress import SILENT
-from launch import guard
-from launch.interrupt import Interrupt, InterruptibleProgress
+from distil.framework.errors import TrainingError
+from distil.framework.progress import SILENT
+from distil.launch import guard
+from distil.launch.interrupt import Interrupt, InterruptibleProgress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TALKING = """
 import sys, time
-from launch.guard import guarded
-from launch.interrupt import INTERRUPT
+from distil.launch.guard import guarded
+from distil.launch.interrupt import INTERRUPT
 
 def talk():
     INTERRUPT.install()
@@ -89,7 +89,7 @@ def test_a_signal_that_comes_twice_at_once_is_one_and_ctrl_c_is_not(
         signal.raise_signal(number)
     with pytest.raises(KeyboardInterrupt) if number == signal.SIGINT else nullcontext():
         signal.raise_signal(number)
-    monkeypatch.setattr("launch.interrupt._TWICE", 0.0)
+    monkeypatch.setattr("distil.launch.interrupt._TWICE", 0.0)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 
@@ -153,7 +153,7 @@ def test_a_closed_terminal_ends_a_command_as_sighup_does() -> None:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal.Signals) -> None:
     begin = f"import signal, threading; threading.Timer(0.02, signal.raise_signal, [{number:d}]).start()"
-    code = f"from launch.cli import main\n{begin}\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
+    code = f"from distil.launch.cli import main\n{begin}\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + number, "distil: stopped\n")
 
@@ -161,7 +161,7 @@ def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal
 def test_a_command_ends_at_once_when_all_has_been_put_away() -> None:
     code = """
 import atexit, sys
-from launch.cli import main
+from distil.launch.cli import main
 
 class Loaded:
     def __del__(self):

@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.errors import RecipeError
-from framework.recipe.load import load_recipe, recipe_from_values
-from framework.run import run
-from launch.parallel import helpers
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import load_recipe, recipe_from_values
+from distil.framework.run import run
+from distil.launch.parallel import helpers
 from tests.forked import Command, start
 from tests.tiny import figures, tiny_recipe, tiny_values
 

@@ -7,10 +7,10 @@ import pytest
 from huggingface_hub import constants
 from typer.testing import CliRunner
 
-from framework.errors import MissingDataError, MissingModelError
-from framework.paper import PUBLISHED, STUDENT, Published
-from launch.commands import app
-from launch.plan import duration
+from distil.framework.errors import MissingDataError, MissingModelError
+from distil.framework.paper import PUBLISHED, STUDENT, Published
+from distil.launch.commands import app
+from distil.launch.plan import duration
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "sberquad"
 SMALL = Published("distilbert", 1500, "wordpiece", {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 32})
@@ -31,7 +31,7 @@ def distil(command: str, name: str, output: Path, *overrides: Any) -> str:
 
 def test_what_fits_is_rehearsed_and_the_rest_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PUBLISHED, STUDENT, SMALL)
-    monkeypatch.setattr("framework.rehearsal.rehearse.available_bytes", lambda: 2_000_000_000)
+    monkeypatch.setattr("distil.framework.rehearsal.rehearse.available_bytes", lambda: 2_000_000_000)
     overrides = ["student.batch_size=4", "windows.max_length=256"]
     output = distil("rehearse", "single_teacher.yaml", tmp_path / "runs", *overrides)
     assert "train 45328, dev 5036 questions, as published" in output
@@ -55,7 +55,7 @@ def test_what_fits_is_rehearsed_and_the_rest_planned(tmp_path: Path, monkeypatch
 def test_a_recipe_may_ask_to_be_rehearsed(
     command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framework.rehearsal.rehearse.available_bytes", lambda: 0)
+    monkeypatch.setattr("distil.framework.rehearsal.rehearse.available_bytes", lambda: 0)
     short = distil("rehearse", name, tmp_path / "runs")
     assert "student: planned only" in short
     assert ("Of a search, this is one trial." in short) == ("search" in name)
@@ -67,7 +67,7 @@ def test_the_weights_of_live_teachers_are_planned(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(PUBLISHED, STUDENT, SMALL)
     overrides = ["losses.hidden_mse={}", "student.batch_size=1", "windows.max_length=256"]
     assert "0.71 GB with rubert-base" in distil("plan", "single_teacher.yaml", tmp_path / "runs", *overrides)
-    monkeypatch.setattr("framework.rehearsal.rehearse.available_bytes", lambda: 2_000_000_000)
+    monkeypatch.setattr("distil.framework.rehearsal.rehearse.available_bytes", lambda: 2_000_000_000)
     output = distil("rehearse", "single_teacher.yaml", tmp_path / "runs", *overrides)
     (student,) = [line for line in output.splitlines() if line.startswith("│ student x 2 ")]
     assert "0.71 GB with" in student

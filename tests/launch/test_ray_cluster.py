@@ -5,10 +5,10 @@ import gc
 import pytest
 import ray
 
-from framework.errors import TrainingError
-from framework.progress import SILENT
-from launch import ray_cluster
-from launch.ray_cluster import check_address
+from distil.framework.errors import TrainingError
+from distil.framework.progress import SILENT
+from distil.launch import ray_cluster
+from distil.launch.ray_cluster import check_address
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import subprocess
 
 import psutil
 
-from launch.ray_private import _end
+from distil.launch.ray_private import _end
 
 DEAF = "trap '' TERM HUP; sleep 1000 & echo begun; wait"
 

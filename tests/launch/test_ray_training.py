@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.recipe.load import load_recipe
-from framework.run import run
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import run
 from tests.forked import start
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import processes_of, ray_workers

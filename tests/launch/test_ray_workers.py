@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from launch import ray_workers
+from distil.launch import ray_workers
 from tests.forked import SERVER
 
 WORKER = """

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from framework.digest import Key
-from framework.errors import TrainingError
-from framework.models.locate import identity
-from framework.models.section import FolderModel
-from framework.storage import Storage
-from framework.store import Store
-from launch.remote import StoreLocation, keep_sources, location_of, pack, unpack, with_sources
+from distil.framework.digest import Key
+from distil.framework.errors import TrainingError
+from distil.framework.models.locate import identity
+from distil.framework.models.section import FolderModel
+from distil.framework.storage import Storage
+from distil.framework.store import Store
+from distil.launch.remote import StoreLocation, keep_sources, location_of, pack, unpack, with_sources
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from framework.store import Store
+from distil.framework.store import Store
 from tests.forked import start
 from tests.tiny import figures, tiny_recipe
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from framework.search.log import read_search
-from framework.tasks.span_qa.usage import QuestionRequest
-from launch.commands import app
-from launch.guard import guarded
-from launch.serve_models import models_in
+from distil.framework.search.log import read_search
+from distil.framework.tasks.span_qa.usage import QuestionRequest
+from distil.launch.commands import app
+from distil.launch.guard import guarded
+from distil.launch.serve_models import models_in
 from tests.forked import start
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
 from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for

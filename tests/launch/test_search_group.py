@@ -7,7 +7,7 @@ import sys
 WAITING = """
 import os, time
 import ray
-from launch.search_group import watched
+from distil.launch.search_group import watched
 
 @ray.remote(num_cpus=0)
 class Peer:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from framework.recipe.load import recipe_from_values
-from framework.search.log import SearchLog, read_search
-from framework.store import store_of
-from launch.interrupt import Interrupt
-from launch.search_table import LineTable, LiveTable, trials_table
-from launch.search_trial import OUTCOME, REASON
-from launch.search_tune import Listener, NextTrial, Trials
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.search.log import SearchLog, read_search
+from distil.framework.store import store_of
+from distil.launch.interrupt import Interrupt
+from distil.launch.search_table import LineTable, LiveTable, trials_table
+from distil.launch.search_trial import OUTCOME, REASON
+from distil.launch.search_tune import Listener, NextTrial, Trials
 from tests.tiny import tiny_values
 
 
@@ -60,7 +60,7 @@ def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
 
 def test_what_is_idle_of_the_places_for_trials_is_told(log: SearchLog, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("framework.search.log.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("distil.framework.search.log.time.monotonic", lambda: clock[0])
     log.start_clock()
     trials = Trials(log, store_of(log.recipe), LineTable(log), concurrent=lambda: 2, interrupt=Interrupt())
     assert trials.next() is not None

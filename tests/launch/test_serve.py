@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from framework.errors import ModelError
-from framework.recipe.load import recipe_from_values
-from framework.results import read_results
-from framework.run import run
-from framework.tasks.span_qa.usage import QuestionRequest
-from launch.commands import app
-from launch.guard import guarded
-from launch.serve import serve
-from launch.serve_models import Models, models_in
+from distil.framework.errors import ModelError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.run import run
+from distil.framework.tasks.span_qa.usage import QuestionRequest
+from distil.launch.commands import app
+from distil.launch.guard import guarded
+from distil.launch.serve import serve
+from distil.launch.serve_models import Models, models_in
 from tests.questions import load
 from tests.serving import QUESTION, TEXT, Served, serving
 from tests.tiny import several_values
@@ -244,7 +244,7 @@ def test_what_cannot_be_served_is_refused(
 
 def test_interrupted_it_ends_though_an_answer_is_awaited(finished: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "launch.cli", "serve", str(finished), "--port", "0"]
+    command = [sys.executable, "-m", "distil.launch.cli", "serve", str(finished), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as server:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from framework.export.export import export_model
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import load_recipe, recipe_from_values
-from framework.run import run
-from launch.answer import answer
+from distil.framework.export.export import export_model
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import load_recipe, recipe_from_values
+from distil.framework.run import run
+from distil.launch.answer import answer
 from tests.serving import Served, asked_page, serving
 from tests.tiny import tiny_values
 

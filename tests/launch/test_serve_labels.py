@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import DataError
-from framework.export.export import export_model
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import load_recipe, recipe_from_values
-from framework.results import read_results
-from framework.run import run
-from launch.answer import answer
-from launch.evaluate import evaluate_model
+from distil.framework.errors import DataError
+from distil.framework.export.export import export_model
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import load_recipe, recipe_from_values
+from distil.framework.results import read_results
+from distil.framework.run import run
+from distil.launch.answer import answer
+from distil.launch.evaluate import evaluate_model
+from distil.tracking.html.page import run_page
 from tests.serving import Served, asked_page, serving
 from tests.tiny import several_values
-from tracking.html.page import run_page
 
 TEXT = "Подскажите, пожалуйста, про доставку дивана. Про промокод мне уже ответили."
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from launch.serve_models import Worker
+from distil.launch.serve_models import Worker
 
 
 async def here() -> bool:

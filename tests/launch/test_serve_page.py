@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tasks.span_qa.usage import QuestionRequest
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tasks.span_qa.usage import QuestionRequest
 from tests.serving import QUESTION, TEXT, Served, chromium, serving
 from tests.tiny import several_values
 

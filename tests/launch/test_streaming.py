@@ -10,20 +10,20 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.errors import ModelError, TrainingError
-from framework.progress import SILENT
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.run import prepare, run
-from framework.signals.algebra import Signals, concat
-from framework.signals.shards import SignalReader
-from framework.signals.teacher_pass import Streamer, TeacherPass
-from framework.training.history import Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from launch.quiet import be_quiet, quiet_transformers
-from launch.ray_private import private_ray
-from launch.run import trainer_for
-from launch.streaming import streamer_for
+from distil.framework.errors import ModelError, TrainingError
+from distil.framework.progress import SILENT
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import prepare, run
+from distil.framework.signals.algebra import Signals, concat
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.teacher_pass import Streamer, TeacherPass
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.launch.quiet import be_quiet, quiet_transformers
+from distil.launch.ray_private import private_ray
+from distil.launch.run import trainer_for
+from distil.launch.streaming import streamer_for
 from tests.forked_workers import forked_workers
 from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone

@@ -13,7 +13,9 @@ def test_a_wheel_holds_all_files_of_the_packages_and_no_others(tmp_path: Path, m
     monkeypatch.chdir(ROOT)  # where a build backend looks for the project
     with zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path))) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    packages = [path for name in ("distil", "framework", "launch", "tracking") for path in (ROOT / name).rglob("*")]
-    files = {path.relative_to(ROOT).as_posix() for path in packages if path.is_file() and path.suffix != ".pyc"}
+    linked = [path for name in ("framework", "launch", "tracking") for path in (ROOT / name).rglob("*")]
+    paths = {Path("distil") / path.relative_to(ROOT): path for path in linked}
+    paths |= {path.relative_to(ROOT): path for path in (ROOT / "distil").rglob("*")}
+    files = {name.as_posix() for name, path in paths.items() if path.is_file() and path.suffix != ".pyc"}
     assert held == files
     assert {Path(name).suffix for name in files} >= {".py", ".html", ".css", ".js", ".j2", ".yaml"}

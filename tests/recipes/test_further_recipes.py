@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from framework.losses.live import layer_pairs
-from framework.models.configuration import read_config
-from framework.models.tokenizers import load_tokenizer
-from framework.recipe.load import load_recipe
-from framework.recipe.schema import Recipe
-from framework.run import prepare, run
+from distil.framework.losses.live import layer_pairs
+from distil.framework.models.configuration import read_config
+from distil.framework.models.tokenizers import load_tokenizer
+from distil.framework.recipe.load import load_recipe
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import prepare, run
 from tests.hub_cache import use_cache
 from tests.standin_datasets import ROWS, fill_datasets, training_texts
 from tests.standins import (

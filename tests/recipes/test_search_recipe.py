@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.recipe.load import load_recipe
+from distil.framework.recipe.load import load_recipe
 from tests.forked import start
 from tests.searching import finish
 

@@ -12,12 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.data.hub import Hub
-from framework.errors import UserError
-from framework.models.tokenizers import load_tokenizer
-from framework.recipe.load import load_recipe
-from framework.recipe.schema import Recipe
-from framework.run import prepare, produce
+from distil.framework.data.hub import Hub
+from distil.framework.errors import UserError
+from distil.framework.models.tokenizers import load_tokenizer
+from distil.framework.recipe.load import load_recipe
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import prepare, produce
 from tests.forked import start
 from tests.hub_cache import use_cache
 from tests.questions import load
@@ -124,7 +124,7 @@ def distil(name: str, output: Path, home: Path, **variables: str) -> Run:
     recipe = load_recipe(FOLDER / name, changed)
     environment = {key: value for key, value in _environment(recipe).items() if not key.startswith("HF_")}
     environment |= {"HF_HOME": str(home), **variables}
-    command = [sys.executable, "-m", "launch.cli", "run", str(FOLDER / name), *changed]
+    command = [sys.executable, "-m", "distil.launch.cli", "run", str(FOLDER / name), *changed]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     return Run(recipe, ended.returncode, ended.stdout, ended.stderr, _running(str(recipe.run_folder)))
 

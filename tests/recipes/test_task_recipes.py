@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from framework.recipe.load import load_recipe
-from framework.run import run
+from distil.framework.recipe.load import load_recipe
+from distil.framework.run import run
 from tests.framework.tasks.classification.texts import messages
 from tests.framework.tasks.tagging.texts import news
 from tests.hub_cache import use_cache

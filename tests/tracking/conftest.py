@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.data.load import load_data
-from framework.files import write_json
-from framework.recipe.load import recipe_from_values
-from framework.recipe.sections import Tracking
-from framework.tasks.registry import summary_of
-from tracking.client import destination_of, open_client
+from distil.framework.data.load import load_data
+from distil.framework.files import write_json
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.sections import Tracking
+from distil.framework.tasks.registry import summary_of
+from distil.tracking.client import destination_of, open_client
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 import pytest
 
-from framework.errors import UserError
-from framework.recipe.sections import Tracking
-from tracking.client import destination_of
+from distil.framework.errors import UserError
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.client import destination_of
 
 
 def test_the_recipe_comes_first_then_the_environment_then_the_output_folder(tmp_path):

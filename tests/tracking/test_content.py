@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param
 
-from tracking.content import (
+from distil.tracking.content import (
     MAX_KEY,
     MAX_PARAM,
     clip,

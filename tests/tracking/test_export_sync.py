@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from framework.files import write_json
-from framework.recipe.sections import Tracking
-from tracking.mlflow_sync import keep_export, sync
+from distil.framework.files import write_json
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.mlflow_sync import keep_export, sync
 
 TRACKING = Tracking(log_models=False)
 FILES = {"exports/student/export.json", "exports/student/README.md"}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import TrackingError
-from framework.progress import Silent
-from framework.recipe.sections import Tracking
-from tracking.live import LiveSync
-from tracking.mlflow_sync import sync
+from distil.framework.errors import TrackingError
+from distil.framework.progress import Silent
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.live import LiveSync
+from distil.tracking.mlflow_sync import sync
 
 
 class Said(Silent):
@@ -178,9 +178,9 @@ def test_of_a_run_that_is_stopped_the_models_are_sent_when_it_goes_on(run, seen)
 HANGING = """
 import sys
 from pathlib import Path
-from framework.progress import Silent
-from framework.recipe.sections import Tracking
-from tracking.live import LiveSync
+from distil.framework.progress import Silent
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.live import LiveSync
 
 class Said(Silent):
     def say(self, message):
@@ -219,8 +219,8 @@ def test_mlflow_is_there_before_another_thread_can_import_it(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from framework.recipe.sections import Tracking
-from tracking.live import LiveSync
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.live import LiveSync
 
 with LiveSync(Path.cwd(), Tracking(), every=60):
     print("mlflow.client" in sys.modules)

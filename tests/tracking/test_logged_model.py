@@ -6,11 +6,11 @@ from importlib.metadata import version
 
 import pytest
 
-from framework.recipe.sections import Tracking
-from framework.tasks.span_qa.usage import QuestionRequest
-from tracking.logged_model import requirements
-from tracking.mlflow_sync import sync
-from tracking.sender import Ledger
+from distil.framework.recipe.sections import Tracking
+from distil.framework.tasks.span_qa.usage import QuestionRequest
+from distil.tracking.logged_model import requirements
+from distil.tracking.mlflow_sync import sync
+from distil.tracking.sender import Ledger
 
 CONTEXT = "Анна Петрова родилась в Туле. Иван Кузнецов живёт в Омске."
 QUESTIONS = ["Где родилась Анна?", "Кто живёт в Омске?"]
@@ -59,14 +59,14 @@ import json, sys
 import mlflow.pyfunc
 model = mlflow.pyfunc.load_model(sys.argv[1])
 found = model.predict(json.loads(sys.argv[2]))
-import framework
+from distil import framework
 types = [str(found[name].dtype) for name in ("score", "start", "end")]
 print(json.dumps({"rows": found.to_dict("records"), "types": types, "code": framework.__file__}))
 """
 
 
 def test_a_logged_student_answers_in_a_fresh_process_like_the_student_itself(run, seen, student, tmp_path):
-    from framework.answer import load_answerer
+    from distil.framework.answer import load_answerer
 
     assert sync(run.folder, Tracking(), final=True).models == 1
     (logged,) = _logged(seen())

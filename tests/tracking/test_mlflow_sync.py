@@ -5,14 +5,14 @@ import sqlite3
 
 import pytest
 
-from framework.errors import OutputError, StoreError, TrackingError
-from framework.recipe.sections import Tracking
+from distil.framework.errors import OutputError, StoreError, TrackingError
+from distil.framework.recipe.sections import Tracking
+from distil.tracking import sender
+from distil.tracking.mlflow_sync import sync
+from distil.tracking.sender import Ledger
+from distil.tracking.sent import is_sent
 from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
-from tracking import sender
-from tracking.mlflow_sync import sync
-from tracking.sender import Ledger
-from tracking.sent import is_sent
 
 TRACKING = Tracking(log_models=False)
 

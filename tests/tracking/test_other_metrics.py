@@ -5,24 +5,24 @@ from typing import Any
 
 import pytest
 
-from framework.export.card import write_card
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.recipe.sections import Tracking
-from framework.search.log import SearchLog
-from framework.search.section import Search
-from framework.search.study import goal_of
-from framework.tables import table_columns, table_rows
-from framework.tasks.registry import summary_of
-from launch.search_table import trials_table
+from distil.framework.export.card import write_card
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Tracking
+from distil.framework.search.log import SearchLog
+from distil.framework.search.section import Search
+from distil.framework.search.study import goal_of
+from distil.framework.tables import table_columns, table_rows
+from distil.framework.tasks.registry import summary_of
+from distil.launch.search_table import trials_table
+from distil.tracking.html.page import run_page, search_page
+from distil.tracking.mlflow_sync import sync
+from distil.tracking.report import markdown_table
+from distil.tracking.search_sync import draw_plots
 from tests.other_metrics import TASK
 from tests.reading_html import Page
 from tests.tiny import tiny_values
-from tracking.html.page import run_page, search_page
-from tracking.mlflow_sync import sync
-from tracking.report import markdown_table
-from tracking.search_sync import draw_plots
 
 ERRORS = {"teacher": 0.125, "ensemble": 0.25, "student": -12.5}
 

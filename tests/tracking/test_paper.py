@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from framework.paper import QUESTIONS, TABLE
-from framework.recipe.load import load_recipe
-from framework.recipe.sections import Tracking
-from tracking.client import destination_of
-from tracking.measured import measured_at, measured_in
-from tracking.mlflow_sync import sync
-from tracking.paper import COLUMNS, as_data, compare, paper_markdown, paper_notes, paper_rich, paper_rows
+from distil.framework.paper import QUESTIONS, TABLE
+from distil.framework.recipe.load import load_recipe
+from distil.framework.recipe.sections import Tracking
+from distil.tracking.client import destination_of
+from distil.tracking.measured import measured_at, measured_in
+from distil.tracking.mlflow_sync import sync
+from distil.tracking.paper import COLUMNS, as_data, compare, paper_markdown, paper_notes, paper_rich, paper_rows
 
 QUIET = Tracking(log_models=False)
 FOLDER = Path(__file__).parents[2] / "recipes" / "sberquad"

@@ -1,7 +1,7 @@
 import json
 import subprocess
 
-from tracking.provenance import provenance
+from distil.tracking.provenance import provenance
 
 
 def _git(*arguments):

@@ -1,7 +1,7 @@
 from rich.console import Console
 
-from framework.tables import short_count, table_rows
-from tracking.report import markdown_table, print_report, rich_table
+from distil.framework.tables import short_count, table_rows
+from distil.tracking.report import markdown_table, print_report, rich_table
 
 
 def test_short_counts():

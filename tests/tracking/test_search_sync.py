@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.recipe.sections import Tracking
-from framework.run import run
-from framework.search.log import SearchLog
-from framework.search.recipes import trial_recipe
-from framework.search.study import Study, goal_of
-from framework.search.trial import run_trial
-from framework.training.loop import train_in_process
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Tracking
+from distil.framework.run import run
+from distil.framework.search.log import SearchLog
+from distil.framework.search.recipes import trial_recipe
+from distil.framework.search.study import Study, goal_of
+from distil.framework.search.trial import run_trial
+from distil.framework.training.loop import train_in_process
+from distil.tracking.client import destination_of, open_client
+from distil.tracking.mlflow_sync import sync
 from tests.tiny import tiny_values
-from tracking.client import destination_of, open_client
-from tracking.mlflow_sync import sync
 
 SPACE = {
     "student.lr": {"kind": "choice", "values": [0.0005, 0.002]},

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from framework.data.load import unchanged_split
-from framework.errors import DataError, first_line
-from framework.files import read_json
-from framework.outcome import RunResults
-from framework.recipe.load import recipe_from_values
-from framework.tasks.base import Examples, Own, Task
-from framework.tasks.registry import task_of
+from distil.framework.data.load import unchanged_split
+from distil.framework.errors import DataError, first_line
+from distil.framework.files import read_json
+from distil.framework.outcome import RunResults
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.tasks.base import Examples, Own, Task
+from distil.framework.tasks.registry import task_of
 
 _Answer = TypeVar("_Answer")
 

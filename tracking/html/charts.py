@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from framework.files import Json
-from framework.metrics import Metric
-from framework.outcome import ModelResults, RunResults
-from framework.paper import DATASET, SPLIT, TABLE
-from framework.tables import short_count
-from framework.tasks.registry import summary_in
-from tracking.content import new_lines
-from tracking.html.plot import Line, Mark, Plot, number_axis
-from tracking.report import EnsembleTable, ensemble_table
+from distil.framework.files import Json
+from distil.framework.metrics import Metric
+from distil.framework.outcome import ModelResults, RunResults
+from distil.framework.paper import DATASET, SPLIT, TABLE
+from distil.framework.tables import short_count
+from distil.framework.tasks.registry import summary_in
+from distil.tracking.content import new_lines
+from distil.tracking.html.plot import Line, Mark, Plot, number_axis
+from distil.tracking.report import EnsembleTable, ensemble_table
 
 _POINTS = 200  # of a line at most
 _PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"

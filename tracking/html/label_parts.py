@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.outcome import RunResults
-from framework.tasks.base import Plain
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.task import Classification
-from tracking.html.answers import answers_in, labelled_examples
-from tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
-from tracking.html.plot import Line, Plot, number_axis
+from distil.framework.outcome import RunResults
+from distil.framework.tasks.base import Plain
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.task import Classification
+from distil.tracking.html.answers import answers_in, labelled_examples
+from distil.tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
+from distil.tracking.html.plot import Line, Plot, number_axis
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]

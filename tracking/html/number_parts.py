@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tracking.html.cases import SHOWN, Answer, Cases, TextCase, text_case
-from tracking.html.label_parts import NumberAnswers
-from tracking.html.plot import Line, Mark, Plot, number_axis
+from distil.tracking.html.cases import SHOWN, Answer, Cases, TextCase, text_case
+from distil.tracking.html.label_parts import NumberAnswers
+from distil.tracking.html.plot import Line, Mark, Plot, number_axis
 
 _POINTS = 200  # of a plot
 

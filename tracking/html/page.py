@@ -4,17 +4,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.outcome import Outcome, RunResults
-from framework.recipe.yaml_loader import to_yaml
-from framework.search.log import read_search
-from framework.tables import NOTHING, comparison_columns, comparison_rows, table_columns, table_rows
-from framework.tasks.registry import summary_in
-from tracking.content import milliseconds
-from tracking.html.cases import language
-from tracking.html.charts import curves, ensemble, tradeoff
-from tracking.html.search import search_parts
-from tracking.html.sections import task_sections
-from tracking.report import state_line
+from distil.framework.outcome import Outcome, RunResults
+from distil.framework.recipe.yaml_loader import to_yaml
+from distil.framework.search.log import read_search
+from distil.framework.tables import NOTHING, comparison_columns, comparison_rows, table_columns, table_rows
+from distil.framework.tasks.registry import summary_in
+from distil.tracking.content import milliseconds
+from distil.tracking.html.cases import language
+from distil.tracking.html.charts import curves, ensemble, tradeoff
+from distil.tracking.html.search import search_parts
+from distil.tracking.html.sections import task_sections
+from distil.tracking.report import state_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,7 +73,7 @@ def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("tracking.html", "."),
+        loader=PackageLoader("distil.tracking.html", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

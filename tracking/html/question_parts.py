@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from framework.outcome import RunResults
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.metrics import Variant, score_example
-from framework.tasks.span_qa.task import ExtractiveQA
-from tracking.html.answers import answers_in, labelled_examples
-from tracking.html.cases import FEW, Cases, cases_of, language
+from distil.framework.outcome import RunResults
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.metrics import Variant, score_example
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.tracking.html.answers import answers_in, labelled_examples
+from distil.tracking.html.cases import FEW, Cases, cases_of, language
 
 _AROUND = 80  # characters shown on either side of a span
 _WORD = 20  # characters by which a part may grow so as not to cut a word

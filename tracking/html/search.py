@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from framework.metrics import Metric
-from framework.outcome import SearchResults, TrialResults
-from framework.search.study import goal_in
-from framework.tables import NOTHING, short_value
-from tracking.content import milliseconds
-from tracking.html.plot import Axis, Line, Mark, Plot, name_axis, number_axis
+from distil.framework.metrics import Metric
+from distil.framework.outcome import SearchResults, TrialResults
+from distil.framework.search.study import goal_in
+from distil.framework.tables import NOTHING, short_value
+from distil.tracking.content import milliseconds
+from distil.tracking.html.plot import Axis, Line, Mark, Plot, name_axis, number_axis
 
 _MINUTE = 60_000  # milliseconds
 _MANY = 20  # ratio of the ends of a place's values from which its axis is logarithmic

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.errors import UserError, first_line
-from framework.outcome import RunResults
-from framework.tasks.base import Own
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.task import Tagging
-from tracking.html.answers import task_in
-from tracking.html.cases import FEW
-from tracking.html.label_parts import LabelAnswers, calibration, confusions, label_cases, label_table, read_texts
-from tracking.html.number_parts import number_cases, scatter
-from tracking.html.question_parts import by_answer_length, by_question_word, disagreements, read_questions
-from tracking.html.tag_parts import mistakes, read_tagged, tag_cases, type_table
+from distil.framework.errors import UserError, first_line
+from distil.framework.outcome import RunResults
+from distil.framework.tasks.base import Own
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.task import Tagging
+from distil.tracking.html.answers import task_in
+from distil.tracking.html.cases import FEW
+from distil.tracking.html.label_parts import LabelAnswers, calibration, confusions, label_cases, label_table, read_texts
+from distil.tracking.html.number_parts import number_cases, scatter
+from distil.tracking.html.question_parts import by_answer_length, by_question_word, disagreements, read_questions
+from distil.tracking.html.tag_parts import mistakes, read_tagged, tag_cases, type_table
 
 _DISAGREEMENTS = ("disagreements", "Where student and teachers disagree")
 

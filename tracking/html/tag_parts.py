@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.outcome import RunResults
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.tags import Entity, entities_of
-from framework.tasks.tagging.task import Tagging
-from tracking.html.answers import answers_in, labelled_examples
-from tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
-from tracking.html.label_parts import Table
+from distil.framework.outcome import RunResults
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.tags import Entity, entities_of
+from distil.framework.tasks.tagging.task import Tagging
+from distil.tracking.html.answers import answers_in, labelled_examples
+from distil.tracking.html.cases import FEW, Answer, Cases, TextCase, alike, cases_of, first_shown, text_case
+from distil.tracking.html.label_parts import Table
 
 Marks = frozenset[Entity]
 

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from framework.config import nearest_hint
-from framework.data.example import Note, Notebook, why_unlabelled
-from framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
-from framework.errors import DataError
-from framework.tasks.classification.settings import ClassificationSettings, asked_fields
+from distil.framework.config import nearest_hint
+from distil.framework.data.example import Note, Notebook, why_unlabelled
+from distil.framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
+from distil.framework.errors import DataError
+from distil.framework.tasks.classification.settings import ClassificationSettings, asked_fields
 
 MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import TokenRows, WindowSettings
-from framework.models.tokenizers import told_of_panics
-from framework.progress import SILENT, Progress
-from framework.tasks.classification.data import Text
+from distil.framework.data.features import TokenRows, WindowSettings
+from distil.framework.models.tokenizers import told_of_panics
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.classification.data import Text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.metrics import Metric, counts, intervals, resampled_metrics
-from framework.tasks.base import Plain, Scores
-from framework.tasks.classification.data import Text
+from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
+from distil.framework.tasks.base import Plain, Scores
+from distil.framework.tasks.classification.data import Text
 
 _SINGLE = (
     Metric("accuracy", "accuracy", primary=True),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.errors import ModelError
-from framework.signals.algebra import Signals
-from framework.tasks.base import Logits, Plain, Scores
-from framework.tasks.classification import metrics
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import (
+from distil.framework.errors import ModelError
+from distil.framework.signals.algebra import Signals
+from distil.framework.tasks.base import Logits, Plain, Scores
+from distil.framework.tasks.classification import metrics
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.signal import (
     NO,
     YES,
     ends,
@@ -26,10 +26,10 @@ from framework.tasks.classification.signal import (
     write_several,
     write_single,
 )
-from framework.tasks.label_names import translated, translation
+from distil.framework.tasks.label_names import translated, translation
 
 if TYPE_CHECKING:
-    from framework.tasks.classification.settings import ClassificationSettings
+    from distil.framework.tasks.classification.settings import ClassificationSettings
 
 VALUE = "value"  # how the only class of a head that gives a number is called
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from framework.data.features import WindowSettings
-from framework.data.records import Asked
-from framework.tasks.classification.synthetic import Messages
-from framework.tasks.defaults import TaskSection
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked
+from distil.framework.tasks.classification.synthetic import Messages
+from distil.framework.tasks.defaults import TaskSection
 
 if TYPE_CHECKING:
-    from framework.tasks.sections import Sections
+    from distil.framework.tasks.sections import Sections
 
 Words = Annotated[str | Annotated[list[str], Field(min_length=1)], Field(union_mode="left_to_right")]
 Label = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -187,8 +187,8 @@ def number_problems(task: "ClassificationSettings", recipe: "Sections") -> list[
 
 def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """Generative teachers score words, one text and one label at a time."""
-    from framework.tasks.classification.verbalised import parse
-    from framework.teachers.generative import Generative
+    from distil.framework.tasks.classification.verbalised import parse
+    from distil.framework.teachers.generative import Generative
 
     problems = []
     teachers = {name: teacher for name, teacher in recipe.teachers.items() if isinstance(teacher, Generative)}

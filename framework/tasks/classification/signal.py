@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.errors import ModelError
-from framework.signals.algebra import Signals, from_dense, to_dense
-from framework.tasks.base import Logits
-from framework.tasks.classification.data import Text
-from framework.tasks.label_names import listed_names
+from distil.framework.errors import ModelError
+from distil.framework.signals.algebra import Signals, from_dense, to_dense
+from distil.framework.tasks.base import Logits
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.label_names import listed_names
 
 NO, YES = 0, 1
 _UNKNOWN = -1

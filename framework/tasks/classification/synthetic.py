@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
-from framework.data.records import Record
-from framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
+from distil.framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
+from distil.framework.data.records import Record
+from distil.framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
 
 _LABELS = tuple(TOPICS)
 

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, model_validator
 
-from framework.data.example import Note, Notebook
-from framework.data.features import WindowSettings
-from framework.data.records import Asked, Fields, Record
-from framework.metrics import Metric
-from framework.progress import SILENT, Progress
-from framework.tasks.classification import data
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.metrics import METRICS
-from framework.tasks.classification.settings import (
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked, Fields, Record
+from distil.framework.metrics import Metric
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.classification import data
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.metrics import METRICS
+from distil.framework.tasks.classification.settings import (
     ClassificationSettings,
     asked_fields,
     problem_of,
 )
-from framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest, asked, respond
+from distil.framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest, asked, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.data.features import Features, TokenRows
-    from framework.segments import Ints
-    from framework.signals.algebra import Signals
-    from framework.signals.source import SignalSource
-    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
-    from framework.tasks.classification.problems import Problem
-    from framework.tasks.sections import GenerativeSection, Sections
-    from framework.training.objective import Objective
-    from framework.training.outcome_items import OutcomeItems
+    from distil.framework.data.features import Features, TokenRows
+    from distil.framework.segments import Ints
+    from distil.framework.signals.algebra import Signals
+    from distil.framework.signals.source import SignalSource
+    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.classification.problems import Problem
+    from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.training.objective import Objective
+    from distil.framework.training.outcome_items import OutcomeItems
 
 
 class Classification(ClassificationSettings):
@@ -73,7 +73,7 @@ class Classification(ClassificationSettings):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        from framework.tasks.classification.settings import recipe_problems
+        from distil.framework.tasks.classification.settings import recipe_problems
 
         return recipe_problems(self, recipe)
 
@@ -134,7 +134,7 @@ class Classification(ClassificationSettings):
         progress: Progress = SILENT,
     ) -> "TokenRows":
         """See Task: a row for each text, or several for a long one."""
-        from framework.tasks.classification.features import text_features
+        from distil.framework.tasks.classification.features import text_features
 
         return text_features(examples, tokenizer, windows, self.long_texts, progress)
 
@@ -142,7 +142,7 @@ class Classification(ClassificationSettings):
         self, examples: Sequence[Text], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
     ) -> Iterator[str]:
         """See Task."""
-        from framework.tasks.classification.features import halved
+        from distil.framework.tasks.classification.features import halved
 
         yield from (text for example in examples for text in example.texts)
         if self.long_texts == "pool":
@@ -155,7 +155,7 @@ class Classification(ClassificationSettings):
 
     def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
         """See Task."""
-        from framework.tasks.label_names import own_classes
+        from distil.framework.tasks.label_names import own_classes
 
         problem = self._problem
         if own_classes(config.id2label, problem.classes) and not label_map:
@@ -172,7 +172,7 @@ class Classification(ClassificationSettings):
         eager: bool,
     ) -> "OutcomeItems":
         """See Task."""
-        from framework.training.outcome_items import outcome_items
+        from distil.framework.training.outcome_items import outcome_items
 
         gold, weight = self._problem.targets(examples)
         return outcome_items(
@@ -181,7 +181,7 @@ class Classification(ClassificationSettings):
 
     def write_signals(self, examples: Sequence[Text], features: "Features", logits: "Logits") -> "Signals":
         """See Task: one head a text, or one a label."""
-        from framework.tasks.classification.signal import pooled
+        from distil.framework.tasks.classification.signal import pooled
 
         return self._problem.write(pooled(features.example, len(examples), logits))
 
@@ -201,7 +201,7 @@ class Classification(ClassificationSettings):
 
     def predict_from_signals(self, examples: Sequence[Text], signals: "Signals") -> "Plain":
         """See Task."""
-        from framework.tasks.classification.signal import probabilities
+        from distil.framework.tasks.classification.signal import probabilities
 
         return self._problem.predictions(examples, probabilities(signals, self._problem.outcomes, len(examples)))
 
@@ -221,7 +221,7 @@ class Classification(ClassificationSettings):
 
     def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
         """See Task."""
-        from framework.tasks.classification.usage import card_parts
+        from distil.framework.tasks.classification.usage import card_parts
 
         pooled = self.long_texts == "pool"
         return card_parts(self.problem_type, self._problem.classes, windows.max_length, onnx, pooled=pooled)
@@ -235,7 +235,7 @@ class Classification(ClassificationSettings):
         progress: Progress,
     ) -> "Objective":
         """See Task: to write the word that stands for the label."""
-        from framework.tasks.classification.verbalised import label_generation
+        from distil.framework.tasks.classification.verbalised import label_generation
 
         return label_generation(examples, self._problem.classes, self.verbaliser, teacher, windows, tokenizer)
 
@@ -243,12 +243,12 @@ class Classification(ClassificationSettings):
         self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
     ) -> "Predictor":
         """See Task: by the likelihood of the words that stand for the labels."""
-        from framework.tasks.classification.verbalised import label_predictor
+        from distil.framework.tasks.classification.verbalised import label_predictor
 
         return label_predictor(folder, inference, teacher, self._problem.classes, self.verbaliser)
 
     @property
     def _problem(self) -> "Problem":
-        from framework.tasks.classification.problems import problem_for
+        from distil.framework.tasks.classification.problems import problem_for
 
         return problem_for(self)

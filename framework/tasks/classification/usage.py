@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from framework.errors import DataError
-from framework.tasks.base import CardParts
-from framework.tasks.classification.data import Text
+from distil.framework.errors import DataError
+from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.classification.data import Text
 
 if TYPE_CHECKING:
-    from framework.tasks.base import Plain
+    from distil.framework.tasks.base import Plain
 
 
 class TextRequest(BaseModel):

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import WindowSettings
-from framework.device import autocast, default_device
-from framework.errors import DataError, RecipeError
-from framework.generative.asking import Asking, writer_for
-from framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
-from framework.generative.training import Generation
-from framework.generative.writer import Ids, Writer
-from framework.models.bounds import count_parameters
-from framework.models.build import pretrained_model
-from framework.models.configuration import read_config
-from framework.models.kind import Generator, generator_of
-from framework.models.tokenizers import SpecialTokens, load_model_tokenizer, special_tokens
-from framework.progress import SILENT, Progress
-from framework.signals.algebra import Signals
-from framework.signals.steps import ask
-from framework.tasks.base import Own, Plain
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import write_single
+from distil.framework.data.features import WindowSettings
+from distil.framework.device import autocast, default_device
+from distil.framework.errors import DataError, RecipeError
+from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
+from distil.framework.generative.training import Generation
+from distil.framework.generative.writer import Ids, Writer
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.configuration import read_config
+from distil.framework.models.kind import Generator, generator_of
+from distil.framework.models.tokenizers import SpecialTokens, load_model_tokenizer, special_tokens
+from distil.framework.progress import SILENT, Progress
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.steps import ask
+from distil.framework.tasks.base import Own, Plain
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.signal import write_single
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.tasks.base import InferenceConfig
-    from framework.tasks.sections import GenerativeSection
+    from distil.framework.tasks.base import InferenceConfig
+    from distil.framework.tasks.sections import GenerativeSection
 
 Verbaliser = Mapping[str, str | list[str]] | None
 TEMPLATE = "{text}\nlabel:"

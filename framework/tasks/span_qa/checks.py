@@ -3,14 +3,14 @@
 import copy
 from typing import TYPE_CHECKING, Any
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.models.build import planned_parameters
-from framework.models.kind import ModelKind
-from framework.tasks.span_qa.prompts import parse_template
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.models.build import planned_parameters
+from distil.framework.models.kind import ModelKind
+from distil.framework.tasks.span_qa.prompts import parse_template
 
 if TYPE_CHECKING:
-    from framework.tasks.sections import Sections
+    from distil.framework.tasks.sections import Sections
 
 _SPECIAL = 8  # tokens that leave room for the special ones of every known pair format
 

@@ -4,11 +4,11 @@ their contexts."""
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from framework.data.characters import without_blank_ends
-from framework.data.example import Note, Notebook
-from framework.data.locating import locate
-from framework.data.records import Asked
-from framework.errors import DataError
+from distil.framework.data.characters import without_blank_ends
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.locating import locate
+from distil.framework.data.records import Asked
+from distil.framework.errors import DataError
 
 FIELDS = (
     Asked("id"),

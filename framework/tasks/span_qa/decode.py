@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.segments import Floats, Ints, minima, owners, spread
-from framework.tasks.base import Logits
-from framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, predictions_of
-from framework.tasks.span_qa.ranking import Ranked, ranked
-from framework.tasks.span_qa.windows import Windows
+from distil.framework.segments import Floats, Ints, minima, owners, spread
+from distil.framework.tasks.base import Logits
+from distil.framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, predictions_of
+from distil.framework.tasks.span_qa.ranking import Ranked, ranked
+from distil.framework.tasks.span_qa.windows import Windows
 
 _SPANS = 1 << 17  # that are looked at together: what a processor's cache holds
 _MORE = 4  # times as many starts are looked at where some did not do

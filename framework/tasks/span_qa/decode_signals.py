@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.characters import codes, is_space
-from framework.segments import Floats, Ints, bounds, owners, spread
-from framework.signals.algebra import NULL, Signals
-from framework.signals.mixing import merged
-from framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, predictions_of
-from framework.tasks.span_qa.ranking import ranked
+from distil.framework.data.characters import codes, is_space
+from distil.framework.segments import Floats, Ints, bounds, owners, spread
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.signals.mixing import merged
+from distil.framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, predictions_of
+from distil.framework.tasks.span_qa.ranking import ranked
 
 _SPANS = 1 << 17  # that are looked at together: what a processor's cache holds
 

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.locating import locate
-from framework.device import autocast, default_device
-from framework.errors import DataError
-from framework.generative.asking import Asking, writer_for
-from framework.generative.training import Generation
-from framework.generative.writer import Beams, Ids, Writer
-from framework.models.bounds import count_parameters
-from framework.models.build import pretrained_model
-from framework.models.configuration import read_config
-from framework.models.kind import generator_of
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT, Progress
-from framework.segments import Floats, bounds, maxima, softmax, spread, totals
-from framework.signals.algebra import Signals
-from framework.signals.steps import ask
-from framework.tasks.base import InferenceConfig, Task
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode_signals import decode_signals
-from framework.tasks.span_qa.predictions import Prediction, SpanPrediction, prediction_record
-from framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for
-from framework.tasks.span_qa.write import from_spans
+from distil.framework.data.locating import locate
+from distil.framework.device import autocast, default_device
+from distil.framework.errors import DataError
+from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.training import Generation
+from distil.framework.generative.writer import Beams, Ids, Writer
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.configuration import read_config
+from distil.framework.models.kind import generator_of
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Floats, bounds, maxima, softmax, spread, totals
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.steps import ask
+from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.decode_signals import decode_signals
+from distil.framework.tasks.span_qa.predictions import Prediction, SpanPrediction, prediction_record
+from distil.framework.tasks.span_qa.prompts import Prompt, Prompts, prompts_for
+from distil.framework.tasks.span_qa.write import from_spans
 
 if TYPE_CHECKING:
-    from framework.tasks.sections import GenerativeSection
+    from distil.framework.tasks.sections import GenerativeSection
 
 Places = Sequence[Sequence[tuple[int, int]]]  # where a context has each of some answers, characters [start, end)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.losses.base import Rows
-from framework.segments import Ints, owners
-from framework.signals.algebra import Signals, concat, from_parts, temper
-from framework.signals.source import SignalSource, TeacherSignals
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
-from framework.tasks.span_qa.windows import Windows
-from framework.training.items import EagerSignals, WindowSignals, batch_length, token_places
+from distil.framework.losses.base import Rows
+from distil.framework.segments import Ints, owners
+from distil.framework.signals.algebra import Signals, concat, from_parts, temper
+from distil.framework.signals.source import SignalSource, TeacherSignals
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
+from distil.framework.tasks.span_qa.windows import Windows
+from distil.framework.training.items import EagerSignals, WindowSignals, batch_length, token_places
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.errors import DataError
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.data import QAExample
 
 Normalise = Callable[[str], str]
 

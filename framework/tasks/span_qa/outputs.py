@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.metrics import middle, resampled_means
-from framework.tasks.base import Scores
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
+from distil.framework.metrics import middle, resampled_means
+from distil.framework.tasks.base import Scores
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 
 
 def score_spans(

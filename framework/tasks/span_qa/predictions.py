@@ -6,8 +6,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from framework.segments import Floats
-from framework.tasks.span_qa.ranking import Ranked
+from distil.framework.segments import Floats
+from distil.framework.tasks.span_qa.ranking import Ranked
 
 # The logit of what cannot be, and the least that counts: finite, so that every score can be written as JSON.
 IMPOSSIBLE = -1e30

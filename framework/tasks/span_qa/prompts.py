@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.data.features import WindowSettings
-from framework.errors import RecipeError
-from framework.generative.prompts import Encoded, Piece, begin_of_text, encode, pieces_of
-from framework.generative.writer import Ids
-from framework.models.kind import Generator, generator_of
-from framework.models.tokenizers import SpecialTokens, special_tokens
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import RecipeError
+from distil.framework.generative.prompts import Encoded, Piece, begin_of_text, encode, pieces_of
+from distil.framework.generative.writer import Ids
+from distil.framework.models.kind import Generator, generator_of
+from distil.framework.models.tokenizers import SpecialTokens, special_tokens
+from distil.framework.tasks.span_qa.data import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from framework.segments import Floats, Ints, bounds
+from distil.framework.segments import Floats, Ints, bounds
 
 
 class Ranked(NamedTuple):

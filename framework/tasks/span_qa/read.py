@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.segments import Floats, Ints, spread, taken, totals
-from framework.signals.algebra import NULL, Signals, single
-from framework.tasks.span_qa.windows import Windows
+from distil.framework.segments import Floats, Ints, spread, taken, totals
+from distil.framework.signals.algebra import NULL, Signals, single
+from distil.framework.tasks.span_qa.windows import Windows
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from framework.data.records import (
+from distil.framework.data.records import (
     Fields,
     Record,
     finished_annotations,
@@ -15,8 +15,8 @@ from framework.data.records import (
     shown,
     text_of,
 )
-from framework.errors import DataError
-from framework.tasks.span_qa.data import Claim, QARow
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.data import Claim, QARow
 
 _STARTS = ("answer_start", "start")
 _NOT_GIVEN = "NOT_GIVEN"  # how Haystack's annotation tool marks that a document has no answer

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import datasets
 import evaluate
 
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.metrics import squad_v1, squad_v2
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.metrics import squad_v1, squad_v2
 
 _CITATION = """\
 @inproceedings{rajpurkar2016squad,
@@ -49,7 +49,7 @@ def load_squad_metric(variant: Literal["squad", "squad_v2"] = "squad") -> Any:
 
 
 class SquadMetric(evaluate.Metric):  # type: ignore[misc]
-    """Delegates to `framework.tasks.span_qa.metrics`."""
+    """Delegates to `distil.framework.tasks.span_qa.metrics`."""
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in ("default", "squad", "squad_v2"):

@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
-from framework.data.records import Record
-from framework.tasks.span_qa.synthetic_facts import Person, Phrase, draw_people, draw_values, fill
-from framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS, Relation
-from framework.tasks.span_qa.synthetic_words import Forms
+from distil.framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
+from distil.framework.data.records import Record
+from distil.framework.tasks.span_qa.synthetic_facts import Person, Phrase, draw_people, draw_values, fill
+from distil.framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS, Relation
+from distil.framework.tasks.span_qa.synthetic_words import Forms
 
 MAX_PERSONS = 4
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from framework.data.generated import pick, pick_several
-from framework.tasks.span_qa.synthetic_relations import Pool
-from framework.tasks.span_qa.synthetic_words import (
+from distil.framework.data.generated import pick, pick_several
+from distil.framework.tasks.span_qa.synthetic_relations import Pool
+from distil.framework.tasks.span_qa.synthetic_words import (
     CITIES,
     DISHES,
     HOBBIES,

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from framework.data.example import Note, Notebook
-from framework.data.features import WindowSettings
-from framework.data.records import Asked, Fields, Record
-from framework.metrics import Metric
-from framework.progress import SILENT, Progress
-from framework.tasks.defaults import TaskSection
-from framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
-from framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
-from framework.tasks.span_qa.synthetic import Synthetic
-from framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked, Fields, Record
+from distil.framework.metrics import Metric
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
+from distil.framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
+from distil.framework.tasks.span_qa.synthetic import Synthetic
+from distil.framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.segments import Ints
-    from framework.signals.algebra import Signals
-    from framework.signals.source import SignalSource, TeacherSignals
-    from framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
-    from framework.tasks.sections import GenerativeSection, Sections
-    from framework.tasks.span_qa.items import TrainingItems
-    from framework.tasks.span_qa.windows import Windows
-    from framework.training.objective import Objective
+    from distil.framework.segments import Ints
+    from distil.framework.signals.algebra import Signals
+    from distil.framework.signals.source import SignalSource, TeacherSignals
+    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
+    from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.span_qa.items import TrainingItems
+    from distil.framework.tasks.span_qa.windows import Windows
+    from distil.framework.training.objective import Objective
 
 
 class ExtractiveQA(TaskSection):
@@ -82,14 +82,14 @@ class ExtractiveQA(TaskSection):
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
         """See Task."""
-        from framework.tasks.span_qa.records import question_rows
+        from distil.framework.tasks.span_qa.records import question_rows
 
         return question_rows(records, fields)
 
     def settle(self, rows: list[QARow]) -> list[QARow]:
         """See Task: rows of one question are joined, and offsets count characters."""
-        from framework.tasks.span_qa.data import joined
-        from framework.tasks.span_qa.units import in_characters
+        from distil.framework.tasks.span_qa.data import joined
+        from distil.framework.tasks.span_qa.units import in_characters
 
         return in_characters(joined(rows))
 
@@ -123,7 +123,7 @@ class ExtractiveQA(TaskSection):
 
     def check_config(self, config: Any, as_it_is: bool) -> None:
         """See Task."""
-        from framework.tasks.span_qa.checks import check_head
+        from distil.framework.tasks.span_qa.checks import check_head
 
         check_head(self, config)
 
@@ -135,7 +135,7 @@ class ExtractiveQA(TaskSection):
         progress: Progress = SILENT,
     ) -> "Windows":
         """See Task: overlapping windows over the context."""
-        from framework.tasks.span_qa.windows import cut_windows
+        from distil.framework.tasks.span_qa.windows import cut_windows
 
         return cut_windows(examples, tokenizer, windows, progress)
 
@@ -143,7 +143,7 @@ class ExtractiveQA(TaskSection):
         self, examples: Sequence[QAExample], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings
     ) -> Iterator[str]:
         """See Task: contexts and questions, the latter also as windows show them."""
-        from framework.data.pairs import shortened
+        from distil.framework.data.pairs import shortened
 
         questions = [example.question for example in examples]
         yield from (example.context for example in examples)
@@ -171,19 +171,19 @@ class ExtractiveQA(TaskSection):
         eager: bool,
     ) -> "TrainingItems":
         """Windows with gold positions and signals at each temperature. `eager`: read now, else when needed."""
-        from framework.tasks.span_qa.items import span_items
+        from distil.framework.tasks.span_qa.items import span_items
 
         return span_items(examples, windows, pad_id, signals, temperatures, eager)
 
     def moved_mass(self, examples: Sequence[QAExample], windows: "Windows", teacher: "TeacherSignals") -> float:
         """The share of a teacher's mass (T = 1) that no token covers and that moves to the nearest."""
-        from framework.tasks.span_qa.items import moved_mass
+        from distil.framework.tasks.span_qa.items import moved_mass
 
         return moved_mass(examples, windows, teacher)
 
     def write_signals(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> "Signals":
         """A signal for each example."""
-        from framework.tasks.span_qa.write import write_spans
+        from distil.framework.tasks.span_qa.write import write_spans
 
         return write_spans(len(examples), windows, logits)
 
@@ -195,14 +195,14 @@ class ExtractiveQA(TaskSection):
 
     def gold_outcomes(self, examples: Sequence[QAExample]) -> "Ints":
         """Of labelled examples the words of the first gold answer's start and end: their first and last characters. [2 E, 2]"""
-        from framework.tasks.span_qa.write import gold_outcomes
+        from distil.framework.tasks.span_qa.write import gold_outcomes
 
         return gold_outcomes(examples)
 
     def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
-        from framework.tasks.span_qa.decode_signals import decode_signals
-        from framework.tasks.span_qa.predictions import prediction_record
+        from distil.framework.tasks.span_qa.decode_signals import decode_signals
+        from distil.framework.tasks.span_qa.predictions import prediction_record
 
         contexts = [example.context for example in examples]
         found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
@@ -213,8 +213,8 @@ class ExtractiveQA(TaskSection):
 
     def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
-        from framework.tasks.span_qa.decode import decode
-        from framework.tasks.span_qa.predictions import prediction_record
+        from distil.framework.tasks.span_qa.decode import decode
+        from distil.framework.tasks.span_qa.predictions import prediction_record
 
         contexts = [example.context for example in examples]
         found = decode(contexts, windows, logits, self.n_best, self.max_answer_length, null=self.unanswerable)
@@ -231,7 +231,7 @@ class ExtractiveQA(TaskSection):
         seed: int,
     ) -> "Scores":
         """EM and F1 as the official scripts compute them, with bootstrap intervals."""
-        from framework.tasks.span_qa.outputs import score_spans
+        from distil.framework.tasks.span_qa.outputs import score_spans
 
         return score_spans(examples, predictions, self.unanswerable, self.null_threshold, resamples, seed)
 
@@ -253,7 +253,7 @@ class ExtractiveQA(TaskSection):
 
     def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
         """See Task."""
-        from framework.tasks.span_qa.usage import card_parts
+        from distil.framework.tasks.span_qa.usage import card_parts
 
         return card_parts(self.unanswerable, windows.max_length, self.max_answer_length, onnx)
 
@@ -266,8 +266,8 @@ class ExtractiveQA(TaskSection):
         progress: Progress,
     ) -> "Objective":
         """See Task: to write the gold answers."""
-        from framework.tasks.span_qa.generative import generation
-        from framework.tasks.span_qa.prompts import prompts_for
+        from distil.framework.tasks.span_qa.generative import generation
+        from distil.framework.tasks.span_qa.prompts import prompts_for
 
         config, forced = teacher.configuration(tokenizer)
         prompts = prompts_for(tokenizer, config, windows, teacher.max_answer, teacher.prompt, forced)
@@ -277,6 +277,6 @@ class ExtractiveQA(TaskSection):
         self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
     ) -> "Predictor":
         """See Task."""
-        from framework.tasks.span_qa.generative import generative_predictor
+        from distil.framework.tasks.span_qa.generative import generative_predictor
 
         return generative_predictor(folder, inference, teacher)

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.characters import without_blank_ends
-from framework.tasks.span_qa.data import QARow
+from distil.framework.data.characters import without_blank_ends
+from distil.framework.tasks.span_qa.data import QARow
 
 Code = Literal["characters", "utf16", "utf8"]
 

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from framework.errors import DataError
-from framework.tasks.base import CardParts
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.errors import DataError
+from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.span_qa.data import QAExample
 
 _TRANSFORMERS = """```python
 import torch

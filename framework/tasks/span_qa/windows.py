@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import TokenRows, WindowSettings
-from framework.data.offsets import Cover, cover
-from framework.data.pairs import PairTokens, tokens_of
-from framework.errors import ModelError
-from framework.models.tokenizers import check_fast, told_of_panics
-from framework.progress import SILENT, Progress
-from framework.segments import Ints, bounds, owners, spread, taken
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.data.features import TokenRows, WindowSettings
+from distil.framework.data.offsets import Cover, cover
+from distil.framework.data.pairs import PairTokens, tokens_of
+from distil.framework.errors import ModelError
+from distil.framework.models.tokenizers import check_fast, told_of_panics
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Ints, bounds, owners, spread, taken
+from distil.framework.tasks.span_qa.data import QAExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.characters import codes, is_space
-from framework.segments import Floats, Ints, bounds, maxima, minima, spread, totals
-from framework.signals.algebra import NULL, Signals, concat, normalised
-from framework.signals.mixing import merged
-from framework.tasks.base import Logits
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.windows import Windows
+from distil.framework.data.characters import codes, is_space
+from distil.framework.segments import Floats, Ints, bounds, maxima, minima, spread, totals
+from distil.framework.signals.algebra import NULL, Signals, concat, normalised
+from distil.framework.signals.mixing import merged
+from distil.framework.tasks.base import Logits
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.windows import Windows
 
 _CHUNK = 512  # examples written together: what a processor's cache holds
 

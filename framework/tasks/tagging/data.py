@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from framework.config import nearest_hint
-from framework.data.example import Note, Notebook, why_unlabelled
-from framework.data.records import (
+from distil.framework.config import nearest_hint
+from distil.framework.data.example import Note, Notebook, why_unlabelled
+from distil.framework.data.records import (
     Asked,
     Fields,
     Record,
@@ -17,10 +17,10 @@ from framework.data.records import (
     shown,
     text_of,
 )
-from framework.errors import DataError
-from framework.tasks.tagging.example import Span, Tagged, joined, words_of
-from framework.tasks.tagging.records import marked_in, tags_of
-from framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
+from distil.framework.errors import DataError
+from distil.framework.tasks.tagging.example import Span, Tagged, joined, words_of
+from distil.framework.tasks.tagging.records import marked_in, tags_of
+from distil.framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
 FIELDS = (
     Asked("tokens", ("tokens", "words"), required=False, structured=True),

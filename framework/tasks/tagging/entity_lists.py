@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.locating import locate
-from framework.errors import RecipeError
-from framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
-from framework.generative.writer import Ids
-from framework.models.kind import Generator, generator_of
-from framework.models.tokenizers import SpecialTokens, special_tokens
-from framework.tasks.base import Own
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.records import Marked, tags_of
-from framework.tasks.tagging.tags import TagSet, entities_of
+from distil.framework.data.locating import locate
+from distil.framework.errors import RecipeError
+from distil.framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
+from distil.framework.generative.writer import Ids
+from distil.framework.models.kind import Generator, generator_of
+from distil.framework.models.tokenizers import SpecialTokens, special_tokens
+from distil.framework.tasks.base import Own
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.records import Marked, tags_of
+from distil.framework.tasks.tagging.tags import TagSet, entities_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.tasks.sections import GenerativeSection
+    from distil.framework.tasks.sections import GenerativeSection
 
 TEMPLATE = "{text}\nentities:"
 _FEWEST = 8  # tokens of a text that a prompt has to have room for

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from framework.data.characters import is_blank
+from distil.framework.data.characters import is_blank
 
 Span = tuple[int, int]
 

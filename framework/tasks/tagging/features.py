@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.data.features import TokenRows, WindowSettings
-from framework.data.offsets import cover
-from framework.errors import ModelError
-from framework.models.tokenizers import check_fast, told_of_panics
-from framework.progress import SILENT, Progress
-from framework.segments import Ints, bounds, owners, spread
-from framework.tasks.tagging.example import Tagged
+from distil.framework.data.features import TokenRows, WindowSettings
+from distil.framework.data.offsets import cover
+from distil.framework.errors import ModelError
+from distil.framework.models.tokenizers import check_fast, told_of_panics
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Ints, bounds, owners, spread
+from distil.framework.tasks.tagging.example import Tagged
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

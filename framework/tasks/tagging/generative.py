@@ -14,32 +14,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.features import WindowSettings
-from framework.device import autocast, default_device
-from framework.errors import DataError
-from framework.generative.asking import Asking, writer_for
-from framework.generative.training import Generation
-from framework.generative.writer import Beams, Ids, Writer
-from framework.models.bounds import count_parameters
-from framework.models.build import pretrained_model
-from framework.models.configuration import read_config
-from framework.models.kind import generator_of
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT, Progress
-from framework.segments import Floats, Ints, bounds, softmax
-from framework.signals.algebra import Signals, from_dense, to_dense
-from framework.signals.steps import ask
-from framework.tasks.base import Own, Plain
-from framework.tasks.tagging.entity_lists import EntityLists, Part, Read, entity_lists
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.metrics import best_tags
-from framework.tasks.tagging.tags import TagSet
+from distil.framework.data.features import WindowSettings
+from distil.framework.device import autocast, default_device
+from distil.framework.errors import DataError
+from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.training import Generation
+from distil.framework.generative.writer import Beams, Ids, Writer
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import pretrained_model
+from distil.framework.models.configuration import read_config
+from distil.framework.models.kind import generator_of
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Floats, Ints, bounds, softmax
+from distil.framework.signals.algebra import Signals, from_dense, to_dense
+from distil.framework.signals.steps import ask
+from distil.framework.tasks.base import Own, Plain
+from distil.framework.tasks.tagging.entity_lists import EntityLists, Part, Read, entity_lists
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.metrics import best_tags
+from distil.framework.tasks.tagging.tags import TagSet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from framework.tasks.base import InferenceConfig
-    from framework.tasks.sections import GenerativeSection
+    from distil.framework.tasks.base import InferenceConfig
+    from distil.framework.tasks.sections import GenerativeSection
 
 _UNSAID = 1e-3  # mass of the tags that no list gives a unit, and which are not impossible for that
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.losses.base import Rows
-from framework.segments import Ints, owners, taken
-from framework.signals.algebra import to_dense
-from framework.signals.source import SignalSource
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.features import UnitRows
+from distil.framework.losses.base import Rows
+from distil.framework.segments import Ints, owners, taken
+from distil.framework.signals.algebra import to_dense
+from distil.framework.signals.source import SignalSource
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.features import UnitRows
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.metrics import Metric, counts, intervals, resampled_metrics
-from framework.segments import Floats, Ints
-from framework.tasks.base import Plain, Scores
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.tags import TagSet, entities_of
+from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
+from distil.framework.segments import Floats, Ints
+from distil.framework.tasks.base import Plain, Scores
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.tags import TagSet, entities_of
 
 _LEAST = 1e-30  # probability
 _AT_ONCE = 1024  # examples

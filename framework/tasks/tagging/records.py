@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from framework.data.records import Record, is_missing, shown
-from framework.errors import DataError
-from framework.tasks.tagging.example import Span
-from framework.tasks.tagging.tags import OUTSIDE, tag_of
+from distil.framework.data.records import Record, is_missing, shown
+from distil.framework.errors import DataError
+from distil.framework.tasks.tagging.example import Span
+from distil.framework.tasks.tagging.tags import OUTSIDE, tag_of
 
 _UNIVERSAL = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")  # of CoNLL-U
 _DOCUMENT = "-DOCSTART-"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.segments import Floats, Ints, bounds, softmax
-from framework.signals.algebra import Signals, from_dense
-from framework.tasks.base import Logits
-from framework.tasks.label_names import own_classes, translated, translation
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.features import UnitRows
-from framework.tasks.tagging.tags import BEGINS, OUTSIDE, TagSet, parts_of, tag_of
+from distil.framework.segments import Floats, Ints, bounds, softmax
+from distil.framework.signals.algebra import Signals, from_dense
+from distil.framework.tasks.base import Logits
+from distil.framework.tasks.label_names import own_classes, translated, translation
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.features import UnitRows
+from distil.framework.tasks.tagging.tags import BEGINS, OUTSIDE, TagSet, parts_of, tag_of
 
 _LEAST = 1e-30  # probability
 

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick
-from framework.data.records import Record
-from framework.tasks.tagging.example import words_of
-from framework.tasks.tagging.synthetic_words import NAMES, SENTENCES
+from distil.framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick
+from distil.framework.data.records import Record
+from distil.framework.tasks.tagging.example import words_of
+from distil.framework.tasks.tagging.synthetic_words import NAMES, SENTENCES
 
 _SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
 _TYPES = ("DATE", "LOC", "ORG", "PER")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from random import Random
 
-from framework.data.generated import chance, pick
+from distil.framework.data.generated import chance, pick
 
 MEN = (
     "Иван", "Олег", "Антон", "Павел", "Роман", "Владимир", "Максим", "Тимур", "Фёдор", "Степан", "Марат", "Кирилл", "Артём", "Глеб",

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator
 
-from framework.data.example import Note, Notebook
-from framework.data.features import WindowSettings
-from framework.data.records import Asked, Fields, Formats, Record
-from framework.errors import ModelError
-from framework.metrics import Metric
-from framework.progress import SILENT, Progress
-from framework.tasks.defaults import TaskSection
-from framework.tasks.tagging import data
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
-from framework.tasks.tagging.records import read_conll, read_conllu
-from framework.tasks.tagging.tags import Scheme, TagSet, tag_set
-from framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
+from distil.framework.data.example import Note, Notebook
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked, Fields, Formats, Record
+from distil.framework.errors import ModelError
+from distil.framework.metrics import Metric
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.tagging import data
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
+from distil.framework.tasks.tagging.records import read_conll, read_conllu
+from distil.framework.tasks.tagging.tags import Scheme, TagSet, tag_set
+from distil.framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
-    from framework.segments import Ints
-    from framework.signals.algebra import Signals
-    from framework.signals.source import SignalSource
-    from framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
-    from framework.tasks.sections import GenerativeSection, Sections
-    from framework.tasks.tagging.features import UnitRows
-    from framework.tasks.tagging.items import UnitItems
-    from framework.teachers.generative import Generative
-    from framework.training.objective import Objective
+    from distil.framework.segments import Ints
+    from distil.framework.signals.algebra import Signals
+    from distil.framework.signals.source import SignalSource
+    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.tagging.features import UnitRows
+    from distil.framework.tasks.tagging.items import UnitItems
+    from distil.framework.teachers.generative import Generative
+    from distil.framework.training.objective import Objective
 
 
 class Tagging(TaskSection):
@@ -142,7 +142,7 @@ class Tagging(TaskSection):
         progress: Progress = SILENT,
     ) -> "UnitRows":
         """See Task: a row for each text, or several for a long one."""
-        from framework.tasks.tagging.features import unit_features
+        from distil.framework.tasks.tagging.features import unit_features
 
         return unit_features(examples, tokenizer, windows, progress)
 
@@ -153,7 +153,7 @@ class Tagging(TaskSection):
 
     def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
         """See Task: a map may name types of entities instead of tags."""
-        from framework.tasks.tagging.signal import translated_tags
+        from distil.framework.tasks.tagging.signal import translated_tags
 
         return translated_tags(logits, config.id2label, self.tag_set, label_map)
 
@@ -167,8 +167,8 @@ class Tagging(TaskSection):
         eager: bool,
     ) -> "UnitItems":
         """See Task."""
-        from framework.tasks.tagging.items import unit_items
-        from framework.tasks.tagging.signal import gold_numbers
+        from distil.framework.tasks.tagging.items import unit_items
+        from distil.framework.tasks.tagging.signal import gold_numbers
 
         tags = self.tag_set
         gold = gold_numbers(examples, tags)
@@ -176,7 +176,7 @@ class Tagging(TaskSection):
 
     def write_signals(self, examples: Sequence[Tagged], features: "UnitRows", logits: "Logits") -> "Signals":
         """See Task: one head a unit."""
-        from framework.tasks.tagging.signal import write_units
+        from distil.framework.tasks.tagging.signal import write_units
 
         return write_units(features, logits, self.tag_set)
 
@@ -190,21 +190,21 @@ class Tagging(TaskSection):
         """See Task."""
         import numpy as np
 
-        from framework.tasks.tagging.signal import gold_numbers
+        from distil.framework.tasks.tagging.signal import gold_numbers
 
         return np.repeat(gold_numbers(examples, self.tag_set)[:, None], 2, axis=1)
 
     def predict_from_signals(self, examples: Sequence[Tagged], signals: "Signals") -> "Plain":
         """See Task."""
-        from framework.signals.algebra import to_dense
-        from framework.tasks.tagging.metrics import predictions
+        from distil.framework.signals.algebra import to_dense
+        from distil.framework.tasks.tagging.metrics import predictions
 
         tags = self.tag_set
         return predictions(examples, to_dense(signals, len(tags.names)), signals.heads, tags)
 
     def score(self, examples: Sequence[Tagged], predictions: "Plain", resamples: int, seed: int) -> "Scores":
         """See Task."""
-        from framework.tasks.tagging.metrics import scores
+        from distil.framework.tasks.tagging.metrics import scores
 
         return scores(examples, predictions, self.tag_set, resamples, seed)
 
@@ -228,7 +228,7 @@ class Tagging(TaskSection):
         progress: Progress,
     ) -> "Objective":
         """See Task: to write the entities of a text."""
-        from framework.tasks.tagging.generative import list_generation
+        from distil.framework.tasks.tagging.generative import list_generation
 
         return list_generation(examples, self.tag_set, teacher, windows, tokenizer)
 
@@ -236,20 +236,20 @@ class Tagging(TaskSection):
         self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
     ) -> "Predictor":
         """See Task: by the lists of entities that it finds likely."""
-        from framework.tasks.tagging.generative import entity_predictor
+        from distil.framework.tasks.tagging.generative import entity_predictor
 
         return entity_predictor(folder, inference, teacher, self.tag_set)
 
     def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
         """See Task."""
-        from framework.tasks.tagging.usage import card_parts
+        from distil.framework.tasks.tagging.usage import card_parts
 
         return card_parts(self.tag_set, windows.max_length, onnx)
 
 
 def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
     """What tagging demands of other sections of a recipe, in words: there are no questions."""
-    from framework.teachers.generative import Generative
+    from distil.framework.teachers.generative import Generative
 
     places = {"windows": recipe.windows}
     places |= {
@@ -269,7 +269,7 @@ def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
 
 def _generative_problems(task: Tagging, teacher: "Generative") -> Iterator[str]:
     """Generative teachers write lists of entities, each about a part of a text."""
-    from framework.tasks.tagging.entity_lists import parse
+    from distil.framework.tasks.tagging.entity_lists import parse
 
     usual = type(teacher).model_fields
     if not task.of_entities:

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from framework.errors import DataError
-from framework.tasks.base import CardParts
-from framework.tasks.tagging.example import Tagged, words_of
-from framework.tasks.tagging.tags import OUTSIDE, TagSet
+from distil.framework.errors import DataError
+from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.tagging.example import Tagged, words_of
+from distil.framework.tasks.tagging.tags import OUTSIDE, TagSet
 
 if TYPE_CHECKING:
-    from framework.tasks.base import Plain
+    from distil.framework.tasks.base import Plain
 
 
 class TaggedRequest(BaseModel):

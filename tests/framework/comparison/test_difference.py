@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.comparison.difference import Sample, difference
-from framework.metrics import middle, resampled_means
-from framework.segments import Floats
+from distil.framework.comparison.difference import Sample, difference
+from distil.framework.metrics import middle, resampled_means
+from distil.framework.segments import Floats
 
 DRAWS = 200  # experiments
 RESAMPLES = 200

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from framework.comparison.paid import conclusions, pairs
-from framework.metrics import Metric
-from framework.outcome import ComparisonResults, Role
+from distil.framework.comparison.paid import conclusions, pairs
+from distil.framework.metrics import Metric
+from distil.framework.outcome import ComparisonResults, Role
 
 F1 = Metric("f1", "F1", primary=True)
 PEARSON = Metric("pearson", "Pearson", percent=False)

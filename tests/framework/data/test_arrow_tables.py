@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.errors import DataError
+from distil.framework.errors import DataError
 from tests.questions import STANDARD, fields, read_arrow, read_parquet
 
 ROWS: list[dict[str, Any]] = [

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.batches import (
+from distil.framework.data.batches import (
     BatchLimit,
     accumulation_steps,
     epoch_batches,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.characters import blank, codes, is_blank, is_space
+from distil.framework.data.characters import blank, codes, is_blank, is_space
 
 
 @given(st.text(alphabet=st.characters()))

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from framework.data.example import Note, Notebook, Noted, counted, described
-from framework.tasks.span_qa.data import NOTES
+from distil.framework.data.example import Note, Notebook, Noted, counted, described
+from distil.framework.tasks.span_qa.data import NOTES
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
 

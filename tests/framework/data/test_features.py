@@ -1,6 +1,6 @@
 import numpy as np
 
-from framework.data.features import TokenRows
+from distil.framework.data.features import TokenRows
 
 
 def test_rows_know_their_tokens_and_their_examples() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
-from framework.data.records import Fields
-from framework.errors import DataError
-from framework.progress import SILENT
+from distil.framework.data.generated import GeneratedSource, Generators, chance, generated_splits, pick, pick_several
+from distil.framework.data.records import Fields
+from distil.framework.errors import DataError
+from distil.framework.progress import SILENT
 
 
 @given(st.integers(), st.lists(st.integers(), min_size=1, max_size=20), st.data())

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framework.data.hub import Hub, hub_files, hub_languages, readable, wanted_files
-from framework.data.section import Data
-from framework.errors import DataError, RecipeError
-from framework.models.locate import locate
-from framework.models.section import HubModel
+from distil.framework.data.hub import Hub, hub_files, hub_languages, readable, wanted_files
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError, RecipeError
+from distil.framework.models.locate import locate
+from distil.framework.models.section import HubModel
 from tests.questions import load, readers
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import Notebook, Notes, fingerprint
-from framework.data.section import Data
-from framework.errors import DataError
-from framework.tasks.span_qa.data import NOTES, Answer, QAExample, QARow, to_example
+from distil.framework.data.example import Notebook, Notes, fingerprint
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.data import NOTES, Answer, QAExample, QARow, to_example
 from tests.questions import load
 
 CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]
@@ -33,7 +33,7 @@ class Listener:
     """Keeps what was said."""
 
     def __init__(self) -> None:
-        from framework.progress import SILENT
+        from distil.framework.progress import SILENT
 
         self.said: list[str] = []
         self.task = SILENT.task

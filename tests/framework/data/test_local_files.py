@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
 
-from framework.data.local_files import Files
-from framework.data.records import Fields
-from framework.errors import DataError
+from distil.framework.data.local_files import Files
+from distil.framework.data.records import Fields
+from distil.framework.errors import DataError
 from tests.questions import STANDARD, fields, read_csv, read_file, readers
 
 ROWS: list[dict[str, Any]] = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.locating import fold, locate
+from distil.framework.data.locating import fold, locate
 from tests.tokenizing import contexts
 
 

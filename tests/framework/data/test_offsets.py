@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from framework.data.features import WindowSettings
-from framework.data.offsets import Cover, cover
-from framework.errors import ModelError
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.items import span_items
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.offsets import Cover, cover
+from distil.framework.errors import ModelError
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.items import span_items
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.built_tokenizers import BUILT, built
 from tests.tokenizing import KINDS, contexts, tokenizer
 

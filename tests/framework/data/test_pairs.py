@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from framework.data.features import WindowSettings
-from framework.data.pairs import tokens_of
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.windows import cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.pairs import tokens_of
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.windows import cut_windows
 from tests.built_tokenizers import BUILT, built
 from tests.tokenizing import KINDS, contexts, texts, tokenizer
 

@@ -1,7 +1,7 @@
 import pytest
 
-from framework.data.records import lookup
-from framework.errors import DataError
+from distil.framework.data.records import lookup
+from distil.framework.errors import DataError
 from tests.questions import fields
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from framework.data.section import Data, Slice, cut_groups, fold_of, parse_slice
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.data.section import Data, Slice, cut_groups, fold_of, parse_slice
+from distil.framework.tasks.span_qa.data import QAExample
 
 BOUNDS = st.none() | st.integers(-150, 150)
 HUB = {"kind": "hub", "id": "a/b"}

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from framework.data.unpacking import read_bytes, read_text
-from framework.errors import DataError
+from distil.framework.data.unpacking import read_bytes, read_text
+from distil.framework.errors import DataError
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from framework.data.features import WindowSettings
-from framework.data.load import Split
-from framework.data.window_cache import split_features
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.load import Split
+from distil.framework.data.window_cache import split_features
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer as tokenizer_of
 
 TASK = ExtractiveQA()

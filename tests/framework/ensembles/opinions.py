@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from framework.ensembles.source import EnsembleSource
-from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import OUTCOMES, drawn, of_masses
 
 CONTEXT = "Пётр родился в Воткинске."

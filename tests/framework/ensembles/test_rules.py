@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from framework.ensembles import AnyEnsemble
-from framework.ensembles.base import Ensemble
-from framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
-from framework.ensembles.source import EnsembleSource
-from framework.signals.algebra import Signals, temper
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.ensembles import AnyEnsemble
+from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.signals.algebra import Signals, temper
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.ensembles.opinions import CONTEXT, EXAMPLE, F1, TEMPERATURES, signals, source_of
 from tests.framework.signals.made_up import assert_same, drawn, masses
 

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from framework.config import Section
-from framework.ensembles.base import Mixing, TeacherOutputs
-from framework.ensembles.rules import Agreement, Confidence, LabelAware, Mean, Sampled
-from framework.ensembles.source import EnsembleSource, weight_figures
-from framework.errors import DataError, UserError
-from framework.segments import Floats
-from framework.signals.algebra import NULL, Signals, concat, temper
-from framework.signals.mixing import mix
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.config import Section
+from distil.framework.ensembles.base import Mixing, TeacherOutputs
+from distil.framework.ensembles.rules import Agreement, Confidence, LabelAware, Mean, Sampled
+from distil.framework.ensembles.source import EnsembleSource, weight_figures
+from distil.framework.errors import DataError, UserError
+from distil.framework.segments import Floats
+from distil.framework.signals.algebra import NULL, Signals, concat, temper
+from distil.framework.signals.mixing import mix
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.ensembles.opinions import CONTEXT, source_of
 from tests.framework.signals.made_up import assert_same, masses, signals_of
 

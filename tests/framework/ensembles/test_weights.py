@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.ensembles.rules import Agreement, Confidence, LabelAware, Weighted
-from framework.metrics import Metric, points_of
-from framework.segments import Floats
-from framework.signals.algebra import NULL, Signals, entropy
-from framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.ensembles.rules import Agreement, Confidence, LabelAware, Weighted
+from distil.framework.metrics import Metric, points_of
+from distil.framework.segments import Floats
+from distil.framework.signals.algebra import NULL, Signals, entropy
+from distil.framework.tasks.span_qa.data import Answer, QAExample
 from tests.framework.ensembles.opinions import CONTEXT, EXAMPLE, F1, by_number, signals, source_of
 from tests.framework.signals.made_up import of_masses, signals_of
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.export.card import write_card
-from framework.export.finished_run import FinishedRun
-from framework.recipe.load import recipe_from_values
+from distil.framework.export.card import write_card
+from distil.framework.export.finished_run import FinishedRun
+from distil.framework.recipe.load import recipe_from_values
 from tests.tiny import several_values
 
 FORM = {"megabytes": 0.5, "examples": 16, "exact_match": 50.0, "f1": 62.5, "different_answers": 0}

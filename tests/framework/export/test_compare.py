@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.export.compare import TOLERANCE, compare_forms, cost, problems
-from framework.metrics import Metric
-from framework.tasks.base import InferenceConfig, Logits
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.export.compare import TOLERANCE, compare_forms, cost, problems
+from distil.framework.metrics import Metric
+from distil.framework.tasks.base import InferenceConfig, Logits
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import tokenizer
 
 INFERENCE = InferenceConfig(ExtractiveQA(), WindowSettings(max_length=32, doc_stride=8, max_question=8), 4, "fp32")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import OutputError
-from framework.export.export import new_folder
+from distil.framework.errors import OutputError
+from distil.framework.export.export import new_folder
 
 
 def test_it_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError, UserError
-from framework.export import forms as module
-from framework.export.compare import TOLERANCE
-from framework.export.forms import check_exporter, make_forms, open_onnx, write_int8, write_onnx
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model
-from framework.predictors.logits import LogitsPredictor, logits_predictor
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError, UserError
+from distil.framework.export import forms as module
+from distil.framework.export.compare import TOLERANCE
+from distil.framework.export.forms import check_exporter, make_forms, open_onnx, write_int8, write_onnx
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.predictors.logits import LogitsPredictor, logits_predictor
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 from tests.versions import before, needs_transformers
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(ModelError, match=r"cannot export a bert model to ONNX \(.+\); use --no-onnx"):
         write_onnx(model, (*NAMES, "inputs_embeds"), tmp_path / "model.onnx")
-    monkeypatch.setattr("framework.export.forms._MOST_PARAMETERS", 1000)
+    monkeypatch.setattr("distil.framework.export.forms._MOST_PARAMETERS", 1000)
     with pytest.raises(ModelError, match=r"at most 0M parameters, and this bert model has \dM; use --no-onnx"):
         write_onnx(model, NAMES, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

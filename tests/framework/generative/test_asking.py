@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.batches import BatchLimit, filled_up
-from framework.generative.asking import Asking, writer_for
-from framework.generative.writer import Beams, Ids, Writer, write
-from framework.progress import SILENT
-from framework.tasks.span_qa.prompts import Prompts
+from distil.framework.data.batches import BatchLimit, filled_up
+from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.writer import Beams, Ids, Writer, write
+from distil.framework.progress import SILENT
+from distil.framework.tasks.span_qa.prompts import Prompts
 from tests.framework.generative.tiny_models import FAMILIES, examples, inference, log_p_alone, saved, section, sharpen
 from tests.versions import before
 

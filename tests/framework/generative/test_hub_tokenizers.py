@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from transformers import BertConfig, GPT2Tokenizer, T5Tokenizer
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.generative import GenerativePredictor
-from framework.tasks.span_qa.prompts import prompts_for
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.teachers.generative import Generative
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer, within_rows
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.generative import GenerativePredictor
+from distil.framework.tasks.span_qa.prompts import prompts_for
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, inference
 from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from framework.generative.beams import BeamsLayer
-from framework.generative.remembered import for_beams, for_rows
+from distil.framework.generative.beams import BeamsLayer
+from distil.framework.generative.remembered import for_beams, for_rows
 
 
 def cache(count: int, tokens: int, layers: int = 2) -> DynamicCache:

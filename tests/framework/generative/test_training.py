@@ -8,20 +8,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from framework.data.batches import epoch_steps
-from framework.data.features import WindowSettings
-from framework.errors import DataError
-from framework.generative.training import Generation
-from framework.models.attention import unread_masks
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT
-from framework.store import Store
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.generative import generation
-from framework.training.history import Report
-from framework.training.job import TrainingJob
-from framework.training.loop import train_in_process
-from framework.training.section import Engine, Training
+from distil.framework.data.batches import epoch_steps
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import DataError
+from distil.framework.generative.training import Generation
+from distil.framework.models.attention import unread_masks
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.store import Store
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.generative import generation
+from distil.framework.training.history import Report
+from distil.framework.training.job import TrainingJob
+from distil.framework.training.loop import train_in_process
+from distil.framework.training.section import Engine, Training
 from tests.blocking import blocking_reads
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 

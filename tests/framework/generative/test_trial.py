@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from framework.errors import ModelError
-from framework.generative.trial import try_architecture, try_model
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.kind import generator_of
-from framework.models.section import ConfigModel
-from framework.recipe.load import recipe_from_values
-from framework.stages.planned import check_models
+from distil.framework.errors import ModelError
+from distil.framework.generative.trial import try_architecture, try_model
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.kind import generator_of
+from distil.framework.models.section import ConfigModel
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.stages.planned import check_models
 from tests.framework.generative.tiny_models import FAMILIES
 from tests.tiny import tiny_values
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from framework.generative.asking import writer_for
-from framework.generative.training import Generation
-from framework.generative.writer import Beams, Writer, write
-from framework.models.section import PretrainedTokenizer
-from framework.models.tokenizers import load_model_tokenizer
-from framework.progress import SILENT
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.prompts import Prompts
-from framework.teachers.generative import Generative
+from distil.framework.generative.asking import writer_for
+from distil.framework.generative.training import Generation
+from distil.framework.generative.writer import Beams, Writer, write
+from distil.framework.models.section import PretrainedTokenizer
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.prompts import Prompts
+from distil.framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, examples, inference, log_p_alone, saved, section, sharpen
 
 QUESTIONS = examples(8, persons=1)

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from framework.data.features import WindowSettings
-from framework.data.section import Data
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.models.tokenizers import fit_to_model
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.prompts import Prompts
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.teachers.generative import Generative
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.section import Data
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.prompts import Prompts
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.teachers.generative import Generative
 from tests.questions import load
 
 SIZES: dict[str, dict[str, Any]] = {

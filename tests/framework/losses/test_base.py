@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from framework.errors import UserError
-from framework.losses.base import Rows, total_loss
-from framework.plugins import place_in_own_code
+from distil.framework.errors import UserError
+from distil.framework.losses.base import Rows, total_loss
+from distil.framework.plugins import place_in_own_code
 
 SOURCE = """from typing import ClassVar, Literal
-from framework.config import Section
-from framework.losses.base import Weight
+from distil.framework.config import Section
+from distil.framework.losses.base import Weight
 
 class Faulty(Section):
     kind: str = "faulty_losses:Faulty"

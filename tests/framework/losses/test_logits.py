@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from framework.losses.base import Linear, Rows, total_loss, weight_at
-from framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
-from framework.tasks.span_qa.items import HeadTargets
+from distil.framework.losses.base import Linear, Rows, total_loss, weight_at
+from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from distil.framework.tasks.span_qa.items import HeadTargets
 
 SIGNAL_LOSSES: list[Any] = [KL(), ReverseKL(), JSD(), JSD(beta=0.2), MSELogits()]
 

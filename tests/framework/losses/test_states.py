@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.errors import ModelError
-from framework.losses.live import States, layer_pairs
-from framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
+from distil.framework.errors import ModelError
+from distil.framework.losses.live import States, layer_pairs
+from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 
 MASK = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0]]).bool()
 HEADS = 2

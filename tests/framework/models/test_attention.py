@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from framework.errors import ModelError
-from framework.export.forms import write_onnx
-from framework.models.attention import hold_attention, other_attention
-from framework.models.build import pretrained_model, random_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, produce
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.export.forms import write_onnx
+from distil.framework.models.attention import hold_attention, other_attention
+from distil.framework.models.build import pretrained_model, random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, produce
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.tiny import tiny_values
 
 TASK = ExtractiveQA()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import ModelError
-from framework.models.bounds import TooLarge, check_room_to_train, check_sizes
-from framework.models.build import planned_parameters, pretrained_model, random_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.models.bounds import TooLarge, check_room_to_train, check_sizes
+from distil.framework.models.build import planned_parameters, pretrained_model, random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 CONFIG = new_config(
@@ -29,17 +29,17 @@ def test_what_the_memory_has_no_room_for_is_refused_before_it_is_there(
     model.save_pretrained(tmp_path)
     size = sum(parameter.numel() for parameter in model.parameters())
 
-    monkeypatch.setattr("framework.models.bounds.free_memory", lambda: 4 * size)
+    monkeypatch.setattr("distil.framework.models.bounds.free_memory", lambda: 4 * size)
     random_model(TASK, CONFIG, 0)
     pretrained_model(TASK, tmp_path, 0)
-    monkeypatch.setattr("framework.models.bounds.free_memory", lambda: 4 * size - 1)
+    monkeypatch.setattr("distil.framework.models.bounds.free_memory", lambda: 4 * size - 1)
     with pytest.raises(TooLarge, match=r"a bert model .* GB of this machine's memory are free; take a smaller model"):
         random_model(TASK, CONFIG, 0)
     with pytest.raises(TooLarge, match=r"the model in .* takes 0\.0 GB in float32"):
         pretrained_model(TASK, tmp_path, 0)
     assert planned_parameters(TASK, CONFIG) == size  # which takes no room
 
-    monkeypatch.setattr("framework.models.bounds.free_memory", lambda: 12 * size)
+    monkeypatch.setattr("distil.framework.models.bounds.free_memory", lambda: 12 * size)
     check_room_to_train(model, "fp32", 0, 1)
     with pytest.raises(ModelError, match=r"to train 0\.00 billion parameters takes"):
         check_room_to_train(model, "bf16", 0, 1)

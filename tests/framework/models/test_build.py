@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from framework.errors import ModelError
-from framework.models.bounds import count_parameters
-from framework.models.build import planned_parameters, pretrained_model, random_model
-from framework.models.configuration import new_config
-from framework.models.copies import copy_layers
-from framework.models.section import ConfigModel
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import planned_parameters, pretrained_model, random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.copies import copy_layers
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 SIZES = {

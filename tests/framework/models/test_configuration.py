@@ -2,9 +2,9 @@
 
 import pytest
 
-from framework.errors import ModelError
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
+from distil.framework.errors import ModelError
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
 from tests.versions import needs_transformers
 
 GEMMA = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}

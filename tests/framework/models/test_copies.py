@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from framework.errors import ModelError
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.copies import check_layers, copy_layers
-from framework.models.section import ConfigModel
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.copies import check_layers, copy_layers
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 BERT = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertModel
 
-from framework.errors import ModelError
-from framework.models.heads import check_published_head, check_saved_head
-from framework.recipe.load import recipe_from_values
-from framework.rehearsal.outline import check_heads
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.models.heads import check_published_head, check_saved_head
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.rehearsal.outline import check_heads
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.tiny import tiny_values
 
 CONFIG = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)

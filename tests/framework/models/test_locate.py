@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from framework.errors import ModelError
-from framework.models.locate import check_tokenizer_file
-from framework.models.tokenizers import load_tokenizer
+from distil.framework.errors import ModelError
+from distil.framework.models.locate import check_tokenizer_file
+from distil.framework.models.tokenizers import load_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
 

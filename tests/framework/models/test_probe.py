@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 
-from framework.errors import ModelError
-from framework.models import probe
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.probe import check_reads_text, most_tokens
-from framework.models.section import ConfigModel
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import ModelError
+from distil.framework.models import probe
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.probe import check_reads_text, most_tokens
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 TASK = ExtractiveQA()
 WANTED = 60

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, LongformerConfig
 
-from framework.errors import ModelError
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import pieces_of, separate, train_tokenizer
-from framework.models.tokenizers import load_tokenizer
+from distil.framework.errors import ModelError
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import pieces_of, separate, train_tokenizer
+from distil.framework.models.tokenizers import load_tokenizer
 from tests.tokenizing import KINDS, tokenizer
 
 TEXTS = [f"Анна Петрова родилась в городе номер {number}, а Пётр — нет." for number in range(60)]
@@ -39,8 +39,8 @@ def test_training_is_reproducible_and_survives_saving(kind: str, tmp_path: Path)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_process_trains_the_same_tokenizer(kind: str) -> None:
     code = (
-        "import hashlib, json, sys; from framework.models.section import TrainedTokenizer;"
-        "from framework.models.tokenizer_training import train_tokenizer; settings, texts = json.loads(sys.argv[1]);"
+        "import hashlib, json, sys; from distil.framework.models.section import TrainedTokenizer;"
+        "from distil.framework.models.tokenizer_training import train_tokenizer; settings, texts = json.loads(sys.argv[1]);"
         "trained = train_tokenizer(TrainedTokenizer(**settings), texts).backend_tokenizer.to_str();"
         "print(hashlib.sha256(trained.encode()).hexdigest())"
     )

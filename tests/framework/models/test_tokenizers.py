@@ -16,13 +16,13 @@ from transformers import (
     XLNetConfig,
 )
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.models.locate import locate_tokenizer
-from framework.models.section import PretrainedTokenizer
-from framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer
-from framework.tasks.span_qa.data import QAExample as Example
-from framework.tasks.span_qa.windows import cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.models.locate import locate_tokenizer
+from distil.framework.models.section import PretrainedTokenizer
+from distil.framework.models.tokenizers import fit_to_model, load_model_tokenizer, load_tokenizer
+from distil.framework.tasks.span_qa.data import QAExample as Example
+from distil.framework.tasks.span_qa.windows import cut_windows
 from tests.built_tokenizers import byte_level
 from tests.tokenizing import tokenizer
 

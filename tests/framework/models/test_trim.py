@@ -19,20 +19,20 @@ from transformers import (
     RobertaTokenizer,
 )
 
-from framework.data.features import WindowSettings
-from framework.data.section import Data
-from framework.errors import ModelError, RecipeError
-from framework.models.bounds import count_parameters
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel, TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.models.trim import trim, trim_tokenizer
-from framework.predictors.logits import logits_predictor
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.section import Data
+from distil.framework.errors import ModelError, RecipeError
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel, TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.models.trim import trim, trim_tokenizer
+from distil.framework.predictors.logits import logits_predictor
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 from tests.tiny import model_of, tiny_values
 from tests.tokenizing import KINDS, texts, tokenizer

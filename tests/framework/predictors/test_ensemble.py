@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.features import WindowSettings
-from framework.ensembles.rules import Confidence
-from framework.ensembles.source import EnsembleSource
-from framework.predictors.ensemble import EnsemblePredictor
-from framework.progress import SILENT, Progress
-from framework.signals.algebra import NULL, Signals
-from framework.signals.shards import as_stored
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.features import WindowSettings
+from distil.framework.ensembles.rules import Confidence
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.predictors.ensemble import EnsemblePredictor
+from distil.framework.progress import SILENT, Progress
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.signals.shards import as_stored
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import assert_same, of_masses
 
 INFERENCE = InferenceConfig(ExtractiveQA(), WindowSettings(), 32, "fp32")

@@ -2,13 +2,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.data.features import WindowSettings
-from framework.predictors.function import FunctionPredictor
-from framework.signals.algebra import NULL, Signals
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.write import from_spans
+from distil.framework.data.features import WindowSettings
+from distil.framework.predictors.function import FunctionPredictor
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.write import from_spans
 from tests.framework.signals.made_up import entries
 
 INFERENCE = InferenceConfig(ExtractiveQA(unanswerable=True), WindowSettings(), 32, "fp32")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.features import WindowSettings
-from framework.device import cpu_threads
-from framework.models.build import random_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.predictors import logits as module_of_logits
-from framework.predictors.logits import LogitsPredictor, all_logits, alone
-from framework.tasks.base import InferenceConfig
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.device import cpu_threads
+from distil.framework.models.build import random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.predictors import logits as module_of_logits
+from distil.framework.predictors.logits import LogitsPredictor, all_logits, alone
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import cut_windows
 from tests.blocking import blocking_reads
 from tests.framework.signals.made_up import assert_same
 from tests.tokenizing import tokenizer

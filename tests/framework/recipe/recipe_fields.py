@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.tasks.classification.synthetic import Messages
+from distil.framework.tasks.classification.synthetic import Messages
 from tests.tiny import several_values
 
 # Sections that reach results by what they give alone, or not at all.
 WHOLE = {
-    "framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
-    "framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
-    "framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
-    "framework.data": "Questions are known by their texts and answers, wherever they come from.",
-    "framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
-    "framework.recipe.sections.Tracking": "Tracking copies results.",
+    "distil.framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
+    "distil.framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
+    "distil.framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
+    "distil.framework.data": "Questions are known by their texts and answers, wherever they come from.",
+    "distil.framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
+    "distil.framework.recipe.sections.Tracking": "Tracking copies results.",
 }
 
 HARMLESS = {
@@ -23,8 +23,8 @@ HARMLESS = {
     ("Recipe", "output"): "Where results lie.",
     ("Recipe", "storage"): "Where results are kept as well.",
     ("Recipe", "rehearse"): "A rehearsal has a recipe of its own.",
-    ("Recipe", "tracking"): WHOLE["framework.recipe.sections.Tracking"],
-    ("Recipe", "search"): WHOLE["framework.search"],
+    ("Recipe", "tracking"): WHOLE["distil.framework.recipe.sections.Tracking"],
+    ("Recipe", "search"): WHOLE["distil.framework.search"],
     ("SignalSettings", "mode"): "A stream stores what would have been collected.",
     ("SignalSettings", "ahead"): "How far a stream runs ahead.",
     ("SignalSettings", "shard_size"): "How signals are cut into files.",

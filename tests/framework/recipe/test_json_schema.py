@@ -7,8 +7,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from framework.recipe.load import recipe_schema
-from framework.recipe.yaml_loader import StrictLoader
+from distil.framework.recipe.load import recipe_schema
+from distil.framework.recipe.yaml_loader import StrictLoader
 from tests.tiny import tiny_values
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("**/*.yaml"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from framework.errors import RecipeError
-from framework.recipe.load import load_recipe, recipe_from_values, recipe_schema
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import load_recipe, recipe_from_values, recipe_schema
 from tests.tiny import tiny_recipe, tiny_values
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.errors import RecipeError
-from framework.recipe.load import load_recipe, recipe_from_values
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import load_recipe, recipe_from_values
 from tests.tiny import tiny_values
 
 

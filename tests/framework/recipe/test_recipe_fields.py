@@ -7,13 +7,13 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from framework.config import Section
-from framework.errors import DataError, RecipeError
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.recipe.load import recipe_from_values, recipe_schema
-from framework.recipe.schema import Recipe
-from framework.run import prepare
+from distil.framework.config import Section
+from distil.framework.errors import DataError, RecipeError
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.recipe.load import recipe_from_values, recipe_schema
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import prepare
 from tests.framework.recipe.recipe_fields import HARMLESS, OTHER, WHOLE, bases
 from tests.hub_cache import use_cache
 
@@ -25,7 +25,7 @@ Place = tuple[str, ...]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """With the models `me` and `other` in it, which are on the hub as well, the first in two revisions."""
     for slow in ("check_models", "_fetch_models"):  # by which no digest is decided
-        monkeypatch.setattr(f"framework.stages.graph.{slow}", lambda *_: None)
+        monkeypatch.setattr(f"distil.framework.stages.graph.{slow}", lambda *_: None)
     use_cache(tmp_path, monkeypatch)
     tokenizer = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=64), ["Анна живёт в Туле."])
     for name, layers in (("me", 2), ("other", 3), ("newer", 4)):

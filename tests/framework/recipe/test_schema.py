@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from framework.errors import RecipeError
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
 from tests.tiny import tiny_values
 
 LAYERS = {"kind": "layers", "teacher": "teacher", "layers": [0]}

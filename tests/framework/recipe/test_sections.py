@@ -1,7 +1,7 @@
 import pytest
 
-from framework.errors import RecipeError
-from framework.recipe.sections import Tracking
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.sections import Tracking
 
 
 @pytest.mark.parametrize(

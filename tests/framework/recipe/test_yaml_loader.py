@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.recipe.yaml_loader import StrictLoader, document, line_of, problem_of, to_yaml
+from distil.framework.recipe.yaml_loader import StrictLoader, document, line_of, problem_of, to_yaml
 
 
 def load(text: str) -> object:

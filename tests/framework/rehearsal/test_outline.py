@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from framework.errors import MissingDataError, MissingModelError
-from framework.models.section import LayersModel
-from framework.paper import PUBLISHED, TABLE
-from framework.recipe.load import load_recipe
-from framework.rehearsal.outline import ModelOutline, known_data, outline
+from distil.framework.errors import MissingDataError, MissingModelError
+from distil.framework.models.section import LayersModel
+from distil.framework.paper import PUBLISHED, TABLE
+from distil.framework.recipe.load import load_recipe
+from distil.framework.rehearsal.outline import ModelOutline, known_data, outline
 from tests.standins import DEEP_STUDENT, RUSSIAN_STUDENT, TINY_STUDENT
 
 FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"

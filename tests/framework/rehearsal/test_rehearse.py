@@ -8,13 +8,13 @@ from typing import Any
 import psutil
 import pytest
 
-from framework.device import available_bytes
-from framework.models.tokenizers import load_model_tokenizer
-from framework.paper import PUBLISHED, Published, published_config
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
-from framework.rehearsal.rehearse import STEPS, PeakMemory, Rehearsed, obstacle, rehearse
+from distil.framework.device import available_bytes
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.paper import PUBLISHED, Published, published_config
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
+from distil.framework.rehearsal.rehearse import STEPS, PeakMemory, Rehearsed, obstacle, rehearse
 from tests.tiny import tiny_values
 
 SIZES = {"train": 45_328, "dev": 5_036}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from framework.errors import RecipeError
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.search.recipes import check_models_of_trials, trial_recipe, varied
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.search.recipes import check_models_of_trials, trial_recipe, varied
 from tests.tiny import several_values, tiny_values
 
 LR = {"student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2}}

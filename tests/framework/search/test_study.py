@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.metrics import Metric
-from framework.search.section import Search
-from framework.search.study import Goal, Study, study_of
+from distil.framework.metrics import Metric
+from distil.framework.search.section import Search
+from distil.framework.search.study import Goal, Study, study_of
 
 SPACE = {
     "student.lr": {"kind": "log_uniform", "low": 1e-4, "high": 1e-2},

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from framework.errors import RecipeError
-from framework.recipe.load import recipe_from_values
-from framework.recipe.schema import Recipe
-from framework.run import run, run_shared
-from framework.search.log import SearchLog, recipe_of_trial
-from framework.search.recipes import trial_recipe
-from framework.search.trial import run_trial
-from framework.store import Store
-from framework.training.history import ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
+from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import run, run_shared
+from distil.framework.search.log import SearchLog, recipe_of_trial
+from distil.framework.search.recipes import trial_recipe
+from distil.framework.search.trial import run_trial
+from distil.framework.store import Store
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.tiny import model_of, tiny_values
 
 VALUES = {"student.lr": 0.002}

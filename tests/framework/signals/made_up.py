@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from framework.segments import bounds
-from framework.signals.algebra import NULL, Signals, keep_top, normalised
+from distil.framework.segments import bounds
+from distil.framework.signals.algebra import NULL, Signals, keep_top, normalised
 
 Floats = NDArray[np.float64]
 Row = Sequence[tuple[int, float]]  # of entries: outcome, logarithm of its mass; need not sum to 1

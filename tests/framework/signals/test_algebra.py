@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.signals.algebra import (
+from distil.framework.signals.algebra import (
     NULL,
     Signals,
     concat,

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.signals.algebra import NULL, Signals
-from framework.signals.calibration import Calibration, calibrate
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.write import gold_outcomes
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.signals.calibration import Calibration, calibrate
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.write import gold_outcomes
 from tests.framework.signals.made_up import signals_of
 
 WORDS = ["Анна", "была", "вчера", "в", "Туле"]

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.errors import DataError, StoreError
-from framework.progress import SILENT
-from framework.signals.algebra import NULL, Signals
-from framework.signals.collect import SignalWriter, collect, longest_first
-from framework.signals.section import SignalSettings
-from framework.signals.shards import SignalReader, as_stored
-from framework.signals.steps import OneStep, Steps
-from framework.tasks.classification.data import Text
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.errors import DataError, StoreError
+from distil.framework.progress import SILENT
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.signals.collect import SignalWriter, collect, longest_first
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.shards import SignalReader, as_stored
+from distil.framework.signals.steps import OneStep, Steps
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, masses, signals_of
 
 EXAMPLES = [QAExample(f"question-{number}", "x" * 50, "Где?", None) for number in range(10)]

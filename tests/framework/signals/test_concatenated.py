@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from framework.errors import StoreError
-from framework.signals.algebra import Signals
-from framework.signals.concatenated import ConcatSignals
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.errors import StoreError
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.concatenated import ConcatSignals
+from distil.framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import signals_of
 
 A, B, C, D = (QAExample(id, "В Туле.", "Где?", None) for id in "abcd")

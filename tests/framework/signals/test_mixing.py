@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.signals.algebra import NULL, Signals, concat, from_dense, keep_top
-from framework.signals.mixing import divergence, divergence_from_others, mix
+from distil.framework.signals.algebra import NULL, Signals, concat, from_dense, keep_top
+from distil.framework.signals.mixing import divergence, divergence_from_others, mix
 from tests.framework.signals.made_up import Floats, assert_same, drawn, entries, masses, of_masses, signals_of
 
 HALVES = np.asarray([[0.5, 0.5]])

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework.segments import Ints, bounds
-from framework.signals.algebra import NULL, Signals, from_dense
-from framework.signals.section import SignalSettings, signal_bytes
-from framework.signals.shards import as_stored, bytes_on_disk, row_key, write_shard
-from framework.tasks.base import Examples, Task
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.task import Classification
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.tagging.task import Tagging
+from distil.framework.segments import Ints, bounds
+from distil.framework.signals.algebra import NULL, Signals, from_dense
+from distil.framework.signals.section import SignalSettings, signal_bytes
+from distil.framework.signals.shards import as_stored, bytes_on_disk, row_key, write_shard
+from distil.framework.tasks.base import Examples, Task
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import news
 
 _TOPICS = [f"topic {number}" for number in range(40)]

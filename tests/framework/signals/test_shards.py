@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.errors import StoreError
-from framework.manifest import checksum
-from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
-from framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.errors import StoreError
+from distil.framework.manifest import checksum
+from distil.framework.signals.algebra import NULL, Signals, concat, keep_top, temper
+from distil.framework.signals.shards import SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from distil.framework.tasks.span_qa.data import QAExample
 from tests.framework.signals.made_up import assert_same, drawn, entries, signals_of
 
 

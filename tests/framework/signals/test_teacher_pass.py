@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.data.features import WindowSettings
-from framework.data.section import fold_of
-from framework.signals.algebra import Signals
-from framework.signals.section import SignalSettings
-from framework.signals.teacher_pass import Ask, TeacherPass
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.section import fold_of
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.section import SignalSettings
+from distil.framework.signals.teacher_pass import Ask, TeacherPass
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.framework.signals.made_up import signals_of
 
 EXAMPLES = [QAExample(f"{number}", f"Абзац {number // 2}.", "Где?", None) for number in range(24)]

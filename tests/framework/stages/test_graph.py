@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from framework.predictors.logits import LogitsPredictor
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from framework.stages.graph import Graph
-from framework.tasks.span_qa.data import QAExample
+from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.framework.stages.graph import Graph
+from distil.framework.tasks.span_qa.data import QAExample
 from tests.tiny import several_values
 
 RULES: list[dict[str, Any]] = [

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from transformers import AutoConfig
 
-from framework.errors import ModelError, RecipeError
-from framework.models.build import random_model, save_model
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.stages.graph import Graph
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.teachers.encoder import Encoder
+from distil.framework.errors import ModelError, RecipeError
+from distil.framework.models.build import random_model, save_model
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.stages.graph import Graph
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.teachers.encoder import Encoder
 from tests.tiny import tiny_values
 from tests.tokenizing import tokenizer
 

@@ -10,18 +10,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from framework.data.batches import epoch_batches
-from framework.data.section import fold_of
-from framework.errors import DataError
-from framework.losses.base import total_loss
-from framework.losses.logits import HardLabel
-from framework.predictors import logits
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.signals.algebra import Signals
-from framework.tasks.span_qa.data import QAExample
-from framework.teachers.encoder import Encoder
-from framework.training.distillation import Distillation
+from distil.framework.data.batches import epoch_batches
+from distil.framework.data.section import fold_of
+from distil.framework.errors import DataError
+from distil.framework.losses.base import total_loss
+from distil.framework.losses.logits import HardLabel
+from distil.framework.predictors import logits
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.signals.algebra import Signals
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.teachers.encoder import Encoder
+from distil.framework.training.distillation import Distillation
 from tests.questions import load
 from tests.tiny import model_of, several_values, watched_run
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from framework.errors import DataError, StoreError
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.signals.algebra import Signals
-from framework.signals.shards import SignalReader
-from framework.signals.source import OneTeacher, SignalSource
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.distillation import Distillation
-from framework.training.items import EagerSignals
-from framework.training.objective import Objective
+from distil.framework.errors import DataError, StoreError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.source import OneTeacher, SignalSource
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.training.distillation import Distillation
+from distil.framework.training.items import EagerSignals
+from distil.framework.training.objective import Objective
 from tests.framework.signals.made_up import assert_same
 from tests.questions import load
 from tests.tiny import model_of, several_values, watched_run

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from framework.errors import ModelError
-from framework.tasks.label_names import own_classes, translated, translation
+from distil.framework.errors import ModelError
+from distil.framework.tasks.label_names import own_classes, translated, translation
 
 _LABELS = ["bad", "good", "so"]
 

@@ -1,11 +1,11 @@
 import pytest
 
-from framework.errors import DataError
-from framework.files import read_json, write_json
-from framework.metrics import Metric
-from framework.tasks.base import main_metrics
-from framework.tasks.registry import TaskSummary, summary_in, summary_of
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.errors import DataError
+from distil.framework.files import read_json, write_json
+from distil.framework.metrics import Metric
+from distil.framework.tasks.base import main_metrics
+from distil.framework.tasks.registry import TaskSummary, summary_in, summary_of
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 
 
 def test_what_results_say_of_a_task_comes_back(tmp_path) -> None:

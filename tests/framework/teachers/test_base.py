@@ -3,9 +3,9 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from framework.config import Section
-from framework.plugins import source_digest
-from framework.teachers.base import TeacherTemperature, own_settings, without_model
+from distil.framework.config import Section
+from distil.framework.plugins import source_digest
+from distil.framework.teachers.base import TeacherTemperature, own_settings, without_model
 
 
 @without_model

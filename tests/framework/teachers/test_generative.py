@@ -7,16 +7,16 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 
-from framework.errors import ModelError
-from framework.models.bounds import count_parameters
-from framework.models.build import planned_parameters, pretrained_model
-from framework.models.configuration import new_config
-from framework.models.probe import most_tokens
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import load_model_tokenizer
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.teachers import AnyTeacher
-from framework.teachers.generative import Generative
+from distil.framework.errors import ModelError
+from distil.framework.models.bounds import count_parameters
+from distil.framework.models.build import planned_parameters, pretrained_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.probe import most_tokens
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.teachers import AnyTeacher
+from distil.framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 
 QUESTIONS = examples(8, persons=1)
@@ -102,6 +102,6 @@ def test_others_generate_alike_with_a_saved_model(architecture: str, tmp_path: P
 
 
 def _config(folder: Path) -> Any:
-    from framework.models.configuration import read_config
+    from distil.framework.models.configuration import read_config
 
     return read_config(folder)

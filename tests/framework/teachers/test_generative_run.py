@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.answer import load_answerer
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare, run
-from framework.segments import totals
-from framework.signals.shards import SignalReader
+from distil.framework.answer import load_answerer
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare, run
+from distil.framework.segments import totals
+from distil.framework.signals.shards import SignalReader
 from tests.framework.generative.tiny_models import PROMPT, SIZES
 from tests.tiny import tiny_values
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.stages.stage import Context, Stage
-from framework.training.history import Report, ReportTo
-from framework.training.job import Trainer, TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.tiny import tiny_values
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from framework.errors import StoreError
-from framework.files import read_json, read_sealed, write_sealed
-from framework.manifest import described
-from framework.store import Store
+from distil.framework.errors import StoreError
+from distil.framework.files import read_json, read_sealed, write_sealed
+from distil.framework.manifest import described
+from distil.framework.store import Store
 from tests.framework.training.students import Stop, stopped, student
 
 
@@ -128,7 +128,7 @@ def _nobody(*_: object) -> Any:
 
 
 def test_random_states_are_plain_data(tmp_path: Path) -> None:
-    from framework.training.random_state import random_state, set_random_state
+    from distil.framework.training.random_state import random_state, set_random_state
 
     torch.save(random_state(), tmp_path / "state.pt")
     expected = _drawn()

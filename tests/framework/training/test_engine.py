@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import get_linear_schedule_with_warmup
 
-from framework.training.engine import rate_factor
+from distil.framework.training.engine import rate_factor
 
 
 @given(st.integers(1, 500), st.floats(0, 0.99))
@@ -36,7 +36,7 @@ def test_without_warm_up_it_is_the_schedule_of_transformers() -> None:
 
 def test_deepspeed_comes_without_mlflow_and_leaves_it_to_those_who_want_it() -> None:
     code = (
-        "import sys; from importlib.util import find_spec; from framework.training.deepspeed_engine import import_deepspeed; "
+        "import sys; from importlib.util import find_spec; from distil.framework.training.deepspeed_engine import import_deepspeed; "
         "import_deepspeed(); assert 'mlflow' not in sys.modules; assert find_spec('mlflow') is not None"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from framework.training.history import History, Meter, Report
-from framework.training.process_group import join_process_group
+from distil.framework.training.history import History, Meter, Report
+from distil.framework.training.process_group import join_process_group
 
 
 def steps(path: Path) -> list[tuple[str, int, float]]:

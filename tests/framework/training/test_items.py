@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.signals.algebra import Signals
-from framework.tasks.span_qa.items import TrainingItems
-from framework.tasks.span_qa.windows import Windows
-from framework.training.items import EagerSignals, batch_length, model_inputs
+from distil.framework.signals.algebra import Signals
+from distil.framework.tasks.span_qa.items import TrainingItems
+from distil.framework.tasks.span_qa.windows import Windows
+from distil.framework.training.items import EagerSignals, batch_length, model_inputs
 from tests.framework.signals.made_up import entries
 
 PAD = 7
@@ -82,7 +82,7 @@ def test_on_a_gpu_shapes_are_few_and_no_longer_than_the_longest_window(monkeypat
     batches = [np.asarray(rows) for rows in ([0], [0, 1], [1, 2], [3])]
     assert [batch_length(items.features, rows) for rows in batches] == [10, 33, 70, 100]
     plainly = items.targets(batches[1], True, 0)
-    monkeypatch.setattr("framework.training.items.device_kind", lambda: "cuda")
+    monkeypatch.setattr("distil.framework.training.items.device_kind", lambda: "cuda")
     assert [batch_length(items.features, rows) for rows in batches] == [16, 40, 96, 100]
     targets = items.targets(batches[1], True, 0)
     assert targets.mask.shape == (2, 40)

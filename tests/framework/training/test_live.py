@@ -14,22 +14,22 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForQuestionAnswering
 
-from framework.config import Section
-from framework.errors import ModelError
-from framework.losses.base import Weight
-from framework.losses.live import States, Wanted
-from framework.losses.states import split_heads
-from framework.models.attention import unread_masks
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.training.history import Report
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.live import LiveDistillation, check_states, run_with_states
-from framework.training.loop import train, train_in_process
-from framework.training.section import Engine
+from distil.framework.config import Section
+from distil.framework.errors import ModelError
+from distil.framework.losses.base import Weight
+from distil.framework.losses.live import States, Wanted
+from distil.framework.losses.states import split_heads
+from distil.framework.models.attention import unread_masks
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.training.history import Report
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.live import LiveDistillation, check_states, run_with_states
+from distil.framework.training.loop import train, train_in_process
+from distil.framework.training.section import Engine
 from tests.blocking import blocking_reads
 from tests.forked import SERVER
 from tests.framework.training.students import job_of

@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from torch.nn import functional
 from torch.nn.modules.module import register_module_forward_hook
 
-from framework.device import resolve_precision
-from framework.errors import RecipeError, TrainingError
-from framework.recipe.load import recipe_from_values
-from framework.training.deepspeed_engine import import_deepspeed
-from framework.training.history import Report
-from framework.training.loop import train_in_process
+from distil.framework.device import resolve_precision
+from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.training.deepspeed_engine import import_deepspeed
+from distil.framework.training.history import Report
+from distil.framework.training.loop import train_in_process
 from tests.blocking import blocking_reads
 from tests.framework.training.students import job_of, stopped, student
 from tests.tiny import tiny_values
@@ -125,7 +125,7 @@ def _as_if_fp16_were_here(monkeypatch: pytest.MonkeyPatch) -> None:
     from deepspeed.accelerator import get_accelerator
 
     monkeypatch.setattr(type(get_accelerator()), "is_fp16_supported", lambda self: True)
-    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    monkeypatch.setattr("distil.framework.run.resolve_precision", lambda wanted: wanted)
 
 
 def test_fp16_is_refused_where_its_loss_would_not_be_scaled(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_pytorch_by_itself_shares_nothing_out(tmp_path: Path) -> None:
 def test_tf32_is_fp32_with_other_products_on_a_gpu_and_only_while_a_step_is_computed(
     tmp_path: Path, plain: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    monkeypatch.setattr("distil.framework.run.resolve_precision", lambda wanted: wanted)
     seen: set[str] = set()
     products = torch.backends.cuda.matmul
     before = products.fp32_precision
@@ -221,7 +221,7 @@ def test_some_precisions_need_a_gpu(precision: str) -> None:
 def test_a_training_stopped_at_any_step_goes_on_exactly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, stage: int, precision: str
 ) -> None:
-    monkeypatch.setattr("framework.run.resolve_precision", lambda wanted: wanted)
+    monkeypatch.setattr("distil.framework.run.resolve_precision", lambda wanted: wanted)
     alike = {"engine__backend": backend, "engine__zero_stage": stage, "engine__precision": precision}
     expected = trained(tmp_path / "whole", **alike)
     for stop in (3, 6, 9):

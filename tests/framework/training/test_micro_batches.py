@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.batches import epoch_batches
-from framework.training.job import TrainingJob
-from framework.training.micro_batches import batches_from
+from distil.framework.data.batches import epoch_batches
+from distil.framework.training.job import TrainingJob
+from distil.framework.training.micro_batches import batches_from
 from tests.framework.training.students import job_of
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from framework.training import process_group
+from distil.framework.training import process_group
 
 
 def test_workers_wait_for_each_other_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.training.history import Report, ReportTo
-from framework.training.job import TrainingJob, TrainingSummary
-from framework.training.loop import train_in_process
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.tiny import figures, model_of, tiny_values
 
 _TEACHERLESS: dict[str, Any] = {"teachers": None, "baselines": None, "losses": {"hard_label": None}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from framework.paper import TABLE
-from framework.recipe.load import load_recipe
-from tracking.html.charts import curves, tradeoff
+from distil.framework.paper import TABLE
+from distil.framework.recipe.load import load_recipe
+from distil.tracking.html.charts import curves, tradeoff
 
 RECIPE = Path(__file__).parents[3] / "recipes/sberquad/single_teacher.yaml"
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from framework.data.section import Data
-from framework.files import read_json, write_json
-from framework.results import read_results
-from framework.tasks.span_qa.synthetic import Synthetic
-from framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.data.section import Data
+from distil.framework.files import read_json, write_json
+from distil.framework.results import read_results
+from distil.framework.tasks.span_qa.synthetic import Synthetic
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.tracking.html.page import run_page
+from distil.tracking.html.question_parts import by_answer_length, by_question_word, read_questions
 from tests.questions import load
 from tests.reading_html import Page
 from tests.tiny import model_of, several_values, watched_run
-from tracking.html.page import run_page
-from tracking.html.question_parts import by_answer_length, by_question_word, read_questions
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp; שָׁלוֹם \u202e 😀 \x00 "
 SECTIONS = ["results", "tradeoff", "curves", "ensemble", "disagreements", "groups", "recipe"]

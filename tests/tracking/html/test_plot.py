@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.html.plot import WIDTH, Line, Mark, Plot, name_axis, number_axis
+from distil.tracking.html.plot import WIDTH, Line, Mark, Plot, name_axis, number_axis
 
 POINTS = st.lists(st.tuples(st.floats(1, 100), st.floats(0, 100)), min_size=1, max_size=8)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.data import Answer, QAExample
-from tracking.html.cases import SHOWN
-from tracking.html.question_parts import (
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.tracking.html.cases import SHOWN
+from distil.tracking.html.question_parts import (
     QUESTION_WORDS,
     Answered,
     Question,

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from framework.recipe.load import recipe_from_values
-from framework.search.log import SearchLog
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.search.log import SearchLog
+from distil.tracking.html.page import search_page
 from tests.reading_html import Page
 from tests.tiny import tiny_values
-from tracking.html.page import search_page
 
 SPACE = {
     "student.lr": {"kind": "log_uniform", "low": 1e-5, "high": 1e-2},

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.files import write_json
-from framework.tasks.tagging.task import Tagging
+from distil.framework.files import write_json
+from distil.framework.tasks.tagging.task import Tagging
+from distil.tracking.html.page import run_page
+from distil.tracking.html.tag_parts import TagAnswers, mistakes, read_tagged, tag_cases, type_table
 from tests.reading_html import Page
 from tests.tiny import several_values
-from tracking.html.page import run_page
-from tracking.html.tag_parts import TagAnswers, mistakes, read_tagged, tag_cases, type_table
 
 ROLES = {"a": "teacher", "ensemble": "ensemble", "student": "student"}
 ENTITIES = ["O", "B-PER", "I-PER", "B-<b>", "I-<b>"]

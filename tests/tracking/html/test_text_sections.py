@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from framework.files import write_json
-from framework.tasks.classification.data import Text
+from distil.framework.files import write_json
+from distil.framework.tasks.classification.data import Text
+from distil.tracking.html.label_parts import (
+    LabelAnswers,
+    NumberAnswers,
+    calibration,
+    confusions,
+    label_cases,
+    label_table,
+)
+from distil.tracking.html.number_parts import number_cases
+from distil.tracking.html.page import run_page
 from tests.reading_html import Page
 from tests.tiny import several_values
-from tracking.html.label_parts import LabelAnswers, NumberAnswers, calibration, confusions, label_cases, label_table
-from tracking.html.number_parts import number_cases
-from tracking.html.page import run_page
 
 ROLES = {"a": "teacher", "ensemble": "ensemble", "student_no_distillation": "baseline", "student": "student"}
 LABELS = ["да", "нет", "<b>"]

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from framework.data.example import Notebook
-from framework.data.records import Fields, Record
-from framework.errors import DataError
-from framework.recipe.load import recipe_from_values
-from framework.run import prepare
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.task import Classification
-from framework.tasks.classification.usage import TextRequest
+from distil.framework.data.example import Notebook
+from distil.framework.data.records import Fields, Record
+from distil.framework.errors import DataError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.classification.usage import TextRequest
 from tests.tiny import tiny_values
 
 

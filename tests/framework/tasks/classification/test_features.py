@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from framework.data.features import WindowSettings
-from framework.errors import RecipeError
-from framework.tasks.classification.features import text_features
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import RecipeError
+from distil.framework.tasks.classification.features import text_features
 from tests.framework.tasks.classification.texts import messages, tokenizer
 
 _TEXTS = messages(30)

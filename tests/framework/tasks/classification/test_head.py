@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from framework.errors import ModelError
-from framework.models.build import pretrained_model, random_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.tasks.classification.task import Classification
+from distil.framework.errors import ModelError
+from distil.framework.models.build import pretrained_model, random_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.classification.task import Classification
 
 _SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.losses.base import total_loss
-from framework.losses.logits import KL, HardLabel
-from framework.signals.algebra import Signals, temper
-from framework.signals.mixing import mix
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import write_several, write_single
-from framework.tasks.classification.task import Classification
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.losses.base import total_loss
+from distil.framework.losses.logits import KL, HardLabel
+from distil.framework.signals.algebra import Signals, temper
+from distil.framework.signals.mixing import mix
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.signal import write_several, write_single
+from distil.framework.tasks.classification.task import Classification
 from tests.blocking import blocking_reads
 from tests.framework.tasks.classification.texts import messages, tokenizer
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, mean_squared_error
 
-from framework.metrics import middle, resampled_metrics
-from framework.tasks.classification.metrics import (
+from distil.framework.metrics import middle, resampled_metrics
+from distil.framework.tasks.classification.metrics import (
     multi_label,
     multi_label_resampled,
     regression,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from framework.answer import load_answerer
-from framework.errors import UserError
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest
+from distil.framework.answer import load_answerer
+from distil.framework.errors import UserError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tasks.classification.usage import LabelsResponse, NumberResponse, TextRequest
 from tests.framework.tasks.classification.texts import messages
 from tests.tiny import model_of, several_values
 

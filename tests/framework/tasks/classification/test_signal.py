@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.signals.algebra import keep_top, temper, to_dense
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import gold_outcomes, pooled, weights, write_several, write_single
+from distil.framework.signals.algebra import keep_top, temper, to_dense
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.signal import gold_outcomes, pooled, weights, write_several, write_single
 
 _seeds = st.integers(0, 2**32 - 1)
 _LABELS = ["bad", "good", "so"]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from framework.data.records import Fields
-from framework.errors import DataError
-from framework.progress import SILENT
-from framework.tasks.classification.synthetic import Messages, generate
-from framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
+from distil.framework.data.records import Fields
+from distil.framework.errors import DataError
+from distil.framework.progress import SILENT
+from distil.framework.tasks.classification.synthetic import Messages, generate
+from distil.framework.tasks.classification.synthetic_words import CHAT, GOODS, LETTER, TOPICS, Manner
 
 
 def _sentences(forms: tuple[str, ...]) -> dict[str, set[str]]:
@@ -68,7 +68,7 @@ def test_noise_changes_labels_of_the_training_split_alone() -> None:
 
 
 def test_settings_that_allow_too_few_messages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.data.generated._ATTEMPTS", 1)
+    monkeypatch.setattr("distil.framework.data.generated._ATTEMPTS", 1)
     with pytest.raises(DataError, match="hardly a new one can be made"):
         generate(Messages(examples={"train": 900_000}, asides=0))
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from framework.data.features import WindowSettings
-from framework.errors import DataError, RecipeError
-from framework.generative.training import Generation
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model
-from framework.tasks.base import InferenceConfig
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.signal import probabilities
-from framework.tasks.classification.task import Classification
-from framework.tasks.classification.verbalised import LabelPredictor, label_generation, label_prompts, words_of
-from framework.teachers.generative import Generative
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import DataError, RecipeError
+from distil.framework.generative.training import Generation
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.signal import probabilities
+from distil.framework.tasks.classification.task import Classification
+from distil.framework.tasks.classification.verbalised import LabelPredictor, label_generation, label_prompts, words_of
+from distil.framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, log_p_alone, sharpen
 from tests.framework.tasks.classification.texts import messages, tokenizer
 

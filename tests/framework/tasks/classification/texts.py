@@ -2,12 +2,12 @@
 
 from functools import cache
 
-from framework.data.records import Fields
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.progress import SILENT
-from framework.tasks.classification.data import Text
-from framework.tasks.classification.synthetic import Messages
+from distil.framework.data.records import Fields
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.synthetic import Messages
 
 
 @cache

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.signals.algebra import NULL, Signals
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.windows import Windows
+from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.windows import Windows
 from tests.framework.signals.made_up import entries
 
 

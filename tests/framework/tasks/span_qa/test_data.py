@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.characters import without_blank_ends
-from framework.tasks.span_qa.data import Answer, Claim, QARow, joined, place_answer, repair_answers
+from distil.framework.data.characters import without_blank_ends
+from distil.framework.tasks.span_qa.data import Answer, Claim, QARow, joined, place_answer, repair_answers
 
 CONTEXTS = st.text(alphabet="абв \u00a0\ufeff\u0301😀.", min_size=1, max_size=40)
 

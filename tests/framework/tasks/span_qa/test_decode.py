@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.segments import bounds
-from framework.tasks.span_qa import decode as module
-from framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, SpanPrediction
-from framework.tasks.span_qa.windows import Windows
+from distil.framework.segments import bounds
+from distil.framework.tasks.span_qa import decode as module
+from distil.framework.tasks.span_qa.predictions import IMPOSSIBLE, Prediction, SpanPrediction
+from distil.framework.tasks.span_qa.windows import Windows
 
 CONTEXT = "Анна жила в Твери"
 OFFSETS = np.array([[0, 4], [5, 9], [10, 11], [12, 17]])

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.signals.algebra import NULL, Signals, concat
-from framework.tasks.span_qa import decode_signals as module
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode import decode
-from framework.tasks.span_qa.decode_signals import decode_signals
-from framework.tasks.span_qa.predictions import IMPOSSIBLE
-from framework.tasks.span_qa.windows import cut_windows
-from framework.tasks.span_qa.write import write_spans
+from distil.framework.data.features import WindowSettings
+from distil.framework.signals.algebra import NULL, Signals, concat
+from distil.framework.tasks.span_qa import decode_signals as module
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.decode import decode
+from distil.framework.tasks.span_qa.decode_signals import decode_signals
+from distil.framework.tasks.span_qa.predictions import IMPOSSIBLE
+from distil.framework.tasks.span_qa.windows import cut_windows
+from distil.framework.tasks.span_qa.write import write_spans
 from tests.framework.signals.made_up import entries, of_masses, signals_of
 from tests.tokenizing import KINDS, contexts, tokenizer
 

@@ -12,14 +12,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.data.locating import locate
-from framework.generative.asking import writer_for
-from framework.signals.algebra import NULL, Signals, concat, temper
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.decode_signals import decode_signals
-from framework.tasks.span_qa.generative import Candidates, GenerativePredictor, answers_signals
-from framework.tasks.span_qa.write import from_spans
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.locating import locate
+from distil.framework.generative.asking import writer_for
+from distil.framework.signals.algebra import NULL, Signals, concat, temper
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.decode_signals import decode_signals
+from distil.framework.tasks.span_qa.generative import Candidates, GenerativePredictor, answers_signals
+from distil.framework.tasks.span_qa.write import from_spans
 from tests.framework.generative.tiny_models import SIZES, examples, inference, saved, section
 from tests.framework.signals.made_up import assert_same, entries, masses
 

@@ -11,16 +11,16 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.losses.base import total_loss
-from framework.losses.logits import KL
-from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
-from framework.signals.shards import SignalReader, as_stored, row_key, write_shard
-from framework.signals.source import OneTeacher, TeacherSignals
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.items import TrainingItems, moved_mass, span_items
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.losses.base import total_loss
+from distil.framework.losses.logits import KL
+from distil.framework.signals.algebra import NULL, Signals, concat, keep_top, temper
+from distil.framework.signals.shards import SignalReader, as_stored, row_key, write_shard
+from distil.framework.signals.source import OneTeacher, TeacherSignals
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.items import TrainingItems, moved_mass, span_items
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.framework.signals.made_up import masses, of_masses
 from tests.framework.tasks.span_qa import plainly
 from tests.tokenizing import KINDS, contexts, tokenizer

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.errors import DataError
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.metrics import (
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.metrics import (
     Variant,
     best_threshold,
     official,

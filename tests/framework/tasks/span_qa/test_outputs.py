@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from framework.data.features import WindowSettings
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.metrics import squad_v1, squad_v2
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.metrics import squad_v1, squad_v2
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import cut_windows
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Пётр родился в Воткинске. Йозеф родился в Рорау."

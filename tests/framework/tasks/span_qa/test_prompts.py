@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.data.locating import locate
-from framework.errors import RecipeError
-from framework.generative.prompts import Piece
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.prompts import DECODER_ONLY, ENCODER_DECODER, Prompts, parse_template, prompts_for
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.locating import locate
+from distil.framework.errors import RecipeError
+from distil.framework.generative.prompts import Piece
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.prompts import DECODER_ONLY, ENCODER_DECODER, Prompts, parse_template, prompts_for
 from tests.tokenizing import KINDS, contexts, tokenizer
 
 KIND = st.sampled_from(list(KINDS))

@@ -9,16 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.losses.base import Target
-from framework.losses.logits import KL
-from framework.signals.algebra import NULL, Signals, concat, keep_top, temper
-from framework.signals.mixing import mix
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.items import span_items
-from framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
-from framework.tasks.span_qa.windows import Windows, cut_windows
-from framework.tasks.span_qa.write import write_spans
+from distil.framework.data.features import WindowSettings
+from distil.framework.losses.base import Target
+from distil.framework.losses.logits import KL
+from distil.framework.signals.algebra import NULL, Signals, concat, keep_top, temper
+from distil.framework.signals.mixing import mix
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.items import span_items
+from distil.framework.tasks.span_qa.read import WindowTokens, moved_shares, read_spans
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.tasks.span_qa.write import write_spans
 from tests.framework.signals.made_up import Floats, assert_same, entries, of_masses
 from tests.framework.tasks.span_qa import plainly
 from tests.tokenizing import KINDS, contexts, tokenizer

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from framework.errors import DataError
-from framework.tasks.span_qa.records import claims_of
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa.records import claims_of
 from tests.questions import document_rows, fields, parse_row
 
 NAN = float("nan")

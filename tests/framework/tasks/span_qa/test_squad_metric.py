@@ -1,8 +1,8 @@
 import pytest
 
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.metrics import squad_v1, squad_v2
-from framework.tasks.span_qa.squad_metric import load_squad_metric
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.metrics import squad_v1, squad_v2
+from distil.framework.tasks.span_qa.squad_metric import load_squad_metric
 
 
 def test_both_configurations_load_by_path_and_agree_with_the_functions(

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from framework.data.section import Data
-from framework.errors import DataError
-from framework.tasks.span_qa import synthetic, synthetic_facts
-from framework.tasks.span_qa.data import QARow
-from framework.tasks.span_qa.records import question_rows
-from framework.tasks.span_qa.synthetic import Synthetic, ask, slipped_spans, write_paragraph, wrong_span
-from framework.tasks.span_qa.synthetic_relations import RELATIONS
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError
+from distil.framework.tasks.span_qa import synthetic, synthetic_facts
+from distil.framework.tasks.span_qa.data import QARow
+from distil.framework.tasks.span_qa.records import question_rows
+from distil.framework.tasks.span_qa.synthetic import Synthetic, ask, slipped_spans, write_paragraph, wrong_span
+from distil.framework.tasks.span_qa.synthetic_relations import RELATIONS
 from tests.questions import STANDARD, load, readers
 
 

@@ -2,9 +2,9 @@ from random import Random
 
 import pytest
 
-from framework.tasks.span_qa.synthetic_facts import draw_people, fill
-from framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS
-from framework.tasks.span_qa.synthetic_words import decline, invariable
+from distil.framework.tasks.span_qa.synthetic_facts import draw_people, fill
+from distil.framework.tasks.span_qa.synthetic_relations import FILLERS, PHRASINGS, RELATIONS
+from distil.framework.tasks.span_qa.synthetic_words import decline, invariable
 
 
 def test_nobody_in_a_paragraph_can_be_taken_for_another() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from framework.tasks.span_qa.synthetic_words import decline, decline_adjective, decline_surname, join
+from distil.framework.tasks.span_qa.synthetic_words import decline, decline_adjective, decline_surname, join
 
 MEN = """
 Иван Ивана Ивану Ивана Иваном Иване

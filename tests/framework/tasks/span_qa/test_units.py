@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.tasks.span_qa.data import Claim, QARow
-from framework.tasks.span_qa.units import in_characters
+from distil.framework.tasks.span_qa.data import Claim, QARow
+from distil.framework.tasks.span_qa.units import in_characters
 
 CONTEXTS = ["\ufeffДа 😀 нет.\r\nЕщё 😀 да, нет", "Кот\r\nи 😀 кот, и 🎓 пёс", "all is plain, all of it"]
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from framework.answer import Answerer
-from framework.data.features import WindowSettings
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model
-from framework.predictors.logits import logits_predictor
-from framework.tasks.base import InferenceConfig
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.usage import QuestionRequest
+from distil.framework.answer import Answerer
+from distil.framework.data.features import WindowSettings
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.predictors.logits import logits_predictor
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.usage import QuestionRequest
 from tests.built_tokenizers import built
 
 INFERENCE = InferenceConfig(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tokenizers import processors
 from transformers import BertConfig, DistilBertConfig, PreTrainedTokenizerFast
 
-from framework.data.features import WindowSettings
-from framework.models.tokenizers import fit_to_model
-from framework.tasks.span_qa.data import QAExample
-from framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.data.features import WindowSettings
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.tasks.span_qa.data import QAExample
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
 from tests.tokenizing import KINDS, contexts, texts, tokenizer
 
 

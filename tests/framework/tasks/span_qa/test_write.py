@@ -9,15 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.losses.base import total_loss
-from framework.losses.logits import KL
-from framework.signals.algebra import NULL, Signals, concat, gold_log_likelihood
-from framework.signals.source import OneTeacher
-from framework.tasks.span_qa.data import Answer, QAExample
-from framework.tasks.span_qa.task import ExtractiveQA
-from framework.tasks.span_qa.windows import Windows, cut_windows
-from framework.tasks.span_qa.write import from_spans, gold_outcomes, write_spans
+from distil.framework.data.features import WindowSettings
+from distil.framework.losses.base import total_loss
+from distil.framework.losses.logits import KL
+from distil.framework.signals.algebra import NULL, Signals, concat, gold_log_likelihood
+from distil.framework.signals.source import OneTeacher
+from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.span_qa.windows import Windows, cut_windows
+from distil.framework.tasks.span_qa.write import from_spans, gold_outcomes, write_spans
 from tests.framework.ensembles.opinions import Fixed
 from tests.framework.signals.made_up import assert_same, entries, of_masses
 from tests.framework.tasks.span_qa.plainly import written
@@ -62,7 +62,7 @@ def test_examples_that_are_written_in_parts_come_out_as_together(monkeypatch: py
     windows = cut(several, "wordpiece")
     logits = random_logits(windows, 0)
     whole = write_spans(len(several), windows, logits)
-    monkeypatch.setattr("framework.tasks.span_qa.write._CHUNK", 2)
+    monkeypatch.setattr("distil.framework.tasks.span_qa.write._CHUNK", 2)
     assert len(windows) > len(several)
     assert_same(write_spans(len(several), windows, logits), whole)
 

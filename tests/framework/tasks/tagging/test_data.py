@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from framework.data.load import load_data
-from framework.data.section import Data
-from framework.errors import DataError, RecipeError
-from framework.tasks.tagging.example import words_of
-from framework.tasks.tagging.task import Tagging
+from distil.framework.data.load import load_data
+from distil.framework.data.section import Data
+from distil.framework.errors import DataError, RecipeError
+from distil.framework.tasks.tagging.example import words_of
+from distil.framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import examples
 
 _TEXT = "Анна-Мария 😀 едет в Омск."
@@ -55,8 +55,8 @@ def test_what_nobody_has_marked_is_unlabelled_and_what_holds_no_entity_is_labell
 
 
 def _notes(values: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    from framework.data.records import Fields, Record
-    from framework.tasks.tagging.data import FIELDS
+    from distil.framework.data.records import Fields, Record
+    from distil.framework.tasks.tagging.data import FIELDS
 
     (row,) = Tagging().settle(list(Tagging().rows([Record("here", values)], Fields(FIELDS))))
     return row.tags, row.notes
@@ -111,7 +111,7 @@ def test_numbers_are_names_of_the_recipe_or_of_the_data(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused(record: dict[str, Any], problem: str) -> None:
-    from framework.data.records import Record
+    from distil.framework.data.records import Record
 
     with pytest.raises(DataError, match=problem):
         examples([Record("here", record)])

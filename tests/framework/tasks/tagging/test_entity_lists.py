@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import T5Config
 
-from framework.errors import RecipeError
-from framework.tasks.tagging.entity_lists import EntityLists, Part, entity_lists
-from framework.tasks.tagging.example import Tagged, joined
-from framework.tasks.tagging.tags import tag_set, to_bio
-from framework.teachers.generative import Generative
+from distil.framework.errors import RecipeError
+from distil.framework.tasks.tagging.entity_lists import EntityLists, Part, entity_lists
+from distil.framework.tasks.tagging.example import Tagged, joined
+from distil.framework.tasks.tagging.tags import tag_set, to_bio
+from distil.framework.teachers.generative import Generative
 from tests.framework.tasks.tagging.texts import news, tokenizer
 
 _TAGS = tag_set(("O", "B-DATE", "B-LOC", "B-ORG", "B-PER"), "bio")

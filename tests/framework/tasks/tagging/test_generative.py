@@ -9,20 +9,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.errors import DataError
-from framework.generative.asking import Asking
-from framework.models.build import random_model, save_model
-from framework.models.configuration import new_config
-from framework.models.section import ConfigModel
-from framework.models.tokenizers import fit_to_model
-from framework.signals.algebra import to_dense
-from framework.tasks.base import InferenceConfig
-from framework.tasks.tagging.entity_lists import Read
-from framework.tasks.tagging.generative import EntityPredictor, list_generation, mixed
-from framework.tasks.tagging.signal import from_tags
-from framework.tasks.tagging.task import Tagging
-from framework.teachers.generative import Generative
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import DataError
+from distil.framework.generative.asking import Asking
+from distil.framework.models.build import random_model, save_model
+from distil.framework.models.configuration import new_config
+from distil.framework.models.section import ConfigModel
+from distil.framework.models.tokenizers import fit_to_model
+from distil.framework.signals.algebra import to_dense
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.tagging.entity_lists import Read
+from distil.framework.tasks.tagging.generative import EntityPredictor, list_generation, mixed
+from distil.framework.tasks.tagging.signal import from_tags
+from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.teachers.generative import Generative
 from tests.framework.generative.tiny_models import SIZES, log_p_alone, sharpen
 from tests.framework.tasks.tagging.texts import news, tokenizer
 

@@ -8,16 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.features import WindowSettings
-from framework.errors import RecipeError
-from framework.losses.base import total_loss
-from framework.losses.logits import KL, HardLabel
-from framework.signals.algebra import from_dense, temper, to_dense
-from framework.tasks.tagging.example import Tagged, joined
-from framework.tasks.tagging.features import UnitRows, unit_features
-from framework.tasks.tagging.items import unit_items
-from framework.tasks.tagging.signal import from_tags, gold_numbers, unit_logits, write_units
-from framework.tasks.tagging.tags import tag_set
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import RecipeError
+from distil.framework.losses.base import total_loss
+from distil.framework.losses.logits import KL, HardLabel
+from distil.framework.signals.algebra import from_dense, temper, to_dense
+from distil.framework.tasks.tagging.example import Tagged, joined
+from distil.framework.tasks.tagging.features import UnitRows, unit_features
+from distil.framework.tasks.tagging.items import unit_items
+from distil.framework.tasks.tagging.signal import from_tags, gold_numbers, unit_logits, write_units
+from distil.framework.tasks.tagging.tags import tag_set
 from tests.blocking import blocking_reads
 from tests.framework.tasks.tagging.texts import news, tokenizer
 

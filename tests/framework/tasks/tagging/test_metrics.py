@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 from sklearn.metrics import f1_score as plain_f1
 
-from framework.segments import bounds, softmax
-from framework.tasks.tagging.example import Tagged, joined
-from framework.tasks.tagging.metrics import best_tags, predictions, scores
-from framework.tasks.tagging.tags import tag_set, to_bio
+from distil.framework.segments import bounds, softmax
+from distil.framework.tasks.tagging.example import Tagged, joined
+from distil.framework.tasks.tagging.metrics import best_tags, predictions, scores
+from distil.framework.tasks.tagging.tags import tag_set, to_bio
 
 _TAGS = tag_set(("O", "B-a", "I-a", "B-b", "I-b"), "bio")
 _NAMES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from framework.errors import DataError
-from framework.tasks.tagging.records import read_conll, read_conllu
-from framework.tasks.tagging.task import Tagging
+from distil.framework.errors import DataError
+from distil.framework.tasks.tagging.records import read_conll, read_conllu
+from distil.framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import examples
 
 

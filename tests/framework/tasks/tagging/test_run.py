@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from framework.answer import load_answerer
-from framework.errors import UserError
-from framework.recipe.load import recipe_from_values
-from framework.run import run
-from framework.tasks.tagging.tags import to_bio
-from framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse
+from distil.framework.answer import load_answerer
+from distil.framework.errors import UserError
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import run
+from distil.framework.tasks.tagging.tags import to_bio
+from distil.framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse
 from tests.tiny import model_of, several_values
 
 _NEWS = {"kind": "news", "examples": {"train": 64, "validation": 40}}

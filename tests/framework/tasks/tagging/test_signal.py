@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, BertForTokenClassification
 
-from framework.data.features import WindowSettings
-from framework.errors import ModelError
-from framework.predictors.logits import LogitsPredictor
-from framework.segments import softmax
-from framework.signals.algebra import to_dense
-from framework.tasks.base import InferenceConfig
-from framework.tasks.tagging.example import Tagged, joined
-from framework.tasks.tagging.features import unit_features
-from framework.tasks.tagging.metrics import best_tags
-from framework.tasks.tagging.signal import translated_tags, unit_logits
-from framework.tasks.tagging.tags import tag_set, to_bio
-from framework.tasks.tagging.task import Tagging
+from distil.framework.data.features import WindowSettings
+from distil.framework.errors import ModelError
+from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.segments import softmax
+from distil.framework.signals.algebra import to_dense
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.tagging.example import Tagged, joined
+from distil.framework.tasks.tagging.features import unit_features
+from distil.framework.tasks.tagging.metrics import best_tags
+from distil.framework.tasks.tagging.signal import translated_tags, unit_logits
+from distil.framework.tasks.tagging.tags import tag_set, to_bio
+from distil.framework.tasks.tagging.task import Tagging
 from tests.framework.tasks.tagging.texts import news, tokenizer
 
 _TAGS = tag_set(("O", "B-person", "I-person", "B-place", "I-place"), "bio")

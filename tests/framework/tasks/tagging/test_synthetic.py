@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from framework.data.records import Fields
-from framework.errors import RecipeError
-from framework.progress import SILENT
-from framework.tasks.tagging.synthetic import News
+from distil.framework.data.records import Fields
+from distil.framework.errors import RecipeError
+from distil.framework.progress import SILENT
+from distil.framework.tasks.tagging.synthetic import News
 from tests.framework.tasks.tagging.texts import examples, news
 
 

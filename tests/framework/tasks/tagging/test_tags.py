@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOBES, Entities
 
-from framework.tasks.tagging.tags import entities_of, recognised, sorted_tags, tag_set, to_bio
+from distil.framework.tasks.tagging.tags import entities_of, recognised, sorted_tags, tag_set, to_bio
 
 _entities = st.lists(
     st.tuples(st.sampled_from(["PER", "LOC", "a-b"]), st.integers(1, 3), st.integers(0, 1)), max_size=6

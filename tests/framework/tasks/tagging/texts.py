@@ -2,15 +2,15 @@
 
 from functools import cache
 
-from framework.data.example import Notebook
-from framework.data.records import Fields, Record
-from framework.models.section import TrainedTokenizer
-from framework.models.tokenizer_training import train_tokenizer
-from framework.progress import SILENT
-from framework.tasks.tagging.data import FIELDS, NOTES
-from framework.tasks.tagging.example import Tagged
-from framework.tasks.tagging.synthetic import News
-from framework.tasks.tagging.task import Tagging
+from distil.framework.data.example import Notebook
+from distil.framework.data.records import Fields, Record
+from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.tokenizer_training import train_tokenizer
+from distil.framework.progress import SILENT
+from distil.framework.tasks.tagging.data import FIELDS, NOTES
+from distil.framework.tasks.tagging.example import Tagged
+from distil.framework.tasks.tagging.synthetic import News
+from distil.framework.tasks.tagging.task import Tagging
 
 
 @cache
