@@ -68,7 +68,7 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
     import pandas as pd  # type: ignore[import-untyped]
     from mlflow.models import Model, ModelSignature
 
-    import distil
+    import distil.framework
     from distil.framework.answer import noted_task
 
     task = noted_task(folder)
@@ -80,7 +80,7 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
         mlflow_model=Model(artifact_path=location, run_id=run_id, **identity),
         python_model=str(Path(__file__).with_name("pyfunc_student.py")),
         artifacts={"model": str(folder)},
-        code_paths=[str(Path(distil.__file__).parent)],
+        code_paths=[str(Path(distil.framework.__path__[0]).parent)],
         signature=signature,
         input_example=pd.DataFrame([example_of(task)]),
         pip_requirements=requirements(),

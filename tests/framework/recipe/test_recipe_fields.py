@@ -75,7 +75,7 @@ def test_every_field_changes_a_digest_or_is_known_to_be_harmless(folder: Path) -
 
 def fields() -> Iterator[Field]:
     """All fields of all sections, but of those that count as a whole; what only picks a section is none."""
-    classes = {cls.__name__: cls for cls in _subclasses(Section) if cls.__module__.startswith("framework.")}
+    classes = {cls.__name__: cls for cls in _subclasses(Section) if cls.__module__.startswith("distil.framework.")}
     for name in ("Recipe", *recipe_schema()["$defs"]):
         for field, info in classes[name].model_fields.items():
             whole = f"{classes[name].__module__}.{name}".startswith(tuple(WHOLE)) and name != "WindowSettings"
