@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from distil.framework.language.words import ENGLISH, Words
+
 
 def digest_of(value: object) -> str:
     """Digest of a JSON-like value, whatever the order of its keys: 16 hexadecimal characters (64 bits)."""
@@ -121,11 +123,12 @@ def differences(made: Mapping[str, object], now: Mapping[str, object]) -> Differ
     return {name: [made.get(name), now.get(name)] for name in names if made.get(name) != now.get(name)}
 
 
-def in_words(differ: Differences) -> str:
+def in_words(differ: Differences, words: Words = ENGLISH) -> str:
     """Differences of versions, as part of a sentence. Without any, those of what it is made of differ."""
     if not differ:
-        return "from results of other versions"
-    return "with " + ", ".join(f"{name} {made} instead of {now}" for name, (made, now) in differ.items())
+        return words("other versions")
+    found = (words("version", name=name, made=made, now=now) for name, (made, now) in differ.items())
+    return words("versions", found=", ".join(found))
 
 
 @cache

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distil.framework.language.words import ENGLISH, Words
+
 _DRAWS_AT_ONCE = 1 << 21
 _NUMBERS_AT_ONCE = 1 << 22  # of resamples
 
@@ -44,11 +46,11 @@ class Metric:
         """A value in points: percent as they are, of other numbers, such as correlations, hundredths."""
         return value if self.percent else 100.0 * value
 
-    def axis(self, called: str) -> str:
+    def axis(self, called: str, words: Words = ENGLISH) -> str:
         """What stands at an axis or above a column of values, under what the metric is called there."""
-        return (
-            f"{called}, %" if self.percent else f"{called} (lower is better)" if not self.higher_is_better else called
-        )
+        if self.percent:
+            return words("percent", label=called)
+        return called if self.higher_is_better else words("lower", label=called)
 
 
 def primary_of(metrics: Sequence[Metric]) -> Metric:
@@ -64,15 +66,11 @@ def points_of(
     return {} if metric is None else {model: metric.points(found[metric.name]) for model, found in measured.items()}
 
 
-def metrics_in_words(metrics: Sequence[Metric]) -> str:
+def metrics_in_words(metrics: Sequence[Metric], words: Words = ENGLISH) -> str:
     """What figures are in, for a sentence: `EM and F1 in percent`."""
-    percent = " and ".join(metric.label for metric in metrics if metric.percent)
-    plain = [
-        metric.label + ("" if metric.higher_is_better else " (lower is better)")
-        for metric in metrics
-        if not metric.percent
-    ]
-    return ", ".join([*([f"{percent} in percent"] if percent else []), *plain])
+    percent = words.listed([metric.label for metric in metrics if metric.percent])
+    plain = [metric.axis(metric.label, words) for metric in metrics if not metric.percent]
+    return ", ".join([*([words("in percent", labels=percent)] if percent else []), *plain])
 
 
 def resampled_means(values: NDArray[np.floating], seed: int = 0, resamples: int = 1000) -> _Floats:

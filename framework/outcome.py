@@ -144,7 +144,7 @@ class RunResults(Outcome):
 
 
 class TrialResults(TypedDict):
-    """A trial in search.json."""
+    """A trial in search.json. after: seconds of the search, without interruptions, after which it ended."""
 
     number: int
     state: TrialState
@@ -153,6 +153,7 @@ class TrialResults(TypedDict):
     values: Json
     started: str | None
     ended: str | None
+    after: NotRequired[float | None]
     epochs: list[dict[str, float]]
     metrics: dict[str, float] | None
     seeds: list[Json]

@@ -5,49 +5,65 @@ from typing import Any
 
 import yaml
 
+from distil.framework.language.words import ENGLISH, Words
 from distil.framework.metrics import Metric
 from distil.framework.outcome import ComparisonResults, DifferenceResults, ModelResults, RunResults
 from distil.framework.tasks.registry import TaskSummary, summary_in
 
 NOTHING = "–"
-LATENCY = "latency, ms (quartiles)"
 
 
-def table_columns(results: RunResults) -> tuple[str, ...]:
+def table_columns(results: RunResults, words: Words = ENGLISH) -> tuple[str, ...]:
     """The names of the columns of `table_rows`: the task's metrics are among them."""
     task = summary_in(results)
     labels = " / ".join(metric.label for metric in task.metrics)
-    variants = [f"{variant} {labels}" for variant in task.variants]
-    return "model", "role", "parameters", *metric_columns(task.metrics), *variants, LATENCY
+    variants = [words("variant", variant=variant, labels=labels) for variant in variants_in(results)]
+    first = (words("model"), words("role"), words("parameters"))
+    return *first, *metric_columns(task.metrics, words), *variants, words("latency")
 
 
-def table_rows(results: RunResults) -> list[tuple[str, ...]]:
+def table_rows(results: RunResults, words: Words = ENGLISH) -> list[tuple[str, ...]]:
     """One row of text a model, under `table_columns`; what is not known yet is a dash."""
-    task = summary_in(results)
-    return [_row(model, task) for model in results.get("models") or []]
+    task, variants = summary_in(results), variants_in(results)
+    return [_row(model, task.metrics, variants, words) for model in results.get("models") or []]
 
 
-def metric_columns(metrics: Iterable[Metric]) -> tuple[str, ...]:
+def variants_in(results: RunResults) -> list[str]:
+    """The task's variants that any of the models was measured by."""
+    measured = [model.get("evaluation") or {} for model in results.get("models") or []]
+    return [variant for variant in summary_in(results).variants if any(variant in found for found in measured)]
+
+
+def metric_columns(metrics: Iterable[Metric], words: Words = ENGLISH) -> tuple[str, ...]:
     """The names of columns of `with_interval`."""
-    return tuple(f"{metric.label} [95% interval]" for metric in metrics)
+    return tuple(words("with interval", label=metric.label) for metric in metrics)
 
 
-def comparison_columns(task: TaskSummary) -> tuple[str, ...]:
+def comparison_columns(task: TaskSummary, words: Words = ENGLISH) -> tuple[str, ...]:
     """The names of the columns of `comparison_rows`."""
-    return "model", "against", *(f"{metric.label} difference [95%]" for metric in task.metrics), "other answers"
+    differences = (words("difference", label=metric.label) for metric in task.metrics)
+    return words("model"), words("against"), *differences, words("other answers")
 
 
-def comparison_rows(comparisons: Iterable[ComparisonResults], task: TaskSummary) -> list[tuple[str, ...]]:
+def comparison_rows(
+    comparisons: Iterable[ComparisonResults], task: TaskSummary, words: Words = ENGLISH
+) -> list[tuple[str, ...]]:
     """One row of text a comparison, under `comparison_columns`."""
     return [
         (
             one["model"],
             one["against"],
             *(_difference(one["metrics"].get(metric.name), metric) for metric in task.metrics),
-            NOTHING if one["differing"] is None else f"{one['differing']:,} of {one['examples'] * one['seeds']:,}",
+            _differing(one, words),
         )
         for one in comparisons
     ]
+
+
+def _differing(one: ComparisonResults, words: Words) -> str:
+    if one["differing"] is None:
+        return NOTHING
+    return words("of", part=f"{one['differing']:,}", whole=f"{one['examples'] * one['seeds']:,}")
 
 
 def _difference(found: DifferenceResults | None, metric: Metric) -> str:
@@ -127,14 +143,14 @@ def _variant(figures: Mapping[str, float], metrics: Sequence[Metric]) -> str:
     return _beside([metric.text(figures[metric.name]) if metric.name in figures else None for metric in metrics])
 
 
-def _row(model: ModelResults, task: TaskSummary) -> tuple[str, ...]:
+def _row(model: ModelResults, metrics: Sequence[Metric], variants: Sequence[str], words: Words) -> tuple[str, ...]:
     evaluation = model.get("evaluation") or {}
-    latency = model.get("latency") or {}
+    latency, role = model.get("latency") or {}, words(model["role"])
     return (
         model["name"],
-        f"{model['role']}, transductive" if model.get("transductive") else model["role"],
+        words("transductive", role=role) if model.get("transductive") else role,
         short_count(model.get("parameters")),
-        *(with_interval(evaluation, metric) for metric in task.metrics),
-        *(_variant(evaluation.get(variant) or {}, task.metrics) for variant in task.variants),
+        *(with_interval(evaluation, metric) for metric in metrics),
+        *(_variant(evaluation.get(variant) or {}, metrics) for variant in variants),
         _milliseconds(latency),
     )

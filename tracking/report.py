@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from distil.framework.digest import in_words
 from distil.framework.files import Json
+from distil.framework.language.words import ENGLISH, Words
 from distil.framework.metrics import metrics_in_words
 from distil.framework.outcome import ModelResults, RunResults, SignalResults, counts_of
 from distil.framework.tables import (
@@ -71,23 +72,23 @@ def markdown_table(results: RunResults) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def accepted_line(results: RunResults) -> str:
+def accepted_line(results: RunResults, words: Words = ENGLISH) -> str:
     """Which results other versions have made, in a sentence; empty if none were accepted."""
     accepted = results.get("accepted") or []
     if not accepted:
         return ""
-    found = "; ".join(f"{one['stage']} {in_words(one['versions'])}" for one in accepted)
-    return f"Accepted, made by other versions than there are now: {found}."
+    found = "; ".join(f"{one['stage']} {in_words(one['versions'], words)}" for one in accepted)
+    return words("accepted", found=found)
 
 
-def ensemble_table(results: RunResults) -> EnsembleTable | None:
+def ensemble_table(results: RunResults, words: Words = ENGLISH) -> EnsembleTable | None:
     """What each teacher weighs in the ensemble, columns and rows; None where that is not known."""
     ensemble, student = _model_of_role(results, "ensemble"), _model_of_role(results, "student")
     if ensemble is None or not ensemble.get("weights") or ensemble["evaluation"] is None:
         return None
-    measured = f"weight on `{ensemble['evaluation']['split']}`"
+    measured = words("weight on", split=ensemble["evaluation"]["split"])
     rows = _ensemble(ensemble["weights"], (student.get("training") if student is not None else None) or {})
-    return ("teacher", measured, "weight for the student", "temperature"), rows
+    return (words("teacher"), measured, words("weight for student"), words("temperature")), rows
 
 
 def _noted(name: str, notes: Json) -> list[tuple[str, ...]]:
@@ -137,36 +138,39 @@ def _count(count: int | None) -> str:
     return NOTHING if count is None else f"{count:,}"
 
 
-def state_line(results: RunResults) -> str:
+def state_line(results: RunResults, words: Words = ENGLISH) -> str:
     """How the run stands, on what its models were measured, and what other versions have made, in a sentence or three."""
+    said = [words("state", state=words(results["state"])), _measured_line(results, words)]
+    said += [unlocated_line(results, words), _latency_line(results, words), accepted_line(results, words)]
+    return " ".join(filter(None, said))
+
+
+def _measured_line(results: RunResults, words: Words) -> str:
+    """What figures are in, and on what they were measured; empty if nothing was measured."""
     evaluations = [found for model in results["models"] if (found := model["evaluation"])]
     task = summary_in(results)
-    measured = sorted({f"{one['examples']:,} {task.items} of `{one['split']}`" for one in evaluations})
-    on = f" {metrics_in_words(task.metrics)}, on {' and '.join(measured)}." if measured else ""
-    return " ".join(
-        filter(
-            None,
-            [
-                f"State: {results['state']}.{on}",
-                unlocated_line(results),
-                _latency_line(results),
-                accepted_line(results),
-            ],
-        )
-    )
+    measured = dict.fromkeys((one["split"], one["examples"]) for one in evaluations)
+    told = [words("of split", items=words.counted(task.items, count), split=split) for split, count in sorted(measured)]
+    if not told:
+        return ""
+    return words("measured", metrics=metrics_in_words(task.metrics, words), measured=words.listed(told))
 
 
-def unlocated_line(results: RunResults) -> str:
+def unlocated_line(results: RunResults, words: Words = ENGLISH) -> str:
     """How much of what generative models wrote their texts do not hold, in a sentence; empty if all of it is there."""
     shares = {model["name"]: (model["evaluation"] or {}).get("unlocated") for model in results["models"]}
-    told = [f"{share:.1%} of what {name} wrote" for name, share in shares.items() if share]
-    return f"Not in the texts: {', '.join(told)}." if told else ""
+    told = [
+        words("unlocated share", share=words.figures(f"{share:.1%}"), name=name)
+        for name, share in shares.items()
+        if share
+    ]
+    return words("unlocated", shares=", ".join(told)) if told else ""
 
 
-def _latency_line(results: RunResults) -> str:
+def _latency_line(results: RunResults, words: Words) -> str:
     """How latencies were measured, in a sentence; empty if none was, or before models took turns."""
     timed = [found for model in results["models"] if (found := model["latency"]) and "q1_ms" in found]
     if not timed:
         return ""
-    threads = f"{timed[0]['threads']} CPU thread" + "s" * (timed[0]["threads"] > 1)
-    return f"Latency: of {timed[0]['questions']:,} {summary_in(results).items}, each asked alone, on {threads}, all models taking turns."
+    items = words.counted(summary_in(results).items, timed[0]["questions"])
+    return words("timed", items=items, threads=words("threads", timed[0]["threads"]))

@@ -4,6 +4,7 @@ as differences and in words."""
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from distil.framework.comparison.models import Answered, compare
+from distil.framework.language.words import ENGLISH, Words
 from distil.framework.metrics import Metric, primary_of
 from distil.framework.outcome import ComparisonResults, DifferenceResults, ModelResults, Role
 
@@ -35,69 +36,68 @@ def paid_in_run(
     return [compare(model, against, found[model], found[against], metrics) for model, against in wanted]
 
 
-def conclusions(found: Sequence[ComparisonResults], metrics: Sequence[Metric], items: str) -> list[str]:
+def conclusions(
+    found: Sequence[ComparisonResults], metrics: Sequence[Metric], items: str, words: Words = ENGLISH
+) -> list[str]:
     """What comparisons say by the primary metric, in sentences, and what they leave open. items: what examples are called."""
-    return [*sentences(found, metrics), *left_open(found, metrics, items)]
+    return [*sentences(found, metrics, words), *left_open(found, metrics, items, words)]
 
 
-def sentences(found: Sequence[ComparisonResults], metrics: Sequence[Metric]) -> list[str]:
+def sentences(found: Sequence[ComparisonResults], metrics: Sequence[Metric], words: Words = ENGLISH) -> list[str]:
     """What the comparisons of `pairs` say by the primary metric."""
     metric = primary_of(metrics)
     told = _told(found, metric)
     by_model: dict[str, list[ComparisonResults]] = {}
     for one in told:
         by_model.setdefault(one["model"], []).append(one)
-    said = [_sentence(name, by_model[name], metric) for name in ("ensemble", "student") if name in by_model]
-    return said + [_teacher(one, metric) for one in told if _teaches_nothing(one, metric)]
+    said = [_sentence(name, by_model[name], metric, words) for name in ("ensemble", "student") if name in by_model]
+    return said + [_teacher(one, metric, words) for one in told if _teaches_nothing(one, metric)]
 
 
-def left_open(found: Sequence[ComparisonResults], metrics: Sequence[Metric], items: str) -> Iterator[str]:
+def left_open(
+    found: Sequence[ComparisonResults], metrics: Sequence[Metric], items: str, words: Words = ENGLISH
+) -> Iterator[str]:
     """What comparisons do not tell, in sentences."""
     metric = primary_of(metrics)
     told = _told(found, metric)
     if any(one["metrics"][metric.name]["verdict"] == "open" for one in told):
         count = min(one["examples"] for one in told)
-        yield f"What cannot be told by these {count:,} {items} may be by more of them, or by several seeds."
+        yield words("paid too few", items=words.counted(items, count))
     if any(one["seeds"] == 1 for one in told):
-        yield (
-            "One seed: this is said of these models; others of the same recipe may differ (`distil compare` takes runs of "
-            "several seeds)."
-        )
+        yield words("paid one seed")
 
 
 def _told(found: Sequence[ComparisonResults], metric: Metric) -> list[ComparisonResults]:
     return [one for one in found if metric.name in one["metrics"]]
 
 
-def in_words(one: ComparisonResults, metric: Metric, against: str | None = None) -> str:
+def in_words(one: ComparisonResults, metric: Metric, against: str | None = None, words: Words = ENGLISH) -> str:
     """One comparison by one metric, as what follows the model's name. against: what the other one is called."""
     found = one["metrics"][metric.name]
-    other = against or one["against"]
+    other, within = against or one["against"], bounds(found, metric, words)
     if found["verdict"] == "open":
-        return f"cannot be told from {other} ({metric.change(found['difference'], 1)} {metric.label} {bounds(found, metric)})"
-    size = metric.text(abs(found["difference"]))
-    amount = f"{size} points of {metric.label}" if metric.percent else f"{size} of {metric.label}"
-    if not metric.higher_is_better:
-        return f"is {found['verdict']} than {other} by {amount} {bounds(found, metric)}"
-    return f"is {amount} {'above' if found['verdict'] == 'better' else 'below'} {other} {bounds(found, metric)}"
+        change = words.figures(metric.change(found["difference"], 1))
+        return words("paid open", other=other, difference=change, label=metric.label, bounds=within)
+    size = words.figures(metric.text(abs(found["difference"])))
+    amount = words("paid points" if metric.percent else "paid size", size=size, label=metric.label)
+    above = {"better": "paid above", "worse": "paid below"}[found["verdict"]]
+    name = above if metric.higher_is_better else f"paid {found['verdict']}"
+    return words(name, amount=amount, other=other, bounds=within)
 
 
-def bounds(found: DifferenceResults, metric: Metric) -> str:
+def bounds(found: DifferenceResults, metric: Metric, words: Words = ENGLISH) -> str:
     """The interval of a difference."""
     low, high = found["interval"]
-    return f"[{metric.change(low, 1)}, {metric.change(high, 1)}]"
+    return words.figures(f"[{metric.change(low, 1)}, {metric.change(high, 1)}]")
 
 
-def _sentence(name: str, found: Sequence[ComparisonResults], metric: Metric) -> str:
+def _sentence(name: str, found: Sequence[ComparisonResults], metric: Metric, words: Words) -> str:
     parts = []
     for one in found:
-        against = f"its best teacher, {one['against']}" if name == "ensemble" else one["against"]
-        parts.append(in_words(one, metric, against))
-    return f"The {name} {_joined(parts)}."
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+        against = words("paid best teacher", name=one["against"]) if name == "ensemble" else one["against"]
+        parts.append(in_words(one, metric, against, words))
+    said = parts[0] if len(parts) == 1 else words("clauses", first=", ".join(parts[:-1]), last=parts[-1])
+    return words(f"paid {name}", said=said)
 
 
 def _teaches_nothing(one: ComparisonResults, metric: Metric) -> bool:
@@ -106,5 +106,5 @@ def _teaches_nothing(one: ComparisonResults, metric: Metric) -> bool:
     return teacher and one["metrics"][metric.name]["verdict"] != "better"
 
 
-def _teacher(one: ComparisonResults, metric: Metric) -> str:
-    return f"The teacher {one['model']} {in_words(one, metric)}: it has little to teach."
+def _teacher(one: ComparisonResults, metric: Metric, words: Words) -> str:
+    return words("paid teacher", name=one["model"], said=in_words(one, metric, words=words))

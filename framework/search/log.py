@@ -98,6 +98,7 @@ class SearchLog:
                 "values": values,
                 "started": None,
                 "ended": None,
+                "after": None,
                 "epochs": [],
                 "metrics": None,
                 "seeds": [],
@@ -166,7 +167,7 @@ class SearchLog:
     def _end(self, number: int, state: TrialState, reason: str | None) -> None:
         self._last = time.monotonic()
         self._took[number] = self._last - self._began.get(number, self._last)
-        self.trials[number].update({"state": state, "reason": reason, "ended": now()})
+        self.trials[number].update({"state": state, "reason": reason, "ended": now(), "after": round(self.seconds, 3)})
         self.save()
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from distil.framework.language.words import Words
+
 _LETTERS = 300  # characters of a text
 SHOWN = 20  # examples at most
 FEW = 10  # questions below which a group's figures say little
@@ -70,7 +72,7 @@ def alike(given: Mapping[str, _Given]) -> dict[_Given, list[str]]:
     return found
 
 
-def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str]) -> list[Cases[int]]:
+def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str], words: Words) -> list[Cases[int]]:
     """Numbers of the examples where the student is wrong and a teacher or the ensemble right, and the other way round.
 
     right: of every example which models are; roles: by model. None without a student or others to compare it with.
@@ -94,8 +96,8 @@ def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str]) -> l
     # Half of them each, or more where there are fewer of the others.
     shown = worse[: max(SHOWN // 2, SHOWN - len(better))]
     return [
-        Cases("The student wrong, a teacher or the ensemble right", len(worse), shown),
-        Cases("The student right, a teacher or the ensemble wrong", len(better), better[: SHOWN - len(shown)]),
+        Cases(words("student wrong"), len(worse), shown),
+        Cases(words("student right"), len(better), better[: SHOWN - len(shown)]),
     ]
 
 

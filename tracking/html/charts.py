@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from distil.framework.files import Json
+from distil.framework.language.words import Words
 from distil.framework.metrics import Metric
 from distil.framework.outcome import ModelResults, RunResults
 from distil.framework.paper import DATASET, SPLIT, TABLE
@@ -17,7 +18,6 @@ from distil.tracking.html.plot import Line, Mark, Plot, number_axis
 from distil.tracking.report import EnsembleTable, ensemble_table
 
 _POINTS = 200  # of a line at most
-_PUBLISHED = f"Galeev & Panishchev (2022), as published, on SberQuAD's {SPLIT} split"
 WIDTH, ROW = 480, 26
 LEFT, RIGHT = 190, 56  # margins: the names, and what is written behind the longest bar
 
@@ -31,7 +31,7 @@ class Curves:
     missing: list[str]
 
 
-def curves(folder: Path, results: RunResults) -> Curves | None:
+def curves(folder: Path, results: RunResults, words: Words) -> Curves | None:
     """The learning curves of a run's models; None if none was trained."""
     trained = {model["name"]: path for model in results["models"] if (path := model["history"]) is not None}
     if not trained:
@@ -43,7 +43,8 @@ def curves(folder: Path, results: RunResults) -> Curves | None:
         steps = [(line.step, line.metrics.get("loss", math.nan)) for line in found if line.kind == "step"]
         points = [(step, loss) for step, loss in steps if math.isfinite(loss)]
         if points:
-            losses.append(_curve(f"loss-{number}", name, "step", "loss", [Line("", roles[name], _thinned(points))]))
+            line = Line("", roles[name], _thinned(points))
+            losses.append(_curve(f"loss-{number}", name, words("step"), words("loss"), [line]))
     metrics = []
     for metric in summary_in(results).metrics:
         measured = {
@@ -54,8 +55,8 @@ def curves(folder: Path, results: RunResults) -> Curves | None:
         }
         drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
         if drawn:
-            title = f"{metric.label} during training"
-            metrics.append(_curve(f"{metric.name}-epoch", title, "epoch", metric.axis(metric.label), drawn))
+            title, heights = words("during training", label=metric.label), metric.axis(metric.label, words)
+            metrics.append(_curve(f"{metric.name}-epoch", title, words("epoch"), heights, drawn))
     return Curves(losses, metrics, [name for name, found in lines.items() if not found])
 
 
@@ -86,7 +87,7 @@ class Tradeoff:
     published: list[tuple[str, ...]]
 
 
-def tradeoff(results: RunResults) -> Tradeoff | None:
+def tradeoff(results: RunResults, words: Words) -> Tradeoff | None:
     """Each metric against parameters and against latency; None if no model has either."""
     published = _is_sberquad(results["recipe"])
     plots = []
@@ -95,18 +96,18 @@ def tradeoff(results: RunResults) -> Tradeoff | None:
         by_time = _marks(results, metric.name, lambda model: (model["latency"] or {}).get("median_ms"))
         if by_size:
             papers = _published(metric.name) if published else []
-            plots.append(_tradeoff_plot("size", metric, "parameters", [*papers, *by_size], _count))
+            plots.append(_tradeoff_plot("parameters", metric, words("parameters"), [*papers, *by_size], _count, words))
         if by_time:
-            plots.append(_tradeoff_plot("time", metric, "median latency, ms", by_time, "{:g}".format))
+            plots.append(_tradeoff_plot("latency", metric, words("median latency"), by_time, "{:g}".format, words))
     if not plots:
         return None
-    legend = {mark.kind: mark.kind for plot in plots for mark in plot.marks if mark.kind != "published"}
+    legend = {mark.kind: words(mark.kind) for plot in plots for mark in plot.marks if mark.kind != "published"}
     if not published:
         return Tradeoff(plots, legend, [])
     rows: list[tuple[str, ...]] = [
         (row.name, str(row.parameters), f"{row.exact_match:.2f}", f"{row.f1:.2f}") for row in TABLE
     ]
-    return Tradeoff(plots, {**legend, "published": _PUBLISHED}, rows)
+    return Tradeoff(plots, {**legend, "published": words("published", split=SPLIT)}, rows)
 
 
 def _is_sberquad(recipe: Json) -> bool:
@@ -139,14 +140,18 @@ def _count(parameters: float) -> str:
     return short_count(round(parameters))
 
 
-def _tradeoff_plot(key: str, metric: Metric, label: str, marks: list[Mark], show: Callable[[float], str]) -> Plot:
+def _tradeoff_plot(
+    key: str, metric: Metric, label: str, marks: list[Mark], show: Callable[[float], str], words: Words
+) -> Plot:
     """A metric by what `show` writes at the ticks; by ratios, as models are so many times as large or as slow as others."""
     heights = [height for mark in marks for height in (mark.y, *(mark.interval or ()))]
     return Plot(
         f"{metric.name}-{key}",
-        f"{metric.label} and {'parameters' if key == 'size' else 'latency'}",
+        words(f"by {key}", label=metric.label),
         number_axis(label, [mark.x for mark in marks], log=True, show=show),
-        number_axis(metric.axis(metric.label), heights, bounds=(0, 100) if metric.percent else (-math.inf, math.inf)),
+        number_axis(
+            metric.axis(metric.label, words), heights, bounds=(0, 100) if metric.percent else (-math.inf, math.inf)
+        ),
         marks,
     )
 
@@ -189,7 +194,7 @@ class Bars:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (length - self.least) / (self.full - self.least), 1)
 
 
-def metric_bars(key: str, metric: Metric, models: list[ModelResults]) -> Bars:
+def metric_bars(key: str, metric: Metric, models: list[ModelResults], words: Words) -> Bars:
     """A metric of models that were measured."""
     rows = []
     for model in models:
@@ -197,7 +202,7 @@ def metric_bars(key: str, metric: Metric, models: list[ModelResults]) -> Bars:
         interval = found.get(f"{metric.name}_interval")
         ends = (interval[0], interval[1]) if interval else None
         rows.append(Bar(model["name"], model["role"], found[metric.name], metric.text(found[metric.name]), ends))
-    title = metric.axis(metric.label)
+    title = metric.axis(metric.label, words)
     if metric.percent:
         return Bars(key, title, rows, 100.0)
     reached = [0.0, *(end for row in rows for end in (row.length, *(row.interval or ())))]
@@ -213,18 +218,18 @@ class Ensemble:
     bars: list[Bars]
 
 
-def ensemble(results: RunResults) -> Ensemble | None:
+def ensemble(results: RunResults, words: Words) -> Ensemble | None:
     """What is known of the run's ensemble; None if it has none."""
     found = next((model for model in results["models"] if model["role"] == "ensemble"), None)
     if found is None:
         return None
-    shown = [model for model in results["models"] if model["role"] != "baseline" and model["evaluation"]]
-    bars = [metric_bars(f"ensemble-{metric.name}", metric, shown) for metric in summary_in(results).metrics]
+    shown = [model for model in results["models"] if model["evaluation"]]
+    bars = [metric_bars(f"ensemble-{metric.name}", metric, shown, words) for metric in summary_in(results).metrics]
     if found.get("weights"):
-        bars.append(_weights(found["weights"]))
-    return Ensemble(found["settings"], ensemble_table(results), [one for one in bars if one.rows])
+        bars.append(_weights(found["weights"], words))
+    return Ensemble(found["settings"], ensemble_table(results, words), [one for one in bars if one.rows])
 
 
-def _weights(weights: dict[str, dict[str, float]]) -> Bars:
+def _weights(weights: dict[str, dict[str, float]], words: Words) -> Bars:
     rows = [Bar(name, "teacher", weight["mean"], f"{weight['mean']:.2f}") for name, weight in weights.items()]
-    return Bars("ensemble-weights", "Mean weight of each teacher", rows, full=max(row.length for row in rows) or 1.0)
+    return Bars("ensemble-weights", words("mean weight"), rows, full=max(row.length for row in rows) or 1.0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distil.framework.language.words import Words
 from distil.framework.outcome import RunResults
 from distil.framework.tasks.base import Plain
 from distil.framework.tasks.classification.data import Text
@@ -24,7 +25,6 @@ _MATRIX = 20  # labels, at most, of a matrix that can be read
 _PAIRS = 15
 _SHADES = 9
 _BINS = 10
-NONE = "no label"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Calibration:
     table: Table
 
 
-def label_table(answers: LabelAnswers) -> Table:
+def label_table(answers: LabelAnswers, words: Words) -> Table:
     """F1 of each label in percent by model, the most frequent labels first."""
     support = answers.gold.sum(0)
     f1 = {name: _f1(answers.gold, given) for name, given in answers.given.items()}
@@ -128,18 +128,18 @@ def label_table(answers: LabelAnswers) -> Table:
         for label in order
     ]
     left_out = len(answers.labels) - len(order)
-    caption = f"F1 of each label, %; * fewer than {FEW} texts, whose figure says little"
-    more = f"; the {left_out} rarest labels are left out" if left_out else ""
-    return Table(caption + more, ["label", "texts", *answers.given], rows)
+    more = words("rarest labels", left_out) if left_out else ""
+    caption = words("label figures", few=FEW) + more
+    return Table(caption, [words("label"), words("texts"), *answers.given], rows)
 
 
-def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
+def confusions(answers: LabelAnswers, roles: Mapping[str, str], words: Words) -> Confusions:
     """What models take for what; of texts with several labels what they miss and what they give wrongly."""
     shown = first_shown(answers.given, roles)
     if shown is None:
         return Confusions(None, None)
     if not answers.exclusive:
-        return Confusions(None, _missed(answers))
+        return Confusions(None, _missed(answers, words))
     counts = {name: answers.gold.astype(np.int64).T @ given for name, given in answers.given.items()}
     matrix = _matrix(shown, answers.labels, counts[shown]) if len(answers.labels) <= _MATRIX else None
     wrong = {name: np.where(np.eye(len(found), dtype=bool), 0, found) for name, found in counts.items()}
@@ -150,12 +150,12 @@ def confusions(answers: LabelAnswers, roles: Mapping[str, str]) -> Confusions:
         for gold, said in pairs
         if any(found[gold, said] for found in wrong.values())
     ]
-    columns = ["gold label", "label given", *answers.given]
-    caption = f"The most frequent confusions of {shown}: texts, of all models"
+    columns = [words("gold label"), words("label given"), *answers.given]
+    caption = words("confused texts", model=shown)
     return Confusions(matrix, Table(caption, columns, rows, left=2) if rows else None)
 
 
-def calibration(answers: LabelAnswers, roles: Mapping[str, str]) -> Calibration:
+def calibration(answers: LabelAnswers, roles: Mapping[str, str], words: Words) -> Calibration:
     """How probable models say their answers are, beside how often these are right, in ten bins."""
     found = {name: _confidence(answers, name) for name in answers.given}
     lines = [
@@ -168,37 +168,37 @@ def calibration(answers: LabelAnswers, roles: Mapping[str, str]) -> Calibration:
         for name, (said, right) in found.items()
         if len(said)
     ]
-    of = "the label given" if answers.exclusive else "each label"
-    table = Table(
-        "Expected calibration error (Guo et al. 2017), ten bins, %",
-        ["model", f"mean probability of {of}", "right" if answers.exclusive else "labels there", "error"],
-        rows,
-    )
+    of = "one" if answers.exclusive else "each"
+    right = words("right" if answers.exclusive else "labels there")
+    columns = [words("model"), words(f"mean probability {of}"), right, words("error")]
+    table = Table(words("calibration error"), columns, rows)
     if not lines:
         return Calibration(None, table)
     unit = [0.0, 1.0]
-    axes = (number_axis(f"probability of {of}", unit, bounds=(0, 1)), number_axis("share that is right", unit))
-    plot = Plot("calibration-plot", "Calibration", *axes, lines=[Line("", "published", [(0, 0), (1, 1)]), *lines])
+    axes = (number_axis(words(f"probability {of}"), unit, bounds=(0, 1)), number_axis(words("share right"), unit))
+    plot = Plot(
+        "calibration-plot", words("calibration"), *axes, lines=[Line("", "published", [(0, 0), (1, 1)]), *lines]
+    )
     return Calibration(plot, table)
 
 
-def label_cases(answers: LabelAnswers, roles: Mapping[str, str]) -> list[Cases[TextCase]]:
+def label_cases(answers: LabelAnswers, roles: Mapping[str, str], words: Words) -> list[Cases[TextCase]]:
     """Texts on which the student is wrong and a teacher or the ensemble right, and the other way round."""
     right = {name: (given == answers.gold).all(1) for name, given in answers.given.items()}
     by_text = [{name: bool(found[number]) for name, found in right.items()} for number in range(len(answers.texts))]
-    return [found.map(lambda number: _case(answers, number)) for found in cases_of(by_text, roles)]
+    return [found.map(lambda number: _case(answers, number, words)) for found in cases_of(by_text, roles, words)]
 
 
-def _case(answers: LabelAnswers, number: int) -> TextCase:
+def _case(answers: LabelAnswers, number: int, words: Words) -> TextCase:
     gold = answers.gold[number]
     return text_case(
         answers.texts[number].texts,
-        _named(answers.labels, gold),
+        _named(answers.labels, gold) or words("no label"),
         [
             Answer(
-                _named(answers.labels, given := answers.given[names[0]][number]),
+                _named(answers.labels, given := answers.given[names[0]][number]) or words("no label"),
                 "yes" if (given == gold).all() else "no",
-                ", ".join(f"{name} {_probability(answers, name, number)}".strip() for name in names),
+                ", ".join(f"{name} {words.figures(_probability(answers, name, number))}".strip() for name in names),
             )
             for names in alike({name: given[number].tobytes() for name, given in answers.given.items()}).values()
         ],
@@ -212,7 +212,7 @@ def _probability(answers: LabelAnswers, name: str, number: int) -> str:
 
 
 def _named(labels: Sequence[str], there: Flags) -> str:
-    return ", ".join(label for label, one in zip(labels, there, strict=True) if one) or NONE
+    return ", ".join(label for label, one in zip(labels, there, strict=True) if one)
 
 
 def _f1(gold: Flags, given: Flags) -> Floats:
@@ -231,7 +231,7 @@ def _matrix(model: str, labels: Sequence[str], counts: NDArray[np.int64]) -> Mat
     return Matrix(model, list(labels), rows)
 
 
-def _missed(answers: LabelAnswers) -> Table:
+def _missed(answers: LabelAnswers, words: Words) -> Table:
     """Of every label how many texts lack it that should have it, and have it that should not, by model."""
     order = [int(label) for label in np.argsort(-answers.gold.sum(0), kind="stable")][:_MOST_LABELS]
     missed = {name: (answers.gold & ~given).sum(0) for name, given in answers.given.items()}
@@ -240,7 +240,7 @@ def _missed(answers: LabelAnswers) -> Table:
         [answers.labels[label], *(f"{missed[name][label]} / {wrong[name][label]}" for name in answers.given)]
         for label in order
     ]
-    return Table("Texts on which a label is missed / given wrongly", ["label", *answers.given], rows)
+    return Table(words("missed"), [words("label"), *answers.given], rows)
 
 
 def _confidence(answers: LabelAnswers, name: str) -> tuple[Floats, Flags]:

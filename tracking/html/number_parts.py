@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from distil.framework.language.words import Words
 from distil.tracking.html.cases import SHOWN, Answer, Cases, TextCase, text_case
 from distil.tracking.html.label_parts import NumberAnswers
 from distil.tracking.html.plot import Line, Mark, Plot, number_axis
@@ -11,7 +12,7 @@ from distil.tracking.html.plot import Line, Mark, Plot, number_axis
 _POINTS = 200  # of a plot
 
 
-def scatter(answers: NumberAnswers, roles: Mapping[str, str]) -> list[Plot]:
+def scatter(answers: NumberAnswers, roles: Mapping[str, str], words: Words) -> list[Plot]:
     """A plot of each model: its number of a text by the gold one."""
     everything = np.concatenate([answers.gold, *answers.given.values()])
     ends = [float(everything.min()), float(everything.max())] if len(everything) else [0.0, 1.0]
@@ -22,8 +23,8 @@ def scatter(answers: NumberAnswers, roles: Mapping[str, str]) -> list[Plot]:
         Plot(
             f"numbers-{number}",
             name,
-            number_axis("gold", ends),
-            number_axis("predicted", ends),
+            number_axis(words("gold"), ends),
+            number_axis(words("predicted"), ends),
             [
                 Mark(answers.texts[text].id, roles[name], float(answers.gold[text]), float(values[text]), None, False)
                 for text in shown
@@ -34,7 +35,7 @@ def scatter(answers: NumberAnswers, roles: Mapping[str, str]) -> list[Plot]:
     ]
 
 
-def number_cases(answers: NumberAnswers, roles: Mapping[str, str]) -> list[Cases[TextCase]]:
+def number_cases(answers: NumberAnswers, roles: Mapping[str, str], words: Words) -> list[Cases[TextCase]]:
     """Texts of which the student's number is further off than those of all teachers and the ensemble, and the other way
     round, those with the greatest difference first."""
     student = next((name for name in answers.given if roles[name] == "student"), None)
@@ -44,8 +45,8 @@ def number_cases(answers: NumberAnswers, roles: Mapping[str, str]) -> list[Cases
     off = {name: np.abs(values - answers.gold) for name, values in answers.given.items()}
     beside = np.stack([off[name] for name in others])
     titles = {
-        "The student further off than every teacher and the ensemble": off[student] - beside.max(0),
-        "The student nearer than every teacher and the ensemble": beside.min(0) - off[student],
+        words("student further"): off[student] - beside.max(0),
+        words("student nearer"): beside.min(0) - off[student],
     }
     return [
         Cases(

@@ -5,19 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from distil.framework.language.words import Words
+
 _PADDING = 0.06  # of the values' range, at either end
 _TICKS = 7  # at most
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis from `low` to `high`, with `ticks` as values and what is written at them."""
+    """An axis from `low` to `high`, with `ticks` as values and what is written at them. numbers: whether these are figures."""
 
     label: str
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
     log: bool = False
+    numbers: bool = True
 
     def share(self, value: float) -> float:
         """How far along the axis a value lies, from 0 to 1."""
@@ -50,7 +53,8 @@ def number_axis(
 
 def name_axis(label: str, names: Sequence[str]) -> Axis:
     """An axis of names, of which the first lies at 0, the second at 1."""
-    return Axis(label, -0.5, len(names) - 0.5, tuple((number, name) for number, name in enumerate(names)))
+    ticks = tuple((number, name) for number, name in enumerate(names))
+    return Axis(label, -0.5, len(names) - 0.5, ticks, numbers=False)
 
 
 def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
@@ -129,13 +133,19 @@ class Plot:
     width, height = WIDTH, HEIGHT
     inner = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)  # left, top, right and bottom edge of where marks stand
 
-    @property
-    def description(self) -> str:
+    def description(self, words: Words) -> str:
         """What it shows, in words."""
-        marks = [f"{mark.name} {mark.x:.4g}, {mark.y:.4g}" for mark in self.marks if mark.labelled]
+
+        def figure(value: float) -> str:
+            return words.figures(f"{value:.4g}")
+
+        shown = [
+            words("at", name=mark.name, x=figure(mark.x), y=figure(mark.y)) for mark in self.marks if mark.labelled
+        ]
         ends = [(line.name or self.title, line.points[0][1], line.points[-1][1]) for line in self.lines]
-        lines = [f"{name} from {first:.4g} to {last:.4g}" for name, first, last in ends]
-        return f"{self.y.label} by {self.x.label}: {'; '.join([*marks, *lines]) or f'{len(self.marks)} points'}."
+        shown += [words("line", name=name, first=figure(first), last=figure(last)) for name, first, last in ends]
+        several = "; ".join(shown) or words("points", len(self.marks))
+        return words("plot", y=self.y.label, x=self.x.label, shown=several)
 
     def left(self, x: float) -> float:
         """Where a value of x stands."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from distil.framework.language.words import Words
 from distil.framework.outcome import RunResults
 from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.metrics import Variant, score_example
@@ -179,10 +180,10 @@ class Case:
     said: list[Said]
 
 
-def disagreements(questions: list[Question], roles: dict[str, str]) -> list[Cases[Case]]:
+def disagreements(questions: list[Question], roles: dict[str, str], words: Words) -> list[Cases[Case]]:
     """Where the student is wrong and a teacher or the ensemble right, and the other way round; roles: by model."""
     right = [{name: answer.right for name, answer in question.answers.items()} for question in questions]
-    return [found.map(lambda number: _case(questions[number])) for found in cases_of(right, roles)]
+    return [found.map(lambda number: _case(questions[number])) for found in cases_of(right, roles, words)]
 
 
 def _case(question: Question) -> Case:
@@ -220,7 +221,6 @@ def question_word(question: str) -> str:
 
 
 _LENGTHS = {"1": 1, "2": 2, "3–5": 5, "6–10": 10}
-_LONGER, _NO_ANSWER = "more than 10", "no answer"
 
 
 @dataclass(frozen=True)
@@ -242,16 +242,17 @@ def by_question_word(questions: list[Question], models: list[str]) -> list[Group
     return _groups(questions, models, QUESTION_WORDS, lambda question: question_word(question.example.question))
 
 
-def by_answer_length(questions: list[Question], models: list[str]) -> list[Group]:
+def by_answer_length(questions: list[Question], models: list[str], words: Words) -> list[Group]:
     """A group for each length, in words, of the first accepted answer."""
-    return _groups(questions, models, (*_LENGTHS, _LONGER, _NO_ANSWER), _length)
+    longer, none = words("longer"), words("no answer")
 
+    def length(question: Question) -> str:
+        if not question.example.answers:
+            return none
+        count = len(question.example.answers[0].text.split())
+        return next((name for name, most in _LENGTHS.items() if count <= most), longer)
 
-def _length(question: Question) -> str:
-    if not question.example.answers:
-        return _NO_ANSWER
-    words = len(question.example.answers[0].text.split())
-    return next((name for name, most in _LENGTHS.items() if words <= most), _LONGER)
+    return _groups(questions, models, (*_LENGTHS, longer, none), length)
 
 
 def _groups(

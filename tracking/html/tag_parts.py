@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distil.framework.language.words import Words
 from distil.framework.outcome import RunResults
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.tags import Entity, entities_of
@@ -49,7 +50,7 @@ def read_tagged(folder: Path, results: RunResults, task: Tagging) -> TagAnswers:
     return TagAnswers(of_entities, texts, [marks(text.tags or ()) for text in texts], given)
 
 
-def type_table(answers: TagAnswers) -> Table:
+def type_table(answers: TagAnswers, words: Words) -> Table:
     """F1 of each type, or tag, in percent by model, the most frequent first."""
     gold = _count(answers.gold)
     f1: dict[str, dict[str, float]] = {}
@@ -67,23 +68,22 @@ def type_table(answers: TagAnswers) -> Table:
         for type in types[:_MOST_TYPES]
     ]
     what, many = ("type", "entities") if answers.entities else ("tag", "words")
-    more = f"; the {len(types) - _MOST_TYPES} rarest are left out" if len(types) > _MOST_TYPES else ""
-    caption = f"F1 of each {what}, %; * fewer than {FEW} {many}, whose figure says little{more}"
-    return Table(caption, [what, many, *answers.given], rows)
+    more = words("rarest", len(types) - _MOST_TYPES) if len(types) > _MOST_TYPES else ""
+    return Table(words(f"{what} figures", few=FEW) + more, [words(what), words(many), *answers.given], rows)
 
 
-def mistakes(answers: TagAnswers, roles: Mapping[str, str]) -> Table:
+def mistakes(answers: TagAnswers, roles: Mapping[str, str], words: Words) -> Table:
     """Of entities: how many are right, of another type, cut otherwise, missed, or where there is none. Of other tags: the
     most frequent confusions."""
     if not answers.entities:
-        return _confused(answers, roles)
+        return _confused(answers, roles, words)
     counts = {
         name: sum((_kinds(*pair) for pair in zip(answers.gold, given, strict=True)), Counter[str]())
         for name, given in answers.given.items()
     }
-    kinds = ("right", "another type", "cut otherwise", "missed", "none there")
+    kinds = ("right", "another type", "cut otherwise", "overlooked", "none there")
     rows = [[name, *(str(found[kind]) for kind in kinds)] for name, found in counts.items()]
-    return Table("What became of the entities, and what was given where there is none", ["model", *kinds], rows)
+    return Table(words("fates"), [words("model"), *(words(kind) for kind in kinds)], rows)
 
 
 def _kinds(gold: Marks, given: Marks) -> Counter[str]:
@@ -98,7 +98,7 @@ def _kinds(gold: Marks, given: Marks) -> Counter[str]:
         elif any(_meet(one, other) for other in given):
             found["cut otherwise"] += 1
         else:
-            found["missed"] += 1
+            found["overlooked"] += 1
     found["none there"] = sum(not any(_meet(one, other) for other in gold) for one in given)
     return found
 
@@ -107,7 +107,7 @@ def _meet(one: Entity, other: Entity) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _confused(answers: TagAnswers, roles: Mapping[str, str]) -> Table:
+def _confused(answers: TagAnswers, roles: Mapping[str, str], words: Words) -> Table:
     counts: dict[str, Counter[tuple[str, str]]] = {}
     for name, given in answers.given.items():
         pairs = zip(answers.gold, given, strict=True)
@@ -116,8 +116,8 @@ def _confused(answers: TagAnswers, roles: Mapping[str, str]) -> Table:
     every = {pair for found in counts.values() for pair in found}
     order = sorted(every, key=lambda pair: (-counts[shown][pair], -sum(found[pair] for found in counts.values()), pair))
     rows = [[*pair, *(str(found[pair]) for found in counts.values())] for pair in order[:_PAIRS]]
-    caption = f"The most frequent confusions of {shown}: words, of all models"
-    return Table(caption, ["gold tag", "tag given", *counts], rows, left=2)
+    caption = words("confused words", model=shown)
+    return Table(caption, [words("gold tag"), words("tag given"), *counts], rows, left=2)
 
 
 def _wrong(gold: Marks, given: Marks) -> list[tuple[str, str]]:
@@ -125,32 +125,34 @@ def _wrong(gold: Marks, given: Marks) -> list[tuple[str, str]]:
     return [(one.type, tags[one.start]) for one in gold if tags[one.start] != one.type]
 
 
-def tag_cases(answers: TagAnswers, roles: Mapping[str, str]) -> list[Cases[TextCase]]:
+def tag_cases(answers: TagAnswers, roles: Mapping[str, str], words: Words) -> list[Cases[TextCase]]:
     """Texts on which the student is wrong and a teacher or the ensemble right, and the other way round."""
     right = [
         {name: given[number] == gold for name, given in answers.given.items()}
         for number, gold in enumerate(answers.gold)
     ]
-    return [found.map(lambda number: _case(answers, number)) for found in cases_of(right, roles)]
+    return [found.map(lambda number: _case(answers, number, words)) for found in cases_of(right, roles, words)]
 
 
-def _case(answers: TagAnswers, number: int) -> TextCase:
+def _case(answers: TagAnswers, number: int, words: Words) -> TextCase:
     text, gold = answers.texts[number], answers.gold[number]
     found = alike({name: given[number] for name, given in answers.given.items()})
     # Of tags that every word has, those of words on which somebody is wrong.
     places = {one.start for marks in found for one in marks ^ gold} if not answers.entities else None
     said = [
-        Answer(_named(text, marks, places), "yes" if marks == gold else "no", ", ".join(names))
+        Answer(
+            _named(text, marks, places) or words("nothing marked"), "yes" if marks == gold else "no", ", ".join(names)
+        )
         for marks, names in found.items()
     ]
-    return text_case(text.texts, _named(text, gold, places), said)
+    return text_case(text.texts, _named(text, gold, places) or words("nothing marked"), said)
 
 
 def _named(text: Tagged, marks: Marks, places: set[int] | None) -> str:
     """What is marked, each with its type."""
     shown = sorted((one for one in marks if places is None or one.start in places), key=lambda one: one.start)
-    words = [f"{text.text[text.units[one.start][0] : text.units[one.end - 1][1]]} ({one.type or '_'})" for one in shown]
-    return ", ".join(words[:_SHOWN]) + (" …" if len(words) > _SHOWN else "") or "nothing"
+    said = [f"{text.text[text.units[one.start][0] : text.units[one.end - 1][1]]} ({one.type or '_'})" for one in shown]
+    return ", ".join(said[:_SHOWN]) + (" …" if len(said) > _SHOWN else "")
 
 
 def _count(marked: Sequence[Marks]) -> Counter[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from distil.framework.comparison.paid import conclusions, pairs
+from distil.framework.language.words import RUSSIAN
 from distil.framework.metrics import Metric
 from distil.framework.outcome import ComparisonResults, Role
 
@@ -65,6 +66,28 @@ def test_an_ensemble_and_its_student_in_words() -> None:
         "One seed: this is said of these models; others of the same recipe may differ (`distil compare` takes runs of several "
         "seeds).",
     ]
+
+
+def test_the_same_in_russian() -> None:
+    said = conclusions(
+        [
+            found("ensemble", "t5", 7.34, "better"),
+            found("student", "student_no_distillation", -2.0, "worse"),
+            found("student", "student_from_t5", 0.4, "open"),
+            found("t5", "student_no_distillation", -3.0, "worse"),
+        ],
+        [F1],
+        "questions",
+        RUSSIAN,
+    )
+    assert said[:3] == [
+        "Ансамбль превосходит своего лучшего учителя t5 на 7,3 пункта F1 [+5,8; +8,8].",
+        "Ученик отстаёт от student_no_distillation на 2,0 пункта F1 [-3,5; -0,5] и неотличим от student_from_t5 "
+        "(+0,4 F1 [-1,1; +1,9]).",
+        "Учитель t5 отстаёт от student_no_distillation на 3,0 пункта F1 [-4,5; -1,5]: учить ему почти нечему.",
+    ]
+    assert "(1\u00a0200 вопросов)" in said[3]
+    assert len(said) == 5
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from distil.framework.language.words import ENGLISH
 from distil.framework.paper import TABLE
 from distil.framework.recipe.load import load_recipe
 from distil.tracking.html.charts import curves, tradeoff
@@ -29,7 +30,7 @@ def test_a_long_history_becomes_means_and_what_is_not_finite_is_left_out(tmp_pat
         {"name": "gone", "role": "baseline", "history": "store/gone.jsonl"},
         {"name": "taken", "role": "teacher", "history": None},
     ]
-    found = curves(tmp_path / "run", {"models": models})
+    found = curves(tmp_path / "run", {"models": models}, ENGLISH)
     assert found is not None
     ((loss,),) = (plot.lines for plot in found.losses)
     assert len(loss.points) == 200
@@ -43,7 +44,7 @@ def test_a_long_history_becomes_means_and_what_is_not_finite_is_left_out(tmp_pat
 
 
 def test_without_training_there_are_no_curves(tmp_path: Path) -> None:
-    assert curves(tmp_path, {"models": [{"name": "taken", "role": "teacher", "history": None}]}) is None
+    assert curves(tmp_path, {"models": [{"name": "taken", "role": "teacher", "history": None}]}, ENGLISH) is None
 
 
 def results(**changes: Any) -> dict[str, Any]:
@@ -61,17 +62,17 @@ def results(**changes: Any) -> dict[str, Any]:
 
 
 def test_published_models_stand_beside_those_of_sberquad() -> None:
-    found = tradeoff(results())
+    found = tradeoff(results(), ENGLISH)
     assert found is not None
     by_key = {plot.key: plot for plot in found.plots}
-    assert list(by_key) == ["exact_match-size", "exact_match-time", "f1-size", "f1-time"]
+    assert list(by_key) == ["exact_match-parameters", "exact_match-latency", "f1-parameters", "f1-latency"]
     for metric in ("exact_match", "f1"):
-        published = [mark for mark in by_key[f"{metric}-size"].marks if mark.kind == "published"]
+        published = [mark for mark in by_key[f"{metric}-parameters"].marks if mark.kind == "published"]
         assert [(mark.name, mark.x, mark.y) for mark in published] == [
             (row.name, row.parameters * 1e6, getattr(row, metric)) for row in TABLE
         ]
-        assert [mark.name for mark in by_key[f"{metric}-time"].marks] == ["student"]
-    (own,) = (mark for mark in by_key["exact_match-size"].marks if mark.labelled)
+        assert [mark.name for mark in by_key[f"{metric}-latency"].marks] == ["student"]
+    (own,) = (mark for mark in by_key["exact_match-parameters"].marks if mark.labelled)
     assert (own.name, own.x, own.y, own.interval) == ("student", 54_000_000, 60.0, (58.0, 62.0))
     assert list(found.legend) == ["student", "published"]
     assert "Galeev & Panishchev (2022)" in found.legend["published"]
@@ -87,7 +88,7 @@ def test_published_models_stand_beside_those_of_sberquad() -> None:
     ],
 )
 def test_and_beside_no_others(change: dict[str, str]) -> None:
-    found = tradeoff(results(**change))
+    found = tradeoff(results(**change), ENGLISH)
     assert found is not None
     assert all(mark.kind != "published" for plot in found.plots for mark in plot.marks)
     assert (found.published, found.legend) == ([], {"student": "student"})
@@ -96,4 +97,4 @@ def test_and_beside_no_others(change: dict[str, str]) -> None:
 def test_without_figures_there_is_nothing_to_draw() -> None:
     empty = results()
     empty["models"] = empty["models"][1:]
-    assert tradeoff(empty) is None
+    assert tradeoff(empty, ENGLISH) is None

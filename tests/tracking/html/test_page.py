@@ -10,6 +10,7 @@ import pytest
 
 from distil.framework.data.section import Data
 from distil.framework.files import read_json, write_json
+from distil.framework.language.words import ENGLISH, RUSSIAN
 from distil.framework.results import read_results
 from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
@@ -95,10 +96,40 @@ def test_tables_have_the_figures_of_the_results(run: Path) -> None:
         assert title in page.texts["figcaption"]
 
 
+def test_a_page_in_russian_says_nothing_in_english(run: Path) -> None:
+    results = read_results(run)
+    text = run_page(run, results, RUSSIAN)
+    page = Page(text)
+    assert '<html lang="ru">' in text
+    assert page.english(NAMES) == []
+    assert page.table_of("student")[0][1] == "ученик"
+    low, high = model_of(results, "student")["evaluation"]["f1_interval"]
+    assert f"[{low:.1f}; {high:.1f}]".replace(".", ",") in page.table_of("student")[0][4]
+    assert any(sentence.startswith("Ансамбль ") for sentence in page.texts["p"])
+    assert len(Page(run_page(run, results)).english(NAMES)) > 50  # by which this test sees English
+
+
+def test_the_russian_normalisation_is_explained_where_it_is_shown(run: Path) -> None:
+    results = read_results(run)
+    assert any(text.startswith("russian: the same figures") for text in Page(run_page(run, results)).texts["p"])
+    for model in results["models"]:
+        (model["evaluation"] or {}).pop("russian")
+    page = Page(run_page(run, results))
+    assert not any("russian" in text for text in [*page.texts["p"], *page.texts["th"]])
+
+
+def test_baselines_stand_beside_the_ensemble(run: Path) -> None:
+    results = read_results(run)
+    student = model_of(results, "student")
+    results["models"].append({**student, "name": "student_no_distillation", "role": "baseline"})
+    described = next(text for text in Page(run_page(run, results)).texts["desc"] if text.startswith("a "))
+    assert [part.split()[0] for part in described.split("; ")] == [*NAMES, "student_no_distillation"]
+
+
 def test_groups_add_up_to_the_results(run: Path) -> None:
     results = read_results(run)
     questions = read_questions(run, results, ExtractiveQA())
-    for groups in (by_question_word(questions, NAMES), by_answer_length(questions, NAMES)):
+    for groups in (by_question_word(questions, NAMES), by_answer_length(questions, NAMES, ENGLISH)):
         assert sum(group.questions for group in groups) == 16
         for name in NAMES:
             for number, metric in enumerate(("exact_match", "f1")):
@@ -157,5 +188,5 @@ def test_a_run_that_has_just_begun_has_a_page(run: Path, tmp_path: Path) -> None
         model |= dict.fromkeys(("parameters", "training", "evaluation", "latency", "predictions"))
         model.pop("weights", None)
     page = Page(run_page(tmp_path / "nothing" / run.name, results))
-    assert page.table_of("student")[0][2:] == ["–"] * 5
+    assert page.table_of("student")[0][2:] == ["–"] * 4
     assert "No history is here of a, b, c, student." in " ".join(page.texts["p"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distil.framework.language.words import ENGLISH
 from distil.tracking.html.plot import WIDTH, Line, Mark, Plot, name_axis, number_axis
 
 POINTS = st.lists(st.tuples(st.floats(1, 100), st.floats(0, 100)), min_size=1, max_size=8)
@@ -56,7 +57,7 @@ def test_a_line_is_drawn_through_its_points_and_named_at_its_end() -> None:
         x, y = (share * one + (1 - share) * other for one, other in zip(*ends, strict=True))
         assert not (left < plot.left(x) < right and top < plot.top(y) < bottom)
     assert (label.text, label.mark_left, label.mark_top) == ("student", plot.left(2), plot.top(2))
-    assert "student from 1 to 2" in plot.description
+    assert "student from 1 to 2" in plot.description(ENGLISH)
 
 
 POSITIVE = st.floats(1e-6, 1e12)

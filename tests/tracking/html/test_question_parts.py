@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distil.framework.language.words import ENGLISH
 from distil.framework.tasks.span_qa.data import Answer, QAExample
 from distil.tracking.html.cases import SHOWN
 from distil.tracking.html.question_parts import (
@@ -40,7 +41,7 @@ def test_those_on_which_most_differ_come_first() -> None:
         question("alone", "student"),
         question("with one", "student b"),
     ]
-    worse, better = disagreements(asked, ROLES)
+    worse, better = disagreements(asked, ROLES, ENGLISH)
     assert [case.question for case in worse.shown] == ["three", "one"]
     assert [case.question for case in better.shown] == ["alone", "with one"]
     (part,) = worse.shown[0].parts
@@ -60,7 +61,7 @@ def test_those_on_which_most_differ_come_first() -> None:
 def test_no_more_are_shown_than_a_page_bears() -> None:
     few, many = [question("x", "student")] * 3, [question("y", "a")] * 50
     for asked, shown in ((few + many, [17, 3]), (many, [20, 0]), (few * 10 + many, [10, 10])):
-        found = disagreements(asked, ROLES)
+        found = disagreements(asked, ROLES, ENGLISH)
         assert [len(cases.shown) for cases in found] == shown
         assert sum(shown) == SHOWN
         assert found[0].count == 50
@@ -69,7 +70,7 @@ def test_no_more_are_shown_than_a_page_bears() -> None:
 def test_without_student_or_teachers_nobody_disagrees() -> None:
     for role in ("student", "teacher ensemble"):
         left = {name: found for name, found in ROLES.items() if found not in role.split()}
-        assert disagreements([question("x", "a")], left) == []
+        assert disagreements([question("x", "a")], left, ENGLISH) == []
 
 
 def test_groups_by_length_count_words_of_the_first_answer() -> None:
@@ -78,7 +79,7 @@ def test_groups_by_length_count_words_of_the_first_answer() -> None:
         return Question(QAExample("id", text, "?", (Answer(text, 0),) if number else ()), {"student": RIGHT})
 
     asked = [of_words(number) for number in (0, 1, 2, 3, 5, 6, 10, 11, 40)] + [of_words(1)] * 10
-    groups = {group.name: group for group in by_answer_length(asked, ["student"])}
+    groups = {group.name: group for group in by_answer_length(asked, ["student"], ENGLISH)}
     counts = {name: group.questions for name, group in groups.items()}
     assert counts == {"1": 11, "2": 1, "3–5": 2, "6–10": 2, "more than 10": 2, "no answer": 1}
     assert [name for name, group in groups.items() if not group.few] == ["1"]

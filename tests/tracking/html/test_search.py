@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from distil.framework.language.words import ENGLISH, RUSSIAN
 from distil.framework.recipe.load import recipe_from_values
-from distil.framework.search.log import SearchLog
+from distil.framework.search.log import SearchLog, read_search
 from distil.tracking.html.page import search_page
+from distil.tracking.html.search import search_parts
 from tests.reading_html import Page
 from tests.tiny import tiny_values
 
@@ -54,6 +56,28 @@ def test_a_search_has_its_trials_their_plots_and_the_best_recipe(tmp_path: Path)
     assert points == [3, 0, 3, 3, 2]
     assert text.count(">trial 2</text>") == 3
     assert not {tag for tag, _ in page.elements} & {"script", "b", "link", "img"}
+    assert Page(search_page(folder, RUSSIAN)).english() == []
+
+
+def test_interruptions_are_no_time_of_a_search(tmp_path: Path) -> None:
+    """Trials that ended a day apart, with an hour and a half of work between them."""
+    folder = searched(tmp_path, [40.0, 50.0])
+    values = read_search(folder)
+    for trial, after, day in zip(values["trials"], (1800.0, 7200.0), (1, 2), strict=True):
+        trial |= {"started": "2026-11-01T09:00:00+00:00", "ended": f"2026-11-0{day}T10:00:00+00:00", "after": after}
+    parts = search_parts(values, ENGLISH)
+    assert parts.progress is not None
+    assert [mark.x for mark in parts.progress.marks] == [30.0, 120.0]
+    assert parts.progress.x.label == "minutes of trials, without interruptions"
+
+
+def test_places_have_the_axes_that_they_are_drawn_on(tmp_path: Path) -> None:
+    parts = search_parts(read_search(searched(tmp_path, [40.0, 50.0])), ENGLISH)
+    rates, losses = (plot.x for plot in parts.places)
+    assert rates.log
+    assert [text for _, text in rates.ticks] == ["1e-05", "0.0001", "0.001", "0.01"]
+    assert not losses.log
+    assert [value for value, _ in losses.ticks] == [0, 1]
 
 
 def test_a_search_without_a_finished_trial_has_its_table(tmp_path: Path) -> None:

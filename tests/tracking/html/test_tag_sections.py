@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from distil.framework.files import write_json
+from distil.framework.language.words import ENGLISH, RUSSIAN
 from distil.framework.tasks.tagging.task import Tagging
 from distil.tracking.html.page import run_page
 from distil.tracking.html.tag_parts import TagAnswers, mistakes, read_tagged, tag_cases, type_table
@@ -51,7 +52,7 @@ def measured(run: Any, folder: Path, labels: list[str]) -> tuple[TagAnswers, Tag
 
 def test_figures_of_types_are_those_of_the_task(run: Any, tmp_path: Path) -> None:
     answers, task, examples = measured(run, tmp_path, ENTITIES)
-    _, columns, rows, _ = type_table(answers)
+    _, columns, rows, _ = type_table(answers, ENGLISH)
     assert columns == ["type", "entities", *ROLES]
     assert [row[2] for row in rows] == ["100.0"] * len(rows)
     for number, name in enumerate(ROLES):
@@ -63,7 +64,7 @@ def test_figures_of_types_are_those_of_the_task(run: Any, tmp_path: Path) -> Non
 
 def test_every_entity_is_right_or_a_mistake_of_one_kind(run: Any, tmp_path: Path) -> None:
     answers, _, _ = measured(run, tmp_path, ENTITIES)
-    table = mistakes(answers, ROLES)
+    table = mistakes(answers, ROLES, ENGLISH)
     for name, *cells in table.rows:
         right, *others, none_there = map(int, cells)
         pairs = list(zip(answers.gold, answers.given[name], strict=True))
@@ -80,7 +81,8 @@ def test_a_page_has_the_sections_of_tags(run: Any, tmp_path: Path, labels: list[
     page = Page(run_page(run.folder, run.results))
     headings = ["types", "mistakes", "disagreements"]
     assert [one for one in page.ids() if one in headings] == headings
-    worse, better = tag_cases(answers, ROLES)
+    assert Page(run_page(run.folder, run.results, RUSSIAN)).english(ROLES) == []
+    worse, better = tag_cases(answers, ROLES, ENGLISH)
     differ = [
         given != gold and (answers.given["a"][number] == gold)
         for number, (given, gold) in enumerate(zip(answers.given["student"], answers.gold, strict=True))
@@ -99,7 +101,7 @@ def test_a_page_has_the_sections_of_tags(run: Any, tmp_path: Path, labels: list[
 
 def test_confusions_of_words_are_counted(run: Any, tmp_path: Path) -> None:
     answers, _, examples = measured(run, tmp_path, WORDS)
-    _, columns, rows, _ = mistakes(answers, ROLES)
+    _, columns, rows, _ = mistakes(answers, ROLES, ENGLISH)
     assert columns == ["gold tag", "tag given", *ROLES]
     for gold, given, *counts in rows:
         for name, count in zip(ROLES, counts, strict=True):

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from distil.framework.files import write_json
+from distil.framework.language.words import ENGLISH, RUSSIAN
 from distil.framework.tasks.classification.data import Text
 from distil.tracking.html.label_parts import (
     LabelAnswers,
@@ -47,7 +48,7 @@ def answers(count: int = 120, exclusive: bool = True) -> LabelAnswers:
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_figures_of_labels_are_those_of_scikit_learn(exclusive: bool) -> None:
     found = answers(exclusive=exclusive)
-    _, columns, rows, _ = label_table(found)
+    _, columns, rows, _ = label_table(found, ENGLISH)
     assert columns == ["label", "texts", *ROLES]
     assert [int(row[1]) for row in rows] == sorted(found.gold.sum(0), reverse=True)
     for row in rows:
@@ -58,10 +59,10 @@ def test_figures_of_labels_are_those_of_scikit_learn(exclusive: bool) -> None:
 
 def test_labels_with_few_texts_are_marked_and_the_rarest_of_many_left_out() -> None:
     found = answers(12)
-    assert all(row[0].endswith(" *") for row in label_table(found)[2] if int(row[1]) < 10)
+    assert all(row[0].endswith(" *") for row in label_table(found, ENGLISH)[2] if int(row[1]) < 10)
     many = [str(number) for number in range(150)]
     wide = replace(found, labels=many, gold=np.tile(found.gold, 50), given={"student": np.tile(found.gold, 50)})
-    caption, _, rows, _ = label_table(wide)
+    caption, _, rows, _ = label_table(wide, ENGLISH)
     assert len(rows) == 100
     assert "the 50 rarest labels are left out" in caption
 
@@ -70,7 +71,7 @@ def test_the_matrix_is_of_the_student_and_pairs_are_of_all() -> None:
     found = answers()
     gold = found.gold.argmax(1)
     counts = {name: confusion_matrix(gold, given.argmax(1)) for name, given in found.given.items()}
-    shown = confusions(found, ROLES)
+    shown = confusions(found, ROLES, ENGLISH)
     assert shown.matrix is not None
     assert shown.table is not None
     assert shown.matrix.of == "student"
@@ -86,12 +87,12 @@ def test_the_matrix_is_of_the_student_and_pairs_are_of_all() -> None:
         assert [int(figure) for figure in figures] == expected
     many = replace(found, labels=[str(number) for number in range(21)], gold=np.tile(found.gold, 7), given={})
     many = replace(many, given={name: np.tile(given, 7) for name, given in found.given.items()})
-    assert confusions(many, ROLES).matrix is None
+    assert confusions(many, ROLES, ENGLISH).matrix is None
 
 
 def test_of_several_labels_it_is_said_what_is_missed_and_what_is_wrong() -> None:
     found = answers(exclusive=False)
-    shown = confusions(found, ROLES)
+    shown = confusions(found, ROLES, ENGLISH)
     assert shown.matrix is None
     assert shown.table is not None
     for name, *cells in shown.table[2]:
@@ -109,7 +110,7 @@ def test_calibration_is_exact_where_probabilities_are() -> None:
     gold = np.stack([right, ~right], 1)
     given = np.tile([True, False], (120, 1))
     found = LabelAnswers(["x", "y"], True, TEXTS, gold, {"student": given}, {"student": said})
-    shown = calibration(found, ROLES)
+    shown = calibration(found, ROLES, ENGLISH)
     assert shown.table[2] == [["student", "67.5", "90.0", "22.5"]]
     assert shown.plot is not None
     assert [point for line in shown.plot.lines if line.name for point in line.points] == [
@@ -120,7 +121,7 @@ def test_calibration_is_exact_where_probabilities_are() -> None:
 
 def test_cases_say_who_gave_what() -> None:
     found = answers()
-    worse, better = label_cases(found, ROLES)
+    worse, better = label_cases(found, ROLES, ENGLISH)
     student, teacher, pooled = ((found.given[name] == found.gold).all(1) for name in ("student", "a", "ensemble"))
     assert worse.count == int((~student & (teacher | pooled)).sum())
     assert better.count == int((student & (~teacher | ~pooled)).sum())
@@ -135,7 +136,7 @@ def test_numbers_further_off_than_all_others_come_first() -> None:
     gold = np.asarray([0.0, 1.0, 2.0, 3.0])
     given = {"a": np.asarray([1, 1, 5, 4.0]), "ensemble": gold - np.asarray([2, 1, 2, 1])}
     given["student"] = np.asarray([5, 1.5, 2, -6])
-    worse, better = number_cases(NumberAnswers(TEXTS[:4], gold, given), ROLES)
+    worse, better = number_cases(NumberAnswers(TEXTS[:4], gold, given), ROLES, ENGLISH)
     assert [case.texts for case in worse.shown] == [["text 3"], ["text 0"]]
     assert [case.texts for case in better.shown] == [["text 2"]]
     assert [(answer.text, answer.worth, answer.models) for answer in worse.shown[0].answers][2] == (
@@ -162,6 +163,7 @@ def test_a_page_has_the_sections_of_labels(run: Any, tmp_path: Path, problem_typ
     assert "script" not in {tag for tag, _ in page.elements}
     assert page.texts["h4"][0].startswith("<script>")
     assert page.table_of("<b>")
+    assert Page(run_page(run.folder, run.results, RUSSIAN)).english(ROLES) == []
     path.unlink()
     problems = [text for text in Page(run_page(run.folder, run.results)).texts["p"] if "texts cannot be shown" in text]
     assert len(problems) == 4

@@ -1,0 +1,1 @@
+"""What tables, pages and sentences say, in English and Russian."""
