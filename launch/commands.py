@@ -174,6 +174,9 @@ def report(
         Path | None,
         typer.Option("--to", help="Where --html writes the page; default: report.html in the run's folder."),
     ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="The language of the page: en (the default) or ru.")
+    ] = None,
 ) -> None:
     """Show the results of a run again, or those of all runs beside the paper's, or write them as a page."""
     from distil.framework.errors import UserError
@@ -184,6 +187,8 @@ def report(
         raise UserError("--json and --markdown print the same in two forms; drop one of them")
     if to is not None and not html:
         raise UserError("--to says where --html writes; add --html, or drop --to")
+    if language is not None and not html:
+        raise UserError("--language is that of the page that --html writes; add --html, or drop --language")
     if paper:
         from distil.launch.inspect import show_paper
 
@@ -196,7 +201,7 @@ def report(
     if html:
         from distil.launch.inspect import write_html
 
-        write_html(runs[0], to)
+        write_html(runs[0], to, language or "en")
         return
     from distil.launch.inspect import show_report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from distil.framework.errors import OutputError, reason
+from distil.framework.errors import OutputError, UserError, reason
 from distil.framework.files import Json, write_atomic
 from distil.framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
 from distil.framework.paper import DATASET, QUESTIONS, SPLIT
@@ -194,15 +194,20 @@ def track_run(run: Path) -> None:
 _PAGE = "report.html"
 
 
-def write_html(run: Path, to: Path | None) -> None:
-    """Write the page of the run or search in `run` to a file, by default in that folder. Raises OutputError or StoreError."""
+def write_html(run: Path, to: Path | None, language: str) -> None:
+    """Write the page of the run or search in `run` to a file, by default in that folder. Raises OutputError, StoreError, or
+    UserError for a language that there is not."""
     be_quiet()
+    from distil.framework.language.words import LANGUAGES
     from distil.tracking.html.page import run_page, search_page
 
+    if language not in LANGUAGES:
+        raise UserError(f"--language is '{language}'; expected {' or '.join(LANGUAGES)}")
+    words = LANGUAGES[language]
     path = run / _PAGE if to is None else to
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name another file with --to FILE")
-    page = search_page(run) if (run / SEARCH).is_file() else run_page(run, results_of(run))
+    page = search_page(run, words) if (run / SEARCH).is_file() else run_page(run, results_of(run), words)
     try:
         write_atomic(path, page)
     except OSError as error:

@@ -61,7 +61,7 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
         return {"parameters": predictor.parameters, "evaluation": _scores(context, predictions)}
 
     inputs = {"model": measured.model.key, "windows": measured.windows.model_dump(), "own": measured.own}
-    key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(3, MODELS, context.device))
+    key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(4, MODELS, context.device))
     return Stage(f"evaluate {measured.name}", key, make)
 
 
@@ -109,7 +109,7 @@ def ensemble_stage(context: Context, supervision: Supervision) -> Stage:
         }
 
     inputs = {"teaching": supervision.inputs(context), **_inputs(context)}
-    return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(2)), make)
+    return Stage("evaluate ensemble", key_of(context, "evaluations", inputs, versions(3)), make)
 
 
 _MEANT_SO = " (or set task.unanswerable, if questions without an answer are meant to have none)"

@@ -235,15 +235,17 @@ def test_report_repeats_the_table(finished: Path) -> None:
 
 def test_report_as_a_page(finished: Path, tmp_path: Path) -> None:
     assert str(finished / "report.html") in distil("report", "--html", str(finished))
-    distil("report", "--html", str(finished), "--to", str(tmp_path / "new" / "page.html"))
+    distil("report", "--html", str(finished), "--to", str(tmp_path / "new" / "page.html"), "--language", "ru")
     page = (finished / "report.html").read_text()
-    assert (tmp_path / "new" / "page.html").read_text() == page
+    assert '<html lang="ru">' in (tmp_path / "new" / "page.html").read_text()
     assert f"<h1>{read_results(finished)['name']}</h1>" in page
     assert "The questions cannot be shown" not in page
     for arguments, message in (
         (["--html", "--json"], "--html writes a page of its own"),
         (["--json", "--markdown"], "in two forms; drop one of them"),
         (["--to", str(tmp_path / "other.html")], "add --html, or drop --to"),
+        (["--language", "ru"], "add --html, or drop --language"),
+        (["--html", "--language", "de"], "expected en or ru"),
         (["--html", "--to", str(tmp_path)], "name another file"),
     ):
         with pytest.raises(UserError, match=message):

@@ -1,7 +1,6 @@
 """Examples that are shown: which are those on which the student and its teachers are not of one mind, and how texts stand there with
 what models answered."""
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -11,7 +10,6 @@ from distil.framework.language.words import Words
 _LETTERS = 300  # characters of a text
 SHOWN = 20  # examples at most
 FEW = 10  # questions below which a group's figures say little
-_CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 _Case = TypeVar("_Case")
 _Other = TypeVar("_Other")
@@ -99,8 +97,3 @@ def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str], word
         Cases(words("student wrong"), len(worse), shown),
         Cases(words("student right"), len(better), better[: SHOWN - len(shown)]),
     ]
-
-
-def language(text: str) -> str:
-    """`ru` for a text with Cyrillic letters, else `en`."""
-    return "ru" if _CYRILLIC.search(text) else "en"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.framework.comparison.paid import conclusions
+from distil.framework.language.texts import language_of
 from distil.framework.language.words import ENGLISH, LANGUAGES, Words
 from distil.framework.outcome import Outcome, RunResults
 from distil.framework.recipe.yaml_loader import to_yaml
@@ -13,7 +14,6 @@ from distil.framework.search.log import read_search
 from distil.framework.tables import NOTHING, comparison_columns, comparison_rows, table_columns, table_rows, variants_in
 from distil.framework.tasks.registry import summary_in
 from distil.tracking.content import milliseconds
-from distil.tracking.html.cases import language
 from distil.tracking.html.charts import curves, ensemble, tradeoff
 from distil.tracking.html.search import search_parts
 from distil.tracking.html.sections import task_sections
@@ -90,7 +90,7 @@ def _environment(chosen: str) -> "Environment":
     words = LANGUAGES[chosen]
     environment.globals["words"] = words
     environment.filters |= {
-        "language": language,
+        "language": language_of,
         "minute": _minute,
         "figures": words.figures,
         "breakable": _breakable,

@@ -10,13 +10,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from distil.framework.language.texts import language_of
 from distil.framework.language.words import Words
 from distil.framework.outcome import RunResults
 from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.metrics import Variant, score_example
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.tracking.html.answers import answers_in, labelled_examples
-from distil.tracking.html.cases import FEW, Cases, cases_of, language
+from distil.tracking.html.cases import FEW, Cases, cases_of
 
 _AROUND = 80  # characters shown on either side of a span
 _WORD = 20  # characters by which a part may grow so as not to cut a word
@@ -217,7 +218,7 @@ def question_word(question: str) -> str:
     """The first question word of a Russian or English question, in its plain form: one of `QUESTION_WORDS`."""
     text = re.sub(r"\bhow\s+(many|much)\b", r"how_\1", question.lower())
     found = (_WORDS[form] for form in re.findall(r"\w+", text) if form in _WORDS)
-    return next(found, _RUSSIAN_OTHER if language(question) == "ru" else _ENGLISH_OTHER)
+    return next(found, _RUSSIAN_OTHER if language_of(question) == "ru" else _ENGLISH_OTHER)
 
 
 _LENGTHS = {"1": 1, "2": 2, "3–5": 5, "6–10": 10}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distil.framework.language.texts import are_russian
 from distil.framework.metrics import middle, resampled_means
 from distil.framework.tasks.base import Scores
 from distil.framework.tasks.span_qa.data import QAExample
@@ -17,7 +18,7 @@ def score_spans(
     resamples: int,
     seed: int,
 ) -> Scores:
-    """EM and F1 of `predictions` over the labelled examples, official and with Russian normalisation."""
+    """EM and F1 of `predictions` over the labelled examples, official, and of Russian questions with Russian normalisation."""
     labelled = [example for example in examples if example.answers is not None]
     if unanswerable:
         texts = {key: _best_text(record) for key, record in predictions.items()}
@@ -37,7 +38,7 @@ def score_spans(
         examples=len(labelled),
         metrics=_one_name(metrics),
         intervals={name: _percent(middle(values)) for name, values in resampled.items()},
-        variants={"russian": _one_name(russian)},
+        variants={"russian": _one_name(russian)} if are_russian(one.question for one in labelled) else {},
         resampled={name: 100 * values for name, values in resampled.items()},
         unlocated=sum(record.get("start", 0) < 0 for record in predictions.values()) / max(1, len(predictions)),
     )

@@ -79,7 +79,7 @@ def test_every_entity_is_right_or_a_mistake_of_one_kind(run: Any, tmp_path: Path
 def test_a_page_has_the_sections_of_tags(run: Any, tmp_path: Path, labels: list[str]) -> None:
     answers, _, _ = measured(run, tmp_path, labels)
     page = Page(run_page(run.folder, run.results))
-    headings = ["types", "mistakes", "disagreements"]
+    headings = ["types" if labels == ENTITIES else "tags", "mistakes", "disagreements"]
     assert [one for one in page.ids() if one in headings] == headings
     assert Page(run_page(run.folder, run.results, RUSSIAN)).english(ROLES) == []
     worse, better = tag_cases(answers, ROLES, ENGLISH)

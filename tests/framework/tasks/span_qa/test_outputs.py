@@ -75,6 +75,13 @@ def test_predictions_and_scores_go_from_logits_to_the_official_metrics(unanswera
     assert list(scores.metrics)[:2] == list(scores.variants["russian"])[:2] == ["exact_match", "f1"]
 
 
+def test_the_russian_normalisation_is_for_russian_questions() -> None:
+    for question, variants in (("Где он родился?", ["russian"]), ("Where was he born?", [])):
+        example = QAExample("0", CONTEXT, question, (Answer("Рорау", CONTEXT.index("Рорау")),))
+        record = {"answer": "Рорау", "start": CONTEXT.index("Рорау"), "end": CONTEXT.index("Рорау") + 5}
+        assert list(ExtractiveQA().score([example], {"0": record}, resamples=100, seed=0).variants) == variants
+
+
 def test_unlabelled_questions_are_predicted_but_not_scored() -> None:
     several = [*examples("Рорау"), QAExample("unlabelled", CONTEXT, "Где?", None)]
     windows = cut_windows(several, tokenizer("wordpiece"), WindowSettings())
