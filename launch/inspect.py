@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from distil.framework.answer import Answerer
+    from distil.framework.recipe.schema import Recipe
 
 
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
@@ -120,12 +121,13 @@ def _model_folder(source: Path, name: str | None) -> Path:
 
 @dataclass(frozen=True)
 class OnlyModel:
-    """The one model that a folder stands for; metrics: what is known of it, by the task's names."""
+    """The one model that a folder stands for; metrics: what is known of it, by the task's names; recipe: of a search."""
 
     folder: Path
     role: str
     metrics: Json
     task: TaskSummary
+    recipe: "Recipe | None" = None
 
 
 def only_model(source: Path, name: str | None) -> OnlyModel | None:
@@ -142,9 +144,12 @@ def only_model(source: Path, name: str | None) -> OnlyModel | None:
         return OnlyModel(source, "model", {}, summary_in({}))
     if not search:
         return None
-    student = best_student(source)
-    task = summary_in(read_search(source))
-    return OnlyModel(source.absolute().parent / student["folder"], "student", student["metrics"], task)
+    from distil.framework.recipe.load import recipe_from_values
+
+    student, values = best_student(source), read_search(source)
+    recipe = recipe_from_values(values["recipe"], str(source / SEARCH))
+    folder = source.absolute().parent / student["folder"]
+    return OnlyModel(folder, "student", student["metrics"], summary_in(values), recipe)
 
 
 def folder_of(run: Path, model: ModelResults) -> Path:

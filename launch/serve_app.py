@@ -189,6 +189,11 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
             models=listed,
         )
 
+    @app.get("/api/examples", responses={403: {"model": Problem}})
+    def list_examples() -> list[dict[str, str]]:
+        """A few requests, of the data on which the models were measured; none where these cannot be had."""
+        return models.examples()
+
     async def answer(asked: Any, request: Request) -> Any:
         """Answer a request of the task. Models are asked one after another."""
         asking = task.request(**asked.model_dump(exclude={"model"}))

@@ -28,6 +28,7 @@ from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
 from distil.framework.tasks.registry import TaskSummary, summary_in, task_of
 from distil.launch.inspect import folder_of, only_model, results_of, shown
+from distil.launch.serve_examples import examples_of
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
 
@@ -50,11 +51,13 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Models:
-    """What a folder has to ask. default: the name of the one that is asked where none is named. Not for several threads."""
+    """What a folder has to ask. default: the name of the one that is asked where none is named; examples: requests from the data
+    of a run or a search, read by the first call. But for that, not for several threads."""
 
     title: str
     default: str
     by_name: Mapping[str, ServedModel]
+    examples: Callable[[], list[Json]] = list
 
     @property
     def task(self) -> Task:
@@ -96,7 +99,8 @@ def models_in(source: Path, name: str | None, many: bool = False) -> Models:
         problem=None,
         load=cache(lambda: load_answerer(only.folder, many)),
     )
-    return Models(source.absolute().name, only.role, {only.role: model})
+    examples = cache(lambda: examples_of(only.recipe, only.recipe.task)) if only.recipe is not None else list
+    return Models(source.absolute().name, only.role, {only.role: model}, examples)
 
 
 def _of_run(run: Path, name: str | None, many: bool) -> Models:
@@ -122,7 +126,8 @@ def _of_run(run: Path, name: str | None, many: bool) -> Models:
         )
     if models[default].problem is not None:
         raise OutputError(str(models[default].problem))
-    return Models(str(results["run"]), default, models)
+    task = task_of(results, recipe.task)
+    return Models(str(results["run"]), default, models, cache(lambda: examples_of(recipe, task)))
 
 
 def _known(task: TaskSummary, figures: Mapping[str, float]) -> list[tuple[Metric, float]]:

@@ -134,10 +134,14 @@ def _emptiness(section: Data, name: str) -> str:
     return f"no row is in {section.splits[name]}"
 
 
+def load_split(data: Data, task: "Task", name: str, progress: Progress = SILENT) -> Split:
+    """The split of this name, alone of all that the section names. Raises DataError as `load_data` does."""
+    return load_data(_only(data, name), task, progress)[name]
+
+
 def unchanged_split(data: Data, task: Task, name: str, digest: str, progress: Progress = SILENT) -> Split:
-    """The split of this name, alone of all that the section names. Raises DataError if its digest is another one now, and
-    as `load_data` does."""
-    split = load_data(_only(data, name), task, progress)[name]
+    """`load_split`. Raises DataError if its digest is another one now, and as that does."""
+    split = load_split(data, task, name, progress)
     if split.digest != digest:
         raise DataError(
             f"the data has changed since the run: its split '{name}' holds other questions or answers now; bring the data "

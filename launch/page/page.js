@@ -5,9 +5,12 @@ const [form, problem] = ["form", "problem"].map($);
 
 let language = storedLanguage() || (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
 let served = null; // what /api/models says
+let examples = []; // requests, of the run's own data
 let asked = null; // {request, results by model}
 let asking = new AbortController();
 let complaint = null; // a function, so that it can be said in another language
+
+const MOST_CALLED = 120; // characters of an example on its button
 
 const words = () => WORDS[language];
 const task = () => (served && Object.hasOwn(VIEWS, served.task) ? served.task : "extractive_qa");
@@ -57,15 +60,31 @@ function show() {
 }
 
 function showExamples() {
-  const buttons = view().examples[language].map((example) => {
-    const button = element("button", { type: "button", className: "quiet" }, example.called);
+  $("examples").hidden = !examples.length;
+  const buttons = examples.map((request) => {
+    const button = element("button", { type: "button", className: "quiet", dir: "auto" }, short(view().called(request)));
     button.addEventListener("click", () => {
-      for (const field of view().fields) $(field.id).value = example[field.name] || "";
+      for (const field of view().fields) $(field.id).value = request[field.name] || "";
       ask();
     });
     return element("li", {}, button);
   });
   $("example-questions").replaceChildren(...buttons);
+}
+
+function short(text) {
+  const points = Array.from(text);
+  return points.length <= MOST_CALLED ? text : `${points.slice(0, MOST_CALLED).join("")}…`;
+}
+
+async function loadExamples() {
+  try {
+    const response = await fetch("/api/examples");
+    examples = response.ok ? await response.json() : [];
+  } catch {
+    examples = []; // one asks without them
+  }
+  showExamples();
 }
 
 function showAnswers() {
@@ -207,7 +226,8 @@ async function load() {
     served = body;
     $("run").textContent = served.run;
     show();
-    if (!Object.hasOwn(VIEWS, served.task)) refuse();
+    if (Object.hasOwn(VIEWS, served.task)) loadExamples();
+    else refuse();
     return true;
   } catch {
     complain(() => words().unreachable);
@@ -218,7 +238,6 @@ async function load() {
 // A task that this page has no view of, such as one of the user's own.
 function refuse() {
   for (const control of form.elements) control.disabled = true;
-  $("examples").hidden = true;
   complain(() => words().noView(served.task, Object.keys(served.most).join(", ")));
 }
 

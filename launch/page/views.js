@@ -5,13 +5,15 @@
 const MOST_BARS = 5; // labels shown of a model, the likeliest
 
 // fields: of a request, with the id of their element, the words beside it and the complaint where it is needed and blank;
-// heading, text: what stands above the answers; said: an answer in the table; score: its probability; log: for listeners.
+// heading, text: what stands above the answers; said: an answer in the table; score: its probability; called: an example; log: for
+// listeners.
 const VIEWS = {
   extractive_qa: {
     fields: [
       { name: "context", id: "context", label: "context", needed: "needsContext" },
       { name: "question", id: "question", label: "question", needed: "needsQuestion" },
     ],
+    called: (request) => request.question,
     heading: (request) => request.question,
     text: (request, result) => marked(request.context, result),
     said: (result) => {
@@ -19,37 +21,17 @@ const VIEWS = {
       return result.start < 0 ? words().unlocated(result.answer) : result.answer;
     },
     score: (result) => result.score,
-    examples: {
-      en: ["Who built the lighthouse?", "Since when has the lamp been electric?", "How many boats are kept?"].map(
-        (question) => ({
-          called: question,
-          question,
-          context:
-            "The lighthouse on Heron Island was built in 1874 by the engineer Clara Whitfield. Its lamp first burned " +
-            "whale oil and has been electric since 1931. Today the tower belongs to a school of sailing, which keeps " +
-            "twelve boats in the old harbour.",
-        }),
-      ),
-      ru: [
-        "Где родилась Виктория Сидорова?",
-        "В каком году Виктория Сидорова получила диплом?",
-        "Кем работает Виктория Сидорова?",
-      ].map((question) => ({
-        called: question,
-        question,
-        context:
-          "Виктория Сидорова родилась в Ярославле. Диплом она получила в 2001 году. Виктория работает реставратором.",
-      })),
-    },
   },
   classification: {
     fields: [
       { name: "text", id: "single", label: "single", needed: "needsSingle" },
       { name: "text_pair", id: "second", label: "second" },
     ],
+    called: (request) => [request.text, request.text_pair].filter(Boolean).join(" / "),
     heading: () => "",
     text: (request) => [request.text_pair ? `${request.text}\n\n${request.text_pair}` : request.text],
     said: (result) => {
+      if (!result.probabilities) return significant(result.value, 4);
       const labels = Object.entries(result.probabilities);
       const rest = labels.length - MOST_BARS;
       return element(
@@ -60,21 +42,12 @@ const VIEWS = {
         ...(rest > 0 ? [aside(words().others(rest))] : []),
       );
     },
-    score: (result) => Math.max(...Object.values(result.probabilities)),
-    log: (result) => result.labels.join(", ") || words().noLabel,
-    examples: {
-      en: [
-        "Hello! Where is my order? I do not need a discount.",
-        "My card was charged twice. The delivery was fine.",
-      ].map((text) => ({ called: text, text })),
-      ru: [
-        "Добрый день! Подскажите, пожалуйста, про доставку дивана. Про промокод мне уже ответили.",
-        "Нужна помощь насчёт пароля от кабинета. Вопрос насчёт возврата чайника уже решён.",
-      ].map((text) => ({ called: text, text })),
-    },
+    score: (result) => (result.probabilities ? Math.max(...Object.values(result.probabilities)) : null),
+    log: (result) => (result.labels ? result.labels.join(", ") || words().noLabel : significant(result.value, 4)),
   },
   tagging: {
     fields: [{ name: "text", id: "tagged", label: "tagged", needed: "needsTagged" }],
+    called: (request) => request.text,
     heading: () => "",
     text: (request, result) => markedParts(request.text, result && !result.problem ? parts(result) : []),
     said: (result) => {
@@ -86,17 +59,6 @@ const VIEWS = {
       return found.length ? Math.min(...found) : null;
     },
     log: (result) => parts(result).map((part) => `${part.text}: ${part.type}`).join("; ") || words().noEntity,
-    examples: {
-      en: ["Clara Whitfield moved from Dover to Heron Island in 1874.", "Boris works at Spartak in Tver."].map((text) => ({
-        called: text,
-        text,
-      })),
-      ru: [
-        "Анна Жукова переезжает из Омска в Калугу.",
-        "12 мая завод «Вектор» подпишет договор с клубом «Киров».",
-        "Киров готовится к зиме, рассказывает Киров.",
-      ].map((text) => ({ called: text, text })),
-    },
   },
 };
 

@@ -1,5 +1,6 @@
 """The page in a real browser."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,12 +133,20 @@ def test_the_language_is_the_browsers_until_another_is_chosen(browser: Any, serv
         page.get_by_role("button", name="Ask", exact=True).wait_for()
 
 
-def test_an_example_is_asked_on_a_narrow_screen(page: Any) -> None:
+def test_an_example_of_the_runs_data_is_asked_on_a_narrow_screen(page: Any, served: Served) -> None:
+    example = json.loads(served.request("GET", "/api/examples")[2])[1]
     page.set_viewport_size({"width": 320, "height": 640})
-    page.get_by_role("button", name="Who built the lighthouse?").click()
+    page.get_by_role("button", name=example["question"], exact=True).click()
     wait_for_answers(page)
-    assert "Clara Whitfield" in page.locator("#text").inner_text()
+    assert page.locator("#asked").inner_text() == example["question"]
+    assert page.get_by_label("Text", exact=True).input_value() == example["context"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_nothing_is_said_in_one_language_alone(page: Any) -> None:
+    said = page.evaluate("Object.fromEntries(Object.entries(WORDS).map(([name, texts]) => [name, Object.keys(texts)]))")
+    assert said["en"] == said["ru"]
+    assert page.evaluate("Object.keys(WORDS.en.role).join() === Object.keys(WORDS.ru.role).join()")
 
 
 def test_a_server_that_is_gone_is_said_to_be(browser: Any, served: Served) -> None:
