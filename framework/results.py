@@ -129,6 +129,7 @@ class Results:
         record["evaluation"] = {
             "split": self._split,
             "examples": measured["examples"],
+            **({"precision": measured["precision"]} if "precision" in measured else {}),
             **({"unlocated": measured["unlocated"]} if "unlocated" in measured else {}),
             **one_name(measured["metrics"]),
             **{f"{name}_interval": list(bounds) for name, bounds in one_name(measured["intervals"]).items()},

@@ -12,7 +12,7 @@ from distil.framework.export.compare import cost
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.files import write_atomic
 from distil.framework.metrics import Metric, metrics_in_words
-from distil.framework.models.section import ConfigModel, HubModel, ModelSource
+from distil.framework.models.section import ConfigModel, FolderModel, HubModel, LayersModel, ModelSource
 from distil.framework.outcome import ModelResults, counts_of
 from distil.framework.tables import (
     NOTHING,
@@ -82,17 +82,17 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], folder: Path) -> None:
-    """Write the card of a model beside its files; export: what export.json holds."""
-    own = run.task.card(run.inference(model).windows, _onnx_file(export))
+def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], language: str, folder: Path) -> None:
+    """Write the card of a model beside its files. export: what export.json holds; language: of the data."""
+    own = run.task.card(run.inference(model).windows, _onnx_file(export), language)
     parts = [
-        _header(run, model, own),
+        _header(run, model, own, language),
         f"# {run.results['run']}: {model['name']}",
         _introduction(run, model, own),
         *_data(run, model),
         *_teachers(run, model),
         *_training(model),
-        *_results(run, own),
+        *_results(run, model, own),
         *_forms(export),
         *_limits(run, model, export, own),
         "## Use",
@@ -101,17 +101,19 @@ def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], fo
     write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
 
 
-def _header(run: FinishedRun, model: ModelResults, own: CardParts) -> str:
+def _header(run: FinishedRun, model: ModelResults, own: CardParts, language: str) -> str:
     from huggingface_hub import ModelCardData
 
     sources = _sources(run)
-    start = _section(run, model).model
+    base = _base(run, _section(run, model).model)
+    # Letters tell Russian alone; what is not Russian may be in any language.
+    spoken = {one for source in sources for one in _languages(source)} or ({"ru"} if language == "ru" else set())
     data = ModelCardData(
-        language=sorted({language for source in sources for language in _languages(source)}) or None,
+        language=sorted(spoken) or None,
         library_name="transformers",
         pipeline_tag=own.pipeline_tag,
         datasets=sorted({source.id for source in sources if isinstance(source, Hub)}) or None,
-        base_model=start.id if isinstance(start, HubModel) else None,
+        base_model=base.id if isinstance(base, HubModel) else None,
         metrics=[metric.name for metric in run.recipe.task.metrics],
     )
     return f"---\n{data.to_yaml()}\n---"
@@ -122,7 +124,8 @@ def _introduction(run: FinishedRun, model: ModelResults, own: CardParts) -> str:
         f"{own.introduction} "
         f"{short_count(model['parameters'])} parameters; the {model['role']} of the run `{run.results['run']}`, made by distil"
     )
-    return f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
+    text = f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
+    return f"{text} It began as {_beginning(run, _section(run, model).model)}."
 
 
 def _data(run: FinishedRun, model: ModelResults) -> Iterator[str]:
@@ -181,12 +184,16 @@ def _training(model: ModelResults) -> Iterator[str]:
     yield markdown_rows(("setting", "value"), [*own, *done], left=1)
 
 
-def _results(run: FinishedRun, own: CardParts) -> Iterator[str]:
+def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[str]:
+    found, settings = model["evaluation"] or {}, run.recipe.evaluation
+    examples = f" ({found['examples']:,} labelled {run.recipe.task.items})" if "examples" in found else ""
+    threads = _threads((model["latency"] or {}).get("threads", 1))
+    computed = f" Models computed in {found['precision']}." if "precision" in found else ""
     yield "## Results"
     yield (
-        f"{metrics_in_words(run.recipe.task.metrics)} on `{run.recipe.evaluation.split}`, with 95 % bootstrap intervals. "
-        f"{own.results} Latency is that of one example asked alone, on "
-        "one CPU thread, all models taking turns, when the run was measured."
+        f"{metrics_in_words(run.recipe.task.metrics)}, on `{settings.split}`{examples}, with 95 % intervals: percentile bootstrap, "
+        f"{settings.bootstrap:,} resamples of the {run.recipe.task.items}.{computed} {own.results} Latency is that of one example "
+        f"asked alone, on {threads} of the CPU, all models taking turns, when the run was measured."
     )
     yield markdown_rows(table_columns(run.results), table_rows(run.results), left=2)
     if run.results.get("comparisons"):
@@ -244,7 +251,8 @@ def _named(source: Source) -> str:
     if isinstance(source, Hub):
         return f"[{source.id}](https://huggingface.co/datasets/{source.id}), revision `{source.revision}`"
     if isinstance(source, Files):
-        return "files of the user's own"
+        paths = [source.path] if isinstance(source.path, str) else source.path.values()
+        return f"files of the user's own: {', '.join(dict.fromkeys(f'`{Path(path).name}`' for path in paths))}"
     return str(getattr(source, "texts", "generated texts"))
 
 
@@ -252,12 +260,31 @@ def _section(run: FinishedRun, model: ModelResults) -> Any:
     return run.recipe.teachers[model["name"]] if model["role"] == "teacher" else run.recipe.student
 
 
+def _base(run: FinishedRun, model: ModelSource | None) -> ModelSource | None:
+    """What a model began as; of a teacher's layers what the teacher did."""
+    return _base(run, run.recipe.teachers[model.teacher].model) if isinstance(model, LayersModel) else model
+
+
+def _beginning(run: FinishedRun, model: ModelSource | None) -> str:
+    """What a model began as, in words."""
+    if isinstance(model, LayersModel):
+        layers = ", ".join(map(str, model.layers))
+        return f"layers {layers} of the teacher `{model.teacher}`, {_beginning(run, _base(run, model))}"
+    if isinstance(model, HubModel):
+        return f"[{model.id}](https://huggingface.co/{model.id}), revision `{model.revision}`"
+    return _origin_of(model)
+
+
 def _origin_of(model: ModelSource | None) -> str:
     if model is None:
         return NOTHING
     if isinstance(model, HubModel):
         return model.id
-    return f"{model.architecture}, from random weights" if isinstance(model, ConfigModel) else "a saved model"
+    if isinstance(model, ConfigModel):
+        return f"{model.architecture}, from random weights"
+    return (
+        f"a saved model, `{Path(model.path).name}`" if isinstance(model, FolderModel) else f"layers of {model.teacher}"
+    )
 
 
 def _settings(model: ModelResults, prefix: str) -> list[tuple[str, str]]:

@@ -149,6 +149,7 @@ def _scores(context: Context, predictions: dict[str, Any]) -> dict[str, Any]:
     return {
         "split": settings.split,
         "examples": scores.examples,
+        "precision": context.precision,
         "metrics": scores.metrics,
         "intervals": scores.intervals,
         "variants": scores.variants,

@@ -174,8 +174,9 @@ class Task(Protocol):
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
 
-    def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
-        """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one."""
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> CardParts:
+        """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one; language: in which it is
+        asked there, `en` or `ru`."""
 
     def model_dump(self, *, mode: str = "python") -> Plain:
         """Its settings as plain data (pydantic gives it)."""

@@ -121,7 +121,7 @@ class TaskSection(Section):
         """See Task: all of them."""
         return list(logits)
 
-    def card(self, windows: WindowSettings, onnx: str | None) -> CardParts:
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> CardParts:
         """See Task: what the metrics are, and how distil asks the model."""
         metrics: Sequence[Metric] = self.metrics  # type: ignore[attr-defined]
         asked = self.request.model_fields  # type: ignore[attr-defined]

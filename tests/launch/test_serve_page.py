@@ -116,7 +116,7 @@ def test_empty_and_huge_texts_are_complained_about_and_not_sent(page: Any) -> No
     sync_api.expect(alert).to_contain_text("Give a question")
     ask(page, "я" * (QuestionRequest.most["context"] + 1), QUESTION)
     sync_api.expect(alert).to_contain_text("200,000")
-    assert sent == []
+    assert not [url for url in sent if url.endswith("/api/answer")]
     ask(page, TEXT, QUESTION)
     sync_api.expect(alert).to_be_empty()
     wait_for_answers(page)

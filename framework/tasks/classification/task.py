@@ -219,12 +219,13 @@ class Classification(ClassificationSettings):
         """See Task: the label, all labels given, or nearly the same number."""
         return self._problem.answer_of(prediction)
 
-    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> "CardParts":
         """See Task."""
-        from distil.framework.tasks.classification.usage import card_parts
+        from distil.framework.tasks.classification.usage import EXAMPLES, card_parts
 
+        texts = EXAMPLES[language][: 1 + bool(self.pairs)]
         pooled = self.long_texts == "pool"
-        return card_parts(self.problem_type, self._problem.classes, windows.max_length, onnx, pooled=pooled)
+        return card_parts(self.problem_type, self._problem.classes, windows.max_length, onnx, texts, pooled=pooled)
 
     def generative_objective(
         self,

@@ -58,11 +58,16 @@ def respond(record: "Plain") -> LabelsResponse | NumberResponse:
     return LabelsResponse(labels=labels, probabilities=dict(ordered))
 
 
+EXAMPLES = {
+    "en": ("Where is my order? I do not need a discount.", "The customer asks about an order."),
+    "ru": ("Где мой заказ? Скидка мне не нужна.", "Клиент спрашивает о заказе."),
+}
+
 _TRANSFORMERS = """```python
 from transformers import pipeline
 
 classify = pipeline("text-classification", model=".", top_k=None{more})  # this folder
-print(classify("Где мой заказ? Скидка мне не нужна.", truncation=True, max_length={max_length}))
+print(classify({request}, truncation=True, max_length={max_length}))
 ```"""
 
 _ONNX = """```python
@@ -71,12 +76,12 @@ from transformers import AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained(".")
 session = onnxruntime.InferenceSession("{file}")
-inputs = tokenizer("Где мой заказ? Скидка мне не нужна.", truncation=True, max_length={max_length}, return_tensors="np")
+inputs = tokenizer({texts}, truncation=True, max_length={max_length}, return_tensors="np")
 (logits,) = session.run(["logits"], dict(inputs))
 ```"""
 
 _DISTIL = """```sh
-distil answer . --text 'Где мой заказ? Скидка мне не нужна.'
+distil answer . {options}
 distil evaluate . --data texts.csv
 ```"""
 
@@ -101,16 +106,32 @@ _LIMITS = {
 
 
 def card_parts(
-    problem_type: str, labels: Sequence[str], max_length: int, onnx: str | None, *, pooled: bool
+    problem_type: str,
+    labels: Sequence[str],
+    max_length: int,
+    onnx: str | None,
+    texts: Sequence[str],
+    *,
+    pooled: bool,
 ) -> CardParts:
-    """max_length: tokens of a row; onnx: an ONNX file, if there is one; pooled: whether long texts are read in windows."""
+    """max_length: tokens of a row; onnx: an ONNX file, if there is one; texts: what it is asked, a text or a pair; pooled: whether
+    long texts are read in windows."""
     named = ", ".join(f"`{label}`" for label in labels)
-    code = _TRANSFORMERS.replace("{max_length}", str(max_length)).replace(
-        "{more}", "" if problem_type == "single_label" else ', function_to_apply="sigmoid"'
+    quoted = [f'"{text}"' for text in texts]
+    fields = ("text", "text_pair")
+    pair = ", ".join(f'"{field}": {text}' for field, text in zip(fields, quoted, strict=False))
+    request = quoted[0] if len(texts) == 1 else f"{{{pair}}}"
+    options = " ".join(f"--{name.replace('_', '-')} '{text}'" for name, text in zip(fields, texts, strict=False))
+    code = (
+        _TRANSFORMERS.replace("{request}", request)
+        .replace("{max_length}", str(max_length))
+        .replace("{more}", "" if problem_type == "single_label" else ', function_to_apply="sigmoid"')
     )
     with_onnx = (
         "The same logits with ONNX Runtime:",
-        _ONNX.replace("{file}", onnx or "").replace("{max_length}", str(max_length)),
+        _ONNX.replace("{file}", onnx or "")
+        .replace("{texts}", ", ".join(quoted))
+        .replace("{max_length}", str(max_length)),
     )
     long_texts = "which reads long texts in windows" if pooled else "which cuts long texts in the same way"
     return CardParts(
@@ -123,6 +144,6 @@ def card_parts(
             code,
             *(with_onnx if onnx is not None else ()),
             f"With distil, {long_texts}:",
-            _DISTIL,
+            _DISTIL.replace("{options}", options),
         ),
     )

@@ -251,11 +251,11 @@ class ExtractiveQA(TaskSection):
         """See Task: the logits of the context's tokens."""
         return [found[:, features.support[features.slice_of(row)]] for row, found in enumerate(logits)]
 
-    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> "CardParts":
         """See Task."""
         from distil.framework.tasks.span_qa.usage import card_parts
 
-        return card_parts(self.unanswerable, windows.max_length, self.max_answer_length, onnx)
+        return card_parts(self.unanswerable, windows.max_length, self.max_answer_length, onnx, language)
 
     def generative_objective(
         self,

@@ -8,6 +8,11 @@ from distil.framework.errors import DataError
 from distil.framework.tasks.base import CardParts
 from distil.framework.tasks.span_qa.data import QAExample
 
+_EXAMPLES = {
+    "en": ("Where was Anna born?", "Anna was born in Tula and lives in Omsk."),
+    "ru": ("Где родилась Анна?", "Анна родилась в Туле и живёт в Омске."),
+}
+
 _TRANSFORMERS = """```python
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
@@ -15,8 +20,8 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(".")  # this folder
 model = AutoModelForQuestionAnswering.from_pretrained(".").eval()
 
-question = "Где родилась Анна?"
-context = "Анна родилась в Туле и живёт в Омске."
+question = "{question}"
+context = "{context}"
 inputs = tokenizer(
     question, context, truncation="only_second", max_length={max_length}, return_offsets_mapping=True, return_tensors="pt"
 )
@@ -41,7 +46,7 @@ start_logits, end_logits = session.run(["start_logits", "end_logits"], dict(inpu
 ```"""
 
 _DISTIL = """```sh
-distil answer . --context 'Анна родилась в Туле и живёт в Омске.' --question 'Где родилась Анна?'
+distil answer . --context '{context}' --question '{question}'
 distil evaluate . --data questions.json
 ```"""
 
@@ -80,15 +85,24 @@ def respond(record: dict[str, Any]) -> SpanResponse:
     return SpanResponse(answer=record["answer"], score=record["score"], start=record["start"], end=record["end"])
 
 
-def card_parts(unanswerable: bool, max_length: int, max_answer_length: int, onnx: str | None) -> CardParts:
-    """max_length: tokens of a window; onnx: an ONNX file, if there is one."""
-    code = _TRANSFORMERS.replace("{max_length}", str(max_length)).replace("{longest}", str(max_answer_length - 1))
+def card_parts(
+    unanswerable: bool, max_length: int, max_answer_length: int, onnx: str | None, language: str
+) -> CardParts:
+    """max_length: tokens of a window; onnx: an ONNX file, if there is one; language: of the question that it is asked."""
+
+    def asking(code: str) -> str:
+        question, context = _EXAMPLES[language]
+        return code.replace("{question}", question).replace("{context}", context)
+
+    code = (
+        asking(_TRANSFORMERS).replace("{max_length}", str(max_length)).replace("{longest}", str(max_answer_length - 1))
+    )
     with_onnx = ("The same logits with ONNX Runtime, after the tokenizer above:", _ONNX.replace("{file}", onnx or ""))
     return CardParts(
         pipeline_tag="question-answering",
         introduction="An extractive question-answering model: it answers a question with a span of a text.",
-        results="EM and F1 in percent, as the official SQuAD script computes them; “russian” is the same with ё read as е and "
-        "without «» and dashes.",
+        results="EM and F1 are as the official SQuAD script computes them"
+        + ("; “russian” is the same with ё read as е and without «» and dashes." if language == "ru" else "."),
         limits=(
             "It may say that the text holds no answer."
             if unanswerable
@@ -99,6 +113,6 @@ def card_parts(unanswerable: bool, max_length: int, max_answer_length: int, onnx
             code,
             *(with_onnx if onnx is not None else ()),
             "With distil, which cuts long texts into overlapping windows, as when it was measured:",
-            _DISTIL,
+            asking(_DISTIL),
         ),
     )

@@ -240,11 +240,11 @@ class Tagging(TaskSection):
 
         return entity_predictor(folder, inference, teacher, self.tag_set)
 
-    def card(self, windows: WindowSettings, onnx: str | None) -> "CardParts":
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> "CardParts":
         """See Task."""
         from distil.framework.tasks.tagging.usage import card_parts
 
-        return card_parts(self.tag_set, windows.max_length, onnx)
+        return card_parts(self.tag_set, windows.max_length, onnx, language)
 
 
 def problems_of(task: Tagging, recipe: "Sections") -> list[str]:

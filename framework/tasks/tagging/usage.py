@@ -69,38 +69,42 @@ def respond(record: "Plain") -> EntitiesResponse | TagsResponse:
     return TagsResponse(units=[TaggedUnit(**one) for one in record["units"]])
 
 
-_EXAMPLE = "Анна Петрова переехала из Омска в Тулу."
+_EXAMPLES = {
+    "en": "Anna Petrova moved from Omsk to Tula.",
+    "ru": "Анна Петрова переехала из Омска в Тулу.",
+}
 
-_TRANSFORMERS = f"""```python
+_TRANSFORMERS = """```python
 from transformers import pipeline
 
 tag = pipeline("token-classification", model=".", aggregation_strategy="first")  # this folder
-print(tag("{_EXAMPLE}"))
+print(tag("{example}"))
 ```"""
 
-_ONNX = f"""```python
+_ONNX = """```python
 import onnxruntime
 from transformers import AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained(".")
-session = onnxruntime.InferenceSession("{{file}}")
-inputs = tokenizer("{_EXAMPLE}", truncation=True, max_length={{max_length}}, return_tensors="np")
+session = onnxruntime.InferenceSession("{file}")
+inputs = tokenizer("{example}", truncation=True, max_length={max_length}, return_tensors="np")
 (logits,) = session.run(["logits"], dict(inputs))  # of every token; a word's are those of its first
 ```"""
 
-_DISTIL = f"""```sh
-distil answer . --text '{_EXAMPLE}'
+_DISTIL = """```sh
+distil answer . --text '{example}'
 distil evaluate . --data sentences.conll
 ```"""
 
 
-def card_parts(tags: TagSet, max_length: int, onnx: str | None) -> CardParts:
-    """max_length: tokens of a row; onnx: an ONNX file, if there is one."""
+def card_parts(tags: TagSet, max_length: int, onnx: str | None, language: str) -> CardParts:
+    """max_length: tokens of a row; onnx: an ONNX file, if there is one; language: of the text that it is asked about."""
+    example = _EXAMPLES[language]
     types = dict.fromkeys(name[2:] or "_" for name in tags.names if name != OUTSIDE) if tags.entities else tags.names
     named = ", ".join(f"`{name}`" for name in types)
     with_onnx = (
         "The same logits with ONNX Runtime:",
-        _ONNX.replace("{file}", onnx or "").replace("{max_length}", str(max_length)),
+        _ONNX.replace("{file}", onnx or "").replace("{max_length}", str(max_length)).replace("{example}", example),
     )
     return CardParts(
         pipeline_tag="token-classification",
@@ -114,10 +118,10 @@ def card_parts(tags: TagSet, max_length: int, onnx: str | None) -> CardParts:
         limits=("It knows no other types than these." if tags.entities else "It knows no other tags than these.",),
         usage=(
             f"With transformers alone; of a text longer than {max_length} tokens give it parts:",
-            _TRANSFORMERS,
+            _TRANSFORMERS.replace("{example}", example),
             *(with_onnx if onnx is not None else ()),
             "With distil, which reads long texts in windows"
             + (" and gives no sequence of tags that cannot be:" if tags.entities else ":"),
-            _DISTIL,
+            _DISTIL.replace("{example}", example),
         ),
     )

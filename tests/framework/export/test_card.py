@@ -1,5 +1,7 @@
 """Cards of models with several teachers, and of exports that failed."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +41,18 @@ def run(tmp_path: Path) -> FinishedRun:
             "teacher_temperature": {"a": 1.5, "b": 1.0, "c": 1.0},
             "weights": {name: {"mean": 0.25, "std": 0.125} for name in "abc"},
         },
-        "evaluation": {"exact_match": 50.0, "f1": 62.5},
+        "evaluation": {"examples": 1200, "precision": "bf16", "exact_match": 50.0, "f1": 62.5},
+        "latency": None,
     }
     counts = {"examples": 1200, "questions_unlabelled": 0, "repaired": 7, "dropped": 2}
     results = {"run": "tiny-1a2b3c4d", "models": [student], "data": {"splits": {"train": counts, "dev": counts}}}
     return FinishedRun(results, recipe_from_values(values, "here"), tmp_path)
 
 
-def card(run: FinishedRun, folder: Path, **changes: Any) -> tuple[dict[str, Any], str]:
+def card(run: FinishedRun, folder: Path, language: str = "en", **changes: Any) -> tuple[dict[str, Any], str]:
     """Header and text of the student's card."""
     (student,) = run.results["models"]
-    write_card(run, student, export(**changes), folder)
+    write_card(run, student, export(**changes), language, folder)
     _, header, text = (folder / "README.md").read_text().split("---\n", 2)
     return yaml.safe_load(header), text
 
@@ -63,7 +66,10 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
         "| a | bert, from random weights | 1.50 | 0.25 ± 0.12 |",
         "They were combined example by example: rule `mean`.",
         "Trained on `train`, and on `dev` without their answers; measured on `dev`.",
-        "- files of the user's own\n",
+        "- files of the user's own: `questions.json`, `more.json`\n",
+        "It began as [someone/small](https://huggingface.co/someone/small), revision `main`.",
+        "EM and F1 in percent, on `dev` (1,200 labelled questions), with 95 % intervals: percentile bootstrap, 100 resamples",
+        "Models computed in bf16.",
         "| train | 1,200 | 0 | 7 | 2 |",
         "It has read the questions (not the answers) on which it is measured.",
         "It may say that the text holds no answer.",
@@ -95,3 +101,24 @@ def test_it_says_what_8_bits_cost_and_shows_a_file_that_is_there(run: FinishedRu
     )
     assert "**Cannot export a canine model to ONNX (why); use --no-onnx.**" in text
     assert "onnxruntime" not in text
+
+
+def test_it_asks_in_the_language_of_the_data(run: FinishedRun, tmp_path: Path) -> None:
+    header, text = card(run, tmp_path, "ru")
+    assert header["language"] == ["ru"]
+    assert "Где родилась Анна?" in text
+    assert "“russian” is the same with ё read as е" in text
+    header, text = card(run, tmp_path, "en")
+    assert "language" not in header
+    assert "Where was Anna born?" in text
+    assert not re.search("[а-яё]", text, re.IGNORECASE)
+
+
+def test_a_copy_of_layers_began_as_its_teacher_did(run: FinishedRun, tmp_path: Path) -> None:
+    values = run.recipe.resolved()
+    values["teachers"]["a"]["model"] = {"kind": "hub", "id": "someone/large"}
+    values["teachers"]["a"]["tokenizer"] = values["student"]["tokenizer"] = {"kind": "pretrained"}
+    values["student"]["model"] = {"kind": "layers", "teacher": "a", "layers": [0, -1]}
+    header, text = card(replace(run, recipe=recipe_from_values(values, "here")), tmp_path)
+    assert header["base_model"] == "someone/large"
+    assert "It began as layers 0, -1 of the teacher `a`, [someone/large](https://huggingface.co/someone/large)" in text

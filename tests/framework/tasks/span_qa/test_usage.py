@@ -43,7 +43,7 @@ def test_the_code_answers_as_distil_does(
         save_model(random_model(INFERENCE.task, config, seed), tokenizer, tmp_path)
         monkeypatch.chdir(tmp_path)
         code = (
-            next(text for text in INFERENCE.task.card(INFERENCE.windows, None).usage if "import torch" in text)
+            next(text for text in INFERENCE.task.card(INFERENCE.windows, None, "ru").usage if "import torch" in text)
             .strip("`")
             .removeprefix("python")
         )
