@@ -49,7 +49,9 @@ def test_every_section_of_a_recipe_is_there() -> None:
         return {cls, *(one for child in cls.__subclasses__() for one in below(child))}
 
     offered = {getattr(module, name) for module in (losses, rules, sections) for name in module.__all__}
-    own = {cls for cls in below(Section) if cls.__module__.startswith("distil.framework.") and "kind" in cls.model_fields}
+    own = {
+        cls for cls in below(Section) if cls.__module__.startswith("distil.framework.") and "kind" in cls.model_fields
+    }
     assert {cls.__name__ for cls in own - offered} <= {
         "GeneratedSource",
         "TaskSection",
