@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -99,7 +99,8 @@ def models_in(source: Path, name: str | None, many: bool = False) -> Models:
         problem=None,
         load=cache(lambda: load_answerer(only.folder, many)),
     )
-    examples = cache(lambda: examples_of(only.recipe, only.recipe.task)) if only.recipe is not None else list
+    recipe = only.recipe
+    examples = list if recipe is None else cache(partial(examples_of, recipe, recipe.task))
     return Models(source.absolute().name, only.role, {only.role: model}, examples)
 
 
@@ -126,8 +127,8 @@ def _of_run(run: Path, name: str | None, many: bool) -> Models:
         )
     if models[default].problem is not None:
         raise OutputError(str(models[default].problem))
-    task = task_of(results, recipe.task)
-    return Models(str(results["run"]), default, models, cache(lambda: examples_of(recipe, task)))
+    examples = cache(partial(examples_of, recipe, task_of(results, recipe.task)))
+    return Models(str(results["run"]), default, models, examples)
 
 
 def _known(task: TaskSummary, figures: Mapping[str, float]) -> list[tuple[Metric, float]]:
