@@ -114,7 +114,7 @@ function row(model) {
   const result = asked.results[model.name];
   const figures = [words().role[model.role]];
   if (model.parameters !== null) figures.push(size(model.parameters));
-  for (const one of model.metrics) figures.push(`${one.label} ${one.percent ? `${number(one.value, 1)} %` : significant(one.value, 4)}`);
+  for (const one of model.metrics) figures.push(`${one.label}\u00a0${one.percent ? `${number(one.value, 1)}\u00a0%` : significant(one.value, 4)}`);
   const notes = element("span", { className: "role" }, figures.filter(Boolean).join(" · "));
   const known = result && !result.problem;
   const cells = [

@@ -122,7 +122,7 @@ def test_the_card_says_what_the_run_and_the_export_found(
     assert measured in text
     assert f"| {int8['largest_difference']:.2g} | {time['median_ms']:.1f} / {time['p95_ms']:.1f} |" in text
     for fact in (
-        "made by distil: A small one.\n",
+        "made by distil: A small one. It began as distilbert, from random weights.\n",
         "| teacher | bert, from random weights | 1.00 | – |",
         "| kl.temperature | 2.0 |",
         f"| lr | {student['settings']['lr']} |",

@@ -72,7 +72,7 @@ def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
 
 
 WIDTH, HEIGHT = 480, 320
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46  # margins, in the units of the drawing
+LEFT, RIGHT, TOP, BOTTOM = 74, 14, 12, 46  # margins, in the units of the drawing
 _LETTER, _LINE = 6.4, 14  # what a letter of a label takes, and its line
 _GAP = 9  # between a mark and its label
 _STEP = 7  # by which a label is moved
@@ -164,15 +164,18 @@ class Plot:
     def labels(self) -> list[Label]:
         """The names of marks and lines, moved up or down where they would lie on each other or on a mark."""
         ends = [(line.name, *line.points[-1]) for line in self.lines]
-        named = ends + [(mark.name, mark.x, mark.y) for mark in self.marks if mark.labelled]
+        ends += [(mark.name, mark.x, mark.y) for mark in self.marks if mark.labelled]
         placed: list[Label] = []
         taken = [self._room(mark) for mark in self.marks]
         taken += [place for line in self.lines if line.name for place in self._way(line)]
-        for name, x, y in sorted(named, key=lambda one: -one[2]):
-            tried = self._tries(name, self.left(x), self.top(y))
+        for name, x, y in sorted(ends, key=lambda one: -one[2]):
+            tried = list(self._tries(name, self.left(x), self.top(y)))
+            named = [label.box for label in placed]
             free = (label for label in tried if not any(_overlap(label.box, box) for box in taken))
-            # Where nothing is free, beside the mark.
-            label = next(free, Label(name, self.left(x) + _GAP, self.top(y) + 4, "start", self.left(x), self.top(y)))
+            # Where nothing is free, on a mark or a line, but not on another name; where every place has a name, beside the mark.
+            apart = (label for label in tried if not any(_overlap(label.box, box) for box in named))
+            beside = Label(name, self.left(x) + _GAP, self.top(y) + 4, "start", self.left(x), self.top(y))
+            label = next(free, next(apart, beside))
             placed.append(label)
             taken.append(label.box)
         return placed
