@@ -70,6 +70,7 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
         "It began as [someone/small](https://huggingface.co/someone/small), revision `main`.",
         "EM and F1 in percent, on `dev` (1,200 labelled questions), with 95 % intervals: percentile bootstrap, 100 resamples",
         "Models computed in bf16.",
+        "All forms on `dev` (16 examples, intervals as above)",
         "| train | 1,200 | 0 | 7 | 2 |",
         "It has read the questions (not the answers) on which it is measured.",
         "It may say that the text holds no answer.",
