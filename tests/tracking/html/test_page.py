@@ -18,11 +18,27 @@ from distil.tracking.html.page import run_page
 from distil.tracking.html.question_parts import by_answer_length, by_question_word, read_questions
 from tests.questions import load
 from tests.reading_html import Page
+from tests.serving import chromium
 from tests.tiny import model_of, several_values, watched_run
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp; שָׁלוֹם \u202e 😀 \x00 "
 SECTIONS = ["results", "tradeoff", "curves", "ensemble", "disagreements", "groups", "recipe"]
 NAMES = ["a", "b", "c", "ensemble", "student"]
+WIDE = """() => [...document.querySelectorAll(".scroll")].filter((part) => part.scrollWidth > part.clientWidth)
+  .map((part) => `${part.getAttribute("aria-label")}: ${part.scrollWidth}`)"""
+# Words of headings that stand in more than one line; what may be broken is a text of its own.
+BROKEN = """() => [...document.querySelectorAll("thead th")].flatMap((heading) => {
+  const texts = document.createTreeWalker(heading, NodeFilter.SHOW_TEXT), broken = [];
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((box) => box.top)).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +206,19 @@ def test_a_run_that_has_just_begun_has_a_page(run: Path, tmp_path: Path) -> None
     page = Page(run_page(tmp_path / "nothing" / run.name, results))
     assert page.table_of("student")[0][2:] == ["–"] * 4
     assert "No history is here of a, b, c, student." in " ".join(page.texts["p"])
+
+
+def test_nothing_is_wider_than_the_page_and_no_word_of_a_heading_is_broken(run: Path) -> None:
+    results = read_results(run)
+    student = model_of(results, "student")
+    for name in ("student_no_distillation", "student_from_a_teacher-of-another-name"):
+        results["models"].append({**student, "name": name, "role": "baseline"})
+    texts = [run_page(run, results, words) for words in (ENGLISH, RUSSIAN)]
+    with chromium() as browser:
+        for width in (360, 800, 1400):
+            page = browser.new_page(viewport={"width": width, "height": 800})
+            for text in texts:
+                page.set_content(text)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                assert page.evaluate(WIDE) == []
+                assert page.evaluate(BROKEN) == []
