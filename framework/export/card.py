@@ -204,8 +204,9 @@ def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[
 
 def _forms(export: dict[str, Any]) -> Iterator[str]:
     yield "## Files, measured when they were exported"
+    examples = max(form["examples"] for form in export["forms"].values())
     yield (
-        f"All forms on `{export['split']}` ({_examples(export):,} examples, intervals as above), with the same windows and decoding, on "
+        f"All forms on `{export['split']}` ({examples:,} examples, intervals as above), with the same windows and decoding, on "
         "the CPU in fp32, int8 with weights of that kind. “Other answers” are "
         "those that are not the PyTorch form's; then the largest difference between two logits. Milliseconds are median / 95th "
         "percentile for one example asked alone, all forms taking turns."
@@ -214,11 +215,6 @@ def _forms(export: dict[str, Any]) -> Iterator[str]:
     if said := cost(export["forms"], summary_in(export).metrics):
         yield f"{said}."
     yield from (f"**{problem[0].upper()}{problem[1:]}.**" for problem in export["problems"])
-
-
-def _examples(export: Mapping[str, Any]) -> int:
-    """On how many examples all forms were measured."""
-    return max(int(form["examples"]) for form in export["forms"].values())
 
 
 def _onnx_file(export: dict[str, Any]) -> str | None:
