@@ -17,6 +17,7 @@ from distil.framework.locks import alone_in
 from distil.framework.outcome import Provenance, RunResults
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
+from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
@@ -40,6 +41,7 @@ def prepare(
 
     data: the recipe's, if they are at hand.
     """
+    check_packages(recipe)
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
     data = load_data(recipe.data, recipe.task, progress) if data is None else data

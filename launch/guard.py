@@ -22,6 +22,7 @@ def guarded(action: Callable[[], object]) -> int:
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
     from distil.framework.errors import DistilError, disk_is_full, first_line
+    from distil.framework.extras import missing
 
     try:
         _stopped_or(action)
@@ -44,6 +45,9 @@ def guarded(action: Callable[[], object]) -> int:
         _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
         return FAILURE
     except Exception as error:
+        if isinstance(error, ImportError) and (wanted := missing(error)):
+            _say(str(wanted))
+            return USER
         if disk_is_full(error):
             _say(_full_disk())
             return FAILURE

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import OutputError, UserError, reason
+from distil.framework.extras import need
 from distil.framework.files import Json, write_atomic
 from distil.framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
 from distil.framework.paper import DATASET, QUESTIONS, SPLIT
@@ -203,6 +204,7 @@ def write_html(run: Path, to: Path | None, language: str) -> None:
     """Write the page of the run or search in `run` to a file, by default in that folder. Raises OutputError, StoreError, or
     UserError for a language that there is not."""
     be_quiet()
+    need("a page", "matplotlib")
     from distil.framework.language.words import LANGUAGES
     from distil.tracking.html.page import run_page, search_page
 

@@ -10,6 +10,7 @@ from distil.framework.device import resolve_workers
 from distil.framework.errors import DistilError, MissingDataError, MissingModelError
 from distil.framework.models.bounds import training_bytes
 from distil.framework.progress import Progress
+from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
 from distil.framework.rehearsal.outline import KnownData, ModelOutline, check_heads, known_data, outline
 from distil.framework.rehearsal.rehearse import Rehearsed
@@ -167,6 +168,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     from distil.launch.quiet import quiet_transformers
 
     quiet_transformers()
+    check_packages(recipe)
     check_heads(recipe)
     data = known_data(recipe)
     models = outline(recipe, data.sizes)

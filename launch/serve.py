@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from distil.framework.errors import OutputError
+from distil.framework.extras import need
 from distil.launch.interrupt import CTRL_C, INTERRUPT
 from distil.launch.quiet import be_quiet
 
@@ -15,6 +16,7 @@ from distil.launch.quiet import be_quiet
 def serve(source: Path, model: str | None, host: str, port: int) -> None:
     """Serve until ^C. Raises OutputError for a port or host that cannot be had, and DistilError for models."""
     be_quiet()
+    need("`distil serve`", "fastapi", "uvicorn")
     with _listen(host, port) as listening:
         with suppress(KeyboardInterrupt):  # which uvicorn may have swallowed: it ends for nothing else
             _serve(source, model, host, listening)

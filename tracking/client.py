@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from distil.framework.errors import TrackingError, UserError, first_line
+from distil.framework.extras import is_there, need
 from distil.framework.locks import locked
 from distil.framework.recipe.sections import Tracking, problem_with_uri
 
@@ -76,6 +77,20 @@ def destination_of(tracking: Tracking, output: Path, environment: Mapping[str, s
         return Destination(uri, tracking.experiment, artifacts=None, database=None)
     # Another database has no server in front of it that would choose a place for artifacts.
     return Destination(uri, tracking.experiment, (output.absolute() / "mlartifacts").as_uri(), database=None)
+
+
+def is_tracked(tracking: Tracking, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether runs go to MLflow: not where it is not installed, and nothing says that they should.
+
+    Raises MissingPackageError where the recipe or the environment does, and it is not.
+    """
+    if is_there("mlflow"):
+        return True
+    if tracking != Tracking():
+        need("the section `tracking`", "mlflow")
+    if environment.get("MLFLOW_TRACKING_URI"):
+        need("MLFLOW_TRACKING_URI", "mlflow")
+    return False
 
 
 REQUEST_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"

@@ -2,17 +2,32 @@
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from distil.framework.errors import DistilError
+from distil.framework.extras import command
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.sections import Tracking
+from distil.tracking.client import destination_of, is_tracked
 from distil.tracking.mlflow_sync import results_file, sync
 from distil.tracking.sender import CURSOR, SyncReport
+
+
+def following(run_folder: Path, tracking: Tracking, progress: Progress) -> AbstractContextManager[object]:
+    """The context in which a run, or a search, goes on, and is tracked meanwhile where MLflow is installed.
+
+    Raises UserError where it cannot be tracked as the recipe or the environment says.
+    """
+    if not is_tracked(tracking):
+        progress.say(f"not tracked, as MLflow is not installed; to have it: {command('mlflow')}")
+        return nullcontext()
+    destination_of(tracking, run_folder.parent)  # a URI that cannot be right is refused before anything runs
+    return LiveSync(run_folder, tracking, progress)
+
 
 _STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
 

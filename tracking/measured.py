@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from distil.framework.extras import need
 from distil.framework.outcome import RunResults
 from distil.tracking import content
 from distil.tracking.client import Destination, open_client, readable_errors
@@ -59,8 +60,9 @@ def measured_in(results: RunResults) -> Iterator[Measured]:
 def measured_at(destination: Destination, dataset: str) -> list[Measured]:
     """The measured models of all tracked runs whose questions come from this dataset of the hub; none without a store.
 
-    Raises TrackingError if MLflow does not answer.
+    Raises MissingPackageError without MLflow, TrackingError if it does not answer.
     """
+    need("reading tracked runs", "mlflow")
     if destination.database is not None and not destination.database.exists():
         return []
     with readable_errors(destination, "could not be read"):

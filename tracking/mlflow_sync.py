@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from distil.framework.errors import OutputError, StoreError, TrackingError, first_line
+from distil.framework.extras import need
 from distil.framework.files import Json, read_json, write_atomic
 from distil.framework.locks import locked
 from distil.framework.outcome import ModelResults, RunResults
@@ -31,11 +32,13 @@ def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
     `final` also logs the students as models, where `tracking` asks for it.
 
     Raises:
+        MissingPackageError: MLflow is not installed.
         OutputError: there is no run in the folder.
         UserError: MLFLOW_TRACKING_URI is not something that MLflow can track to.
         StoreError: the run's files are damaged.
         TrackingError: MLflow did not take it; what has been sent is noted, and a later call sends the rest.
     """
+    need("tracking", "mlflow")
     if results_file(run_folder) is None:
         raise OutputError(
             f"{run_folder} holds no {RESULTS}; expected the folder of a run, such as runs/quickstart-1a2b3c4d"

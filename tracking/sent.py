@@ -7,17 +7,20 @@ from pathlib import Path
 
 from distil.framework.errors import StoreError
 from distil.framework.recipe.sections import Tracking
-from distil.tracking.client import Destination, destination_of
+from distil.tracking.client import Destination, destination_of, is_tracked
 from distil.tracking.sender import CURSOR, Ledger
 
 _RUN = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 
 
 def is_sent(run_folder: Path, tracking: Tracking) -> bool:
-    """Whether the destination that `tracking` names has got all of the run in `run_folder`; a server is believed to have kept it.
+    """Whether the destination that `tracking` names has got all of the run in `run_folder`, or nothing is to be sent; a server is believed
+    to have kept it.
 
-    Raises UserError as `destination_of` does.
+    Raises UserError as `destination_of` and `is_tracked` do.
     """
+    if not is_tracked(tracking):
+        return True
     destination = destination_of(tracking, run_folder.absolute().parent)
     try:
         cursor = Ledger(run_folder / CURSOR, destination.key).cursor

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from distil.framework.answer import Answerer
 from distil.framework.data.example import Example
 from distil.framework.errors import ModelError, UserError, first_line
+from distil.framework.extras import need
 from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.models.attention import is_padded
 from distil.framework.models.bounds import count_parameters
@@ -35,7 +36,8 @@ Opening = Callable[[int], LogitsPredictor]  # opens a form for so many threads
 
 
 def check_exporter() -> None:
-    """Raises UserError where the installed transformers cannot write the ONNX files that are asked for."""
+    """Raises UserError where what is installed cannot write the ONNX files that are asked for."""
+    need("export to ONNX (--no-onnx does without)", "onnx", "onnx_ir", "onnxscript", "onnxruntime")
     from packaging.version import Version
     from transformers import __version__
 

@@ -1,12 +1,10 @@
-"""Predictions of classification and regression, and their metrics by scikit-learn and SciPy, with bootstrap intervals.
+"""Predictions of classification and regression, and their metrics with bootstrap intervals.
 
-The intervals repeat each metric on up to 100,000 resamples, for which the libraries are too slow: they are computed from
-counts and sums for many resamples at once. Tests hold them to the libraries' values.
+The intervals repeat each metric on up to 100,000 resamples, for which scikit-learn and SciPy are too slow: they are computed from
+counts and sums for many resamples at once. Tests hold them to those libraries' values.
 """
 
-import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +37,7 @@ def single_label(gold: Rows, chosen: Rows, labels: int) -> Figures:
 
     Macro F1 is over the labels that occur in either.
     """
-    from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef  # type: ignore[import-untyped]
-
-    with _quietly():
-        return {
-            "accuracy": 100.0 * float(accuracy_score(gold, chosen)),
-            "macro_f1": 100.0 * float(f1_score(gold, chosen, average="macro", zero_division=0.0)),
-            "mcc": float(matthews_corrcoef(gold, chosen)),
-        }
+    return _as_they_are(len(gold), lambda drawn: single_label_resampled(gold, chosen, labels, drawn))
 
 
 def single_label_resampled(gold: Rows, chosen: Rows, labels: int, drawn: Rows) -> Mapping[str, _Floats]:
@@ -71,15 +62,7 @@ def multi_label(gold: NDArray[np.bool_], chosen: NDArray[np.bool_], scores: _Flo
     gold, chosen: [n, labels]; scores: of the same shape, the larger the likelier. A label that no gold example has counts for
     0 in macro F1, and not in the mean average precision, which it does not have.
     """
-    from sklearn.metrics import average_precision_score, f1_score
-
-    there = gold.any(0)
-    with _quietly():
-        return {
-            "micro_f1": 100.0 * float(f1_score(gold, chosen, average="micro", zero_division=0.0)),
-            "macro_f1": 100.0 * float(f1_score(gold, chosen, average="macro", zero_division=0.0)),
-            "map": 100.0 * float(average_precision_score(gold[:, there], scores[:, there])) if there.any() else 0.0,
-        }
+    return _as_they_are(len(gold), lambda drawn: multi_label_resampled(gold, chosen, scores, drawn))
 
 
 def multi_label_resampled(
@@ -102,16 +85,7 @@ def multi_label_resampled(
 
 def regression(gold: _Floats, values: _Floats) -> Figures:
     """`pearson` and `spearman`, correlations, which are 0 where one side is constant, and `mse`. [n] each."""
-    from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]
-    from sklearn.metrics import mean_squared_error
-
-    constant = len(gold) < 2 or np.ptp(gold) == 0 or np.ptp(values) == 0
-    with _quietly():
-        return {
-            "pearson": 0.0 if constant else float(pearsonr(gold, values).statistic),
-            "spearman": 0.0 if constant else float(spearmanr(gold, values).statistic),
-            "mse": float(mean_squared_error(gold, values)),
-        }
+    return _as_they_are(len(gold), lambda drawn: regression_resampled(gold, values, drawn))
 
 
 def regression_resampled(gold: _Floats, values: _Floats, drawn: Rows) -> Mapping[str, _Floats]:
@@ -142,15 +116,16 @@ def _average_precision(gold: NDArray[np.bool_], scores: _Floats, times: _Floats)
 
 def _correlation(first: _Floats, second: _Floats) -> _Floats:
     """Pearson's correlation of every row [R, n]; 0 where a side is constant. [R]"""
+    varied = (np.ptp(first, axis=1) > 0) & (np.ptp(second, axis=1) > 0)
     first, second = first - first.mean(1, keepdims=True), second - second.mean(1, keepdims=True)
     spread = np.sqrt((first**2).sum(1) * (second**2).sum(1))
-    result: _Floats = np.divide((first * second).sum(1), spread, out=np.zeros_like(spread), where=spread > 1e-12)
+    result: _Floats = np.divide((first * second).sum(1), spread, out=np.zeros_like(spread), where=varied & (spread > 0))
     return result
 
 
-def _quietly() -> AbstractContextManager[object]:
-    """The libraries warn of labels that do not occur, which is said above."""
-    return warnings.catch_warnings(action="ignore")
+def _as_they_are(count: int, resampled: Callable[[Rows], Mapping[str, _Floats]]) -> Figures:
+    """The metrics of all of `count` examples, each drawn once."""
+    return {name: float(values[0]) for name, values in resampled(np.arange(count)[None]).items()}
 
 
 def single_predictions(examples: Sequence[Text], probabilities: _Probabilities, labels: Sequence[str]) -> Plain:

@@ -92,10 +92,10 @@ _KINDS = {
     "regression": "It gives a text a number.",
 }
 _FIGURES = {
-    "single_label": "Accuracy, the mean of the labels' F1, and Matthews' correlation (MCC, from -1 to 1), by scikit-learn.",
+    "single_label": "Accuracy, the mean of the labels' F1, and Matthews' correlation (MCC, from -1 to 1), as scikit-learn has them.",
     "multi_label": "F1 over all decisions (micro) and as the mean of the labels' (macro), and the mean of the labels' average "
-    "precision, by scikit-learn.",
-    "regression": "Pearson's and Spearman's correlation and the mean squared error, by SciPy and scikit-learn.",
+    "precision, as scikit-learn has them.",
+    "regression": "Pearson's and Spearman's correlation and the mean squared error, as SciPy and scikit-learn have them.",
 }
 _LIMITS = {
     "single_label": "It knows no other labels than these {count}, also for a text to which none of them belongs.",

@@ -1,0 +1,36 @@
+"""Optional packages that a recipe asks for."""
+
+from collections.abc import Iterator
+
+from distil.framework.device import resolve_workers
+from distil.framework.extras import need
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Tracking
+
+
+def check_packages(recipe: Recipe) -> None:
+    """Raises MissingPackageError, which names the place of the recipe, for an optional package that it asks for and that is not here."""
+    for what, packages in _asked(recipe):
+        need(what, *packages)
+
+
+def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+    engine, workers = recipe.engine, most_workers(recipe)
+    if workers > 1:
+        here = " (one a GPU; 1 works without)" if engine.workers == "auto" else ""
+        yield f"engine.workers: {engine.workers}, of {workers} workers{here},", ("ray",)
+    if recipe.signals.mode == "streamed":
+        yield "signals.mode: streamed", ("ray",)
+    if engine.backend_here == "deepspeed":
+        why = f"engine.zero_stage: {engine.zero_stage}" if engine.zero_stage else "engine.backend: deepspeed"
+        yield why, ("deepspeed",)
+    if recipe.search is not None:
+        yield "the section `search`", ("optuna", "ray")
+    if recipe.tracking != Tracking():
+        yield "the section `tracking`", ("mlflow",)
+
+
+def most_workers(recipe: Recipe) -> int:
+    """Workers of the training that takes the most here."""
+    trainings = [recipe.student, *(teacher.fine_tune for teacher in recipe.teachers.values())]
+    return max((resolve_workers(recipe.engine.workers, one.batch_size) for one in trainings if one), default=1)
