@@ -98,7 +98,7 @@ _GPT = {"n_positions": 2048, "n_layer": 24, "n_head": 16}
 # Zmitrovich et al., arXiv 2309.10931 (ruBERT, ruRoBERTa, ruT5, ruGPT-3); Xue et al., arXiv 2010.11934 (mT5); Abdaoui et
 # al., arXiv 2010.05609 (the multilingual DistilBERT, of whose vocabulary only the Russian part is left). Not among the
 # paper's: Kolesnikova et al., arXiv 2205.02340 (DistilRuBERT); Wang et al., arXiv 2002.10957 (MiniLM); rubert-tiny2, which
-# its page on the hub describes.
+# its page on the hub describes; Devlin et al., arXiv 1810.04805 (BERT).
 PUBLISHED = {
     "ai-forever/ruBert-base": Published("bert", 120_138, "wordpiece"),
     "ai-forever/ruBert-large": Published("bert", 120_138, "wordpiece", _LARGE),
@@ -113,6 +113,8 @@ PUBLISHED = {
     "DeepPavlov/distilrubert-base-cased-conversational": Published("distilbert", 119_547, "wordpiece"),
     "microsoft/Multilingual-MiniLM-L12-H384": Published("bert", 250_037, "unigram", _MINILM),
     "cointegrated/rubert-tiny2": Published("bert", 83_828, "wordpiece", _TINY),
+    "google-bert/bert-base-cased": Published("bert", 28_996, "wordpiece"),
+    "google-bert/bert-base-multilingual-cased": Published("bert", 119_547, "wordpiece"),
 }
 
 

@@ -32,7 +32,7 @@ def evaluate_model(
         raise OutputError(f"--predictions would write over the data in {data}; name another file")
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
-    given = fields_given(fields, task)
+    given = fields_given(fields, [asked.name for asked in task.fields])
     from distil.framework.data.example import counted, described, why_unlabelled
     from distil.launch.console import console_progress
 
@@ -102,9 +102,8 @@ def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -
     raise refused[0]
 
 
-def fields_given(fields: list[str], task: "Task") -> dict[str, str]:
-    """What --field says. Raises UserError."""
-    legal = [asked.name for asked in task.fields]
+def fields_given(fields: list[str], legal: list[str]) -> dict[str, str]:
+    """What --field says. legal: what columns may be named for. Raises UserError."""
     names: dict[str, str] = {}
     for field in fields:
         name, equals, column = field.partition("=")

@@ -68,6 +68,8 @@ OTHERS = {
     "DeepPavlov/distilrubert-base-cased-conversational": 135.5e6,
     "microsoft/Multilingual-MiniLM-L12-H384": 117e6,
     "cointegrated/rubert-tiny2": 29.4e6,
+    "google-bert/bert-base-cased": 108e6,
+    "google-bert/bert-base-multilingual-cased": 178e6,
 }
 
 

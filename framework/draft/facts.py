@@ -1,0 +1,89 @@
+"""What the examples of a file show: their language, how long they are, how their labels are shared out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from distil.framework.data.example import Example
+
+_ENGLISH = ("the", "of", "and", "that", "what", "with", "you", "my", "how", "for", "this", "which")
+_LOOKED_AT = 2000  # texts
+# Characters of a token, as the tokenizers of the models that are proposed cut texts, rather too few than too many.
+_CHARACTERS = {"ru": 4.0, "en": 3.5, "other": 2.5}
+_WIDE = 1.0  # of scripts that write a syllable or a word as one character
+_LENGTHS = (64, 96, 128, 192, 256, 384)
+_SPECIAL = 4  # tokens around texts
+
+
+@dataclass(frozen=True)
+class Facts:
+    """language: `ru`, `en` or `other`; characters: of the texts of an example together, of the median one and of the longest but a
+    hundredth; tokens: of the latter, estimated; labels: how many examples have each, the most frequent first, none of numbers and
+    questions; unanswered, unlabelled: shares of questions without an answer, and of examples without a label."""
+
+    examples: int
+    language: str
+    characters: tuple[int, int]
+    tokens: int
+    labels: Mapping[str, int]
+    unanswered: float
+    unlabelled: float
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a window that holds nearly all examples, or of the largest one that is usual."""
+        return next((length for length in _LENGTHS if self.tokens + _SPECIAL <= length), _LENGTHS[-1])
+
+    @property
+    def uneven(self) -> bool:
+        """Whether some label is five times as frequent as another."""
+        counts = self.labels.values()
+        return len(counts) > 1 and max(counts) >= 5 * min(counts)
+
+
+def facts_of(examples: Sequence[Example]) -> Facts:
+    """What examples of any task show."""
+    sample = [" ".join(example.texts) for example in examples[:_LOOKED_AT]]
+    language = language_of(sample)
+    lengths = np.asarray([sum(map(len, example.texts)) for example in examples])
+    median, longest = (int(np.percentile(lengths, part)) for part in (50, 99))
+    return Facts(
+        examples=len(examples),
+        language=language,
+        characters=(median, longest),
+        tokens=round(longest / (_WIDE if _is_wide(sample) else _CHARACTERS[language])),
+        labels=dict(Counter(label for example in examples for label in _labels(example)).most_common()),
+        unanswered=sum(getattr(example, "answers", None) == () for example in examples) / len(examples),
+        unlabelled=sum(not example.labelled for example in examples) / len(examples),
+    )
+
+
+def _labels(example: Example) -> Iterator[str]:
+    """Labels of a text, or types of the entities in it, where it has either."""
+    yield from getattr(example, "labels", ())
+    for tag in getattr(example, "tags", None) or ():
+        if tag != "O" and not tag.startswith("I-"):
+            yield tag.removeprefix("B-")
+
+
+def language_of(texts: Sequence[str]) -> str:
+    """`ru` where most letters are Cyrillic, with those that Russian has and its neighbours lack; `en` where most are Latin and English
+    function words are frequent; else `other`."""
+    text = " ".join(texts).lower()
+    letters = sum(character.isalpha() for character in text) or 1
+    cyrillic = len(re.findall("[а-яё]", text))
+    if cyrillic > 0.5 * letters:
+        russian, others = len(re.findall("[ыэё]", text)), len(re.findall("[іїєґўђјљњћџқғңөүұһ]", text))
+        return "ru" if russian > 0.005 * cyrillic and others < 0.005 * cyrillic else "other"
+    words = re.findall(r"[a-z]+", text)
+    known = sum(word in _ENGLISH for word in words)
+    return "en" if len(re.findall("[a-z]", text)) > 0.9 * letters and known > 0.06 * len(words) else "other"
+
+
+def _is_wide(texts: Sequence[str]) -> bool:
+    text = "".join(texts)
+    wide = len(re.findall("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]", text))  # Thai, Lao, Japanese, Chinese
+    return wide > 0.3 * max(1, len(text))

@@ -1,0 +1,284 @@
+"""Recipes for files as people have them: what is seen in a file, and a recipe that can be planned at once."""
+
+import csv
+import json
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from distil.framework.draft.facts import language_of
+from distil.framework.draft.write import draft_recipe
+from distil.framework.errors import DataError
+from distil.framework.recipe.checks import recipe_of
+from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.yaml_loader import document
+from distil.framework.rehearsal.outline import known_data, outline
+
+Rows = Sequence[Mapping[str, Any]]
+ENGLISH = [
+    "the card of my bank",
+    "how do you pay with that",
+    "what is the price of the sofa",
+    "and for which of you is it",
+]
+RUSSIAN = [
+    "Подскажите, пожалуйста, про доставку",
+    "Где мой заказ, вы его потеряли?",
+    "Это был лучший диван",
+    "Цены высокие",
+]
+
+
+def drafted(path: Path, kind: str | None = None, **given: str) -> tuple[dict[str, Any], str, Recipe]:
+    """The recipe for a file as data and as text, which can be planned without a network."""
+    draft = draft_recipe(path, kind, given)
+    values = document(draft.text)[1]
+    recipe = recipe_of(values, lambda place: "here")
+    assert outline(recipe, known_data(recipe).sizes)
+    return values, draft.text, recipe
+
+
+def as_table(path: Path, rows: Rows, delimiter: str = ",") -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def as_lines(path: Path, rows: Rows) -> Path:
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    return path
+
+
+def texts(words: Sequence[str], count: int = 60) -> list[str]:
+    return [f"{words[number % len(words)]} {number}" for number in range(count)]
+
+
+def test_a_table_with_labels(tmp_path: Path) -> None:
+    labels = ["delivery"] * 50 + ["price"] * 6 + ["quality"] * 4
+    rows = [{"Отзыв": text, "Тема": label, "stars": 3} for text, label in zip(texts(RUSSIAN), labels, strict=True)]
+    values, text, recipe = drafted(as_table(tmp_path / "Мои reviews.csv", rows))
+    assert values["name"] == "reviews"
+    assert values["data"]["source"]["fields"] == {"text": "Отзыв", "label": "Тема"}
+    assert values["data"]["cut"]["shares"] == {"train": 0.9, "dev": 0.1}
+    assert values["task"] == {"kind": "classification", "class_weights": "balanced"}
+    assert values["windows"] == {"max_length": 64}
+    assert recipe.teachers["rubert"].model.id == "ai-forever/ruBert-base"
+    assert "language: Russian" in text
+    assert "delivery 50, price 6, quality 4" in text
+
+
+def test_columns_of_other_names_are_told_by_what_is_in_them(tmp_path: Path) -> None:
+    rows = [
+        {"nr": number, "what they said": text, "kind": "ab"[number % 2]} for number, text in enumerate(texts(ENGLISH))
+    ]
+    values, _, recipe = drafted(as_table(tmp_path / "a.tsv", rows, "\t"))
+    assert values["data"]["source"]["fields"] == {"text": "what they said", "label": "kind"}
+    assert "class_weights" not in values["task"]
+    assert recipe.teachers["bert"].model.id == "google-bert/bert-base-cased"
+
+
+def test_a_file_to_measure_on_beside_it_is_taken(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": str(number % 2)} for number, text in enumerate(texts(ENGLISH))]
+    as_lines(tmp_path / "valid.jsonl", rows[:10])
+    values, text, _ = drafted(as_lines(tmp_path / "train.jsonl", rows))
+    assert set(values["data"]["source"]["path"]) == {"train", "dev"}
+    assert values["data"]["splits"] == {"train": "train", "dev": "dev"}
+    assert "60 to train on and 10 to measure on" in text
+
+
+def test_pairs_of_texts(tmp_path: Path) -> None:
+    rows = [
+        {"premise": text, "hypothesis": text[:9], "label": number % 3} for number, text in enumerate(texts(ENGLISH))
+    ]
+    values, _, _ = drafted(as_lines(tmp_path / "nli.jsonl", rows))
+    assert values["data"]["source"]["fields"] == {"text": "premise", "text_pair": "hypothesis"}
+
+
+@pytest.mark.parametrize(
+    ("row", "task"),
+    [
+        (lambda number: {"labels": ["a", "b"][: 1 + number % 2]}, {"problem_type": "multi_label"}),
+        (
+            lambda number: {"tags": ["new; cheap", "cheap", "new", "new; big", "big"][number % 5]},
+            {"problem_type": "multi_label", "separator": ";"},
+        ),
+        (
+            lambda number: {"toxic": number % 2, "spam": int(number % 3 == 0)},
+            {"problem_type": "multi_label", "labels": ["toxic", "spam"], "label_columns": True},
+        ),
+        (lambda number: {"score": number / 7}, {"problem_type": "regression"}),
+        (lambda number: {"stars": 1 + number % 5}, {}),
+    ],
+)
+def test_what_the_labels_are_is_seen(row: Any, task: dict[str, Any], tmp_path: Path) -> None:
+    rows = [{"text": text, **row(number)} for number, text in enumerate(texts(ENGLISH))]
+    values, _, _ = drafted(as_lines(tmp_path / "some.jsonl", rows))
+    values["task"].pop("class_weights", None)
+    assert values["task"] == {"kind": "classification", **task}
+
+
+def test_long_texts_get_the_longest_window(tmp_path: Path) -> None:
+    rows = [{"text": f"{number} the " * 400, "label": number % 2} for number in range(40)]
+    values, text, _ = drafted(as_lines(tmp_path / "long.jsonl", rows))
+    assert values["windows"] == {"max_length": 384}
+    assert "Longer texts are cut" in text
+
+
+def question(number: int, impossible: bool = False) -> dict[str, Any]:
+    answers = [] if impossible else [{"text": f"Tula{number}", "answer_start": 17}]
+    return {
+        "id": str(number),
+        "question": f"Where is the house of Anna {number}?",
+        "is_impossible": impossible,
+        "answers": answers,
+    }
+
+
+@pytest.mark.parametrize("impossible", [False, True])
+def test_squad(impossible: bool, tmp_path: Path) -> None:
+    paragraphs = [
+        {
+            "context": f"Anna's house is in Tula{number} and you may visit it.",
+            "qas": [question(number, impossible and number % 4 == 0)],
+        }
+        for number in range(40)
+    ]
+    path = tmp_path / "squad.json"
+    path.write_text(
+        json.dumps({"version": "v2.0", "data": [{"title": "t", "paragraphs": paragraphs}]}), encoding="utf-8"
+    )
+    for paragraph in paragraphs:
+        paragraph["qas"][0]["answers"] = [
+            {**one, "answer_start": paragraph["context"].index("Tula")} for one in paragraph["qas"][0]["answers"]
+        ]
+    path.write_text(
+        json.dumps({"version": "v2.0", "data": [{"title": "t", "paragraphs": paragraphs}]}), encoding="utf-8"
+    )
+    values, text, _ = drafted(path)
+    assert values["task"] == {"kind": "extractive_qa", **({"unanswerable": True} if impossible else {})}
+    assert ("questions without an answer: 25%" in text) == impossible
+    assert "fields" not in values["data"]["source"]
+
+
+def test_questions_in_a_table_with_names_of_its_own(tmp_path: Path) -> None:
+    rows = [
+        {
+            "nr": number,
+            "passage": f"Дом Анны стоит в Туле {number}, это был город.",
+            "вопрос": "Где дом?",
+            "answer": f"Туле {number}",
+        }
+        for number in range(40)
+    ]
+    values, _, recipe = drafted(as_table(tmp_path / "qa.csv", rows))
+    assert values["data"]["source"]["fields"] == {"id": "nr", "context": "passage", "question": "вопрос"}
+    assert recipe.task.kind == "extractive_qa"
+
+
+def test_questions_that_nothing_tells_apart(tmp_path: Path) -> None:
+    rows = [{"context": "Anna is in Tula.", "question": "Where?", "answer": "Tula"}] * 4
+    with pytest.raises(DataError, match=r"no column tells the questions apart; add one called id"):
+        drafted(as_table(tmp_path / "qa.csv", rows))
+
+
+def test_conll(tmp_path: Path) -> None:
+    path = tmp_path / "news.conll"
+    path.write_text(
+        "\n\n".join(f"Анна B-PER\nедет O\nв O\nТулу{number} B-LOC" for number in range(40)), encoding="utf-8"
+    )
+    values, text, _ = drafted(path)
+    assert values["task"] == {"kind": "tagging"}
+    assert "how often each occurs: PER 40, LOC 40" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "fields"),
+    [
+        (lambda number: {"tokens": ["Anna", f"T{number}"], "ner_tags": ["B-PER", "O"]}, {}),
+        (lambda number: {"text": f"Anna T{number}", "label": [[0, 4, "PER"]]}, {}),
+        (lambda number: {"words": ["Anna", f"T{number}"], "pos_tags": ["PROPN", "X"]}, {"tags": "pos_tags"}),
+    ],
+)
+def test_tagged_texts(row: Any, fields: dict[str, str], tmp_path: Path) -> None:
+    values, _, recipe = drafted(as_lines(tmp_path / "ner.jsonl", [row(number) for number in range(40)]))
+    assert recipe.task.kind == "tagging"
+    assert values["data"]["source"].get("fields", {}) == fields
+
+
+@pytest.mark.parametrize("name", ["yes", "2024", "1e5", "null", "данные", "a: b, {c}", "-x"])
+def test_files_and_columns_may_be_called_anything(name: str, tmp_path: Path) -> None:
+    rows = [{name: text, f"{name}2": "ab"[number % 2]} for number, text in enumerate(texts(ENGLISH))]
+    values, _, _ = drafted(as_table(tmp_path / f"{name}.csv", rows))
+    assert values["data"]["source"]["fields"] == {"text": name, "label": f"{name}2"}
+
+
+def test_parquet(tmp_path: Path) -> None:
+    rows = [{"sentence": text, "intent": "ab"[number % 2]} for number, text in enumerate(texts(ENGLISH))]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    values, _, _ = drafted(tmp_path / "a.parquet")
+    assert values["data"]["source"]["fields"] == {"text": "sentence", "label": "intent"}
+
+
+def test_a_task_and_columns_that_are_named_are_taken(tmp_path: Path) -> None:
+    rows = [
+        {"question": text, "answer": "yes" if number % 2 else "no", "more": "x"}
+        for number, text in enumerate(texts(ENGLISH))
+    ]
+    values, _, _ = drafted(as_lines(tmp_path / "yes.jsonl", rows), "classification", label="answer")
+    assert values["data"]["source"]["fields"] == {"text": "question", "label": "answer"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            [{"text": f"text {n}", "n": f"own {n}"} for n in range(20)],
+            r"no column looks like labels.*\(found: text, n\).*--field label=",
+        ),
+        ([{"a": n, "b": n % 2} for n in range(20)], r"no column holds texts.*--field text=COLUMN"),
+        ([{"text": f"text {n}", "label": "same"} for n in range(20)], r"only the label 'same'"),
+        ([{"question": f"who {n}", "answers": "he"} for n in range(20)], r"no column looks like `context`.*--task"),
+    ],
+)
+def test_what_cannot_be_told_is_said(rows: Rows, words: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=words):
+        drafted(as_lines(tmp_path / "some.jsonl", rows))
+
+
+def test_a_file_without_records_or_none_at_all(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no records"):
+        drafted(tmp_path / "empty.jsonl")
+    with pytest.raises(DataError, match="no such file"):
+        drafted(tmp_path / "none.csv")
+    with pytest.raises(DataError, match="no column 'nothing'; found text, label"):
+        drafted(as_lines(tmp_path / "a.jsonl", [{"text": "a", "label": "b"}]), text="nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Это был хороший день, и мы поехали на дачу за яблоками, которые уже созрели.", "ru"),
+        ("Їхати до міста довго, але цікаво; він бачив її вчора ввечері біля школи.", "other"),
+        ("The cat that you saw is one of the best, and it was mine for a year.", "en"),
+        ("Der Hund ist im Haus und schläft, weil er sehr müde von der Reise ist.", "other"),
+        ("今日は天気がいいので、公園に行きました。", "other"),
+        ("", "other"),
+    ],
+)
+def test_languages(text: str, language: str) -> None:
+    assert language_of([text]) == language
+
+
+def test_many_texts_take_fewer_epochs(tmp_path: Path) -> None:
+    drawn = random.Random(0)
+    rows = [{"text": f"the {drawn.random()} of you", "label": number % 2} for number in range(2500)]
+    values, _, _ = drafted(as_lines(tmp_path / "many.jsonl", rows))
+    assert values["teachers"]["bert"]["fine_tune"]["epochs"] == 3
