@@ -45,6 +45,27 @@ Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run
 
 
 @app.command()
+def init(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of texts with labels, or a saved dataset.")],
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="KIND", help="extractive_qa, classification or tagging; default: as it looks."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="NAME=COLUMN: what a column is, where it cannot be seen; several are allowed."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write the recipe here; default: named as the data, with .yaml.")
+    ] = None,
+) -> None:
+    """Write a first recipe for a data file, with comments."""
+    from distil.launch.init import write_recipe
+
+    write_recipe(data, task, field or [], output)
+
+
+@app.command()
 def run(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Run a recipe from data to results. A run that was stopped goes on where it was."""
     from distil.launch.run import run_recipe
@@ -83,6 +104,24 @@ def export(
     from distil.launch.export import export_run
 
     export_run(run, to, model, with_onnx=not no_onnx)
+
+
+@app.command()
+def push(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="The folder of a run or of a search, or one that `distil export` made."),
+    ],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A repository of the hub, new or one's own.")],
+    model: ModelName = None,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Without ONNX files.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="For everybody to read; default: private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+) -> None:
+    """Put a model on the Hugging Face hub, with its card; it is exported first."""
+    from distil.launch.push import push as push_model
+
+    push_model(source, repository, model, not no_onnx, public, dry_run)
 
 
 @app.command()

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
+    """Export a model of a run, and say where it is. Raises as `export_measured` does."""
+    export_measured(run, to, model, with_onnx)
+    console_progress().say(f"exported to {to}; its card: {to / 'README.md'}")
+
+
+def export_measured(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     """Export a model of a run, print what was measured, and send that to MLflow where the run is tracked.
 
     Raises ExportError, with the folder in place, if an ONNX file is missing or does not answer as the model does; UserError.
@@ -53,7 +59,6 @@ def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
     else:
         _track(run, recipe, progress)
     refuse_problems(export, to)
-    progress.say(f"exported to {to}; its card: {to / 'README.md'}")
 
 
 def refuse_problems(export: Json, to: Path) -> None:
