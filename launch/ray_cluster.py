@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from distil.framework.errors import DistilError, TrainingError, first_line
+from distil.framework.errors import DistilError, RecipeError, TrainingError, first_line
 from distil.framework.files import Json
 from distil.framework.plugins import user_modules
 from distil.framework.progress import Progress
@@ -20,10 +20,11 @@ from distil.launch.remote import StoreLocation
 
 
 @contextmanager
-def ray_cluster(progress: Progress) -> Iterator[None]:
+def ray_cluster(progress: Progress, dashboard: bool = False) -> Iterator[None]:
     """A Ray cluster: the one there is, one named by RAY_ADDRESS, or one of our own that ends with the context.
 
-    Raises TrainingError if it cannot be reached.
+    dashboard: whether one of our own has Ray's dashboard. Raises TrainingError if it cannot be reached, RecipeError for the dashboard of
+    another one.
     """
     import ray
 
@@ -31,10 +32,20 @@ def ray_cluster(progress: Progress) -> Iterator[None]:
         yield
         return
     address = _named_address()
+    if address is not None and dashboard:
+        raise RecipeError(
+            f"engine.dashboard is for Ray that distil starts, and RAY_ADDRESS={address} names a cluster with a dashboard of its own: drop "
+            "it, or unset RAY_ADDRESS"
+        )
     with _begins_here() if begins_here() else nullcontext():
-        _begin(address)
+        shown = _begin(address, dashboard)
         try:
             _announce(address, progress)
+            if dashboard:
+                progress.say(
+                    f"    Ray's dashboard: http://{shown}, while Ray runs; it asks for the token that is in "
+                    f"{os.environ['RAY_AUTH_TOKEN_PATH']}"
+                )
             yield
         finally:
             _leave()
@@ -62,16 +73,17 @@ def _begins_here() -> Iterator[None]:
         yield
 
 
-def _begin(address: str | None) -> None:
-    """Join the cluster there, or start one. Raises TrainingError."""
+def _begin(address: str | None, dashboard: bool) -> str | None:
+    """Join the cluster there, or start one; returns where its dashboard is, host and port. Raises TrainingError."""
     import ray
 
     check_address()
     try:
         with INTERRUPT.kept():  # Ray would have SIGTERM end the process at once, with what its own code was at
-            ray.init(
+            begun = ray.init(
                 address=address or "local",  # without one, Ray joins whatever `ray start` has started on this machine
-                include_dashboard=False if address is None else None,
+                include_dashboard=dashboard if address is None else None,
+                dashboard_host="127.0.0.1",
                 logging_level="WARNING",
                 log_to_driver=False,
                 runtime_env=_runtime_env(joins=address is not None),
@@ -86,6 +98,7 @@ def _begin(address: str | None) -> None:
             f"cannot join the Ray cluster at RAY_ADDRESS={address} ({first_line(error)}); start it, or unset RAY_ADDRESS; one that "
             "asks for a token takes RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH with the file that holds it"
         ) from None
+    return begun.dashboard_url or None
 
 
 def _announce(address: str | None, progress: Progress) -> None:

@@ -40,7 +40,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
     free_memory()  # of GPUs that the workers will use
-    with ray_cluster(progress):
+    with ray_cluster(progress, job.engine.dashboard):
         _check_resources(job.workers, gpu)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave

@@ -1,6 +1,7 @@
 """`distil run`: the framework's run, with Ray workers where the recipe wants several, and tracking beside it."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,14 +76,18 @@ def _run(recipe: Recipe, progress: Progress) -> RunResults:
 
 def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
     """Run a recipe, with Ray workers where it wants several, follow it with tracking, and write its table. Raises DistilError."""
+    from distil.framework.recipe.packages import most_workers
     from distil.framework.run import run
     from distil.launch.streaming import streamer_for
     from distil.tracking.provenance import provenance
 
+    stream = streamer_for(recipe, progress)
+    if recipe.engine.dashboard and stream is None and most_workers(recipe) == 1:
+        raise RecipeError("engine.dashboard shows what Ray does, and nothing of this recipe is done by Ray here: drop it")
     return run(
         recipe,
         train=trainer_for(progress),
-        stream=streamer_for(recipe, progress),
+        stream=stream,
         progress=progress,
         provenance=provenance(),
         watch=lambda folder: _tracked(folder, recipe, progress),
@@ -99,12 +104,10 @@ def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]
     """Track the run while it goes on, and write its table last."""
     from distil.framework.files import write_atomic
     from distil.framework.results import read_results
-    from distil.tracking.client import destination_of
-    from distil.tracking.live import LiveSync
+    from distil.tracking.live import following
     from distil.tracking.report import markdown_table
 
-    destination_of(recipe.tracking, folder.parent)  # a URI that cannot be right is refused before anything runs
-    with LiveSync(folder, recipe.tracking, progress):
+    with following(folder, recipe.tracking, progress):
         try:
             yield
         finally:
@@ -138,7 +141,7 @@ def _ray_shares_out_gpus() -> bool:
     """Whether streaming teachers may hold GPUs of this machine: then Ray has to say which one is the worker's."""
     from distil.launch.ray_cluster import gpu_count
 
-    if gpu_count() == 0:
+    if gpu_count() == 0 or "ray" not in sys.modules:
         return False
     import ray
 

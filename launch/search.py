@@ -14,6 +14,7 @@ from typing import Any
 from distil.framework.data.load import Split
 from distil.framework.errors import OutputError, RecipeError, TrainingError
 from distil.framework.progress import Progress
+from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
 from distil.framework.search.log import SearchLog
 from distil.framework.store import Store, store_of
@@ -68,6 +69,7 @@ def begin_search(recipe: Recipe, progress: Progress) -> None:
         raise RecipeError(f"{recipe.name} has no section `search`: add one, or use `distil run`")
     if recipe.search.resources.gpus == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    check_packages(recipe)
     if recipe.engine.parallel > 1:
         raise RecipeError(
             f"engine.parallel is {recipe.engine.parallel}: a search runs its trials at once, as search.concurrent and search.resources "
@@ -101,11 +103,9 @@ def search_trials(
 @contextmanager
 def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
     """Track the search while it goes on, and note how it ends."""
-    from distil.tracking.client import destination_of
-    from distil.tracking.live import LiveSync
+    from distil.tracking.live import following
 
-    destination_of(recipe.tracking, log.folder.parent)  # a URI that cannot be right is refused before anything runs
-    with LiveSync(log.folder, recipe.tracking, progress):
+    with following(log.folder, recipe.tracking, progress):
         try:
             yield
         except BaseException:
@@ -128,7 +128,7 @@ def _run_trials(
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from distil.launch.search_tune import OutOfTime, Trials
 
-    with ray_cluster(progress):
+    with ray_cluster(progress, log.recipe.engine.dashboard):
         check_room(log)
         store = store_of(log.recipe)
         check_machines(location_of(store))

@@ -124,7 +124,7 @@ class Recipe(Section):
             "description": True,
             "rehearse": True,
             "evaluation": {"during_training"},
-            "engine": {"accept_versions", "parallel"},
+            "engine": {"accept_versions", "dashboard", "parallel"},
             "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
         }
         values = self.model_dump(mode="json", exclude=left_out)

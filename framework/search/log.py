@@ -187,5 +187,6 @@ def read_search(folder: Path) -> SearchResults:
 
 
 def recipe_of_trial(recipe: Recipe, trial: TrialResults) -> Recipe:
-    """The recipe, without its search, with a trial's values."""
-    return varied(recipe, trial["values"])
+    """The recipe, without its search and its dashboard, with a trial's values."""
+    found = varied(recipe, trial["values"])
+    return found.model_copy(update={"engine": found.engine.model_copy(update={"dashboard": False})})

@@ -71,6 +71,11 @@ class Engine(Section):
         description="Lost Ray workers that a training survives by resuming from its checkpoint; also how often each streaming "
         "teacher that is lost is started again.",
     )
+    dashboard: bool = Field(
+        default=False,
+        description="Whether Ray that distil starts has its dashboard, at 127.0.0.1, while a training of several workers, streaming teachers "
+        "or a search go on.",
+    )
     parallel: int = Field(
         default=1,
         ge=1,

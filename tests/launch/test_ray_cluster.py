@@ -1,11 +1,12 @@
 """Addresses of clusters that cannot be used, and leaving one."""
 
 import gc
+from types import SimpleNamespace
 
 import pytest
 import ray
 
-from distil.framework.errors import TrainingError
+from distil.framework.errors import RecipeError, TrainingError
 from distil.framework.progress import SILENT
 from distil.launch import ray_cluster
 from distil.launch.ray_cluster import check_address
@@ -38,7 +39,7 @@ def test_no_address_and_rays_own_words_are_left_to_ray(monkeypatch: pytest.Monke
 def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, collects: bool) -> None:
     seen: list[bool] = []
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(ray, "init", lambda **settings: None)
+    monkeypatch.setattr(ray, "init", lambda **settings: SimpleNamespace(dashboard_url=""))
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: seen.append(gc.isenabled()))
     monkeypatch.setattr(ray_cluster, "_announce", lambda *arguments: None)
@@ -52,3 +53,33 @@ def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, co
         assert gc.isenabled() == collects
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_dashboard_is_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
+    asked: dict[str, object] = {}
+
+    def init(**settings: object) -> SimpleNamespace:
+        asked.update(settings)
+        return SimpleNamespace(dashboard_url="127.0.0.1:8265" if settings["include_dashboard"] else "")
+
+    said: list[str] = []
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(SILENT, "say", said.append, raising=False)
+    with ray_cluster.ray_cluster(SILENT, dashboard=wanted):
+        pass
+    assert (asked["include_dashboard"], asked["dashboard_host"]) == (wanted, "127.0.0.1")
+    assert any("http://127.0.0.1:8265" in line and "asks for the token" in line for line in said) == wanted
+
+
+def test_another_clusters_dashboard_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with (
+        pytest.raises(RecipeError, match=r"engine\.dashboard .* RAY_ADDRESS=auto"),
+        ray_cluster.ray_cluster(SILENT, True),
+    ):
+        pass
