@@ -4,13 +4,14 @@ PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 READY := .venv/.ready
 SOURCES := distil framework launch tracking tests
 
-.PHONY: help quickstart test test-lowest check bench clean
+.PHONY: help quickstart test test-lowest check docs bench clean
 
 help:
 	@echo "make quickstart   run recipes/quickstart.yaml: teacher, student without and with distillation"
 	@echo "make test         run the tests"
 	@echo "make test-lowest  run framework's tests with the lowest versions of its libraries, in .venv-lowest"
 	@echo "make check        lint, formatting and types"
+	@echo "make docs         build the documents as a site in build/site, with every link checked"
 	@echo "make bench        run the benchmarks of tests/benchmarks"
 	@echo "make clean        remove .venv, .venv-lowest and caches; runs are kept"
 
@@ -33,6 +34,14 @@ check: $(READY)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
 	.venv/bin/python tests/any_count.py
+
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+.venv/.docs: $(READY)
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
 # make bench FILE=questions.json also measures a run on that SQuAD file.
 bench: $(READY)
@@ -58,7 +67,7 @@ bench: $(READY)
 	$(if $(FILE),OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/real_export.py $(FILE))
 
 clean:
-	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .venv-lowest build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.ready: constraints.txt
