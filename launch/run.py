@@ -83,7 +83,9 @@ def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
 
     stream = streamer_for(recipe, progress)
     if recipe.engine.dashboard and stream is None and most_workers(recipe) == 1:
-        raise RecipeError("engine.dashboard shows what Ray does, and nothing of this recipe is done by Ray here: drop it")
+        raise RecipeError(
+            "engine.dashboard shows what Ray does, and nothing of this recipe is done by Ray here: drop it"
+        )
     return run(
         recipe,
         train=trainer_for(progress),

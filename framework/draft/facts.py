@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from distil.framework.data.example import Example
+from distil.framework.language.texts import main_language
 
-_ENGLISH = ("the", "of", "and", "that", "what", "with", "you", "my", "how", "for", "this", "which")
 _LOOKED_AT = 2000  # texts
 # Characters of a token, as the tokenizers of the models that are proposed cut texts, rather too few than too many.
 _CHARACTERS = {"ru": 4.0, "en": 3.5, "other": 2.5}
@@ -47,7 +47,7 @@ class Facts:
 def facts_of(examples: Sequence[Example]) -> Facts:
     """What examples of any task show."""
     sample = [" ".join(example.texts) for example in examples[:_LOOKED_AT]]
-    language = language_of(sample)
+    language = main_language(sample)
     lengths = np.asarray([sum(map(len, example.texts)) for example in examples])
     median, longest = (int(np.percentile(lengths, part)) for part in (50, 99))
     return Facts(
@@ -67,20 +67,6 @@ def _labels(example: Example) -> Iterator[str]:
     for tag in getattr(example, "tags", None) or ():
         if tag != "O" and not tag.startswith("I-"):
             yield tag.removeprefix("B-")
-
-
-def language_of(texts: Sequence[str]) -> str:
-    """`ru` where most letters are Cyrillic, with those that Russian has and its neighbours lack; `en` where most are Latin and English
-    function words are frequent; else `other`."""
-    text = " ".join(texts).lower()
-    letters = sum(character.isalpha() for character in text) or 1
-    cyrillic = len(re.findall("[а-яё]", text))
-    if cyrillic > 0.5 * letters:
-        russian, others = len(re.findall("[ыэё]", text)), len(re.findall("[іїєґўђјљњћџқғңөүұһ]", text))
-        return "ru" if russian > 0.005 * cyrillic and others < 0.005 * cyrillic else "other"
-    words = re.findall(r"[a-z]+", text)
-    known = sum(word in _ENGLISH for word in words)
-    return "en" if len(re.findall("[a-z]", text)) > 0.9 * letters and known > 0.06 * len(words) else "other"
 
 
 def _is_wide(texts: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.config import shortened
 from distil.framework.data.features import WindowSettings
-from distil.framework.errors import ModelError
+from distil.framework.errors import MissingModelError, ModelError
 from distil.framework.generative.trial import TRIED, try_architecture
 from distil.framework.models.bounds import TooLarge
 from distil.framework.models.build import planned_parameters
@@ -65,7 +65,7 @@ def check_models(recipe: Recipe) -> None:
 def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
     try:
         config = _tried(recipe, place, section)
-    except TooLarge:
+    except (TooLarge, MissingModelError):  # of the latter `distil plan` shows what is published
         raise
     except ModelError as error:
         raise ModelError(f"{error}{_field_to_blame(recipe, place, section)}") from None

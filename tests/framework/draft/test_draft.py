@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from distil.framework.draft.facts import language_of
 from distil.framework.draft.write import draft_recipe
 from distil.framework.errors import DataError
+from distil.framework.language.texts import main_language
 from distil.framework.recipe.checks import recipe_of
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.yaml_loader import document
@@ -274,7 +274,7 @@ def test_a_file_without_records_or_none_at_all(tmp_path: Path) -> None:
     ],
 )
 def test_languages(text: str, language: str) -> None:
-    assert language_of([text]) == language
+    assert main_language([text]) == language
 
 
 def test_many_texts_take_fewer_epochs(tmp_path: Path) -> None:
