@@ -13,7 +13,7 @@ from distil.framework.manifest import check_saved
 def check_id(id: str) -> None:
     """Raises UserError for what cannot be the name of a repository."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented, and not listed
 
     try:
         validate_repo_id(id)

@@ -90,7 +90,7 @@ def regression(gold: _Floats, values: _Floats) -> Figures:
 
 def regression_resampled(gold: _Floats, values: _Floats, drawn: Rows) -> Mapping[str, _Floats]:
     """The same of every resample. drawn: [R, n], rows."""
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # type: ignore[import-untyped]
 
     golds, valued = gold[drawn], values[drawn]
     return {
