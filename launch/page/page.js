@@ -61,6 +61,8 @@ function show() {
 
 function showExamples() {
   $("examples").hidden = !examples.length;
+  const pairs = !examples.length || examples.some((request) => request.text_pair);
+  for (const node of [$("second"), document.querySelector("label[for=second]")]) node.hidden = !pairs;
   const buttons = examples.map((request) => {
     const button = element("button", { type: "button", className: "quiet", dir: "auto" }, short(view().called(request)));
     button.addEventListener("click", () => {

@@ -68,7 +68,10 @@ def test_the_page_shows_labels_with_bars(served: Served) -> None:
         assert widths == pytest.approx(
             [100 * share for share in list(expected["probabilities"].values())[:5]], abs=0.01
         )
+        assert row.locator(".track").first.bounding_box()["width"] > 40  # pixels
         assert "and 5 more" in row.inner_text()
+        sync_api.expect(page.locator("#example-questions button")).to_have_count(5)
+        assert not page.locator("#second").is_visible()  # as the run has learnt single texts
         assert page.locator("#text").inner_text() == TEXT
 
 
