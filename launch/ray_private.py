@@ -12,6 +12,8 @@ import psutil
 
 _WAITING = "RAY_prestart_worker_first_driver"  # on, a worker for each core is begun that no work of ours fits
 _NICENESS = "RAY_worker_niceness"  # else workers wait for all that other processes do, where one worker would not
+# Servants of a cluster, a Python each: one for machines that come and go, one for what workers print, one for a dashboard.
+_SERVANTS = ("start_monitor", "start_log_monitor", "start_api_server")
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # off, Ray takes the loopback address for this machine's, on Linux too
 
 
@@ -33,7 +35,7 @@ def private_ray() -> Iterator[None]:
         joins = ray_constants.ENABLE_RAY_CLUSTER
         settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
         settings |= {_CLUSTERS: "0", _WAITING: "0", _NICENESS: "0"}
-        with _environment(settings):
+        with _environment(settings), without_servants():
             ray_constants.ENABLE_RAY_CLUSTER = False
             Config.initialize("")  # Ray has read the environment when it was imported
             AuthenticationTokenLoader.instance().reset_cache()
@@ -42,6 +44,22 @@ def private_ray() -> Iterator[None]:
             finally:
                 ray_constants.ENABLE_RAY_CLUSTER = joins
         Config.initialize("")
+
+
+@contextmanager
+def without_servants() -> Iterator[None]:
+    """Clusters that begin here within, of one machine and for one command, have none of the servants that nobody would ask: of the
+    processor time until the first worker is there, they take about half."""
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in _SERVANTS}
+    for name in before:
+        setattr(Node, name, lambda node, **settings: None)
+    try:
+        yield
+    finally:
+        for name, start in before.items():
+            setattr(Node, name, start)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from distil.launch.quiet import be_quiet
+from distil.launch.ray_private import without_servants
 from tests.forked import Command
 from tests.forked_workers import forked_workers, workers_forked_here
 
@@ -57,7 +58,8 @@ def cluster(folder: Path, count: int) -> Iterator[tuple[str, list[Node]]]:
 def _cluster(folder: Path, count: int, hidden: Path) -> Iterator[tuple[str, list[Node]]]:
     from ray.cluster_utils import Cluster  # not above: a node's process imports this file before it forks
 
-    head = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    with without_servants():
+        head = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes: list[Node] = []
     try:
         for number in range(count):

@@ -37,12 +37,14 @@ def lasting_cluster() -> Iterator[None]:
     import ray
 
     from distil.launch.quiet import be_quiet
+    from distil.launch.ray_private import without_servants
 
     be_quiet()
     # Else Ray leaves a token in the home folder; and of commands that are forked, some wait for ever when they join with one.
     os.environ["RAY_AUTH_MODE"] = "disabled"
     with forked_workers():
-        found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
+        with without_servants():
+            found = ray.init("local", num_cpus=2, include_dashboard=False, logging_level="WARNING", log_to_driver=False)
         with _named(found.address_info["gcs_address"]):
             yield
     del os.environ["RAY_AUTH_MODE"]

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from distil.framework.device import cpu_threads
+from tests.forked_workers import forked_workers
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -19,10 +20,16 @@ EXAMPLE = DOCS / "examples" / "plain_loop.py"
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One MLflow store for all runs, as it takes seconds to create one."""
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+
+
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def elsewhere(tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     with cpu_threads(1):
         yield
 
@@ -52,7 +59,8 @@ def test_notebooks_run_and_hold_no_outputs(path: Path) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    executed(["".join(cell["source"]) for cell in code], path.name)
+    with forked_workers():  # of the search
+        executed(["".join(cell["source"]) for cell in code], path.name)
     assert threading.active_count() < 50
 
 
