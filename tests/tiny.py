@@ -35,7 +35,7 @@ _VALUES: dict[str, Any] = {
                 },
             },
             "tokenizer": {"kind": "wordpiece", "vocab_size": 600},
-            "fine_tune": {"lr": 0.001, "epochs": 2, "batch_size": 16, "checkpoint_every": 2, "log_every": 2},
+            "fine_tune": {"lr": 0.001, "epochs": 2, "batch_size": 16, "log_every": 2},
         }
     },
     "signals": {"shard_size": 16},
@@ -49,7 +49,6 @@ _VALUES: dict[str, Any] = {
         "lr": 0.001,
         "epochs": 2,
         "batch_size": 16,
-        "checkpoint_every": 2,
         "log_every": 2,
     },
     "losses": {"kl": {"weight": 0.5, "temperature": 2.0}, "hard_label": {"weight": 0.5}},

@@ -155,7 +155,8 @@ def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, mess
 
 
 def test_what_stops_a_run_comes_through_and_it_goes_on(tmp_path: Path) -> None:
-    values = tiny_values(tmp_path, teachers=None, losses={"hard_label": None}, baselines=None)
+    alone = {"teachers": None, "losses": {"hard_label": None}, "baselines": None}
+    values = tiny_values(tmp_path, student__checkpoint_every=2, **alone)
     values["tracking"] = {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
 
     class Enough(Exception):

@@ -84,6 +84,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         two = tiny_values(
             Path("runs"),
             student__epochs=6,
+            student__checkpoint_every=2,
             student__model=MODEL,
             engine__workers=2,
             engine__zero_stage=1,

@@ -56,18 +56,23 @@ def history(recipe: Path) -> dict[str, list[Any]]:
     return rows
 
 
+def often_kept(folder: Path) -> Path:
+    """A recipe whose trainings keep a checkpoint every other step."""
+    often = {"teachers__teacher__fine_tune__checkpoint_every": 2, "student__checkpoint_every": 2}
+    return tiny_recipe(folder, folder / "runs", tracking={"log_models": False}, **often)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A run that nobody disturbs: its recipe and its results."""
-    folder = tmp_path_factory.mktemp("whole")
-    recipe = tiny_recipe(folder, folder / "runs")
+    recipe = often_kept(tmp_path_factory.mktemp("whole"))
     return recipe, finish(recipe)[0]
 
 
 @pytest.mark.timeout(420)
 def test_a_run_killed_in_every_stage_equals_one_left_alone(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     undisturbed, expected = whole
-    broken = tiny_recipe(tmp_path / "broken", tmp_path / "broken" / "runs")
+    broken = often_kept(tmp_path / "broken")
     store = Store(tmp_path / "broken" / "runs" / "store")
 
     def checkpointed() -> bool:

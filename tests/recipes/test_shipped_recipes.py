@@ -163,7 +163,7 @@ class Runs(dict[str, Run]):
 
     def __missing__(self, name: str) -> Run:
         # Models are logged in the same way whatever the data, which takes seconds a run.
-        unlogged = ["tracking.log_models=false"] if name in FROM_HUB else []
+        unlogged = [] if name == "quickstart.yaml" else ["tracking.log_models=false"]
         overrides = [*unlogged, *SMALLER.get(name, [])]
         self[name] = ran(name, self._output, overrides)
         return self[name]

@@ -86,7 +86,7 @@ def test_nothing_is_looked_at_or_asked_that_nobody_reads(tmp_path: Path) -> None
 
 
 def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three teachers, four rules, two trials of each."""
+    """Three teachers, four rules, two trials of the first."""
     asked: Counter[str] = Counter()
     original = LogitsPredictor.run
 
@@ -96,13 +96,12 @@ def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(LogitsPredictor, "run", counted)
     students = set()
-    for rule in RULES:
-        for trial in range(2):
-            values = several_values(tmp_path, ensemble=rule, signals__held_out="train", student__lr=0.001 * (1 + trial))
-            values["data"]["source"]["examples"] = {"train": 16, "validation": 8}
-            results = run(recipe_from_values(values, "here"))
-            students.add(results["models"][-1]["digest"])
-    assert len(students) == 8
+    for rule, lr in [(RULES[0], 0.002), *((rule, 0.001) for rule in RULES)]:
+        values = several_values(tmp_path, ensemble=rule, signals__held_out="train", student__lr=lr)
+        values["data"]["source"]["examples"] = {"train": 16, "validation": 8}
+        results = run(recipe_from_values(values, "here"))
+        students.add(results["models"][-1]["digest"])
+    assert len(students) == 5
     # The student's split, and the one on which the ensembles are measured.
     assert len(asked) == 16 + 8
     assert set(asked.values()) == {3}

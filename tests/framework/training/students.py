@@ -20,7 +20,8 @@ class Stop(Exception):
 
 def student(output: Path, train: Trainer = train_in_process, **changes: Any) -> tuple[Context, Stage]:
     """Context and training stage of a student; all stages before it done."""
-    values = tiny_values(output, teachers=None, baselines=None, losses={"hard_label": None}, **changes)
+    often = {"student__checkpoint_every": 2, **changes}
+    values = tiny_values(output, teachers=None, baselines=None, losses={"hard_label": None}, **often)
     context, graph = prepare(recipe_from_values(values, "here"), train)
     (model,) = graph.models
     assert model.tokenizer is not None

@@ -92,7 +92,7 @@ def live_job(output: Path, **changes: Any) -> TrainingJob:
         teachers__teacher__tokenizer=TOKENIZER,
         teachers__teacher__fine_tune={"epochs": 1},
         baselines=None,
-        **{"student__tokenizer": None, "losses": LOSSES, **changes},
+        **{"student__tokenizer": None, "student__checkpoint_every": 2, "losses": LOSSES, **changes},
     )
     with pytest.raises(_Stop):
         run(recipe_from_values(values, "here"), train=catch)
