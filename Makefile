@@ -53,6 +53,7 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/workers.py
 	.venv/bin/python tests/benchmarks/workers.py --distilbert
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/compiling.py
+	.venv/bin/python tests/benchmarks/together.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/streaming.py
 	.venv/bin/python tests/benchmarks/search_overhead.py
 	.venv/bin/python tests/benchmarks/schedulers.py
