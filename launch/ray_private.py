@@ -49,12 +49,18 @@ def private_ray() -> Iterator[None]:
 @contextmanager
 def without_servants() -> Iterator[None]:
     """Clusters that begin here within, of one machine and for one command, have none of the servants that nobody would ask: of the
-    processor time until the first worker is there, they take about half."""
+    processor time until the first worker is there, they take about half. The dashboard's is there if Ray is asked for a dashboard."""
     from ray._private.node import Node
 
     before = {name: getattr(Node, name) for name in _SERVANTS}
+
+    def start_dashboard(node: Node, *, include_dashboard: bool | None, **settings: object) -> None:
+        if include_dashboard:
+            before["start_api_server"](node, include_dashboard=include_dashboard, **settings)
+
     for name in before:
-        setattr(Node, name, lambda node, **settings: None)
+        setattr(Node, name, lambda node: None)
+    Node.start_api_server = start_dashboard
     try:
         yield
     finally:

@@ -1,11 +1,13 @@
-"""Ray's processes end with the command that began them."""
+"""Ray's processes: those that nobody would ask are not begun, and the others end with the command that began them."""
 
 import signal
 import subprocess
 
 import psutil
+import pytest
+from ray._private.node import Node
 
-from distil.launch.ray_private import _end
+from distil.launch.ray_private import _end, without_servants
 
 DEAF = "trap '' TERM HUP; sleep 1000 & echo begun; wait"
 
@@ -21,3 +23,17 @@ def test_a_process_that_does_not_hear_sigterm_ends_with_those_below_it() -> None
         psutil.wait_procs([below], timeout=60)
         assert not below.is_running() or below.status() == psutil.STATUS_ZOMBIE
         _end(process)  # of which nothing is left
+
+
+def test_of_rays_servants_the_dashboard_is_begun_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[dict[str, object]] = []
+    for name in ("start_monitor", "start_log_monitor", "start_api_server"):
+        monkeypatch.setattr(Node, name, lambda node, **settings: begun.append(settings))
+    with without_servants():
+        for wanted in (None, False, True):
+            Node.start_api_server(None, include_dashboard=wanted, raise_on_failure=False)
+        Node.start_monitor(None)
+        Node.start_log_monitor(None)
+    assert begun == [{"include_dashboard": True, "raise_on_failure": False}]
+    Node.start_monitor(None)
+    assert len(begun) == 2
