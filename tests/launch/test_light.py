@@ -48,7 +48,13 @@ class Light:
 @pytest.fixture(scope="module")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
     folder = tmp_path_factory.mktemp("light")
-    small = {"student__epochs": 1, "teachers__teacher__fine_tune__epochs": 1, "evaluation__bootstrap": 100}
+    small = {
+        "student__epochs": 1,
+        "teachers__teacher__fine_tune__epochs": 1,
+        "evaluation__bootstrap": 100,
+        "baselines": None,
+    }
+    small["data__source__examples"] = {"train": 32, "validation": 8}
     recipe, search = str(tiny_recipe(folder, folder / "runs", **small)), str(recipe_file(folder / "search"))
     run = load_recipe(Path(recipe)).run_folder
     there = str(run)
@@ -58,7 +64,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
         "report": ["report", there],
         "compare": ["compare", there],
         "plan": ["plan", recipe],
-        "export": ["export", there, "--to", str(folder / "exported"), "--no-onnx"],
+        "push": ["push", there, "me/tiny", "--no-onnx", "--dry-run"],
         "export to ONNX": ["export", there, "--to", str(folder / "onnx")],
         "serve": ["serve", there],
         "page": ["report", "--html", there],
@@ -96,19 +102,22 @@ def test_a_run_goes_from_data_to_results(light: Light) -> None:
     )
     results = json.loads((light.folder / "results.json").read_text(encoding="utf-8"))
     assert results["state"] == "finished"
-    assert {model["name"] for model in results["models"] if model["evaluation"]} == {
-        "teacher",
-        "student",
-        "student_no_distillation",
-    }
+    assert {model["name"] for model in results["models"] if model["evaluation"]} == {"teacher", "student"}
     assert not (light.folder / "tracked.json").exists()
 
 
-@pytest.mark.parametrize("command", ["run again", "report", "compare", "plan", "export"])
+@pytest.mark.parametrize("command", ["run again", "report", "compare", "plan", "push"])
 def test_what_takes_none_of_them_works(light: Light, command: str) -> None:
     code, said = light.said[command]
     assert code == 0, said
-    assert "not installed" not in said or command == "export"
+    assert "not installed" not in said
+
+
+def test_a_dry_run_shows_the_export_that_would_be_sent(light: Light) -> None:
+    said = light.said["push"][1]
+    assert all(name in said for name in ("README.md", "model.safetensors", "export.json"))
+    assert "me/tiny, private, would have these" in said
+    assert "nothing was sent" in said
 
 
 def test_a_finished_run_is_shown_without_being_run(light: Light) -> None:
