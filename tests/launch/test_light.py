@@ -62,7 +62,6 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
         "run": ["run", recipe],
         "run again": ["run", recipe],
         "report": ["report", there],
-        "compare": ["compare", there],
         "plan": ["plan", recipe],
         "push": ["push", there, "me/tiny", "--no-onnx", "--dry-run"],
         "export to ONNX": ["export", there, "--to", str(folder / "onnx")],
@@ -106,7 +105,7 @@ def test_a_run_goes_from_data_to_results(light: Light) -> None:
     assert not (light.folder / "tracked.json").exists()
 
 
-@pytest.mark.parametrize("command", ["run again", "report", "compare", "plan", "push"])
+@pytest.mark.parametrize("command", ["run again", "report", "plan", "push"])
 def test_what_takes_none_of_them_works(light: Light, command: str) -> None:
     code, said = light.said[command]
     assert code == 0, said
