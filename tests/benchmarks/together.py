@@ -1,6 +1,6 @@
 """Do several small students share a step? One after another, stacked in one process, and side by side as processes.
 
-    .venv/bin/python tests/benchmarks/together.py [--students 1 2 4] [--dims 32 128] [--steps 30] [--rounds 3]
+    .venv/bin/python tests/benchmarks/together.py [--students 1 2 4] [--dims 32 128] [--steps 15] [--rounds 2]
 
 Students of one architecture (DistilBERT of two layers, random weights, float32, without dropout), each with its own weights, batches of 16
 texts of 96 tokens, clipping and fused AdamW. *Stacked*: `torch.func.functional_call` under `vmap` over the students' weights, which lie in
@@ -38,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--dims", type=int, nargs="+", default=[32, 128])
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     rows = []
     for dim, count in product(arguments.dims, arguments.students):
