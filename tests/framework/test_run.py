@@ -5,8 +5,6 @@ import logging
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,40 +19,6 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.results import read_results
 from distil.framework.run import prepare, run
 from tests.tiny import figures, model_of, several_values, tiny_values
-
-BLOCKED = """
-import json, sys
-class Hidden:
-    def __init__(self, finder):
-        self.finder = finder
-
-    def __getattr__(self, name):
-        return getattr(self.finder, name)
-
-    def find_spec(self, name, path=None, target=None):
-        return None if name.split(".")[0] in ("ray", "mlflow") else self.finder.find_spec(name, path, target)
-
-sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
-try:
-    import ray
-except ImportError:
-    pass
-else:
-    sys.exit("ray is still there")
-from distil.framework.progress import Silent
-from distil.framework.recipe.load import recipe_from_values
-from distil.framework.run import prepare, run
-results = run(recipe_from_values(json.loads(sys.argv[1]), "here"))
-print(json.dumps([model["evaluation"]["f1"] for model in results["models"]]))
-"""
-
-
-def test_the_framework_trains_distils_and_evaluates_without_ray_and_mlflow(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, json.dumps(tiny_values(tmp_path))], capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout.splitlines()[-1])) == 3
 
 
 def test_of_two_runs_of_one_recipe_the_second_waits_and_says_for_whom(
