@@ -136,7 +136,7 @@ def _problem(table: Table, label: str) -> tuple[str, dict[str, object], str]:
     separator = _separator(texts) if len(texts) == len(values) else None
     if separator is not None:
         return "labels", {"problem_type": "multi_label", "separator": separator}, f"labels cut by '{separator.strip()}'"
-    return "label", {}, f"{len({str(value) for value in values})} labels"
+    return "label", {}, "a label for each text"
 
 
 def _separator(texts: Sequence[str]) -> str | None:

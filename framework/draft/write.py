@@ -32,7 +32,7 @@ class _Teacher:
     name: str
     id: str
     options: str
-    comment: str
+    comment: tuple[str, ...]
 
 
 _TEACHERS = {
@@ -40,12 +40,17 @@ _TEACHERS = {
         "rubert",
         "ai-forever/ruBert-base",
         ", pickled_weights: tensors_only}\n    tokenizer: {kind: pretrained, lower_case: false",
-        "ruBERT, 178M parameters, 12 layers; the hub has it without safetensors, so of its pytorch_model.bin tensors alone are read; "
-        "no file of it says that case counts.",
+        (
+            "ruBERT, 178M parameters, 12 layers. The hub has it without safetensors: of its pytorch_model.bin tensors alone are read.",
+            "It tells capitals from small letters, which no file of it says.",
+        ),
     ),
-    "en": _Teacher("bert", "google-bert/bert-base-cased", "", "BERT, 108M parameters, 12 layers."),
+    "en": _Teacher("bert", "google-bert/bert-base-cased", "", ("BERT, 108M parameters, 12 layers.",)),
     "other": _Teacher(
-        "mbert", "google-bert/bert-base-multilingual-cased", "", "BERT of 104 languages, 178M parameters, 12 layers."
+        "mbert",
+        "google-bert/bert-base-multilingual-cased",
+        "",
+        ("BERT of 104 languages, 178M parameters, 12 layers.",),
     ),
 }
 
@@ -105,7 +110,8 @@ def _seen(meaning: Meaning, facts: Facts, counts: Mapping[str, int]) -> list[str
     if facts.labels:
         shown = [f"{_one_line(label)} {count:,}" for label, count in list(facts.labels.items())[:_SHOWN]]
         more = f" and {len(facts.labels) - _SHOWN} more" if len(facts.labels) > _SHOWN else ""
-        told.append(f"how often each occurs: {', '.join(shown)}{more}")
+        what = "types" if meaning.task["kind"] == "tagging" else "labels"
+        told.append(f"{len(facts.labels)} {what}, and how often each occurs: {', '.join(shown)}{more}")
     if facts.unanswered:
         told.append(f"questions without an answer: {facts.unanswered:.0%}")
     if facts.unlabelled:
@@ -139,7 +145,7 @@ def _text(path: Path, files: str | dict[str, str], meaning: Meaning, facts: Fact
         *_task(task, facts),
         *_windows(task, facts),
         "teachers:",
-        f"  # {teacher.comment}",
+        *(f"  # {line}" for line in teacher.comment),
         f"  {teacher.name}:",
         "    kind: encoder",
         f"    model: {{kind: hub, id: {teacher.id}{teacher.options}}}",
