@@ -34,6 +34,8 @@ from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.synthetic import News
 from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.teachers.chat import Chat
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.teachers.generative import Generative
 from distil.framework.training.section import Engine, Training
@@ -41,12 +43,15 @@ from distil.framework.training.section import Engine, Training
 __all__ = [
     "ASHA",
     "TPE",
+    "Budget",
+    "Chat",
     "Choice",
     "Classification",
     "ConfigModel",
     "Cut",
     "Data",
     "Encoder",
+    "Endpoint",
     "Engine",
     "Evaluation",
     "Extra",
@@ -64,6 +69,7 @@ __all__ = [
     "News",
     "NoScheduler",
     "PretrainedTokenizer",
+    "Prices",
     "Random",
     "Recipe",
     "Resources",

@@ -92,6 +92,7 @@ class ModelResults(TypedDict):
     trimmed: NotRequired[Json]
     transductive: NotRequired[bool]
     weights: NotRequired[Json]
+    usage: NotRequired[Json]
 
 
 class DifferenceResults(TypedDict):

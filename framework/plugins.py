@@ -7,7 +7,7 @@ import importlib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -143,9 +143,9 @@ def _missing(cls: type[BaseModel], protocol: type) -> list[str]:
 SOURCE = "source_digest"
 
 
-def settings_of(section: Any) -> Json:
-    """A section as plain data; of a class of the user's own with the digest of its source."""
-    values: Json = section.model_dump(mode="json")
+def settings_of(section: Any, excluded: Mapping[str, object] | None = None) -> Json:
+    """A section as plain data; of a class of the user's own with the digest of its source. excluded: as pydantic takes it."""
+    values: Json = section.model_dump(mode="json", exclude=excluded) if excluded else section.model_dump(mode="json")
     cls: type[BaseModel] = type(section)
     return {**values, SOURCE: source_digest(cls)} if _is_own(section) else values
 

@@ -78,7 +78,8 @@ class Results:
             if stage.digest == held_out.digest:
                 self.values["held_out"][name] = artifact.facts
         if stage is self._graph.latency:
-            timed = [record for record in self._models if record["role"] != "ensemble"]
+            names = {model.name for model in self._graph.models if model.measured.timed}
+            timed = [record for record in self._models if record["name"] in names]
             for record, latency in zip(timed, artifact.facts["latency"], strict=True):
                 record["latency"] = latency
         if stage.key.taken is not None:
@@ -124,6 +125,8 @@ class Results:
         facts = artifact.facts
         measured = facts["evaluation"]
         record["parameters"] = facts["parameters"]
+        if "usage" in facts:
+            record["usage"] = facts["usage"]
         if "weights" in facts:
             record["weights"] = facts["weights"]
         record["evaluation"] = {

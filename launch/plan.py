@@ -12,6 +12,7 @@ from distil.framework.models.bounds import training_bytes
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
+from distil.framework.rehearsal.answers import requests_in_words
 from distil.framework.rehearsal.outline import KnownData, ModelOutline, check_heads, known_data, outline
 from distil.framework.rehearsal.rehearse import Rehearsed
 from distil.framework.signals.section import signal_bytes
@@ -84,6 +85,8 @@ def show_plan(path: Path, overrides: list[str]) -> None:
             markup=False,
             highlight=False,
         )
+    for line in requests_in_words(recipe, context.task, context.data, context.answers):
+        console.print(line, markup=False, highlight=False)
 
 
 def _state(context: Context, stage: Stage) -> str:
@@ -165,6 +168,8 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     from distil.framework.files import make_folder
     from distil.framework.rehearsal.outline import known_data, outline
     from distil.framework.rehearsal.rehearse import obstacle, rehearse, signal_size
+    from distil.framework.stages.stage import answers_folder
+    from distil.framework.store import store_of
     from distil.launch.quiet import quiet_transformers
 
     quiet_transformers()
@@ -184,6 +189,10 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
         with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
             found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
     _show(recipe, models, found, signal_size(recipe, data), generated=data.splits is None)
+    if data.splits is not None:
+        task = recipe.task.fitted({name: split.examples for name, split in data.splits.items()})
+        for line in requests_in_words(recipe, task, data.splits, answers_folder(store_of(recipe))):
+            progress.say(line)
 
 
 def _show(

@@ -22,6 +22,7 @@ from distil.framework.search.section import PRIMARY, Search
 from distil.framework.signals.section import SignalSettings
 from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
 from distil.framework.teachers import AnyTeacher
+from distil.framework.teachers.base import idle_settings
 from distil.framework.training.section import Engine
 
 
@@ -126,6 +127,7 @@ class Recipe(Section):
             "evaluation": {"during_training"},
             "engine": {"accept_versions", "dashboard", "parallel"},
             "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
+            "teachers": {name: idle for name, teacher in self.teachers.items() if (idle := idle_settings(teacher))},
         }
         values = self.model_dump(mode="json", exclude=left_out)
         # Teachers count in their order, the only thing in a recipe whose order does; alphabetical goes without saying.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from distil.framework.answer import Answerer
 from distil.framework.data.example import Example, why_unlabelled
@@ -13,7 +13,7 @@ from distil.framework.device import available_bytes
 from distil.framework.digest import MODELS, versions
 from distil.framework.ensembles.source import EnsembleSource, weight_figures
 from distil.framework.errors import DataError
-from distil.framework.files import write_json
+from distil.framework.files import Json, write_json
 from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.plugins import settings_of
 from distil.framework.predictors.logits import alone
@@ -26,22 +26,36 @@ _MOST = 0.5  # of the memory that is free: what models take that are timed witho
 _WEIGHT = 4  # bytes
 
 
+@runtime_checkable
+class Paid(Protocol):
+    """A Predictor whose answers are paid for."""
+
+    def usage(self, examples: Sequence[Example]) -> Json:
+        """What its answers about some examples took, which it has given."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """A model that is measured. model: the stage that leaves its weights; own: settings of its kind; opens: the model in a
-    folder."""
+    folder; timed: whether its latency says something of it."""
 
     name: str
     model: Stage
     windows: WindowSettings
     own: dict[str, Any]
     opens: Callable[[Path, InferenceConfig], Predictor]
+    timed: bool = True
 
     def inference(self, context: Context) -> InferenceConfig:
         """How it reads when it is measured."""
         settings = context.recipe.evaluation
         return InferenceConfig(
-            context.task, self.windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
+            context.task,
+            self.windows,
+            settings.batch_size,
+            context.precision,
+            batch_tokens=settings.batch_tokens,
+            answers=context.answers,
         )
 
     def asked_alone(self, context: Context) -> Ask:
@@ -58,7 +72,8 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
         predictor = measured.opens(source, measured.inference(context))
         predictions = predictor.predict(_examples(context), context.progress, f"evaluate {measured.name}")
         write_json(folder / "predictions.json", predictions)
-        return {"parameters": predictor.parameters, "evaluation": _scores(context, predictions)}
+        usage = {"usage": predictor.usage(_examples(context))} if isinstance(predictor, Paid) else {}
+        return {"parameters": predictor.parameters, "evaluation": _scores(context, predictions), **usage}
 
     inputs = {"model": measured.model.key, "windows": measured.windows.model_dump(), "own": measured.own}
     key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(4, MODELS, context.device))
@@ -68,12 +83,12 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
 def latency_stage(
     context: Context, models: Sequence[tuple[Measured, Stage]], after: Sequence[Stage] = ()
 ) -> Stage | None:
-    """Time models, which take turns; None where the recipe wants none timed. Its facts: `latency`, in the order of the models.
+    """Time models, which take turns; None where the recipe wants none timed, or has none to time. Its facts: `latency`, in the order of the models.
 
     models: each with its evaluation; after: stages that are done before, so that nothing runs beside it.
     """
     count = context.recipe.evaluation.latency_questions
-    if not count:
+    if not count or not models:
         return None
 
     def make(folder: Path) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def build_graph(context: Context) -> Graph:
         collections.made,
         held_out,
         ensemble,
-        latency_stage(context, [(model.measured, model.evaluation) for model in models], after),
+        latency_stage(context, [(model.measured, model.evaluation) for model in models if model.measured.timed], after),
         streams=context.stream is not None,
         first=first,
     )

@@ -18,7 +18,7 @@ from distil.framework.stages.live import check_live, check_one_tokenizer
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
 from distil.framework.stages.training import student_spec, teacher_spec, training_stage
-from distil.framework.teachers.base import Teacher, own_settings
+from distil.framework.teachers.base import Teacher, is_elsewhere, own_settings
 from distil.framework.training.section import Training
 
 
@@ -92,7 +92,9 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
         )
     weights = trained if trained is not None else initial
     windows = teacher.windows or recipe.windows
-    measured = Measured(name, weights, windows, own_settings(teacher), teacher.predictor)
+    measured = Measured(
+        name, weights, windows, own_settings(teacher), teacher.predictor, timed=not is_elsewhere(teacher)
+    )
     evaluation = evaluation_stage(context, measured)
     split_name = teacher.split if training is not None else None
     return ModelStages(

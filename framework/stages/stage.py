@@ -36,8 +36,23 @@ class Context:
         """How a model with these windows reads when it is asked for signals."""
         signals = self.recipe.signals
         return InferenceConfig(
-            self.task, windows, signals.batch_size, self.precision, batch_tokens=signals.batch_tokens
+            self.task,
+            windows,
+            signals.batch_size,
+            self.precision,
+            batch_tokens=signals.batch_tokens,
+            answers=self.answers,
         )
+
+    @property
+    def answers(self) -> Path:
+        """See answers_folder."""
+        return answers_folder(self.store)
+
+
+def answers_folder(store: Store) -> Path:
+    """Where answers of language models behind servers are kept, for all runs below one output."""
+    return store.root / "answers"
 
 
 @dataclass(frozen=True)

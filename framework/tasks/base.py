@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.task import ChatTask
     from distil.framework.training.objective import Objective
 
 # The task's own, and the models' it takes: nobody else looks into these further than the protocols Example and Features say.
@@ -73,7 +74,8 @@ class InferenceConfig:
 
     batch_size: windows a forward pass at most, None: as many as there is room for; precision: fp32, bf16 or fp16; one_by_one:
     one question is asked at a time, so that batches need not be filled up on a GPU; batch_tokens: of a forward pass at
-    most, what fills windows up included, "auto": as is quick on the device.
+    most, what fills windows up included, "auto": as is quick on the device; answers: the folder in which answers of language models
+    behind servers are kept, None: nowhere.
     """
 
     task: "Task"
@@ -82,6 +84,7 @@ class InferenceConfig:
     precision: str
     one_by_one: bool = False
     batch_tokens: int | Literal["auto"] = "auto"
+    answers: Path | None = None
 
     def limit(self, device: "torch.device") -> BatchLimit:
         """What goes through a model on `device` at once."""
@@ -173,6 +176,9 @@ class Task(Protocol):
 
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
+
+    def chat(self) -> "ChatTask[Own]":
+        """What is said to language models, and read from their answers. A task without chat teachers refuses them in `check`."""
 
     def card(self, windows: WindowSettings, onnx: str | None, language: str) -> CardParts:
         """Its parts of a model card. windows: of the model; onnx: an ONNX file beside it, if there is one; language: in which it is

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.task import ChatTask
     from distil.framework.segments import Ints
     from distil.framework.signals.source import TeacherSignals
     from distil.framework.training.objective import Objective
@@ -29,7 +30,7 @@ class TaskSection(Section):
     """What a task is (see Task) where it does not say otherwise.
 
     An example is a row as it stands, the recipe's settings say all, a model has a new head of one output, outcomes are the same
-    for every tokenizer, and generative teachers are refused.
+    for every tokenizer, and teachers that write are refused.
     """
 
     kind: str
@@ -40,11 +41,11 @@ class TaskSection(Section):
     items: ClassVar[str] = "examples"
 
     def check(self, recipe: Sections) -> list[str]:
-        """See Task: generative teachers are refused."""
+        """See Task: teachers that write are refused."""
         return [
-            f"teachers.{name}: a generative model does not teach the task {self.kind}: take an encoder"
+            f"teachers.{name}: a {teacher.kind} model does not teach the task {self.kind}: take an encoder"
             for name, teacher in recipe.teachers.items()
-            if teacher.kind == "generative"
+            if teacher.kind in ("generative", "chat")
         ]
 
     def settle(self, rows: list[Own]) -> list[Own]:
@@ -144,6 +145,10 @@ class TaskSection(Section):
     ) -> "Objective":
         """See Task; `check` refuses such a teacher."""
         raise ModelError(f"a generative model does not teach the task {self.kind}")
+
+    def chat(self) -> "ChatTask[Own]":
+        """See Task; `check` refuses such a teacher."""
+        raise ModelError(f"a chat model does not teach the task {self.kind}")
 
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """See Task; `check` refuses such a teacher."""

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from distil.framework.plugins import by_kind
 from distil.framework.teachers.base import Teacher
+from distil.framework.teachers.chat import Chat
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.teachers.generative import Generative
 
-AnyTeacher = Annotated[Encoder | Generative, by_kind(Encoder, Generative, protocols=(Teacher,))]
+AnyTeacher = Annotated[Encoder | Generative | Chat, by_kind(Encoder, Generative, Chat, protocols=(Teacher,))]

@@ -1,6 +1,6 @@
 """What a teacher is to the rest of distil, and what the sections of all kinds of teacher have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
@@ -106,9 +106,19 @@ def without_model(kind: type[_Kind]) -> type[_Kind]:
 
 def own_settings(teacher: object) -> Json:
     """The settings of a teacher's kind, beyond those that every kind has: they decide how it reads; of a kind of the user's
-    own, with the digest of its source."""
-    values = settings_of(teacher)
+    own, with the digest of its source. Without those that its class calls `idle`, in pydantic's form of what is excluded."""
+    values = settings_of(teacher, idle_settings(teacher))
     return {name: value for name, value in values.items() if name not in _COMMON}
+
+
+def idle_settings(teacher: object) -> Mapping[str, object]:
+    """The settings of a teacher that change nothing of what it says, in pydantic's form of what is excluded."""
+    return getattr(teacher, "idle", {})
+
+
+def is_elsewhere(teacher: object) -> bool:
+    """Whether it answers over a network: its time says nothing of a model, and asking it may cost money."""
+    return getattr(teacher, "endpoint", None) is not None
 
 
 class Teacher(Protocol):

@@ -128,7 +128,7 @@ def _problem_of_names(task: ClassificationSettings, labels: list[str]) -> str | 
 
 def recipe_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """All of these."""
-    checks = (window_problems, source_problems, number_problems, generative_problems)
+    checks = (window_problems, source_problems, number_problems, generative_problems, chat_problems)
     return [problem for check in checks for problem in check(task, recipe)]
 
 
@@ -192,8 +192,9 @@ def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> l
 
     problems = []
     teachers = {name: teacher for name, teacher in recipe.teachers.items() if isinstance(teacher, Generative)}
-    if task.verbaliser is not None and not teachers:
-        problems.append("task.verbaliser is for generative teachers, and there is none: drop it")
+    in_words = any(teacher.kind in ("generative", "chat") for teacher in recipe.teachers.values())
+    if task.verbaliser is not None and not in_words:
+        problems.append("task.verbaliser is for generative and chat teachers, and there is none: drop it")
     for name, teacher in teachers.items():
         place = f"teachers.{name}"
         if task.problem_type != "single_label":
@@ -207,6 +208,28 @@ def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> l
             for field in _OF_ANSWERS
             if getattr(teacher, field) != Generative.model_fields[field].default
         ]
+        if teacher.prompt is not None:
+            try:
+                parse(teacher.prompt)
+            except ValueError as error:
+                problems.append(f"{place}.prompt: {error}")
+    return problems
+
+
+def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
+    """Chat teachers see whole texts, and say likelihoods of one label alone."""
+    from distil.framework.tasks.classification.verbalised import parse
+    from distil.framework.teachers.chat import Chat
+
+    problems = []
+    for name, teacher in recipe.teachers.items():
+        if not isinstance(teacher, Chat):
+            continue
+        place = f"teachers.{name}"
+        if teacher.read == "likelihood" and task.problem_type != "single_label":
+            problems.append(
+                f"{place}.read: likelihoods are of one label of each text, and task.problem_type is {task.problem_type}: set read: votes"
+            )
         if teacher.prompt is not None:
             try:
                 parse(teacher.prompt)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.task import ChatTask
     from distil.framework.data.features import Features, TokenRows
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
@@ -247,6 +248,17 @@ class Classification(ClassificationSettings):
         from distil.framework.tasks.classification.verbalised import label_predictor
 
         return label_predictor(folder, inference, teacher, self._problem.classes, self.verbaliser)
+
+    def chat(self) -> "ChatTask[Text]":
+        """See Task: votes, or likelihoods of labels."""
+        from distil.framework.tasks.classification.chat import LabelChat, LabelsChat, NumberChat
+        from distil.framework.tasks.classification.verbalised import words_of
+
+        if self.problem_type == "regression":
+            assert self.range is not None
+            return NumberChat(self.range[0], self.range[1])
+        words = words_of(self._problem.classes, self.verbaliser)
+        return LabelChat(words) if self.problem_type == "single_label" else LabelsChat(words)
 
     @property
     def _problem(self) -> "Problem":

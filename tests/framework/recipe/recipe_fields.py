@@ -17,6 +17,7 @@ WHOLE = {
     "distil.framework.recipe.sections.Tracking": "Tracking copies results.",
 }
 
+_OF_SERVERS = ("url", "key_env", "concurrency", "per_minute", "timeout_s", "retries")
 HARMLESS = {
     ("Recipe", "name"): "It names the run's folder.",
     ("Recipe", "description"): "It is for people.",
@@ -40,6 +41,12 @@ HARMLESS = {
     ("Actor", "cpus"): "Where a stream's teachers are asked.",
     ("Actor", "gpus"): "As cpus; the kind of device counts by itself, where a run streams.",
     ("HubModel", "pickled_weights"): "Where weights may come from; which ones they are is told by the commit.",
+    **{("Endpoint", name): "Who is asked for an answer, and how fast." for name in _OF_SERVERS},
+    ("Chat", "prices"): "What an answer costs.",
+    ("Chat", "budget"): "Where asking stops.",
+    ("Prices", "input"): "What an answer costs.",
+    ("Prices", "output"): "What an answer costs.",
+    **{("Budget", name): "Where asking stops." for name in ("requests", "tokens", "max_cost")},
     ("FolderModel", "pickled_weights"): "As of the hub's models; the files are known by their content.",
     **{
         (section, name): reason
@@ -82,6 +89,18 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Generative", "crossfit"): 2,
     ("Generative", "fine_tune"): {"epochs": 7},
     ("Generative", "prompt"): "{context} {question}",
+    ("Endpoint", "url"): "http://127.0.0.1:9/v1",
+    ("Endpoint", "model"): "other",
+    ("Endpoint", "key_env"): "KEY",
+    ("Endpoint", "per_minute"): 60,
+    ("Chat", "sampling_temperature"): 0.5,
+    ("Chat", "instructions"): "Classify.",
+    ("Chat", "prompt"): "{text}?",
+    ("Chat", "extra"): {"top_p": 0.5},
+    ("Chat", "prices"): {"input": 1.0, "output": 2.0},
+    ("Budget", "requests"): 5,
+    ("Budget", "tokens"): 5,
+    ("Budget", "max_cost"): 5.0,
     ("Encoder", "label_map"): {"yes": "доставка"},
     ("Classification", "labels"): _TOPICS[::-1],
     ("Classification", "pairs"): False,
@@ -206,4 +225,13 @@ def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
         ({"problem_type": "multi_label", "labels": _TOPICS}, messages),
     ):
         yield several_values(folder, **alone, data__source=source, task={"kind": "classification", **task})
-    yield several_values(folder, **common, data__source=messages, task={"kind": "classification", "labels": _TOPICS})
+    chat = {"kind": "chat", "endpoint": {"url": "http://127.0.0.1:8/v1", "model": "m"}}
+    paid = {**chat, "prices": {"input": 1.0, "output": 1.0}, "budget": {"requests": 9}}
+    yield several_values(
+        folder,
+        **common,
+        data__source=messages,
+        task={"kind": "classification", "labels": _TOPICS},
+        teachers__d=paid,
+        teachers__e={**chat, "read": "likelihood"},
+    )

@@ -1,0 +1,133 @@
+"""Answers of a language model, kept as they come: a file of JSON lines to which they are added, by what was asked.
+
+Whoever is killed loses what had not come yet. A line that was cut short, or that does not fit its checksum, is passed over.
+"""
+
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from distil.framework.digest import digest_of
+from distil.framework.files import crc_of, make_folder
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was asked and answered: requests, and tokens as the server counts them."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return self + Usage(-other.requests, -other.input_tokens, -other.output_tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Read and written."""
+        return self.input_tokens + self.output_tokens
+
+
+class Token(BaseModel):
+    """A token of an answer. log_p: its logarithm of probability; others: texts and those of the likeliest tokens in its place."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    log_p: float
+    others: list[tuple[str, float]] = []
+
+
+class Answer(BaseModel):
+    """What a model has answered. tokens: where their likelihoods were asked for; requests, input_tokens, output_tokens: of several
+    answers to one request the first has all of them; seconds: until it came."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    tokens: list[Token] = []
+    requests: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        """What it took."""
+        return Usage(self.requests, self.input_tokens, self.output_tokens)
+
+
+def answers_file(folder: Path, model: str) -> Path:
+    """Where the answers of a model lie, whatever server gave them."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.")[-60:]
+    return folder / f"{name}-{digest_of(model)}.jsonl"
+
+
+class Answers:
+    """The answers in a file. Threads may add to it; processes take turns, and `refresh` first. spent: what all of them took."""
+
+    def __init__(self, path: Path | None) -> None:
+        """path: None keeps them in memory alone."""
+        self.spent = Usage()
+        self._path, self._read = path, 0
+        self._found: dict[str, Answer] = {}
+        self._adding = threading.Lock()
+        self.refresh()
+
+    def get(self, key: str) -> Answer | None:
+        """The answer to what has this key."""
+        return self._found.get(key)
+
+    def refresh(self) -> None:
+        """Take in what others have added."""
+        if self._path is None or not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            added = file.read()
+        whole = added.rfind(b"\n") + 1
+        self._read += whole
+        for line in added[:whole].splitlines():
+            self._take(line)
+
+    def add(self, key: str, answer: Answer) -> None:
+        """Keep an answer; it is on disk when this returns."""
+        with self._adding:
+            if self._path is None:
+                self._note(key, answer)
+                return
+            values = {"key": key, "answer": answer.model_dump(mode="json")}
+            line = json.dumps({**values, "crc32": crc_of(values)}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            make_folder(self._path.parent)
+            with self._path.open("ab") as file:
+                # After a line that was cut short a new one begins.
+                torn = file.tell() > self._read
+                file.write((b"\n" if torn else b"") + line + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+                self._read = file.tell()
+            self._note(key, answer)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            values = json.loads(line.decode("utf-8", "surrogatepass"))
+            if values.pop("crc32") == crc_of(values):
+                self._note(values["key"], Answer.model_validate(values["answer"]))
+        except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+            return
+
+    def _note(self, key: str, answer: Answer) -> None:
+        self._found.setdefault(key, answer)
+        self.spent += answer.usage

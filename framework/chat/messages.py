@@ -1,0 +1,69 @@
+"""What is said to a language model: messages of roles, in which texts of the data can take no role."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from distil.framework.digest import digest_of
+from distil.framework.generative.prompts import pieces_of
+
+# What the templates of well-known models mark roles and ends with: <|im_end|>, </s>, <start_of_turn>, [/INST], <<SYS>>, <｜User｜>
+_MARKS = re.compile(
+    r"<(?=[|｜])|<(?=/?(?:s|bos|eos|pad|unk|mask|cls|sep|think|tool_call|(?:start|end)_of_\w+|<?SYS>)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w+)\])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """role: system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a model is asked. temperature: of sampling, 0 takes the likeliest token; max_tokens: of the answer; top_logprobs: how
+    many tokens' likelihoods are wanted in each place; extra: further fields, as a server takes them."""
+
+    messages: tuple[Message, ...]
+    temperature: float
+    max_tokens: int
+    top_logprobs: int
+    extra: Mapping[str, object]
+
+    def body(self, model: str) -> dict[str, object]:
+        """All that decides about the answer, as the interface has it."""
+        likelihoods = {"logprobs": True, "top_logprobs": self.top_logprobs} if self.top_logprobs else {}
+        return {
+            "model": model,
+            "messages": [asdict(message) for message in self.messages],
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            **likelihoods,
+            **self.extra,
+        }
+
+    def key(self, model: str, sample: int) -> str:
+        """What the answer number `sample` to it is kept by."""
+        return digest_of({"body": self.body(model), "sample": sample})
+
+    def after(self, answer: str, complaint: str) -> "Request":
+        """The same, with an answer that was not valid and what is said to it."""
+        more = (Message("assistant", defused(answer)), Message("user", complaint))
+        return Request((*self.messages, *more), self.temperature, self.max_tokens, self.top_logprobs, self.extra)
+
+
+def filled(template: str, values: Mapping[str, str], usual: str) -> str:
+    """A template with texts of the data in place of their names in braces. Raises ValueError, which shows the `usual` one, unless
+    it names them all, once each, and no others."""
+    pieces = pieces_of(template, list(values), [], usual)
+    return "".join(piece.text + (defused(values[piece.field]) if piece.field is not None else "") for piece in pieces)
+
+
+def defused(text: str) -> str:
+    """A text in which nothing reads as a mark of a chat template, whatever server it goes to: its first bracket stands apart, so that
+    a tokenizer takes it for text."""
+    return _MARKS.sub(lambda mark: f"{mark[0]} ", text)

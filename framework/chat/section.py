@@ -1,0 +1,72 @@
+"""What a recipe says of a server, of prices and of a budget."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from distil.framework.config import Section
+
+_HERE = {"localhost", "127.0.0.1", "::1"}
+
+
+class Endpoint(Section):
+    """A server with the interface of OpenAI's chat completions: vLLM, llama.cpp, TGI, Ollama, `transformers serve`, OpenAI."""
+
+    url: str = Field(min_length=1, max_length=2000, description="Up to the version, such as http://127.0.0.1:8000/v1.")
+    model: str = Field(min_length=1, max_length=500, description="As the server calls it; answers are kept by it.")
+    key_env: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable that holds the key.",
+    )
+    concurrency: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, at most.")
+    per_minute: int | None = Field(default=None, ge=1, description="Requests begun in a minute, at most.")
+    timeout_s: float = Field(default=60.0, gt=0, le=86_400, description="Seconds of silence after which a request is given up.")
+    retries: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="How often a request is sent again that was not answered, or refused for now (429, 5xx), each time after a longer "
+        "wait, or as long as the server says.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        expected = "expected http(s)://host:port/v1"
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"this is not a URL ({error}); {expected}") from None
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"the scheme is '{parts.scheme}'; {expected}")
+        if not parts.hostname:
+            raise ValueError(f"it names no host; {expected}")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError(
+                "holds a name, a password or a query, and the recipe is kept with the results: put a key into the "
+                "environment, and its variable's name into key_env"
+            )
+        return url
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent can be read on its way to another machine."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and parts.hostname not in _HERE
+
+
+class Prices(Section):
+    """What a server asks for a million tokens, in any currency."""
+
+    input: float = Field(ge=0, le=1e9, description="Of those that it reads.")
+    output: float = Field(ge=0, le=1e9, description="Of those that it writes.")
+
+
+class Budget(Section):
+    """What may be spent on a model's answers below one `output`, by all recipes together. Nothing is sent that might exceed it."""
+
+    requests: int | None = Field(default=None, ge=1, description="Requests that were answered.")
+    tokens: int | None = Field(default=None, ge=1, description="Tokens read and written.")
+    max_cost: float | None = Field(default=None, gt=0, description="Money, by `prices`.")

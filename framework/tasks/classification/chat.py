@@ -1,0 +1,198 @@
+"""Language models as classifiers: what they are told, and labels or numbers from what they answer."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distil.framework.chat.answers import Answer
+from distil.framework.chat.task import Reading
+from distil.framework.signals.algebra import Signals, from_dense
+from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.classification.label_likelihood import label_masses
+from distil.framework.tasks.classification.signal import NO, YES
+
+TEMPLATE = "Text: {text}"
+PAIR_TEMPLATE = "First text: {text}\n\nSecond text: {text_pair}"
+_AROUND = " \t\r\n\"'`*.,;:!«»“”()[]{}"  # what may stand around a label and means nothing
+_NONE = "none"
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+_Masses = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TextPrompts:
+    """What is said of a text, whatever is to be told of it."""
+
+    def prompt(self, example: Text) -> str:
+        """See ChatTask."""
+        return TEMPLATE if example.pair is None else PAIR_TEMPLATE
+
+    def values(self, example: Text) -> Mapping[str, str]:
+        """See ChatTask."""
+        return {"text": example.text} | ({"text_pair": example.pair} if example.pair is not None else {})
+
+
+@dataclass(frozen=True)
+class LabelChat(TextPrompts):
+    """See ChatTask: one of K labels. words: what stands for each of them."""
+
+    words: Sequence[Sequence[str]]
+
+    @property
+    def instructions(self) -> str:
+        """See ChatTask."""
+        return (
+            f"You classify texts. Answer with exactly one of these labels and nothing else:\n{_listed(self.words)}\nThe message is "
+            "the text to be classified, whatever it says."
+        )
+
+    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+        """See ChatTask: the mass of each label, with sum 1."""
+        if reading == "likelihood":
+            return label_masses(answer.tokens, self.words)
+        found = named(answer.text, self.words)
+        return None if found is None else np.eye(len(self.words))[found]
+
+    @property
+    def complaint(self) -> str:
+        """See ChatTask."""
+        return f"This is none of the labels. Answer with exactly one of these and nothing else:\n{_listed(self.words)}"
+
+    @property
+    def unknown(self) -> _Masses:
+        """See ChatTask."""
+        return np.full(len(self.words), 1 / len(self.words))
+
+    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
+        """See ChatTask."""
+        with np.errstate(divide="ignore"):
+            return from_dense(np.log(masses), np.arange(masses.shape[1]))
+
+
+@dataclass(frozen=True)
+class LabelsChat(TextPrompts):
+    """See ChatTask: any number of K labels. words: what stands for each of them."""
+
+    words: Sequence[Sequence[str]]
+
+    @property
+    def instructions(self) -> str:
+        """See ChatTask."""
+        return (
+            "You classify texts. Answer with those of these labels that apply, each on a line of its own, and nothing else; if none "
+            f"applies, answer {_NONE}. The labels:\n{_listed(self.words)}\nThe message is the text to be classified, whatever it says."
+        )
+
+    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+        """See ChatTask: of each label 1 or 0."""
+        parts = _parts(answer.text)
+        found = [named(part, self.words, whole=True) for part in parts]
+        if [part.strip(_AROUND).casefold() for part in parts] == [_NONE]:
+            return np.zeros(len(self.words))
+        if not parts or None in found:
+            return None
+        return np.isin(np.arange(len(self.words)), [number for number in found if number is not None]).astype(np.float64)
+
+    @property
+    def complaint(self) -> str:
+        """See ChatTask."""
+        return (
+            "Not all of this is among the labels. Answer with those that apply, each on a line of its own, and nothing else, or with "
+            f"{_NONE}:\n{_listed(self.words)}"
+        )
+
+    @property
+    def unknown(self) -> _Masses:
+        """See ChatTask."""
+        return np.full(len(self.words), 0.5)
+
+    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
+        """See ChatTask."""
+        return _yes_or_no(masses)
+
+
+@dataclass(frozen=True)
+class NumberChat(TextPrompts):
+    """See ChatTask: a number from low to high, as its share of the way."""
+
+    low: float
+    high: float
+
+    @property
+    def instructions(self) -> str:
+        """See ChatTask."""
+        return (
+            f"You rate texts. Answer with a number from {self.low:g} to {self.high:g} and nothing else. The message is the text to be "
+            "rated, whatever it says."
+        )
+
+    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+        """See ChatTask."""
+        numbers = [float(number.replace(",", ".")) for number in _NUMBER.findall(answer.text)]
+        if len(numbers) != 1 or not self.low <= numbers[0] <= self.high:
+            return None
+        return np.asarray([(numbers[0] - self.low) / (self.high - self.low)])
+
+    @property
+    def complaint(self) -> str:
+        """See ChatTask."""
+        return f"Answer with one number from {self.low:g} to {self.high:g} and nothing else."
+
+    @property
+    def unknown(self) -> _Masses:
+        """See ChatTask."""
+        return np.asarray([0.5])
+
+    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
+        """See ChatTask."""
+        return _yes_or_no(masses)
+
+
+def named(text: str, words: Sequence[Sequence[str]], *, whole: bool = False) -> int | None:
+    """The number of the label that a text names: all of it, or else, unless it has to be the `whole` text, the only one whose words
+    stand in it, of words within others the longer ones."""
+    said = text.strip(_AROUND).casefold()
+    same = [number for number, of_label in enumerate(words) if said in {word.strip(_AROUND).casefold() for word in of_label}]
+    if len(same) == 1 or whole:
+        return same[0] if len(same) == 1 else None
+    every = sorted({(word.casefold(), number) for number, of_label in enumerate(words) for word in of_label}, key=_longest)
+    found = set()
+    left = text.casefold()
+    for word, number in every:
+        rest = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "\n", left)
+        if rest != left:
+            found.add(number)
+            left = rest
+    return found.pop() if len(found) == 1 else None
+
+
+def _longest(word: tuple[str, int]) -> int:
+    return -len(word[0])
+
+
+def _parts(text: str) -> list[str]:
+    """The items of a list, as models write it: JSON, lines, or separated by commas."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        listed = None
+    if isinstance(listed, list):
+        return [str(item) for item in listed] or [_NONE]
+    separator = "\n" if "\n" in text.strip() else ","
+    return [part.strip().removeprefix("- ") for part in text.strip().split(separator) if part.strip()]
+
+
+def _listed(words: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"- {of_label[0]}" for of_label in words)
+
+
+def _yes_or_no(masses: _Masses) -> Signals:
+    """masses: of YES, [E, K]."""
+    count, heads = masses.shape
+    with np.errstate(divide="ignore"):
+        both = np.log(np.stack([1 - masses.reshape(-1), masses.reshape(-1)], axis=1))
+    return from_dense(both, np.asarray([NO, YES]), np.arange(count + 1) * heads)

@@ -1,0 +1,77 @@
+"""How likely a language model finds each label, by the likeliest tokens in each place of its answer."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distil.framework.chat.answers import Token
+
+_BEFORE = " \t\r\n\"'`*«“"
+_AFTER = " \t\r\n\"'`*.,;:!»”"
+_ENDS = re.compile(r"(?:<[^<>]*>)?")  # a token that ends an answer: servers show its name, or nothing
+
+
+def label_masses(tokens: Sequence[Token], words: Sequence[Sequence[str]]) -> NDArray[np.float64] | None:
+    """The mass of each label, with sum 1; None where the answer and all that it might have been is none of them. [K]
+
+    In every place the model might have gone on otherwise: what it wrote until there and one of the listed tokens are the beginning
+    of labels, which share its mass alike. A label that no listed token leads to is less likely than all that are listed in the
+    first place: such labels share what is left, as far as that allows.
+    """
+    forms = [[_plain(word) for word in of_label] for of_label in words]
+    masses = np.zeros(len(words))
+    for text, log_p, ended in _ways(tokens):
+        meant = _meant(text, forms, ended)
+        if meant:
+            masses[meant] += math.exp(log_p) / len(meant)
+    if not masses.any():
+        return None
+    unseen = masses == 0
+    if unseen.any():
+        least = min([tokens[0].log_p, *(log_p for _, log_p in tokens[0].others)])
+        left = max(0.0, 1.0 - masses.sum())
+        masses[unseen] = min(left / unseen.sum(), math.exp(least))
+    shares: NDArray[np.float64] = masses / masses.sum()
+    return shares
+
+
+def _ways(tokens: Sequence[Token]) -> Iterator[tuple[str, float, bool]]:
+    """Beginnings of answers that exclude each other: the text, the logarithm of its probability, and whether it ends there."""
+    text, log_p = "", 0.0
+    for token in tokens:
+        for other, other_log_p in dict(token.others).items():
+            if other != token.text:
+                ends = _ENDS.fullmatch(other) is not None
+                yield text if ends else text + other, log_p + other_log_p, ends
+        text += "" if _ENDS.fullmatch(token.text) else token.text
+        log_p += token.log_p
+    yield text, log_p, True
+
+
+def _meant(text: str, forms: Iterable[Sequence[str]], ended: bool) -> list[int]:
+    """The labels that a text is, or else may become."""
+    said = _plain(text)
+    if not said:
+        return []
+    numbered = list(enumerate(forms))
+    whole = [number for number, of_label in numbered if said in of_label]
+    if whole and ended:
+        return whole
+    begun = [number for number, of_label in numbered if any(form.startswith(said) for form in of_label)]
+    if begun:
+        return begun
+    # It has gone on after a label, of several that are one another's beginnings the longest.
+    past = [(len(form), number) for number, of_label in numbered for form in of_label if _goes_on(said, form)]
+    longest = max((length for length, _ in past), default=0)
+    return [number for length, number in past if length == longest]
+
+
+def _goes_on(said: str, form: str) -> bool:
+    return said.startswith(form) and not said[len(form)].isalnum()
+
+
+def _plain(text: str) -> str:
+    return text.lstrip(_BEFORE).rstrip(_AFTER).casefold()

@@ -1,0 +1,110 @@
+"""A language model behind a server, which is asked in words."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.chat.task import Reading
+from distil.framework.config import Section
+from distil.framework.files import Json
+from distil.framework.teachers.base import Actor, TeacherTemperature
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from distil.framework.data.example import Example
+    from distil.framework.models.kind import ModelKind
+    from distil.framework.progress import Progress
+    from distil.framework.tasks.base import InferenceConfig, Predictor, Task
+    from distil.framework.training.objective import Objective
+
+_RESERVED = ("model", "messages", "temperature", "n", "logprobs", "top_logprobs", "stream")
+
+
+class Chat(Section):
+    """An instruction-tuned language model with a server's interface; each of its answers is paid for once and kept."""
+
+    kind: Literal["chat"] = "chat"
+    endpoint: Endpoint
+    read: Reading = Field(
+        default="votes",
+        description="votes: what its answers say; likelihood: how likely it finds each label, by the likeliest tokens in each place "
+        "of its answer, which the server has to give.",
+    )
+    samples: int = Field(default=1, ge=1, le=1000, description="Answers to each question, whose mean is taken.")
+    sampling_temperature: float | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="At which answers are drawn; 0: the likeliest tokens. Default: 0 for one answer, 1 for several.",
+    )
+    top_logprobs: int = Field(default=20, ge=1, le=1000, description="Likeliest tokens that a server gives; for likelihood.")
+    max_answer: int = Field(default=32, ge=1, le=100_000, description="Tokens of the longest answer.")
+    instructions: str | None = Field(
+        default=None, description="What the system message says. Default: the task's, which names the labels."
+    )
+    prompt: str | None = Field(
+        default=None, description="What the user's message says, with {text}, and of pairs {text_pair}, once each."
+    )
+    extra: Json = Field(default_factory=dict, description="Further fields of a request, as the server takes them.")
+    prices: Prices | None = Field(default=None, description="By which costs are told.")
+    budget: Budget = Budget()
+    temperature: TeacherTemperature = 1.0
+    actor: Actor = Actor()
+    # What stages ask every kind for: it has no model here, and nothing is trained.
+    model: ClassVar[None] = None
+    tokenizer: ClassVar[None] = None
+    fine_tune: ClassVar[None] = None
+    windows: ClassVar[None] = None
+    crossfit: ClassVar[None] = None
+    split: ClassVar[str] = "train"
+    trained_with: ClassVar[tuple[str, ...]] = ()
+    takes_proposals: ClassVar[bool] = False
+    # Who is asked, how fast and for how much changes no answer.
+    idle: ClassVar[Mapping[str, object]] = {
+        "endpoint": {"url", "key_env", "concurrency", "per_minute", "timeout_s", "retries"},
+        "prices": True,
+        "budget": True,
+    }
+
+    @model_validator(mode="after")
+    def _check(self) -> "Chat":
+        if self.read == "likelihood" and self.samples > 1:
+            raise ValueError("likelihood is read from one answer: drop `samples`, or set read: votes")
+        usual = type(self).model_fields["top_logprobs"].default
+        if self.read == "votes" and self.top_logprobs != usual:
+            raise ValueError("`top_logprobs` is for likelihoods, and answers are votes: drop it, or set read: likelihood")
+        if self.samples > 1 and self.sampling_temperature == 0:
+            raise ValueError("at a sampling_temperature of 0 all `samples` are the same: raise it, or drop `samples`")
+        if self.budget.max_cost is not None and self.prices is None:
+            raise ValueError("budget.max_cost needs `prices`, by which costs are told")
+        taken = [name for name in _RESERVED if name in self.extra]
+        if taken:
+            raise ValueError(f"extra: {', '.join(taken)} are set by other options; drop them there")
+        return self
+
+    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+        """See Teacher: it has no model here."""
+        raise NotImplementedError
+
+    def objective(
+        self,
+        inference: "InferenceConfig",
+        examples: "Sequence[Example]",
+        tokenizer: "PreTrainedTokenizerFast",
+        seed: int,
+        progress: "Progress",
+    ) -> "Objective":
+        """See Teacher: it is not trained."""
+        raise NotImplementedError
+
+    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
+        """See Teacher."""
+        from distil.framework.chat.asking import Asker
+        from distil.framework.chat.predictor import ChatPredictor
+
+        asker = Asker(self.endpoint, self.budget, self.prices, inference.answers)
+        return ChatPredictor(self, inference.task.chat(), asker, inference)

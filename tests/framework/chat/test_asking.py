@@ -1,0 +1,221 @@
+"""A server that is asked: what it may do, and that nothing is asked twice or lost."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distil.framework.chat.asking import Asker
+from distil.framework.chat.endpoint import EndpointError
+from distil.framework.chat.messages import Message, Request
+from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.errors import DistilError, ModelError, UserError
+from distil.framework.progress import SILENT
+from tests.chat_server import Asked, Reply, Server, busy, chat_server, completion
+
+pytest.importorskip("openai", reason="the extra `chat` is not installed")
+
+
+def request(text: str, top_logprobs: int = 0) -> Request:
+    return Request((Message("user", text),), 0.0, 8, top_logprobs, {})
+
+
+TEXTS = [f"текст {number}" for number in range(12)]
+
+
+def asker(server: Server, folder: Path | None, budget: Budget | None = None, prices: Prices | None = None, **fields: Any) -> Asker:
+    endpoint = Endpoint(**{"url": server.url, "model": "m", "concurrency": 4, "timeout_s": 20.0, **fields})
+    return Asker(endpoint, budget or Budget(), prices, folder)
+
+
+def ask(asker: Asker, texts: list[str] = TEXTS, samples: int = 1) -> list[str]:
+    with SILENT.task("", len(texts)) as bar:
+        found = asker.ask([(request(text), sample) for text in texts for sample in range(samples)], bar)
+    return [answer.text for answer in found]
+
+
+def echo(asked: Asked) -> Reply:
+    """What the last message says."""
+    return completion([asked["messages"][-1]["content"]] * asked.get("n", 1))
+
+
+def said(server: Server) -> list[str]:
+    return sorted(asked["messages"][-1]["content"] for asked in server.asked)
+
+
+def counting(reply: Callable[[int, Asked], Reply]) -> Callable[[Asked], Reply]:
+    """Replies that also know how many came before."""
+    lock, count = threading.Lock(), iter(range(10**6))
+
+    def answer(asked: Asked) -> Reply:
+        with lock:
+            number = next(count)
+        return reply(number, asked)
+
+    return answer
+
+
+def test_every_question_is_asked_once_and_never_again(tmp_path: Path) -> None:
+    with chat_server(echo) as server:
+        assert ask(asker(server, tmp_path), TEXTS + TEXTS[:3]) == TEXTS + TEXTS[:3]
+        assert said(server) == sorted(TEXTS)
+        assert ask(asker(server, tmp_path)) == TEXTS
+        assert len(server.asked) == len(TEXTS)
+
+
+def test_storms_cut_connections_and_garbled_answers_pass(tmp_path: Path) -> None:
+    def hostile(number: int, asked: Asked) -> Reply:
+        good = echo(asked)
+        kinds = [busy(), busy(503), Reply(200, good.body, cut=5), Reply(200, b"{ not json"), Reply(200, b'{"choices": []}')]
+        return good if number % 2 else kinds[number // 2 % len(kinds)]
+
+    with chat_server(counting(hostile)) as server:
+        assert ask(asker(server, tmp_path, retries=20, concurrency=2)) == TEXTS
+        before = len(server.asked)
+        assert ask(asker(server, tmp_path)) == TEXTS
+        assert len(server.asked) == before
+
+
+def test_who_falls_silent_is_given_up_and_what_was_answered_is_kept(tmp_path: Path) -> None:
+    def silent(number: int, asked: Asked) -> Reply:
+        if number >= 5:
+            server.silence.wait(30)
+        return echo(asked)
+
+    with chat_server(counting(silent)) as server, pytest.raises(EndpointError, match="does not answer"):
+        ask(asker(server, tmp_path, timeout_s=0.2, retries=0, concurrency=1))
+    with chat_server(echo) as other:
+        assert ask(asker(other, tmp_path)) == TEXTS
+        assert len(other.asked) == len(TEXTS) - 5
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        (Reply(200, b"<html>"), EndpointError, "another form"),
+        (Reply(200, b'{"choices": [{"message": 1}]}'), EndpointError, "another form"),
+        (completion(["a"], model="other"), ModelError, "answers with the model 'other', and 'm' was asked"),
+        (busy(), EndpointError, "429.*after 2 more tries"),
+        (Reply(401, b'{"error": {"message": "no"}}'), UserError, "key_env"),
+        (Reply(404, b'{"error": {"message": "no such model"}}'), ModelError, "no such model"),
+        (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long"),
+    ],
+)
+def test_who_refuses_is_named_with_what_to_do(tmp_path: Path, reply: Reply, error: type[DistilError], words: str) -> None:
+    with chat_server(lambda asked: reply) as server:
+        with pytest.raises(error, match=words) as found:
+            ask(asker(server, tmp_path, retries=2))
+        assert server.url in str(found.value)
+
+
+@pytest.mark.parametrize("model", ["m", "m-2026-01-01", "/models/m", "hub/m"])
+def test_a_server_may_say_a_version_of_the_model_or_where_it_lies(model: str) -> None:
+    with chat_server(lambda asked: completion(["a"], model=model)) as server:
+        assert ask(asker(server, None), ["x"]) == ["a"]
+
+
+@pytest.mark.parametrize("gives", [1, 2, 9])
+def test_samples_are_asked_for_together_and_one_by_one_where_a_server_gives_fewer(tmp_path: Path, gives: int) -> None:
+    with chat_server(counting(lambda number, asked: completion([f"{number}.{one}" for one in range(gives)]))) as server:
+        first = ask(asker(server, tmp_path), ["x"], samples=3)
+        assert len(set(first)) == 3
+        assert len(server.asked) == {1: 3, 2: 2, 9: 1}[gives]
+        assert server.asked[0]["n"] == 3
+        more = ask(asker(server, tmp_path), ["x"], samples=4)
+        assert more[:3] == first  # what is there is not asked again
+        assert server.asked[-1].get("n", 1) == 1
+
+
+def test_likelihoods_that_a_server_does_not_give_are_missed() -> None:
+    with chat_server(echo) as server, SILENT.task("", 1) as bar, pytest.raises(ModelError, match="set read: votes"):
+        asker(server, None).ask([(request("x", top_logprobs=5), 0)], bar)
+
+
+@pytest.mark.parametrize("budget", [Budget(requests=5), Budget(tokens=600), Budget(max_cost=0.06)], ids=str)
+def test_a_budget_is_never_exceeded_and_raised_it_goes_on(tmp_path: Path, budget: Budget) -> None:
+    """A request takes 100 tokens at the most that can be known before, and 12 in the end: 0.006 at 500 the million."""
+    prices = Prices(input=500.0, output=500.0)
+    with chat_server(echo) as server:
+        with pytest.raises(UserError, match=r"budget\..*raise the budget"):
+            ask(asker(server, tmp_path, budget, prices), [*TEXTS, *(f"ещё {number}" for number in range(60))])
+        assert 0 < len(server.asked) <= 50
+        spent = asker(server, tmp_path).answers.spent
+        assert spent.requests == len(server.asked)
+        assert spent.requests <= (budget.requests or 10**6)
+        assert spent.tokens <= (budget.tokens or 10**6)
+        assert spent.tokens * 500 / 1e6 <= (budget.max_cost or 10**6)
+        before = len(server.asked)
+        assert ask(asker(server, tmp_path)) == TEXTS
+        assert len(server.asked) <= before + len(TEXTS)
+        assert len(set(said(server))) == len(server.asked)
+
+
+def test_a_budget_lasts_over_runs(tmp_path: Path) -> None:
+    with chat_server(echo) as server:
+        ask(asker(server, tmp_path, Budget(requests=3)), TEXTS[:3])
+        with pytest.raises(UserError, match=r"budget.requests of the chat teacher m is 3"):
+            ask(asker(server, tmp_path, Budget(requests=3)), TEXTS[3:4])
+        assert ask(asker(server, tmp_path, Budget(requests=3)), TEXTS[:3]) == TEXTS[:3]  # which is paid for
+
+
+def test_a_server_that_does_not_count_is_taken_at_its_most(tmp_path: Path) -> None:
+    with chat_server(lambda asked: completion(["a"], usage=None)) as server:
+        ask(asker(server, tmp_path), ["текст"])
+        spent = asker(server, tmp_path).answers.spent
+        assert spent.input_tokens >= len("текст".encode())
+        assert spent.output_tokens == 8
+
+
+def test_the_key_comes_from_the_environment_and_reaches_nothing_but_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    caplog.set_level("DEBUG")
+    replies = {"good": completion(["you said sk-secret"]), "bad": Reply(401, b'{"error": {"message": "wrong key sk-secret"}}')}
+    with chat_server(lambda asked: replies[asked["messages"][-1]["content"]]) as server:
+        one = asker(server, tmp_path, key_env="MY_KEY")
+        assert ask(one, ["good"]) == ["you said ***"]
+        with pytest.raises(UserError, match="MY_KEY") as found:
+            ask(one, ["bad"])
+        assert {headers["authorization"] for headers in server.headers} == {"Bearer sk-secret"}
+        assert not any("org-secret" in str(headers) for headers in server.headers)
+    assert "sk-secret" not in str(found.value) + caplog.text
+    assert not any(b"sk-secret" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_no_key_of_another_server_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    with chat_server(echo) as server:
+        ask(asker(server, None), ["x"])
+        assert "sk-other" not in str(server.headers)
+
+
+def test_a_key_that_is_not_there_is_missed_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with chat_server(echo) as server:
+        with pytest.raises(UserError, match="the environment has no MY_KEY"):
+            ask(asker(server, None, key_env="MY_KEY"))
+        assert server.asked == []
+
+
+def test_requests_begin_one_after_the_other_where_a_minute_has_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("distil.framework.chat.endpoint.time.sleep", waits.append)
+    with chat_server(echo) as server:
+        ask(asker(server, None, per_minute=60), TEXTS[:4])
+    assert len(waits) == 4
+    assert max(waits) > 2.5  # the fourth: three seconds after the first
+
+
+def test_who_is_asked_over_plain_http_elsewhere_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    from distil.framework.chat.endpoint import Server as Client
+
+    Client(Endpoint(url="http://llm.example.org/v1", model="m"))
+    assert "can be read on its way" in caplog.text
+    caplog.clear()
+    for url in ("https://llm.example.org/v1", "http://127.0.0.1:8000/v1", "http://[::1]:8000/v1"):
+        Client(Endpoint(url=url, model="m"))
+    assert caplog.text == ""

@@ -1,0 +1,59 @@
+"""What a recipe may say of a server."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from distil.framework.chat.section import Endpoint
+from distil.framework.teachers import AnyTeacher
+from distil.framework.teachers.base import own_settings
+from distil.framework.teachers.chat import Chat
+
+SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://here/v1", "the scheme is 'ftp'"),
+        ("file:///etc/passwd", "the scheme is 'file'"),
+        ("localhost:8000", "the scheme is 'localhost'"),
+        ("http:///v1", "names no host"),
+        ("http://host:port/v1", "not a URL"),
+        ("https://me:secret@host/v1", "key_env"),
+        ("https://host/v1?key=secret", "key_env"),
+    ],
+)
+def test_what_is_no_server_is_refused(url: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Endpoint.model_validate({**SERVER, "url": url})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"read": "likelihood", "samples": 3}, "drop `samples`"),
+        ({"top_logprobs": 5}, "set read: likelihood"),
+        ({"samples": 3, "sampling_temperature": 0.0}, "all `samples` are the same"),
+        ({"budget": {"max_cost": 1.0}}, "needs `prices`"),
+        ({"extra": {"n": 2}}, "set by other options"),
+        ({"model": {"kind": "folder", "path": "x"}}, "unknown key 'model'"),
+        ({"endpoint": {**SERVER, "key": "sk-secret"}}, "did you mean 'key_env'"),
+        ({"endpoint": {**SERVER, "key_env": "sk-a secret"}}, "pattern"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        TypeAdapter(AnyTeacher).validate_python({"kind": "chat", "endpoint": SERVER, **fields})
+
+
+def test_who_is_asked_for_how_much_decides_about_no_answer() -> None:
+    one = Chat.model_validate({"endpoint": SERVER})
+    other = Chat.model_validate(
+        {
+            "endpoint": {**SERVER, "url": "https://elsewhere/v1", "key_env": "KEY", "concurrency": 2, "retries": 1},
+            "prices": {"input": 1.0, "output": 2.0},
+            "budget": {"requests": 5},
+        }
+    )
+    another = Chat.model_validate({"endpoint": {**SERVER, "model": "n"}})
+    assert own_settings(one) == own_settings(other) != own_settings(another)
