@@ -1,5 +1,6 @@
 """The sections of a recipe, under the names that their classes have. docs/recipes.md has a table of each one's options."""
 
+from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
@@ -34,7 +35,6 @@ from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.synthetic import News
 from distil.framework.tasks.tagging.task import Tagging
-from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.teachers.chat import Chat
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.teachers.generative import Generative

@@ -141,7 +141,12 @@ def _count(count: int | None) -> str:
 def state_line(results: RunResults, words: Words = ENGLISH) -> str:
     """How the run stands, on what its models were measured, and what other versions have made, in a sentence or three."""
     said = [words("state", state=words(results["state"])), _measured_line(results, words)]
-    said += [unlocated_line(results, words), _latency_line(results, words), accepted_line(results, words)]
+    said += [
+        unlocated_line(results, words),
+        usage_line(results, words),
+        _latency_line(results, words),
+        accepted_line(results, words),
+    ]
     return " ".join(filter(None, said))
 
 
@@ -165,6 +170,26 @@ def unlocated_line(results: RunResults, words: Words = ENGLISH) -> str:
         if share
     ]
     return words("unlocated", shares=", ".join(told)) if told else ""
+
+
+def usage_line(results: RunResults, words: Words = ENGLISH) -> str:
+    """What asking language models behind servers took, in a sentence each; empty if there are none."""
+    return " ".join(
+        _usage(model["name"], usage, words) for model in results["models"] if (usage := model.get("usage")) is not None
+    )
+
+
+def _usage(name: str, usage: Json, words: Words) -> str:
+    cost = usage["cost"]
+    return words(
+        "usage",
+        name=name,
+        requests=words.figures(f"{usage['requests']:,}"),
+        tokens=words.figures(f"{usage['input_tokens'] + usage['output_tokens']:,}"),
+        cost="" if cost is None else words("usage cost", cost=words.figures(f"{cost:,.2f}")),
+        seconds=words.figures(f"{usage['seconds']:.2f}"),
+        invalid=words.figures(f"{usage['invalid']:.1%}"),
+    )
 
 
 def _latency_line(results: RunResults, words: Words) -> str:

@@ -47,6 +47,8 @@ class Asker:
 
         Raises UserError for a budget that does not reach, and what Server does; whatever has been answered by then is kept.
         """
+        if not wanted:
+            return []
         with self._alone():
             self.answers.refresh()
             missing: dict[str, tuple[Request, list[int]]] = {}
@@ -75,7 +77,9 @@ class Asker:
         while samples:
             bound = at_most(request, len(samples))
             with spending.on(bound):
-                found = server.complete(request, len(samples), bound)[: len(samples)]  # some give one whatever was asked
+                found = server.complete(request, len(samples), bound)[
+                    : len(samples)
+                ]  # some give one whatever was asked
                 for sample, answer in zip(samples, found, strict=False):
                     self.answers.add(request.key(self.endpoint.model, sample), answer)
             samples = samples[len(found) :]

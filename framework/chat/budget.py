@@ -66,9 +66,7 @@ class Spending:
         )
 
 
-def beyond(
-    budget: Budget, prices: Prices | None, spent: Usage, then: Usage
-) -> tuple[str, float, float, float] | None:
+def beyond(budget: Budget, prices: Prices | None, spent: Usage, then: Usage) -> tuple[str, float, float, float] | None:
     """The field of a budget that `then` exceeds, what it is, and the amounts of `spent` and of `then`; None if it exceeds none."""
     amounts = [
         ("requests", budget.requests, spent.requests, then.requests),
@@ -76,5 +74,10 @@ def beyond(
         ("max_cost", budget.max_cost, cost_of(spent, prices) or 0.0, cost_of(then, prices) or 0.0),
     ]
     return next(
-        ((field, most, so_far, wanted) for field, most, so_far, wanted in amounts if most is not None and wanted > most), None
+        (
+            (field, most, so_far, wanted)
+            for field, most, so_far, wanted in amounts
+            if most is not None and wanted > most
+        ),
+        None,
     )

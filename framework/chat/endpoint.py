@@ -108,7 +108,9 @@ class Server:
                 raise ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
             return answers
         raise EndpointError(
-            self._without_key(f"{self._name()} answered {_GARBLED} times in another form than that of chat completions: {problem}")
+            self._without_key(
+                f"{self._name()} answered {_GARBLED} times in another form than that of chat completions: {problem}"
+            )
         )
 
     def _sent(self, body: dict[str, object]) -> bytes:

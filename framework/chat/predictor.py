@@ -108,12 +108,17 @@ class ChatPredictor:
     def _answers(self, examples: Examples, bar: Task) -> tuple[list[Answer], list[Answer]]:
         """Of every example as many as samples are wanted, one after the other: the first ones, and those that count, as who has
         answered what is not valid is asked once more."""
-        wanted = [(request, sample) for request in map(self.request, examples) for sample in range(self.teacher.samples)]
+        wanted = [
+            (request, sample) for request in map(self.request, examples) for sample in range(self.teacher.samples)
+        ]
         first = self.asker.ask(wanted, bar)
         wrong = [number for number, answer in enumerate(first) if self._read(answer) is None]
         with SILENT.task("", len(wrong)) as silent:
             again = self.asker.ask(
-                [(wanted[number][0].after(first[number].text, self.task.complaint), wanted[number][1]) for number in wrong],
+                [
+                    (wanted[number][0].after(first[number].text, self.task.complaint), wanted[number][1])
+                    for number in wrong
+                ],
                 silent,
             )
         corrected = dict(zip(wrong, again, strict=True))

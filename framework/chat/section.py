@@ -21,7 +21,9 @@ class Endpoint(Section):
     )
     concurrency: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, at most.")
     per_minute: int | None = Field(default=None, ge=1, description="Requests begun in a minute, at most.")
-    timeout_s: float = Field(default=60.0, gt=0, le=86_400, description="Seconds of silence after which a request is given up.")
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="Seconds of silence after which a request is given up."
+    )
     retries: int = Field(
         default=10,
         ge=0,

@@ -59,6 +59,8 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "measured": "{metrics}, on {measured}.",
     "unlocated": "Not in the texts: {shares}.",
     "unlocated share": "{share} of what {name} wrote",
+    "usage": "{name}: {requests} requests, {tokens} tokens{cost}, {seconds} s for each; {invalid} of its answers were not valid.",
+    "usage cost": ", {cost} by its prices",
     "timed": "Latency: of {items}, each asked alone, on {threads}, all models taking turns.",
     "threads": ("{count} CPU thread", "{count} CPU threads"),
     "accepted": "Accepted, made by other versions than there are now: {found}.",

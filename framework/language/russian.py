@@ -59,6 +59,8 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "measured": "{metrics}, {measured}.",
     "unlocated": "Нет в текстах: {shares}.",
     "unlocated share": "{share} того, что написала модель {name}",
+    "usage": "{name}: запросов {requests}, токенов {tokens}{cost}, по {seconds} с; непригодных ответов {invalid}.",
+    "usage cost": ", {cost} по указанным ценам",
     "timed": "Задержка: {items}, каждый отдельно, на {threads}, все модели по очереди.",
     "threads": ("{count} потоке CPU", "{count} потоках CPU", "{count} потоках CPU"),
     "accepted": "Приняты результаты других версий: {found}.",

@@ -44,6 +44,4 @@ def _splits_asked_about(recipe: Recipe, name: str) -> list[str]:
 
 def _in_words(wanted: Usage, cost: float | None) -> str:
     money = "" if cost is None else f", which cost about {cost:,.4g} by its prices"
-    return (
-        f"{wanted.requests:,} requests, about {wanted.input_tokens:,} tokens read and at most {wanted.output_tokens:,} written{money}"
-    )
+    return f"{wanted.requests:,} requests, about {wanted.input_tokens:,} tokens read and at most {wanted.output_tokens:,} written{money}"

@@ -13,7 +13,7 @@ from distil.framework.data.records import Asked, Formats
 from distil.framework.errors import DataError, ModelError, RecipeError
 from distil.framework.metrics import Metric, metrics_in_words
 from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
-from distil.framework.tasks.sections import GenerativeSection, Sections
+from distil.framework.tasks.sections import GenerativeSection, Sections, refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +42,7 @@ class TaskSection(Section):
 
     def check(self, recipe: Sections) -> list[str]:
         """See Task: teachers that write are refused."""
-        return [
-            f"teachers.{name}: a {teacher.kind} model does not teach the task {self.kind}: take an encoder"
-            for name, teacher in recipe.teachers.items()
-            if teacher.kind in ("generative", "chat")
-        ]
+        return refused(["generative", "chat"], self.kind, recipe)
 
     def settle(self, rows: list[Own]) -> list[Own]:
         """See Task."""

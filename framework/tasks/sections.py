@@ -1,6 +1,6 @@
 """What a task sees of the other sections of a recipe, of which it is a part itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distil.framework.data.features import WindowSettings
@@ -74,3 +74,12 @@ class Sections(Protocol):
     @property
     def ensemble(self) -> "Ensemble | None":
         """How several teachers become one."""
+
+
+def refused(kinds: Sequence[str], task: str, recipe: Sections) -> list[str]:
+    """That teachers of these kinds do not teach a task, in words."""
+    return [
+        f"teachers.{name}: a {teacher.kind} model does not teach the task {task}: take a teacher of another kind"
+        for name, teacher in recipe.teachers.items()
+        if teacher.kind in kinds
+    ]

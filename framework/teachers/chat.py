@@ -41,7 +41,9 @@ class Chat(Section):
         le=10,
         description="At which answers are drawn; 0: the likeliest tokens. Default: 0 for one answer, 1 for several.",
     )
-    top_logprobs: int = Field(default=20, ge=1, le=1000, description="Likeliest tokens that a server gives; for likelihood.")
+    top_logprobs: int = Field(
+        default=20, ge=1, le=1000, description="Likeliest tokens that a server gives; for likelihood."
+    )
     max_answer: int = Field(default=32, ge=1, le=100_000, description="Tokens of the longest answer.")
     instructions: str | None = Field(
         default=None, description="What the system message says. Default: the task's, which names the labels."
@@ -76,7 +78,9 @@ class Chat(Section):
             raise ValueError("likelihood is read from one answer: drop `samples`, or set read: votes")
         usual = type(self).model_fields["top_logprobs"].default
         if self.read == "votes" and self.top_logprobs != usual:
-            raise ValueError("`top_logprobs` is for likelihoods, and answers are votes: drop it, or set read: likelihood")
+            raise ValueError(
+                "`top_logprobs` is for likelihoods, and answers are votes: drop it, or set read: likelihood"
+            )
         if self.samples > 1 and self.sampling_temperature == 0:
             raise ValueError("at a sampling_temperature of 0 all `samples` are the same: raise it, or drop `samples`")
         if self.budget.max_cost is not None and self.prices is None:

@@ -109,6 +109,25 @@ def test_what_texts_do_not_hold_is_told(run):
     assert "Not in the texts: 12.5% of what one wrote." in markdown_table(run.results)
 
 
+def test_what_asking_servers_took_is_told(run):
+    run.add_ensemble()
+    usage = {
+        "requests": 1200,
+        "input_tokens": 30000,
+        "output_tokens": 400,
+        "cost": 0.5,
+        "seconds": 1.25,
+        "invalid": 0.02,
+    }
+    run.results["models"][0]["usage"] = usage
+    line = (
+        "one: 1,200 requests, 30,400 tokens, 0.50 by its prices, 1.25 s for each; 2.0% of its answers were not valid."
+    )
+    assert line in markdown_table(run.results)
+    usage["cost"] = None
+    assert "30,400 tokens, 1.25 s for each" in markdown_table(run.results)
+
+
 def test_whether_it_paid_is_told_below_the_table(run, capsys):
     run.add_ensemble()
     assert "Did it pay?" not in markdown_table(run.results)

@@ -95,7 +95,9 @@ class LabelsChat(TextPrompts):
             return np.zeros(len(self.words))
         if not parts or None in found:
             return None
-        return np.isin(np.arange(len(self.words)), [number for number in found if number is not None]).astype(np.float64)
+        return np.isin(np.arange(len(self.words)), [number for number in found if number is not None]).astype(
+            np.float64
+        )
 
     @property
     def complaint(self) -> str:
@@ -156,10 +158,14 @@ def named(text: str, words: Sequence[Sequence[str]], *, whole: bool = False) -> 
     """The number of the label that a text names: all of it, or else, unless it has to be the `whole` text, the only one whose words
     stand in it, of words within others the longer ones."""
     said = text.strip(_AROUND).casefold()
-    same = [number for number, of_label in enumerate(words) if said in {word.strip(_AROUND).casefold() for word in of_label}]
+    same = [
+        number for number, of_label in enumerate(words) if said in {word.strip(_AROUND).casefold() for word in of_label}
+    ]
     if len(same) == 1 or whole:
         return same[0] if len(same) == 1 else None
-    every = sorted({(word.casefold(), number) for number, of_label in enumerate(words) for word in of_label}, key=_longest)
+    every = sorted(
+        {(word.casefold(), number) for number, of_label in enumerate(words) for word in of_label}, key=_longest
+    )
     found = set()
     left = text.casefold()
     for word, number in every:

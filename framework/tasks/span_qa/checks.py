@@ -7,6 +7,7 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.kind import ModelKind
+from distil.framework.tasks.sections import refused
 from distil.framework.tasks.span_qa.prompts import parse_template
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def prompt_problems(recipe: "Sections") -> list[str]:
             except ValueError as error:
                 problems.append(f"teachers.{name}.prompt: {error}")
     return problems
+
+
+def kind_problems(kind: str, recipe: "Sections") -> list[str]:
+    """Teachers that this task has no words for."""
+    return refused(["chat"], kind, recipe)
 
 
 def label_problems(kind: str, recipe: "Sections") -> list[str]:

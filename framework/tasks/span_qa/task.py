@@ -11,7 +11,7 @@ from distil.framework.data.records import Asked, Fields, Record
 from distil.framework.metrics import Metric
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.defaults import TaskSection
-from distil.framework.tasks.span_qa.checks import label_problems, prompt_problems, window_problems
+from distil.framework.tasks.span_qa.checks import kind_problems, label_problems, prompt_problems, window_problems
 from distil.framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
 from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
@@ -64,7 +64,12 @@ class ExtractiveQA(TaskSection):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        problems = [*prompt_problems(recipe), *window_problems(recipe), *label_problems(self.kind, recipe)]
+        problems = [
+            *kind_problems(self.kind, recipe),
+            *prompt_problems(recipe),
+            *window_problems(recipe),
+            *label_problems(self.kind, recipe),
+        ]
         if self.unanswerable:
             return problems
         if self.null_threshold != 0.0:

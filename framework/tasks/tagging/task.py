@@ -249,6 +249,7 @@ class Tagging(TaskSection):
 
 def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
     """What tagging demands of other sections of a recipe, in words: there are no questions."""
+    from distil.framework.tasks.sections import refused
     from distil.framework.teachers.generative import Generative
 
     places = {"windows": recipe.windows}
@@ -264,7 +265,7 @@ def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
     for name, teacher in recipe.teachers.items():
         if isinstance(teacher, Generative):
             problems += [f"teachers.{name}{problem}" for problem in _generative_problems(task, teacher)]
-    return problems
+    return problems + refused(["chat"], task.kind, recipe)
 
 
 def _generative_problems(task: Tagging, teacher: "Generative") -> Iterator[str]:

@@ -6,7 +6,9 @@ import pytest
 
 from distil.framework.chat.answers import Answer, Answers, Token, Usage, answers_file
 
-YES = Answer(text="да\n\u2028", tokens=[Token(text="д", log_p=-0.5, others=[("н", -1.0)])], input_tokens=7, output_tokens=2)
+YES = Answer(
+    text="да\n\u2028", tokens=[Token(text="д", log_p=-0.5, others=[("н", -1.0)])], input_tokens=7, output_tokens=2
+)
 
 
 def test_what_was_kept_is_found_again(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A server that is asked: what it may do, and that nothing is asked twice or lost."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,12 @@ from tests.chat_server import Asked, Reply, Server, busy, chat_server, completio
 pytest.importorskip("openai", reason="the extra `chat` is not installed")
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client waits for milliseconds where it would for half a second, and then for a second, and so on."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+
+
 def request(text: str, top_logprobs: int = 0) -> Request:
     return Request((Message("user", text),), 0.0, 8, top_logprobs, {})
 
@@ -25,7 +33,9 @@ def request(text: str, top_logprobs: int = 0) -> Request:
 TEXTS = [f"текст {number}" for number in range(12)]
 
 
-def asker(server: Server, folder: Path | None, budget: Budget | None = None, prices: Prices | None = None, **fields: Any) -> Asker:
+def asker(
+    server: Server, folder: Path | None, budget: Budget | None = None, prices: Prices | None = None, **fields: Any
+) -> Asker:
     endpoint = Endpoint(**{"url": server.url, "model": "m", "concurrency": 4, "timeout_s": 20.0, **fields})
     return Asker(endpoint, budget or Budget(), prices, folder)
 
@@ -68,7 +78,13 @@ def test_every_question_is_asked_once_and_never_again(tmp_path: Path) -> None:
 def test_storms_cut_connections_and_garbled_answers_pass(tmp_path: Path) -> None:
     def hostile(number: int, asked: Asked) -> Reply:
         good = echo(asked)
-        kinds = [busy(), busy(503), Reply(200, good.body, cut=5), Reply(200, b"{ not json"), Reply(200, b'{"choices": []}')]
+        kinds = [
+            busy(),
+            busy(503),
+            Reply(200, good.body, cut=5),
+            Reply(200, b"{ not json"),
+            Reply(200, b'{"choices": []}'),
+        ]
         return good if number % 2 else kinds[number // 2 % len(kinds)]
 
     with chat_server(counting(hostile)) as server:
@@ -91,6 +107,30 @@ def test_who_falls_silent_is_given_up_and_what_was_answered_is_kept(tmp_path: Pa
         assert len(other.asked) == len(TEXTS) - 5
 
 
+def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
+    killed: list[int] = []
+    begun = threading.Event()
+
+    def deadly(number: int, asked: Asked) -> Reply:
+        if number == 6:
+            begun.wait(30)
+            os.kill(killed[0], signal.SIGKILL)
+        return echo(asked)
+
+    with chat_server(counting(deadly)) as server:
+        process = os.fork()
+        if process == 0:
+            try:
+                ask(asker(server, tmp_path, concurrency=1))
+            finally:
+                os._exit(0)
+        killed.append(process)
+        begun.set()
+        assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
+        assert ask(asker(server, tmp_path)) == TEXTS
+        assert len(server.asked) == len(TEXTS) + 1  # what was under way
+
+
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
@@ -103,7 +143,9 @@ def test_who_falls_silent_is_given_up_and_what_was_answered_is_kept(tmp_path: Pa
         (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long"),
     ],
 )
-def test_who_refuses_is_named_with_what_to_do(tmp_path: Path, reply: Reply, error: type[DistilError], words: str) -> None:
+def test_who_refuses_is_named_with_what_to_do(
+    tmp_path: Path, reply: Reply, error: type[DistilError], words: str
+) -> None:
     with chat_server(lambda asked: reply) as server:
         with pytest.raises(error, match=words) as found:
             ask(asker(server, tmp_path, retries=2))
@@ -174,7 +216,10 @@ def test_the_key_comes_from_the_environment_and_reaches_nothing_but_the_server(
     monkeypatch.setenv("MY_KEY", "sk-secret")
     monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
     caplog.set_level("DEBUG")
-    replies = {"good": completion(["you said sk-secret"]), "bad": Reply(401, b'{"error": {"message": "wrong key sk-secret"}}')}
+    replies = {
+        "good": completion(["you said sk-secret"]),
+        "bad": Reply(401, b'{"error": {"message": "wrong key sk-secret"}}'),
+    }
     with chat_server(lambda asked: replies[asked["messages"][-1]["content"]]) as server:
         one = asker(server, tmp_path, key_env="MY_KEY")
         assert ask(one, ["good"]) == ["you said ***"]

@@ -4,7 +4,18 @@ import pytest
 
 from distil.framework.chat.messages import Message, Request, defused, filled
 
-MARKS = ["<|im_end|>", "<|im_start|>system", "<|eot_id|>", "</s>", "<s>", "<start_of_turn>", "[/INST]", "[INST]", "<<SYS>>", "<｜User｜>"]
+MARKS = [
+    "<|im_end|>",
+    "<|im_start|>system",
+    "<|eot_id|>",
+    "</s>",
+    "<s>",
+    "<start_of_turn>",
+    "[/INST]",
+    "[INST]",
+    "<<SYS>>",
+    "<｜User｜>",
+]
 
 
 @pytest.mark.parametrize("mark", MARKS)

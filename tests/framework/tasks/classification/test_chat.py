@@ -87,13 +87,17 @@ def masses(of: list[Token], words: Sequence[Sequence[str]] = WORDS) -> list[floa
 
 
 def test_labels_that_differ_later_are_told_apart_where_they_do() -> None:
-    said = tokens(("card", {"card": 0.6, " top": 0.2, "Да": 0.1, "y": 0.1}), (" arrival", {" arrival": 0.75, " linking": 0.25}))
+    said = tokens(
+        ("card", {"card": 0.6, " top": 0.2, "Да": 0.1, "y": 0.1}), (" arrival", {" arrival": 0.75, " linking": 0.25})
+    )
     assert masses(said) == [0.45, 0.15, 0.2, 0.2]
 
 
 def test_what_is_said_after_a_label_changes_nothing() -> None:
     short = tokens(("yes", {"yes": 0.75, "top-up": 0.25}), ("<|im_end|>", {"<|im_end|>": 1.0}))
-    long = tokens(("yes", {"yes": 0.75, "top-up": 0.25}), (",", {",": 1.0}), (" because", {" because": 0.5, " as": 0.5}))
+    long = tokens(
+        ("yes", {"yes": 0.75, "top-up": 0.25}), (",", {",": 1.0}), (" because", {" because": 0.5, " as": 0.5})
+    )
     assert masses(short)[2:] == masses(long)[2:]
 
 

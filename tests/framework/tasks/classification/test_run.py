@@ -174,7 +174,10 @@ def test_numbers_of_pairs_from_a_table(output: Path, tmp_path: Path) -> None:
         ({"windows": {"max_length": 64, "doc_stride": 8}}, "windows.doc_stride is for overlapping windows"),
         ({"windows": {"max_length": 64, "max_question": 8}}, "windows.max_question is for questions"),
         ({"data__source": {**_MESSAGES, "requests": 2}}, "set task.problem_type: multi_label, or requests: 1"),
-        ({"task": {"kind": "classification", "verbaliser": {"a": "b"}}}, "task.verbaliser is for generative and chat teachers"),
+        (
+            {"task": {"kind": "classification", "verbaliser": {"a": "b"}}},
+            "task.verbaliser is for generative and chat teachers",
+        ),
         ({"teachers__a__label_map": {"x": "y"}}, "`label_map` is for a model that is taken as it is"),
         ({"data__source": {"kind": "synthetic"}}, "a synthetic source is for the task extractive_qa"),
         ({"data__source__fields": {"context": "x"}}, "fields"),
