@@ -68,7 +68,7 @@ class Spending:
 
 def beyond(budget: Budget, prices: Prices | None, spent: Usage, then: Usage) -> tuple[str, float, float, float] | None:
     """The field of a budget that `then` exceeds, what it is, and the amounts of `spent` and of `then`; None if it exceeds none."""
-    amounts = [
+    amounts: list[tuple[str, float | None, float, float]] = [
         ("requests", budget.requests, spent.requests, then.requests),
         ("tokens", budget.tokens, spent.tokens, then.tokens),
         ("max_cost", budget.max_cost, cost_of(spent, prices) or 0.0, cost_of(then, prices) or 0.0),

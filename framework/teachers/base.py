@@ -113,7 +113,8 @@ def own_settings(teacher: object) -> Json:
 
 def idle_settings(teacher: object) -> Mapping[str, object]:
     """The settings of a teacher that change nothing of what it says, in pydantic's form of what is excluded."""
-    return getattr(teacher, "idle", {})
+    found: Mapping[str, object] = getattr(teacher, "idle", {})
+    return found
 
 
 def is_elsewhere(teacher: object) -> bool:

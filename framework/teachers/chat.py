@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,20 +10,23 @@ from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.chat.task import Reading
 from distil.framework.config import Section
 from distil.framework.files import Json
-from distil.framework.teachers.base import Actor, TeacherTemperature
+from distil.framework.teachers.base import Actor, TeacherTemperature, without_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from distil.framework.data.example import Example
+    from distil.framework.data.features import WindowSettings
     from distil.framework.models.kind import ModelKind
     from distil.framework.progress import Progress
     from distil.framework.tasks.base import InferenceConfig, Predictor, Task
     from distil.framework.training.objective import Objective
+    from distil.framework.training.section import Training
 
 _RESERVED = ("model", "messages", "temperature", "n", "logprobs", "top_logprobs", "stream")
 
 
+@without_model
 class Chat(Section):
     """An instruction-tuned language model with a server's interface; each of its answers is paid for once and kept."""
 
@@ -56,21 +59,22 @@ class Chat(Section):
     budget: Budget = Budget()
     temperature: TeacherTemperature = 1.0
     actor: Actor = Actor()
-    # What stages ask every kind for: it has no model here, and nothing is trained.
-    model: ClassVar[None] = None
-    tokenizer: ClassVar[None] = None
-    fine_tune: ClassVar[None] = None
-    windows: ClassVar[None] = None
-    crossfit: ClassVar[None] = None
-    split: ClassVar[str] = "train"
-    trained_with: ClassVar[tuple[str, ...]] = ()
-    takes_proposals: ClassVar[bool] = False
     # Who is asked, how fast and for how much changes no answer.
     idle: ClassVar[Mapping[str, object]] = {
         "endpoint": {"url", "key_env", "concurrency", "per_minute", "timeout_s", "retries"},
         "prices": True,
         "budget": True,
     }
+
+    if TYPE_CHECKING:  # `without_model` fixes these
+        model: None = None
+        tokenizer: None = None
+        fine_tune: Training | None = None
+        split: str = "train"
+        windows: WindowSettings | None = None
+        crossfit: int | None = None
+        trained_with: tuple[str, ...] = ()
+        takes_proposals: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> "Chat":
@@ -90,7 +94,7 @@ class Chat(Section):
             raise ValueError(f"extra: {', '.join(taken)} are set by other options; drop them there")
         return self
 
-    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+    def model_kind(self, task: "Task", config: object) -> "ModelKind":
         """See Teacher: it has no model here."""
         raise NotImplementedError
 

@@ -23,24 +23,23 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _Masses = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class TextPrompts:
-    """What is said of a text, whatever is to be told of it."""
+def prompt_of(example: Text) -> str:
+    """See ChatTask."""
+    return TEMPLATE if example.pair is None else PAIR_TEMPLATE
 
-    def prompt(self, example: Text) -> str:
-        """See ChatTask."""
-        return TEMPLATE if example.pair is None else PAIR_TEMPLATE
 
-    def values(self, example: Text) -> Mapping[str, str]:
-        """See ChatTask."""
-        return {"text": example.text} | ({"text_pair": example.pair} if example.pair is not None else {})
+def values_of(example: Text) -> Mapping[str, str]:
+    """See ChatTask."""
+    return {"text": example.text} | ({"text_pair": example.pair} if example.pair is not None else {})
 
 
 @dataclass(frozen=True)
-class LabelChat(TextPrompts):
+class LabelChat:
     """See ChatTask: one of K labels. words: what stands for each of them."""
 
     words: Sequence[Sequence[str]]
+    prompt = staticmethod(prompt_of)
+    values = staticmethod(values_of)
 
     @property
     def instructions(self) -> str:
@@ -74,10 +73,12 @@ class LabelChat(TextPrompts):
 
 
 @dataclass(frozen=True)
-class LabelsChat(TextPrompts):
+class LabelsChat:
     """See ChatTask: any number of K labels. words: what stands for each of them."""
 
     words: Sequence[Sequence[str]]
+    prompt = staticmethod(prompt_of)
+    values = staticmethod(values_of)
 
     @property
     def instructions(self) -> str:
@@ -118,11 +119,13 @@ class LabelsChat(TextPrompts):
 
 
 @dataclass(frozen=True)
-class NumberChat(TextPrompts):
+class NumberChat:
     """See ChatTask: a number from low to high, as its share of the way."""
 
     low: float
     high: float
+    prompt = staticmethod(prompt_of)
+    values = staticmethod(values_of)
 
     @property
     def instructions(self) -> str:
