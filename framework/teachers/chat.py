@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from distil.framework.training.objective import Objective
     from distil.framework.training.section import Training
 
-_RESERVED = ("model", "messages", "temperature", "n", "logprobs", "top_logprobs", "stream")
+_RESERVED = (
+    "model",
+    "messages",
+    "temperature",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "max_tokens",
+    "max_completion_tokens",
+    "stream",
+)
 
 
 @without_model
