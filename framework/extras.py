@@ -23,8 +23,16 @@ EXTRAS: Mapping[str, str] = {
     "uvicorn": "serve",
     "optuna": "search",
     "matplotlib": "report",
+    "openai": "chat",
 }
-_NAMES = {"ray": "Ray", "mlflow": "MLflow", "deepspeed": "DeepSpeed", "fastapi": "FastAPI", "optuna": "Optuna"}
+_NAMES = {
+    "ray": "Ray",
+    "mlflow": "MLflow",
+    "deepspeed": "DeepSpeed",
+    "fastapi": "FastAPI",
+    "optuna": "Optuna",
+    "openai": "OpenAI's client",
+}
 
 
 class MissingPackageError(UserError):

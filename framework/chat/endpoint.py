@@ -13,6 +13,7 @@ from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.messages import Request
 from distil.framework.chat.section import Endpoint
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
+from distil.framework.extras import need
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError, OpenAI
@@ -217,12 +218,9 @@ def _key(endpoint: Endpoint) -> str:
 
 
 def _client(endpoint: Endpoint, key: str) -> "OpenAI":
-    try:
-        from openai import Omit, OpenAI
-    except ImportError:
-        raise UserError(
-            "a chat teacher asks its server through the package openai, which is not installed: pip install 'multi-teacher-distil[chat]'"
-        ) from None
+    need("a server with a language model", "openai")
+    from openai import Omit, OpenAI
+
     # What the environment says of OpenAI's own server is nothing to another one.
     omitted = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
     return OpenAI(

@@ -6,6 +6,7 @@ from distil.framework.device import resolve_workers
 from distil.framework.extras import need
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Tracking
+from distil.framework.teachers.base import is_elsewhere
 
 
 def check_packages(recipe: Recipe) -> None:
@@ -24,6 +25,9 @@ def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
     if engine.backend_here == "deepspeed":
         why = f"engine.zero_stage: {engine.zero_stage}" if engine.zero_stage else "engine.backend: deepspeed"
         yield why, ("deepspeed",)
+    for name, teacher in recipe.teachers.items():
+        if is_elsewhere(teacher):
+            yield f"teachers.{name}.endpoint", ("openai",)
     if recipe.search is not None:
         yield "the section `search`", ("optuna", "ray")
     if recipe.tracking != Tracking():

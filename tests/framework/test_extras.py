@@ -104,6 +104,16 @@ def test_an_import_that_fails_for_another_reason_is_no_missing_package(monkeypat
         ({"signals__mode": "streamed"}, "ray", r"signals\.mode: streamed takes Ray.*\[ray\]"),
         ({"engine__zero_stage": 1}, "deepspeed", r"engine\.zero_stage: 1 takes DeepSpeed.*\[deepspeed\]"),
         ({"engine__backend": "deepspeed"}, "deepspeed", r"engine\.backend: deepspeed takes DeepSpeed"),
+        (
+            {
+                "task": {"kind": "classification"},
+                "data__source": {"kind": "messages", "examples": {"train": 8, "validation": 8}},
+                "windows": {"max_length": 64},
+                "teachers__teacher": {"kind": "chat", "endpoint": {"url": "http://127.0.0.1:1/v1", "model": "m"}},
+            },
+            "openai",
+            r"teachers\.teacher\.endpoint takes OpenAI's client.*\[chat\]",
+        ),
         ({"tracking": {"experiment": "mine"}}, "mlflow", r"section `tracking` takes MLflow.*\[mlflow\]"),
         (
             {"search": {"space": {"student.lr": {"kind": "uniform", "low": 1e-4, "high": 1e-3}}, "trials": 2}},
