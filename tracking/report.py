@@ -16,6 +16,7 @@ from distil.framework.tables import (
     table_rows,
 )
 from distil.framework.tasks.registry import summary_in
+from distil.framework.training.selection import in_words as kept_in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,6 +145,7 @@ def state_line(results: RunResults, words: Words = ENGLISH) -> str:
     said += [
         unlocated_line(results, words),
         usage_line(results, words),
+        selection_line(results, words),
         _latency_line(results, words),
         accepted_line(results, words),
     ]
@@ -190,6 +192,18 @@ def _usage(name: str, usage: Json, words: Words) -> str:
         seconds=words.figures(f"{usage['seconds']:.2f}"),
         invalid=words.figures(f"{usage['invalid']:.1%}"),
     )
+
+
+def selection_line(results: RunResults, words: Words = ENGLISH) -> str:
+    """Which weights of models that were measured on the way are kept, and why their trainings ended; empty if there are none."""
+    metrics = {metric.name: metric for metric in summary_in(results).metrics}
+    said = []
+    for model in results["models"]:
+        training = model.get("training") or {}
+        if "selection" in training:
+            metric = metrics[training["selection"]["metric"]]
+            said.append(kept_in_words(model["name"], training, model["settings"], metric, words))
+    return " ".join(said)
 
 
 def _latency_line(results: RunResults, words: Words) -> str:

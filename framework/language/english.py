@@ -98,6 +98,16 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "published figures": "The published figures",
     "millions": "parameters, millions",
     "during training": "{label} during training",
+    "validation during training": "{label} during training, on `validation`",
+    "kept best": "{name}: of the weights, those of step {step} are kept, the best by {label} on `{split}` ({value})",
+    "kept last": "{name}: the last weights are kept, those of step {step}",
+    "kept last, not best": "{name}: the last weights are kept, those of step {step}; the best by {label} on `{split}` ({value}) were "
+    "those of step {best}",
+    "ended by steps": ("training took its {count} step", "training took all of its {count} steps"),
+    "ended by patience": (
+        "training ended after step {steps} of {planned}, as {count} measurement brought nothing better",
+        "training ended after step {steps} of {planned}, as {count} measurements in a row brought nothing better",
+    ),
     "epoch": "epoch",
     "step": "step",
     "loss": "loss",

@@ -16,6 +16,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
 from distil.framework.recipe.wording import Where, worded
 from distil.framework.tasks.base import Task
+from distil.framework.training.section import Training
 
 _MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
@@ -32,6 +33,7 @@ def recipe_problems(recipe: Recipe) -> list[str]:
         task_problems,
         data_problems,
         split_problems,
+        watching_problems,
     )
     return [problem for check in checks for problem in check(recipe)]
 
@@ -184,6 +186,8 @@ def split_problems(recipe: Recipe) -> list[str]:
         trimmed = recipe.student.trim.splits if recipe.student.trim is not None else None
         wanted |= {f"student.trim.splits[{n}]": name for n, name in enumerate(trimmed or ())}
     wanted["evaluation.split"] = recipe.evaluation.split
+    trainings = _trainings(recipe).items()
+    wanted |= {f"{place}.validation": one.validation for place, (one, _) in trainings if one.validation is not None}
     if recipe.signals.held_out is not None:
         wanted["signals.held_out"] = recipe.signals.held_out
     problems = [
@@ -194,6 +198,38 @@ def split_problems(recipe: Recipe) -> list[str]:
     idle = [name for name in legal if name not in wanted.values()]
     if idle and (recipe.data.cut is not None or recipe.data.extra or recipe.data.splits != DEFAULT_SPLITS):
         problems.append(f"data: the split(s) {', '.join(idle)} are used by nothing: drop them")
+    return problems
+
+
+def _trainings(recipe: Recipe) -> dict[str, tuple[Training, str]]:
+    """Every section of training settings with the split that is trained on, by place."""
+    found = {
+        f"teachers.{name}.fine_tune": (teacher.fine_tune, teacher.split)
+        for name, teacher in recipe.teachers.items()
+        if teacher.fine_tune is not None
+    }
+    return found | ({"student": (recipe.student, recipe.student.split)} if recipe.student is not None else {})
+
+
+def watching_problems(recipe: Recipe) -> list[str]:
+    """What is chosen by labels must not be measured by them, nor trained on them."""
+    problems, measured = [], recipe.evaluation
+    for place, (training, split) in _trainings(recipe).items():
+        others = "another labelled split, such as one that data.cut or a slice (train[95%:]) sets apart"
+        if training.validation == measured.split:
+            plain = "" if training.selects else ", or set evaluation.during_training to see curves on this one"
+            problems.append(
+                f"{place}.validation is '{measured.split}', by which all is measured (evaluation.split): name {others}{plain}"
+            )
+        elif training.validation == split:
+            problems.append(f"{place}.validation is '{split}', on which the model is trained: name {others}")
+        watched = training.validation is not None or (place == "student" and measured.during_training)
+        if training.evaluate_every != "epoch" and not watched:
+            also = " or set evaluation.during_training," if place == "student" else ""
+            problems.append(
+                f"{place}.evaluate_every: the model is measured on nothing while it is trained: name a split as {place}.validation,"
+                f"{also} or drop evaluate_every"
+            )
     return problems
 
 

@@ -197,7 +197,8 @@ def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) 
 
 def _short(model: ModelOutline) -> Json:
     """The model's section for a short training."""
-    short = {"epochs": 1, "log_every": 1}
+    unwatched = {"validation": None, "evaluate_every": "epoch", "best": False, "patience": None}
+    short = {"epochs": 1, "log_every": 1, **unwatched}
     section: Json = model.section.model_dump(mode="json")
     if model.role == "student":
         return {**section, **short, "split": "train", "unlabelled": [], "trim": None}

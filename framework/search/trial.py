@@ -11,7 +11,7 @@ from distil.framework.run import prepare, produce
 from distil.framework.search.recipes import trial_recipe
 from distil.framework.stages.evaluation import latency_stage
 from distil.framework.tasks.base import main_metrics
-from distil.framework.training.history import Report, ReportTo
+from distil.framework.training.history import EVALUATION, Report, ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 
 Epoch = dict[str, float]  # epoch, and the metrics that the task names
@@ -56,7 +56,7 @@ def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | Non
     latency = {} if timed is None else produce(context, timed).facts["latency"][0]
     folder = student.weights.result(context.store)
     training, found = student.weights.facts(context.store), student.evaluation.facts(context.store)
-    rows = [row for row in read_json_lines(folder / "history.jsonl") if row["kind"] == "evaluation"]
+    rows = [row for row in read_json_lines(folder / "history.jsonl") if _of_an_epoch(row["kind"], row["epoch"])]
     assert recipe.student is not None
     return {
         "seed": recipe.seed if recipe.student.seed is None else recipe.student.seed,
@@ -79,12 +79,17 @@ def _heard(train: Trainer, tell: Tell, told: int) -> Trainer:
     def training(job: TrainingJob, report: ReportTo) -> TrainingSummary:
         def listen(row: Report) -> None:
             report(row)
-            if row.kind == "evaluation" and row.step < row.total_steps and row.epoch > told:
+            if _of_an_epoch(row.kind, row.epoch) and row.step < row.total_steps and row.epoch > told:
                 tell({"epoch": round(row.epoch), **row.metrics})
 
         return train(job, listen)
 
     return training
+
+
+def _of_an_epoch(kind: str, epoch: float) -> bool:
+    """Whether a row of the history has the figures by which trials are compared, after a whole epoch."""
+    return kind == EVALUATION and epoch == round(epoch)
 
 
 def _nobody(epoch: Epoch) -> None:

@@ -77,7 +77,8 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
     if training is not None:
         split = context.data[teacher.split]
         check_labels(context, f"teachers.{name}.split", teacher.split, "to learn from")
-        spec = teacher_spec(context, teacher, split, seed)
+        _check_validation(context, f"teachers.{name}.fine_tune.validation", training)
+        spec = teacher_spec(context, teacher, training, split, seed)
         trained = training_stage(context, name, initial, training, seed, spec)
         folds = tuple(
             training_stage(
@@ -86,7 +87,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
                 initial,
                 training,
                 seed,
-                teacher_spec(context, teacher, part, seed),
+                teacher_spec(context, teacher, training, part, seed),
             )
             for number, part in enumerate(_without_folds(name, split, teacher.crossfit))
         )
@@ -122,6 +123,7 @@ def student_stages(
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
     if supervision is None:
         check_labels(context, "student.split", student.split, "to learn from")
+    _check_validation(context, "student.validation", student)
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
     whole = student_split(context)
     split = whole if supervision is not None else context.data[student.split]
@@ -169,6 +171,11 @@ def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split
                 f"{folds} has {len(split.examples) - len(kept)} of {len(split.examples)} questions; lower crossfit"
             )
         yield Split(kept)
+
+
+def _check_validation(context: Context, place: str, training: Training) -> None:
+    if training.validation is not None:
+        check_labels(context, place, training.validation, "to be measured by")
 
 
 def _tokenizer(context: Context, settings: Any, split: Split) -> Stage | None:

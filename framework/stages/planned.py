@@ -9,16 +9,19 @@ from distil.framework.errors import MissingModelError, ModelError
 from distil.framework.generative.trial import TRIED, try_architecture
 from distil.framework.models.bounds import TooLarge
 from distil.framework.models.build import planned_parameters
+from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.models.configuration import new_config, read_config
 from distil.framework.models.copies import check_layers, copy_layers_config
 from distil.framework.models.heads import check_published_head
 from distil.framework.models.kind import Generator, ModelKind
+from distil.framework.models.layers import distances_from_head
 from distil.framework.models.locate import locate, tokenizer_folder
 from distil.framework.models.probe import check_reads_text, most_tokens
 from distil.framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from distil.framework.models.tokenizer_training import TRAINED
 from distil.framework.models.tokenizers import load_tokenizer, named_tokens
 from distil.framework.recipe.schema import Recipe
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -69,7 +72,11 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
         raise
     except ModelError as error:
         raise ModelError(f"{error}{_field_to_blame(recipe, place, section)}") from None
-    most = most_tokens(_kind(recipe, section, config), config, windows.max_length)
+    kind = _kind(recipe, section, config)
+    training: Training | None = section if section is recipe.student else section.fine_tune
+    if training is not None:
+        _check_training(place if section is recipe.student else f"{place}.fine_tune", kind, config, training)
+    most = most_tokens(kind, config, windows.max_length)
     if windows.max_length > most:
         raise ModelError(
             f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
@@ -95,6 +102,22 @@ def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":
         except ModelError as error:
             raise ModelError(f"{place}: {error}") from None
     return config
+
+
+def _check_training(place: str, kind: ModelKind, config: "PreTrainedConfig", training: Training) -> None:
+    """Refuse what cannot be done with the layers of such a model."""
+    if training.layer_decay == 1 and not training.gradient_checkpointing:
+        return
+    from distil.framework.models.weightless import weightless_model
+
+    model = weightless_model(kind, config)
+    try:
+        if training.layer_decay < 1:
+            distances_from_head(model)
+        if training.gradient_checkpointing:
+            checkpoint_gradients(model)
+    except ModelError as error:
+        raise ModelError(f"{place}.{error}") from None
 
 
 def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: "PreTrainedConfig") -> None:

@@ -20,21 +20,24 @@ from distil.framework.plugins import SOURCE, settings_of
 from distil.framework.stages.live import shared_tokenizer, student_objective
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.stages.supervision import Supervision, Targets
-from distil.framework.tasks.base import InferenceConfig, trained_settings
+from distil.framework.stages.watching import selection_inputs, selection_of, student_validation, teacher_validation
+from distil.framework.tasks.base import trained_settings
 from distil.framework.teachers.base import Teacher, own_settings
 from distil.framework.training.checkpoint import remove_checkpoints
 from distil.framework.training.history import History, Report
-from distil.framework.training.job import TrainingJob
+from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.objective import Objective
 from distil.framework.training.section import Training
+from distil.framework.training.selection import in_words
 from distil.framework.training.validation import Validation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# What is not in digests. All but the last change nothing that comes out; `seed` is an input of its own, and
-# `micro_batch` changes no more than how sums are rounded and which units are dropped out.
-_SILENT_SETTINGS = {"log_every", "checkpoint_every", "seed", "micro_batch"}
+# What is not in digests: it changes nothing that comes out, but `seed`, an input of its own, `micro_batch`, which changes no more
+# than how sums are rounded and which units are dropped out, and what selection_inputs has.
+_SILENT_SETTINGS = {"log_every", "checkpoint_every", "gradient_checkpointing", "seed", "micro_batch"}
+_SILENT_SETTINGS |= {"validation", "evaluate_every", "best", "patience"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class TrainingSpec:
 
     inputs: what it depends on; begin: a context, given the model's tokenizer, in which training has to happen, with the
     objective and a dict for figures, complete once the context has ended; note: writes beside a model how it reads;
-    validation: given the tokenizer, what the model is measured on after every epoch; counted: given the tokenizer, by how
+    validation: given the tokenizer, what the model is measured on meanwhile; counted: given the tokenizer, by how
     many items epochs are counted, None: by those of the objective.
     """
 
@@ -90,6 +93,7 @@ def training_stage(
                 steps=epoch_steps(items, training.batch_size) * training.epochs,
                 store=context.store,
                 validation=spec.validation(tokenizer),
+                selection=selection_of(context, training),
             )
             summary = _train(context, name, job)
         tokenizer.save_pretrained(str(folder / "model"))
@@ -100,7 +104,7 @@ def training_stage(
     inputs = {
         "initial": initial.key,
         **spec.inputs,
-        "training": training.model_dump(mode="json", include=set(Training.model_fields) - _SILENT_SETTINGS),
+        "training": _deciding(training),
         "engine": {
             "backend": engine.backend_here,
             "zero_stage": engine.zero_stage,
@@ -114,7 +118,13 @@ def training_stage(
     return Stage(f"train {name}", key, make)
 
 
-def _train(context: Context, name: str, job: TrainingJob) -> Any:
+def _deciding(training: Training) -> dict[str, Any]:
+    """The settings that decide what comes out; what came later is left out where it is off, so that trainings of before are found."""
+    left_out = _SILENT_SETTINGS | ({"layer_decay"} if training.layer_decay == 1 else set())
+    return training.model_dump(mode="json", include=set(Training.model_fields) - left_out)
+
+
+def _train(context: Context, name: str, job: TrainingJob) -> TrainingSummary:
     """Train with a bar on the screen and the history on disk."""
     context.store.pull(job.history)  # of an attempt on another machine
     history = History(job.history)
@@ -132,14 +142,18 @@ def _train(context: Context, name: str, job: TrainingJob) -> Any:
             done = row.step
 
         try:
-            return context.train(job, report)
+            summary = context.train(job, report)
         finally:
             history.close()
             if job.history.exists():
                 context.store.push(job.history)
+    if job.selection is not None:
+        said = in_words(name, summary.as_facts(), job.training.model_dump(), job.selection.metric)
+        context.progress.say(f"    {said}")
+    return summary
 
 
-def teacher_spec(context: Context, teacher: Teacher, split: Split, seed: int) -> TrainingSpec:
+def teacher_spec(context: Context, teacher: Teacher, training: Training, split: Split, seed: int) -> TrainingSpec:
     """Labels."""
     inference = context.inference(teacher.windows or context.recipe.windows)
 
@@ -155,9 +169,11 @@ def teacher_spec(context: Context, teacher: Teacher, split: Split, seed: int) ->
             "windows": inference.windows.model_dump(),
             "losses": {},
             "teacher": {name: own[name] for name in ("kind", SOURCE, *teacher.trained_with) if name in own},
+            **selection_inputs(context, training, own),
         },
         begin=begin,
         note=lambda folder: save_settings(folder, inference, teacher),
+        validation=lambda tokenizer: teacher_validation(context, teacher, training, tokenizer),
     )
 
 
@@ -172,7 +188,8 @@ def student_spec(
 ) -> TrainingSpec:
     """Labels and, with `supervision`, signals. live: for each loss that looks into a teacher, the stage that leaves it;
     as_long_as: training takes as many steps as so many epochs of this split would."""
-    recipe = context.recipe
+    recipe, student = context.recipe, context.recipe.student
+    assert student is not None
     inference = context.inference(recipe.windows)
     temperatures = sorted({loss.temperature for loss in losses.values() if loss.source == "signal"})
 
@@ -200,10 +217,11 @@ def student_spec(
             "teaching": supervision.inputs(context) if supervision is not None else None,
             "live": {name: stage.key for name, stage in live.items()},
             "as_long_as": as_long_as.digest if as_long_as is not None else None,
+            **selection_inputs(context, student, {}),
         },
         begin=begin,
         note=lambda folder: save_settings(folder, inference, None),
-        validation=lambda tokenizer: _validation(context, tokenizer),
+        validation=lambda tokenizer: student_validation(context, student, tokenizer),
         counted=None if as_long_as is None else lambda tokenizer: _windows(context, as_long_as, tokenizer),
     )
 
@@ -214,18 +232,3 @@ def _windows(context: Context, split: Split, tokenizer: "PreTrainedTokenizerFast
     windows = split_features(task, split, tokenizer, context.recipe.windows, context.progress)
     items = task.training_items(split.examples, windows, int(tokenizer.pad_token_id), None, (), eager=True)
     return len(items.features.lengths)
-
-
-def _validation(context: Context, tokenizer: "PreTrainedTokenizerFast") -> Validation | None:
-    recipe, settings = context.recipe, context.recipe.evaluation
-    if not settings.during_training:
-        return None
-    split = context.data[settings.split]
-    return Validation(
-        split.examples,
-        split_features(context.task, split, tokenizer, recipe.windows),
-        int(tokenizer.pad_token_id),
-        InferenceConfig(
-            context.task, recipe.windows, settings.batch_size, context.precision, batch_tokens=settings.batch_tokens
-        ),
-    )

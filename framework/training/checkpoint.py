@@ -20,6 +20,7 @@ from distil.framework.training.engine import TrainingEngine
 from distil.framework.training.history import Meter
 from distil.framework.training.job import CHECKPOINTS, TrainingJob
 from distil.framework.training.random_state import random_state, set_random_state
+from distil.framework.training.watch import Watch
 
 _LATEST = "latest.json"
 
@@ -32,8 +33,10 @@ class Position:
     seconds: float
 
 
-def save_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, position: Position, rank: int) -> None:
-    """Save the engine, the meter and the random state of every worker; all workers have to call this together.
+def save_checkpoint(
+    engine: TrainingEngine, meter: Meter, watch: Watch, job: TrainingJob, position: Position, rank: int
+) -> None:
+    """Save the engine, the meter, what was measured, and the random state of every worker; all workers have to call this together.
 
     `latest.json` is written last, so that a checkpoint is either whole or not there. With a storage, a checkpoint is kept
     there too, in parts that each machine has.
@@ -45,7 +48,8 @@ def save_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, posi
     tag = _tag(position.step)
     first_here = _first_of_machine(job, rank)
     engine.save(folder / tag)
-    torch.save({"random": random_state(), "meter": meter.state()}, folder / tag / f"worker-{rank}.pt")
+    state = {"random": random_state(), "meter": meter.state(), "watch": watch.state(folder / tag)}
+    torch.save(state, folder / tag / f"worker-{rank}.pt")
     dist.barrier()
     files = _files_of_all(folder / tag, first_here)
     if store.storage is not None:
@@ -66,7 +70,7 @@ def save_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, posi
     dist.barrier()
 
 
-def load_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, rank: int) -> Position:
+def load_checkpoint(engine: TrainingEngine, meter: Meter, watch: Watch, job: TrainingJob, rank: int) -> Position:
     """Bring all to where the latest checkpoint is; without one, this is the beginning. With a storage, its latest counts:
     workers on several machines have to agree. Raises StoreError for one that cannot be read."""
     import torch
@@ -89,6 +93,7 @@ def load_checkpoint(engine: TrainingEngine, meter: Meter, job: TrainingJob, rank
         raise _unreadable(folder / tag, latest, f"files are missing or damaged: {first_line(error)}") from None
     set_random_state(state["random"])
     meter.resume(state["meter"])
+    watch.resume(state.get("watch", {}), folder / tag)  # those of before have none, and chose nothing
     return position
 
 

@@ -93,7 +93,9 @@ class DeepSpeedEngine:
         with _linear(functional.linear):
             self._engine, *_ = deepspeed.initialize(
                 model=module,
-                model_parameters=parameter_groups(module, training.weight_decay),
+                model_parameters=[
+                    {**group.settings, "lr": training.lr * group.share} for group in parameter_groups(module, training)
+                ],
                 config=config,
                 lr_scheduler=lambda optimizer: LambdaLR(optimizer, lambda step: rate_factor(step, steps, warmup)),
                 dist_init_required=False,
@@ -111,7 +113,7 @@ class DeepSpeedEngine:
     @property
     def lr(self) -> float:
         """See TrainingEngine."""
-        return float(self._engine.get_lr()[0])
+        return float(max(self._engine.get_lr()))
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
         """See TrainingEngine."""

@@ -1,10 +1,12 @@
 """What moves the weights of a training: plain PyTorch, or DeepSpeed where optimizer, gradients or weights are shared out."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distil.framework.device import default_device
 from distil.framework.models.bounds import check_room_to_train
+from distil.framework.models.layers import distances_from_head
 from distil.framework.training.section import Engine, Training
 
 if TYPE_CHECKING:
@@ -81,10 +83,32 @@ def weights_on_cpu(module: "nn.Module") -> "dict[str, Tensor]":
     }
 
 
-def parameter_groups(module: "nn.Module", weight_decay: float) -> "list[dict[str, object]]":
-    """Matrices decay; biases and layer norms, which are vectors, do not."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that are moved alike. share: of the learning rate."""
+
+    parameters: "list[nn.Parameter]"
+    weight_decay: float
+    share: float
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """As optimizers take a group."""
+        return {"params": self.parameters, "weight_decay": self.weight_decay}
+
+
+def parameter_groups(module: "nn.Module", training: Training) -> list[ParameterGroup]:
+    """Matrices decay; biases and layer norms, which are vectors, do not. With `layer_decay` each layer has a share of the rate of
+    the one above it, embeddings the smallest, the head all of it (Howard & Ruder, arXiv 1801.06146; so ELECTRA is fine-tuned,
+    Clark et al., arXiv 2003.10555). Raises ModelError for a model whose layers cannot be told."""
+    named = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+    distances = distances_from_head(module) if training.layer_decay < 1 else {}
+    groups = []
+    for distance in sorted(set(distances.values()) or {0}):
+        here = [parameter for name, parameter in named if distances.get(name, 0) == distance]
+        share = training.layer_decay**distance
+        groups += [
+            ParameterGroup([one for one in here if one.dim() > 1], training.weight_decay, share),
+            ParameterGroup([one for one in here if one.dim() <= 1], 0.0, share),
+        ]
+    return [group for group in groups if group.parameters]

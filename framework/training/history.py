@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+EVALUATION, VALIDATION = (
+    "evaluation",
+    "validation",
+)  # kinds of measurement: on evaluation.split, on a training's own `validation`
+
+
 @dataclass(frozen=True)
 class Report:
-    """One row of the training history. kind: resume (rows from `step` on are void), step, epoch, or evaluation."""
+    """One row of the training history. kind: resume (rows from `step` on are void), step, epoch, or that of a measurement."""
 
     kind: str
     step: int
@@ -66,11 +72,11 @@ class History:
 def _stays(row: bytes, step: int) -> bool:
     """Whether a row is older than a checkpoint of `step`; one cut short by a kill, or damaged, is void.
 
-    A training that goes on from the end of an epoch measures the model there once more.
+    A training that goes on from where the model was measured does that once more.
     """
     try:
         values = json.loads(row)
-        return bool(int(values["step"]) < step + (values["kind"] != "evaluation"))
+        return bool(int(values["step"]) < step + (values["kind"] in ("step", "epoch")))
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -10,6 +10,7 @@ from distil.framework.store import Store
 from distil.framework.training.history import ReportTo
 from distil.framework.training.objective import Objective
 from distil.framework.training.section import Engine, Training
+from distil.framework.training.selection import Selection
 from distil.framework.training.validation import Validation
 
 CHECKPOINTS = "checkpoints"  # a folder in that of the result
@@ -20,7 +21,8 @@ class TrainingJob:
     """Train the model in `initial` towards `objective`; leave the result in `output`/model, checkpoints beside it.
 
     precision and workers are what engine's `auto` came to; seed decides order and dropout; steps: of the optimizer, of which
-    the last epoch may be a part; store: the one that `output` lies in; validation: measures the model after every epoch, None: nobody does.
+    the last epoch may be a part; store: the one that `output` lies in; validation: measures the model on the way, None: nobody does;
+    selection: what is decided by that, None: nothing.
     """
 
     objective: Objective
@@ -34,12 +36,13 @@ class TrainingJob:
     steps: int
     store: Store
     validation: Validation | None = None
+    selection: Selection | None = None
 
     @property
     def patience(self) -> timedelta:
         """How long workers wait for each other at most: while one loads, brings files to the storage, or measures for all."""
-        measured = 0 if self.validation is None else len(self.validation.features)
-        return timedelta(hours=1, seconds=5 * measured)
+        measured = 0 if self.validation is None else self.validation.size
+        return timedelta(hours=1, seconds=10 * measured)
 
     @property
     def checkpoints(self) -> Path:
@@ -54,15 +57,18 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a finished training was: optimizer steps, items (windows, prompts) seen, seconds over all its attempts."""
+    """What a finished training was: optimizer steps, items (windows, prompts) seen, seconds over all its attempts, and what came of
+    its selection, if it had one."""
 
     steps: int
     windows: int
     seconds: float
+    selection: dict[str, Any] | None = None
 
     def as_facts(self) -> dict[str, Any]:
         """As plain data."""
-        return {"steps": self.steps, "windows": self.windows, "seconds": self.seconds}
+        chosen = {} if self.selection is None else {"selection": self.selection}
+        return {"steps": self.steps, "windows": self.windows, "seconds": self.seconds, **chosen}
 
 
 Trainer = Callable[[TrainingJob, ReportTo], TrainingSummary]

@@ -9,6 +9,7 @@ from itertools import islice
 from distil.framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
 from distil.framework.device import cpu_threads, default_device, free_memory
 from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.pipeline import ahead
 from distil.framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from distil.framework.training.engine import TrainingEngine, build_engine
@@ -17,6 +18,7 @@ from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.micro_batches import batches_from
 from distil.framework.training.process_group import join_process_group
 from distil.framework.training.random_state import seed_worker
+from distil.framework.training.watch import Watch
 
 
 def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
@@ -38,6 +40,8 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
     training, objective = job.training, job.objective
     accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
     module = objective.build(job.initial, job.seed)
+    if training.gradient_checkpointing:
+        checkpoint_gradients(module)
     dist.barrier()  # loading takes some longer than others, and groups of DeepSpeed's own have no patience
     engine = build_engine(module, training, job.engine, job.precision, accumulation, world_size, job.steps)
     try:
@@ -52,15 +56,17 @@ def _steps(
     training, objective = job.training, job.objective
     lengths = objective.lengths
     an_epoch, total_steps = epoch_steps(len(lengths), training.batch_size), job.steps
+    a_row = training.steps_a_row(total_steps)
     meter = Meter(list(objective.terms))
-    begin = load_checkpoint(engine, meter, job, rank)
+    watch = Watch(engine, job, rank, report)
+    begin = load_checkpoint(engine, meter, watch, job, rank)
     step, started = begin.step, time.monotonic()
     report(Report("resume", step, step / an_epoch, total_steps))
-    if step and step % an_epoch == 0:
-        _validate(engine, job, rank, step, an_epoch, report)
+    if watch.due(step):
+        watch.look(step)
 
     with closing(ahead(batches_from(step, job, rank, world_size, accumulation, default_device()))) as coming:
-        while step < total_steps:
+        while step < total_steps and not watch.over:
             lr = engine.lr
             for one in islice(coming, accumulation):
                 loss, terms = objective.loss(engine, one.values, step / total_steps)
@@ -69,7 +75,7 @@ def _steps(
                 meter.add(loss.detach(), terms, lengths[one.rows])
             step += 1
             at_epoch_end = step % an_epoch == 0 or step == total_steps
-            if step % training.log_every == 0 or at_epoch_end:
+            if step % a_row == 0 or at_epoch_end:
                 figures = {"lr": lr, **meter.read()}
                 if not math.isfinite(figures["loss"]):
                     raise TrainingError(
@@ -80,14 +86,14 @@ def _steps(
             if at_epoch_end:
                 report(Report("epoch", step, step / an_epoch, total_steps, meter.read_epoch()))
             if step < total_steps and _checkpoint_due(training.checkpoint_every, step, at_epoch_end):
-                save_checkpoint(engine, meter, job, _position(begin, step, started), rank)
-            if at_epoch_end:
+                save_checkpoint(engine, meter, watch, job, _position(begin, step, started), rank)
+            if watch.due(step):
                 # After the checkpoint, which stays for later if whoever hears of the figures ends the training.
-                _validate(engine, job, rank, step, an_epoch, report)
+                watch.look(step)
 
-    _save_result(engine, job, rank)
+    watch.save_result(job.output / "model")
     seconds = _position(begin, step, started).seconds
-    return TrainingSummary(total_steps, _windows_seen(job), seconds)
+    return TrainingSummary(step, _windows_seen(job, step), seconds, watch.facts(step))
 
 
 def _terms_to_blame(figures: Mapping[str, float]) -> str:
@@ -97,9 +103,9 @@ def _terms_to_blame(figures: Mapping[str, float]) -> str:
     return f" by losses.{', losses.'.join(wrong)}" if wrong and len(terms) > 1 else ""
 
 
-def _windows_seen(job: TrainingJob) -> int:
+def _windows_seen(job: TrainingJob, steps: int) -> int:
     lengths, size = job.objective.lengths, job.training.batch_size
-    epochs, rest = divmod(job.steps, epoch_steps(len(lengths), size))
+    epochs, rest = divmod(steps, epoch_steps(len(lengths), size))
     part = epoch_batches(lengths, size, job.seed, epochs)[:rest] if rest else []
     return len(lengths) * epochs + sum(len(batch) for batch in part)
 
@@ -110,22 +116,6 @@ def _checkpoint_due(every: int | str, step: int, at_epoch_end: bool) -> bool:
 
 def _position(begin: Position, step: int, started: float) -> Position:
     return Position(step, begin.seconds + time.monotonic() - started)
-
-
-def _validate(engine: TrainingEngine, job: TrainingJob, rank: int, step: int, an_epoch: int, report: ReportTo) -> None:
-    if job.validation is None:
-        return
-    import torch.distributed as dist
-
-    figures = job.validation.measure(job.objective, engine, job.output / "measured", rank)
-    report(Report("evaluation", step, step / an_epoch, job.steps, figures))
-    dist.barrier()
-
-
-def _save_result(engine: TrainingEngine, job: TrainingJob, rank: int) -> None:
-    weights = engine.full_weights()
-    if rank == 0:
-        job.objective.save(engine.module, weights, job.output / "model")
 
 
 def train_in_process(job: TrainingJob, report: ReportTo) -> TrainingSummary:

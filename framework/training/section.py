@@ -20,19 +20,71 @@ class Training(Section):
         description="Windows a forward pass and worker; default: the whole batch in one.",
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Learning rate of each layer as a share of that of the layer above it; embeddings have the lowest, the head has all. "
+        "1: all the same.",
+    )
     weight_decay: float = Field(default=0.01, ge=0, le=100, description="Not applied to biases and layer norms.")
     clip: float = Field(default=1.0, ge=0, le=1e6, description="Largest norm of the gradient; 0: no clipping.")
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Whether layers keep only their inputs and compute the rest again in the backward pass: less memory, more time.",
+    )
     seed: Seed | None = Field(default=None, description="Default: the recipe's seed.")
     checkpoint_every: Annotated[
         Annotated[int, Field(ge=1, le=MOST_STEPS), Tag("number")] | Annotated[Literal["epoch"], Tag("word")],
         NUMBER_OR_WORD,
     ] = Field(default="epoch", description="Steps, or 'epoch'.")
-    log_every: int = Field(
-        default=20, ge=1, le=MOST_STEPS, description="Steps between two rows of the training history."
+    log_every: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_STEPS), Tag("number")] | Annotated[Literal["auto"], Tag("word")],
+        NUMBER_OR_WORD,
+    ] = Field(
+        default="auto",
+        description="Steps between two rows of the training history; auto: 20, or fewer in a short training, so that it has 20 rows.",
     )
+
+    validation: str | None = Field(
+        default=None,
+        description="Labelled split, another than evaluation.split, on which the model is measured while it is trained.",
+    )
+    evaluate_every: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_STEPS), Tag("number")] | Annotated[Literal["epoch"], Tag("word")],
+        NUMBER_OR_WORD,
+    ] = Field(
+        default="epoch",
+        description="Steps between two measurements, beside those after each epoch; 'epoch': only those.",
+    )
+    best: bool = Field(
+        default=False,
+        description="Whether the weights are kept that were best by the task's primary metric on `validation`, instead of the last.",
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_STEPS,
+        description="Training ends after so many measurements on `validation` in a row that were no better than one before.",
+    )
+
+    def steps_a_row(self, steps: int) -> int:
+        """`log_every`, with auto made what it stands for in a training of so many steps."""
+        return max(1, min(20, steps // 20)) if isinstance(self.log_every, str) else self.log_every
+
+    @property
+    def selects(self) -> bool:
+        """Whether measurements decide about the training."""
+        return self.best or self.patience is not None
 
     @model_validator(mode="after")
     def _check(self) -> "Training":
+        if self.selects and self.validation is None:
+            given = "best" if self.best else "patience"
+            raise ValueError(
+                f"`{given}` goes by what the model is worth on a split that it is measured on while it is trained: name one as "
+                f"`validation`, or drop `{given}`"
+            )
         if self.micro_batch is not None and self.micro_batch > self.batch_size:
             raise ValueError(
                 f"micro_batch {self.micro_batch} is larger than batch_size {self.batch_size}; make it at most that"

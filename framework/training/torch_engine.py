@@ -40,8 +40,10 @@ class TorchEngine:
         self._accumulation, self._world_size = accumulation, world_size
         self._step = self._micro = 0
         self._parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        groups = parameter_groups(module, training.weight_decay)
-        self._optimizer = torch.optim.AdamW(groups, lr=training.lr, fused=True)
+        groups = parameter_groups(module, training)
+        # Beside the optimizer, whose state a checkpoint replaces.
+        self._shares = [group.share for group in groups]
+        self._optimizer = torch.optim.AdamW([group.settings for group in groups], lr=training.lr, fused=True)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "fp16")
         self._distributed = _distributed(module) if world_size > 1 else None
 
@@ -78,8 +80,8 @@ class TorchEngine:
         self._micro = (self._micro + 1) % self._accumulation
         if self._micro:
             return
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.lr
+        for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
+            group["lr"] = self.lr * share
         if self._training.clip:
             self._scaler.unscale_(self._optimizer)
             clip_grad_norm_(self._parameters, self._training.clip, foreach=True)

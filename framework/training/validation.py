@@ -1,51 +1,87 @@
-"""Measuring a model while it is trained."""
+"""Measuring a model while it is trained, just as it will be measured when it is finished."""
 
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from distil.framework.data.features import Features
 from distil.framework.predictors.logits import all_logits
-from distil.framework.tasks.base import Examples, InferenceConfig, main_metrics
-from distil.framework.training.engine import TrainingEngine
-from distil.framework.training.objective import Objective
-from distil.framework.training.random_state import kept_random_state
+from distil.framework.tasks.base import Examples, InferenceConfig, Plain, Predictor, Task, main_metrics
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class Reading(Protocol):
+    """How the model in a folder is asked."""
+
+    def predictions(self, folder: Path, splits: Mapping[str, Examples]) -> dict[str, Plain]:
+        """Its predictions on the examples of each kind of row, by id."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Questions on which a model is measured after every epoch, just as it will be when it is finished.
+    """Examples on which a model is measured on the way, by the kind of row that its figures make."""
 
-    features: the questions in the model's tokens; pad_id: of its tokenizer.
-    """
+    task: Task
+    splits: Mapping[str, Examples]
+    reading: Reading
 
-    examples: Examples
-    features: Features
+    @property
+    def size(self) -> int:
+        """How many examples there are."""
+        return sum(len(examples) for examples in self.splits.values())
+
+    def measure(self, folder: Path) -> dict[str, dict[str, float]]:
+        """The metrics that the task names of the model in `folder`, by kind of row."""
+        predictions = self.reading.predictions(folder, self.splits)
+        figures = {}
+        for kind, examples in self.splits.items():
+            scores = self.task.score(examples, predictions[kind], resamples=1, seed=0)
+            figures[kind] = main_metrics(self.task, scores.metrics)
+        return figures
+
+
+@dataclass(frozen=True)
+class StudentReading:
+    """See Reading. features: the examples in the model's tokens, by kind of row; pad_id: of its tokenizer."""
+
+    features: Mapping[str, Features]
     pad_id: int
     inference: InferenceConfig
 
-    def measure(self, objective: Objective, engine: TrainingEngine, folder: Path, rank: int) -> dict[str, float]:
-        """The metrics that the task names, of the model as it is now.
-
-        All workers have to call this together; the first measures a copy, by way of `folder`, and the others get
-        nothing. Training goes on as if nothing had been measured.
-        """
-        weights = engine.full_weights()
-        if rank != 0:
-            return {}
-        try:
-            with kept_random_state():
-                objective.save(engine.module, weights, folder)
-                return self._scores(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _scores(self, folder: Path) -> dict[str, float]:
+    def predictions(self, folder: Path, splits: Mapping[str, Examples]) -> dict[str, Plain]:
+        """See Reading."""
         from distil.framework.models.build import pretrained_model
 
-        inference = self.inference
-        model = pretrained_model(inference.task, folder)
-        logits = all_logits(model, self.features, self.pad_id, inference)
-        predictions = inference.task.predict(self.examples, self.features, logits)
-        scores = inference.task.score(self.examples, predictions, resamples=1, seed=0)
-        return main_metrics(inference.task, scores.metrics)
+        task = self.inference.task
+        model = pretrained_model(task, folder)
+        return {
+            kind: task.predict(
+                examples, self.features[kind], all_logits(model, self.features[kind], self.pad_id, self.inference)
+            )
+            for kind, examples in splits.items()
+        }
+
+
+class Opens(Protocol):
+    """What opens a trained model: a teacher's section."""
+
+    def predictor(self, folder: Path, inference: InferenceConfig) -> Predictor:
+        """The model in `folder`."""
+
+
+@dataclass(frozen=True)
+class TeacherReading:
+    """See Reading; tokenizer: the model's, which is put beside it."""
+
+    teacher: Opens
+    tokenizer: "PreTrainedTokenizerFast"
+    inference: InferenceConfig
+
+    def predictions(self, folder: Path, splits: Mapping[str, Examples]) -> dict[str, Plain]:
+        """See Reading."""
+        self.tokenizer.save_pretrained(str(folder))
+        predictor = self.teacher.predictor(folder, self.inference)
+        return {kind: predictor.predict(examples) for kind, examples in splits.items()}

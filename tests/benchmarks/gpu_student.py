@@ -24,6 +24,7 @@ from distil.framework.training.engine import parameter_groups
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.loop import train_in_process
+from distil.framework.training.section import Training
 from distil.framework.transfer import on_device
 from tests.benchmarks.gpu_card import SBERQUAD, Card, recipe
 
@@ -177,7 +178,9 @@ def _in_a_step(profiler: Any, steps: int) -> dict[str, float]:
 def _loop(card: Card, job: TrainingJob, batch: int, steps: int) -> dict[str, Any]:
     objective: Any = job.objective
     model: Any = pretrained_model(objective.task, job.initial, 0).to(card.device).train()
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=3e-5, fused=True)
+    optimizer = torch.optim.AdamW(
+        [group.settings for group in parameter_groups(model, Training(weight_decay=0.01))], lr=3e-5, fused=True
+    )
     rows = [one for one in epoch_batches(objective.lengths, batch, 0, 0) if len(one) == batch]
     made = [on_device(objective.batch(one, True, number), card.device) for number, one in enumerate(rows[:steps])]
 

@@ -158,7 +158,9 @@ def _plain(job: TrainingJob, reading: Reading) -> None:
     """The same of a loop as one writes it by hand, over batches that are there already."""
     training, objective, device = job.training, job.objective, default_device()
     model = objective.build(job.initial, job.seed).to(device).train()
-    optimizer = torch.optim.AdamW(parameter_groups(model, training.weight_decay), lr=training.lr, fused=True)
+    optimizer = torch.optim.AdamW(
+        [group.settings for group in parameter_groups(model, training)], lr=training.lr, fused=True
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, job.steps, job.steps // 10))
     batches = []
     for rows in epoch_batches(objective.lengths, training.batch_size, job.seed, 0)[: job.steps]:

@@ -25,6 +25,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer, get_linea
 
 from distil.framework.training.engine import parameter_groups
 from distil.framework.training.items import model_inputs
+from distil.framework.training.section import Training
 from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.beside_textbrewer import KL_WEIGHT, LABEL_WEIGHT, TEMPERATURE, TRAINING, training_items
 
@@ -66,7 +67,9 @@ def _distil(arguments: argparse.Namespace, student: Any, teachers: list[Any]) ->
         kind = BasicDistiller if arguments.cached else GeneralDistiller
         distiller = kind(settings, distilling, teachers[0], student, _teacher_says, _student_says)
     optimizer = torch.optim.AdamW(
-        parameter_groups(student, TRAINING["weight_decay"]), lr=TRAINING["lr"], fused=arguments.fused or None
+        [group.settings for group in parameter_groups(student, Training(weight_decay=TRAINING["weight_decay"]))],
+        lr=TRAINING["lr"],
+        fused=arguments.fused or None,
     )
     steps = len(batches) * arguments.epochs
     with distiller:

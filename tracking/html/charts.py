@@ -1,7 +1,7 @@
 """Figures of a run: how models learnt, what their quality costs, and the ensemble beside its teachers and the student."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +13,8 @@ from distil.framework.outcome import ModelResults, RunResults
 from distil.framework.paper import DATASET, SPLIT, TABLE
 from distil.framework.tables import short_count
 from distil.framework.tasks.registry import summary_in
+from distil.framework.training.history import EVALUATION, VALIDATION
+from distil.tracking.content import Line as HistoryLine
 from distil.tracking.content import new_lines
 from distil.tracking.html.plot import Line, Mark, Plot, number_axis
 from distil.tracking.report import EnsembleTable, ensemble_table
@@ -45,19 +47,30 @@ def curves(folder: Path, results: RunResults, words: Words) -> Curves | None:
         if points:
             line = Line("", roles[name], _thinned(points))
             losses.append(_curve(f"loss-{number}", name, words("step"), words("loss"), [line]))
-    metrics = []
-    for metric in summary_in(results).metrics:
-        measured = {
-            name: [
-                (line.epoch, line.metrics[f"evaluation/{metric.name}"]) for line in found if line.kind == "evaluation"
-            ]
-            for name, found in lines.items()
-        }
-        drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
-        if drawn:
-            title, heights = words("during training", label=metric.label), metric.axis(metric.label, words)
-            metrics.append(_curve(f"{metric.name}-epoch", title, words("epoch"), heights, drawn))
+    metrics = [
+        plot
+        for metric in summary_in(results).metrics
+        for kind in (EVALUATION, VALIDATION)
+        if (plot := _measured(kind, metric, lines, roles, words)) is not None
+    ]
     return Curves(losses, metrics, [name for name, found in lines.items() if not found])
+
+
+def _measured(
+    kind: str, metric: Metric, lines: Mapping[str, list[HistoryLine]], roles: Mapping[str, str], words: Words
+) -> Plot | None:
+    """A metric of those models that were measured while they were trained; None if none was."""
+    measured = {
+        name: [(line.epoch, line.metrics[f"{kind}/{metric.name}"]) for line in found if line.kind == kind]
+        for name, found in lines.items()
+    }
+    drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
+    if not drawn:
+        return None
+    own = kind == VALIDATION  # each training names a split of its own
+    key = f"{metric.name}-{'validation' if own else 'epoch'}"
+    title = words("validation during training" if own else "during training", label=metric.label)
+    return _curve(key, title, words("epoch"), metric.axis(metric.label, words), drawn)
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[float, float]]:

@@ -55,6 +55,7 @@ HARMLESS = {
             "micro_batch": "Sums are rounded otherwise, and other units dropped out.",
             "checkpoint_every": "A training that goes on is the one that was not stopped.",
             "log_every": "How often it is told.",
+            "gradient_checkpointing": "The same is computed, twice.",
         }.items()
     },
 }
@@ -123,6 +124,8 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Student", "unlabelled"): ["dev", "more", "rest"],
     ("Training", "checkpoint_every"): 3,
     ("Student", "checkpoint_every"): 3,
+    ("Training", "validation"): "more",
+    ("Student", "validation"): "more",
     ("Weighted", "weights"): {"a": 1.0, "b": 2.0},
     **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations")},
     **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
@@ -153,6 +156,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         "student__unlabelled": ["more", "rest", "dev"],
     }
     bert = {"kind": "config", "architecture": "bert", "config": _SMALL}
+    watched = {"validation": "rest", "evaluate_every": 3, "best": True, "patience": 2}
     hub = {"kind": "hub", "id": "me/model"}
     yield several_values(
         folder,
@@ -166,6 +170,11 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         teachers__a__tokenizer={"kind": "wordpiece", "vocab_size": 300},
         teachers__a__model=bert,
         teachers__a__windows={"max_length": 40, "doc_stride": 8, "max_question": 16},
+        **{
+            f"{place}__{name}": value
+            for place in ("teachers__a__fine_tune", "student")
+            for name, value in watched.items()
+        },
     )
     for rule in ("mean", "geometric", "confidence", "agreement", "sampled"):
         yield several_values(folder, **common, ensemble={"rule": rule})
