@@ -13,7 +13,6 @@ from distil.framework.store import Store
 from tests.forked import start
 from tests.tiny import figures, tiny_recipe
 
-
 HELD = {"kind": "synthetic", "examples": {"train": 12}, "facts": 3, "fillers": 0, "seed": 5}
 WATCHED: dict[str, Any] = {  # what is decided on the way is decided again
     "data__extra": {"held": {"source": HELD}},
