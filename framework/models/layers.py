@@ -29,13 +29,16 @@ def distances_from_head(module: "nn.Module") -> dict[str, int]:
     }
     lowest = max(len(stack) for stack in stacks) + 1
     embeddings = tuple(f"{name}." for name, part in model.named_modules() if _embeds(part))
+    # Beside the body stands the head, in some architectures before it.
+    body = next(f"{name}." if name else "" for name, part in model.named_modules() if part is model.base_model)
     distances: dict[str, int] = {}
-    below = True
+    below = True  # parts of a body come in the order in which they compute
     for name, _ in model.named_parameters():
         distance = next((found for beginning, found in within.items() if name.startswith(beginning)), None)
         below = below and distance is None
         if distance is None:
-            distance = lowest if below or "emb" in name or name.startswith(embeddings) else 0
+            embeds = below or "emb" in name or name.startswith(embeddings)
+            distance = lowest if name.startswith(body) and embeds else 0
         distances[f"{prefix}{name}"] = distance
     return {name: distances.get(name, 0) for name, _ in module.named_parameters()}
 

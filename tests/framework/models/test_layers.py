@@ -41,6 +41,8 @@ def model_of(kind: ModelKind, architecture: str, fields: dict[str, Any]) -> Any:
                 "bert.embeddings.LayerNorm.bias": 4,
             },
         ),
+        # Its head comes before its body.
+        (QA, "xlm-roberta", BERT, {"qa_outputs.weight": 0, "roberta.embeddings.LayerNorm": 4, "layer.0.output": 3}),
         (QA, "electra", {**BERT, "embedding_size": 8}, {"qa_outputs.bias": 0, "electra.embeddings_project.weight": 4}),
         (
             QA,

@@ -1,5 +1,6 @@
 """A trial in this process: figures, learning curve, early stop, and what a second asking costs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ class _Stop(BaseException):
     pass
 
 
-def searched(output: Path, **search: Any) -> Recipe:
+def searched(output: Path, changes: Mapping[str, Any] = {}, **search: Any) -> Recipe:
     space = {"student.lr": {"kind": "choice", "values": [0.001, 0.002]}}
-    values = tiny_values(output, search={"space": space, "trials": 2, **search}, student__epochs=3)
+    values = tiny_values(output, search={"space": space, "trials": 2, **search}, student__epochs=3, **changes)
     values["student"]["checkpoint_every"] = "epoch"
     return recipe_from_values(values, "here")
 
@@ -80,6 +81,16 @@ def test_a_trial_stopped_early_goes_on_and_equals_a_run(output: Path) -> None:
     assert student["digest"] == outcome["seeds"][0]["digest"]
     assert student["evaluation"]["f1"] == outcome["metrics"]["f1"]
     assert (output / outcome["seeds"][0]["folder"] / "model.safetensors").is_file()
+
+
+def test_a_trial_may_end_by_patience_and_is_compared_after_whole_epochs(output: Path) -> None:
+    held = {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0, "seed": 5}}
+    watched = {"validation": "held", "evaluate_every": 4, "best": True, "patience": 1}
+    changes = {"data__extra": {"held": held}, **{f"student__{name}": value for name, value in watched.items()}}
+    told: list[dict[str, float]] = []
+    outcome = run_trial(searched(output, changes), {"student.lr": 1e-12}, train_in_process, told.append)
+    assert [row["epoch"] for row in told] == [row["epoch"] for row in outcome["epochs"]] == [1]
+    assert outcome["metrics"]["f1"] == told[0]["f1"]  # nothing was learnt
 
 
 def test_several_seeds_share_the_teacher_and_give_a_mean(output: Path) -> None:

@@ -23,6 +23,7 @@ def test_a_long_history_becomes_means_and_what_is_not_finite_is_left_out(tmp_pat
         {"kind": "epoch", "step": 801, "metrics": {"loss": 5.0}},
         {"kind": "evaluation", "step": 801, "epoch": 1.0, "metrics": {"exact_match": 40.0, "f1": 50.0}},
         {"kind": "evaluation", "step": 1602, "epoch": 2.0, "metrics": {"exact_match": 45.0, "f1": 60.0}},
+        {"kind": "validation", "step": 1602, "epoch": 2.0, "metrics": {"exact_match": 44.0, "f1": 58.0}},
     ]
     history.write_text("".join(json.dumps({"time": 0, "epoch": 0.5, **row}) + "\n" for row in rows))
     models = [
@@ -38,7 +39,9 @@ def test_a_long_history_becomes_means_and_what_is_not_finite_is_left_out(tmp_pat
     metrics = {plot.title: plot.lines[0].points for plot in found.metrics}
     assert metrics == {
         "EM during training": [(1.0, 40.0), (2.0, 45.0)],
+        "EM during training, on `validation`": [(2.0, 44.0)],
         "F1 during training": [(1.0, 50.0), (2.0, 60.0)],
+        "F1 during training, on `validation`": [(2.0, 58.0)],
     }
     assert found.missing == ["gone"]
 
