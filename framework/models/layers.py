@@ -106,7 +106,8 @@ def _lists(model: "PreTrainedModel") -> Iterator[tuple[str, list[str]]]:
         if not isinstance(part, nn.ModuleList) or (seen and name.startswith(seen)):
             continue
         seen = (*seen, f"{name}.")
-        if len(part) and all(isinstance(inner, nn.ModuleList) for inner in part):
-            yield name, [f"{name}.{i}.{j}." for i, inner in enumerate(part) for j in range(len(inner))]
+        blocks = [inner for inner in part if isinstance(inner, nn.ModuleList)]
+        if blocks and len(blocks) == len(part):
+            yield name, [f"{name}.{i}.{j}." for i, block in enumerate(blocks) for j in range(len(block))]
         else:
             yield name, [f"{name}.{number}." for number in range(len(part))]
