@@ -103,7 +103,8 @@ def test_patience_ends_a_training_and_without_best_the_last_weights_stay(tmp_pat
     changes = {**BEST, "student__best": None, "student__patience": 1, "student__lr": 1e-12}  # nothing gets better
     facts, rows, _ = made(*student(tmp_path, **changes))
     assert list(measured(rows)) == [2, 4]
-    assert (facts["steps"], facts["windows"]) == (4, 64)
+    assert facts["steps"] == 4
+    assert 0 < facts["windows"] <= 64
     assert facts["selection"] == {
         "metric": "f1",
         "best_step": 2,
@@ -116,7 +117,7 @@ def test_patience_ends_a_training_and_without_best_the_last_weights_stay(tmp_pat
 
 def test_being_measured_alone_changes_nothing(tmp_path: Path) -> None:
     changes = {"student__lr": 0.01, "student__epochs": 1}
-    context, plain = student(tmp_path / "plain", **HELD, **changes)
+    context, plain = student(tmp_path / "plain", **changes)
     other, watched = student(tmp_path / "watched", **{**WATCHED, **changes})
     assert watched.key.digest == plain.key.digest
     assert same(made(context, plain)[2], made(other, watched)[2])
@@ -229,7 +230,11 @@ def test_teachers_of_every_kind_are_watched_and_it_is_told(tmp_path: Path) -> No
     ],
 )
 def test_what_would_be_ignored_or_flatter_is_refused(tmp_path: Path, changes: Json, problem: str) -> None:
-    used = {"teachers__teacher__fine_tune__validation": "held"} if "student__validation" not in changes else {}
+    used = (
+        {"teachers__teacher__fine_tune__validation": "held"}
+        if set(changes) <= {"student__best", "student__patience"}
+        else {}
+    )
     with pytest.raises(RecipeError, match=problem):
         recipe_from_values(tiny_values(tmp_path, **HELD, **used, **changes), "here")
 
