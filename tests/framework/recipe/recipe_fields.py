@@ -124,6 +124,8 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Student", "unlabelled"): ["dev", "more", "rest"],
     ("Training", "checkpoint_every"): 3,
     ("Student", "checkpoint_every"): 3,
+    ("Training", "log_every"): 3,
+    ("Student", "log_every"): 3,
     ("Training", "validation"): "more",
     ("Student", "validation"): "more",
     ("Weighted", "weights"): {"a": 1.0, "b": 2.0},

@@ -1,5 +1,6 @@
 """Trainings that are watched: the best weights, an early end, and the same after every stop."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_being_measured_alone_changes_nothing(tmp_path: Path) -> None:
 
 def test_what_decides_is_digested_and_nothing_else(tmp_path: Path) -> None:
     def digest(**changes: Any) -> str:
-        return student(tmp_path, **{**BEST, **changes})[1].digest
+        return student(tmp_path, **copy.deepcopy({**BEST, **changes}))[1].digest
 
     base = digest()
     changed = [
@@ -241,7 +242,7 @@ def test_what_would_be_ignored_or_flatter_is_refused(tmp_path: Path, changes: Js
 
 def test_a_split_without_labels_decides_nothing(tmp_path: Path) -> None:
     path = tmp_path / "plain.jsonl"
-    path.write_text('{"context": "Анна живёт в Туле.", "question": "Где живёт Анна?"}\n')
+    path.write_text('{"id": "1", "context": "Анна живёт в Туле.", "question": "Где живёт Анна?"}\n')
     held = {"held": {"source": {"kind": "files", "path": {"train": str(path)}}}}
     with pytest.raises(
         DataError, match=r"student\.validation: none of the questions of split 'held' has a label to be measured by"
