@@ -1,7 +1,7 @@
 """Where each parameter of a model lies: in which of its layers, whatever its architecture calls them, below them or above."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distil.framework.errors import ModelError
 
@@ -78,7 +78,7 @@ def _stacks(model: "PreTrainedModel") -> list[Layers]:
 def _count(config: "PreTrainedConfig", names: Sequence[str]) -> int:
     """The number of layers by the first of these fields that there is; a field may be a configuration of its own."""
     for name in names:
-        found: Any = getattr(config, name, None)
+        found: object = getattr(config, name, None)
         found = getattr(found, "num_hidden_layers", found)
         if isinstance(found, int):
             return found

@@ -13,7 +13,7 @@ from distil.framework.data.window_cache import split_features
 from distil.framework.device import resolve_workers
 from distil.framework.digest import MODELS, TRAINING, versions
 from distil.framework.errors import StoreError
-from distil.framework.files import read_sealed, write_sealed
+from distil.framework.files import Json, read_sealed, write_sealed
 from distil.framework.losses.live import Term
 from distil.framework.models.tokenizers import load_model_tokenizer
 from distil.framework.plugins import SOURCE, settings_of
@@ -118,7 +118,7 @@ def training_stage(
     return Stage(f"train {name}", key, make)
 
 
-def _deciding(training: Training) -> dict[str, Any]:
+def _deciding(training: Training) -> Json:
     """The settings that decide what comes out; what came later is left out where it is off, so that trainings of before are found."""
     left_out = _SILENT_SETTINGS | ({"layer_decay"} if training.layer_decay == 1 else set())
     return training.model_dump(mode="json", include=set(Training.model_fields) - left_out)

@@ -1,10 +1,10 @@
 """On what models are measured while they are trained, and what that decides."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.window_cache import split_features
+from distil.framework.files import Json
 from distil.framework.metrics import primary_of
 from distil.framework.plugins import settings_of
 from distil.framework.stages.stage import Context
@@ -48,7 +48,7 @@ def selection_of(context: Context, training: Training) -> Selection | None:
     return Selection(primary_of(context.task.metrics), training.best, training.patience) if training.selects else None
 
 
-def selection_inputs(context: Context, training: Training, own: Mapping[str, Any]) -> dict[str, Any]:
+def selection_inputs(context: Context, training: Training, own: Json) -> Json:
     """What a training depends on by them. own: settings of a teacher's kind."""
     if not training.selects:
         return {}

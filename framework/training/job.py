@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from distil.framework.files import Json
 from distil.framework.store import Store
 from distil.framework.training.history import ReportTo
 from distil.framework.training.objective import Objective
@@ -63,9 +63,9 @@ class TrainingSummary:
     steps: int
     windows: int
     seconds: float
-    selection: dict[str, Any] | None = None
+    selection: Json | None = None
 
-    def as_facts(self) -> dict[str, Any]:
+    def as_facts(self) -> Json:
         """As plain data."""
         chosen = {} if self.selection is None else {"selection": self.selection}
         return {"steps": self.steps, "windows": self.windows, "seconds": self.seconds, **chosen}

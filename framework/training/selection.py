@@ -1,10 +1,9 @@
 """Which of a training's weights are kept, and whether it ends early, by a metric that is measured on the way."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
+from distil.framework.files import Json
 from distil.framework.language.words import ENGLISH, Words
 from distil.framework.metrics import Metric
 
@@ -25,7 +24,7 @@ class Standing:
             return Standing(step, value)
         return replace(self, since=self.since + 1)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Json:
         """As plain data, for a checkpoint."""
         return asdict(self)
 
@@ -43,7 +42,7 @@ class Selection:
         """Whether the training is over."""
         return self.patience is not None and standing.since >= self.patience
 
-    def facts(self, standing: Standing, step: int, planned: int) -> dict[str, Any]:
+    def facts(self, standing: Standing, step: int, planned: int) -> Json:
         """What came of it, as results.json has it, of a training that ended after `step` of `planned` steps."""
         kept = standing.step if self.best and standing.step is not None else step
         return {
@@ -56,9 +55,7 @@ class Selection:
         }
 
 
-def in_words(
-    name: str, training: Mapping[str, Any], settings: Mapping[str, Any], metric: Metric, words: Words = ENGLISH
-) -> str:
+def in_words(name: str, training: Json, settings: Json, metric: Metric, words: Words = ENGLISH) -> str:
     """Which weights of a model were kept and why its training ended, in a sentence. training: its facts, as results.json has them;
     settings: of its training; metric: the one that its `selection` names."""
     found = training["selection"]

@@ -2,11 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from distil.framework.data.batches import epoch_steps
+from distil.framework.files import Json
 from distil.framework.training.engine import TrainingEngine
 from distil.framework.training.history import VALIDATION, Report, ReportTo
 from distil.framework.training.job import TrainingJob
@@ -70,20 +69,20 @@ class Watch:
         for kind, metrics in figures.items():
             self._report(Report(kind, step, step / self._an_epoch, job.steps, metrics))
 
-    def state(self, checkpoint: Path) -> dict[str, Any]:
+    def state(self, checkpoint: Path) -> Json:
         """What a checkpoint has to hold, so that the same is decided by whoever goes on there; the first worker puts the best weights
         into its folder."""
         if self._rank == 0 and self._best.exists():
             _linked(self._best, checkpoint / _BEST)
         return self.standing.as_plain()
 
-    def resume(self, state: Mapping[str, Any], checkpoint: Path) -> None:
+    def resume(self, state: Json, checkpoint: Path) -> None:
         """Go on from a checkpoint in this folder."""
         self.standing = Standing(**state)
         if self._rank == 0 and (checkpoint / _BEST).exists():
             _linked(checkpoint / _BEST, self._best)
 
-    def facts(self, step: int) -> dict[str, Any] | None:
+    def facts(self, step: int) -> Json | None:
         """What came of it all, in a training that ended after `step`; None where nothing was to be chosen."""
         selection = self._job.selection
         return None if selection is None else selection.facts(self.standing, step, self._job.steps)
