@@ -278,15 +278,13 @@ def _beginning(run: FinishedRun, model: ModelSource | None) -> str:
 
 
 def _origin_of(model: ModelSource | None) -> str:
-    if model is None:
-        return NOTHING
     if isinstance(model, HubModel):
         return model.id
     if isinstance(model, ConfigModel):
         return f"{model.architecture}, from random weights"
-    return (
-        f"a saved model, `{Path(model.path).name}`" if isinstance(model, FolderModel) else f"layers of {model.teacher}"
-    )
+    if isinstance(model, FolderModel):
+        return f"a saved model, `{Path(model.path).name}`"
+    return NOTHING if model is None else f"layers of {model.teacher}"
 
 
 def _settings(model: ModelResults, prefix: str) -> list[tuple[str, str]]:
@@ -298,6 +296,5 @@ def _settings(model: ModelResults, prefix: str) -> list[tuple[str, str]]:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return NOTHING if value is None else text
