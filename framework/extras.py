@@ -24,6 +24,8 @@ EXTRAS: Mapping[str, str] = {
     "optuna": "search",
     "matplotlib": "report",
     "openai": "chat",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
 }
 _NAMES = {
     "ray": "Ray",
@@ -32,6 +34,7 @@ _NAMES = {
     "fastapi": "FastAPI",
     "optuna": "Optuna",
     "openai": "OpenAI's client",
+    "wandb": "W&B",
 }
 
 

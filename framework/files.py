@@ -97,3 +97,8 @@ def crc_of(values: Mapping[str, object]) -> str:
 def now() -> str:
     """The time now: ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def moment(seconds: float) -> str:
+    """A Unix time: ISO 8601, UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

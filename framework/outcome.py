@@ -85,6 +85,8 @@ class ModelResults(TypedDict):
     reused: NotRequired[bool]
     parameters: int | None
     settings: Json
+    started: NotRequired[str | None]
+    finished: NotRequired[str | None]
     training: NotRequired[Json | None]
     evaluation: Json | None
     latency: Json | None

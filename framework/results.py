@@ -1,5 +1,6 @@
 """What a run found out, on disk: results.json, rewritten after every stage, and the files beside it."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -9,7 +10,7 @@ from distil.framework.comparison.paid import conclusions, paid_in_run
 from distil.framework.data.example import counted
 from distil.framework.digest import differences
 from distil.framework.errors import OutputError
-from distil.framework.files import Json, now, read_json, write_atomic, write_sealed
+from distil.framework.files import Json, moment, now, read_json, write_atomic, write_sealed
 from distil.framework.outcome import (
     FORMAT,
     DataResults,
@@ -62,9 +63,18 @@ class Results:
         }
         self._models = self.values["models"]
 
+    def begin(self, stage: "Stage") -> None:
+        """Note that a stage is about to be made, if a model is known by it, and write the file."""
+        for record in self._models:
+            if stage.digest == self._stage_of(record):
+                record["started"] = moment(time.time())
+                self.save()
+
     def note(self, stage: "Stage", artifact: Artifact) -> None:
         """Take in what a stage has found, and write the file."""
         for record in self._models:
+            if stage.digest == self._stage_of(record):
+                _note_times(record, artifact)
             if stage.digest == record["digest"] and record["role"] != "ensemble":
                 self._note_training(record, artifact)
             if record.get("trimmed", {}).get("digest") == stage.digest:
@@ -109,6 +119,10 @@ class Results:
     def save(self) -> None:
         """Write results.json and the resolved recipe."""
         write_sealed(self.folder / "results.json", self.values)
+
+    def _stage_of(self, record: ModelResults) -> str:
+        """The digest of the stage by whose times a model is known: its training, or if it is taken as it is its evaluation."""
+        return record["digest"] if record["history"] is not None else self._evaluations[record["name"]]
 
     def _note_training(self, record: ModelResults, artifact: Artifact) -> None:
         record["reused"] = artifact.reused
@@ -241,11 +255,20 @@ def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
         "reused": True,
         "parameters": None,
         "settings": settings,
+        "started": None,
+        "finished": None,
         "training": None,
         "evaluation": None,
         "latency": None,
         "predictions": None,
     }
+
+
+def _note_times(record: ModelResults, artifact: Artifact) -> None:
+    started = artifact.started
+    if started is None:  # a result of before
+        started = artifact.finished - artifact.facts.get("seconds", 0)
+    record["started"], record["finished"] = moment(started), moment(artifact.finished)
 
 
 def _transductive(context: "Context") -> bool:

@@ -151,14 +151,21 @@ def _run_stages(context: Context, graph: Graph, results: Results, began: float) 
     stages = list(graph.stages())
     if context.recipe.engine.parallel == 1:
         for number, stage in enumerate(stages, start=1):
+            _begin(context, stage, results)
             results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
         return
     left = list(stages)
     while left:
         stage = _next(context, left) or _waited(context, left)
         left.remove(stage)
+        _begin(context, stage, results)
         made = _make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
         results.note(stage, replace(made, reused=made.finished < began))
+
+
+def _begin(context: Context, stage: Stage, results: Results) -> None:
+    if not stage.is_done(context.store):
+        results.begin(stage)
 
 
 def _next(context: Context, left: Sequence[Stage]) -> Stage | None:

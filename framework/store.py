@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Artifact:
     """A finished result: its folder, its digest, the facts that its maker noted about it, the versions that made it, and
-    when, in Unix time."""
+    from when to when, in Unix time; a result of before does not say when it was started."""
 
     folder: Path
     digest: str
     facts: Json
     versions: Json
+    started: float | None
     finished: float
     reused: bool
 
@@ -82,12 +83,14 @@ class Store:
             found = self.find(key)
             if found is not None:
                 return found
+            started = time.time()
             values = {
                 "kind": key.kind,
                 "digest": key.digest,
                 "inputs": key.plain_inputs,
                 "versions": dict(key.versions),
                 "facts": make(folder),
+                "started": started,
                 "finished": time.time(),
             }
             write_manifest(folder, values)
@@ -198,5 +201,11 @@ def store_of(recipe: "Recipe") -> Store:
 
 def _artifact(folder: Path, manifest: Json) -> Artifact:
     return Artifact(
-        folder, folder.name, manifest["facts"], manifest["versions"], float(manifest["finished"]), reused=True
+        folder,
+        folder.name,
+        manifest["facts"],
+        manifest["versions"],
+        manifest.get("started"),
+        float(manifest["finished"]),
+        reused=True,
     )

@@ -85,8 +85,8 @@ def _run_of(run: Path) -> Path:
 
 def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
     """Send what is new to MLflow, if it knows the run. Whatever happens there, the export is done."""
+    from distil.tracking.ledger import CURSOR
     from distil.tracking.mlflow_sync import sync
-    from distil.tracking.sender import CURSOR
 
     if not (run / CURSOR).is_file():
         return

@@ -186,12 +186,20 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
 
 
 def track_run(run: Path) -> None:
-    """Send a run to MLflow. Raises OutputError, RecipeError or TrackingError."""
+    """Send a run to MLflow, and to the other trackers of its recipe. Raises OutputError, UserError or TrackingError."""
     be_quiet()
     from distil.tracking.mlflow_sync import sync
+    from distil.tracking.tracker import Sending
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
-    report = sync(run, Tracking.model_validate(results["recipe"]["tracking"]), final=True)
+    tracking = Tracking.model_validate(results["recipe"]["tracking"])
+    for name in tracking.also:
+        need(f"tracking.also: {name}", name)
+        sending = Sending(name, run, tracking)
+        place = sending.send(final=True)
+        sending.close()
+        print(f"{results['run']} is at {place}")
+    report = sync(run, tracking, final=True)
     for note in report.notes:
         print(note)
     print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")

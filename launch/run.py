@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 
-from distil.framework.errors import RecipeError, StoreError
+from distil.framework.errors import RecipeError, StoreError, first_line
 from distil.framework.outcome import RunResults
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
@@ -103,7 +103,7 @@ def _takes_ray(recipe: Recipe) -> bool:
 
 @contextmanager
 def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]:
-    """Track the run while it goes on, and write its table last."""
+    """Track the run while it goes on, and write its table and its page last."""
     from distil.framework.files import write_atomic
     from distil.framework.results import read_results
     from distil.tracking.live import following
@@ -115,6 +115,26 @@ def _tracked(folder: Path, recipe: Recipe, progress: Progress) -> Iterator[None]
         finally:
             with suppress(OSError, StoreError):  # the run's own error, if there is one, says more
                 write_atomic(folder / "results.md", markdown_table(read_results(folder)))
+        if recipe.tracking.report:
+            write_page(folder, progress)
+
+
+def write_page(folder: Path, progress: Progress) -> None:
+    """Write the page of a run, or a search, that has ended; what fails there is said, and is no failure of the run."""
+    from distil.framework.extras import command, is_there
+    from distil.framework.files import write_atomic
+
+    if not is_there("matplotlib"):
+        progress.say(f"no report.html, as matplotlib is not installed; to have it: {command('matplotlib')}")
+        return
+    from distil.tracking.html.page import page_of
+
+    try:
+        write_atomic(folder / "report.html", page_of(folder))
+    except Exception as error:
+        progress.say(
+            f"there is no report.html ({first_line(error)}); `distil report --html {quote(_shown(folder))}` makes it"
+        )
 
 
 def _shown(path: Path) -> str:

@@ -103,6 +103,7 @@ def search_trials(
 @contextmanager
 def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None]:
     """Track the search while it goes on, and note how it ends."""
+    from distil.launch.run import write_page
     from distil.tracking.live import following
 
     with following(log.folder, recipe.tracking, progress):
@@ -112,6 +113,8 @@ def _logged(log: SearchLog, recipe: Recipe, progress: Progress) -> Iterator[None
             log.finish("failed")
             raise
         log.finish("finished")
+        if recipe.tracking.report:
+            write_page(log.folder, progress)
 
 
 def _run_trials(

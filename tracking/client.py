@@ -16,6 +16,7 @@ from distil.framework.errors import TrackingError, UserError, first_line
 from distil.framework.extras import is_there, need
 from distil.framework.locks import locked
 from distil.framework.recipe.sections import Tracking, problem_with_uri
+from distil.tracking.content import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,7 +87,7 @@ def is_tracked(tracking: Tracking, environment: Mapping[str, str] = os.environ) 
     """
     if is_there("mlflow"):
         return True
-    if tracking != Tracking():
+    if tracking.by_mlflow:
         need("the section `tracking`", "mlflow")
     if environment.get("MLFLOW_TRACKING_URI"):
         need("MLFLOW_TRACKING_URI", "mlflow")
@@ -150,7 +151,7 @@ def experiment_id(client: "MlflowClient", destination: Destination) -> str:
     experiment = client.get_experiment_by_name(destination.experiment)
     if experiment is None:
         try:
-            return str(client.create_experiment(destination.experiment, destination.artifacts))
+            return str(client.create_experiment(destination.experiment, destination.artifacts, dict(EXPERIMENT_TAGS)))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -162,6 +163,9 @@ def experiment_id(client: "MlflowClient", destination: Destination) -> str:
             f"restore it (`mlflow experiments restore -x {experiment.experiment_id}`) "
             "or name another in tracking.experiment"
         )
+    for name, value in EXPERIMENT_TAGS.items():
+        if name not in experiment.tags:  # made by an earlier version, or by hand; what someone has chosen stays
+            client.set_experiment_tag(experiment.experiment_id, name, value)
     return str(experiment.experiment_id)
 
 

@@ -1,10 +1,12 @@
 """What of a run's files goes where in MLflow: parameters, metrics and tags of `results.json`, metrics of `history.jsonl`, with names
 and values within MLflow's limits, which are in characters."""
 
+import getpass
 import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +14,16 @@ from pathlib import Path
 from distil.framework.digest import digest_of_strings
 from distil.framework.files import Json
 from distil.framework.outcome import ModelResults, Outcome, RunResults, SplitResults
+from distil.framework.tasks.registry import summary_in
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
 KEY_TAG = "distil.key"
 MLFLOW_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
+
+
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""What opens an experiment as "Model training" in MLflow's pages, which otherwise ask whether it is that or about agents."""
 
 
 def milliseconds(moment: str | None) -> int | None:
@@ -36,6 +43,8 @@ def run_tags(results: Outcome) -> dict[str, str]:
         "distil.state": results["state"],
         "distil.recipe_digest": results["run"].rpartition("-")[2],
         "mlflow.source.name": "distil",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user(),
         "mlflow.source.git.commit": provenance.get("git_commit"),
         "distil.git_dirty": provenance.get("git_dirty"),
         "distil.python": provenance.get("python"),
@@ -47,16 +56,51 @@ def run_tags(results: Outcome) -> dict[str, str]:
     return _text(tags)
 
 
+def _user() -> str | None:
+    with suppress(KeyError, OSError, ImportError):  # a container may run as a number
+        return getpass.getuser()
+    return None
+
+
 def conclusion_tags(results: RunResults) -> dict[str, str]:
     """Whether it paid, in words, as the run's description."""
     return _text({"mlflow.note.content": "\n\n".join(results.get("conclusions") or []) or None})
 
 
 def run_metrics(results: RunResults) -> dict[str, float]:
-    """Counts of the data and figures of the signals."""
+    """What every model came to, as `MODEL/METRIC`, counts of the data and figures of the signals."""
+    models = {model["name"]: headline(results, model) for model in results["models"]}
     data = {f"data/{name}": split for name, split in splits(results).items()}
     signals = {f"signals/{one['teacher']}/{one['split']}": one for one in results.get("signals") or []}
-    return numbers({**data, **signals})
+    return numbers({**models, **data, **signals})
+
+
+def headline(results: RunResults, model: ModelResults) -> dict[str, float]:
+    """The task's metrics of a model, without their intervals and variants; none before it is measured."""
+    evaluation = model.get("evaluation") or {}
+    return numbers({metric.name: evaluation.get(metric.name) for metric in summary_in(results).metrics})
+
+
+def table_figures(results: RunResults, model: ModelResults) -> list[str]:
+    """Keys of the figures of a model by which it is compared with others: the task's metrics, size and latency."""
+    return [*headline(results, model), "parameters", "latency_median_ms"]
+
+
+def model_splits(results: RunResults, model: ModelResults) -> dict[str, SplitResults]:
+    """The splits that a model was trained and evaluated on, by name."""
+    used = (model["settings"].get("split"), (model.get("evaluation") or {}).get("split"))
+    return {name: split for name, split in splits(results).items() if name in used}
+
+
+def model_times(results: RunResults, model: ModelResults, first_row: int | None) -> tuple[int | None, int | None]:
+    """When the making of a model was started and finished, in milliseconds; None as long as it is not.
+
+    first_row: time of its history's first row, which may be of an earlier attempt.
+    """
+    begun = [moment for moment in (milliseconds(model.get("started")), first_row) if moment is not None]
+    if not begun and model.get("evaluation"):  # results of before
+        begun = [moment for moment in (milliseconds(results.get("started")),) if moment is not None]
+    return min(begun, default=None), milliseconds(model.get("finished"))
 
 
 def splits(results: RunResults) -> dict[str, SplitResults]:
@@ -182,6 +226,11 @@ def new_lines(path: Path, last_step: Mapping[str, int]) -> Iterator[Line]:
         if line is not None and line.step > reached.get(line.kind, -1):
             reached[line.kind] = line.step
             yield line
+
+
+def first_time(path: Path) -> int | None:
+    """The time of a history's first row, in milliseconds; None where there is none."""
+    return next((line.milliseconds for line in new_lines(path, {})), None)
 
 
 def _parse(text: bytes) -> Line | None:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -13,29 +14,42 @@ from distil.framework.extras import command
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.sections import Tracking
 from distil.tracking.client import destination_of, is_tracked
+from distil.tracking.ledger import CURSOR
 from distil.tracking.mlflow_sync import results_file, sync
-from distil.tracking.sender import CURSOR, SyncReport
+from distil.tracking.sender import SyncReport
+from distil.tracking.tracker import Sending
+
+MLFLOW = "mlflow"
+_STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
 
 
-def following(run_folder: Path, tracking: Tracking, progress: Progress) -> AbstractContextManager[object]:
-    """The context in which a run, or a search, goes on, and is tracked meanwhile where MLflow is installed.
+def following(run_folder: Path, tracking: Tracking, progress: Progress = SILENT) -> AbstractContextManager[object]:
+    """The context in which a run, or a search, goes on, and is tracked meanwhile: by MLflow, where that is installed, and by all
+    others that `tracking` names, each in a thread of its own.
 
     Raises UserError where it cannot be tracked as the recipe or the environment says.
     """
-    if not is_tracked(tracking):
+    trackers: list[str] = list(tracking.also)
+    if is_tracked(tracking):
+        destination_of(tracking, run_folder.parent)  # a URI that cannot be right is refused before anything runs
+        trackers.insert(0, MLFLOW)
+    else:
         progress.say(f"not tracked, as MLflow is not installed; to have it: {command('mlflow')}")
-        return nullcontext()
-    destination_of(tracking, run_folder.parent)  # a URI that cannot be right is refused before anything runs
-    return LiveSync(run_folder, tracking, progress)
+    return _followed([LiveSync(run_folder, tracking, progress, to=to) for to in trackers])
 
 
-_STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
+@contextmanager
+def _followed(by: "Sequence[LiveSync]") -> Iterator[None]:
+    with ExitStack() as stack:
+        for one in by:
+            stack.enter_context(one)
+        yield
 
 
 class LiveSync:
     """Calls `sync` in a thread every few seconds, and once more on leaving the context.
 
-    Nothing that happens in MLflow reaches the run. The first failure is said in one line; afterwards `error`
+    Nothing that happens in MLflow, or another tracker, reaches the run. The first failure is said in one line; afterwards `error`
     holds what the last synchronisation failed with, or None, and `report` what it sent. Leaving the context
     waits as long as pieces are getting through, and at most `patience` seconds for the next one; where it is left because
     someone has asked to stop, at most two seconds, without models: the rest is sent when the run goes on.
@@ -48,8 +62,9 @@ class LiveSync:
         progress: Progress = SILENT,
         every: float = 5.0,
         patience: float = 20.0,
+        to: str = MLFLOW,
     ) -> None:
-        """Track the run in `run_folder`, `every` so many seconds."""
+        """Track the run in `run_folder`, `every` so many seconds. to: the tracker."""
         self.report: SyncReport | None = None
         self.error: Exception | None = None
         self._folder = run_folder
@@ -57,6 +72,7 @@ class LiveSync:
         self._progress = progress
         self._every = every
         self._patience = patience
+        self._sending = None if to == MLFLOW else Sending(to, run_folder, tracking)
         self._said = False
         self._stopped = False
         self._leaving = threading.Event()
@@ -65,9 +81,10 @@ class LiveSync:
 
     def __enter__(self) -> Self:
         """Start the thread."""
-        # DeepSpeed imports MLflow as well, and two threads that do so at the same time can end in a deadlock.
-        with suppress(Exception):  # the thread will say what is wrong
-            import_module("mlflow.client")
+        if self._sending is None:
+            # DeepSpeed imports MLflow as well, and two threads that do so at the same time can end in a deadlock.
+            with suppress(Exception):  # the thread will say what is wrong
+                import_module("mlflow.client")
         self._thread.start()
         return self
 
@@ -92,18 +109,29 @@ class LiveSync:
         while not self._leaving.wait(self._every):
             self._attempt(final=False)
         self._attempt(final=not self._stopped)
+        if self._sending is not None:
+            try:
+                self._sending.close()
+            except Exception as error:
+                self._fail(error)
 
     def _attempt(self, final: bool) -> None:
         if results_file(self._folder) is None:
             return
         try:
-            self.report = sync(self._folder, self._tracking, final)
+            place = self._send(final)
         except Exception as error:
             self._fail(error)
         else:
             self.error = None
             if final and self._said:
-                self._progress.say(f"tracking at {self.report.uri} has the whole run now")
+                self._progress.say(f"tracking at {place} has the whole run now")
+
+    def _send(self, final: bool) -> str:
+        if self._sending is not None:
+            return self._sending.send(final)
+        self.report = sync(self._folder, self._tracking, final)
+        return self.report.uri
 
     def _fail(self, error: Exception) -> None:
         self.error = error
@@ -117,6 +145,7 @@ class LiveSync:
 
     def _cursor_time(self) -> int:
         try:
-            return (self._folder / CURSOR).stat().st_mtime_ns
+            ledger = self._folder / CURSOR if self._sending is None else self._sending.ledger_path
+            return ledger.stat().st_mtime_ns
         except OSError:
             return 0

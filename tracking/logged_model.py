@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,10 @@ from distil.framework.files import Json
 from distil.framework.manifest import check_saved
 from distil.framework.tasks.base import Task
 from distil.tracking.client import REQUEST_SECONDS, REQUEST_TIMEOUT
-from distil.tracking.sender import RunCursor, Sender
+from distil.tracking.content import KEY_TAG
+from distil.tracking.flavour import add_tokenizer, add_transformers
+from distil.tracking.ledger import RunCursor
+from distil.tracking.sender import Sender
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -37,15 +40,39 @@ REQUIREMENTS = (
 )
 
 
+def begin_model(
+    sender: Sender, cursor: RunCursor, name: str, folder: Path, params: Mapping[str, str], tags: Mapping[str, str]
+) -> str | None:
+    """Enter the model in `folder` in MLflow as one of the cursor's run, whose files are not there yet; returns its id, and None
+    where there is no such folder."""
+    from distil.framework.answer import noted_task
+
+    if cursor.model_id is None and folder.is_dir():
+        found = _entered(sender, cursor)
+        if found is None:
+            kind = noted_task(folder).kind.replace("_", "-")
+            found = sender.client.create_logged_model(
+                sender.experiment_id,
+                name=_model_name(name),
+                source_run_id=cursor.run_id,
+                model_type=kind,
+                params={key: value for key, value in params.items() if value},
+                tags={**tags, KEY_TAG: cursor.key},
+            )
+        cursor.model_id = str(found.model_id)
+        sender.ledger.save()
+    return cursor.model_id
+
+
 def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> None:
-    """Log the model in `folder` to the cursor's run, once."""
+    """Log the model in `folder`, which is entered unless there is no such folder, with its files, once."""
     if cursor.model_ready:
         return
-    if not folder.is_dir():
+    if cursor.model_id is None or not folder.is_dir():
         sender.report.notes.append(f"{name} is not logged as a model: there is no folder {folder}")
         return
     check_saved(folder)
-    logged = _logged_model(sender, cursor, name, folder)
+    logged = sender.client.get_logged_model(cursor.model_id)
     with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
         packed = Path(scratch) / "model"
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
@@ -58,8 +85,14 @@ def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> No
     sender.ledger.save()
 
 
+def _entered(sender: Sender, cursor: RunCursor) -> "LoggedModel | None":
+    """The model of the cursor's run that was entered without its id being noted."""
+    wanted = f"tags.`{KEY_TAG}` = '{cursor.key}'"
+    return next(iter(sender.client.search_logged_models([sender.experiment_id], wanted, max_results=1)), None)
+
+
 def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = None) -> None:
-    """Write the Hugging Face model in `folder` to `target` as a self-contained MLflow pyfunc model.
+    """Write the Hugging Face model in `folder` to `target` as a self-contained MLflow model, of the flavours pyfunc and transformers.
 
     Its columns are the fields of the task's requests and responses. The code of distil goes with it; its requirements
     are pinned to what is installed here.
@@ -75,9 +108,11 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
     signature = ModelSignature(inputs=_schema(task.request), outputs=_schema(task.response))
     identity = {} if logged is None else {"model_uuid": logged.model_id, "model_id": logged.model_id}
     location = None if logged is None else logged.artifact_location
+    model = Model(artifact_path=location, run_id=run_id, **identity)
+    add_transformers(model, folder)
     mlflow.pyfunc.save_model(
         path=str(target),
-        mlflow_model=Model(artifact_path=location, run_id=run_id, **identity),
+        mlflow_model=model,
         python_model=str(Path(__file__).with_name("pyfunc_student.py")),
         artifacts={"model": str(folder)},
         code_paths=[str(Path(distil.framework.__path__[0]).parent)],
@@ -85,6 +120,7 @@ def pack(folder: Path, target: Path, run_id: str | None = None, logged: Any = No
         input_example=pd.DataFrame([example_of(task)]),
         pip_requirements=requirements(),
     )
+    add_tokenizer(folder, target)
 
 
 def example_of(task: Task) -> Json:
@@ -115,21 +151,6 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _logged_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> "LoggedModel":
-    """MLflow's entry for the model: the one begun earlier, if an upload was cut short."""
-    if cursor.model_id is not None:
-        return sender.client.get_logged_model(cursor.model_id)
-    from distil.framework.answer import noted_task
-
-    kind = noted_task(folder).kind.replace("_", "-")
-    logged = sender.client.create_logged_model(
-        sender.experiment_id, name=_model_name(name), source_run_id=cursor.run_id, model_type=kind
-    )
-    cursor.model_id = str(logged.model_id)
-    sender.ledger.save()
-    return logged
 
 
 def _model_name(name: str) -> str:

@@ -16,14 +16,16 @@ from distil.framework.search.log import SEARCH
 from distil.tracking import content
 from distil.tracking.client import Destination, destination_of, experiment_id, open_client, readable_errors
 from distil.tracking.content import numbers
-from distil.tracking.logged_model import send_model
+from distil.tracking.ledger import CURSOR, Ledger, RunCursor
+from distil.tracking.logged_model import begin_model, send_model
+from distil.tracking.registered import register
 from distil.tracking.search_sync import send_search
-from distil.tracking.sender import CURSOR, Ledger, RunCursor, Sender, SyncReport
+from distil.tracking.sender import Link, Sender, SyncReport, dataset_of
 from distil.tracking.sent import whole_of
+from distil.tracking.shown import is_logged
 
-RESULTS = "results.json"
+RESULTS, REPORT = "results.json", "report.html"
 LOCK_SECONDS = 10
-LOGGED_ROLES = ("student", "baseline")
 
 
 def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
@@ -45,8 +47,8 @@ def sync(run_folder: Path, tracking: Tracking, final: bool) -> SyncReport:
         )
     destination = destination_of(tracking, run_folder.absolute().parent)
     with _alone(run_folder), readable_errors(destination):
-        whole = whole_of(run_folder, tracking.log_models) if final else None  # as it is now: it may go on meanwhile
-        return _send(run_folder, destination, whole, log_models=final and tracking.log_models)
+        whole = whole_of(run_folder, tracking) if final else None  # as it is now: it may go on meanwhile
+        return _send(run_folder, destination, tracking, whole)
 
 
 def results_file(run_folder: Path) -> Path | None:
@@ -70,7 +72,7 @@ def _alone(run_folder: Path) -> Iterator[None]:
         yield
 
 
-def _send(folder: Path, destination: Destination, whole: str | None, log_models: bool) -> SyncReport:
+def _send(folder: Path, destination: Destination, tracking: Tracking, whole: str | None) -> SyncReport:
     """whole: the digest of what is sent, if that is all of an ended run."""
     found = results_file(folder)
     assert found is not None
@@ -83,24 +85,30 @@ def _send(folder: Path, destination: Destination, whole: str | None, log_models:
     if ledger.cursor.parent.run_id is not None and not sender.exists(ledger.cursor.parent):
         ledger.forget()
     if found.name == SEARCH:
-        send_search(sender, folder, written, whole is not None, log_models)
+        send_search(sender, folder, written, whole is not None, tracking)
     else:
-        _send_results(sender, read_results(folder), folder, written, log_models)
+        _send_results(sender, read_results(folder), folder, written, whole is not None, tracking)
     if not report.notes and ledger.cursor.whole != whole:
         ledger.cursor.whole = whole
         ledger.save()
     return report
 
 
-def _send_results(sender: Sender, results: RunResults, folder: Path, written: int, log_models: bool) -> None:
+def _send_results(
+    sender: Sender, results: RunResults, folder: Path, written: int, final: bool, tracking: Tracking
+) -> None:
     cursors = sender.ledger.cursor
     parent = _send_run(sender, results, folder, written)
     for model in results["models"]:
-        _send_model_run(sender, results, model, folder.absolute().parent, parent, written)
-        send_export(sender, cursors.model(model["name"], model["digest"]), folder, model)
-        if log_models and model["role"] in LOGGED_ROLES and model.get("evaluation") and model["folder"] is not None:
-            cursor = cursors.model(model["name"], model["digest"])
-            send_model(sender, cursor, model["name"], folder.absolute().parent / model["folder"])
+        cursor = cursors.model(model["name"], model["digest"])
+        if not _send_model_run(sender, results, model, folder, parent, written, tracking.log_models):
+            continue
+        send_export(sender, cursor, folder, model)
+        if final and tracking.log_models and is_logged(model):
+            name = f"{results['name']}-{model['name']}"
+            send_model(sender, cursor, name, folder.absolute().parent / str(model["folder"]))
+            if model["role"] == "student":
+                register(sender, cursor, tracking)
     status = content.MLFLOW_STATUS[results["state"]]
     sender.status(cursors.parent, status, content.milliseconds(results.get("finished")))
 
@@ -113,7 +121,7 @@ def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -
     sender.tags(cursor, content.run_tags(results) | content.conclusion_tags(results))
     sender.datasets(cursor, content.splits(results), (results.get("data") or {}).get("source") or {})
     sender.metrics(cursor, content.run_metrics(results), written)
-    for path in ("recipe.yaml", RESULTS, "results.md"):
+    for path in ("recipe.yaml", RESULTS, "results.md", REPORT):
         sender.artifact(cursor, folder, path)
     for model in results["models"]:
         if model["predictions"] is not None:
@@ -122,18 +130,45 @@ def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -
 
 
 def _send_model_run(
-    sender: Sender, results: RunResults, model: ModelResults, output: Path, parent: str, written: int
-) -> None:
+    sender: Sender,
+    results: RunResults,
+    model: ModelResults,
+    folder: Path,
+    parent: str,
+    written: int,
+    log_models: bool,
+) -> bool:
+    """Send the run of a model, if its making has begun, as MLflow lets nobody change when a run began; returns whether it has."""
+    output = folder.absolute().parent
     cursor = sender.ledger.cursor.model(model["name"], model["digest"])
-    start = content.milliseconds(results.get("started"))
+    history = None if model["history"] is None else output / model["history"]
+    start, end = content.model_times(results, model, None if history is None else content.first_time(history))
+    if start is None and cursor.run_id is None:
+        return False
     sender.create(cursor, model["name"], start, {content.PARENT_TAG: parent})
-    sender.params(cursor, content.model_params(model))
-    sender.tags(cursor, content.model_tags(model))
-    if model["history"] is not None:
-        sender.history(cursor, output / model["history"])
+    params, tags = content.model_params(model), content.model_tags(model)
+    sender.params(cursor, params)
+    sender.tags(cursor, tags)
+    sender.datasets(cursor, content.model_splits(results, model), results["data"].get("source") or {})
+    if history is not None:
+        sender.history(cursor, history)
+    link = None
+    if log_models and is_logged(model):
+        name = f"{results['name']}-{model['name']}"
+        entered = begin_model(sender, cursor, name, output / str(model["folder"]), params, tags)
+        link = None if entered is None else _link_of(results, model, entered)
     measured = content.model_metrics(model) | content.difference_metrics(results, model["name"])
-    sender.metrics(cursor, measured, written)
-    sender.status(cursor, content.model_status(results, model), None)
+    sender.metrics(cursor, measured, written, link)
+    sender.status(cursor, content.model_status(results, model), end)
+    return True
+
+
+def _link_of(results: RunResults, model: ModelResults, model_id: str) -> Link:
+    name = (model.get("evaluation") or {}).get("split")
+    split = content.splits(results).get(str(name))
+    return Link(
+        model_id, content.table_figures(results, model), None if split is None else dataset_of(str(name), split)
+    )
 
 
 FIGURES, CARD = "export.json", "README.md"

@@ -2,21 +2,24 @@
 run below it for every trial."""
 
 import io
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.files import write_atomic
 from distil.framework.outcome import SearchResults, TrialResults
+from distil.framework.recipe.sections import Tracking
 from distil.framework.search.log import SEARCH, read_search
 from distil.framework.search.section import Search
 from distil.framework.search.study import ENDED, Goal, goal_in, study_of
 from distil.tracking import content
-from distil.tracking.content import MAX_PARAM, Line, clip, flatten, legal_key, numbers
-from distil.tracking.logged_model import send_model
-from distil.tracking.sender import RunCursor, Sender
+from distil.tracking.content import MAX_PARAM, clip, flatten, numbers
+from distil.tracking.ledger import RunCursor
+from distil.tracking.logged_model import begin_model, send_model
+from distil.tracking.registered import register
+from distil.tracking.sender import Link, Sender
+from distil.tracking.trials import trial_epochs, trial_params
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,11 +29,11 @@ PLOTS = "plots"
 _STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lost": "FAILED", "stopped": "KILLED"}
 
 
-def send_search(sender: Sender, folder: Path, written: int, final: bool, log_models: bool) -> None:
+def send_search(sender: Sender, folder: Path, written: int, final: bool, tracking: Tracking) -> None:
     """Send what MLflow has not got yet of the search in `folder`. Raises StoreError for a damaged file.
 
-    written: time of its file, in milliseconds; final: whether a search that is finished gets its pictures and, with
-    log_models, its best student is logged as a model. One that was stopped gets them when it is.
+    written: time of its file, in milliseconds; final: whether a search that is finished gets its pictures and its best
+    student is logged, and registered, as `tracking` asks. One that was stopped gets them when it is.
     """
     values = read_search(folder)
     final = final and values["state"] == "finished"
@@ -41,12 +44,11 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     sender.params(cursor, flatten(values["recipe"]))
     runs = {trial["number"]: _send_trial(sender, values, trial, parent, written) for trial in values["trials"]}
     best = values["trials"][values["best"]] if values["best"] is not None else None
-    if best is not None and final and log_models:
-        model = folder.absolute().parent / best["seeds"][0]["folder"]
-        send_model(sender, runs[best["number"]], f"{values['name']}-trial-{best['number']}", model)
+    if best is not None and final and tracking.log_models:
+        _send_best(sender, values, best, runs[best["number"]], folder, tracking, written)
     sender.tags(cursor, {**content.run_tags(values), **_best_tags(best, runs)})
     sender.metrics(cursor, _figures(values, best), written)
-    for name in ("recipe.yaml", SEARCH, "best.yaml"):
+    for name in ("recipe.yaml", SEARCH, "best.yaml", "report.html"):
         sender.artifact(cursor, folder, name)
     if final:
         for name in draw_plots(search, goal_in(values), values["trials"], folder / PLOTS):
@@ -54,24 +56,35 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, log_mod
     sender.status(cursor, content.MLFLOW_STATUS[values["state"]], content.milliseconds(values["finished"]))
 
 
+def _send_best(
+    sender: Sender,
+    values: SearchResults,
+    best: Trial,
+    cursor: RunCursor,
+    folder: Path,
+    tracking: Tracking,
+    written: int,
+) -> None:
+    name, model = f"{values['name']}-trial-{best['number']}", folder.absolute().parent / best["seeds"][0]["folder"]
+    entered = begin_model(sender, cursor, name, model, trial_params(best), _trial_tags(best))
+    send_model(sender, cursor, name, model)
+    if entered is not None:
+        metrics = numbers(best["metrics"] or {})
+        sender.metrics(cursor, metrics, written, Link(entered, metrics, None))
+        register(sender, cursor, tracking)
+
+
 def _send_trial(sender: Sender, values: SearchResults, trial: Trial, parent: str, written: int) -> RunCursor:
     cursor = sender.ledger.cursor.model(f"trial-{trial['number']}", None)
     start = content.milliseconds(trial["started"] or values["started"])
     sender.create(cursor, f"trial-{trial['number']}", start, {content.PARENT_TAG: parent})
-    sender.params(cursor, {legal_key(place): clip(_text(value), MAX_PARAM) for place, value in trial["values"].items()})
+    sender.params(cursor, trial_params(trial))
     sender.tags(cursor, _trial_tags(trial))
-    sender.lines(cursor, _epochs(trial, start or 0))
+    sender.lines(cursor, trial_epochs(trial, start or 0))
     several = {str(seed["seed"]): seed["metrics"] for seed in trial["seeds"]} if len(trial["seeds"]) > 1 else {}
     sender.metrics(cursor, numbers({**(trial["metrics"] or {}), "seeds": several}), written)
     sender.status(cursor, _STATUS.get(trial["state"], "RUNNING"), content.milliseconds(trial["ended"]))
     return cursor
-
-
-def _epochs(trial: Trial, start: int) -> Iterator[Line]:
-    """The learning curve, by epoch."""
-    for row in trial["epochs"]:
-        metrics = {f"epoch/{name}": row[name] for name in row if name != "epoch"}
-        yield Line("epoch", int(row["epoch"]), row["epoch"], start, metrics)
 
 
 def _trial_tags(trial: Trial) -> dict[str, str]:
@@ -101,10 +114,6 @@ def _figures(values: SearchResults, best: Trial | None) -> dict[str, float]:
     states = [trial["state"] for trial in values["trials"]]
     counts = {state: states.count(state) for state in set(states)}
     return numbers({"trials": counts, "best": best["metrics"] if best is not None else {}})
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 PARALLEL, IMPORTANCE = "parallel_coordinates.png", "importance.png"

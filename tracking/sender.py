@@ -1,22 +1,19 @@
-"""The pieces that a run is sent to MLflow in, and what it has already got: `tracked.json` in the run's folder.
+"""The pieces that a run is sent to MLflow in.
 
-It is written after every piece that was sent. A crash in between leaves one piece to be sent twice, and every
+The ledger is written after every piece that was sent. A crash in between leaves one piece to be sent twice, and every
 piece is such that sending it twice changes nothing."""
 
 import hashlib
 import json
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, ValidationError
-
-from distil.framework.errors import StoreError
-from distil.framework.files import Json, write_atomic
+from distil.framework.files import Json
 from distil.framework.outcome import SplitResults
 from distil.tracking.content import KEY_TAG, Line, legal_key, new_lines
+from distil.tracking.ledger import Ledger, RunCursor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,87 +21,6 @@ if TYPE_CHECKING:
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
 CHARACTERS_PER_BATCH = 100_000
-
-
-CURSOR = "tracked.json"
-
-
-class RunCursor(BaseModel):
-    """What has been sent of one MLflow run."""
-
-    key: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    """Tag of the MLflow run, by which it is found when it was created and its id was not noted in time."""
-    run_id: str | None = None
-    status: str | None = None
-    params: bool = False
-    tags: dict[str, str] = {}
-    metrics: dict[str, float] = {}
-    history: dict[str, int] = {}
-    """Last step sent, by kind of history line."""
-    inputs: list[str] = []
-    artifacts: dict[str, str] = {}
-    """Digest of the content sent, by path."""
-    model_id: str | None = None
-    model_ready: bool = False
-
-    @property
-    def run(self) -> str:
-        """Id of the MLflow run, once that has been created."""
-        assert self.run_id is not None
-        return self.run_id
-
-
-class DestinationCursor(BaseModel):
-    """What has been sent to one destination: the recipe's run, and one run for each model."""
-
-    parent: RunCursor = Field(default_factory=RunCursor)
-    models: dict[str, RunCursor] = {}
-    whole: str | None = None
-    """Digest of the ended run that has been sent as a whole."""
-
-    def model(self, name: str, digest: str | None) -> RunCursor:
-        """The cursor of a model; another digest under the same name is another model."""
-        return self.models.setdefault(f"{name}@{digest}", RunCursor())
-
-
-class _File(BaseModel):
-    format: int = 1
-    destinations: dict[str, DestinationCursor] = {}
-
-
-class Ledger:
-    """The cursor file of one run, seen from one destination."""
-
-    def __init__(self, path: Path, destination: str) -> None:
-        """Read `path` where it exists.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
-        self._path = path
-        self._destination = destination
-        self._file = _read(path)
-        self.cursor = self._file.destinations.setdefault(destination, DestinationCursor())
-
-    def save(self) -> None:
-        """Write everything to disk."""
-        write_atomic(self._path, json.dumps(self._file.model_dump(), ensure_ascii=False, indent=1) + "\n")
-
-    def forget(self) -> None:
-        """Take it that the destination has nothing of this run."""
-        self.cursor = self._file.destinations[self._destination] = DestinationCursor()
-        self.save()
-
-
-def _read(path: Path) -> _File:
-    if not path.exists():
-        return _File()
-    try:
-        return _File.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise StoreError(
-            f"{path} is damaged ({error.errors()[0]['msg']}); delete it, and the run is sent anew, as a new MLflow run"
-        ) from None
 
 
 @dataclass
@@ -120,6 +36,22 @@ class SyncReport:
     models: int = 0
     notes: list[str] = field(default_factory=list)
     """What could not be sent, and why, one sentence each."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What figures of a run are of: a logged model, and the dataset on which they were measured; keys: which figures are."""
+
+    model_id: str
+    keys: Collection[str]
+    dataset: tuple[str, str] | None
+    """Name and digest."""
+
+    @property
+    def place(self) -> dict[str, str]:
+        """As MLflow's metrics name it."""
+        names = {} if self.dataset is None else {"dataset_name": self.dataset[0], "dataset_digest": self.dataset[1]}
+        return {"model_id": self.model_id, **names}
 
 
 @dataclass
@@ -179,16 +111,24 @@ class Sender:
             cursor.tags.update(batch)
             self.ledger.save()
 
-    def metrics(self, cursor: RunCursor, metrics: Mapping[str, float], milliseconds: int) -> None:
-        """Send single figures that are new or have changed, at step 0."""
+    def metrics(
+        self, cursor: RunCursor, metrics: Mapping[str, float], milliseconds: int, link: "Link | None" = None
+    ) -> None:
+        """Send single figures that are new or have changed, at step 0, those of a logged model to that as well."""
         from mlflow.entities import Metric
 
+        linked = {key: value for key, value in metrics.items() if link is not None and key in link.keys}
         changed = {key: value for key, value in metrics.items() if cursor.metrics.get(key) != value}
+        changed |= {key: value for key, value in linked.items() if cursor.linked.get(key) != value}
         if changed:
-            rows = [Metric(key, value, milliseconds, 0) for key, value in changed.items()]
+            rows = [
+                Metric(key, value, milliseconds, 0, **(link.place if link is not None and key in linked else {}))
+                for key, value in changed.items()
+            ]
             for start in range(0, len(rows), METRICS_PER_BATCH):
                 self.client.log_batch(cursor.run, metrics=rows[start : start + METRICS_PER_BATCH])
             cursor.metrics.update(changed)
+            cursor.linked.update(linked)
             self.report.metrics += len(rows)
             self.ledger.save()
 
@@ -229,20 +169,25 @@ class Sender:
     def datasets(self, cursor: RunCursor, splits: Mapping[str, SplitResults], source: Json) -> None:
         """Send the splits as dataset inputs, by name and digest."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
 
         kind = str(source.get("kind", "local"))
         for name, split in splits.items():
             key = f"{name}@{split['digest']}"
             if key not in cursor.inputs:
                 dataset = Dataset(
-                    name=legal_key(name),
-                    digest=split["digest"],
+                    name=dataset_of(name, split)[0],
+                    digest=dataset_of(name, split)[1],
                     source_type=kind,
                     source=json.dumps(source, ensure_ascii=False),
                     profile=json.dumps({k: v for k, v in split.items() if k != "digest"}),
                 )
                 tags = [InputTag("mlflow.data.context", name)]
-                self.client.log_inputs(cursor.run, datasets=[DatasetInput(dataset, tags)])
+                inputs = [DatasetInput(dataset, tags)]
+                try:
+                    self.client.log_inputs(cursor.run, datasets=inputs)
+                except MlflowException:  # another run may have entered the dataset meanwhile: then it is found
+                    self.client.log_inputs(cursor.run, datasets=inputs)
                 cursor.inputs.append(key)
                 self.ledger.save()
 
@@ -256,6 +201,11 @@ class Sender:
             self.client.set_terminated(cursor.run, status, end)
         cursor.status = status
         self.ledger.save()
+
+
+def dataset_of(name: str, split: SplitResults) -> tuple[str, str]:
+    """Name and digest by which MLflow knows a split."""
+    return legal_key(name), split["digest"]
 
 
 def _batches(items: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from distil.framework.device import resolve_workers
 from distil.framework.extras import need
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.sections import Tracking
 from distil.framework.teachers.base import is_elsewhere
 
 
@@ -30,8 +29,10 @@ def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield f"teachers.{name}.endpoint", ("openai",)
     if recipe.search is not None:
         yield "the section `search`", ("optuna", "ray")
-    if recipe.tracking != Tracking():
+    if recipe.tracking.by_mlflow:
         yield "the section `tracking`", ("mlflow",)
+    for name in recipe.tracking.also:
+        yield f"tracking.also: {name}", (name,)
 
 
 def most_workers(recipe: Recipe) -> int:

@@ -97,6 +97,12 @@ class Recipe(Section):
             return search
         return search.model_copy(update={"metric": primary_of(info.data["task"].metrics).name})
 
+    @model_validator(mode="after")
+    def _check_registered(self) -> "Recipe":
+        if self.tracking.register is not None and self.student is None:
+            raise ValueError("`tracking.register` registers the student, and the recipe has none: add one, or drop it")
+        return self
+
     @property
     def distils(self) -> bool:
         """Whether any loss compares the student with the teachers."""

@@ -1,5 +1,8 @@
 """Sections of a recipe that are read in several places: the student, its model and its training; and where runs are tracked."""
 
+import re
+import warnings
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -57,6 +60,10 @@ class Student(Training):
         return self
 
 
+# Every class has a method of that name, from its metaclass; instances have not.
+warnings.filterwarnings("ignore", 'Field name "register" in "Tracking" shadows', UserWarning)
+
+
 class Tracking(Section):
     """An MLflow store and what goes into it. The run folder stays the truth; MLflow is a copy of it."""
 
@@ -66,6 +73,54 @@ class Tracking(Section):
     )
     experiment: str = Field(default="distil", min_length=1, max_length=500, description="MLflow experiment.")
     log_models: bool = Field(default=True, description="Log students as models that answer questions.")
+    register: str | None = Field(
+        default=None,
+        max_length=256,
+        description="Registers the student, or a search's best one, as a version of the model of this name.",
+    )
+    alias: str | None = Field(
+        default=None,
+        max_length=255,
+        description="Alias that the registered version gets, such as champion.",
+    )
+    also: list[Literal["wandb", "tensorboard"]] = Field(default_factory=list, description="Further trackers.")
+    report: bool = Field(default=True, description="Write report.html once a run has ended, and send it.")
+
+    @field_validator("register")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[^/:]*[^/:.\s][^/:]*", name):
+            raise ValueError(f"'{name}' is no name of a registered model; expected one without / and :")
+        return name
+
+    @field_validator("alias")
+    @classmethod
+    def _check_alias(cls, alias: str | None) -> str | None:
+        if alias is not None and not re.fullmatch(r"(?!latest$|[vV]\d+$)[\w-]+", alias):
+            raise ValueError(
+                f"'{alias}' is no alias; expected letters, digits, _ and -, and neither `latest` nor a version such as v1"
+            )
+        return alias
+
+    @field_validator("also")
+    @classmethod
+    def _check_also(cls, also: list[str]) -> list[str]:
+        if len(set(also)) < len(also):
+            raise ValueError("names a tracker more than once")
+        return also
+
+    @model_validator(mode="after")
+    def _check_registration(self) -> "Tracking":
+        if self.alias is not None and self.register is None:
+            raise ValueError("`alias` is that of a registered model: give `register` a name, or drop `alias`")
+        if self.register is not None and not self.log_models:
+            raise ValueError("`register` takes models that are logged: set `log_models` to true, or drop `register`")
+        return self
+
+    @property
+    def by_mlflow(self) -> bool:
+        """Whether something of it is meant for MLflow."""
+        return self.model_copy(update={"also": [], "report": True}) != Tracking()
 
     @field_validator("uri")
     @classmethod

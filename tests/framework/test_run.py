@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ import pytest
 
 from distil.framework import locks
 from distil.framework.errors import RecipeError, StoreError, TrainingError
+from distil.framework.files import moment
 from distil.framework.locks import alone_in
 from distil.framework.progress import Silent
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.results import read_results
 from distil.framework.run import prepare, run
+from distil.framework.training.history import ReportTo
+from distil.framework.training.job import TrainingJob, TrainingSummary
+from distil.framework.training.loop import train_in_process
 from tests.tiny import figures, model_of, several_values, tiny_values
 
 
@@ -52,9 +57,23 @@ def test_of_two_runs_of_one_recipe_the_second_waits_and_says_for_whom(
     assert began.is_set()
 
 
-def test_students_share_all_but_their_losses(tmp_path: Path) -> None:
-    results = run(recipe_from_values(tiny_values(tmp_path), "here"))
+def test_students_share_all_but_their_losses_and_each_model_has_its_times(tmp_path: Path) -> None:
+    recipe = recipe_from_values(tiny_values(tmp_path), "here")
+    seen = []
+
+    def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        models = read_results(recipe.run_folder)["models"]
+        seen.append([(model["started"] is not None, model["finished"] is not None) for model in models])
+        return train_in_process(job, report)
+
+    began = moment(time.time())
+    results = run(recipe, train)
     teacher, baseline, student = results["models"]
+    waiting, going_on, done = (False, False), (True, False), (True, True)
+    assert seen[0] == [going_on, waiting, waiting]
+    assert seen[1:] == [[done, going_on, waiting], [done, done, going_on]]
+    times = [model[place] for model in (teacher, baseline, student) for place in ("started", "finished")]
+    assert [began, *times, moment(time.time())] == sorted([began, *times, moment(time.time())])
     assert [model["role"] for model in results["models"]] == ["teacher", "baseline", "student"]
     without_losses = [
         {key: value for key, value in model["settings"].items() if not key.startswith("losses.") and key != "teachers"}

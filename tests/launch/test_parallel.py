@@ -33,7 +33,7 @@ def weights(output: Path) -> dict[str, str]:
 
 
 def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"tracking": {"log_models": False}}
+    changes: dict[str, Any] = {"tracking": {"log_models": False, "report": False}}
     recipe = tiny_recipe(tmp_path, tmp_path / "two", engine__parallel=2, **changes)
     process = start("run", recipe)
     for line in process.stdout:

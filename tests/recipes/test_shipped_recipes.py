@@ -111,7 +111,7 @@ def untimed(model: dict[str, Any]) -> dict[str, Any]:
 
 def ran(name: str, output: Path, overrides: list[str]) -> Run:
     """`distil run` on a shipped recipe, with the stand-ins of the session's Hugging Face home and nothing else."""
-    changed = [f"output={output}", *overrides]
+    changed = [f"output={output}", "tracking.report=false", *overrides]
     recipe = load_recipe(FOLDER / name, changed)
     command = start("run", FOLDER / name, *changed, environment=_environment(recipe))
     printed = command.stdout.read()

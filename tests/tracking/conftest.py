@@ -89,6 +89,8 @@ class RunOnDisk:
             "digest": f"digest-of-{name}",
             "parameters": 412_000,
             "settings": {"lr": 3e-05, "epochs": 2, "losses.kl.weight": 0.5},
+            "started": None,
+            "finished": None,
             "training": None,
             "evaluation": None,
             "latency": None,
@@ -121,6 +123,8 @@ class RunOnDisk:
     def evaluate(self, name: str) -> None:
         model = next(model for model in self.results["models"] if model["name"] == name)
         model |= {
+            "started": "2026-11-23T10:01:00.250+00:00",
+            "finished": "2026-11-23T10:02:30.500+00:00",
             "training": {"steps": 10, "examples": 160, "seconds": 3.5},
             "evaluation": {
                 "split": "dev",

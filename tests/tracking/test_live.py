@@ -135,7 +135,8 @@ def test_a_server_killed_on_the_way_gets_the_rest_later_once(run, seen, server):
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     report = sync(run.folder, Tracking(uri=server.uri), final=True)
-    assert (report.models, report.metrics) == (1, 0)
+    assert (report.models, report.metrics) == (1, 4)
+    assert store.rows(store.children(parent)["student"], "f1") == [(0, 70.5)], "the model has it as well, the run once"
     (output,) = store.children(parent)["student"].outputs.model_outputs
     files = store.client.list_logged_model_artifacts(output.model_id, "artifacts/model")
     assert [(file.path, file.file_size) for file in files] == [("artifacts/model/config.json", 2)]

@@ -8,8 +8,9 @@ import pytest
 from distil.framework.errors import OutputError, StoreError, TrackingError
 from distil.framework.recipe.sections import Tracking
 from distil.tracking import sender
+from distil.tracking.content import milliseconds
+from distil.tracking.ledger import Ledger
 from distil.tracking.mlflow_sync import sync
-from distil.tracking.sender import Ledger
 from distil.tracking.sent import is_sent
 from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
@@ -22,6 +23,7 @@ def _whole(run):
     run.evaluate("teacher")
     run.add_model("student", "student", steps=500)
     run.evaluate("student")
+    (run.folder / "report.html").write_text("<p>a page</p>")
     run.finish()
 
 
@@ -62,12 +64,28 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     inputs = {(one.dataset.name, one.dataset.digest) for one in parent.inputs.dataset_inputs}
     assert inputs == {("train", "a" * 16), ("dev", "b" * 16)}
     predictions = {"predictions/teacher.json", "predictions/student.json"}
-    assert store.files(parent) == {"recipe.yaml", "results.json", "results.md", *predictions}
+    assert store.files(parent) == {"recipe.yaml", "results.json", "results.md", "report.html", *predictions}
     assert json.loads(store.text(parent, "results.json")) == run.results
+
+    headline = {
+        f"{model}/{name}": value
+        for model in ("teacher", "student")
+        for name, value in [("exact_match", 61.25), ("f1", 70.5)]
+    }
+    assert headline.items() <= parent.data.metrics.items()
+    assert (
+        store.client.get_experiment(parent.info.experiment_id).tags["mlflow.experimentKind"]
+        == "custom_model_development"
+    )
 
     children = store.children(parent)
     assert set(children) == {"teacher", "student"}
     student = children["student"]
+    assert student.info.start_time == 1_700_000_000_250, (
+        "that of the history's first row, from before training was taken up"
+    )
+    assert student.info.end_time == milliseconds("2026-11-23T10:02:30.500+00:00")
+    assert [(one.dataset.name, one.dataset.digest) for one in student.inputs.dataset_inputs] == [("dev", "b" * 16)]
     assert student.info.status == "FINISHED"
     assert student.data.params == {"lr": "3e-05", "epochs": "2", "losses.kl.weight": "0.5"}
     assert student.data.tags["distil.role"] == "student"
@@ -95,6 +113,7 @@ def test_an_ensemble_is_a_child_without_a_training_and_a_model(run, seen):
     children = store.children(parent)
     assert set(children) == {"one", "the other", "ensemble", "student"}
     ensemble, student = children["ensemble"], children["student"]
+    assert ensemble.info.start_time == milliseconds("2026-11-23T10:01:00.250+00:00")
     assert ensemble.info.status == "FINISHED"
     assert ensemble.data.params == {"rule": "confidence"}
     weights = {"weights/one/mean": 0.75, "weights/one/std": 0.125, "weights/the other/mean": 0.25}
@@ -116,7 +135,7 @@ def test_sending_again_sends_nothing(run, seen):
     first = sync(run.folder, TRACKING, final=True)
     before = seen().everything(*seen().parents())
     second = sync(run.folder, TRACKING, final=True)
-    assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 5)
+    assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 6)
     assert (second.metrics, second.params, second.artifacts, second.run_id) == (0, 0, 0, first.run_id)
     assert seen().everything(*seen().parents()) == before
 
@@ -146,7 +165,10 @@ def test_a_run_is_followed_while_it_goes_on_and_when_it_goes_on_after_a_failure(
     (parent,) = seen().parents()
     assert (parent.info.status, seen().children(parent)) == ("RUNNING", {})
 
-    run.add_model("student", "student", steps=7)
+    run.add_model("student", "student")
+    sync(run.folder, TRACKING, final=False)
+    assert seen().children(parent) == {}, "MLflow lets nobody change a start, so there is no run before it"
+    run.write_history("student", 7)
     sync(run.folder, TRACKING, final=False)
     child = seen().children(parent)["student"]
     assert (child.info.status, len(seen().rows(child, "loss"))) == ("RUNNING", 7)
@@ -253,6 +275,14 @@ def test_a_run_deleted_in_mlflow_is_sent_anew(run, seen):
     assert second.run_id != first.run_id
     (parent,) = seen().parents()
     assert set(seen().children(parent)) == {"teacher", "student"}
+
+
+def test_the_kind_that_someone_chose_for_an_experiment_stays(run, seen):
+    sync(run.folder, TRACKING, final=False)
+    client, experiment = seen().client, seen()._experiment
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", "classification")
+    sync(run.folder, TRACKING, final=False)
+    assert client.get_experiment(experiment).tags["mlflow.experimentKind"] == "classification"
 
 
 def test_a_deleted_experiment_is_named(run, seen):

@@ -10,7 +10,8 @@ from distil.framework.language.texts import language_of
 from distil.framework.language.words import ENGLISH, LANGUAGES, Words
 from distil.framework.outcome import Outcome, RunResults
 from distil.framework.recipe.yaml_loader import to_yaml
-from distil.framework.search.log import read_search
+from distil.framework.results import read_results
+from distil.framework.search.log import SEARCH, read_search
 from distil.framework.tables import NOTHING, comparison_columns, comparison_rows, table_columns, table_rows, variants_in
 from distil.framework.tasks.registry import summary_in
 from distil.tracking.content import milliseconds
@@ -22,6 +23,11 @@ from distil.tracking.report import state_line
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+
+def page_of(folder: Path, words: Words = ENGLISH) -> str:
+    """The page of the run or the search in `folder`. Raises StoreError for a damaged file."""
+    return search_page(folder, words) if (folder / SEARCH).is_file() else run_page(folder, read_results(folder), words)
 
 
 def run_page(folder: Path, results: RunResults, words: Words = ENGLISH) -> str:

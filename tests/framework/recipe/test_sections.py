@@ -1,7 +1,12 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from distil.framework.errors import RecipeError
+from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.sections import Tracking
+from tests.tiny import tiny_values
 
 
 @pytest.mark.parametrize(
@@ -37,3 +42,34 @@ def test_what_mlflow_cannot_track_to_is_refused(uri, message):
 )
 def test_what_mlflow_can_track_to_is_taken(uri):
     assert Tracking(uri=uri).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"alias": "champion"}, "`alias` is that of a registered model"),
+        ({"register": "a", "log_models": False}, "`register` takes models that are logged"),
+        ({"register": "a/b"}, "'a/b' is no name of a registered model"),
+        ({"register": "."}, "no name of a registered model"),
+        ({"register": "a", "alias": "latest"}, "'latest' is no alias"),
+        ({"register": "a", "alias": "v12"}, "'v12' is no alias"),
+        ({"register": "a", "alias": "a b"}, "'a b' is no alias"),
+        ({"also": ["wandb", "wandb"]}, "names a tracker more than once"),
+        ({"also": ["mlflow"]}, "wandb.*tensorboard"),
+    ],
+)
+def test_what_trackers_would_ignore_or_refuse_is_refused(values: dict[str, Any], expected: str) -> None:
+    with pytest.raises(RecipeError, match=expected):
+        Tracking(**values)
+
+
+def test_names_that_registries_take_are_taken() -> None:
+    tracking = Tracking(register="main.qa.вопросы и ответы", alias="latest-good", also=["tensorboard", "wandb"])
+    assert (tracking.register, tracking.alias) == ("main.qa.вопросы и ответы", "latest-good")
+
+
+def test_a_recipe_without_a_student_registers_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"`tracking\.register` registers the student, and the recipe has none"):
+        recipe_from_values(
+            tiny_values(tmp_path, student=None, losses=None, baselines=None, tracking__register="a"), "here"
+        )
