@@ -75,6 +75,11 @@ def test_all_has_every_extra_but_those_for_work_on_distil_itself() -> None:
         assert names(extras[extra]) <= names(extras["all"]) <= names(extras["dev"]), extra
 
 
+def test_the_page_on_installation_names_every_extra() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", page, flags=re.MULTILINE)) == {*EXTRAS.values(), "all"}
+
+
 def hide(patch: pytest.MonkeyPatch, *packages: str) -> None:
     """Have Python find no such packages, as far as they are looked for by name."""
     for package in packages:
