@@ -97,7 +97,7 @@ def test_an_override_leaves_other_uses_of_an_aliased_section_alone(tmp_path: Pat
 def test_an_override_leaves_what_was_merged_elsewhere_alone(tmp_path: Path) -> None:
     path = tiny_recipe(tmp_path, tmp_path, ensemble={"rule": "mean"})
     text = path.read_text().replace("\n  teacher:\n", "\n  teacher: &teacher\n")
-    path.write_text(text.replace("\nwindows:", "\n  other: {<<: *teacher, temperature: 2.0}\nwindows:"))
+    path.write_text(text.replace("\ntracking:", "\n  other: {<<: *teacher, temperature: 2.0}\ntracking:"))
     recipe = load_recipe(path, ["teachers.other.fine_tune.lr=0.5"])
     teacher, other = recipe.teachers["teacher"], recipe.teachers["other"]
     assert teacher.fine_tune is not None
