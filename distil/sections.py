@@ -38,7 +38,7 @@ from distil.framework.tasks.tagging.task import Tagging
 from distil.framework.teachers.chat import Chat
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.teachers.generative import Generative
-from distil.framework.training.section import Engine, Training
+from distil.framework.training.section import Engine, Lora, Training
 
 __all__ = [
     "ASHA",
@@ -64,6 +64,7 @@ __all__ = [
     "HubModel",
     "IntUniform",
     "LayersModel",
+    "Lora",
     "Median",
     "Messages",
     "News",

@@ -11,6 +11,7 @@ from distil.framework.errors import DataError, ModelError, first_line
 from distil.framework.files import Json, read_json, write_json
 from distil.framework.manifest import check_saved
 from distil.framework.models.configuration import read_config
+from distil.framework.models.formats import FLOAT32
 from distil.framework.models.locate import locate
 from distil.framework.models.probe import most_tokens
 from distil.framework.models.section import FolderModel
@@ -76,7 +77,9 @@ def load_answerer(folder: Path, many: bool = False) -> Answerer:
     inference, teacher = _noted(noted) if noted.exists() else (_inference({}, _windows(folder)), None)
     locate(FolderModel(path=str(folder)), weights=True)
     inference = inference if many else alone(inference)
-    predictor = logits_predictor(folder, inference) if teacher is None else teacher.predictor(folder, inference)
+    if teacher is not None:
+        return Answerer(teacher.predictor(folder, inference), inference)
+    predictor = logits_predictor(folder, inference, weights=None if noted.exists() else FLOAT32)
     return Answerer(predictor, inference)
 
 

@@ -31,6 +31,7 @@ MOST_STEPS = 1_000_000_000
 # Of a union of a number, tagged "number", and a word, tagged "word": told apart beforehand, so that an error speaks of the
 # form that was meant.
 NUMBER_OR_WORD = Discriminator(lambda value: "word" if isinstance(value, str) else "number")
+WORD_OR_LIST = Discriminator(lambda value: "word" if isinstance(value, str) else "list")  # likewise
 BatchTokens = Annotated[
     Annotated[int, Field(ge=1, le=2**30), Tag("number")] | Annotated[Literal["auto"], Tag("word")], NUMBER_OR_WORD
 ]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -106,7 +106,7 @@ def _plain(value: object, name: Callable[[Key], str]) -> object:
 
 Versions = dict[str, int | str]
 Differences = dict[str, list[object]]
-Library = Literal["torch", "transformers", "tokenizers", "deepspeed"]
+Library = Literal["torch", "transformers", "tokenizers", "deepspeed", "peft", "bitsandbytes"]
 MODELS: tuple[Library, ...] = ("torch", "transformers", "tokenizers")  # what models are loaded, run and saved with
 TRAINING: tuple[Library, ...] = (*MODELS, "deepspeed")
 
@@ -133,5 +133,8 @@ def in_words(differ: Differences, words: Words = ENGLISH) -> str:
 
 @cache
 def _installed(library: Library) -> str:
-    """A library's version without what follows a plus, which names the build: the device stands for that."""
-    return version(library).partition("+")[0]
+    """A library's version without what follows a plus, which names the build: the device stands for that. Without it nothing is made."""
+    try:
+        return version(library).partition("+")[0]
+    except PackageNotFoundError:
+        return "none"

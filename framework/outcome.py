@@ -84,6 +84,7 @@ class ModelResults(TypedDict):
     digest: str
     reused: NotRequired[bool]
     parameters: int | None
+    dtype: NotRequired[str | None]
     settings: Json
     started: NotRequired[str | None]
     finished: NotRequired[str | None]

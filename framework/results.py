@@ -11,6 +11,7 @@ from distil.framework.data.example import counted
 from distil.framework.digest import differences
 from distil.framework.errors import OutputError
 from distil.framework.files import Json, moment, now, read_json, write_atomic, write_sealed
+from distil.framework.models.formats import format_of
 from distil.framework.outcome import (
     FORMAT,
     DataResults,
@@ -236,6 +237,8 @@ def _model(context: "Context", model: "ModelStages") -> ModelResults:
     # A teacher of the user's own kind may have no model.
     if model.role != "teacher" or context.recipe.teachers[model.name].model is not None:
         record["folder"] = str((weights / "model").relative_to(root))
+        section = context.recipe.teachers[model.name] if model.role == "teacher" else context.recipe.student
+        record["dtype"] = format_of(section.model).name if section is not None else None
     if model.trimmed is not None:
         record["trimmed"] = {"digest": model.trimmed.digest}
     if model.trained is not None:
@@ -254,6 +257,7 @@ def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
         "digest": digest,
         "reused": True,
         "parameters": None,
+        "dtype": None,
         "settings": settings,
         "started": None,
         "finished": None,
@@ -285,6 +289,8 @@ def _settings(model: "ModelStages") -> Json:
         return {}
     inputs = model.trained.inputs
     settings = {**model.training.model_dump(mode="json", include=set(Training.model_fields)), "seed": inputs["seed"]}
+    lora = settings.pop("lora")
+    settings |= {f"lora.{name}": value for name, value in (lora or {}).items()}
     if inputs.get("as_long_as") is not None:
         settings["epochs"] = "until it has as many steps as the student"
     flat = {"split": model.split, **settings, **inputs["engine"]}

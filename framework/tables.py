@@ -93,6 +93,12 @@ def short_count(count: int | None) -> str:
     return f"{count / 1e6:.0f}M" if count < 999_500_000 else f"{count / 1e9:.1f}B"
 
 
+def parameters_in_words(model: ModelResults) -> str:
+    """How many parameters a model has and, where that is not fp32, in what numbers they are held: 7.2B, nf4."""
+    dtype = model.get("dtype")
+    return short_count(model.get("parameters")) + (f", {dtype}" if dtype not in (None, "fp32") else "")
+
+
 def gigabytes(count: float) -> str:
     """Bytes as 10⁹ of them."""
     return f"{count / 1e9:.2f} GB"
@@ -149,7 +155,7 @@ def _row(model: ModelResults, metrics: Sequence[Metric], variants: Sequence[str]
     return (
         model["name"],
         words("transductive", role=role) if model.get("transductive") else role,
-        short_count(model.get("parameters")),
+        parameters_in_words(model),
         *(with_interval(evaluation, metric) for metric in metrics),
         *(_variant(evaluation.get(variant) or {}, metrics) for variant in variants),
         _milliseconds(latency),

@@ -9,6 +9,7 @@ from distil.framework.data.batches import epoch_steps
 from distil.framework.device import resolve_workers
 from distil.framework.errors import DistilError, MissingDataError, MissingModelError
 from distil.framework.models.bounds import training_bytes
+from distil.framework.models.formats import FLOAT32, WeightFormat, format_of
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
@@ -102,21 +103,34 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     parameters = _parameters(context, model)
     known = (model.tokenizer is None and model.trimmed is None) or model.first.is_done(context.store)
     at_most = "" if known else "≤ "
-    row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M"]
+    held = _format(context, model)
+    row = [model.name, model.role, f"{at_most}{parameters / 1e6:.2f}M{'' if held == FLOAT32 else f', {held.name}'}"]
+    weights = held.bytes * parameters
     if model.trained is None or model.training is None:
-        return [*row, "–", "–", "–", gigabytes(parameters * 4)]
+        return [*row, "–", "–", "–", gigabytes(weights)]
     split = context.data[str(model.split)] if model.role == "teacher" else student_split(context)
     steps = epoch_steps(len(split.examples), model.training.batch_size) * model.training.epochs
     workers = resolve_workers(context.recipe.engine.workers, model.training.batch_size)
-    memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, workers)
-    live = {teacher.name: 4.0 * _parameters(context, teacher) for teacher in graph.models if teacher.name in model.live}
+    if model.training.lora is None:
+        memory = training_bytes(parameters, context.precision, context.recipe.engine.zero_stage, workers)
+    else:
+        memory = weights  # beside which adapters and what they take are small
+    live = {
+        teacher.name: _format(context, teacher).bytes * _parameters(context, teacher)
+        for teacher in graph.models
+        if teacher.name in model.live
+    }
     return [
         *row,
         f"≥ {steps}",
         str(workers),
         training_memory(memory, live),
-        gigabytes(parameters * 4),
+        gigabytes(weights),
     ]
+
+
+def _format(context: Context, model: ModelStages) -> WeightFormat:
+    return format_of(context.recipe.teachers[model.name].model) if model.role == "teacher" else FLOAT32
 
 
 def _parameters(context: Context, model: ModelStages) -> int:

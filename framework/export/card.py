@@ -122,7 +122,7 @@ def _header(run: FinishedRun, model: ModelResults, own: CardParts, language: str
 def _introduction(run: FinishedRun, model: ModelResults, own: CardParts) -> str:
     text = (
         f"{own.introduction} "
-        f"{short_count(model['parameters'])} parameters; the {model['role']} of the run `{run.results['run']}`, made by distil"
+        f"{short_count(model['parameters'])} parameters in {model.get('dtype') or 'fp32'}; the {model['role']} of the run `{run.results['run']}`, made by distil"
     )
     text = f"{text}: {run.recipe.description.rstrip('.')}." if run.recipe.description else f"{text}."
     return f"{text} It began as {_beginning(run, _section(run, model).model)}."

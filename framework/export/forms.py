@@ -63,6 +63,10 @@ def write_onnx(model: "PreTrainedModel", names: Sequence[str], path: Path) -> No
             f"an ONNX file holds at most {_MOST_PARAMETERS / 1e6:.0f}M parameters, and this {kind} model has "
             f"{parameters / 1e6:.0f}M; use --no-onnx"
         )
+    if model.dtype != torch.float32 or getattr(model, "is_quantized", False):
+        raise ModelError(
+            f"an ONNX file is made of weights in fp32, and those of this {kind} model are not; use --no-onnx"
+        )
     if is_padded(model):
         raise ModelError(
             f"this {kind} model attends by blocks, whose number an ONNX file would fix; use --no-onnx, or train it with windows "

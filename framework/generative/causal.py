@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
 
 _FILLED = 5  # tokens by which a model is tried, and as many before them
-_ROUNDING = 3e-5  # of the largest logit
+_ROUNDING = {"fp32": 3e-5, "fp16": 1e-2, "bf16": 5e-2}  # of the largest logit
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def pads_left(model: "PreTrainedModel") -> bool:
         behind = model(input_ids=filled, attention_mask=mask, use_cache=False, **_positions(True, mask)).logits[
             0, _FILLED:
         ]
-    return alike(alone, behind)
+    return alike(alone, behind, rounding(model))
 
 
 def remembers(model: "PreTrainedModel") -> bool:
@@ -130,10 +130,20 @@ def remembers(model: "PreTrainedModel") -> bool:
             after = model(input_ids=ids[:, _FILLED:], past_key_values=cache, use_cache=True).logits[0]
         except (AttributeError, ValueError):  # there is none, or one that does not count what it has read
             return False
-    return alike(whole, after)
+    return alike(whole, after, rounding(model))
 
 
-def alike(first: "Tensor", second: "Tensor") -> bool:
+def rounding(model: "PreTrainedModel") -> float:
+    """By how much of its largest logit a model's logits may differ for no other reason than the numbers that it computes in."""
+    import torch
+
+    if getattr(model, "is_loaded_in_8bit", False):  # which rounds what it reads to 8 bits, too
+        return _ROUNDING["bf16"]
+    return _ROUNDING[{torch.float16: "fp16", torch.bfloat16: "bf16"}.get(model.dtype, "fp32")]
+
+
+def alike(first: "Tensor", second: "Tensor", rounding: float) -> bool:
     """Whether logits differ by rounding only. [tokens, V] each."""
+    first, second = first.float(), second.float()
     spread = (first - first.mean(1, keepdim=True)).abs().max()
-    return bool((first - second).abs().max() <= _ROUNDING * spread)
+    return bool((first - second).abs().max() <= rounding * spread)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from distil.framework.data.batches import Rows
-from distil.framework.generative.causal import alike
+from distil.framework.generative.causal import alike, rounding
 from distil.framework.generative.remembered import for_rows
 from distil.framework.generative.writer import Beams, Ids, padded, prompt_tensors, summed
 from distil.framework.models.tokenizers import SpecialTokens
@@ -135,4 +135,4 @@ def remembers(model: "PreTrainedModel", special: SpecialTokens) -> bool:
             fresh, knowing = (writer.logits(writer.read(prompts, _TRIED), rows, begun) for writer in writers)
         except (AttributeError, TypeError, ValueError, IndexError):  # there are none, or of another kind
             return False
-    return alike(fresh.flatten(0, 1), knowing.flatten(0, 1))
+    return alike(fresh.flatten(0, 1), knowing.flatten(0, 1), rounding(model))

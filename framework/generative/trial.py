@@ -7,6 +7,7 @@ import numpy as np
 from distil.framework.data.batches import BatchLimit
 from distil.framework.errors import ModelError, first_line
 from distil.framework.generative.asking import Asking, writer_for
+from distil.framework.generative.causal import rounding
 from distil.framework.generative.training import Generation
 from distil.framework.generative.writer import Beams, Ids
 from distil.framework.models.build import random_model
@@ -42,7 +43,7 @@ def try_architecture(generator: Generator, config: "PreTrainedConfig") -> None:
 def try_model(generator: Generator, model: "PreTrainedModel") -> None:
     """Let a model write and score. Raises ModelError."""
     try:
-        _check_answers(generator, model, _LEARNT)
+        _check_answers(generator, model, max(_LEARNT, rounding(model)))
     except Exception as error:
         raise _refusal(model, error) from None
 
@@ -54,7 +55,7 @@ def _refusal(model: "PreTrainedModel", error: Exception) -> ModelError:
     )
 
 
-def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: float) -> None:
+def _check_answers(generator: Generator, model: "PreTrainedModel", tolerance: float) -> None:
     """Raises ModelError if a score depends on what else is asked, or is not that by which the search ranks."""
     import torch
 
@@ -67,7 +68,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
             for prompt, of_prompt, found in zip(asking.prompts, answers, asking.log_probs(answers, bar), strict=True):
                 expected = [_log_p(generator, model, special, prompt, answer) for answer in of_prompt]
                 if not all(
-                    abs(log_p - own) <= rounding * largest
+                    abs(log_p - own) <= tolerance * largest
                     for log_p, (own, largest) in zip(found, expected, strict=True)
                 ):
                     raise ModelError("how probable it finds an answer depends on what it is asked beside it")
@@ -77,7 +78,7 @@ def _check_answers(generator: Generator, model: "PreTrainedModel", rounding: flo
             best = ids[0].cpu().numpy().astype(np.int32)
             best = best[: int(np.argmax(best == _END)) + 1] if (best == _END).any() else best
             log_p, largest = _log_p(generator, model, special, prompt, best)
-            if not abs(ranks[0].item() - log_p) <= rounding * largest:
+            if not abs(ranks[0].item() - log_p) <= tolerance * largest:
                 raise ModelError("the search for its best answer does not rank by how probable it finds answers")
     finally:
         model.generation_config = generation

@@ -1,7 +1,7 @@
 """Losses that look inside the student and a live teacher, which read the same tokens at the same time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field
@@ -38,6 +38,13 @@ class States:
     heads: int
     hidden: "Sequence[Tensor]" = ()
     attention: "Mapping[int, tuple[Tensor, Tensor, Tensor]]" = field(default_factory=dict)
+
+    def in_float32(self) -> "States":
+        """The same in float32."""
+        vectors = {
+            layer: (query.float(), key.float(), value.float()) for layer, (query, key, value) in self.attention.items()
+        }
+        return replace(self, hidden=[state.float() for state in self.hidden], attention=vectors)
 
 
 class LiveLoss(Protocol):

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import ModelError
+from distil.framework.models.formats import LEAST_BYTES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,8 +42,13 @@ def check_sizes(values: Mapping[str, Any], whose: str) -> None:
 
 
 def count_parameters(model: "nn.Module") -> int:
-    """Parameters of a model, shared ones once."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Parameters of a model, shared ones once; of those that are packed into fewer numbers, as many as they stand for."""
+    return sum(_numbers(parameter) for parameter in model.parameters())
+
+
+def _numbers(parameter: "nn.Parameter") -> int:
+    packed = getattr(parameter, "quant_state", None)  # of bitsandbytes, in 4 bits
+    return int(prod(packed.shape)) if packed is not None else int(parameter.numel())
 
 
 def free_memory() -> int:
@@ -51,11 +58,23 @@ def free_memory() -> int:
     return int(psutil.virtual_memory().available + psutil.swap_memory().free)
 
 
-def check_room(parameters: int, whose: str) -> None:
-    """Refuse weights that the memory has no room for, before they fill it. Raises TooLarge."""
-    needed, there = _WEIGHT * parameters, free_memory()
+def check_room(needed: float, whose: str) -> None:
+    """Refuse weights of so many bytes where the memory has no room for them, before they fill it. Raises TooLarge."""
+    there = free_memory()
     if needed > there:
-        raise TooLarge(f"{whose} takes {needed / 1e9:,.1f} GB in float32, and {_free(there)}")
+        raise TooLarge(f"{whose} takes {needed / 1e9:,.1f} GB, and {_free(there)}")
+
+
+def check_fits(needed: float, whose: str) -> None:
+    """Refuse weights of so many bytes that this machine has no memory for, whatever else runs. Raises TooLarge."""
+    import psutil
+
+    whole = psutil.virtual_memory().total
+    if needed > whole:
+        raise TooLarge(
+            f"{whose} takes {needed / 1e9:,.1f} GB, and this machine has {whole / 1e9:,.1f} GB of memory; make it smaller, or load it in "
+            "fewer bits (`dtype`, `quantization`)"
+        )
 
 
 @contextmanager
@@ -72,7 +91,7 @@ def bounded() -> Iterator[None]:
     )
 
     whole, there = psutil.virtual_memory().total, free_memory()
-    modules, size = 0, 0
+    modules, size = 0, 0.0
 
     def count_module(module: Any, name: str, submodule: Any) -> None:
         nonlocal modules
@@ -90,14 +109,14 @@ def bounded() -> Iterator[None]:
             raise ModelError(
                 f"{name} of its {type(module).__name__} would have no numbers at all, {list(parameter.shape)}: a size is 0"
             )
-        size += _WEIGHT * parameter.numel()
+        size += (LEAST_BYTES if parameter.is_meta else _WEIGHT) * parameter.numel()
         if size > whole:
             raise TooLarge(
-                f"its weights are more than {size / 1e9:,.1f} GB in float32, and this machine has {whole / 1e9:,.1f} GB of "
+                f"its weights are more than {size / 1e9:,.1f} GB, and this machine has {whole / 1e9:,.1f} GB of "
                 "memory; make it smaller"
             )
         if size > there and not parameter.is_meta:
-            raise TooLarge(f"its weights are more than {size / 1e9:,.1f} GB in float32, and {_free(there)}")
+            raise TooLarge(f"its weights are more than {size / 1e9:,.1f} GB, and {_free(there)}")
 
     hooks = [
         register_module_module_registration_hook(count_module),
@@ -139,8 +158,8 @@ def check_room_to_train(model: "nn.Module", precision: str, zero_stage: int, wor
     """
     from distil.framework.device import default_device
 
-    parameters = count_parameters(model)
-    needed = training_bytes(parameters, precision, zero_stage, workers) - 4 * parameters
+    parameters = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    needed = training_bytes(parameters, precision, zero_stage, workers) - _WEIGHT * parameters
     there = free_memory()
     if default_device().type == "cpu" and needed > there:
         raise ModelError(

@@ -1,22 +1,31 @@
 """Initial models, with pretrained or with random weights, and saving models."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import ModelError, first_line
+from distil.framework.extras import need
 from distil.framework.files import read_json, write_json
 from distil.framework.manifest import check_saved
+from distil.framework.models.adapters import check_saved_adapters, has_adapters, merged, save_adapters
 from distil.framework.models.bounds import check_room, count_parameters
+from distil.framework.models.configuration import read_config
+from distil.framework.models.formats import (
+    WeightFormat,
+    check_quantised_already,
+    compute_alike_everywhere,
+    is_quantised,
+)
+from distil.framework.models.heads import head_modules, is_of_head
 from distil.framework.models.kind import ModelKind, from_config
-from distil.framework.models.locate import count_saved
+from distil.framework.models.locate import count_saved, weight_files
 from distil.framework.models.tokenizers import tell_special_tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
-
-_BODY = ("shared.", "encoder.", "decoder.")  # of models such as T5, which keep theirs under no common name
 
 
 def random_model(task: ModelKind, config: "PreTrainedConfig", seed: int) -> "PreTrainedModel":
@@ -31,11 +40,16 @@ def random_model(task: ModelKind, config: "PreTrainedConfig", seed: int) -> "Pre
 
 
 def pretrained_model(
-    task: ModelKind, folder: Path, seed: int | None = None, head: Mapping[str, Any] | None = None
+    task: ModelKind,
+    folder: Path,
+    seed: int | None = None,
+    head: Mapping[str, Any] | None = None,
+    weights: WeightFormat | None = None,
 ) -> "PreTrainedModel":
-    """The model in `folder` in float32. A head that it lacks gets random weights from the seed; without one it is an error.
+    """The model in `folder`. A head that it lacks gets random weights from the seed; without one it is an error.
 
-    head: fields of the configuration of a new head, which takes the place of one of another size.
+    head: fields of the configuration of a new head, which takes the place of one of another size; weights: the format that they are
+    loaded in, at once, without a detour by another one, None: that in which they are saved.
 
     Raises ModelError, StoreError for files that are not as distil wrote them.
     """
@@ -44,7 +58,9 @@ def pretrained_model(
     from distil.framework.models.attention import pad_for_attention
 
     check_saved(folder)
-    check_room(count_saved(folder), f"the model in {folder}")
+    check_saved_adapters(folder)
+    check_room(saved_bytes(folder, weights), f"the model in {folder}")
+    loading_as = _loading(task, folder, weights)
     safe = any(folder.glob("*.safetensors"))
     with torch.random.fork_rng():
         torch.manual_seed(seed or 0)
@@ -54,7 +70,7 @@ def pretrained_model(
                 trust_remote_code=False,
                 use_safetensors=safe,
                 weights_only=True,
-                dtype=torch.float32,
+                **loading_as,
                 # Some configurations ask for all that a model computes inside, which quick attention does not keep.
                 output_attentions=False,
                 output_hidden_states=False,
@@ -64,17 +80,16 @@ def pretrained_model(
             )
         except Exception as error:
             raise ModelError(f"cannot load a model for task {task.kind} from {folder}: {first_line(error)}") from None
+    compute_alike_everywhere(model)
     pad_for_attention(task, model)
-    prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
-    # Models that were trained on masked words alone have no pooler, which then belongs to the head.
-    body = sorted(name for name in loading["missing_keys"] if name.startswith(prefixes) and ".pooler." not in name)
+    body = sorted(name for name in loading["missing_keys"] if not is_of_head(model, name))
     if body:
         raise ModelError(
             f"the weights in {folder} are not those of a whole {model.config.model_type} model: {len(body)} tensors such as "
             f"{body[0]} are missing; only a task's head may be new"
         )
     for name, found, expected in sorted(loading["mismatched_keys"]):
-        if head and not name.startswith(prefixes):
+        if head and is_of_head(model, name) and ".pooler." not in name:
             continue  # of a head for other classes, which gets random weights
         raise ModelError(
             f"the weights in {folder} do not fit its config.json: {name} is {list(found)}, expected {list(expected)}"
@@ -86,6 +101,43 @@ def pretrained_model(
         )
     _check_finite(model, f"the weights in {folder} are damaged; take a sound copy")
     return model
+
+
+def _loading(task: ModelKind, folder: Path, weights: WeightFormat | None) -> dict[str, object]:
+    """How transformers is to hold what it reads. Raises ModelError, and MissingPackageError for a package that is not here."""
+    import torch
+
+    from distil.framework.device import default_device
+
+    stored = is_quantised(folder)
+    if weights is not None:
+        check_quantised_already(folder, weights)
+    if not stored and (weights is None or weights.quantization is None):
+        return {"dtype": "auto" if weights is None else weights.torch_dtype}
+    need(f"the model in {folder}, whose weights are quantised,", "bitsandbytes", "accelerate")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of every product that it rounds
+    loading: dict[str, object] = {
+        "device_map": {"": default_device()},
+        "dtype": "auto" if weights is None else weights.torch_dtype,
+    }
+    if not stored and weights is not None:
+        with torch.device("meta"):
+            whole = head_modules(from_config(task, read_config(folder)))
+        loading["quantization_config"] = weights.settings(whole)
+    return loading
+
+
+def saved_bytes(folder: Path, weights: WeightFormat | None) -> float:
+    """Bytes that the safetensors of a folder take once they are loaded in a format, None: in that in which they are saved."""
+    if weights is None or is_quantised(folder):
+        return sum(_bytes_of_numbers(path) for path in weight_files(folder) if path.is_file())
+    return weights.bytes * count_saved(folder)
+
+
+def _bytes_of_numbers(path: Path) -> int:
+    """Bytes of a safetensors file behind its header, whose length the first eight tell."""
+    with path.open("rb") as file:
+        return max(0, path.stat().st_size - 8 - int.from_bytes(file.read(8), "little"))
 
 
 def _check_finite(model: "PreTrainedModel", problem: str) -> None:
@@ -108,7 +160,15 @@ def save_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", f
 
 
 def save_weights(model: "PreTrainedModel", weights: "dict[str, Tensor]", folder: Path) -> None:
-    """Save a model (safetensors) with other weights than its own; its configuration says what kind of numbers these are."""
+    """Save a model (safetensors) with other weights than its own; its configuration says what kind of numbers these are.
+
+    Adapters are merged into the weights. Where these are quantised, adapters are saved beside them instead, as the model has them.
+    """
+    if has_adapters(model) and getattr(model, "is_quantized", False):
+        save_adapters(model, folder)
+        return
+    if has_adapters(model):
+        weights = merged(model, weights)
     model.save_pretrained(str(folder), state_dict=weights)
     kinds = {str(weight.dtype).removeprefix("torch.") for weight in weights.values() if weight.is_floating_point()}
     path = folder / "config.json"

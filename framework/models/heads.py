@@ -9,7 +9,29 @@ from distil.framework.models.kind import ModelKind, from_config
 from distil.framework.models.locate import saved_names
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+_BODY = ("shared.", "encoder.", "decoder.")  # of models such as T5, which keep theirs under no common name
+
+
+def is_of_head(model: "PreTrainedModel", name: str) -> bool:
+    """Whether a tensor belongs to what a task puts on top of a model's body.
+
+    Models that were trained on masked words alone have no pooler, which then belongs to the head.
+    """
+    prefixes = (f"{model.base_model_prefix}.",) if hasattr(model, model.base_model_prefix) else _BODY
+    return not name.startswith(prefixes) or ".pooler." in name
+
+
+def head_modules(model: "PreTrainedModel") -> list[str]:
+    """The modules of a task's head; none of a generator, whose head was trained with all else of it."""
+    if model.get_output_embeddings() is not None:
+        return []
+    names = [name for name, _ in model.named_parameters() if is_of_head(model, name)]
+    parts = [
+        f"{name.partition('.pooler.')[0]}.pooler" if ".pooler." in name else name.partition(".")[0] for name in names
+    ]
+    return list(dict.fromkeys(parts))
 
 
 def check_published_head(task: ModelKind, config: "PreTrainedConfig", place: str) -> None:

@@ -7,6 +7,18 @@ from pydantic import Field, model_validator
 from distil.framework.config import MOST_LAYERS, Layer, PathText, Section
 from distil.framework.plugins import by_kind
 
+DType = Annotated[
+    Literal["fp32", "bf16", "fp16"],
+    Field(description="Numbers in which a teacher's weights are loaded, held and stored, and in which it computes."),
+]
+Quantization = Annotated[
+    Literal["int8", "nf4"] | None,
+    Field(
+        description="Matrices of a teacher's layers in 8 or 4 bits: LLM.int8() (Dettmers et al., arXiv 2208.07339), or NormalFloat "
+        "(arXiv 2305.14314). All else of it is in `dtype`."
+    ),
+]
+
 
 class HubModel(Section):
     """A model of the Hugging Face hub, or of its local cache."""
@@ -14,6 +26,8 @@ class HubModel(Section):
     kind: Literal["hub"] = "hub"
     id: str = Field(min_length=1)
     revision: str = "main"
+    dtype: DType = "fp32"
+    quantization: Quantization = None
     pickled_weights: Literal["refuse", "tensors_only"] = Field(
         default="refuse",
         description="Whether weights that the hub holds only as pytorch_model.bin are read, as tensors and nothing else.",
@@ -25,6 +39,8 @@ class FolderModel(Section):
 
     kind: Literal["folder"] = "folder"
     path: PathText
+    dtype: DType = "fp32"
+    quantization: Quantization = None
     pickled_weights: Literal["refuse", "tensors_only"] = "refuse"
 
 

@@ -17,6 +17,7 @@ from distil.framework.device import autocast, default_device
 from distil.framework.files import Json
 from distil.framework.models.bounds import count_parameters
 from distil.framework.models.build import pretrained_model
+from distil.framework.models.formats import WeightFormat
 from distil.framework.models.probe import most_tokens
 from distil.framework.models.tokenizers import load_model_tokenizer
 from distil.framework.progress import SILENT, Progress
@@ -83,10 +84,14 @@ class LogitsPredictor:
 
 
 def logits_predictor(
-    folder: Path, inference: InferenceConfig, label_map: Mapping[str, str | None] | None = None
+    folder: Path,
+    inference: InferenceConfig,
+    label_map: Mapping[str, str | None] | None = None,
+    weights: WeightFormat | None = None,
 ) -> LogitsPredictor:
-    """The model in `folder`. Raises ModelError."""
-    return LogitsPredictor(pretrained_model(inference.task, folder), load_model_tokenizer(folder), inference, label_map)
+    """The model in `folder`; weights: in which format, None: in that in which they are saved. Raises ModelError."""
+    model = pretrained_model(inference.task, folder, weights=weights)
+    return LogitsPredictor(model, load_model_tokenizer(folder), inference, label_map)
 
 
 def all_logits(

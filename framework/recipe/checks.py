@@ -11,6 +11,7 @@ from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.losses.live_checks import live_problems
 from distil.framework.losses.logits import HardLabel
+from distil.framework.models.formats import format_of
 from distil.framework.models.section import LayersModel
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
@@ -30,6 +31,7 @@ def recipe_problems(recipe: Recipe) -> list[str]:
         held_out_problems,
         student_problems,
         live_problems,
+        format_problems,
         task_problems,
         data_problems,
         split_problems,
@@ -137,6 +139,35 @@ def student_problems(recipe: Recipe) -> list[str]:
     if student.unlabelled and not recipe.distils:
         problems.append("student.unlabelled: no loss compares with a teacher, so nothing can be learnt there; drop it")
     return [*problems, *_baseline_problems(recipe, student)]
+
+
+def format_problems(recipe: Recipe) -> list[str]:
+    """Adapters, and weights in other numbers than fp32, with what trains them or is made of them."""
+    problems, engine = [], recipe.engine
+    trainings = {f"teachers.{name}.fine_tune": teacher.fine_tune for name, teacher in recipe.teachers.items()}
+    adapted = [
+        place for place, training in {**trainings, "student": recipe.student}.items() if training and training.lora
+    ]
+    for place in adapted:
+        if engine.backend_here == "deepspeed":
+            problems.append(
+                f"{place}.lora: what adapters leave to train is too little to be shared out: set engine.zero_stage: 0 and engine.backend: "
+                "torch, or drop `lora`"
+            )
+    for name, teacher in recipe.teachers.items():
+        if teacher.fine_tune and format_of(teacher.model).dtype == "fp16" and engine.precision != "fp16":
+            problems.append(
+                f"teachers.{name}.model.dtype is fp16, in which small gradients are lost unless the loss is scaled: set it to bf16, or "
+                "engine.precision: fp16 (on a GPU)"
+            )
+    copied = recipe.student.model.teacher if recipe.student and isinstance(recipe.student.model, LayersModel) else None
+    teacher = recipe.teachers.get(copied or "")
+    if teacher is not None and (found := format_of(teacher.model).quantization) is not None:
+        problems.append(
+            f"student.model.teacher: the weights of '{copied}' are held in {found}, and a student's are copied in fp32: drop the teacher's "
+            "`quantization`, or take another kind of student"
+        )
+    return problems
 
 
 def _baseline_problems(recipe: Recipe, student: Student) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from distil.framework.device import resolve_workers
 from distil.framework.extras import need
+from distil.framework.models.formats import format_of
 from distil.framework.recipe.schema import Recipe
 from distil.framework.teachers.base import is_elsewhere
 
@@ -29,6 +30,13 @@ def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield f"teachers.{name}.endpoint", ("openai",)
     if recipe.search is not None:
         yield "the section `search`", ("optuna", "ray")
+    for name, teacher in recipe.teachers.items():
+        if teacher.fine_tune is not None and teacher.fine_tune.lora is not None:
+            yield f"teachers.{name}.fine_tune.lora", ("peft",)
+        if format_of(teacher.model).quantization is not None:
+            yield f"teachers.{name}.model.quantization", ("bitsandbytes", "accelerate")
+    if recipe.student is not None and recipe.student.lora is not None:
+        yield "student.lora", ("peft",)
     if recipe.tracking.by_mlflow:
         yield "the section `tracking`", ("mlflow",)
     for name in recipe.tracking.also:

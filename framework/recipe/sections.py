@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from distil.framework.config import Section
+from distil.framework.models.formats import FLOAT32, format_of
 from distil.framework.models.section import (
     ConfigModel,
     ModelSource,
@@ -17,7 +18,7 @@ from distil.framework.models.section import (
     TrainedTokenizer,
     check_tokenizer_fits,
 )
-from distil.framework.training.section import Training
+from distil.framework.training.section import RANDOM_ADAPTED, Training
 
 
 class Trim(Section):
@@ -43,6 +44,18 @@ class Student(Training):
     @model_validator(mode="after")
     def _check_tokenizer(self) -> "Student":
         check_tokenizer_fits(self.model, self.tokenizer)
+        return self
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> "Student":
+        weights = format_of(self.model)
+        if weights != FLOAT32:
+            name = "dtype" if weights.quantization is None else "quantization"
+            raise ValueError(
+                f"`model.{name}` is for teachers, as a student's weights are trained and saved in fp32: drop it"
+            )
+        if self.lora is not None and isinstance(self.model, ConfigModel):
+            raise ValueError(RANDOM_ADAPTED)
         return self
 
     @model_validator(mode="after")

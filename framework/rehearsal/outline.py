@@ -13,6 +13,7 @@ from distil.framework.losses.live_checks import live_teachers
 from distil.framework.models.bounds import training_bytes
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.copies import copy_layers_config
+from distil.framework.models.formats import format_of
 from distil.framework.models.section import HubModel, LayersModel
 from distil.framework.paper import PUBLISHED, published_config, published_sizes
 from distil.framework.recipe.schema import Recipe
@@ -51,8 +52,8 @@ class ModelOutline:
 
     @property
     def weights(self) -> int:
-        """Bytes of its weights in float32."""
-        return 4 * self.parameters
+        """Bytes of its weights, as it is asked."""
+        return int(format_of(self.section.model).bytes * self.parameters)
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def _outline(
     kind = recipe.task if role == "student" else section.model_kind(recipe.task, config)
     id = published_id(recipe, section)
     parameters = planned_parameters(kind, config) + (PUBLISHED[id].output_layer if id is not None else 0)
-    memory = 4.0 * parameters
-    if training is not None:
+    memory = format_of(section.model).bytes * parameters
+    if training is not None and training.lora is None:
         workers = resolve_workers(recipe.engine.workers, training.batch_size)
         memory = training_bytes(
             parameters, resolve_precision(recipe.engine.precision), recipe.engine.zero_stage, workers

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.data.load import Split
-from distil.framework.digest import MODELS, Key, digest_of_files, versions
+from distil.framework.digest import MODELS, Key, Library, digest_of_files, versions
+from distil.framework.errors import ModelError
 from distil.framework.generative.trial import TRIED, try_model
+from distil.framework.models.adapters import ADAPTER_CONFIG
 from distil.framework.models.attention import hold_attention, other_attention
 from distil.framework.models.bounds import count_parameters
 from distil.framework.models.build import pretrained_model, random_model, save_model
 from distil.framework.models.configuration import new_config, read_config
 from distil.framework.models.copies import copy_layers
+from distil.framework.models.formats import FLOAT32, WeightFormat, format_of
 from distil.framework.models.heads import check_saved_head
 from distil.framework.models.kind import Generator, ModelKind
 from distil.framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
@@ -62,6 +65,7 @@ def initial_stage(
     if model is None:
         return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
 
+    weights = format_of(model)
     config = planned_config(context.recipe, section)
     windows = (teacher.windows if teacher is not None else None) or context.recipe.windows
     attention = other_attention(_kind(task, teacher, config), config, windows.max_length)
@@ -80,7 +84,7 @@ def initial_stage(
             if isinstance(settings, TrainedTokenizer):
                 separate(loaded, fields)
         else:
-            built = _pretrained(task, teacher, locate(model, weights=True), seed)
+            built = _pretrained(task, teacher, locate(model, weights=True), seed, weights)
             loaded = within_rows(loaded, built.config)
         fit_to_model(loaded, built.config)
         kind = _kind(task, teacher, built.config)
@@ -101,7 +105,9 @@ def initial_stage(
         "seed": None if _is_taken_as_it_is(teacher) else seed,
     }
     inputs |= {"attention": attention} if attention is not None else {}
-    return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
+    inputs |= {"weights": weights.as_input} if weights.as_input else {}
+    libraries: tuple[Library, ...] = MODELS if weights.quantization is None else (*MODELS, "bitsandbytes")
+    return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, libraries)), make)
 
 
 def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage) -> Stage:
@@ -111,7 +117,7 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
     def make(folder: Path) -> dict[str, Any]:
         source = teacher.result(context.store) / "model"
         # A teacher that was taken as it is may have a head for other classes.
-        student = copy_layers(task, pretrained_model(task, source, 0, task.head_fields()), model.layers)
+        student = copy_layers(task, pretrained_model(task, source, 0, task.head_fields(), FLOAT32), model.layers)
         save_model(student, load_tokenizer(source), folder / "model")
         return {"parameters": count_parameters(student)}
 
@@ -155,7 +161,7 @@ def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
         tokenizer = load_tokenizer(tokenizer_folder(section.model, section.tokenizer), section.tokenizer)
         fit_to_model(within_rows(tokenizer, config), config)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
-        loaded = _pretrained(task, teacher, source, seed=0)
+        loaded = _pretrained(task, teacher, source, 0, format_of(section.model))
         if kind is task:
             task.check_model(loaded)
     elif kind is task and _is_taken_as_it_is(teacher):
@@ -170,11 +176,18 @@ def _kind(task: Task, teacher: Teacher | None, config: "PreTrainedConfig") -> Mo
     return task if teacher is None else teacher.model_kind(task, config)
 
 
-def _pretrained(task: Task, teacher: Teacher | None, source: Path, seed: int) -> "PreTrainedModel":
-    """The model in `source`; one of the task gets a new head, unless it is taken as it is."""
+def _pretrained(
+    task: Task, teacher: Teacher | None, source: Path, seed: int, weights: WeightFormat
+) -> "PreTrainedModel":
+    """The model in `source`; one of the task gets a new head, unless it is taken as it is. Raises ModelError."""
+    if (source / ADAPTER_CONFIG).exists():
+        raise ModelError(
+            f"{source} holds adapters beside a model's weights ({ADAPTER_CONFIG}); merge them into the weights (merge_and_unload of "
+            "peft), save the model, and name that folder"
+        )
     kind, as_it_is = _kind(task, teacher, read_config(source)), _is_taken_as_it_is(teacher)
     head = {} if as_it_is or kind is not task else task.head_fields()
-    return pretrained_model(kind, source, None if as_it_is else seed, head)
+    return pretrained_model(kind, source, None if as_it_is else seed, head, weights)
 
 
 def _class_settings(teacher: Teacher) -> dict[str, Any]:

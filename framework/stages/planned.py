@@ -7,11 +7,12 @@ from distil.framework.config import shortened
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import MissingModelError, ModelError
 from distil.framework.generative.trial import TRIED, try_architecture
-from distil.framework.models.bounds import TooLarge
+from distil.framework.models.bounds import TooLarge, check_fits
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.models.configuration import new_config, read_config
 from distil.framework.models.copies import check_layers, copy_layers_config
+from distil.framework.models.formats import format_of
 from distil.framework.models.heads import check_published_head
 from distil.framework.models.kind import Generator, ModelKind
 from distil.framework.models.layers import distances_from_head
@@ -88,6 +89,7 @@ def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":
     """The configuration of a model that can be built. Raises ModelError if it cannot."""
     config = planned_config(recipe, section)
     size = planned_size(recipe, section)
+    check_fits(format_of(section.model).bytes * size, f"the {config.model_type} model of {place}")
     kind = _kind(recipe, section, config)
     if kind is recipe.task:
         as_it_is = section is not recipe.student and section.fine_tune is None

@@ -114,6 +114,7 @@ def training_stage(
         "seed": seed,
     }
     libraries = MODELS if engine.backend_here == "torch" else TRAINING
+    libraries = libraries if training.lora is None else (*libraries, "peft")
     key = key_of(context, "models", inputs, versions(2, libraries, context.device))
     return Stage(f"train {name}", key, make)
 
@@ -121,6 +122,7 @@ def training_stage(
 def _deciding(training: Training) -> Json:
     """The settings that decide what comes out; what came later is left out where it is off, so that trainings of before are found."""
     left_out = _SILENT_SETTINGS | ({"layer_decay"} if training.layer_decay == 1 else set())
+    left_out |= {"lora"} if training.lora is None else set()
     return training.model_dump(mode="json", include=set(Training.model_fields) - left_out)
 
 

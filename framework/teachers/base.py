@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field, Tag
 
 from distil.framework.config import NUMBER_OR_WORD, Section
 from distil.framework.files import Json
+from distil.framework.models.formats import FLOAT32, format_of
 from distil.framework.models.section import LayersModel, TrainedTokenizer, check_tokenizer_fits
 from distil.framework.plugins import settings_of
+from distil.framework.training.section import RANDOM_ADAPTED
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -67,7 +69,20 @@ def check_teacher(teacher: object) -> None:
     if isinstance(model, LayersModel):
         raise ValueError("a teacher cannot be made of another teacher's layers: use kind hub, folder or config")
     check_tokenizer_fits(model, teacher.tokenizer)  # type: ignore[attr-defined]
+    weights = format_of(model)
     if fine_tune is not None:
+        if weights != FLOAT32 and fine_tune.lora is None:
+            raise ValueError(
+                f"`fine_tune` trains all weights, which has to be done in fp32, and this model is loaded in {weights.name}: train adapters "
+                "(fine_tune: {lora: {rank: 8}}), or drop "
+                + (
+                    "`dtype`"
+                    if weights.quantization is None
+                    else "`quantization`" + (" and `dtype`" if weights.dtype != "fp32" else "")
+                )
+            )
+        if fine_tune.lora is not None and model is not None and model.kind == "config":
+            raise ValueError(RANDOM_ADAPTED)
         return
     if model.kind == "config":
         raise ValueError("a teacher with random weights knows nothing: add `fine_tune`, or take it from hub or folder")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class TrainingEngine(Protocol):
-    """A module with its optimizer. Weights are in float32, whatever is computed with them in; all workers have the same."""
+    """A module with its optimizer. Weights that are trained are in float32, whatever is computed with them in; all workers have the
+    same."""
 
     @property
     def module(self) -> "nn.Module":
@@ -41,7 +42,7 @@ class TrainingEngine(Protocol):
         """Go on from what `save` wrote. Raises what torch.load raises for files that are missing, damaged or hold code."""
 
     def full_weights(self) -> "dict[str, Tensor]":
-        """The module's weights in float32 on the CPU. All workers have to call this together; the first gets them."""
+        """The module's weights on the CPU, in float32 where they are trained. All workers have to call this together; the first gets them."""
 
     def release(self) -> None:
         """Let go of everything, so that its memory is free once nobody names the engine."""
@@ -76,11 +77,19 @@ def rate_factor(step: int, total: int, warmup: int) -> float:
 
 
 def weights_on_cpu(module: "nn.Module") -> "dict[str, Tensor]":
-    """Copies of a module's weights and buffers on the CPU, in float32 where they are floating."""
+    """Copies of a module's weights and buffers on the CPU, in float32 where they are floating, but for those that are not trained."""
+    frozen = frozen_names(module)
     return {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+        name: (tensor.float() if tensor.is_floating_point() and name not in frozen else tensor).detach().cpu().clone()
         for name, tensor in module.state_dict().items()
     }
+
+
+def frozen_names(module: "nn.Module") -> frozenset[str]:
+    """Names, in the module's state, of what is not trained: weights, and what tells how these are packed."""
+    trained = {name for name, one in module.named_parameters(remove_duplicate=False) if one.requires_grad}
+    buffers = {name for name, _ in module.named_buffers(remove_duplicate=False)}
+    return frozenset(module.state_dict()) - trained - buffers
 
 
 @dataclass(frozen=True)

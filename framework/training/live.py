@@ -105,7 +105,8 @@ class LiveTeacher:
     def read(self, inputs: dict[str, Tensor]) -> States:
         """What the teacher computes inside on inputs [B, L]."""
         with torch.no_grad(), autocast(inputs["input_ids"].device, self.precision):
-            return run_with_states(self.model, inputs, self.wanted)[1]
+            states = run_with_states(self.model, inputs, self.wanted)[1]
+        return states if self.model.dtype == torch.float32 else states.in_float32()
 
 
 class LiveStudent(nn.Module):

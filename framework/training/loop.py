@@ -9,6 +9,7 @@ from itertools import islice
 from distil.framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
 from distil.framework.device import cpu_threads, default_device, free_memory
 from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.models.adapters import add_adapters
 from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.pipeline import ahead
 from distil.framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -40,6 +41,8 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
     training, objective = job.training, job.objective
     accumulation = accumulation_steps(training.batch_size, training.micro_batch, world_size)
     module = objective.build(job.initial, job.seed)
+    if training.lora is not None:
+        add_adapters(module, training.lora, job.seed)
     if training.gradient_checkpointing:
         checkpoint_gradients(module)
     dist.barrier()  # loading takes some longer than others, and groups of DeepSpeed's own have no patience

@@ -4,7 +4,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from distil.framework.config import MOST_BATCH, MOST_EPOCHS, MOST_STEPS, NUMBER_OR_WORD, Section, Seed
+from distil.framework.config import MOST_BATCH, MOST_EPOCHS, MOST_STEPS, NUMBER_OR_WORD, WORD_OR_LIST, Section, Seed
+
+RANDOM_ADAPTED = (
+    "`lora` adapts what a model has learnt, and one with random weights has learnt nothing: drop `lora`, or take the model from hub or "
+    "folder"
+)
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al., arXiv 2106.09685): a frozen matrix W becomes W + alpha / rank · B · A, and B, A are trained."""
+
+    rank: int = Field(default=8, ge=1, le=10_000, description="Rows of A, columns of B.")
+    alpha: float = Field(default=16.0, gt=0, le=1e6, description="Over `rank`: what B · A is multiplied by.")
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="Of what A reads.")
+    targets: Annotated[
+        Annotated[Literal["auto"], Tag("word")]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=1000), Tag("list")],
+        WORD_OR_LIST,
+    ] = Field(
+        default="auto",
+        description="Names of the modules that get adapters, or ends of them, such as q_proj. auto: all linear layers but the head.",
+    )
 
 
 class Training(Section):
@@ -34,6 +55,9 @@ class Training(Section):
         description="Whether layers keep only their inputs and compute the rest again in the backward pass: less memory, more time.",
     )
     seed: Seed | None = Field(default=None, description="Default: the recipe's seed.")
+    lora: Lora | None = Field(
+        default=None, description="Trains low-rank adapters and the head, and leaves all other weights as they are."
+    )
     checkpoint_every: Annotated[
         Annotated[int, Field(ge=1, le=MOST_STEPS), Tag("number")] | Annotated[Literal["epoch"], Tag("word")],
         NUMBER_OR_WORD,
@@ -84,6 +108,11 @@ class Training(Section):
             raise ValueError(
                 f"`{given}` goes by what the model is worth on a split that it is measured on while it is trained: name one as "
                 f"`validation`, or drop `{given}`"
+            )
+        if self.lora is not None and self.layer_decay < 1:
+            raise ValueError(
+                "`layer_decay` moves lower layers less, so that they keep what they have learnt, and adapters leave it as it is: drop "
+                "layer_decay, or lora"
             )
         if self.micro_batch is not None and self.micro_batch > self.batch_size:
             raise ValueError(

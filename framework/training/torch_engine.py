@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.device import autocast, default_device, float32_products
 from distil.framework.models.attention import unread_masks
-from distil.framework.training.engine import parameter_groups, rate_factor, weights_on_cpu
+from distil.framework.training.engine import frozen_names, parameter_groups, rate_factor, weights_on_cpu
 from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class TorchEngine:
         self._accumulation, self._world_size = accumulation, world_size
         self._step = self._micro = 0
         self._parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._frozen = frozen_names(module)
         groups = parameter_groups(module, training)
         # Beside the optimizer, whose state a checkpoint replaces.
         self._shares = [group.share for group in groups]
@@ -91,7 +92,7 @@ class TorchEngine:
         self._step += 1
 
     def save(self, folder: Path) -> None:
-        """See TrainingEngine. The first worker writes, as all have the same."""
+        """See TrainingEngine. The first worker writes, as all have the same; what is not trained is where it was loaded from."""
         import torch
         import torch.distributed as dist
 
@@ -99,7 +100,7 @@ class TorchEngine:
         if dist.get_rank() == 0:
             state = {
                 "step": self._step,
-                "module": self.module.state_dict(),
+                "module": {name: value for name, value in self.module.state_dict().items() if name not in self._frozen},
                 "optimizer": self._optimizer.state_dict(),
                 "scaler": self._scaler.state_dict(),
             }
@@ -111,7 +112,11 @@ class TorchEngine:
 
         state = torch.load(folder / _FILE, map_location=self._device, weights_only=True)
         self._step = state["step"]
-        self.module.load_state_dict(state["module"])
+        missing, unexpected = self.module.load_state_dict(state["module"], strict=False)
+        if unexpected or not self._frozen.issuperset(missing):
+            raise RuntimeError(
+                f"it holds other weights than are trained: {sorted({*unexpected, *missing} - self._frozen)[:3]}"
+            )
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
 

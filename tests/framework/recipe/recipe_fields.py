@@ -37,6 +37,7 @@ HARMLESS = {
     ("Engine", "threads"): "Sums may be rounded otherwise.",
     ("Engine", "parallel"): "The same stages, by several processes.",
     ("Engine", "worker_failures"): "What is lost is done again.",
+    ("Engine", "dashboard"): "It shows what Ray does.",
     ("Engine", "accept_versions"): "It chooses among results that are there.",
     ("Actor", "cpus"): "Where a stream's teachers are asked.",
     ("Actor", "gpus"): "As cpus; the kind of device counts by itself, where a run streams.",
@@ -133,7 +134,10 @@ OTHER: dict[tuple[str, str], Any] = {
     **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
     ("MiniLMRelations", "relation_heads"): 1,
     ("MiniLMRelations", "teacher_layer"): 0,
+    ("Lora", "targets"): ["q_lin"],
     # Of any section that has none now.
+    ("", "quantization"): "nf4",
+    ("", "lora"): {"rank": 4},
     ("", "micro_batch"): 4,
     ("", "batch_size"): 8,
     ("", "seed"): 9,
@@ -200,6 +204,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
         folder,
         **{**every_split, **named, **as_it_is, **student},
         teachers__a__tokenizer__revision="main",
+        teachers__a__fine_tune__lora={},
         teachers__b__model=hub,
         student__trim={},
     )

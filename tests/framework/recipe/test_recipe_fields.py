@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """With the models `me` and `other` in it, which are on the hub as well, the first in two revisions."""
     for slow in ("check_models", "_fetch_models"):  # by which no digest is decided
         monkeypatch.setattr(f"distil.framework.stages.graph.{slow}", lambda *_: None)
+    monkeypatch.setattr("distil.framework.run.check_packages", lambda recipe: None)
     use_cache(tmp_path, monkeypatch)
     tokenizer = train_tokenizer(TrainedTokenizer(kind="wordpiece", vocab_size=64), ["Анна живёт в Туле."])
     for name, layers in (("me", 2), ("other", 3), ("newer", 4)):

@@ -1,7 +1,5 @@
 """Training beside a live teacher: what is trained, what is saved, ZeRO, precisions, workers, exact resumption."""
 
-import pickle
-import socket
 import sys
 import types
 from dataclasses import replace
@@ -28,11 +26,11 @@ from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.training.history import Report
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.live import LiveDistillation, check_states, run_with_states
-from distil.framework.training.loop import train, train_in_process
+from distil.framework.training.loop import train_in_process
 from distil.framework.training.section import Engine
 from tests.blocking import blocking_reads
-from tests.forked import SERVER
 from tests.framework.training.students import job_of
+from tests.framework.training.workers import by_two_workers
 from tests.tiny import tiny_values
 
 TOKENIZER = {"kind": "wordpiece", "vocab_size": 400}
@@ -233,7 +231,7 @@ def test_a_training_stopped_at_any_step_goes_on_exactly(job: TrainingJob, tmp_pa
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("micro_batch", [None, 3])
 def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path, micro_batch: int | None) -> None:
-    (found,) = _by_two_workers([_of_two(job, tmp_path, 0, micro_batch)])
+    (found,) = by_two_workers([_of_two(job, tmp_path, 0, micro_batch)])
     assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
 
 
@@ -249,7 +247,7 @@ def test_two_workers_that_share_out_gradients_train_every_task_as_one(
         expected.append(trained(jobs[kind], tmp_path / "alone" / kind)[0]["loss"])
     for name in jobs:
         (tmp_path / name).mkdir(exist_ok=True)
-    found = _by_two_workers([_of_two(one, tmp_path / name, 2, 3) for name, one in jobs.items()])
+    found = by_two_workers([_of_two(one, tmp_path / name, 2, 3) for name, one in jobs.items()])
     for losses, wanted in zip(found, expected, strict=True):
         assert len(wanted) > 2
         assert losses == pytest.approx(wanted, abs=1e-4)
@@ -273,39 +271,6 @@ def _of_two(job: TrainingJob, output: Path, zero_stage: Literal[0, 2], micro_bat
     training = job.training.model_copy(update={"micro_batch": micro_batch})
     engine = Engine(zero_stage=zero_stage, workers=2, threads=1)
     return replace(job, output=output, workers=2, training=training, engine=engine)
-
-
-def _by_two_workers(jobs: list[TrainingJob]) -> list[list[float]]:
-    """The losses of trainings, one after the other, in two processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pickled = pickle.dumps(jobs)
-    assert len(pickled) < 200_000 * len(jobs), "no model travels with a job"
-    reports = SERVER.Queue()
-    workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    found: list[list[float]] = reports.get(timeout=180)
-    for worker in workers:
-        worker.join(timeout=60)
-        assert worker.exitcode == 0
-    return found
-
-
-def _work(pickled: bytes, rank: int, port: int, reports: Any) -> None:
-    """What each of two workers does."""
-    import os
-
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK=str(rank), OMP_NUM_THREADS="1")
-    torch.set_num_threads(1)
-    losses = []
-    for job in pickle.loads(pickled):
-        rows: list[Report] = []
-        train(job, rank, 2, rows.append)
-        losses.append([row.metrics["loss"] for row in rows if row.kind == "step"])
-    if rank == 0:
-        reports.put(losses)
 
 
 def test_a_loss_of_the_users_own_looks_into_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
