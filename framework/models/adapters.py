@@ -77,8 +77,9 @@ def _in_float32(
 def _float(value: object) -> object:
     import torch
 
-    half = isinstance(value, torch.Tensor) and value.dtype in (torch.bfloat16, torch.float16)
-    return value.float() if half and not torch.is_autocast_enabled(value.device.type) else value
+    if not isinstance(value, torch.Tensor) or value.dtype not in (torch.bfloat16, torch.float16):
+        return value
+    return value if torch.is_autocast_enabled(value.device.type) else value.float()
 
 
 def has_adapters(model: "nn.Module") -> bool:

@@ -161,8 +161,8 @@ def format_problems(recipe: Recipe) -> list[str]:
                 "engine.precision: fp16 (on a GPU)"
             )
     copied = recipe.student.model.teacher if recipe.student and isinstance(recipe.student.model, LayersModel) else None
-    teacher = recipe.teachers.get(copied or "")
-    if teacher is not None and (found := format_of(teacher.model).quantization) is not None:
+    source = recipe.teachers.get(copied or "")
+    if source is not None and (found := format_of(source.model).quantization) is not None:
         problems.append(
             f"student.model.teacher: the weights of '{copied}' are held in {found}, and a student's are copied in fp32: drop the teacher's "
             "`quantization`, or take another kind of student"
