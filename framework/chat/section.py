@@ -20,7 +20,7 @@ class Endpoint(Section):
         description="Name of the environment variable that holds the key.",
     )
     concurrency: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, at most.")
-    per_minute: int | None = Field(default=None, ge=1, description="Requests begun in a minute, at most.")
+    per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests begun in a minute, at most.")
     timeout_s: float = Field(
         default=60.0, gt=0, le=86_400, description="Seconds of silence after which a request is given up."
     )
@@ -69,6 +69,6 @@ class Prices(Section):
 class Budget(Section):
     """What may be spent on a model's answers below one `output`, by all recipes together. Nothing is sent that might exceed it."""
 
-    requests: int | None = Field(default=None, ge=1, description="Requests that were answered.")
-    tokens: int | None = Field(default=None, ge=1, description="Tokens read and written.")
-    max_cost: float | None = Field(default=None, gt=0, description="Money, by `prices`.")
+    requests: int | None = Field(default=None, ge=1, le=10**12, description="Requests that were answered.")
+    tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens read and written.")
+    max_cost: float | None = Field(default=None, gt=0, le=1e12, description="Money, by `prices`.")
