@@ -23,7 +23,7 @@ MLFLOW_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED
 
 
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""What opens an experiment as "Model training" in MLflow's pages, which otherwise ask whether it is that or about agents."""
+"""Of the experiment: it is about training models, and not about applications of language models; pages of MLflow that ask go by it."""
 
 
 def milliseconds(moment: str | None) -> int | None:
