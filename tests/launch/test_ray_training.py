@@ -25,6 +25,14 @@ WITHOUT_TEACHER = {
     "losses": {"hard_label": {}},
     "student__model": {"kind": "config", "architecture": "distilbert", "config": WITHOUT_DROPOUT},
     "student__micro_batch": 4,
+    "data__extra": {
+        "held": {"source": {"kind": "synthetic", "examples": {"train": 16}, "facts": 3, "fillers": 0, "seed": 5}}
+    },
+    "student__validation": "held",
+    "student__evaluate_every": 4,
+    "student__best": True,
+    "student__layer_decay": 0.9,
+    "student__gradient_checkpointing": True,
 }
 
 
@@ -72,6 +80,7 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     student = model_of(two, "student")
     assert student["digest"] == trial["seeds"][0]["digest"]
     assert student["evaluation"]["f1"] == trial["metrics"]["f1"]
+    assert student["training"]["selection"]["ended"] == "steps"  # both workers went on after each measurement
 
     alone = [f"output={tmp_path / 'one'}", "engine.workers=1"]
     one = run(load_recipe(folder / "best.yaml", alone))

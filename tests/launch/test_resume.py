@@ -13,6 +13,13 @@ from distil.framework.store import Store
 from tests.forked import start
 from tests.tiny import figures, tiny_recipe
 
+HELD = {"kind": "synthetic", "examples": {"train": 12}, "facts": 3, "fillers": 0, "seed": 5}
+WATCHED: dict[str, Any] = {  # what is decided on the way is decided again
+    "data__extra": {"held": {"source": HELD}},
+    **{f"{place}__validation": "held" for place in ("student", "teachers__teacher__fine_tune")},
+    **{f"{place}__best": True for place in ("student", "teachers__teacher__fine_tune")},
+}
+
 
 def finish(recipe: Path) -> tuple[dict[str, Any], str]:
     process = start("run", recipe)
@@ -57,9 +64,9 @@ def history(recipe: Path) -> dict[str, list[Any]]:
 
 
 def often_kept(folder: Path) -> Path:
-    """A recipe whose trainings keep a checkpoint every other step."""
+    """A recipe whose trainings keep a checkpoint every other step, and the best weights."""
     often = {"teachers__teacher__fine_tune__checkpoint_every": 2, "student__checkpoint_every": 2}
-    return tiny_recipe(folder, folder / "runs", tracking={"log_models": False}, **often)
+    return tiny_recipe(folder, folder / "runs", tracking={"log_models": False}, **often, **WATCHED)
 
 
 @pytest.fixture(scope="module")
