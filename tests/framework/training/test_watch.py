@@ -242,7 +242,7 @@ def test_what_would_be_ignored_or_flatter_is_refused(tmp_path: Path, changes: Js
 
 def test_a_split_without_labels_decides_nothing(tmp_path: Path) -> None:
     path = tmp_path / "plain.jsonl"
-    path.write_text('{"id": "1", "context": "Анна живёт в Туле.", "question": "Где живёт Анна?"}\n')
+    path.write_text('{"id": "1", "context": "Анна живёт в Туле.", "question": "Где живёт Анна?", "answers": null}\n')
     held = {"held": {"source": {"kind": "files", "path": {"train": str(path)}}}}
     with pytest.raises(
         DataError, match=r"student\.validation: none of the questions of split 'held' has a label to be measured by"
