@@ -107,8 +107,7 @@ class Results:
             predictions = read_json(self.folder / str(model["predictions"]))
             return answered(context.task, examples, predictions, evaluation.bootstrap, context.recipe.seed)
 
-        found = paid_in_run(self._models, task.metrics, answers)
-        self.values["comparisons"] = found
+        self.values["comparisons"] = found = paid_in_run(self._models, task.metrics, answers)
         self.values["conclusions"] = conclusions(found, task.metrics, task.items)
 
     def finish(self, state: State) -> None:
@@ -137,8 +136,7 @@ class Results:
                 signals["moved_mass"] = artifact.facts["moved_mass"][signals["teacher"]]
 
     def _note_evaluation(self, record: ModelResults, artifact: Artifact) -> None:
-        facts = artifact.facts
-        measured = facts["evaluation"]
+        facts, measured = artifact.facts, artifact.facts["evaluation"]
         record["parameters"] = facts["parameters"]
         if "usage" in facts:
             record["usage"] = facts["usage"]
@@ -225,8 +223,7 @@ def _models(context: "Context", graph: "Graph") -> Iterator[ModelResults]:
     yield from (_model(context, model) for model in teachers)
     if graph.ensemble is not None:
         assert context.recipe.ensemble is not None
-        rule = context.recipe.ensemble.model_dump(mode="json")
-        yield _record("ensemble", "ensemble", graph.ensemble.digest, rule)
+        yield _record("ensemble", "ensemble", graph.ensemble.digest, context.recipe.ensemble.model_dump(mode="json"))
     yield from (_model(context, model) for model in graph.models if model.role != "teacher")
 
 
@@ -269,9 +266,8 @@ def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
 
 
 def _note_times(record: ModelResults, artifact: Artifact) -> None:
-    started = artifact.started
-    if started is None:  # a result of before
-        started = artifact.finished - artifact.facts.get("seconds", 0)
+    before = artifact.finished - artifact.facts.get("seconds", 0)  # for results that do not say it
+    started = before if artifact.started is None else artifact.started
     record["started"], record["finished"] = moment(started), moment(artifact.finished)
 
 
