@@ -114,7 +114,7 @@ def test_the_card_names_and_shows_them(measured: Any, recipe: Recipe, tmp_path: 
     task = measured.results["task"]
     export = {"model": {"name": "student"}, "split": "dev", "task": task, "forms": forms, "latency": [], "problems": []}
     model = measured.results["models"][-1]
-    write_card(FinishedRun(measured.results, recipe, tmp_path), model, export, tmp_path)
+    write_card(FinishedRun(measured.results, recipe, tmp_path), model, export, "ru", tmp_path)
     card = (tmp_path / "README.md").read_text()
     assert "metrics:\n- hits\n- error\n" in card
     assert "| student | student | 412K | 80.0 [75.0, 85.0] | -12.5 [-12.56, -12.44] |" in card

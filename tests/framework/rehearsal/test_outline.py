@@ -86,5 +86,5 @@ def test_questions_of_other_datasets_are_counted_too() -> None:
 def test_what_is_neither_here_nor_published_is_missing() -> None:
     with pytest.raises(MissingDataError):
         outlined("teacher.yaml", "data.source.id=someone/questions")
-    with pytest.raises(MissingModelError, match="google-bert/bert-base-cased"):
-        outlined("teacher.yaml", "teachers.rubert-base.model.id=google-bert/bert-base-cased")
+    with pytest.raises(MissingModelError, match="someone/unheard-of"):
+        outlined("teacher.yaml", "teachers.rubert-base.model.id=someone/unheard-of")

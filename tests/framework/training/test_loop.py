@@ -16,6 +16,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from distil.framework.device import resolve_precision
 from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.extras import MissingPackageError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.training.deepspeed_engine import import_deepspeed
 from distil.framework.training.history import Report
@@ -174,7 +175,7 @@ def test_a_result_depends_on_the_backend_and_of_the_libraries_on_those_that_it_n
 def test_deepspeed_is_not_imported_where_it_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "deepspeed", None)  # an import would fail
     assert trained(tmp_path, student__epochs=1)[0]
-    with pytest.raises(ImportError):
+    with pytest.raises(MissingPackageError, match=r"multi-teacher-distil\[deepspeed\]"):
         trained(tmp_path, student__epochs=1, engine__backend="deepspeed")
 
 
