@@ -1,6 +1,7 @@
 """Trackers beside MLflow, and what each of them has got afterwards."""
 
 import json
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -167,7 +168,7 @@ def test_wandb_gets_curves_figures_the_table_and_files_and_no_file_holds_the_key
     (folder / "config.json").write_text("{}")
     place = _send(run, Tracking(experiment="мои опыты", also=["wandb"]), "wandb")
     assert place == str(run.folder / "wandb")
-    found = _records(run.folder)
+    found = _ended(run.folder)
     start = next(one.run for one in found if one.HasField("run"))
     assert (start.display_name, start.project) == (run.folder.name, "мои опыты")
     assert (
@@ -189,6 +190,17 @@ def test_wandb_gets_curves_figures_the_table_and_files_and_no_file_holds_the_key
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
+def _ended(folder, seconds=60):
+    """The messages of a run that has ended: W&B's own process writes on for a moment."""
+    end = time.monotonic() + seconds
+    while True:
+        found = _records(folder)
+        if any(one.HasField("exit") for one in found):
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
 def _records(folder):
     """What an offline run wrote, as its messages: a file in the form of LevelDB's log, in blocks of 32 KiB."""
     from wandb.proto import wandb_internal_pb2
@@ -203,6 +215,8 @@ def _records(folder):
             if left < 7 or kind == 0:
                 at += left
                 continue
+            if at + 7 + length > len(content):
+                break  # it is being written
             message += content[at + 7 : at + 7 + length]
             at += 7 + length
             if kind in (1, 4):  # whole, or the last piece
