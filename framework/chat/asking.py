@@ -77,9 +77,8 @@ class Asker:
         while samples:
             bound = at_most(request, len(samples))
             with spending.on(bound):
-                found = server.complete(request, len(samples), bound)[
-                    : len(samples)
-                ]  # some give one whatever was asked
+                # Some servers give one answer, whatever was asked.
+                found = server.complete(request, len(samples), bound)[: len(samples)]
                 for sample, answer in zip(samples, found, strict=False):
                     self.answers.add(request.key(self.endpoint.model, sample), answer)
             samples = samples[len(found) :]

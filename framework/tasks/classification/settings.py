@@ -187,7 +187,6 @@ def number_problems(task: "ClassificationSettings", recipe: "Sections") -> list[
 
 def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """Generative teachers score words, one text and one label at a time."""
-    from distil.framework.tasks.classification.verbalised import parse
     from distil.framework.teachers.generative import Generative
 
     problems = []
@@ -208,17 +207,12 @@ def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> l
             for field in _OF_ANSWERS
             if getattr(teacher, field) != Generative.model_fields[field].default
         ]
-        if teacher.prompt is not None:
-            try:
-                parse(teacher.prompt)
-            except ValueError as error:
-                problems.append(f"{place}.prompt: {error}")
+        problems += _prompt_problems(teacher.prompt, place)
     return problems
 
 
 def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """Chat teachers see whole texts, and say likelihoods of one label alone."""
-    from distil.framework.tasks.classification.verbalised import parse
     from distil.framework.teachers.chat import Chat
 
     problems = []
@@ -230,9 +224,17 @@ def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[st
             problems.append(
                 f"{place}.read: likelihoods are of one label of each text, and task.problem_type is {task.problem_type}: set read: votes"
             )
-        if teacher.prompt is not None:
-            try:
-                parse(teacher.prompt)
-            except ValueError as error:
-                problems.append(f"{place}.prompt: {error}")
+        problems += _prompt_problems(teacher.prompt, place)
     return problems
+
+
+def _prompt_problems(prompt: str | None, place: str) -> list[str]:
+    """What is wrong with a teacher's own prompt."""
+    from distil.framework.tasks.classification.verbalised import parse
+
+    try:
+        if prompt is not None:
+            parse(prompt)
+    except ValueError as error:
+        return [f"{place}.prompt: {error}"]
+    return []

@@ -42,7 +42,7 @@ def test_readers_give_each_split_its_rows() -> None:
 
 def test_the_schema_stays_light() -> None:
     heavy = "{'torch', 'transformers', 'datasets', 'pyarrow', 'pandas', 'huggingface_hub'}"
-    code = f"import sys, framework.data.section; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, distil.framework.data.section; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
