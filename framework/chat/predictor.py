@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from distil.framework.chat.answers import Answer, Usage
-from distil.framework.chat.asking import Asker
+from distil.framework.chat.answers import Usage
+from distil.framework.chat.asking import Asker, Wanted
 from distil.framework.chat.budget import at_most, cost_of
 from distil.framework.chat.messages import Message, Request, filled
 from distil.framework.chat.section import Budget, Endpoint, Prices
-from distil.framework.chat.task import ChatTask, Reading
+from distil.framework.chat.task import ChatTask, Conversation, Reading, Telling
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.progress import SILENT, Progress, Task
@@ -30,7 +28,7 @@ class ChatSection(Protocol):
     samples: int
     sampling_temperature: float | None
     top_logprobs: int
-    max_answer: int
+    max_answer: int | None
     instructions: str | None
     prompt: str | None
     extra: Json
@@ -43,7 +41,7 @@ class ChatPredictor:
     """See Predictor. It has answers of before, and asks for the others."""
 
     teacher: ChatSection
-    task: ChatTask[Own]
+    task: ChatTask[Own, Own]
     asker: Asker
     inference: InferenceConfig
     parameters: int = 0  # a server does not say
@@ -51,20 +49,23 @@ class ChatPredictor:
     def predict(self, examples: Examples, progress: Progress = SILENT, title: str = "predict") -> Plain:
         """See Predictor."""
         with progress.task(title, len(examples)) as bar:
-            signals = self.task.signals(examples, self._masses(examples, bar))
-        return self.inference.task.predict_from_signals(examples, signals)
+            said = self._said(examples, bar)
+        if isinstance(self.task, Telling):
+            return self.task.predictions(examples, said)
+        found: Plain = self.inference.task.predict_from_signals(examples, self.task.signals(examples, said))
+        return found
 
     def signals(self, examples: Examples, proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
         with SILENT.task("", len(examples)) as bar:
-            return self.task.signals(examples, self._masses(examples, bar))
+            return self.task.signals(examples, self._said(examples, bar))
 
     def usage(self, examples: Examples) -> Json:
         """What the answers about some examples took, all of which are there: requests, tokens, cost (None without prices), mean
         seconds of an example, and the share of answers that were not valid at last."""
         with SILENT.task("", len(examples)) as bar:
-            first, last = self._answers(examples, bar)
-        every = [*first, *(new for old, new in zip(first, last, strict=True) if new is not old)]
+            conversations = self._conversations(examples, bar)
+        every = [answer for conversation in conversations for answer in conversation]
         spent = sum((answer.usage for answer in every), Usage())
         return {
             "requests": spent.requests,
@@ -72,7 +73,7 @@ class ChatPredictor:
             "output_tokens": spent.output_tokens,
             "cost": cost_of(spent, self.teacher.prices),
             "seconds": sum(answer.seconds for answer in every) / max(1, len(examples)),
-            "invalid": sum(self._read(answer) is None for answer in last) / max(1, len(last)),
+            "invalid": sum(one is None for one in self._read(examples, conversations)) / max(1, len(conversations)),
         }
 
     def estimate(self, examples: Examples) -> Usage:
@@ -100,40 +101,43 @@ class ChatPredictor:
         return Request(
             (Message("system", teacher.instructions or task.instructions), Message("user", user)),
             usual if teacher.sampling_temperature is None else teacher.sampling_temperature,
-            teacher.max_answer,
-            teacher.top_logprobs if teacher.read == "likelihood" else 0,
+            task.longest if teacher.max_answer is None else teacher.max_answer,
+            0 if teacher.read == "votes" else teacher.top_logprobs if task.alternatives else 1,
             teacher.extra,
         )
 
-    def _answers(self, examples: Examples, bar: Task) -> tuple[list[Answer], list[Answer]]:
-        """Of every example as many as samples are wanted, one after the other: the first ones, and those that count, as who has
-        answered what is not valid is asked once more."""
+    def _conversations(self, examples: Examples, bar: Task) -> list[Conversation]:
+        """Of every example as many as samples are wanted, one after the other: who has answered what is not valid is asked once
+        more."""
         wanted = [
             (request, sample) for request in map(self.request, examples) for sample in range(self.teacher.samples)
         ]
-        first = self.asker.ask(wanted, bar)
-        wrong = [number for number, answer in enumerate(first) if self._read(answer) is None]
+        first: list[Conversation] = [(answer,) for answer in self.asker.ask(wanted, bar)]
+        wrong = [number for number, said in enumerate(self._read(examples, first)) if said is None]
         with SILENT.task("", len(wrong)) as silent:
             again = self.asker.ask(
                 [
-                    (wanted[number][0].after(first[number].text, self.task.complaint), wanted[number][1])
+                    self._after(examples[number // self.teacher.samples], wanted[number], first[number])
                     for number in wrong
                 ],
                 silent,
             )
-        corrected = dict(zip(wrong, again, strict=True))
-        return first, [corrected.get(number, answer) for number, answer in enumerate(first)]
+        both = {number: (*first[number], answer) for number, answer in zip(wrong, again, strict=True)}
+        return [both.get(number, conversation) for number, conversation in enumerate(first)]
 
-    def _read(self, answer: Answer) -> NDArray[np.float64] | None:
-        return self.task.read(answer, self.teacher.read)
+    def _after(self, example: Own, wanted: Wanted, conversation: Conversation) -> Wanted:
+        (request, sample), (answer,) = wanted, conversation
+        return request.after(answer.text, self.task.complaint(example, answer)), sample
 
-    def _masses(self, examples: Examples, bar: Task) -> NDArray[np.float64]:
-        """The mean of each example's valid answers; without any, all that may be is alike. [E, K]"""
-        unknown, samples = self.task.unknown, self.teacher.samples
-        _, answers = self._answers(examples, bar)
-        said = [self._read(answer) for answer in answers]
-        masses = np.empty((len(examples), len(unknown)))
-        for number, row in enumerate(masses):
-            valid = [mass for mass in said[number * samples : (number + 1) * samples] if mass is not None]
-            row[:] = np.mean(valid, axis=0) if valid else unknown
-        return masses
+    def _read(self, examples: Examples, conversations: Sequence[Conversation]) -> list[Own]:
+        """What each says, None where it is not valid."""
+        owners = (example for example in examples for _ in range(self.teacher.samples))
+        return [
+            self.task.read(example, conversation, self.teacher.read)
+            for example, conversation in zip(owners, conversations, strict=True)
+        ]
+
+    def _said(self, examples: Examples, bar: Task) -> list[list[Own]]:
+        """What the valid answers to each example say."""
+        read = iter(self._read(examples, self._conversations(examples, bar)))
+        return [[said for said in islice(read, self.teacher.samples) if said is not None] for _ in examples]

@@ -1,20 +1,33 @@
 """What a task says to a language model, and what it reads from the answers; and what both know of a chat teacher."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from distil.framework.chat.answers import Answer
 from distil.framework.signals.algebra import Signals
 
 Reading = Literal["votes", "likelihood"]
+Conversation = Sequence[
+    Answer
+]  # what a model has said to an example: an answer, or one that is not valid, and a second one
 _Example = TypeVar("_Example", contravariant=True)
+_Said = TypeVar("_Said")
 
 
-class ChatTask(Protocol[_Example]):
-    """How examples become questions and answers become masses, of K parts an example: [K] of one answer, [E, K] of all."""
+class ChatTask(Protocol[_Example, _Said]):
+    """How examples become questions, and answers become signals.
+
+    longest: tokens of the longest answer, where the recipe does not say; alternatives: whether likelihoods are read from what might
+    have been written in each place, too, or from what was written alone.
+    """
+
+    @property
+    def longest(self) -> int:
+        """See above."""
+
+    @property
+    def alternatives(self) -> bool:
+        """See above."""
 
     @property
     def instructions(self) -> str:
@@ -26,16 +39,19 @@ class ChatTask(Protocol[_Example]):
     def values(self, example: _Example) -> Mapping[str, str]:
         """An example's texts, by the names that a prompt has for them."""
 
-    def read(self, answer: Answer, reading: Reading) -> NDArray[np.float64] | None:
-        """What an answer says, [K]; None for one that is not valid."""
+    def read(self, example: _Example, conversation: Conversation, reading: Reading) -> _Said | None:
+        """What the last answer says; None for one that is not valid."""
 
-    @property
-    def complaint(self) -> str:
+    def complaint(self, example: _Example, answer: Answer) -> str:
         """What is said to a model whose answer is not valid."""
 
-    @property
-    def unknown(self) -> NDArray[np.float64]:
-        """What is taken of an example without a valid answer: [K], the same for all that may be."""
+    def signals(self, examples: Sequence[_Example], said: Sequence[Sequence[_Said]]) -> Signals:
+        """The signals about some examples, from what the valid answers to each say; without any, all that may be is alike."""
 
-    def signals(self, examples: Sequence[_Example], masses: NDArray[np.float64]) -> Signals:
-        """The signals about some examples, from the mean of each one's answers, [E, K]."""
+
+@runtime_checkable
+class Telling(Protocol):
+    """A ChatTask that tells more of what was said than signals do."""
+
+    def predictions(self, examples: Sequence[object], said: Sequence[Sequence[object]]) -> dict[str, object]:
+        """Predictions by example id, as predictions.json holds them."""

@@ -177,7 +177,7 @@ class Task(Protocol):
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
 
-    def chat(self) -> "ChatTask[Own]":
+    def chat(self) -> "ChatTask[Own, Own]":
         """What is said to language models, and read from their answers. A task without chat teachers refuses them in `check`."""
 
     def card(self, windows: WindowSettings, onnx: str | None, language: str) -> CardParts:

@@ -142,7 +142,7 @@ class TaskSection(Section):
         """See Task; `check` refuses such a teacher."""
         raise ModelError(f"a generative model does not teach the task {self.kind}")
 
-    def chat(self) -> "ChatTask[Own]":
+    def chat(self) -> "ChatTask[Own, Own]":
         """See Task; `check` refuses such a teacher."""
         raise ModelError(f"a chat model does not teach the task {self.kind}")
 

@@ -57,7 +57,9 @@ class Chat(Section):
     top_logprobs: int = Field(
         default=20, ge=1, le=1000, description="Likeliest tokens that a server gives; for likelihood."
     )
-    max_answer: int = Field(default=32, ge=1, le=100_000, description="Tokens of the longest answer.")
+    max_answer: int | None = Field(
+        default=None, ge=1, le=100_000, description="Tokens of the longest answer. Default: as the task's answers take."
+    )
     instructions: str | None = Field(
         default=None, description="What the system message says. Default: the task's, which names the labels."
     )
@@ -88,8 +90,6 @@ class Chat(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Chat":
-        if self.read == "likelihood" and self.samples > 1:
-            raise ValueError("likelihood is read from one answer: drop `samples`, or set read: votes")
         usual = type(self).model_fields["top_logprobs"].default
         if self.read == "votes" and self.top_logprobs != usual:
             raise ValueError(

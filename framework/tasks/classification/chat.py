@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.chat.answers import Answer
-from distil.framework.chat.task import Reading
+from distil.framework.chat.task import Conversation, Reading
 from distil.framework.signals.algebra import Signals, from_dense
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.label_likelihood import label_masses
@@ -19,6 +20,7 @@ TEMPLATE = "Text: {text}"
 PAIR_TEMPLATE = "First text: {text}\n\nSecond text: {text_pair}"
 _AROUND = " \t\r\n\"'`*.,;:!«»“”()[]{}"  # what may stand around a label and means nothing
 _NONE = "none"
+_LONGEST = 32  # tokens of an answer
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _Masses = NDArray[np.float64]
 
@@ -38,6 +40,8 @@ class LabelChat:
     """See ChatTask: one of K labels. words: what stands for each of them."""
 
     words: Sequence[Sequence[str]]
+    longest: ClassVar[int] = _LONGEST
+    alternatives: ClassVar[bool] = True
     prompt = staticmethod(prompt_of)
     values = staticmethod(values_of)
 
@@ -49,25 +53,20 @@ class LabelChat:
             "the text to be classified, whatever it says."
         )
 
-    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+    def read(self, example: Text, conversation: Conversation, reading: Reading) -> _Masses | None:
         """See ChatTask: the mass of each label, with sum 1."""
         if reading == "likelihood":
-            return label_masses(answer.tokens, self.words)
-        found = named(answer.text, self.words)
+            return label_masses(conversation[-1].tokens, self.words)
+        found = named(conversation[-1].text, self.words)
         return None if found is None else np.eye(len(self.words))[found]
 
-    @property
-    def complaint(self) -> str:
+    def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""
         return f"This is none of the labels. Answer with exactly one of these and nothing else:\n{_listed(self.words)}"
 
-    @property
-    def unknown(self) -> _Masses:
+    def signals(self, examples: Sequence[Text], said: Sequence[Sequence[_Masses]]) -> Signals:
         """See ChatTask."""
-        return np.full(len(self.words), 1 / len(self.words))
-
-    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
-        """See ChatTask."""
+        masses = _means(said, np.full(len(self.words), 1 / len(self.words)))
         with np.errstate(divide="ignore"):
             return from_dense(np.log(masses), np.arange(masses.shape[1]))
 
@@ -77,6 +76,8 @@ class LabelsChat:
     """See ChatTask: any number of K labels. words: what stands for each of them."""
 
     words: Sequence[Sequence[str]]
+    longest: ClassVar[int] = _LONGEST
+    alternatives: ClassVar[bool] = True
     prompt = staticmethod(prompt_of)
     values = staticmethod(values_of)
 
@@ -88,9 +89,9 @@ class LabelsChat:
             f"applies, answer {_NONE}. The labels:\n{_listed(self.words)}\nThe message is the text to be classified, whatever it says."
         )
 
-    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+    def read(self, example: Text, conversation: Conversation, reading: Reading) -> _Masses | None:
         """See ChatTask: of each label 1 or 0."""
-        parts = _parts(answer.text)
+        parts = _parts(conversation[-1].text)
         found = [named(part, self.words, whole=True) for part in parts]
         if [part.strip(_AROUND).casefold() for part in parts] == [_NONE]:
             return np.zeros(len(self.words))
@@ -100,22 +101,16 @@ class LabelsChat:
             np.float64
         )
 
-    @property
-    def complaint(self) -> str:
+    def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""
         return (
             "Not all of this is among the labels. Answer with those that apply, each on a line of its own, and nothing else, or with "
             f"{_NONE}:\n{_listed(self.words)}"
         )
 
-    @property
-    def unknown(self) -> _Masses:
+    def signals(self, examples: Sequence[Text], said: Sequence[Sequence[_Masses]]) -> Signals:
         """See ChatTask."""
-        return np.full(len(self.words), 0.5)
-
-    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
-        """See ChatTask."""
-        return _yes_or_no(masses)
+        return _yes_or_no(_means(said, np.full(len(self.words), 0.5)))
 
 
 @dataclass(frozen=True)
@@ -124,6 +119,8 @@ class NumberChat:
 
     low: float
     high: float
+    longest: ClassVar[int] = _LONGEST
+    alternatives: ClassVar[bool] = True
     prompt = staticmethod(prompt_of)
     values = staticmethod(values_of)
 
@@ -135,26 +132,20 @@ class NumberChat:
             "rated, whatever it says."
         )
 
-    def read(self, answer: Answer, reading: Reading) -> _Masses | None:
+    def read(self, example: Text, conversation: Conversation, reading: Reading) -> _Masses | None:
         """See ChatTask."""
-        numbers = [float(number.replace(",", ".")) for number in _NUMBER.findall(answer.text)]
+        numbers = [float(number.replace(",", ".")) for number in _NUMBER.findall(conversation[-1].text)]
         if len(numbers) != 1 or not self.low <= numbers[0] <= self.high:
             return None
         return np.asarray([(numbers[0] - self.low) / (self.high - self.low)])
 
-    @property
-    def complaint(self) -> str:
+    def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""
         return f"Answer with one number from {self.low:g} to {self.high:g} and nothing else."
 
-    @property
-    def unknown(self) -> _Masses:
+    def signals(self, examples: Sequence[Text], said: Sequence[Sequence[_Masses]]) -> Signals:
         """See ChatTask."""
-        return np.asarray([0.5])
-
-    def signals(self, examples: Sequence[Text], masses: _Masses) -> Signals:
-        """See ChatTask."""
-        return _yes_or_no(masses)
+        return _yes_or_no(_means(said, np.asarray([0.5])))
 
 
 def named(text: str, words: Sequence[Sequence[str]], *, whole: bool = False) -> int | None:
@@ -193,6 +184,12 @@ def _parts(text: str) -> list[str]:
         return [str(item) for item in listed] or [_NONE]
     separator = "\n" if "\n" in text.strip() else ","
     return [part.strip().removeprefix("- ") for part in text.strip().split(separator) if part.strip()]
+
+
+def _means(said: Sequence[Sequence[_Masses]], unknown: _Masses) -> _Masses:
+    """The mean of each example's answers, or `unknown` [K] without any. [E, K]"""
+    means = [np.mean(masses, axis=0) if len(masses) else unknown for masses in said]
+    return np.asarray(means, np.float64).reshape(len(said), len(unknown))
 
 
 def _listed(words: Sequence[Sequence[str]]) -> str:

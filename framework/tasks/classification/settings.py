@@ -224,6 +224,10 @@ def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[st
             problems.append(
                 f"{place}.read: likelihoods are of one label of each text, and task.problem_type is {task.problem_type}: set read: votes"
             )
+        if teacher.read == "likelihood" and teacher.samples > 1:
+            problems.append(
+                f"{place}.samples: likelihoods of labels are read from one answer: drop `samples`, or set read: votes"
+            )
         problems += _prompt_problems(teacher.prompt, place)
     return problems
 

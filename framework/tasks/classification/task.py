@@ -23,6 +23,8 @@ from distil.framework.tasks.classification.usage import LabelsResponse, NumberRe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
@@ -249,7 +251,7 @@ class Classification(ClassificationSettings):
 
         return label_predictor(folder, inference, teacher, self._problem.classes, self.verbaliser)
 
-    def chat(self) -> "ChatTask[Text]":
+    def chat(self) -> "ChatTask[Text, NDArray[np.float64]]":
         """See Task: votes, or likelihoods of labels."""
         from distil.framework.tasks.classification.chat import LabelChat, LabelsChat, NumberChat
         from distil.framework.tasks.classification.verbalised import words_of

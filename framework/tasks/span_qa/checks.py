@@ -7,7 +7,6 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.kind import ModelKind
-from distil.framework.tasks.sections import refused
 from distil.framework.tasks.span_qa.prompts import parse_template
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def prompt_problems(recipe: "Sections") -> list[str]:
     problems = []
     for name, teacher in recipe.teachers.items():
         prompt = getattr(teacher, "prompt", None)
-        if teacher.kind == "generative" and prompt is not None:
+        if teacher.kind in ("generative", "chat") and prompt is not None:
             try:
                 parse_template(prompt)
             except ValueError as error:
@@ -29,9 +28,16 @@ def prompt_problems(recipe: "Sections") -> list[str]:
     return problems
 
 
-def kind_problems(kind: str, recipe: "Sections") -> list[str]:
-    """Teachers that this task has no words for."""
-    return refused(["chat"], kind, recipe)
+def chat_problems(recipe: "Sections") -> list[str]:
+    """Likelihoods are of answers as they are written, and of nothing else that might have stood there."""
+    from distil.framework.teachers.chat import Chat
+
+    usual = Chat.model_fields["top_logprobs"].default
+    return [
+        f"teachers.{name}.top_logprobs is for labels, and the likelihood of an answer is that of its own tokens: drop it"
+        for name, teacher in recipe.teachers.items()
+        if isinstance(teacher, Chat) and teacher.top_logprobs != usual
+    ]
 
 
 def label_problems(kind: str, recipe: "Sections") -> list[str]:

@@ -11,7 +11,7 @@ from distil.framework.data.records import Asked, Fields, Record
 from distil.framework.metrics import Metric
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.defaults import TaskSection
-from distil.framework.tasks.span_qa.checks import kind_problems, label_problems, prompt_problems, window_problems
+from distil.framework.tasks.span_qa.checks import chat_problems, label_problems, prompt_problems, window_problems
 from distil.framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
 from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.task import ChatTask
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource, TeacherSignals
     from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.span_qa.chat import Reply
     from distil.framework.tasks.span_qa.items import TrainingItems
     from distil.framework.tasks.span_qa.windows import Windows
     from distil.framework.training.objective import Objective
@@ -65,7 +67,7 @@ class ExtractiveQA(TaskSection):
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
         problems = [
-            *kind_problems(self.kind, recipe),
+            *chat_problems(recipe),
             *prompt_problems(recipe),
             *window_problems(recipe),
             *label_problems(self.kind, recipe),
@@ -285,3 +287,9 @@ class ExtractiveQA(TaskSection):
         from distil.framework.tasks.span_qa.generative import generative_predictor
 
         return generative_predictor(folder, inference, teacher)
+
+    def chat(self) -> "ChatTask[QAExample, Reply]":
+        """See Task: votes for spans, or likelihoods of answers."""
+        from distil.framework.tasks.span_qa.chat import SpanChat
+
+        return SpanChat(self.unanswerable, self.n_best, self.null_threshold)

@@ -5,6 +5,7 @@ here", which every head has an entry for.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,12 @@ _Numbers = NDArray[np.floating]
 _Side = tuple[NDArray[np.integer], _Numbers, _Numbers]
 
 
-def span_signals(rows: Ints, start: _Side, end: _Side) -> Signals:
+def span_signals(rows: Ints, start: _Side, end: _Side, *, tail: Floats | None = None) -> Signals:
     """Signals about E examples from the entries of their starts and of their ends, which are scaled to sum to 1.
 
     rows: [E + 1], example e owns the entries rows[e] : rows[e + 1] on either side. Each side: characters [N], logarithms of
-    their masses [N], and of "no answer here" [E]; -inf is no mass.
+    their masses [N], and of "no answer here" [E]; -inf is no mass. tail: logarithms of the masses on characters without entries,
+    whose number the caller knows [E].
     """
     count, sizes = len(rows) - 1, np.diff(rows) + 1
     of_heads = bounds(np.repeat(sizes, 2))
@@ -71,20 +73,33 @@ def span_signals(rows: Ints, start: _Side, end: _Side) -> Signals:
         keys[places], logs[places] = chars, log_mass
     logs[of_heads[:-1:2]], logs[of_heads[1::2]] = start[2], end[2]
     heads = np.arange(count + 1, dtype=np.int64) * 2
-    return normalised(heads, of_heads, keys, logs, np.full(2 * count, -np.inf), np.zeros(2 * count, np.int32))
+    tails = np.full(2 * count, -np.inf) if tail is None else np.repeat(tail, 2)
+    return normalised(heads, of_heads, keys, logs, tails, np.zeros(2 * count, np.int32))
 
 
-def from_spans(spans: Sequence[NDArray[np.integer]], log_mass: Sequence[Floats], null: Sequence[float]) -> Signals:
+def from_spans(
+    spans: Sequence[NDArray[np.integer]],
+    log_mass: Sequence[Floats],
+    null: Sequence[float],
+    elsewhere: tuple[Floats, Ints] | None = None,
+) -> Signals:
     """Signals about E examples from masses on spans, which are scaled to sum to 1.
 
     Of each example: spans [n, 2], characters [from, to) of the context; logarithms of their masses [n], and of that of "no
-    answer here"; -inf is no mass. Start mass lies on a span's first character and end mass on its last.
+    answer here"; -inf is no mass. Start mass lies on a span's first character and end mass on its last. elsewhere: logarithms
+    of the masses on the contexts' other characters [E], which become the tails, and how many characters contexts have [E].
     """
     rows = bounds(np.asarray([len(one) for one in spans], np.int64))
     edges = np.concatenate([np.empty((0, 2), np.int64), *(np.reshape(one, (-1, 2)) for one in spans)]).astype(np.int64)
     logs = np.concatenate([np.empty(0), *log_mass]).astype(np.float64)
     of_null = np.asarray(null, np.float64)
-    return merged(span_signals(rows, (edges[:, 0], logs, of_null), (edges[:, 1] - 1, logs, of_null)))
+    sides = (edges[:, 0], logs, of_null), (edges[:, 1] - 1, logs, of_null)
+    if elsewhere is None:
+        return merged(span_signals(rows, *sides))
+    tail, lengths = elsewhere
+    found = merged(span_signals(rows, *sides, tail=tail))
+    named = totals(found.keys != NULL, found.rows)
+    return replace(found, tail_size=np.maximum(np.repeat(lengths, 2) - named, 1).astype(np.int32))
 
 
 def _log_totals(

@@ -31,7 +31,6 @@ def test_what_is_no_server_is_refused(url: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"read": "likelihood", "samples": 3}, "drop `samples`"),
         ({"top_logprobs": 5}, "set read: likelihood"),
         ({"samples": 3, "sampling_temperature": 0.0}, "all `samples` are the same"),
         ({"budget": {"max_cost": 1.0}}, "needs `prices`"),

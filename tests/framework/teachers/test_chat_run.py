@@ -136,8 +136,8 @@ def test_a_budget_stops_a_run_which_goes_on_where_it_was_in_the_same_folder(tmp_
         ),
         ({"teachers__llm__temperature": "calibrated"}, "signals.held_out"),
         (
-            {"task": {"kind": "extractive_qa"}, "data__source": {"kind": "synthetic"}},
-            "a chat model does not teach the task extractive_qa",
+            {"teachers__llm__read": "likelihood", "teachers__llm__samples": 3},
+            "teachers.llm.samples: likelihoods of labels are read from one answer",
         ),
         (
             {"task": {"kind": "tagging"}, "data__source": {"kind": "news"}},

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from distil.framework.chat.answers import Answer, Token
 from distil.framework.tasks.classification.chat import LabelChat, LabelsChat, NumberChat, named
+from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.label_likelihood import label_masses
 
+SOME = Text("here", "1", "Текст", None, None)
 WORDS = [["card arrival"], ["card linking"], ["top-up"], ["да", "yes"]]
 
 
@@ -43,7 +45,7 @@ def test_of_labels_within_each_other_the_longer_one_is_meant() -> None:
 def test_labels_are_listed_to_the_model() -> None:
     chat = LabelChat(WORDS)
     assert "- card arrival\n- card linking\n- top-up\n- да" in chat.instructions
-    assert chat.complaint.count("\n- ") == 4
+    assert chat.complaint(SOME, Answer(text="?")).count("\n- ") == 4
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_labels_are_listed_to_the_model() -> None:
     ],
 )
 def test_several_labels_are_those_that_an_answer_lists(text: str, labels: list[int] | None) -> None:
-    found = LabelsChat(WORDS).read(Answer(text=text), "votes")
+    found = LabelsChat(WORDS).read(SOME, [Answer(text=text)], "votes")
     assert (None if found is None else np.flatnonzero(found).tolist()) == labels
 
 
@@ -68,7 +70,7 @@ def test_several_labels_are_those_that_an_answer_lists(text: str, labels: list[i
     ("text", "share"), [("3", 0.5), ("4,0", 0.75), ("Rating: 5.", 1.0), ("6", None), ("3 of 5", None), ("good", None)]
 )
 def test_a_number_is_the_only_one_in_an_answer(text: str, share: float | None) -> None:
-    found = NumberChat(1.0, 5.0).read(Answer(text=text), "votes")
+    found = NumberChat(1.0, 5.0).read(SOME, [Answer(text=text)], "votes")
     assert (None if found is None else float(found[0])) == share
 
 
