@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
@@ -27,6 +28,10 @@ _NO_KEY = "none"  # without one the client would take what the environment has f
 
 class EndpointError(DistilError):
     """A server that does not answer, or not in the form that was expected."""
+
+
+class _BadRequestError(UserError):
+    """A request that a server does not take."""
 
 
 class _Likely(BaseModel):
@@ -71,6 +76,7 @@ class Server:
         self._key = _key(endpoint)
         self._client = _client(endpoint, self._key)
         self._pace = _Pace(endpoint.per_minute)
+        self._takes_schemas = True
         if endpoint.is_open:
             _LOG.warning(
                 "    what is sent to %s can be read on its way there%s: use https, or a tunnel",
@@ -81,8 +87,22 @@ class Server:
     def complete(self, request: Request, count: int, bound: Usage) -> list[Answer]:
         """Up to `count` answers to a request, at least one. bound: what it takes at most, for servers that do not count.
 
-        Raises UserError for what the server refuses, ModelError where it has not the model, EndpointError where it does not answer.
+        A server that takes no JSON schemas is asked without. Raises UserError for what the server refuses, ModelError where it has
+        not the model, EndpointError where it does not answer.
         """
+        plain = replace(request, schema=None)
+        if request.schema is None or not self._takes_schemas:
+            return self._complete(plain, count, bound)
+        try:
+            return self._complete(request, count, bound)
+        except _BadRequestError:
+            answers = self._complete(plain, count, bound)
+            if self._takes_schemas:
+                self._takes_schemas = False
+                _LOG.warning("    %s takes no JSON schema of answers, and is asked without", self._name())
+            return answers
+
+    def _complete(self, request: Request, count: int, bound: Usage) -> list[Answer]:
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
         body = {**request.body(self._endpoint.model), **({"n": count} if count > 1 else {})}
@@ -163,7 +183,7 @@ class Server:
             return ModelError(f"{said}; look whether url ends with the version (/v1) and the server has the model")
         if error.status_code == 429 or error.status_code >= 500 or error.status_code in (408, 409):
             return EndpointError(f"{said}, after {self._endpoint.retries} more tries; run again later to go on")
-        return UserError(f"{said}; put the teacher's settings right, or ask another server")
+        return _BadRequestError(f"{said}; put the teacher's settings right, or ask another server")
 
     def _name(self) -> str:
         return f"the server at {self._endpoint.url}"

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from distil.framework.digest import digest_of
+from distil.framework.files import Json
 from distil.framework.generative.prompts import pieces_of
 
 # What the templates of well-known models mark roles and ends with: <|im_end|>, </s>, <start_of_turn>, [/INST], <<SYS>>, <｜User｜>
@@ -26,23 +27,27 @@ class Message:
 @dataclass(frozen=True)
 class Request:
     """What a model is asked. temperature: of sampling, 0 takes the likeliest token; max_tokens: of the answer; top_logprobs: how
-    many tokens' likelihoods are wanted in each place; extra: further fields, as a server takes them."""
+    many tokens' likelihoods are wanted in each place; extra: further fields, as a server takes them; schema: of answers in JSON."""
 
     messages: tuple[Message, ...]
     temperature: float
     max_tokens: int
     top_logprobs: int
     extra: Mapping[str, object]
+    schema: Json | None = None
 
     def body(self, model: str) -> dict[str, object]:
         """All that decides about the answer, as the interface has it."""
         likelihoods = {"logprobs": True, "top_logprobs": self.top_logprobs} if self.top_logprobs else {}
+        schema = {"name": "answer", "strict": True, "schema": self.schema}
+        structure = {"response_format": {"type": "json_schema", "json_schema": schema}} if self.schema else {}
         return {
             "model": model,
             "messages": [asdict(message) for message in self.messages],
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             **likelihoods,
+            **structure,
             **self.extra,
         }
 
@@ -53,7 +58,7 @@ class Request:
     def after(self, answer: str, complaint: str) -> "Request":
         """The same, with an answer that was not valid and what is said to it."""
         more = (Message("assistant", defused(answer)), Message("user", complaint))
-        return Request((*self.messages, *more), self.temperature, self.max_tokens, self.top_logprobs, self.extra)
+        return replace(self, messages=(*self.messages, *more))
 
 
 def filled(template: str, values: Mapping[str, str], usual: str) -> str:

@@ -10,7 +10,7 @@ from distil.framework.chat.asking import Asker, Wanted
 from distil.framework.chat.budget import at_most, cost_of
 from distil.framework.chat.messages import Message, Request, filled
 from distil.framework.chat.section import Budget, Endpoint, Prices
-from distil.framework.chat.task import ChatTask, Conversation, Reading, Telling
+from distil.framework.chat.task import ChatTask, Conversation, Reading, Structured, Telling
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.progress import SILENT, Progress, Task
@@ -104,6 +104,7 @@ class ChatPredictor:
             task.longest if teacher.max_answer is None else teacher.max_answer,
             0 if teacher.read == "votes" else teacher.top_logprobs if task.alternatives else 1,
             teacher.extra,
+            task.schema if isinstance(task, Structured) else None,
         )
 
     def _conversations(self, examples: Examples, bar: Task) -> list[Conversation]:

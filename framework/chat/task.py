@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from distil.framework.chat.answers import Answer
+from distil.framework.files import Json
 from distil.framework.signals.algebra import Signals
 
 Reading = Literal["votes", "likelihood"]
@@ -55,3 +56,12 @@ class Telling(Protocol):
 
     def predictions(self, examples: Sequence[object], said: Sequence[Sequence[object]]) -> dict[str, object]:
         """Predictions by example id, as predictions.json holds them."""
+
+
+@runtime_checkable
+class Structured(Protocol):
+    """A ChatTask whose answers are JSON."""
+
+    @property
+    def schema(self) -> Json:
+        """The JSON schema of an answer."""

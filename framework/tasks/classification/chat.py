@@ -178,7 +178,7 @@ def _parts(text: str) -> list[str]:
     """The items of a list, as models write it: JSON, lines, or separated by commas."""
     try:
         listed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         listed = None
     if isinstance(listed, list):
         return [str(item) for item in listed] or [_NONE]

@@ -17,6 +17,7 @@ from distil.framework.generative.prompts import Piece, begin_of_text, encode, pi
 from distil.framework.generative.writer import Ids
 from distil.framework.models.kind import Generator, generator_of
 from distil.framework.models.tokenizers import SpecialTokens, special_tokens
+from distil.framework.segments import Floats, softmax
 from distil.framework.tasks.base import Own
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.records import Marked, tags_of
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = "{text}\nentities:"
 _FEWEST = 8  # tokens of a text that a prompt has to have room for
-_NAMELESS = "entity"  # a type without a name, in words
+_UNSAID = 1e-3  # mass of the tags that no list gives a unit, and which are not impossible for that
+NAMELESS = "entity"  # a type without a name, in words
 
 
 def parse(template: str) -> list[Piece]:
@@ -54,6 +56,16 @@ class Read:
     tags: tuple[str, ...]
     written: int
     lost: int
+
+
+def mixed(read: Sequence[Read], log_mass: Floats, tags: TagSet) -> Floats:
+    """What C >= 1 lists say of a part's units, by their weights [C]: [units, tags]."""
+    numbers = np.asarray([[tags.numbers[tag] for tag in one.tags] for one in read], np.int64)
+    units, count = numbers.shape[1], len(tags.names)
+    masses = np.zeros((units, count))
+    for weight, of_list in zip(softmax(log_mass), numbers, strict=True):
+        masses[np.arange(units), of_list] += weight
+    return (1 - _UNSAID) * masses + _UNSAID / count
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ class EntityLists:
         found = []
         for one in entities_of(tags[part.first : part.last]):
             text = example.text[units[one.start][0] : units[one.end - 1][1]]
-            found.append(f"{one.type or _NAMELESS}: {' '.join(text.split())}")
+            found.append(f"{one.type or NAMELESS}: {' '.join(text.split())}")
         return "; ".join(found)
 
     def answer(self, text: str) -> Ids:
@@ -129,21 +141,22 @@ class EntityLists:
         """Types and texts of a list's entities."""
         heads = list(self._heads.finditer(text))
         ends = [*(head.start() for head in heads[1:]), len(text)][: len(heads)]
-        names = {_plain(type or _NAMELESS): type for type in self.tags.types}
+        names = {plain_type(type or NAMELESS): type for type in self.tags.types}
         return [
-            (names[_plain(head[1])], text[head.end() : end].strip(" \t\n;"))
+            (names[plain_type(head[1])], text[head.end() : end].strip(" \t\n;"))
             for head, end in zip(heads, ends, strict=True)
         ]
 
     @cached_property
     def _heads(self) -> re.Pattern[str]:
         """What stands before an entity; tokenizers may have put spaces into a type, or forgotten its case."""
-        types = sorted((type or _NAMELESS for type in self.tags.types), key=len, reverse=True)
-        named = "|".join(r"\s*".join(re.escape(letter) for letter in _plain(type)) for type in types)
+        types = sorted((type or NAMELESS for type in self.tags.types), key=len, reverse=True)
+        named = "|".join(r"\s*".join(re.escape(letter) for letter in plain_type(type)) for type in types)
         return re.compile(rf"(?:^|;)\s*({named})\s*:\s*", re.IGNORECASE)
 
 
-def _plain(type: str) -> str:
+def plain_type(type: str) -> str:
+    """A type as it is compared: models, and tokenizers, may put spaces into it or forget its case."""
     return "".join(type.split()).casefold()
 
 
@@ -164,7 +177,7 @@ def entity_lists(
         raise RecipeError(
             "a generative teacher writes entities, and the task's tags are none of entities: take an encoder"
         )
-    plain = [_plain(type or _NAMELESS) for type in tags.types]
+    plain = [plain_type(type or NAMELESS) for type in tags.types]
     if len(set(plain)) < len(plain):
         raise RecipeError(
             "a generative teacher writes types in words, and two of them differ in case or spaces alone: rename one"
@@ -179,7 +192,7 @@ def entity_lists(
             f"windows.max_length {max_length}, less {own} for the prompt's own text{f' and {answer} for the list' if answer else ''}, "
             f"leaves {room} tokens of a text, and {_FEWEST} are the fewest; raise max_length, or lower max_answer"
         )
-    said = "; ".join(f"{type or _NAMELESS}: a" for type in tags.types)
+    said = "; ".join(f"{type or NAMELESS}: a" for type in tags.types)
     shown = str(tokenizer.decode(encode(tokenizer, said).ids.tolist(), skip_special_tokens=True))
     if len(lists._items(shown)) < len(tags.types):
         raise RecipeError(

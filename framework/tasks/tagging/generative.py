@@ -30,7 +30,7 @@ from distil.framework.segments import Floats, Ints, bounds, softmax
 from distil.framework.signals.algebra import Signals, from_dense, to_dense
 from distil.framework.signals.steps import ask
 from distil.framework.tasks.base import Own, Plain
-from distil.framework.tasks.tagging.entity_lists import EntityLists, Part, Read, entity_lists
+from distil.framework.tasks.tagging.entity_lists import EntityLists, Part, entity_lists, mixed
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.metrics import best_tags
 from distil.framework.tasks.tagging.tags import TagSet
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from distil.framework.tasks.base import InferenceConfig
     from distil.framework.tasks.sections import GenerativeSection
-
-_UNSAID = 1e-3  # mass of the tags that no list gives a unit, and which are not impossible for that
 
 
 def list_generation(
@@ -60,16 +58,6 @@ def list_generation(
     parts = [(example, part, gold) for example, gold in known for part in lists.parts(example)]
     answers = [lists.answer(lists.written(example, part, gold)) for example, part, gold in parts]
     return Generation(lists.generator, lists.special, [part.prompt for _, part, _ in parts], answers)
-
-
-def mixed(read: Sequence[Read], log_mass: Floats, tags: TagSet) -> Floats:
-    """What C lists say of a part's units, by their weights [C]: [units, tags]."""
-    numbers = np.asarray([[tags.numbers[tag] for tag in one.tags] for one in read], np.int64)
-    units, count = numbers.shape[1], len(tags.names)
-    masses = np.zeros((units, count))
-    for weight, of_list in zip(softmax(log_mass), numbers, strict=True):
-        masses[np.arange(units), of_list] += weight
-    return (1 - _UNSAID) * masses + _UNSAID / count
 
 
 @dataclass(frozen=True)

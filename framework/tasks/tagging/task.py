@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.task import ChatTask
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource
     from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.tagging.entity_lists import Read
     from distil.framework.tasks.tagging.features import UnitRows
     from distil.framework.tasks.tagging.items import UnitItems
-    from distil.framework.teachers.generative import Generative
     from distil.framework.training.objective import Objective
 
 
@@ -93,6 +94,8 @@ class Tagging(TaskSection):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
+        from distil.framework.tasks.tagging.checks import problems_of
+
         return problems_of(self, recipe)
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Tagged]:
@@ -240,47 +243,14 @@ class Tagging(TaskSection):
 
         return entity_predictor(folder, inference, teacher, self.tag_set)
 
+    def chat(self) -> "ChatTask[Tagged, Read]":
+        """See Task: votes of lists of entities."""
+        from distil.framework.tasks.tagging.chat import entity_chat
+
+        return entity_chat(self.tag_set)
+
     def card(self, windows: WindowSettings, onnx: str | None, language: str) -> "CardParts":
         """See Task."""
         from distil.framework.tasks.tagging.usage import card_parts
 
         return card_parts(self.tag_set, windows.max_length, onnx, language)
-
-
-def problems_of(task: Tagging, recipe: "Sections") -> list[str]:
-    """What tagging demands of other sections of a recipe, in words: there are no questions."""
-    from distil.framework.tasks.sections import refused
-    from distil.framework.teachers.generative import Generative
-
-    places = {"windows": recipe.windows}
-    places |= {
-        f"teachers.{name}.windows": teacher.windows for name, teacher in recipe.teachers.items() if teacher.windows
-    }
-    usual = WindowSettings()
-    problems = [
-        f"{place}.max_question is for questions, and tagging has none: drop it"
-        for place, windows in places.items()
-        if windows.max_question != usual.max_question
-    ]
-    for name, teacher in recipe.teachers.items():
-        if isinstance(teacher, Generative):
-            problems += [f"teachers.{name}{problem}" for problem in _generative_problems(task, teacher)]
-    return problems + refused(["chat"], task.kind, recipe)
-
-
-def _generative_problems(task: Tagging, teacher: "Generative") -> Iterator[str]:
-    """Generative teachers write lists of entities, each about a part of a text."""
-    from distil.framework.tasks.tagging.entity_lists import parse
-
-    usual = type(teacher).model_fields
-    if not task.of_entities:
-        yield ": a generative teacher writes entities, and the task's tags are none of entities: take an encoder, or a teacher of your own without a model"
-    if teacher.candidates != usual["candidates"].default:
-        yield ".candidates is for spans, and of each other teacher one list is taken: drop it"
-    if teacher.windows is not None and teacher.windows.doc_stride != WindowSettings().doc_stride:
-        yield ".windows.doc_stride is for windows that overlap, and the parts of a text that prompts show do not: drop it"
-    if teacher.prompt is not None:
-        try:
-            parse(teacher.prompt)
-        except ValueError as error:
-            yield f".{error}"

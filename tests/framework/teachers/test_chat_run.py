@@ -139,10 +139,6 @@ def test_a_budget_stops_a_run_which_goes_on_where_it_was_in_the_same_folder(tmp_
             {"teachers__llm__read": "likelihood", "teachers__llm__samples": 3},
             "teachers.llm.samples: likelihoods of labels are read from one answer",
         ),
-        (
-            {"task": {"kind": "tagging"}, "data__source": {"kind": "news"}},
-            "a chat model does not teach the task tagging",
-        ),
     ],
 )
 def test_what_a_task_cannot_do_is_refused(tmp_path: Path, server: Server, changes: dict[str, Any], words: str) -> None:
