@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from distil import rules as rules
     from distil import sections as sections
     from distil import training as training
+    from distil.comparing import ComparedRuns as ComparedRuns
+    from distil.comparing import compare as compare
     from distil.data import as_source as as_source
+    from distil.differences import Comparison as Comparison
+    from distil.differences import Difference as Difference
     from distil.errors import DataError as DataError
     from distil.errors import DistilError as DistilError
     from distil.errors import ModelError as ModelError
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from distil.errors import TrackingError as TrackingError
     from distil.errors import TrainingError as TrainingError
     from distil.errors import UserError as UserError
+    from distil.evaluating import Evaluated as Evaluated
+    from distil.evaluating import evaluate as evaluate
     from distil.predictor import Predictor as Predictor
     from distil.predictor import load as load
     from distil.progress import Step as Step
@@ -41,7 +47,9 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES = {
+    "distil.comparing": ("ComparedRuns", "compare"),
     "distil.data": ("as_source",),
+    "distil.differences": ("Comparison", "Difference"),
     "distil.errors": (
         "DataError",
         "DistilError",
@@ -53,6 +61,7 @@ _NAMES = {
         "TrainingError",
         "UserError",
     ),
+    "distil.evaluating": ("Evaluated", "evaluate"),
     "distil.predictor": ("Predictor", "load"),
     "distil.progress": ("Step",),
     "distil.recipes": ("load_recipe",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distil.differences import Comparison, comparison_of, differences_frame
 from distil.framework.errors import OutputError
 from distil.framework.files import Json, read_json, read_json_lines
 from distil.framework.outcome import ModelResults, Role, RunResults
@@ -114,6 +115,21 @@ class Run:
     def __getitem__(self, name: str) -> Model:
         """A model by name. Raises OutputError if there is none."""
         return self.models[model_of(self.folder, self.results, name)["name"]]
+
+    @cached_property
+    def comparisons(self) -> Sequence[Comparison]:
+        """Whether it paid: each student beside its baselines, the ensemble beside its best member, teachers beside the student without any,
+        by the task's metrics. None before all are measured."""
+        return [comparison_of(found) for found in self.results.get("comparisons", [])]
+
+    @property
+    def conclusions(self) -> Sequence[str]:
+        """What the comparisons say by the primary metric, and what they leave open, in sentences."""
+        return self.results.get("conclusions", [])
+
+    def differences_to_pandas(self) -> "pandas.DataFrame":
+        """A row for each comparison and metric, with the difference, its interval and its verdict."""
+        return differences_frame(self.comparisons)
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -74,7 +74,7 @@ def note_finished(recipe: Recipe, basis: str | None, stages: Iterable[tuple[str,
     if basis is None:
         (folder / BASIS).unlink(missing_ok=True)
         return
-    own = ("recipe.yaml", "results.json", "results.md", "predictions/*.json")
+    own = ("recipe.yaml", "results.json", "results.md", "predictions/*.json", "cards/*.md")
     values = {
         "basis": basis,
         "stages": [{"title": title, "folder": str(made.relative_to(root))} for title, made in stages],

@@ -74,6 +74,12 @@ def measure_side_by_side(
     return {name: _latency(found, threads) for name, found in seconds.items()}
 
 
+def questions_alone(examples: int) -> int:
+    """How many questions a model is asked that is timed on so many examples and stays open."""
+    turns = -(-examples // _TURN)
+    return examples + turns + (WARM_UP - 1 if turns else 0)
+
+
 def _latency(seconds: Sequence[float], threads: int) -> Latency:
     q1, median, q3, p95 = np.percentile(1000.0 * np.asarray(seconds), [25, 50, 75, 95]).tolist()
     return Latency(median, q1, q3, p95, len(seconds), threads)

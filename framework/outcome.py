@@ -92,6 +92,7 @@ class ModelResults(TypedDict):
     evaluation: Json | None
     latency: Json | None
     predictions: str | None
+    card: NotRequired[str]
     trimmed: NotRequired[Json]
     transductive: NotRequired[bool]
     weights: NotRequired[Json]

@@ -12,6 +12,8 @@ from distil.framework.data.load import Split, load_data
 from distil.framework.device import device_kind, resolve_precision
 from distil.framework.digest import differences, in_words
 from distil.framework.errors import RecipeError
+from distil.framework.export.cards import write_cards
+from distil.framework.export.finished_run import FinishedRun
 from distil.framework.files import write_atomic
 from distil.framework.locks import alone_in
 from distil.framework.outcome import Provenance, RunResults
@@ -23,6 +25,7 @@ from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
 from distil.framework.stages.stage import Context, Stage
+from distil.framework.stages.watching import chosen
 from distil.framework.store import Artifact, store_of
 from distil.framework.training.job import Trainer
 from distil.framework.training.loop import train_in_process
@@ -97,6 +100,8 @@ def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch, b
         try:
             _run_stages(context, graph, results, began)
             results.compare(context)
+            split = context.data[recipe.evaluation.split]
+            write_cards(FinishedRun(results.values, recipe, recipe.run_folder.parent), split.examples, context.progress)
         except BaseException:
             results.finish("failed")
             raise
@@ -159,8 +164,20 @@ def _run_stages(context: Context, graph: Graph, results: Results, began: float) 
         stage = _next(context, left) or _waited(context, left)
         left.remove(stage)
         _begin(context, stage, results)
+        beside = stage.is_done(context.store)
         made = _make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
+        if beside and made.finished >= began:
+            _tell_chosen(context, graph, stage, made)
         results.note(stage, replace(made, reused=made.finished < began))
+
+
+def _tell_chosen(context: Context, graph: Graph, stage: Stage, made: Artifact) -> None:
+    """Say what measurements decided about a training, which nobody heard of where it was made."""
+    for model in graph.models:
+        if model.trained is not None and model.training is not None and model.trained.digest == stage.digest:
+            if said := chosen(context, model.name, model.training, made.facts):
+                context.progress.say(f"    {said}")
+            return
 
 
 def _begin(context: Context, stage: Stage, results: Results) -> None:

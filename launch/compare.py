@@ -17,17 +17,12 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
     """Print how models of the runs in these folders differ. Raises UserError for runs that cannot be compared, or whose data or
     predictions are not there any more."""
     be_quiet()
-    found = compare_runs(_opened(folders))
+    found = compare_runs(opened(folders))
     if as_json:
         print(json.dumps(found.as_data(), ensure_ascii=False, indent=2))
         return
-    tables = (("models", *_models(found), 3), ("differences", *_differences(found), 2))
     if markdown:
-        print(
-            "\n\n".join(
-                [*(markdown_rows(columns, rows, left) for _, columns, rows, left in tables), *found.conclusions]
-            )
-        )
+        print(in_markdown(found))
         return
     from rich.table import Table
     from rich.text import Text
@@ -35,7 +30,7 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
     from distil.launch.console import table_console
 
     console = table_console()
-    for title, columns, rows, left in tables:
+    for title, columns, rows, left in _tables(found):
         table = Table(title=title)
         for index, column in enumerate(columns):
             table.add_column(column, justify="left" if index < left else "right")
@@ -46,8 +41,19 @@ def compare_runs_at(folders: list[Path], as_json: bool, markdown: bool) -> None:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _opened(folders: list[Path]) -> list[ComparedRun]:
-    """The runs, with the data that they were measured on; data that several have in common are read once."""
+def in_markdown(found: RunComparison) -> str:
+    """Both tables, and the conclusions."""
+    tables = (markdown_rows(columns, rows, left) for _, columns, rows, left in _tables(found))
+    return "\n\n".join([*tables, *found.conclusions])
+
+
+def _tables(found: RunComparison) -> tuple[tuple[str, tuple[str, ...], Rows, int], ...]:
+    """Each with its title, columns, rows, and how many columns are of words."""
+    return ("models", *_models(found), 3), ("differences", *_differences(found), 2)
+
+
+def opened(folders: list[Path]) -> list[ComparedRun]:
+    """The runs, with the data that they were measured on; data that several have in common are read once. Raises UserError."""
     from distil.tracking.html.answers import labelled_examples, task_in
 
     known = {}

@@ -1,8 +1,7 @@
 """`distil evaluate`: a model measured on a file of questions."""
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,13 @@ from pydantic import ValidationError
 from distil.framework.config import nearest_hint
 from distil.framework.errors import DataError, OutputError, UserError
 from distil.framework.files import Json, write_json
+from distil.framework.progress import SILENT
 from distil.framework.search.log import SEARCH, read_search
 from distil.launch.inspect import answerer_of, results_of
 
 if TYPE_CHECKING:
     from distil.framework.data.load import Split
-    from distil.framework.tasks.base import Task
+    from distil.framework.tasks.base import Plain, Scores, Task
 
 
 def evaluate_model(
@@ -33,16 +33,13 @@ def evaluate_model(
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, [asked.name for asked in task.fields])
-    from distil.framework.data.example import counted, described, why_unlabelled
-    from distil.launch.console import console_progress
+    from distil.framework.data.example import counted, described
+    from distil.launch.console import console_progress, note
 
-    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task)
+    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task, note)
     labelled = any(example.labelled for example in split.examples)
     if predictions is None and not labelled:
-        raise DataError(
-            f"{data}: none of the {task.items} of this file has a label to compare with{why_unlabelled(split.examples)}; --predictions "
-            "FILE keeps what the model answers"
-        )
+        raise DataError(f"{data}: {no_labels(split, task)}; --predictions FILE keeps what the model answers")
     found = answerer.predictor.predict(split.examples, console_progress(), "evaluate")
     if predictions is not None:
         write_json(predictions, found)
@@ -50,7 +47,7 @@ def evaluate_model(
         told = {"examples": 0, "notes": counted(split.notes)}
         print(json.dumps(told) if as_json else f"{data}: no labels to measure by; {predictions} has the answers")
         return
-    scores = task.score(split.examples, found, resamples=1000, seed=0)
+    scores = scored(task, split, found)
     if as_json:
         print(
             json.dumps(
@@ -80,8 +77,23 @@ def evaluate_model(
         print(f"  {variant}: " + ", ".join(f"{name} {text(name, value)}" for name, value in metrics.items()))
 
 
-def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -> "Split":
-    """The questions of a file, by the first names of columns that fit. Raises DataError as the first of them does."""
+def no_labels(split: "Split", task: "Task") -> str:
+    """That nothing can be measured on a split without labels, in words."""
+    from distil.framework.data.example import why_unlabelled
+
+    return f"none of the {task.items} has a label to compare with{why_unlabelled(split.examples)}"
+
+
+def scored(task: "Task", split: "Split", predictions: "Plain") -> "Scores":
+    """What predictions are worth on a split with labels."""
+    return task.score(split.examples, predictions, resamples=1000, seed=0)
+
+
+def read_questions(
+    path: Path, candidates: list[dict[str, str]], task: "Task", say: Callable[[str], None] = SILENT.say
+) -> "Split":
+    """The questions of a file, by the first names of columns that fit. say: takes it where these are not the usual ones. Raises
+    DataError as the first of them does."""
     from distil.framework.data.load import load_data
     from distil.framework.data.local_files import Files
     from distil.framework.data.section import Data
@@ -95,9 +107,9 @@ def read_questions(path: Path, candidates: list[dict[str, str]], task: "Task") -
             refused.append(error)
             continue
         except ValidationError as error:
-            raise DataError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+            raise DataError(f"the data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         if len(candidates) > 1 and fields:
-            print(f"distil: columns as the recipe names them: {_told(fields)}", file=sys.stderr)
+            say(f"columns as the recipe names them: {_told(fields)}")
         return split
     raise refused[0]
 

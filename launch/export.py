@@ -100,7 +100,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
 def _table(export: Json) -> "Table":
     from rich.table import Table
 
-    from distil.framework.export.card import form_columns, form_rows
+    from distil.framework.export.table import form_columns, form_rows
 
     table = Table(title=f"{export['run']}: {export['model']['name']}")
     for index, column in enumerate(form_columns(export)):

@@ -37,6 +37,7 @@ COLUMNS = (
     "training",
     "ms a question, asked",
     "signals",
+    "measuring",
     "whole",
 )
 
@@ -234,7 +235,7 @@ def row_of(model: ModelOutline, seen: Rehearsed | None, signal: float) -> tuple[
     )
     signals = NOTHING if not model.asked else f"{model.asked * signal / 1e6:.1f} MB"
     if seen is None:
-        return (*planned, *[NOTHING] * 5, signals, NOTHING)
+        return (*planned, *[NOTHING] * 5, signals, NOTHING, NOTHING)
     return (
         *planned,
         gigabytes(seen.peak),
@@ -243,6 +244,7 @@ def row_of(model: ModelOutline, seen: Rehearsed | None, signal: float) -> tuple[
         duration(seen.training_seconds(model)) if model.training else NOTHING,
         f"{1000 * (seen.ask if model.asked else seen.evaluate):.0f}",
         signals,
+        duration(seen.measuring_seconds(model)),
         duration(seen.seconds(model)),
     )
 
@@ -276,8 +278,10 @@ def notes(
     said.append(
         "Times are of one worker. Memory planned: weights, gradients and moments. At most: all that this process had. "
         "A generator that has learnt nothing writes answers as long as they may be: a trained one is quicker. A student's "
-        "step is one on labels."
+        "step is one on labels. Measuring: on the way, at the end, and asked alone for the latency."
     )
+    if any(model.training is not None and model.training.patience is not None for model in models):
+        said.append("Trainings that may end early by their patience are reckoned to their end.")
     return said
 
 

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -93,11 +93,27 @@ def search_trials(
     with alone_in(recipe.run_folder):
         check_models_of_trials(recipe)
         log = SearchLog(recipe, provenance())
+        if log.trials:
+            progress.say(_goes_on(log))
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
             free_memory()
             _run_trials(log, data, progress, table, interrupt)
     return log
+
+
+def _goes_on(log: SearchLog) -> str:
+    """What is there of a search, in words."""
+    again = [(number, log.trials[number]["epochs"]) for number in log.unfinished]
+    ended = len(log.trials) - len(again)
+    left = [f"trial {number} ({_reached(epochs)})" for number, epochs in again]
+    return f"goes on: {ended} trial{'' if ended == 1 else 's'} ended before" + (
+        f"; again {', '.join(left)}" if left else ""
+    )
+
+
+def _reached(epochs: Sequence[Mapping[str, float]]) -> str:
+    return f"after epoch {epochs[-1]['epoch']:g}" if epochs else "of which no epoch was measured"
 
 
 @contextmanager

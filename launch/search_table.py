@@ -21,6 +21,9 @@ class SearchTable(Protocol):
     def show(self, number: int) -> None:
         """Something has happened to a trial."""
 
+    def say(self, line: str) -> None:
+        """Something that no row shows."""
+
     def end(self) -> None:
         """No more will happen."""
 
@@ -44,6 +47,10 @@ class LineTable:
         self._begun.add(number)
         self._say(_line(*_cells(self._log, trial), _best(self._log), told))
 
+    def say(self, line: str) -> None:
+        """See SearchTable."""
+        self._say(f"    {line}")
+
     def end(self) -> None:
         """See SearchTable."""
 
@@ -61,6 +68,10 @@ class LiveTable:
     def show(self, number: int) -> None:
         """See SearchTable."""
         self._live.update(self._table(), refresh=True)
+
+    def say(self, line: str) -> None:
+        """See SearchTable: above the table."""
+        self._live.console.print(f"    {line}", markup=False, highlight=False)
 
     def end(self) -> None:
         """See SearchTable."""

@@ -9,8 +9,8 @@ from distil.framework.data.load import Split
 from distil.framework.files import Json
 from distil.launch.remote import StoreLocation
 
-# A trial tells Tune about its epochs, with `score` as what schedulers look at, and last how it came out.
-EPOCH, SCORE, OUTCOME, REASON = "epoch", "score", "outcome", "reason"
+# A trial tells Tune about its epochs, with `score` as what schedulers look at, of the step from which it goes on, and last how it came out.
+EPOCH, SCORE, GOES_ON, OUTCOME, REASON = "epoch", "score", "goes_on", "outcome", "reason"
 
 
 def order(number: int, values: Json, told: list[dict[str, float]]) -> Json:
@@ -61,13 +61,16 @@ def search_trial(
     def tell(row: dict[str, float]) -> None:
         tune.report({EPOCH: row["epoch"], SCORE: row[metric], "row": row})
 
+    def goes_on(step: int, steps: int) -> None:
+        tune.report({GOES_ON: f"goes on from step {step} of {steps}"})
+
     # What was told before a restart is told again, so that the scheduler knows what it knew.
     for row in given["told"]:
         tell(row)
     told = max((row["epoch"] for row in given["told"]), default=0)
     with trainer_group(workers, recipe.search.resources.cpus, location) as train:
         try:
-            outcome = run_trial(recipe, values, train, tell, told, data)
+            outcome = run_trial(recipe, values, train, tell, told, data, goes_on)
         except DistilError as error:
             tune.report({REASON: str(error)})
             return

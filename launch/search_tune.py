@@ -17,7 +17,7 @@ from distil.framework.search.study import study_of
 from distil.framework.store import Store
 from distil.launch.interrupt import Interrupt
 from distil.launch.search_table import SearchTable
-from distil.launch.search_trial import EPOCH, OUTCOME, REASON, SCORE, order
+from distil.launch.search_trial import EPOCH, GOES_ON, OUTCOME, REASON, SCORE, order
 
 
 class OutOfTime(BaseException):
@@ -78,6 +78,8 @@ class Trials:
             for student in result[OUTCOME]["seeds"]:
                 self._store.bring((self._store.root.parent / student["folder"]).parent)
             self._log.finish_trial(number, result[OUTCOME])
+        elif GOES_ON in result:
+            self._table.say(f"trial {number} {result[GOES_ON]}")
         elif REASON in result:
             self._log.fail(number, result[REASON])
         elif self._log.epoch(number, result["row"]):

@@ -124,8 +124,9 @@ def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -
     for path in ("recipe.yaml", RESULTS, "results.md", REPORT):
         sender.artifact(cursor, folder, path)
     for model in results["models"]:
-        if model["predictions"] is not None:
-            sender.artifact(cursor, folder, model["predictions"])
+        for file in (model["predictions"], model.get("card")):
+            if file is not None:
+                sender.artifact(cursor, folder, file)
     return run_id
 
 

@@ -36,7 +36,7 @@ def whole_of(run_folder: Path, tracking: Tracking) -> str:
     """A digest of what a run, or a search, has to send once it has ended."""
     asked = (tracking.log_models, tracking.register, tracking.alias, tracking.report)
     hasher = hashlib.blake2b(f"{asked}".encode(), digest_size=8)
-    own = ("recipe.yaml", "results.json", "results.md", "search.json", "predictions/*", "exports/*/*")
+    own = ("recipe.yaml", "results.json", "results.md", "search.json", "predictions/*", "cards/*", "exports/*/*")
     for path in sorted(path for pattern in own for path in run_folder.glob(pattern) if path.is_file()):
         hasher.update(f"{path.relative_to(run_folder)}\0".encode())
         hasher.update(hashlib.blake2b(path.read_bytes()).digest())

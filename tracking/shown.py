@@ -51,10 +51,16 @@ class Shown:
 
 def shown_in(folder: Path) -> Shown:
     """What there is to show of the run or the search in `folder`. Raises StoreError for a damaged file."""
-    files = tuple(folder / name for name in FILES if (folder / name).is_file())
+    files = _there(folder, FILES)
     if (folder / SEARCH).is_file():
         return _search(read_search(folder), files)
-    return _run(read_results(folder), folder.absolute().parent, files)
+    results = read_results(folder)
+    cards = [model["card"] for model in results["models"] if "card" in model]
+    return _run(results, folder.absolute().parent, [*files, *_there(folder, cards)])
+
+
+def _there(folder: Path, names: Iterable[str]) -> list[Path]:
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def is_logged(model: ModelResults) -> bool:

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from distil.framework.config import PathTexts, Section
 from distil.framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
-from distil.framework.data.records import FieldNames, Fields, Formats, Readers, Record
+from distil.framework.data.records import FieldNames, Fields, Formats, Readers, Record, listed
 from distil.framework.data.unpacking import check_is_file, read_text
 from distil.framework.errors import DataError, reason
 from distil.framework.progress import Progress
@@ -31,8 +31,22 @@ def records_of(document: Any, file: str) -> Iterator[Record]:
         yield from (Record(f"{file}: data[{number}]", item) for number, item in enumerate(document["data"]))
     elif isinstance(document, list):
         yield from (Record(f"{file}: row[{number}]", item) for number, item in enumerate(document))
+    elif problem := _no_record(document):
+        raise DataError(f"{file} {problem}")
     else:
         yield Record(file, document)
+
+
+def _no_record(document: Any) -> str:
+    """Why an object cannot be a record, if it looks like several of them in another form; blank otherwise."""
+    if not isinstance(document, dict) or len(document) < 2:
+        return ""
+    values = list(document.values())
+    if all(isinstance(value, dict) and value and value.keys() == values[0].keys() for value in values):
+        return "holds columns instead of rows: write a list of objects, with pandas df.to_json(path, orient='records')"
+    if all(isinstance(value, list) and value and all(isinstance(one, dict) for one in value) for value in values):
+        return f"holds several lists of records ({listed(document)}): write each into a file of its own, and name the files as splits"
+    return ""
 
 
 def read_json_lines(path: Path, fields: Fields) -> Iterator[Record]:
@@ -75,13 +89,11 @@ def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
     Raises:
         DataError: the table has no such column, or a line has more or fewer cells than there are columns.
     """
-    text = read_text(path)
-    header = text.partition("\n")[0]
-    delimiter = max("\t" if ".tsv" in path.name.lower() else ",;\t", key=header.count)
+    text, delimiter = _delimited(read_text(path), "\t" if ".tsv" in path.name.lower() else ",;\t|")
     csv.field_size_limit(sys.maxsize)  # 131,072 by default, which a text may exceed
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        names = next(lines, [])
+        names = next((cells for cells in lines if cells), [])
         needed, structured = set(fields.columns(names, str(path))), fields.structured()
         for cells in lines:
             place = f"{path}: line {lines.line_num}"
@@ -100,7 +112,18 @@ def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
                 },
             )
     except csv.Error as error:
-        raise DataError(f"{path}: line {lines.line_num}: not legal CSV: {error}") from None
+        hint = "; a quotation mark within quotation marks is written twice" if '"' in text else ""
+        raise DataError(f"{path}: line {lines.line_num}: not legal CSV: {error}{hint}") from None
+
+
+def _delimited(text: str, delimiters: str) -> tuple[str, str]:
+    """A table's text, and what cuts its lines: what a first line for Excel says, sep=; and the like, which is made blank, or else that of
+    the delimiters of which the column names have most."""
+    first, end, rest = text.partition("\n")
+    said = first.strip().lower().removeprefix("sep=")
+    if first.lower().startswith("sep=") and len(said) <= 1:
+        return end + rest, said or "\t"
+    return text, max(delimiters, key=text.lstrip("\r\n").partition("\n")[0].count)
 
 
 def _written(cell: str) -> Any:

@@ -1,5 +1,6 @@
 """Bytes of files, packed or not, up to what the machine has room for."""
 
+import codecs
 import gzip
 import stat
 import zlib
@@ -64,10 +65,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The same as text. Raises DataError if it is not UTF-8, too."""
+    """The same as text: of UTF-8 or, where its first bytes say so, UTF-16. Raises DataError if it is neither, too."""
     content = read_bytes(path)
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}: line {line} is not UTF-8 (byte {error.start}); save the file as UTF-8") from None
+        raise DataError(
+            f"{path}: line {line} is not {'UTF-16' if is_utf16 else 'UTF-8'} (byte {error.start}); save the file as UTF-8, which Excel "
+            "calls “CSV UTF-8”"
+        ) from None

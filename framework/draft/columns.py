@@ -67,22 +67,10 @@ def _kind(table: Table) -> str:
 
 def _question_answering(table: Table, given: Mapping[str, str]) -> Meaning:
     if table.form == "rows":
-        fields = _by_name(table, given, ("id", "context", "question", "answers"), ("start", "is_impossible"))
-        fields.setdefault("id", _identifier(table, fields))
+        fields = _by_name(table, given, ("context", "question", "answers"), ("id", "start", "is_impossible"))
     else:
         fields = dict(given)
     return Meaning({"kind": "extractive_qa"}, _unusual(fields, "answers", ("answer",)))
-
-
-def _identifier(table: Table, taken: Mapping[str, str]) -> str:
-    for name, values in table.columns.items():
-        plain = [value for value in values if isinstance(value, str | int)]
-        if name not in taken.values() and len(set(plain)) == len(table.rows):
-            return name
-    raise DataError(
-        f"{table.path}: no column tells the questions apart; add one called id, in which each has a number or a name of its own "
-        f"(found: {listed(table.columns)})"
-    )
 
 
 def _tagging(table: Table, given: Mapping[str, str]) -> Meaning:
@@ -116,9 +104,25 @@ def _classification(table: Table, given: Mapping[str, str]) -> Meaning:
         )  # fmt: skip
     label = asked or _fewest(table, left)
     kind, task, said = _problem(table, label)
+    if not given and _named(table, "text") is None and label in map(str, table.columns[label]):
+        raise DataError(
+            f"{table.path}: the first line, {listed(table.columns)}, looks like a text and its label; put a line with the columns' names above "
+            "it, such as text,label, or if these are their names, say --field label=COLUMN"
+        )
     return Meaning(
-        {"kind": "classification", **task}, _unusual({**fields, kind: label}), [f"{said} in the column {label}"]
+        {"kind": "classification", **task},
+        _unusual({**fields, kind: label}),
+        [f"{said} in the column {label}", *_unread(table, [name for name in left if name != label])],
     )
+
+
+def _unread(table: Table, names: Sequence[str]) -> list[str]:
+    """What is said of columns that are left unread."""
+    if not names:
+        return []
+    texts = [name for name in names if any(len(text.split()) > 3 for text in table.texts(name)[:100])]
+    said = f"not read: {listed(names)}"
+    return [f"{said}; were {texts[0]} the second text of a pair: --field text_pair={texts[0]}" if texts else said]
 
 
 def _problem(table: Table, label: str) -> tuple[str, dict[str, object], str]:
@@ -166,7 +170,8 @@ def _longest_text(table: Table) -> str:
     lengths = {name: sum(map(len, texts)) / len(texts) for name in table.columns if (texts := table.texts(name))}
     if not lengths:
         raise DataError(
-            f"{table.path}: no column holds texts (found: {listed(table.columns)}); one is named by --field text=COLUMN"
+            f"{table.path}: no column holds texts (found: {listed(table.columns)}); one is named by --field text=COLUMN, and a.b is what the "
+            "object in the column a calls b"
         )
     return max(lengths, key=lambda name: lengths[name])
 
@@ -188,7 +193,7 @@ def _by_name(
     table: Table, given: Mapping[str, str], needed: Sequence[str], others: Sequence[str] = ()
 ) -> dict[str, str]:
     found = {name: column for name in (*needed, *others) if (column := given.get(name) or _named(table, name))}
-    missing = next((name for name in needed if name not in found and name != "id"), None)
+    missing = next((name for name in needed if name not in found), None)
     if missing is not None:
         raise DataError(
             f"{table.path}: no column looks like `{missing}` (found: {listed(table.columns)}); one is named by --field {missing}=COLUMN, "

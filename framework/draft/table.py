@@ -42,12 +42,16 @@ def read_table(path: Path) -> Table:
     if not rows:
         found = "holds records that are no objects" if records else "holds no records"
         raise DataError(f"{path} {found}; expected rows with texts and labels, as docs/recipes.md describes them")
+    form = _form(path, rows[0], list(formats))
+    problem = _no_rows(path, rows, form)
+    if problem:
+        raise DataError(f"{path} {problem}")
     columns: dict[str, list[object]] = {}
     for row in rows:
         for name, value in row.items():
             columns.setdefault(str(name), []).append(value)
     known = {name: [one for one in values if not is_missing(one) and one != ""] for name, values in columns.items()}
-    return Table(path, rows, _form(path, rows[0], list(formats)), known)
+    return Table(path, rows, form, known)
 
 
 def _form(path: Path, first: Values, formats: Sequence[str]) -> str:
@@ -56,6 +60,18 @@ def _form(path: Path, first: Values, formats: Sequence[str]) -> str:
     if "paragraphs" in first or "qas" in first:
         return "paragraphs"
     return "annotated" if is_label_studio(first) else "rows"
+
+
+def _no_rows(path: Path, rows: Sequence[Values], form: str) -> str:
+    """Why a single record is none, but all of them in another form; blank otherwise."""
+    if len(rows) > 1:
+        return ""
+    if form == "tagged_lines":
+        return f"holds one sentence: a blank line stands between two; a table of texts is called {path.stem}.tsv or {path.stem}.csv"
+    lists = [len(value) if isinstance(value, list) else 0 for value in rows[0].values()]
+    if form == "rows" and len(lists) > 1 and len(set(lists)) == 1 and lists[0] > 1:
+        return "holds columns instead of rows: write a list of objects, with pandas df.to_json(path, orient='records')"
+    return ""
 
 
 class _Every(Fields):

@@ -19,6 +19,7 @@ from distil.framework.tasks.registry import TASKS
 
 _SMALL, _LARGE = 2_000, 20_000  # examples: below the one more epochs are proposed, above the other fewer
 _DEV = 0.1
+_FEW = 100  # examples, of which a tenth may be none
 _SHOWN = 8  # labels whose numbers a comment names
 _LANGUAGES = {
     "ru": "Russian",
@@ -77,7 +78,9 @@ def draft_recipe(path: Path, kind: str | None, given: Mapping[str, str]) -> Draf
     counts = {name: len(split.examples) for name, split in splits.items()}
     seen = _seen(meaning, facts, counts)
     text = _text(path, files, meaning, facts, seen)
-    recipe_of(document(text)[1], lambda place: f"the recipe for {path}")
+    recipe = recipe_of(document(text)[1], lambda place: f"the recipe for {path}")
+    if facts.examples < _FEW:
+        load_data(recipe.data, recipe.task)  # which refuses a cut that leaves nothing
     return Draft(text, str(meaning.task["kind"]), seen)
 
 

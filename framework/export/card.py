@@ -1,30 +1,30 @@
-"""What was measured of an export, as the rows of a table, and the model card: where a model comes from, what it was measured to do, and how it is used."""
+"""The model card: where a model comes from, what it was measured to do, and how it is used."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from distil.framework.data.example import Example
 from distil.framework.data.hub import Hub, hub_languages
 from distil.framework.data.local_files import Files
 from distil.framework.data.records import Source
 from distil.framework.export.compare import cost
 from distil.framework.export.finished_run import FinishedRun
-from distil.framework.files import write_atomic
-from distil.framework.metrics import Metric, metrics_in_words
+from distil.framework.export.table import form_columns, form_rows, in_threads
+from distil.framework.language.texts import are_russian
+from distil.framework.metrics import metrics_in_words
 from distil.framework.models.section import ConfigModel, FolderModel, HubModel, LayersModel, ModelSource
 from distil.framework.outcome import ModelResults, counts_of
+from distil.framework.results import usual_model
 from distil.framework.tables import (
     NOTHING,
     comparison_columns,
     comparison_rows,
     markdown_rows,
-    metric_columns,
-    milliseconds_pair,
     short_count,
     table_columns,
     table_rows,
-    with_interval,
 )
 from distil.framework.tasks.base import CardParts
 from distil.framework.tasks.registry import summary_in
@@ -33,58 +33,10 @@ CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
 
 
-def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the columns."""
-    timed = [f"ms a question, {_threads(count)}" for count in _counts(export)]
-    return (
-        "model",
-        "form",
-        "MB",
-        *metric_columns(summary_in(export).metrics),
-        "other answers",
-        "logits differ by",
-        *timed,
-    )
-
-
-def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row of text for each form of the model, and one for each teacher that was timed beside them."""
-    name, forms = export["model"]["name"], export["forms"]
-    metrics = summary_in(export).metrics
-    rows = [(name, form, *_measured(found, metrics), *_times(export, name, form)) for form, found in forms.items()]
-    beside = dict.fromkeys(row["model"] for row in export["latency"] if row["model"] != name)
-    return rows + [
-        (other, "torch", *[NOTHING] * (3 + len(metrics)), *_times(export, other, "torch")) for other in beside
-    ]
-
-
-def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, ...]:
-    difference = form["largest_difference"]
-    return (
-        f"{form['megabytes']:.1f}",
-        *(with_interval(form, metric) for metric in metrics),
-        f"{form['different_answers']:,}",
-        "not finite" if difference is None else f"{difference:.2g}",
-    )
-
-
-def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
-    """Median and 95th percentile for each number of threads."""
-    found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
-    return tuple(milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
-
-
-def _counts(export: Mapping[str, Any]) -> list[int]:
-    return list(dict.fromkeys(row["threads"] for row in export["latency"]))
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
-
-
-def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], language: str, folder: Path) -> None:
-    """Write the card of a model beside its files. export: what export.json holds; language: of the data."""
-    own = run.task.card(run.inference(model).windows, _onnx_file(export), language)
+def card_of(run: FinishedRun, model: ModelResults, language: str, export: Mapping[str, Any] | None = None) -> str:
+    """The card of a model, in Markdown. language: of the data; export: what export.json holds, None of a model that was not exported."""
+    forms = {} if export is None else export["forms"]
+    own = run.task.card(run.inference(model).windows, _onnx_file(forms), language)
     parts = [
         _header(run, model, own, language),
         f"# {run.results['run']}: {model['name']}",
@@ -93,12 +45,23 @@ def write_card(run: FinishedRun, model: ModelResults, export: dict[str, Any], la
         *_teachers(run, model),
         *_training(model),
         *_results(run, model, own),
-        *_forms(export),
-        *_limits(run, model, export, own),
+        *(() if export is None else _forms(export)),
+        *_limits(run, model, forms, own),
         "## Use",
+        *([_where(run, model)] if export is None else []),
         *own.usage,
     ]
-    write_atomic(folder / CARD, "\n\n".join(parts) + "\n")
+    return "\n\n".join(parts) + "\n"
+
+
+def _where(run: FinishedRun, model: ModelResults) -> str:
+    chosen = "" if model["name"] == usual_model(run.results) else f" --model {model['name']}"
+    return f"In the folder that `distil export {run.results['run']}{chosen} --to FOLDER` makes, whose own card has its files measured too."
+
+
+def language_in(examples: Sequence[Example]) -> str:
+    """`ru` where at least half of the examples' texts are Russian, else `en`."""
+    return "ru" if are_russian(text for example in examples for text in example.texts) else "en"
 
 
 def _header(run: FinishedRun, model: ModelResults, own: CardParts, language: str) -> str:
@@ -187,7 +150,7 @@ def _training(model: ModelResults) -> Iterator[str]:
 def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[str]:
     found, settings = model["evaluation"] or {}, run.recipe.evaluation
     examples = f" ({found['examples']:,} labelled {run.recipe.task.items})" if "examples" in found else ""
-    threads = _threads((model["latency"] or {}).get("threads", 1))
+    threads = in_threads((model["latency"] or {}).get("threads", 1))
     computed = f" Models computed in {found['precision']}." if "precision" in found else ""
     yield "## Results"
     yield (
@@ -202,7 +165,7 @@ def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[
         yield markdown_rows(comparison_columns(task), comparison_rows(run.results["comparisons"], task), left=2)
 
 
-def _forms(export: dict[str, Any]) -> Iterator[str]:
+def _forms(export: Mapping[str, Any]) -> Iterator[str]:
     yield "## Files, measured when they were exported"
     examples = max(form["examples"] for form in export["forms"].values())
     yield (
@@ -217,12 +180,12 @@ def _forms(export: dict[str, Any]) -> Iterator[str]:
     yield from (f"**{problem[0].upper()}{problem[1:]}.**" for problem in export["problems"])
 
 
-def _onnx_file(export: dict[str, Any]) -> str | None:
+def _onnx_file(forms: Collection[str]) -> str | None:
     files = {"int8": "onnx/model_int8.onnx", "onnx": "onnx/model.onnx"}
-    return next((file for form, file in files.items() if form in export["forms"]), None)
+    return next((file for form, file in files.items() if form in forms), None)
 
 
-def _limits(run: FinishedRun, model: ModelResults, export: dict[str, Any], own: CardParts) -> Iterator[str]:
+def _limits(run: FinishedRun, model: ModelResults, forms: Collection[str], own: CardParts) -> Iterator[str]:
     recipe = run.recipe
     limits = ["The intervals say nothing about other seeds, nor about texts of another kind than those measured."]
     limits += own.limits
@@ -230,7 +193,7 @@ def _limits(run: FinishedRun, model: ModelResults, export: dict[str, Any], own: 
         limits.append(f"It has read the {recipe.task.items} (not the answers) on which it is measured.")
     if not isinstance(recipe.data.source, Hub | Files):
         limits.append("The texts are generated: the figures say nothing about real text.")
-    if "int8" in export["forms"]:
+    if "int8" in forms:
         limits.append(
             f"What the 8-bit file gains in time, and loses in {run.recipe.task.metrics[0].label}, depends on the processor."
         )

@@ -11,12 +11,11 @@ from typing import Any
 from distil.framework.answer import save_settings
 from distil.framework.data.example import Example
 from distil.framework.errors import OutputError, reason
-from distil.framework.export.card import write_card
+from distil.framework.export.card import CARD, card_of, language_in
 from distil.framework.export.compare import compare_forms, problems
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.export.forms import Form, Forms, Opening, check_exporter, make_forms, time_forms
-from distil.framework.files import now, write_json
-from distil.framework.language.texts import are_russian
+from distil.framework.files import now, write_atomic, write_json
 from distil.framework.manifest import check_saved, write_manifest
 from distil.framework.outcome import ModelResults, Provenance
 from distil.framework.predictors.logits import LogitsPredictor
@@ -83,7 +82,7 @@ def export_model(
         values = _measured(run, model, forms, examples, progress)
         values = {**_origin(run, model), "exported": now(), "provenance": provenance, **values}
         write_json(folder / EXPORT, values)
-        write_card(run, model, values, language_in(examples), folder)
+        write_atomic(folder / CARD, card_of(run, model, language_in(examples), values))
     return values
 
 
@@ -131,11 +130,6 @@ def _measured(
 
 def _unthreaded(predictor: LogitsPredictor, threads: int) -> LogitsPredictor:
     return predictor
-
-
-def language_in(examples: Sequence[Example]) -> str:
-    """`ru` where at least half of the examples' texts are Russian, else `en`."""
-    return "ru" if are_russian(text for example in examples for text in example.texts) else "en"
 
 
 def _threads() -> int:

@@ -41,6 +41,10 @@ class FinishedRun:
             raise OutputError(f"'{name}' is not trained and measured yet; `distil resume` goes on with its run")
         return model
 
+    def exportable(self) -> list[ModelResults]:
+        """The entries of the models that `model` would give."""
+        return [model for model in self.results["models"] if self._encodes(model) and model["evaluation"] is not None]
+
     def teachers(self) -> list[ModelResults]:
         """The entries of the teachers that are encoders."""
         return [model for model in self.results["models"] if model["role"] == "teacher" and self._encodes(model)]

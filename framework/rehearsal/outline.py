@@ -9,6 +9,7 @@ from distil.framework.data.load import Split, load_data
 from distil.framework.data.section import parse_slice
 from distil.framework.device import resolve_precision, resolve_workers
 from distil.framework.errors import MissingDataError, ModelError
+from distil.framework.latency import questions_alone
 from distil.framework.losses.live_checks import live_teachers
 from distil.framework.models.bounds import training_bytes
 from distil.framework.models.build import planned_parameters
@@ -27,7 +28,9 @@ class ModelOutline:
 
     section: of the recipe; training: None for a teacher that is taken as it is; published: whether its configuration
     is a published one, or that of a published teacher with fewer layers; trainings: how often it is trained, folds and
-    baselines included; learns, asked, measured: questions of a training, asked for signals, and of an evaluation;
+    baselines included; learns, asked, measured: questions of a training, asked for signals, and of an evaluation; watched, alone:
+    questions of a measurement while it is trained, 0 without any, and asked one at a time for its latency, those that do not count
+    included;
     memory: bytes of weights, gradients and moments a worker, or of the weights alone of a model that is not trained;
     live: bytes of the weights of the teachers that run beside it while it is trained, by name.
     """
@@ -42,6 +45,8 @@ class ModelOutline:
     learns: int
     asked: int
     measured: int
+    watched: int
+    alone: int
     memory: float
     live: Mapping[str, int]
 
@@ -49,6 +54,13 @@ class ModelOutline:
     def steps(self) -> int:
         """Optimizer steps of a training if every question fits one window; more if some need several."""
         return epoch_steps(self.learns, self.training.batch_size) * self.training.epochs if self.training else 0
+
+    def looks(self, steps: float) -> int:
+        """How often it is measured in a training of so many steps."""
+        if self.training is None or not self.watched:
+            return 0
+        every, epochs = self.training.evaluate_every, self.training.epochs
+        return epochs if isinstance(every, str) else epochs + int(steps // every)
 
     @property
     def weights(self) -> int:
@@ -99,7 +111,6 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
     student = recipe.student
     signals = any(loss.source == "signal" for loss in recipe.losses.values())
     taught = [student.split, *student.unlabelled] if student is not None and signals else []
-    measured = sizes[recipe.evaluation.split]
     asked = {*taught, *([recipe.evaluation.split] if recipe.ensemble is not None else [])}
     found = []
     for name, teacher in recipe.teachers.items():
@@ -109,16 +120,14 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
             questions = sum(sizes[split] for split in asked | held_out)
             found.append(
                 _outline(
-                    recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, measured, {}
+                    recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, sizes, {}
                 )
             )
     if student is not None:
         learns = sum(sizes[split] for split in (student.split, *student.unlabelled))
         names = live_teachers(recipe, recipe.losses)
         live = {model.name: model.weights for model in found if model.name in names}
-        found.append(
-            _outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, measured, live)
-        )
+        found.append(_outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, sizes, live))
     return found
 
 
@@ -161,7 +170,7 @@ def _outline(
     trainings: int,
     learns: int,
     asked: int,
-    measured: int,
+    sizes: Mapping[str, int],
     live: Mapping[str, int],
 ) -> ModelOutline:
     config = config_of(recipe, section)
@@ -175,6 +184,23 @@ def _outline(
         memory = training_bytes(
             parameters, resolve_precision(recipe.engine.precision), recipe.engine.zero_stage, workers
         )
+    evaluation = recipe.evaluation
+    on_the_way = [] if training is None or training.validation is None else [training.validation]
+    on_the_way += [evaluation.split] if role == "student" and evaluation.during_training else []
+    measured = sizes[evaluation.split]
     return ModelOutline(
-        name, role, section, training, id is not None, parameters, trainings, learns, asked, measured, memory, live
+        name=name,
+        role=role,
+        section=section,
+        training=training,
+        published=id is not None,
+        parameters=parameters,
+        trainings=trainings,
+        learns=learns,
+        asked=asked,
+        measured=measured,
+        watched=sum(sizes[split] for split in on_the_way),
+        alone=questions_alone(min(evaluation.latency_questions, measured)),
+        memory=memory,
+        live=live,
     )

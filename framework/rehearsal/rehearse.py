@@ -14,6 +14,7 @@ from distil.framework.data.load import load_data
 from distil.framework.data.section import Data
 from distil.framework.device import available_bytes
 from distil.framework.files import Json, read_json_lines, write_json
+from distil.framework.latency import measure_side_by_side
 from distil.framework.models.build import random_model, save_model
 from distil.framework.models.kind import ModelKind
 from distil.framework.models.section import LayersModel, TrainedTokenizer
@@ -81,8 +82,9 @@ class PeakMemory:
 class Rehearsed:
     """What a rehearsal measured.
 
-    step: seconds of an optimizer step; windows: of a question, on average; ask, evaluate: seconds a question; tokens:
-    of a window, on average; peak: bytes of memory.
+    step: seconds of an optimizer step; windows: of a question, on average; ask, evaluate, alone: seconds a question, for signals, in an
+    evaluation, and asked one at a time; opening: seconds until the model is loaded; tokens: of a window, on average; peak: bytes of
+    memory.
     """
 
     step: float
@@ -90,19 +92,30 @@ class Rehearsed:
     tokens: float
     ask: float
     evaluate: float
+    alone: float
+    opening: float
     peak: int
 
+    def steps(self, model: ModelOutline) -> float:
+        """Optimizer steps of a training."""
+        if model.training is None:
+            return 0.0
+        return self.windows * model.learns / model.training.batch_size * model.training.epochs
+
     def training_seconds(self, model: ModelOutline) -> float:
-        """Seconds of all the trainings of a model."""
-        assert model.training is not None
-        steps = self.windows * model.learns / model.training.batch_size * model.training.epochs
-        return steps * self.step * model.trainings
+        """Seconds of all the trainings of a model, without what is measured on the way."""
+        return self.steps(model) * self.step * model.trainings
+
+    def measuring_seconds(self, model: ModelOutline) -> float:
+        """Seconds of all that a model is measured by: on the way, when it is done, and its latency."""
+        looks = model.trainings * model.looks(self.steps(model))
+        models = model.trainings if model.role == "student" else 1
+        done = self.opening + self.evaluate * model.measured + self.alone * model.alone
+        return looks * (self.opening + self.evaluate * model.watched) + models * done
 
     def seconds(self, model: ModelOutline) -> float:
-        """Seconds of a model's part of the recipe: its trainings, its signals, its evaluations."""
-        evaluations = model.trainings if model.role == "student" else 1
-        asking = self.ask * model.asked + self.evaluate * model.measured * evaluations
-        return asking + (self.training_seconds(model) if model.training else 0.0)
+        """Seconds of a model's part of the recipe: its trainings, its signals, its measurements."""
+        return self.training_seconds(model) + self.ask * model.asked + self.measuring_seconds(model)
 
 
 def obstacle(model: ModelOutline) -> str | None:
@@ -131,12 +144,24 @@ def rehearse(
         for stage in stages.making:
             progress.say(f"    {stage.title}")
             produce(context, stage)
+        began = time.perf_counter()
         predictor = _predictor(context, stages)
+        opening = time.perf_counter() - began
         examples = context.data["dev"].examples
         ask = _seconds(lambda: predictor.signals(examples)) if model.asked else 0.0
         evaluate = _seconds(lambda: predictor.predict(examples))
+        alone = _seconds_alone(context, stages, examples) if model.alone else 0.0
     step, windows, tokens = _speed(context, stages)
-    return Rehearsed(step, windows, tokens, ask / len(examples), evaluate / len(examples), memory.peak)
+    return Rehearsed(
+        step=step,
+        windows=windows,
+        tokens=tokens,
+        ask=ask / len(examples),
+        evaluate=evaluate / len(examples),
+        alone=alone,
+        opening=opening,
+        peak=memory.peak,
+    )
 
 
 def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Recipe:
@@ -220,6 +245,12 @@ def _predictor(context: Context, stages: ModelStages) -> Predictor:
         teacher = recipe.teachers[stages.name]
         return teacher.predictor(folder, context.inference(teacher.windows or recipe.windows))
     return logits_predictor(folder, context.inference(recipe.windows))
+
+
+def _seconds_alone(context: Context, stages: ModelStages, examples: Sequence[Example]) -> float:
+    """Seconds of a question, of several that are asked one at a time, as latencies are measured."""
+    found = measure_side_by_side({stages.name: lambda: stages.measured.asked_alone(context)}, examples, warmup=1)
+    return found[stages.name].median_ms / 1000.0
 
 
 def _seconds(action: Callable[[], object]) -> float:

@@ -16,6 +16,7 @@ from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 
 Epoch = dict[str, float]  # epoch, and the metrics that the task names
 Tell = Callable[[Epoch], None]
+GoesOn = Callable[[int, int], None]  # step, and steps in all
 
 
 def run_trial(
@@ -25,11 +26,13 @@ def run_trial(
     tell: Tell,
     told: int = 0,
     data: Mapping[str, Split] | None = None,
+    goes_on: GoesOn = lambda step, steps: None,
 ) -> dict[str, Any]:
     """Train and measure the students of a trial; what is done already is taken from the store.
 
     tell: hears of the first student's epochs after those up to `told`, but for the last, whose figures are in what is
-    returned; it may end the trial by raising. data: the recipe's, if they are at hand. Returns `epochs`, `metrics` (means
+    returned; it may end the trial by raising. data: the recipe's, if they are at hand; goes_on: hears of the step from which a student
+    that was begun before goes on. Returns `epochs`, `metrics` (means
     over the seeds) and `seeds`. Raises UserError for values that are refused, TrainingError for what cannot be trained.
     """
     assert recipe.search is not None
@@ -38,7 +41,7 @@ def run_trial(
         listen = tell if place == 0 else _nobody
         trial = trial_recipe(recipe, values, place)
         at_hand = data if trial.data == recipe.data else None
-        students.append(_run_student(trial, _heard(train, listen, told), at_hand))
+        students.append(_run_student(trial, _heard(train, listen, told, goes_on), at_hand))
     epochs = [student.pop("epochs") for student in students]
     return {
         "epochs": epochs[0],
@@ -73,12 +76,14 @@ def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | Non
     }
 
 
-def _heard(train: Trainer, tell: Tell, told: int) -> Trainer:
+def _heard(train: Trainer, tell: Tell, told: int, goes_on: GoesOn) -> Trainer:
     """A trainer by which `tell` hears of the student's epochs after those up to `told`, but for the last one."""
 
     def training(job: TrainingJob, report: ReportTo) -> TrainingSummary:
         def listen(row: Report) -> None:
             report(row)
+            if row.kind == "resume" and row.step:
+                goes_on(row.step, row.total_steps)
             if _of_an_epoch(row.kind, row.epoch) and row.step < row.total_steps and row.epoch > told:
                 tell({"epoch": round(row.epoch), **row.metrics})
 

@@ -20,7 +20,13 @@ from distil.framework.plugins import SOURCE, settings_of
 from distil.framework.stages.live import shared_tokenizer, student_objective
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.stages.supervision import Supervision, Targets
-from distil.framework.stages.watching import selection_inputs, selection_of, student_validation, teacher_validation
+from distil.framework.stages.watching import (
+    chosen,
+    selection_inputs,
+    selection_of,
+    student_validation,
+    teacher_validation,
+)
 from distil.framework.tasks.base import trained_settings
 from distil.framework.teachers.base import Teacher, own_settings
 from distil.framework.training.checkpoint import remove_checkpoints
@@ -28,7 +34,6 @@ from distil.framework.training.history import History, Report
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.objective import Objective
 from distil.framework.training.section import Training
-from distil.framework.training.selection import in_words
 from distil.framework.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -149,8 +154,7 @@ def _train(context: Context, name: str, job: TrainingJob) -> TrainingSummary:
             history.close()
             if job.history.exists():
                 context.store.push(job.history)
-    if job.selection is not None:
-        said = in_words(name, summary.as_facts(), job.training.model_dump(), job.selection.metric)
+    if said := chosen(context, name, job.training, summary.as_facts()):
         context.progress.say(f"    {said}")
     return summary
 

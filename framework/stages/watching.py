@@ -12,7 +12,7 @@ from distil.framework.tasks.base import InferenceConfig
 from distil.framework.teachers.base import Teacher
 from distil.framework.training.history import EVALUATION, VALIDATION
 from distil.framework.training.section import Training
-from distil.framework.training.selection import Selection
+from distil.framework.training.selection import Selection, in_words
 from distil.framework.training.validation import StudentReading, TeacherReading, Validation
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ def teacher_validation(
 def selection_of(context: Context, training: Training) -> Selection | None:
     """What measurements decide about a training."""
     return Selection(primary_of(context.task.metrics), training.best, training.patience) if training.selects else None
+
+
+def chosen(context: Context, name: str, training: Training, facts: Json) -> str | None:
+    """Which weights of a model were kept and why its training ended, in a sentence; None where nothing was to be chosen. facts: of its
+    training."""
+    if facts.get("selection") is None:
+        return None
+    return in_words(name, facts, training.model_dump(), primary_of(context.task.metrics))
 
 
 def selection_inputs(context: Context, training: Training, own: Json) -> Json:

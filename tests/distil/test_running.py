@@ -1,5 +1,6 @@
 """Runs in Python: as the command leaves them, in any thread, of which the process shows no trace."""
 
+import json
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 import torch
 import torch.distributed as dist
@@ -18,6 +20,8 @@ import distil
 from distil.framework.manifest import MANIFEST
 from distil.framework.results import read_results
 from distil.launch.commands import app
+from distil.launch.compare import compare_runs_at
+from tests.comparing import write_run
 from tests.tiny import several_values, tiny_values
 
 WINDOWS = {"max_length": 96, "doc_stride": 16, "max_question": 24}
@@ -92,6 +96,63 @@ def test_models_have_figures_predictions_and_histories(run: distil.Run) -> None:
     assert frame.loc["a", "f1_low"] == run["a"].intervals["f1"][0]
     with pytest.raises(distil.OutputError, match="has no model 'c'; it has a, b, ensemble, student"):
         _ = run["c"]
+
+
+def test_it_says_whether_it_paid(run: distil.Run) -> None:
+    (one,) = (one for one in run.comparisons if one.model == "ensemble")
+    found = one.metrics["f1"]
+    assert found.value == pytest.approx(run["ensemble"].metrics["f1"] - run[one.against].metrics["f1"])
+    assert found.interval[0] <= found.value <= found.interval[1]
+    assert (one.seeds, one.paired, found.error) == (1, True, None)
+    assert run.conclusions == run.results["conclusions"]
+    assert run.conclusions[0].startswith("The ensemble is")
+    frame = run.differences_to_pandas()
+    assert len(frame) == sum(len(one.metrics) for one in run.comparisons)
+    assert set(frame.verdict) <= {"better", "worse", "open"}
+
+
+def test_runs_are_compared_as_the_command_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [write_run(tmp_path / str(seed), seed=seed) for seed in range(2)]
+    compared = distil.compare(distil.load_run(folders[0]), str(folders[1]))
+    compare_runs_at(folders, False, True)
+    assert capsys.readouterr().out == compared.to_markdown() + "\n"
+    student = next(one for one in compared.models if one.name == "student")
+    assert (student.role, len(student.runs)) == ("student", 2)
+    assert student.errors["f1"] is not None
+    one = compared.comparisons[0]
+    assert (one.seeds, one.metrics["f1"].error is None) == (2, False)
+    assert len(compared.to_pandas()) == 2 * len(compared.comparisons)
+    with pytest.raises(distil.UserError, match=r"one after the other: compare\(first, second\); found \["):
+        distil.compare(folders)  # type: ignore[arg-type]
+    with pytest.raises(distil.UserError, match="found nothing"):
+        distil.compare()
+
+
+def test_models_are_measured_on_data_at_hand(run: distil.Run, tmp_path: Path) -> None:
+    rows = [
+        {"passage": one.context, "question": one.question, "answers": [answer.text for answer in one.answers]}
+        for one in run.examples("dev")
+    ]
+    own = {"context": "passage"}
+    found = distil.evaluate(run, rows, fields=own, progress=False)
+    assert found.examples == len(rows)
+    assert found.metrics == pytest.approx(run["student"].metrics)
+    assert list(found.predictions) == [str(number) for number in range(len(rows))]
+    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    for source, data in ((run["student"], pd.DataFrame(rows)), (distil.load(run), tmp_path / "rows.json")):
+        assert distil.evaluate(source, data, fields=own, progress=False).metrics == found.metrics
+    of_all = distil.evaluate(run, rows, model="ensemble", fields=own, progress=False)
+    assert of_all.metrics["f1"] == pytest.approx(run["ensemble"].metrics["f1"], abs=1)
+    for data, fields, message in (
+        (rows, {}, r"the data: line 1: no field 'context' \(found: passage"),
+        (rows, {"text": "passage"}, "fields: unknown name 'text'"),
+        ([{**row, "answers": None} for row in rows], own, "none of the questions has a label"),
+        ({"dev": rows}, own, "expected the rows of one split"),
+        (tmp_path / "no.json", own, "no such file"),
+        (3, own, "expected a Dataset, a frame or a list of dicts"),
+    ):
+        with pytest.raises(distil.DataError, match=message):
+            distil.evaluate(run, data, fields=fields, progress=False)  # type: ignore[arg-type]
 
 
 def test_signals_are_columns_and_a_frame(run: distil.Run) -> None:

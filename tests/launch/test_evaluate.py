@@ -42,14 +42,13 @@ def test_names_that_cannot_be(field: str, said: str) -> None:
         fields_given(["question=query", field], NAMES)
 
 
-def test_a_file_is_read_by_the_recipes_names_or_else_by_the_usual_ones(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_is_read_by_the_recipes_names_or_else_by_the_usual_ones(tmp_path: Path) -> None:
     for names, said in ((("passage", "query"), "context=passage, question=query"), (("context", "question"), "")):
-        (example,) = read_questions(questions(tmp_path, *names), [OWN, {}], TASK).examples
+        heard: list[str] = []
+        (example,) = read_questions(questions(tmp_path, *names), [OWN, {}], TASK, heard.append).examples
         assert (example.context, example.question) == ("В Туле.", "Где?")
-        assert said in capsys.readouterr().err
-    with pytest.raises(DataError, match="--data: this path is too long"):
+        assert said in "".join(heard)
+    with pytest.raises(DataError, match="the data: this path is too long"):
         read_questions(tmp_path / ("x" * 300), [OWN, {}], TASK)
     with pytest.raises(DataError, match=r"no field 'passage'.*--field of `distil evaluate`"):
         read_questions(questions(tmp_path, "text", "query"), [OWN, {}], TASK)

@@ -33,7 +33,15 @@ def weights(output: Path) -> dict[str, str]:
 
 
 def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"tracking": {"log_models": False, "report": False}}
+    changes: dict[str, Any] = {
+        "tracking": {"log_models": False, "report": False},
+        "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
+        "student__validation": "held",
+        "student__evaluate_every": 2,
+        "student__best": True,
+        "student__patience": 1,
+        "student__lr": 1e-12,  # nothing gets better
+    }
     recipe = tiny_recipe(tmp_path, tmp_path / "two", engine__parallel=2, **changes)
     process = start("run", recipe)
     for line in process.stdout:
@@ -49,6 +57,9 @@ def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -
     one = run(load_recipe(recipe, [f"output={tmp_path / 'one'}", "engine.parallel=1"]))
     assert one["run"] == two["run"]
     assert figures(one) == figures(two)
+    (chosen,) = {json.dumps(run["models"][-1]["training"]["selection"]) for run in (one, two)}
+    assert json.loads(chosen)["ended"] == "patience"
+    assert f"student: of the weights, those of step {json.loads(chosen)['kept_step']} are kept" in said
     assert weights(tmp_path / "one") == weights(tmp_path / "two")
     assert len(weights(tmp_path / "two")) == 3
 

@@ -1,6 +1,7 @@
 """Real searches: one that is left alone, and one that is killed in every way and ends the same."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,8 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     assert search_of(recipe)[1]["state"] == "failed"
 
     output = finish(start("search", recipe))
+    assert re.search(r"goes on: \d trials? ended before; again trial 2 \(after epoch \d\)", output)
+    assert re.search(r"trial 2 goes on from step \d+ of \d+", output)
     assert "asks for no token" in output
     assert left_in_cluster() == []
     _, found = search_of(recipe)

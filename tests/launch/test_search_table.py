@@ -10,7 +10,7 @@ from distil.framework.search.log import SearchLog, read_search
 from distil.framework.store import store_of
 from distil.launch.interrupt import Interrupt
 from distil.launch.search_table import LineTable, LiveTable, trials_table
-from distil.launch.search_trial import OUTCOME, REASON
+from distil.launch.search_trial import GOES_ON, OUTCOME, REASON
 from distil.launch.search_tune import Listener, NextTrial, Trials
 from tests.tiny import tiny_values
 
@@ -27,6 +27,7 @@ def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str
     assert trials.next() is not None
     assert trials.next() is None  # one is running
     trials.begin(0)
+    trials.hear(0, {GOES_ON: "goes on from step 3 of 8"})
     trials.hear(0, {"row": {"epoch": 1, "exact_match": 1.0, "f1": 12.345}})
     trials.hear(0, {OUTCOME: {"epochs": [], "metrics": {"f1": 40.0}, "seeds": []}})
     trials.end(0)
@@ -39,6 +40,7 @@ def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str
     assert lines == [
         ["trial", "state", "epoch", "f1", "best", "so", "far", "values"],
         ["0", "running", "0/2", "–", "–", "student.lr=0.001"],
+        ["trial", "0", "goes", "on", "from", "step", "3", "of", "8"],
         ["0", "running", "1/2", "12.35", "–"],
         ["0", "finished", "0/2", "40.00", "40.00", "(trial", "0)"],
         ["1", "running", "0/2", "–", "40.00", "(trial", "0)", "student.lr=0.002"],

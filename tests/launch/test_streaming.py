@@ -293,6 +293,28 @@ def test_a_classifier_is_taught_the_same_by_a_stream(tmp_path: Path) -> None:
     assert results["models"][-1]["evaluation"] == first["models"][-1]["evaluation"]
 
 
+def test_in_bf16_a_student_that_ends_in_its_first_epoch_is_taught_the_same(tmp_path: Path) -> None:
+    before, output = tmp_path / "before", tmp_path / "streamed"
+    changes = {
+        "engine__precision": "bf16",
+        "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
+        "student__validation": "held",
+        "student__evaluate_every": 1,
+        "student__best": True,
+        "student__patience": 1,
+        "student__lr": 1e-12,  # nothing gets better
+    }
+    first = run(recipe(before, signals__mode="precomputed", **changes))
+    copied(before, output)
+    for folder in ("signals", f"models/{first['models'][-1]['digest']}", "evaluations"):
+        shutil.rmtree(output / "store" / folder)
+    results = streamed(output, **changes)
+    for one in (first, results):
+        chosen = one["models"][-1]["training"]["selection"]
+        assert (chosen["ended"], one["models"][-1]["training"]["steps"]) == ("patience", 2)
+    assert_same_run((before, first), (output, results))
+
+
 def test_what_the_teacher_raises_reaches_the_run(tmp_path: Path, taught: Path) -> None:
     with pytest.raises(ModelError, match=r"^this teacher has nothing to say$"):
         streamed(copied(taught, tmp_path), teachers__teacher__kind="tests.witness:Speechless")

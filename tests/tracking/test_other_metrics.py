@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distil.framework.export.card import write_card
+from distil.framework.export.card import card_of
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
@@ -114,8 +114,7 @@ def test_the_card_names_and_shows_them(measured: Any, recipe: Recipe, tmp_path: 
     task = measured.results["task"]
     export = {"model": {"name": "student"}, "split": "dev", "task": task, "forms": forms, "latency": [], "problems": []}
     model = measured.results["models"][-1]
-    write_card(FinishedRun(measured.results, recipe, tmp_path), model, export, "ru", tmp_path)
-    card = (tmp_path / "README.md").read_text()
+    card = card_of(FinishedRun(measured.results, recipe, tmp_path), model, "ru", export)
     assert "metrics:\n- hits\n- error\n" in card
     assert "| student | student | 412K | 80.0 [75.0, 85.0] | -12.5 [-12.56, -12.44] |" in card
     assert "| student | int8 | 0.5 | 80.0 | 0.75 | 0 | 0 |" in card

@@ -11,7 +11,7 @@ from distil.framework.data.records import Asked
 from distil.framework.errors import DataError
 
 FIELDS = (
-    Asked("id"),
+    Asked("id", required=False),
     Asked("context"),
     Asked("question"),
     Asked(

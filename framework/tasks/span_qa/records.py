@@ -95,19 +95,19 @@ _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 
 
 def parse_row(record: Any, place: str, fields: Fields, context: str | None = None) -> QARow:
-    """Check one record: id, question, answers, perhaps is_impossible, and context unless it is given apart.
+    """Check one record: question, answers, perhaps id and is_impossible, and context unless it is given apart.
 
-    An impossible question may lack answers; no other may.
+    The id of one without is blank. An impossible question may lack answers; no other may.
 
     Raises:
         DataError: a field is missing or of another type; the message names `place`.
     """
     if not isinstance(record, dict):
-        raise DataError(f"{place}: expected an object with id, context, question and answers, found {shown(record)}")
+        raise DataError(f"{place}: expected an object with context, question and answers, found {shown(record)}")
     impossible = _truth(fields.optional(record, "is_impossible", place), place)
     return QARow(
         place=place,
-        id=_identifier(fields.required(record, "id", place), place),
+        id=_identifier(fields.optional(record, "id", place), place),
         context=context_of(record, place, fields) if context is None else context,
         question=_text(fields.required(record, "question", place), "question", place),
         answers=_answers(record, impossible, place, fields),
@@ -135,7 +135,9 @@ def _text(value: Any, name: str, place: str) -> str:
 
 
 def _identifier(value: Any, place: str) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not is_missing(value):
+    if is_missing(value):
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(whole(value, "id", place))
     if not isinstance(value, str):
         raise DataError(f"{place}: id must be text or a whole number, found {shown(value)}")
@@ -196,7 +198,7 @@ def question_rows(records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
     Raises:
         DataError: a record has another shape; the message gives the place as a JSON path.
     """
-    return _apart(row for record in records for row in _item_rows(record.values, record.place, fields))
+    return _apart(_numbered(row for record in records for row in _item_rows(record.values, record.place, fields)))
 
 
 def _item_rows(item: Any, place: str, fields: Fields) -> Iterator[tuple[QARow, Any]]:
@@ -218,6 +220,14 @@ def _paragraph_rows(paragraph: dict[str, Any], place: str, fields: Fields) -> It
     context = context_of(paragraph, place, fields)
     for k, question in enumerate(_objects(paragraph, "qas", place)):
         yield parse_row(question, f"{place}.qas[{k}]", fields, context), paragraph.get("document_id")
+
+
+def _numbered(rows: Iterator[tuple[QARow, Any]]) -> Iterator[tuple[QARow, Any]]:
+    """A row without an id is known by its number, or by that of the first one with the same question and context."""
+    first: dict[tuple[str, str], str] = {}
+    for number, (row, document) in enumerate(rows):
+        id = row.id or first.setdefault((row.question, row.context), str(number))
+        yield replace(row, id=id), document
 
 
 def _apart(rows: Iterator[tuple[QARow, Any]]) -> Iterator[QARow]:

@@ -204,7 +204,7 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
     [
         ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*.gz after it"),
         ("a.gz", b"", "unknown kind of file"),
-        ("a.csv", b"", r"no column 'id' \(found: none\)"),
+        ("a.csv", b"", r"no column 'context' \(found: none\)"),
         ("a.json", b'{"data": [{"id": 1, "id": 2}]}', "an object has the key 'id' twice"),
         ("a.jsonl", b'{"id": 1, "id": 2}', "line 1: not usable JSON: an object has the key 'id' twice"),
         ("a.json.gz", b"[]", "not a whole gzip file: Not a gzipped file"),
@@ -214,8 +214,12 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
         ("a.json", b'{"data": [', "ends too early"),
         ("a.json", b"", "ends too early"),
         ("a.json", b'{"id": 1}\n{"id": 2}\n', "call the file .jsonl"),
-        ("a.json", b'{"articles": []}', r"no field 'id' \(found: articles\)"),
-        ("a.json", b"3", "expected an object with id, .* found 3"),
+        ("a.json", b'{"articles": []}', r"no field 'context' \(found: articles\)"),
+        ("a.json", b'{"a": {"0": 1}, "b": {"0": 2}}', r"holds columns instead of rows: .*orient='records'"),
+        ("a.json", b'{"train": [{"id": 1}], "test": [{"id": 2}]}', r"several lists of records \(train, test\)"),
+        ("a.csv", b'context,question,answers\n"a "b" c",d,e\n', "line 2: not legal CSV.*is written twice"),
+        ("a.csv", b"\xff\xfea", "is not UTF-16"),
+        ("a.json", b"3", "expected an object with context, .* found 3"),
         ("a.json", b"[" * 100_000, "not usable JSON"),
         ("a.json", '[\n\n"Кот"]'.encode("cp1251"), "line 3 is not UTF-8"),
         ("a.jsonl", b'{"id": 1\n', "line 1: not JSON"),
@@ -276,3 +280,24 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be read"):
         read_file(tmp_path / "file" / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("head", "delimiter", "encoding"),
+    [
+        ("sep=;\r\n", ";", "utf-8-sig"),
+        ("SEP=\t\n", "\t", "utf-8"),
+        ("\n", "|", "utf-8"),
+        ("", "\t", "utf-16"),
+        ("", ",", "utf-16"),
+    ],
+)
+def test_tables_as_spreadsheets_save_them(head: str, delimiter: str, encoding: str, tmp_path: Path) -> None:
+    rows = [["context", "question", "answer"], ["Кот; спит, | тут", "Кто?", "Кот"], ["Дом", "Что?", "Дом"]]
+    lines = (delimiter.join(f'"{cell}"' for cell in row) for row in rows)
+    (tmp_path / "a.csv").write_bytes((head + "\n".join(lines)).encode(encoding))
+    found = read_csv(tmp_path / "a.csv")
+    assert [(row.context, row.question, row.answers) for row in found] == [
+        ("Кот; спит, | тут", "Кто?", (("Кот", None),)),
+        ("Дом", "Что?", (("Дом", None),)),
+    ]

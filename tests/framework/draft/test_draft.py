@@ -167,10 +167,11 @@ def test_squad(impossible: bool, tmp_path: Path) -> None:
     assert "fields" not in values["data"]["source"]
 
 
-def test_questions_in_a_table_with_names_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("id", ["qid", "nr"])
+def test_questions_in_a_table_with_names_of_its_own(id: str, tmp_path: Path) -> None:
     rows = [
         {
-            "nr": number,
+            id: number,
             "passage": f"Дом Анны стоит в Туле {number}, это был город.",
             "вопрос": "Где дом?",
             "answer": f"Туле {number}",
@@ -178,14 +179,43 @@ def test_questions_in_a_table_with_names_of_its_own(tmp_path: Path) -> None:
         for number in range(40)
     ]
     values, _, recipe = drafted(as_table(tmp_path / "qa.csv", rows))
-    assert values["data"]["source"]["fields"] == {"id": "nr", "context": "passage", "question": "вопрос"}
+    known = {"id": "qid"} if id == "qid" else {}
+    assert values["data"]["source"]["fields"] == {**known, "context": "passage", "question": "вопрос"}
     assert recipe.task.kind == "extractive_qa"
 
 
-def test_questions_that_nothing_tells_apart(tmp_path: Path) -> None:
-    rows = [{"context": "Anna is in Tula.", "question": "Where?", "answer": "Tula"}] * 4
-    with pytest.raises(DataError, match=r"no column tells the questions apart; add one called id"):
-        drafted(as_table(tmp_path / "qa.csv", rows))
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "a b c d,one\n" + "e f g h,one\ni j k l,two\n" * 9, r"the first line, a b c d, one, looks like"),
+        ("a.txt", "text\tlabel\nsome words\tone\n", r"holds one sentence: .* is called a.tsv or a.csv"),
+        ("a.json", '{"text": ["a b", "c d"], "label": ["x", "y"]}', "holds columns instead of rows"),
+        (
+            "a.jsonl",
+            '{"data": {"text": "a"}, "meta": {"label": "b"}}\n',
+            "a.b is what the object in the column a calls b",
+        ),
+        ("a.csv", "text,label\na b,one\nc d,two\ne f,one\n", "the split 'dev' is empty"),
+    ],
+)
+def test_what_is_no_table_of_texts_says_so(name: str, content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=words):
+        drafted(tmp_path / name)
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    rows = [
+        {
+            "one": f"a text of {number} words or so",
+            "two": f"it is {number} by now",
+            "day": number,
+            "kind": "ab"[number % 2],
+        }
+        for number in range(40)
+    ]
+    _, text, _ = drafted(as_table(tmp_path / "pairs.csv", rows))
+    assert "#   not read: two, day; were two the second text of a pair: --field text_pair=two" in text
 
 
 def test_conll(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from distil.framework.export.card import write_card
+from distil.framework.export.card import card_of
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import recipe_from_values
 from tests.tiny import several_values
@@ -49,16 +49,15 @@ def run(tmp_path: Path) -> FinishedRun:
     return FinishedRun(results, recipe_from_values(values, "here"), tmp_path)
 
 
-def card(run: FinishedRun, folder: Path, language: str = "en", **changes: Any) -> tuple[dict[str, Any], str]:
+def card(run: FinishedRun, language: str = "en", **changes: Any) -> tuple[dict[str, Any], str]:
     """Header and text of the student's card."""
     (student,) = run.results["models"]
-    write_card(run, student, export(**changes), language, folder)
-    _, header, text = (folder / "README.md").read_text().split("---\n", 2)
+    _, header, text = card_of(run, student, language, export(**changes)).split("---\n", 2)
     return yaml.safe_load(header), text
 
 
-def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: FinishedRun, tmp_path: Path) -> None:
-    header, text = card(run, tmp_path)
+def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: FinishedRun) -> None:
+    header, text = card(run)
     assert header["base_model"] == "someone/small"
     assert "language" not in header
     assert "datasets" not in header
@@ -82,44 +81,52 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
     assert "generated" not in text
 
 
-def test_it_says_so_when_the_onnx_file_failed(run: FinishedRun, tmp_path: Path) -> None:
-    _, text = card(
-        run, tmp_path, problems=["the ONNX file does not answer as the model does: its logits are not finite"]
-    )
+def test_before_an_export_it_is_the_same_but_for_the_files(run: FinishedRun) -> None:
+    (student,) = run.results["models"]
+    exported, before = card_of(run, student, "en", export()), card_of(run, student, "en")
+    said = before.split("\n\n")
+    assert [part for part in said if part not in exported.split("\n\n")] == [
+        "In the folder that `distil export tiny-1a2b3c4d --to FOLDER` makes, whose own card has its files measured too."
+    ]
+    assert "## Use" in said
+    assert "## Files" not in before
+    assert "onnx" not in before
+
+
+def test_it_says_so_when_the_onnx_file_failed(run: FinishedRun) -> None:
+    _, text = card(run, problems=["the ONNX file does not answer as the model does: its logits are not finite"])
     assert "| student | onnx | 0.5 | 50.0 | 62.5 | 0 | not finite |" in text
     assert "**The ONNX file does not answer as the model does: its logits are not finite.**" in text
     assert 'InferenceSession("onnx/model.onnx")' in text
 
 
-def test_it_says_what_8_bits_cost_and_shows_a_file_that_is_there(run: FinishedRun, tmp_path: Path) -> None:
+def test_it_says_what_8_bits_cost_and_shows_a_file_that_is_there(run: FinishedRun) -> None:
     one = {**FORM, "largest_difference": 0.0}
     int8 = {**one, "megabytes": 0.25, "exact_match": 43.75, "different_answers": 1}
-    _, text = card(run, tmp_path, forms={"torch": one, "onnx": one, "int8": int8})
+    _, text = card(run, forms={"torch": one, "onnx": one, "int8": int8})
     assert "8 bits change 1 of 16 answers, EM by -6.25 and F1 by +0.00, for 50% of the size." in text
     assert 'InferenceSession("onnx/model_int8.onnx")' in text
-    _, text = card(
-        run, tmp_path, forms={"torch": one}, problems=["cannot export a canine model to ONNX (why); use --no-onnx"]
-    )
+    _, text = card(run, forms={"torch": one}, problems=["cannot export a canine model to ONNX (why); use --no-onnx"])
     assert "**Cannot export a canine model to ONNX (why); use --no-onnx.**" in text
     assert "onnxruntime" not in text
 
 
-def test_it_asks_in_the_language_of_the_data(run: FinishedRun, tmp_path: Path) -> None:
-    header, text = card(run, tmp_path, "ru")
+def test_it_asks_in_the_language_of_the_data(run: FinishedRun) -> None:
+    header, text = card(run, "ru")
     assert header["language"] == ["ru"]
     assert "Где родилась Анна?" in text
     assert "“russian” is the same with ё read as е" in text
-    header, text = card(run, tmp_path, "en")
+    header, text = card(run, "en")
     assert "language" not in header
     assert "Where was Anna born?" in text
     assert not re.search("[а-яё]", text, re.IGNORECASE)
 
 
-def test_a_copy_of_layers_began_as_its_teacher_did(run: FinishedRun, tmp_path: Path) -> None:
+def test_a_copy_of_layers_began_as_its_teacher_did(run: FinishedRun) -> None:
     values = run.recipe.resolved()
     values["teachers"]["a"]["model"] = {"kind": "hub", "id": "someone/large"}
     values["teachers"]["a"]["tokenizer"] = values["student"]["tokenizer"] = {"kind": "pretrained"}
     values["student"]["model"] = {"kind": "layers", "teacher": "a", "layers": [0, -1]}
-    header, text = card(replace(run, recipe=recipe_from_values(values, "here")), tmp_path)
+    header, text = card(replace(run, recipe=recipe_from_values(values, "here")))
     assert header["base_model"] == "someone/large"
     assert "It began as layers 0, -1 of the teacher `a`, [someone/large](https://huggingface.co/someone/large)" in text

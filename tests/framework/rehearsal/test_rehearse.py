@@ -54,7 +54,7 @@ def test_a_teacher_is_trained_asked_and_measured(teacher: str, tmp_path: Path) -
     model = outline(made, SIZES)[0]
     assert obstacle(model) is None
     seen = rehearse(made, model, NOT_HERE, tmp_path / "rehearsal")
-    assert min(seen.step, seen.ask, seen.evaluate) > 0
+    assert min(seen.step, seen.ask, seen.evaluate, seen.opening) > 0
     assert 1 <= seen.windows < 3
     assert 64 < seen.tokens <= 256
     assert seen.peak > 16 * model.parameters
@@ -80,13 +80,30 @@ def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
 
 
 def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None:
-    teacher, student = outline(recipe(tmp_path, "bert"), SIZES)
-    seen = Rehearsed(step=0.5, windows=1.25, tokens=200.0, ask=0.01, evaluate=0.02, peak=0)
+    values = recipe(tmp_path, "bert").resolved()
+    values["evaluation"]["latency_questions"] = 12
+    values["student"] |= {"validation": "train", "evaluate_every": 1000}
+    plain = recipe_from_values(values, "here")
+    values["evaluation"]["during_training"] = True
+    values["teachers"]["teacher"]["fine_tune"]["validation"] = "dev"
+    watched = recipe_from_values(values, "here")
+
+    (teacher, student), (teacher_watched, student_watched) = outline(plain, SIZES), outline(watched, SIZES)
+    seen = Rehearsed(step=0.5, windows=1.25, tokens=200.0, ask=0.01, evaluate=0.02, alone=0.1, opening=2.0, peak=0)
     steps = 1.25 * 45_328 / 4
     assert seen.training_seconds(teacher) == pytest.approx(2 * steps * 0.5)
-    assert seen.seconds(teacher) == pytest.approx(2 * steps * 0.5 + 0.01 * 45_328 + 0.02 * 5_036)
-    assert (student.trainings, student.measured) == (2, 5_036)
-    assert seen.seconds(student) == pytest.approx(2 * 3 * steps * 0.5 + 2 * 0.02 * 5_036)
+    measured = (
+        2.0 + 0.02 * 5_036 + 0.1 * (12 + 3 + 4)
+    )  # three rounds, of which each begins with one that does not count
+    assert seen.measuring_seconds(teacher) == pytest.approx(measured)
+    assert seen.seconds(teacher) == pytest.approx(2 * steps * 0.5 + 0.01 * 45_328 + measured)
+    assert seen.measuring_seconds(teacher_watched) == pytest.approx(measured + 2 * (2.0 + 0.02 * 5_036))
+    looks = 3 + int(3 * steps // 1000)
+    assert (student.trainings, student.measured, student.looks(seen.steps(student))) == (2, 5_036, looks)
+    assert seen.seconds(student) == pytest.approx(2 * (3 * steps * 0.5 + measured + looks * (2.0 + 0.02 * 45_328)))
+    assert seen.measuring_seconds(student_watched) == pytest.approx(
+        2 * (measured + looks * (2.0 + 0.02 * (45_328 + 5_036)))
+    )
 
 
 def test_models_that_do_not_fit_are_only_planned(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from distil.framework.errors import DataError
 from distil.framework.tasks.span_qa.records import claims_of
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import document_rows, fields, parse_row
 
 NAN = float("nan")
@@ -29,6 +30,22 @@ def test_null_and_empty_answers_differ() -> None:
     assert parse_row(GOOD | {"answers": {"text": [], "answer_start": []}}, "here").answers == ()
 
 
+def test_rows_without_an_id_are_known_by_their_number() -> None:
+    other = {**GOOD, "question": "Кто здесь?"}
+    several = [other, GOOD, {**GOOD, "answers": "спит"}, {**GOOD, "context": "Кот спит и ест."}]
+    for without in ({}, {"id": None}, {"id": float("nan")}, {"id": ""}):
+        rows = [{**{k: v for k, v in row.items() if k != "id"}, **without} for row in several]
+        assert [row.id for row in document_rows(rows, "f.json")] == ["0", "1", "1", "3"]
+    examples = ExtractiveQA().settle(document_rows([{**row, "id": None} for row in several], "f.json"))
+    assert [(row.id, [text for text, _ in row.answers or ()]) for row in examples] == [
+        ("0", ["Кот"]),
+        ("1", ["Кот", "спит"]),
+        ("3", ["Кот"]),
+    ]
+    with pytest.raises(DataError, match="no field 'nr'"):
+        document_rows([other], "f.json", fields(id="nr"))
+
+
 def test_unknown_fields_are_none_of_its_business() -> None:
     assert parse_row(GOOD | {"title": 3}, "here") == parse_row(GOOD, "here")
 
@@ -36,7 +53,6 @@ def test_unknown_fields_are_none_of_its_business() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"id": None}, "id must be text"),
         ({"id": True}, "id must be text"),
         ({"context": 5}, "context must be text"),
         ({"id": 1.5}, "whole number"),
@@ -254,14 +270,14 @@ def test_versions_1_and_2() -> None:
     ("broken", "message"),
     [
         ({"data": {}}, "f.json: data must be a list, found dict"),
-        ({"data": ["x"]}, r"data\[0\]: expected an object with id, context, question and answers, found 'x'"),
-        ({"data": [{"title": "a"}]}, r"data\[0\]: no field 'id' \(found: title\); `fields`"),
+        ({"data": ["x"]}, r"data\[0\]: expected an object with context, question and answers, found 'x'"),
+        ({"data": [{"title": "a"}]}, r"data\[0\]: no field 'context' \(found: title\); `fields`"),
         ({"data": [{"paragraphs": {}}]}, r"data\[0\]: paragraphs must be a list, found dict"),
-        ({"title": "a"}, r"f.json: no field 'id' \(found: title\)"),
-        (3, "f.json: expected an object with id"),
+        ({"title": "a"}, r"f.json: no field 'context' \(found: title\)"),
+        (3, "f.json: expected an object with context"),
         (document({"qas": []}), r"data\[1\].paragraphs\[0\]: no field 'context'"),
         (document({"context": "К"}), r"paragraphs\[0\]: no field 'qas'"),
-        ([3], r"row\[0\]: expected an object with id"),
+        ([3], r"row\[0\]: expected an object with context"),
         (document({"context": 5, "qas": []}), r"paragraphs\[0\]: context must be text"),
         (document({"context": "К", "qas": [QA, {"id": "z"}]}), r"paragraphs\[0\].qas\[1\]: no field 'question'"),
     ],

@@ -1,0 +1,58 @@
+"""What was measured of an export, as the rows of a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distil.framework.metrics import Metric
+from distil.framework.tables import NOTHING, metric_columns, milliseconds_pair, with_interval
+from distil.framework.tasks.registry import summary_in
+
+
+def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the columns."""
+    timed = [f"ms a question, {in_threads(count)}" for count in _counts(export)]
+    return (
+        "model",
+        "form",
+        "MB",
+        *metric_columns(summary_in(export).metrics),
+        "other answers",
+        "logits differ by",
+        *timed,
+    )
+
+
+def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row of text for each form of the model, and one for each teacher that was timed beside them."""
+    name, forms = export["model"]["name"], export["forms"]
+    metrics = summary_in(export).metrics
+    rows = [(name, form, *_measured(found, metrics), *_times(export, name, form)) for form, found in forms.items()]
+    beside = dict.fromkeys(row["model"] for row in export["latency"] if row["model"] != name)
+    return rows + [
+        (other, "torch", *[NOTHING] * (3 + len(metrics)), *_times(export, other, "torch")) for other in beside
+    ]
+
+
+def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, ...]:
+    difference = form["largest_difference"]
+    return (
+        f"{form['megabytes']:.1f}",
+        *(with_interval(form, metric) for metric in metrics),
+        f"{form['different_answers']:,}",
+        "not finite" if difference is None else f"{difference:.2g}",
+    )
+
+
+def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
+    """Median and 95th percentile for each number of threads."""
+    found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
+    return tuple(milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
+
+
+def _counts(export: Mapping[str, Any]) -> list[int]:
+    return list(dict.fromkeys(row["threads"] for row in export["latency"]))
+
+
+def in_threads(count: int) -> str:
+    """A number of threads in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
