@@ -70,6 +70,10 @@ def test_it_leaves_what_the_command_leaves(run: distil.Run, values: dict[str, An
     assert (run.folder / "results.md").read_text(encoding="utf-8") == run.to_markdown() == run._repr_markdown_()
     assert run.recipe == distil.load_recipe(values)
     assert (run.folder / "tracked.json").exists()
+    cards = {name: model.record["card"] for name, model in run.models.items() if "card" in model.record}
+    assert cards == {name: f"cards/{name}.md" for name in ("a", "b", "student")}
+    card = (run.folder / "cards" / "student.md").read_text(encoding="utf-8")
+    assert all(part in card for part in ("## Teachers", "## Results", run.conclusions[0], "distil export"))
     shown = CliRunner().invoke(app, ["run", str(run.folder / "recipe.yaml")], catch_exceptions=False)
     assert shown.exit_code == 0
     assert ": done already" in shown.output

@@ -24,6 +24,9 @@ def _whole(run):
     run.add_model("student", "student", steps=500)
     run.evaluate("student")
     (run.folder / "report.html").write_text("<p>a page</p>")
+    (run.folder / "cards").mkdir()
+    (run.folder / "cards" / "student.md").write_text("# student")
+    run.results["models"][-1]["card"] = "cards/student.md"
     run.finish()
 
 
@@ -64,7 +67,14 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     inputs = {(one.dataset.name, one.dataset.digest) for one in parent.inputs.dataset_inputs}
     assert inputs == {("train", "a" * 16), ("dev", "b" * 16)}
     predictions = {"predictions/teacher.json", "predictions/student.json"}
-    assert store.files(parent) == {"recipe.yaml", "results.json", "results.md", "report.html", *predictions}
+    assert store.files(parent) == {
+        "recipe.yaml",
+        "results.json",
+        "results.md",
+        "report.html",
+        "cards/student.md",
+        *predictions,
+    }
     assert json.loads(store.text(parent, "results.json")) == run.results
 
     headline = {
