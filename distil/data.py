@@ -27,13 +27,28 @@ def as_source(
 ) -> Files:
     """A recipe's source of rows at hand: a Dataset or DatasetDict, a pandas frame, a list of dicts, or any of these by split.
 
-    A split that has no name is called train. fields: other names of columns, {"context": "passage"}. Each split is written into `folder`,
+    What gives Arrow's stream (a table of PyArrow's, a frame of Polars) is taken, too. A split that has no name is called train. fields: other names of columns, {"context": "passage"}. Each split is written into `folder`,
     once, under a name that is a digest of its content: other rows are other files, and so another run; Ray workers and `distil resume` read
     them there. A frame's index is left out. Raises DataError for rows that cannot be written.
     """
+    if fields is not None and not isinstance(fields, Mapping):
+        raise DataError(
+            f"fields: expected names of columns by the task's, {{'text': 'sentence'}}, found {fields!r:.80}"
+        )
     splits = data if isinstance(data, Mapping) else {"train": data}
+    if splits and all(map(_is_column, splits.values())):
+        raise DataError(
+            f"expected rows, or the rows of each split, found columns: {', '.join(map(str, splits))}; pandas.DataFrame(data) makes a table of "
+            "columns"
+        )
     paths = {str(name): str(_written(Path(folder), str(name), rows)) for name, rows in splits.items()}
     return Files(path=paths, fields=dict(fields or {}))
+
+
+def _is_column(values: object) -> bool:
+    """Whether these are texts or numbers, and no rows."""
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    return isinstance(plain, list | tuple) and bool(plain) and isinstance(plain[0], str | int | float)
 
 
 def _written(folder: Path, split: str, rows: "Rows") -> Path:
@@ -61,6 +76,10 @@ def _content(rows: "Rows") -> tuple[bytes, str]:
 
         table = Table.from_pandas(rows, preserve_index=False)
         return _parquet(table.replace_schema_metadata(None)), ".parquet"
+    if hasattr(rows, "__arrow_c_stream__"):
+        import pyarrow
+
+        return _parquet(pyarrow.table(rows).replace_schema_metadata(None)), ".parquet"
     if isinstance(rows, str | bytes | PathLike) or not isinstance(rows, Iterable):
         raise TypeError(f"expected a Dataset, a frame or a list of dicts, found {rows!r:.80}; files are for `Files`")
     return "".join(f"{_line(number, row)}\n" for number, row in enumerate(rows)).encode(), ".jsonl"

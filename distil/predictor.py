@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from distil.framework.answer import Answerer, request_of
 from distil.framework.errors import DataError, ModelError
 from distil.progress import Watch, progress_of
-from distil.results import Model, Run
+from distil.results import Model, Run, path_of
 from distil.searching import SearchRun
 
 
@@ -78,7 +77,9 @@ def load(source: "str | PathLike[str] | Run | SearchRun | Model", model: str | N
         if model not in (None, source.name):
             raise ModelError(f"`model` is '{model}', and the source the model '{source.name}' itself: drop `model`")
         source, model = source.run, source.name
-    folder = source.folder if isinstance(source, Run | SearchRun) else Path(source)
+    if isinstance(source, Run | SearchRun):
+        source = source.folder
+    folder = path_of(source, "a run, one of its models, a search, or the path of any of these or of a saved model")
     from distil.launch.quiet import quietly
     from distil.launch.serve_models import models_in
 

@@ -47,7 +47,7 @@ def _words(overrides: Overrides) -> list[str]:
 
 
 def plain(value: object) -> object:
-    """A section, or what holds sections, as plain data; what else there is stays as it is."""
+    """A section, or what holds sections, as plain data, and NumPy's numbers as Python's; what else there is stays as it is."""
     if isinstance(value, BaseModel):
         found: Json = value.model_dump(mode="json")
         return found
@@ -55,4 +55,6 @@ def plain(value: object) -> object:
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return plain(value.tolist())
     return fspath(value) if isinstance(value, PathLike) else value

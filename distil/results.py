@@ -217,7 +217,14 @@ class Run:
         )
 
 
+def path_of(value: object, expected: str) -> Path:
+    """A path that was given. expected: what it is of. Raises OutputError for what is none."""
+    if not isinstance(value, str | PathLike):
+        raise OutputError(f"expected {expected}, found {value!r:.80}")
+    return Path(value)
+
+
 def load_run(folder: "str | PathLike[str]") -> Run:
     """The run in a folder, as `distil run` leaves it. Raises OutputError if there is none, StoreError for a damaged one."""
-    path = Path(folder).absolute()
+    path = path_of(folder, "the folder of a run").absolute()
     return Run(path, results_of(path))

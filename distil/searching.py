@@ -14,6 +14,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.search.log import SEARCH, read_search, recipe_of_trial
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
+from distil.results import path_of
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
@@ -79,7 +80,7 @@ def search(recipe: RecipeLike, *, progress: Watch = True) -> SearchRun:
 
 def load_search(folder: "str | PathLike[str]") -> SearchRun:
     """The search in a folder, as `distil search` leaves it. Raises OutputError if there is none, StoreError for a damaged one."""
-    path = Path(folder).absolute()
+    path = path_of(folder, "the folder of a search").absolute()
     if not (path / SEARCH).is_file():
         raise OutputError(f"no search at {path}: expected a folder with {SEARCH}; `distil.search(recipe)` makes one")
     return SearchRun(path, read_search(path))

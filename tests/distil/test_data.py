@@ -6,6 +6,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import distil
@@ -29,6 +30,7 @@ FORMS: dict[str, Any] = {
     "generator": lambda rows: (row for row in rows),
     "frame": pd.DataFrame,
     "dataset": datasets.Dataset.from_list,
+    "arrow": pa.Table.from_pylist,
 }
 
 
@@ -105,3 +107,16 @@ def test_names_of_columns_are_those_of_files(tmp_path: Path) -> None:
     rows = [{"sentence": "a b", "label": "x"}, {"sentence": "c d", "label": "y"}]
     source = distil.as_source({"dev": rows}, fields={"text": "sentence"}, folder=tmp_path)
     assert [one.texts for one in examples(source, Classification(), "dev")] == [("a b",), ("c d",)]
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "message"),
+    [
+        ({"text": ["a", "b"], "label": np.asarray([0, 1])}, None, "found columns: text, label; pandas.DataFrame"),
+        ({"train": [["a", "b"]]}, None, r"row\[0\] is \['a', 'b'\], expected a dict"),
+        (TEXTS, ["text"], "fields: expected names of columns by the task's"),
+    ],
+)
+def test_what_is_none_says_how_it_would_be(data: Any, fields: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        distil.as_source(data, fields, folder=tmp_path)

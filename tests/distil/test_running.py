@@ -198,6 +198,9 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
     assert "Predictor('student': question, context -> " in repr(distil.load(run))
     with pytest.raises(distil.OutputError, match="no run at"):
         distil.load(run.folder / "nothing")
+    for opens in (distil.load, distil.load_run, distil.load_search):
+        with pytest.raises(distil.OutputError, match=r"expected .*, found 3$"):
+            opens(3)  # type: ignore[operator]
     with pytest.raises(distil.ModelError, match="drop `model`"):
         distil.load(run["a"], "b")
 
@@ -261,6 +264,8 @@ def test_what_is_not_for_it_is_refused(changes: dict[str, Any], message: str, tm
 
 def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
     recipe = distil.load_recipe(tiny_values(tmp_path))
+    numbers = {"student.epochs": np.int64(3), "student.lr": np.float32(0.5), "seed": np.asarray(7)}
+    assert distil.load_recipe(recipe, numbers).student.epochs == 3  # type: ignore[union-attr]
     sections = {name: getattr(recipe, name) for name in type(recipe).model_fields if getattr(recipe, name) is not None}
     assert distil.load_recipe(sections) == distil.load_recipe(recipe) == distil.Recipe(**sections) == recipe
     changed = distil.load_recipe(recipe, {"student.lr": 0.5, "windows": WINDOWS, "description": "«да»"})
