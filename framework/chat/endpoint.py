@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.messages import Request
-from distil.framework.chat.section import Endpoint
+from distil.framework.chat.section import Endpoint, checked_url, is_open
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
 from distil.framework.extras import need
 
@@ -71,16 +71,17 @@ class Server:
     """A server that is asked about requests, by several threads at once."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Raises UserError where the client is not installed or the environment lacks the key."""
+        """Raises UserError where the client is not installed or the environment lacks the key or the URL."""
         self._endpoint = endpoint
+        self._url = _url(endpoint)
         self._key = _key(endpoint)
-        self._client = _client(endpoint, self._key)
+        self._client = _client(endpoint, self._url, self._key)
         self._pace = _Pace(endpoint.per_minute)
         self._takes_schemas = True
-        if endpoint.is_open:
+        if is_open(self._url):
             _LOG.warning(
                 "    what is sent to %s can be read on its way there%s: use https, or a tunnel",
-                endpoint.url,
+                self._url,
                 ", the key too" if endpoint.key_env else "",
             )
 
@@ -186,7 +187,7 @@ class Server:
         return _BadRequestError(f"{said}; put the teacher's settings right, or ask another server")
 
     def _name(self) -> str:
-        return f"the server at {self._endpoint.url}"
+        return f"the server at {self._url}"
 
     def _without_key(self, text: str) -> str:
         return text if self._key == _NO_KEY else text.replace(self._key, "***")
@@ -225,6 +226,21 @@ def _tokens(found: _Tokens | None) -> list[Token]:
     ]
 
 
+def _url(endpoint: Endpoint) -> str:
+    if endpoint.url is not None:
+        return endpoint.url
+    name = endpoint.url_env or ""
+    url = os.environ.get(name, "").strip()
+    if not url:
+        raise UserError(
+            f"endpoint.url_env: the environment has no {name}: put the server's URL there (export {name}=http://127.0.0.1:8000/v1, say)"
+        )
+    try:
+        return checked_url(url)
+    except ValueError as error:
+        raise UserError(f"endpoint.url_env: the URL in the environment variable {name}: {error}") from None
+
+
 def _key(endpoint: Endpoint) -> str:
     if endpoint.key_env is None:
         return _NO_KEY
@@ -237,7 +253,7 @@ def _key(endpoint: Endpoint) -> str:
     return key
 
 
-def _client(endpoint: Endpoint, key: str) -> "OpenAI":
+def _client(endpoint: Endpoint, url: str, key: str) -> "OpenAI":
     need("a server with a language model", "openai")
     from openai import Omit, OpenAI
 
@@ -245,7 +261,7 @@ def _client(endpoint: Endpoint, key: str) -> "OpenAI":
     omitted = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
     return OpenAI(
         api_key=key,
-        base_url=endpoint.url,
+        base_url=url,
         timeout=endpoint.timeout_s,
         max_retries=endpoint.retries,
         default_headers=omitted,

@@ -2,21 +2,29 @@
 
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from distil.framework.config import Section
 
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"  # a name in the environment
 _HERE = {"localhost", "127.0.0.1", "::1"}
 
 
 class Endpoint(Section):
     """A server with the interface of OpenAI's chat completions: vLLM, llama.cpp, TGI, Ollama, `transformers serve`, OpenAI."""
 
-    url: str = Field(min_length=1, max_length=2000, description="Up to the version, such as http://127.0.0.1:8000/v1.")
+    url: str | None = Field(
+        default=None, min_length=1, max_length=2000, description="Up to the version, such as http://127.0.0.1:8000/v1."
+    )
+    url_env: str | None = Field(
+        default=None,
+        pattern=_VARIABLE,
+        description="Name of the environment variable that holds the URL, instead of `url`.",
+    )
     model: str = Field(min_length=1, max_length=500, description="As the server calls it; answers are kept by it.")
     key_env: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=_VARIABLE,
         description="Name of the environment variable that holds the key.",
     )
     concurrency: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, at most.")
@@ -34,29 +42,41 @@ class Endpoint(Section):
 
     @field_validator("url")
     @classmethod
-    def _check_url(cls, url: str) -> str:
-        expected = "expected http(s)://host:port/v1"
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError(f"this is not a URL ({error}); {expected}") from None
-        if parts.scheme not in ("http", "https"):
-            raise ValueError(f"the scheme is '{parts.scheme}'; {expected}")
-        if not parts.hostname:
-            raise ValueError(f"it names no host; {expected}")
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-            raise ValueError(
-                "holds a name, a password or a query, and the recipe is kept with the results: put a key into the "
-                "environment, and its variable's name into key_env"
-            )
-        return url
+    def _check_url(cls, url: str | None) -> str | None:
+        return None if url is None else checked_url(url)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether what is sent can be read on its way to another machine."""
-        parts = urlsplit(self.url)
-        return parts.scheme == "http" and parts.hostname not in _HERE
+    @model_validator(mode="after")
+    def _check(self) -> "Endpoint":
+        if (self.url is None) == (self.url_env is None):
+            both = "" if self.url is None else ", not both"
+            raise ValueError(f"give `url`, or `url_env`, the name of an environment variable that holds it{both}")
+        return self
+
+
+def checked_url(url: str) -> str:
+    """The URL of a server. Raises ValueError for one that is none, or that holds a secret."""
+    expected = "expected http(s)://host:port/v1"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"this is not a URL ({error}); {expected}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"the scheme is '{parts.scheme}'; {expected}")
+    if not parts.hostname:
+        raise ValueError(f"it names no host; {expected}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "holds a name, a password or a query, and URLs are shown and kept with the results: put a key into the environment, "
+            "and its variable's name into key_env"
+        )
+    return url
+
+
+def is_open(url: str) -> bool:
+    """Whether what is sent can be read on its way to another machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _HERE
 
 
 class Prices(Section):

@@ -73,7 +73,7 @@ class Chat(Section):
     actor: Actor = Actor()
     # Who is asked, how fast and for how much changes no answer.
     idle: ClassVar[Mapping[str, object]] = {
-        "endpoint": {"url", "key_env", "concurrency", "per_minute", "timeout_s", "retries"},
+        "endpoint": {"url", "url_env", "key_env", "concurrency", "per_minute", "timeout_s", "retries"},
         "prices": True,
         "budget": True,
     }

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from distil.framework.models.tokenizers import load_tokenizer
 from distil.framework.recipe.load import load_recipe
 from distil.framework.recipe.schema import Recipe
 from distil.framework.run import prepare, produce
+from tests.chat_server import Asked, Reply, chat_server, completion
 from tests.forked import start
 from tests.hub_cache import use_cache
 from tests.questions import load
@@ -68,6 +70,12 @@ SMALLER = {
         "student.epochs=1",
         "evaluation.latency_questions=2",
     ],
+    "sberquad/ensemble_chat.yaml": [
+        "teachers.rubert-large.fine_tune.epochs=1",
+        "student.epochs=1",
+        "baselines=[no_distillation]",
+        "evaluation.latency_questions=2",
+    ],
     "sberquad/ensemble_encoders.yaml": SHORTER,
     "sberquad/ensemble_transductive.yaml": SHORTER,
     "sberquad/ensemble_generative.yaml": [
@@ -109,11 +117,17 @@ def untimed(model: dict[str, Any]) -> dict[str, Any]:
     return {**model, "latency": None}
 
 
-def ran(name: str, output: Path, overrides: list[str]) -> Run:
+def first_word(asked: Asked) -> Reply:
+    """A language model that answers with the first word of the text, and finds that as likely as not."""
+    word = asked["messages"][1]["content"].removeprefix("Text:\n").split()[0]
+    return completion([word], model=asked["model"], tokens=[(word, -0.7, {word: -0.7})])
+
+
+def ran(name: str, output: Path, overrides: list[str], variables: dict[str, str]) -> Run:
     """`distil run` on a shipped recipe, with the stand-ins of the session's Hugging Face home and nothing else."""
     changed = [f"output={output}", "tracking.report=false", *overrides]
     recipe = load_recipe(FOLDER / name, changed)
-    command = start("run", FOLDER / name, *changed, environment=_environment(recipe))
+    command = start("run", FOLDER / name, *changed, environment=_environment(recipe) | variables)
     printed = command.stdout.read()
     return Run(recipe, command.wait(timeout=60), printed, "", _running(str(recipe.run_folder)))
 
@@ -157,22 +171,23 @@ def home() -> Path:
 class Runs(dict[str, Run]):
     """Every recipe's run, made when it is first asked for, all into one folder of runs."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, variables: dict[str, str]) -> None:
         super().__init__()
-        self._output = output
+        self._output, self._variables = output, variables
 
     def __missing__(self, name: str) -> Run:
         # Models are logged in the same way whatever the data, which takes seconds a run.
         unlogged = [] if name == "quickstart.yaml" else ["tracking.log_models=false"]
         overrides = [*unlogged, *SMALLER.get(name, [])]
-        self[name] = ran(name, self._output, overrides)
+        self[name] = ran(name, self._output, overrides, self._variables)
         return self[name]
 
 
 @pytest.fixture(scope="module")
-def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """The runs of this module, in the order of the recipes' names where all tests run."""
-    return Runs(tmp_path_factory.mktemp("runs"))
+def runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """The runs of this module, in the order of the recipes' names where all tests run; a language model answers meanwhile."""
+    with chat_server(first_word) as server:
+        yield Runs(tmp_path_factory.mktemp("runs"), {"DISTIL_ENDPOINT": server.url})
 
 
 def rows_of(recipe: Recipe) -> list[str]:
@@ -201,7 +216,10 @@ def test_it_runs_from_start_to_table(name: str, runs: Runs) -> None:
     assert [model["name"] for model in results["models"]] == expected
     for model in results["models"]:
         assert model["evaluation"]["examples"] == results["data"]["splits"][run.recipe.evaluation.split]["examples"]
-        if model["name"] != "ensemble":
+        if model["name"] == "llm":
+            assert (model["parameters"], model["latency"]) == (0, None)
+            assert model["usage"]["requests"] == model["evaluation"]["examples"]
+        elif model["name"] != "ensemble":
             assert model["parameters"] > 0
             assert model["latency"]["median_ms"] > 0
         assert 0 <= model["evaluation"]["exact_match"] <= model["evaluation"]["f1"] <= 100
@@ -351,7 +369,7 @@ def test_each_missing_repository_is_named(
     recipe = load_recipe(FOLDER / name, [f"output={tmp_path}", *TEACHER_LAYERS.get(Path(name).stem, [])])
     sources: list[Any] = [recipe.data.source, *(extra.source for extra in recipe.data.extra.values())]
     sections: list[Any] = [*recipe.teachers.values(), *([recipe.student] if recipe.student else [])]
-    models = [section.model for section in sections if section.model.kind == "hub"]
+    models = [section.model for section in sections if section.model is not None and section.model.kind == "hub"]
     commands = {f"datasets--{source.id}": f"`hf download --repo-type dataset {source.id}`" for source in sources}
     commands |= {f"models--{model.id}": f"`hf download {model.id}`" for model in models}
     assert all(f"{command.strip('`')}\n" in (FOLDER / name).read_text() for command in commands.values())

@@ -252,6 +252,17 @@ def test_a_key_that_is_not_there_is_missed_before_anything_is_sent(monkeypatch: 
         assert server.asked == []
 
 
+def test_the_url_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with chat_server(echo) as server:
+        monkeypatch.setenv("MY_URL", server.url)
+        assert ask(asker(server, None, url=None, url_env="MY_URL"), ["x"]) == ["x"]
+        for value, words in (("", "the environment has no MY_URL"), ("https://me:sk-secret@host/v1", "key_env")):
+            monkeypatch.setenv("MY_URL", value)
+            with pytest.raises(UserError, match=words) as found:
+                ask(asker(server, None, url=None, url_env="MY_URL"), ["x"])
+            assert "sk-secret" not in str(found.value)
+
+
 def test_requests_begin_one_after_the_other_where_a_minute_has_few(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("distil.framework.chat.endpoint.time.sleep", waits.append)

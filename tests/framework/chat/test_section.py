@@ -36,6 +36,8 @@ def test_what_is_no_server_is_refused(url: str, words: str) -> None:
         ({"budget": {"max_cost": 1.0}}, "needs `prices`"),
         ({"extra": {"n": 2}}, "set by other options"),
         ({"model": {"kind": "folder", "path": "x"}}, "unknown key 'model'"),
+        ({"endpoint": {"model": "m"}}, "give `url`, or `url_env`"),
+        ({"endpoint": {**SERVER, "url_env": "LLM_URL"}}, "not both"),
         ({"endpoint": {**SERVER, "key": "sk-secret"}}, "did you mean 'key_env'"),
         ({"endpoint": {**SERVER, "key_env": "sk-a secret"}}, "pattern"),
     ],
@@ -54,5 +56,7 @@ def test_who_is_asked_for_how_much_decides_about_no_answer() -> None:
             "budget": {"requests": 5},
         }
     )
+    elsewhere = Chat.model_validate({"endpoint": {"url_env": "LLM_URL", "model": "m"}})
+    assert own_settings(one) == own_settings(elsewhere)
     another = Chat.model_validate({"endpoint": {**SERVER, "model": "n"}})
     assert own_settings(one) == own_settings(other) != own_settings(another)
