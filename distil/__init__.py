@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from distil.errors import UserError as UserError
     from distil.evaluating import Evaluated as Evaluated
     from distil.evaluating import evaluate as evaluate
+    from distil.labelling import SoftLabels as SoftLabels
+    from distil.labelling import label as label
     from distil.predictor import Predictor as Predictor
     from distil.predictor import load as load
     from distil.progress import Step as Step
@@ -62,6 +64,7 @@ _NAMES = {
         "UserError",
     ),
     "distil.evaluating": ("Evaluated", "evaluate"),
+    "distil.labelling": ("SoftLabels", "label"),
     "distil.predictor": ("Predictor", "load"),
     "distil.progress": ("Step",),
     "distil.recipes": ("load_recipe",),

@@ -44,11 +44,23 @@ def prepare(
 
     data: the recipe's, if they are at hand.
     """
+    context = context_of(recipe, train, stream, progress, data)
+    return context, build_graph(context)
+
+
+def context_of(
+    recipe: Recipe,
+    train: Trainer,
+    stream: Streamer | None,
+    progress: Progress,
+    data: Mapping[str, Split] | None = None,
+) -> Context:
+    """Load the data of a recipe, and settle what its stages share; see `prepare`."""
     check_packages(recipe)
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
     data = load_data(recipe.data, recipe.task, progress) if data is None else data
-    context = Context(
+    return Context(
         recipe=recipe,
         task=recipe.task.fitted({name: split.examples for name, split in data.items()}),
         data=data,
@@ -59,7 +71,6 @@ def prepare(
         stream=None if recipe.signals.mode == "precomputed" else stream,
         progress=progress,
     )
-    return context, build_graph(context)
 
 
 def run(
@@ -118,7 +129,7 @@ def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Prog
     context.store.check()
     stages = list(graph.shared())
     for number, stage in enumerate(stages, start=1):
-        _make(context, stage, f"{number}/{len(stages)}")
+        make(context, stage, f"{number}/{len(stages)}")
     return context.data
 
 
@@ -127,8 +138,9 @@ def produce(context: Context, stage: Stage) -> Artifact:
     return context.store.produce(stage.key, stage.make)
 
 
-def _make(context: Context, stage: Stage, place: str, began: float = math.inf) -> Artifact:
-    """began: when the run did, if others make stages beside it."""
+def make(context: Context, stage: Stage, place: str, began: float = math.inf) -> Artifact:
+    """The result of a stage, with its files here; the progress is told what is made, and what is there. place: "2/5"; began: when the run
+    did, if others make stages beside it."""
     done = context.store.find(stage.key)
     told = ": done beside this" if done is not None and done.finished >= began else _told(context, stage)
     context.progress.say(f"[{place}] {stage.title}{told}")
@@ -157,7 +169,7 @@ def _run_stages(context: Context, graph: Graph, results: Results, began: float) 
     if context.recipe.engine.parallel == 1:
         for number, stage in enumerate(stages, start=1):
             _begin(context, stage, results)
-            results.note(stage, _make(context, stage, f"{number}/{len(stages)}"))
+            results.note(stage, make(context, stage, f"{number}/{len(stages)}"))
         return
     left = list(stages)
     while left:
@@ -165,7 +177,7 @@ def _run_stages(context: Context, graph: Graph, results: Results, began: float) 
         left.remove(stage)
         _begin(context, stage, results)
         beside = stage.is_done(context.store)
-        made = _make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
+        made = make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
         if beside and made.finished >= began:
             _tell_chosen(context, graph, stage, made)
         results.note(stage, replace(made, reused=made.finished < began))

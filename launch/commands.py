@@ -74,6 +74,29 @@ def run(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def label(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--split", help="A split of `data`; several are allowed. Default: those that the student learns from."
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write into this folder; default: labels, in the run's.")
+    ] = None,
+    each_teacher: Annotated[
+        bool, typer.Option("--each-teacher", help="Also write what each of several teachers says.")
+    ] = False,
+) -> None:
+    """Ask a recipe's teachers, and write what they think together of each example, as JSON lines and parquet."""
+    from distil.launch.label import label_recipe
+
+    label_recipe(recipe, overrides or [], split or [], to, each_teacher)
+
+
+@app.command()
 def search(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Search for the best values at some places of a recipe, as its section `search` says, or go on with it."""
     from distil.launch.search import search_recipe

@@ -34,7 +34,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
             f"{path} has a section `search`: use `distil search {path}`, or `distil run {path} search=null` to run the "
             "recipe as it is without it"
         )
-    progress.say(f"{recipe.name}: results in {_shown(recipe.run_folder)}")
+    progress.say(f"{recipe.name}: results in {shown_path(recipe.run_folder)}")
     results = finished(recipe, progress)
     if results is None:
         results = _run(recipe, progress)
@@ -42,10 +42,10 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     from distil.tracking.report import print_report
 
     print_report(results, table_console())
-    progress.say(f"results: {_shown(recipe.run_folder)}/results.json, results.md, predictions/")
+    progress.say(f"results: {shown_path(recipe.run_folder)}/results.json, results.md, predictions/")
     asked = "student" if recipe.student is not None else "teacher"
     options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]
-    progress.say(f"ask the {asked}: distil answer {quote(_shown(recipe.run_folder))} {' '.join(options)}")
+    progress.say(f"ask the {asked}: distil answer {quote(shown_path(recipe.run_folder))} {' '.join(options)}")
 
 
 def finished(recipe: Recipe, progress: Progress) -> RunResults | None:
@@ -133,11 +133,12 @@ def write_page(folder: Path, progress: Progress) -> None:
         write_atomic(folder / "report.html", page_of(folder))
     except Exception as error:
         progress.say(
-            f"there is no report.html ({first_line(error)}); `distil report --html {quote(_shown(folder))}` makes it"
+            f"there is no report.html ({first_line(error)}); `distil report --html {quote(shown_path(folder))}` makes it"
         )
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
+    """A path as people read it: from here, if it is below."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -8,7 +8,7 @@ from distil.framework.losses.base import Loss
 from distil.framework.losses.logits import HardLabel
 from distil.framework.models.section import FolderModel, HubModel
 from distil.framework.recipe.schema import Recipe
-from distil.framework.stages.evaluation import ensemble_stage, latency_stage
+from distil.framework.stages.evaluation import check_labels, ensemble_stage, latency_stage
 from distil.framework.stages.initial import fetch
 from distil.framework.stages.models import ModelStages, student_stages, teacher_stages
 from distil.framework.stages.planned import check_models
@@ -90,6 +90,7 @@ def build_graph(context: Context) -> Graph:
     """Lay out the stages; nothing runs yet. Raises UserError for models or data that cannot be had."""
     recipe = context.recipe
     check_models(recipe)
+    check_labels(context, "evaluation.split", recipe.evaluation.split, "to compare with")
     teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
     first = _read_first(recipe)
     collections = _Collections(context, teachers, first)
@@ -112,6 +113,38 @@ def build_graph(context: Context) -> Graph:
         streams=context.stream is not None,
         first=first,
     )
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What it takes to have a recipe's teachers label splits. making: stages of the teachers, and those by which something is known of
+    them first; by_split: by whom each split is labelled."""
+
+    making: list[Stage]
+    by_split: dict[str, Supervision]
+
+    def stages(self) -> Iterator[Stage]:
+        """Every stage once, after those that it depends on."""
+        asking = (
+            (*found.proposals, found)
+            for supervision in self.by_split.values()
+            for parts in supervision.collections.values()
+            for found in parts
+        )
+        yield from _once([*self.making, *(one.stage for together in asking for one in together)])
+
+
+def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
+    """Lay out what it takes to label splits, without students and without measuring anything. Raises UserError as build_graph does."""
+    recipe = context.recipe
+    check_models(recipe.model_copy(update={"student": None}))
+    teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
+    collections = _Collections(context, teachers, _read_first(recipe))
+    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
+    _fetch_models(context, list(teachers.values()))
+    first = [found.stage for found in collections.made.values()]
+    making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
+    return Labelling(making, {split: _supervision(context, collections, held_out, [split], None) for split in splits})
 
 
 def _read_first(recipe: Recipe) -> frozenset[str]:

@@ -84,7 +84,7 @@ class Supervision:
     ) -> SignalSource:
         """The source over streams, by folder, and over what is stored. ignore_labels: they may not decide about weights."""
         teachers = self.teachers(context, streams)
-        temperatures = {name: self._temperature(context, name) for name in teachers}
+        temperatures = {name: self.temperature(context, name) for name in teachers}
         if self.ensemble is None:
             (name,) = teachers
             return OneTeacher(teachers[name], temperatures[name])
@@ -104,13 +104,14 @@ class Supervision:
                 name: task.moved_mass(examples, features, signals)
                 for name, signals in self.teachers(context, {}).items()
             },
-            "teacher_temperature": {name: self._temperature(context, name) for name in self.collections},
+            "teacher_temperature": {name: self.temperature(context, name) for name in self.collections},
         }
         if isinstance(source, EnsembleSource):
             facts["weights"] = weight_figures(source, examples)
         return facts
 
-    def _temperature(self, context: Context, name: str) -> float:
+    def temperature(self, context: Context, name: str) -> float:
+        """By which a teacher's own logits are divided."""
         own = context.recipe.teachers[name].temperature
         if isinstance(own, float):
             return own

@@ -268,6 +268,9 @@ class Task(Protocol):
     def predict_from_signals(self, examples: Examples, signals: Signals) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""
 
+    def soft_labels(self, examples: Examples, signals: Signals) -> list[Plain]:
+        """What signals say of each example, in order, for use elsewhere: what is likeliest, and how probable all that may be is."""
+
     def predict(self, examples: Examples, features: Own, logits: Logits) -> Plain:
         """Predictions by example id, as plain data."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from distil.framework.chat.task import ChatTask
     from distil.framework.segments import Ints
+    from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import TeacherSignals
     from distil.framework.training.objective import Objective
 
@@ -113,6 +114,11 @@ class TaskSection(Section):
         signals = self.write_signals(examples, features, logits)  # type: ignore[attr-defined]
         found: Plain = self.predict_from_signals(examples, signals)  # type: ignore[attr-defined]
         return found
+
+    def soft_labels(self, examples: Sequence[Own], signals: "Signals") -> list[Plain]:
+        """See Task: the predictions."""
+        found: Plain = self.predict_from_signals(examples, signals)  # type: ignore[attr-defined]
+        return [found[example.id] for example in examples]
 
     def compared(self, features: Own, logits: Logits) -> "list[NDArray[np.float32]]":
         """See Task: all of them."""

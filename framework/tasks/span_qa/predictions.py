@@ -97,3 +97,20 @@ def prediction_record(prediction: Prediction, threshold: float) -> dict[str, Any
     if prediction.no_answer_score is not None:
         record["no_answer_score"] = prediction.no_answer_score
     return record
+
+
+def soft_label(prediction: Prediction, threshold: float) -> dict[str, Any]:
+    """A prediction for use elsewhere: the likeliest answer, the `candidates`, whose probabilities sum to 1, that of there being no
+    answer among them (`no_answer`, where it is a candidate)."""
+    chosen = prediction.answer(threshold)
+    candidates = [
+        {"text": one["text"], "start": one["start"], "end": one["end"], "probability": one["score"]}
+        for one in prediction.n_best
+    ]
+    label: dict[str, Any] = {
+        "answer": chosen["text"],
+        "start": chosen["start"],
+        "end": chosen["end"],
+        "candidates": candidates,
+    }
+    return label if prediction.null_score is None else {**label, "no_answer": prediction.null_score}

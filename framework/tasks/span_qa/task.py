@@ -218,6 +218,15 @@ class ExtractiveQA(TaskSection):
             for example, prediction in zip(examples, found, strict=True)
         }
 
+    def soft_labels(self, examples: Sequence[QAExample], signals: "Signals") -> list[dict[str, Any]]:
+        """See Task: the likeliest answers."""
+        from distil.framework.tasks.span_qa.decode_signals import decode_signals
+        from distil.framework.tasks.span_qa.predictions import soft_label
+
+        contexts = [example.context for example in examples]
+        found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
+        return [soft_label(prediction, self.null_threshold) for prediction in found]
+
     def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
         from distil.framework.tasks.span_qa.decode import decode

@@ -55,6 +55,31 @@ def predictions(examples: Sequence[Tagged], probabilities: NDArray[np.floating],
     }
 
 
+def soft_labels(
+    examples: Sequence[Tagged], probabilities: NDArray[np.floating], units: Ints, tags: TagSet
+) -> list[Plain]:
+    """Of each example its entities, if tags are those of entities, and its units with their tags' probabilities. probabilities: [U, L];
+    units: [E + 1]."""
+    found = predictions(examples, probabilities, units, tags)
+    labels = []
+    for example, begin, end in zip(examples, units[:-1].tolist(), units[1:].tolist(), strict=True):
+        prediction = found[example.id]
+        known = zip(example.units, prediction["tags"], probabilities[begin:end].tolist(), strict=True)
+        of_units = [
+            {
+                "text": example.text[start:stop],
+                "start": start,
+                "end": stop,
+                "tag": tag,
+                "probabilities": dict(zip(tags.names, masses, strict=True)),
+            }
+            for (start, stop), tag, masses in known
+        ]
+        entities = {"entities": prediction["entities"]} if tags.entities else {}
+        labels.append({**entities, "units": of_units})
+    return labels
+
+
 def _viterbi(log_p: Floats, begins: Ints, sizes: Ints, may: Floats, result: Ints) -> None:
     """Of examples whose units begin at `begins` [C] and are so many, the longest first. may: [L + 1, L], 0 or -inf."""
     longest = int(sizes.max(initial=0))

@@ -205,6 +205,14 @@ class Tagging(TaskSection):
         tags = self.tag_set
         return predictions(examples, to_dense(signals, len(tags.names)), signals.heads, tags)
 
+    def soft_labels(self, examples: Sequence[Tagged], signals: "Signals") -> "list[Plain]":
+        """See Task: entities, and of every unit how probable each tag is."""
+        from distil.framework.signals.algebra import to_dense
+        from distil.framework.tasks.tagging.metrics import soft_labels
+
+        tags = self.tag_set
+        return soft_labels(examples, to_dense(signals, len(tags.names)), signals.heads, tags)
+
     def score(self, examples: Sequence[Tagged], predictions: "Plain", resamples: int, seed: int) -> "Scores":
         """See Task."""
         from distil.framework.tasks.tagging.metrics import scores

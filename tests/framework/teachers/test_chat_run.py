@@ -1,5 +1,6 @@
 """A run with language models behind a server: it asks each question once, keeps what it paid for, and says what that was."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import RecipeError, UserError
+from distil.framework.label import label
 from distil.framework.progress import SILENT
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.rehearsal.answers import requests_in_words
@@ -107,6 +109,17 @@ def test_a_run_asks_about_each_text_once_and_another_student_about_none(tmp_path
     other["teachers"]["llm"]["endpoint"]["concurrency"] = 1
     run(recipe_from_values(other, "here"))
     assert len(server.asked) == 30
+
+
+def test_who_has_labelled_for_use_elsewhere_is_asked_by_no_run_again(tmp_path: Path, server: Server) -> None:
+    recipe = recipe_from_values(values(tmp_path, server), "here")
+    found = label(recipe)
+    assert len(asked_about(server)) == 25  # those of train, and none of those by which models are measured
+    rows = [json.loads(line) for line in (found.folder / "train.jsonl").read_text().splitlines()]
+    assert [row["soft"]["label"] for row in rows[:24]] == [TOPICS[number % 4] for number in range(24)]
+    assert all(row["soft"]["probabilities"][row["label"]] == 1.0 for row in rows[:24])
+    run(recipe)
+    assert len(set(asked_about(server))) == len(asked_about(server)) == 29
 
 
 def test_a_budget_stops_a_run_which_goes_on_where_it_was_in_the_same_folder(tmp_path: Path, server: Server) -> None:

@@ -1,0 +1,195 @@
+"""Labelling: what a recipe's teachers think, together, of every example of a split, written for use elsewhere."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from distil.framework.config import nearest_hint
+from distil.framework.data.example import Example
+from distil.framework.digest import Key, versions
+from distil.framework.ensembles.source import EnsembleSource
+from distil.framework.errors import UserError
+from distil.framework.files import Json, make_folder, write_json
+from distil.framework.plugins import settings_of
+from distil.framework.progress import SILENT, Progress
+from distil.framework.recipe.schema import Recipe
+from distil.framework.run import context_of, make
+from distil.framework.signals.algebra import Signals
+from distil.framework.signals.mixing import mix
+from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, in_chunks
+from distil.framework.signals.teacher_pass import Streamer
+from distil.framework.stages.graph import Labelling, build_labelling
+from distil.framework.stages.stage import Context
+from distil.framework.stages.supervision import Supervision
+from distil.framework.tasks.base import Task
+from distil.framework.training.job import Trainer
+from distil.framework.training.loop import train_in_process
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FACTS = "labels.json"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels on disk. facts: labels.json, as docs/results.md has it."""
+
+    folder: Path
+    facts: Json
+
+
+def label(
+    recipe: Recipe,
+    splits: Sequence[str] = (),
+    to: Path | None = None,
+    each_teacher: bool = False,
+    train: Trainer = train_in_process,
+    stream: Streamer | None = None,
+    progress: Progress = SILENT,
+) -> Labels:
+    """Ask the teachers of a recipe as `run` would, and write what its rule makes of their signals, at temperature 1: of each split a
+    file of JSON lines and one of parquet.
+
+    splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's;
+    each_teacher: whether what each of several teachers says is written beside it. Raises as `run` does; what was answered is kept, and a
+    run of the recipe asks nothing of it again.
+    """
+    wanted = _splits(recipe, splits)
+    context = context_of(recipe, train, stream, progress)
+    labelling = build_labelling(context, wanted)
+    context.store.check()
+    folder = to if to is not None else recipe.run_folder / "labels"
+    make_folder(folder)
+    _collect(context, labelling)
+    written = {
+        split: _write(context, found, split, folder, each_teacher) for split, found in labelling.by_split.items()
+    }
+    facts = {
+        "name": recipe.name,
+        "task": settings_of(context.task),
+        "ensemble": settings_of(recipe.ensemble) if recipe.ensemble is not None else None,
+        "splits": written,
+    }
+    write_json(folder / FACTS, facts)
+    if to is None:
+        context.store.push(folder)
+    return Labels(folder, facts)
+
+
+def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
+    """Raises UserError for a recipe whose teachers do not become one, and for splits that there are not."""
+    names = list(recipe.teachers)
+    if not names:
+        raise UserError("there is nobody to label: the recipe has no teachers; add `teachers`")
+    if len(names) > 1 and recipe.ensemble is None:
+        raise UserError(
+            f"{len(names)} teachers ({', '.join(names)}): say how they become one, for example `ensemble: {{rule: mean}}`"
+        )
+    legal = recipe.data.names
+    for name in given:
+        if name not in legal:
+            raise UserError(f"no split of `data` is called '{name}'; {nearest_hint(name, legal)}")
+    student = recipe.student
+    usual = legal if student is None else [student.split, *student.unlabelled]
+    return list(dict.fromkeys(given or usual))
+
+
+def _collect(context: Context, labelling: Labelling) -> None:
+    stages = list(labelling.stages())
+    count = len(labelling.making)
+    for number, stage in enumerate(stages, start=1):
+        if number == count + 1:
+            _stream(context, labelling)
+        make(context, stage, f"{number}/{len(stages)}")
+
+
+def _stream(context: Context, labelling: Labelling) -> None:
+    """Where the run would stream, have teachers' actors ask what is left; the stages after that find all of it there."""
+    passes = [one.teacher_pass for found in labelling.by_split.values() for one in found.to_stream(context)]
+    if passes and context.stream is not None:
+        with context.stream(passes):
+            pass
+
+
+def _write(context: Context, supervision: Supervision, split: str, folder: Path, each_teacher: bool) -> Json:
+    """The labels of a split, as two files; returns what is told of them."""
+    examples, task = context.data[split].examples, context.task
+    source = supervision.source(context, {})
+    teachers = supervision.teachers(context, {})
+    own = {name: context.recipe.teachers[name] for name in teachers}
+    temperatures = {name: supervision.temperature(context, name) for name in teachers}
+    alone = {name: OneTeacher(teachers[name], temperatures[name]) for name in teachers} if each_teacher else {}
+    tables = []
+    lines = folder / f".{split}.jsonl.tmp"
+    with (
+        context.progress.task(f"label '{split}'", len(examples), task.items) as bar,
+        lines.open("w", encoding="utf-8") as file,
+    ):
+        for part in in_chunks(examples):
+            rows = list(_rows(task, part, source, teachers, alone))
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+            tables.append(_table(rows))
+            bar.advance(len(part))
+    lines.replace(folder / f"{split}.jsonl")
+    _write_parquet(tables, folder / f"{split}.parquet")
+    signals = {name: [found.stage.digest for found in parts] for name, parts in supervision.collections.items()}
+    inputs = {"teaching": supervision.inputs(context), "data": context.data[split].digest, "task": settings_of(task)}
+    return {
+        "examples": len(examples),
+        "data": context.data[split].digest,
+        "digest": Key("labels", inputs, versions(1)).digest,
+        "teachers": {
+            name: {"kind": own[name].kind, "temperature": temperatures[name], "signals": signals[name][0]}
+            for name in own
+        },
+    }
+
+
+def _rows(
+    task: Task,
+    examples: Sequence[Example],
+    source: SignalSource,
+    teachers: dict[str, TeacherSignals],
+    alone: dict[str, OneTeacher],
+) -> Iterator[Json]:
+    """Of each example its record, `soft`: what all teachers say, `weights` of each, and `teachers`: what each of `alone` says."""
+    soft = task.soft_labels(examples, _pooled(source, examples))
+    weights = source.weights(examples) if isinstance(source, EnsembleSource) else np.ones((len(examples), 1))
+    said = {name: task.soft_labels(examples, _pooled(teacher, examples)) for name, teacher in alone.items()}
+    for number, example in enumerate(examples):
+        row = {
+            **task.record(example),
+            "soft": soft[number],
+            "weights": dict(zip(teachers, weights[number].tolist(), strict=True)),
+        }
+        yield {**row, "teachers": {name: labels[number] for name, labels in said.items()}} if said else row
+
+
+def _pooled(source: SignalSource, examples: Sequence[Example]) -> Signals:
+    """One signal about each example: of alternatives, by which batches would be taught in turn, the mean."""
+    found = source.signals(examples, [1.0])[1.0]
+    if len(found) == 1:
+        return found[0]
+    return mix(found, np.full((len(examples), len(found)), 1 / len(found)), "arithmetic")
+
+
+def _table(rows: Sequence[Json]) -> "pa.Table":
+    import pyarrow as pa
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+
+
+def _write_parquet(tables: "Sequence[pa.Table]", path: Path) -> None:
+    """Tables of which some know the types of columns that in others are empty."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
+    temporary.replace(path)

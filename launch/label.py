@@ -1,0 +1,42 @@
+"""`distil label`: the soft labels of a recipe's teachers, for use elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distil.framework.errors import RecipeError
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
+from distil.launch.console import console_progress, note
+from distil.launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from distil.framework.label import Labels
+
+
+def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path | None, each_teacher: bool) -> None:
+    """Label splits by the teachers of the recipe at `path`, and say where the files are. Raises DistilError."""
+    be_quiet()
+    from distil.framework.recipe.load import load_recipe
+    from distil.launch.quiet import quiet_transformers
+    from distil.launch.run import shown_path
+
+    quiet_transformers()
+    recipe = load_recipe(path, overrides, note)
+    progress = console_progress()
+    found = labelled(recipe, splits, to, each_teacher, progress)
+    for split, facts in found.facts["splits"].items():
+        place = shown_path(found.folder / split)
+        progress.say(f"{facts['examples']:,} {recipe.task.items} of '{split}': {place}.jsonl, {place}.parquet")
+
+
+def labelled(recipe: Recipe, splits: list[str], to: Path | None, each_teacher: bool, progress: Progress) -> "Labels":
+    """Label splits by the teachers of a recipe, with Ray where it wants that. Raises DistilError."""
+    if recipe.search is not None:
+        raise RecipeError("the recipe has a section `search`, and teachers label without one: set search=null")
+    if recipe.rehearse:
+        raise RecipeError("`rehearse` tries a recipe out and asks no teacher: use `distil rehearse`, or drop it")
+    from distil.framework.label import label
+    from distil.launch.run import trainer_for
+    from distil.launch.streaming import streamer_for
+
+    return label(recipe, splits, to, each_teacher, trainer_for(progress), streamer_for(recipe, progress), progress)
