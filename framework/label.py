@@ -20,9 +20,11 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.run import context_of, make
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.mixing import mix
+from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, in_chunks
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Labelling, build_labelling
+from distil.framework.stages.keys import check_keys
 from distil.framework.stages.stage import Context
 from distil.framework.stages.supervision import Supervision
 from distil.framework.tasks.base import Task
@@ -63,6 +65,7 @@ def label(
     context = context_of(recipe, train, stream, progress)
     labelling = build_labelling(context, wanted)
     context.store.check()
+    check_keys(context, labelling.collections, [])
     folder = to if to is not None else recipe.run_folder / "labels"
     make_folder(folder)
     _collect(context, labelling)
@@ -101,19 +104,13 @@ def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
 
 def _collect(context: Context, labelling: Labelling) -> None:
     stages = list(labelling.stages())
-    count = len(labelling.making)
     for number, stage in enumerate(stages, start=1):
-        if number == count + 1:
-            _stream(context, labelling)
+        left = [one for found in labelling.by_split.values() for one in found.to_stream(context)]
+        if context.stream is not None and stage.digest in {one.stage.digest for one in left}:
+            # Where the run would stream, teachers' actors ask; the stages after that find all of it there.
+            with context.stream([one.teacher_pass for one in left]):
+                pass
         make(context, stage, f"{number}/{len(stages)}")
-
-
-def _stream(context: Context, labelling: Labelling) -> None:
-    """Where the run would stream, have teachers' actors ask what is left; the stages after that find all of it there."""
-    passes = [one.teacher_pass for found in labelling.by_split.values() for one in found.to_stream(context)]
-    if passes and context.stream is not None:
-        with context.stream(passes):
-            pass
 
 
 def _write(context: Context, supervision: Supervision, split: str, folder: Path, each_teacher: bool) -> Json:
@@ -137,15 +134,23 @@ def _write(context: Context, supervision: Supervision, split: str, folder: Path,
             bar.advance(len(part))
     lines.replace(folder / f"{split}.jsonl")
     _write_parquet(tables, folder / f"{split}.parquet")
-    signals = {name: [found.stage.digest for found in parts] for name, parts in supervision.collections.items()}
     inputs = {"teaching": supervision.inputs(context), "data": context.data[split].digest, "task": settings_of(task)}
     return {
         "examples": len(examples),
         "data": context.data[split].digest,
         "digest": Key("labels", inputs, versions(1)).digest,
         "teachers": {
-            name: {"kind": own[name].kind, "temperature": temperatures[name], "signals": signals[name][0]}
-            for name in own
+            name: {
+                "kind": own[name].kind,
+                "temperature": temperatures[name],
+                "signals": found.stage.digest,
+                **{
+                    fact: value
+                    for fact, value in found.stage.facts(context.store).items()
+                    if fact in ("left_out", "usage")
+                },
+            }
+            for name, (found,) in supervision.collections.items()
         },
     }
 
@@ -157,10 +162,11 @@ def _rows(
     teachers: dict[str, TeacherSignals],
     alone: dict[str, OneTeacher],
 ) -> Iterator[Json]:
-    """Of each example its record, `soft`: what all teachers say, `weights` of each, and `teachers`: what each of `alone` says."""
-    soft = task.soft_labels(examples, _pooled(source, examples))
+    """Of each example its record, `soft`: what all teachers say, `weights` of each, and `teachers`: what each of `alone` says; None of
+    who says nothing."""
+    soft = _soft(task, examples, source)
     weights = source.weights(examples) if isinstance(source, EnsembleSource) else np.ones((len(examples), 1))
-    said = {name: task.soft_labels(examples, _pooled(teacher, examples)) for name, teacher in alone.items()}
+    said = {name: _soft(task, examples, teacher) for name, teacher in alone.items()}
     for number, example in enumerate(examples):
         row = {
             **task.record(example),
@@ -168,6 +174,12 @@ def _rows(
             "weights": dict(zip(teachers, weights[number].tolist(), strict=True)),
         }
         yield {**row, "teachers": {name: labels[number] for name, labels in said.items()}} if said else row
+
+
+def _soft(task: Task, examples: Sequence[Example], source: SignalSource) -> list[Json | None]:
+    signals = _pooled(source, examples)
+    labels = task.soft_labels(examples, evened(signals, task.head_sizes(examples)))
+    return [None if nothing else found for nothing, found in zip(silent(signals), labels, strict=True)]
 
 
 def _pooled(source: SignalSource, examples: Sequence[Example]) -> Signals:

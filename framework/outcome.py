@@ -70,6 +70,8 @@ class SignalResults(TypedDict):
     examples: NotRequired[int | None]
     bytes_per_example: NotRequired[float | None]
     null_mass: NotRequired[float | None]
+    left_out: NotRequired[int]
+    usage: NotRequired[Json]
     moved_mass: NotRequired[float | None]
     reused: NotRequired[bool]
 

@@ -24,6 +24,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
+from distil.framework.stages.keys import check_keys
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.watching import chosen
 from distil.framework.store import Artifact, store_of
@@ -104,6 +105,7 @@ def run(
 def _run(context: Context, graph: Graph, provenance: Provenance, watch: Watch, began: float) -> RunResults:
     recipe = context.recipe
     context.store.check()
+    _check_keys(context, graph)
     results = Results(context, graph, provenance)
     write_atomic(recipe.run_folder / "recipe.yaml", as_yaml(recipe))
     results.save()
@@ -127,10 +129,17 @@ def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Prog
     """
     context, graph = prepare(recipe, train, progress=progress)
     context.store.check()
+    _check_keys(context, graph)
     stages = list(graph.shared())
     for number, stage in enumerate(stages, start=1):
         make(context, stage, f"{number}/{len(stages)}")
     return context.data
+
+
+def _check_keys(context: Context, graph: Graph) -> None:
+    """Raise UserError for a teacher behind a server whose key is not there, and that is to be asked."""
+    to_measure = [model.measured for model in graph.models if not model.evaluation.is_done(context.store)]
+    check_keys(context, list(graph.collections.values()), to_measure)
 
 
 def produce(context: Context, stage: Stage) -> Artifact:

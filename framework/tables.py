@@ -19,13 +19,19 @@ def table_columns(results: RunResults, words: Words = ENGLISH) -> tuple[str, ...
     labels = " / ".join(metric.label for metric in task.metrics)
     variants = [words("variant", variant=variant, labels=labels) for variant in variants_in(results)]
     first = (words("model"), words("role"), words("parameters"))
-    return *first, *metric_columns(task.metrics, words), *variants, words("latency")
+    usage = [words("usage column")] if _has_usage(results) else []
+    return *first, *metric_columns(task.metrics, words), *variants, *usage, words("latency")
 
 
 def table_rows(results: RunResults, words: Words = ENGLISH) -> list[tuple[str, ...]]:
     """One row of text a model, under `table_columns`; what is not known yet is a dash."""
-    task, variants = summary_in(results), variants_in(results)
-    return [_row(model, task.metrics, variants, words) for model in results.get("models") or []]
+    task, variants, usage = summary_in(results), variants_in(results), _has_usage(results)
+    return [_row(model, task.metrics, variants, usage, words) for model in results.get("models") or []]
+
+
+def _has_usage(results: RunResults) -> bool:
+    """Whether any of the models is asked at a price."""
+    return any("usage" in model for model in results.get("models") or [])
 
 
 def variants_in(results: RunResults) -> list[str]:
@@ -149,7 +155,17 @@ def _variant(figures: Mapping[str, float], metrics: Sequence[Metric]) -> str:
     return _beside([metric.text(figures[metric.name]) if metric.name in figures else None for metric in metrics])
 
 
-def _row(model: ModelResults, metrics: Sequence[Metric], variants: Sequence[str], words: Words) -> tuple[str, ...]:
+def _usage(usage: Mapping[str, Any]) -> str:
+    """Tokens read and written, their price, and seconds an example, of what asking a model has taken."""
+    if not usage:
+        return NOTHING
+    tokens = f"{usage['input_tokens'] + usage['output_tokens']:,}"
+    return _beside([tokens, None if usage["cost"] is None else f"{usage['cost']:,.2f}", f"{usage['seconds']:.2f}"])
+
+
+def _row(
+    model: ModelResults, metrics: Sequence[Metric], variants: Sequence[str], usage: bool, words: Words
+) -> tuple[str, ...]:
     evaluation = model.get("evaluation") or {}
     latency, role = model.get("latency") or {}, words(model["role"])
     return (
@@ -158,5 +174,6 @@ def _row(model: ModelResults, metrics: Sequence[Metric], variants: Sequence[str]
         parameters_in_words(model),
         *(with_interval(evaluation, metric) for metric in metrics),
         *(_variant(evaluation.get(variant) or {}, metrics) for variant in variants),
+        *([_usage(model.get("usage") or {})] if usage else []),
         _milliseconds(latency),
     )

@@ -87,7 +87,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
             markup=False,
             highlight=False,
         )
-    for line in requests_in_words(recipe, context.task, context.data, context.answers):
+    for line in requests_in_words(recipe, context.task, context.data, context.store):
         console.print(line, markup=False, highlight=False)
 
 
@@ -183,7 +183,6 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     from distil.framework.files import make_folder
     from distil.framework.rehearsal.outline import known_data, outline
     from distil.framework.rehearsal.rehearse import obstacle, rehearse, signal_size
-    from distil.framework.stages.stage import answers_folder
     from distil.framework.store import store_of
     from distil.launch.quiet import quiet_transformers
 
@@ -206,7 +205,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     _show(recipe, models, found, signal_size(recipe, data), generated=data.splits is None)
     if data.splits is not None:
         task = recipe.task.fitted({name: split.examples for name, split in data.splits.items()})
-        for line in requests_in_words(recipe, task, data.splits, answers_folder(store_of(recipe))):
+        for line in requests_in_words(recipe, task, data.splits, store_of(recipe)):
             progress.say(line)
 
 

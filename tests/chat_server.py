@@ -13,12 +13,13 @@ Asked = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back; cut: so many bytes of it, and the connection is closed."""
+    """What is sent back; cut: so many bytes of it, and the connection is closed; stall: so many of it, and then nothing."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    stall: int | None = None
 
 
 @dataclass
@@ -32,7 +33,10 @@ class Server:
 
 
 def completion(
-    texts: Sequence[str], model: str = "m", usage: tuple[int, int] | None = (10, 2), tokens: Sequence[Any] | None = None
+    texts: Sequence[str | None],
+    model: str = "m",
+    usage: tuple[int, int] | None = (10, 2),
+    tokens: Sequence[Any] | None = None,
 ) -> Reply:
     """Answers as the interface has them. usage: tokens read and written; tokens: (text, log p, {other text: its log p}) of each place."""
     likely = None
@@ -77,8 +81,11 @@ def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
-            if reply.cut is not None:
+            self.wfile.write(reply.body[: reply.cut if reply.stall is None else reply.stall])
+            if reply.stall is not None:
+                self.wfile.flush()
+                server.silence.wait(30)
+            elif reply.cut is not None:
                 self.wfile.flush()
                 self.connection.close()
 

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import threading
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,30 +106,69 @@ class Answers:
 
     def add(self, key: str, answer: Answer) -> None:
         """Keep an answer; it is on disk when this returns."""
+        self.add_all({key: answer})
+
+    def add_all(self, answers: Mapping[str, Answer]) -> None:
+        """Keep some answers, by their keys; they are on disk when this returns."""
         with self._adding:
-            if self._path is None:
+            if self._path is not None:
+                make_folder(self._path.parent)
+                with self._path.open("ab") as file:
+                    # After a line that was cut short a new one begins.
+                    torn = file.tell() > self._read
+                    lines = b"\n".join(line_of(key, answer) for key, answer in answers.items())
+                    file.write((b"\n" if torn else b"") + lines + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self._read = file.tell()
+            for key, answer in answers.items():
                 self._note(key, answer)
-                return
-            values = {"key": key, "answer": answer.model_dump(mode="json")}
-            line = json.dumps({**values, "crc32": crc_of(values)}, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            make_folder(self._path.parent)
-            with self._path.open("ab") as file:
-                # After a line that was cut short a new one begins.
-                torn = file.tell() > self._read
-                file.write((b"\n" if torn else b"") + line + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-                self._read = file.tell()
-            self._note(key, answer)
+
+    def lose(self, usage: Usage) -> None:
+        """Note what was spent without an answer."""
+        key = f"lost {uuid.uuid4().hex}"
+        self.add(
+            key,
+            Answer(
+                text="", requests=usage.requests, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
+            ),
+        )
+
+    @property
+    def all(self) -> Mapping[str, Answer]:
+        """All answers, and notes of what was lost, by their keys."""
+        return self._found
+
+    def take_in(self, lines: bytes) -> set[str]:
+        """Answers from another place, which are not written here; returns their keys."""
+        found = dict(filter(None, map(_answer_in, lines.splitlines())))
+        with self._adding:
+            for key in found.keys() - self._found.keys():
+                self._note(key, found[key])
+        return set(found)
 
     def _take(self, line: bytes) -> None:
-        try:
-            values = json.loads(line.decode("utf-8", "surrogatepass"))
-            if values.pop("crc32") == crc_of(values):
-                self._note(values["key"], Answer.model_validate(values["answer"]))
-        except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            return
+        found = _answer_in(line)
+        if found is not None:
+            self._note(*found)
 
     def _note(self, key: str, answer: Answer) -> None:
         self._found.setdefault(key, answer)
         self.spent += answer.usage
+
+
+def line_of(key: str, answer: Answer) -> bytes:
+    """An answer as it is kept, without the end of the line."""
+    values = {"key": key, "answer": answer.model_dump(mode="json", exclude_defaults=True)}
+    return json.dumps({**values, "crc32": crc_of(values)}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _answer_in(line: bytes) -> tuple[str, Answer] | None:
+    """What a line holds; None of one that is damaged."""
+    try:
+        values = json.loads(line.decode("utf-8", "surrogatepass"))
+        if values.pop("crc32") == crc_of(values):
+            return str(values["key"]), Answer.model_validate(values["answer"])
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        pass
+    return None

@@ -9,29 +9,40 @@ from pathlib import Path
 
 from distil.framework.chat.answers import Answer, Answers, answers_file
 from distil.framework.chat.budget import Spending, at_most
-from distil.framework.chat.endpoint import Server
+from distil.framework.chat.endpoint import EndpointError, Garbled, Server
 from distil.framework.chat.messages import Request
 from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.chat.shared import SharedAnswers
 from distil.framework.files import make_folder
 from distil.framework.locks import locked
 from distil.framework.progress import Task
+from distil.framework.storage import Storage
 
+_GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
 Wanted = tuple[Request, int]  # and the number of the sample
 
 
 @dataclass(frozen=True)
 class Asker:
-    """folder: where answers are kept, None: nowhere."""
+    """folder: where answers are kept, None: nowhere; storage: where other machines leave theirs and find these, None: nowhere."""
 
     endpoint: Endpoint
     budget: Budget
     prices: Prices | None
     folder: Path | None
+    storage: Storage | None = None
 
     @cached_property
     def answers(self) -> Answers:
         """All that are kept of this model."""
-        return Answers(self._path)
+        found = Answers(self._path)
+        if self._shared is not None:
+            self._shared.pull(found)
+        return found
+
+    @cached_property
+    def _shared(self) -> SharedAnswers | None:
+        return None if self.storage is None or self._path is None else SharedAnswers(self.storage, self._path)
 
     @cached_property
     def server(self) -> Server:
@@ -51,6 +62,8 @@ class Asker:
             return []
         with self._alone():
             self.answers.refresh()
+            if self._shared is not None:
+                self._shared.pull(self.answers)
             missing: dict[str, tuple[Request, list[int]]] = {}
             for request, sample in wanted:
                 if self.kept(request, sample) is None:
@@ -72,13 +85,23 @@ class Asker:
         finally:
             # What is under way is paid for: it is waited for and kept.
             pool.shutdown(wait=True, cancel_futures=True)
+            if self._shared is not None:
+                self._shared.push(self.answers)
 
     def _fetch(self, server: Server, spending: Spending, request: Request, samples: list[int]) -> None:
+        garbled = 0
         while samples:
             bound = at_most(request, len(samples))
             with spending.on(bound):
-                # Some servers give one answer, whatever was asked.
-                found = server.complete(request, len(samples), bound)[: len(samples)]
+                try:
+                    # Some servers give one answer, whatever was asked.
+                    found = server.complete(request, len(samples), bound)[: len(samples)]
+                except Garbled as error:
+                    self.answers.lose(bound)
+                    garbled += 1
+                    if garbled == _GARBLED:
+                        raise EndpointError(f"{error}, {_GARBLED} times") from None
+                    continue
                 for sample, answer in zip(samples, found, strict=False):
                     self.answers.add(request.key(self.endpoint.model, sample), answer)
             samples = samples[len(found) :]

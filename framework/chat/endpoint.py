@@ -1,7 +1,6 @@
 """Asking a server with the interface of OpenAI's chat completions, through its official client."""
 
 import logging
-import os
 import re
 import threading
 import time
@@ -11,19 +10,19 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field, ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
+from distil.framework.chat.client import NO_KEY, PackedError, key_of, open_client, open_in_words, url_of
 from distil.framework.chat.messages import Request
-from distil.framework.chat.section import Endpoint, checked_url, is_open
+from distil.framework.chat.section import Endpoint, is_open
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
-from distil.framework.extras import need
 
 if TYPE_CHECKING:
-    from openai import APIConnectionError, APIStatusError, OpenAI
+    from openai import APIConnectionError, APIStatusError
 
 _LOG = logging.getLogger(__name__)
-_GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
+_MOST = 2**26  # bytes of an answer
+_OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
-_NO_KEY = "none"  # without one the client would take what the environment has for another server
 
 
 class EndpointError(DistilError):
@@ -32,6 +31,10 @@ class EndpointError(DistilError):
 
 class _BadRequestError(UserError):
     """A request that a server does not take."""
+
+
+class Garbled(EndpointError):
+    """An answer that was cut short, or is in another form than that of chat completions. It may be paid for all the same."""
 
 
 class _Likely(BaseModel):
@@ -73,23 +76,20 @@ class Server:
     def __init__(self, endpoint: Endpoint) -> None:
         """Raises UserError where the client is not installed or the environment lacks the key or the URL."""
         self._endpoint = endpoint
-        self._url = _url(endpoint)
-        self._key = _key(endpoint)
-        self._client = _client(endpoint, self._url, self._key)
+        self._url = url_of(endpoint)
+        self._key = key_of(endpoint)
+        self._client = open_client(endpoint, self._url, self._key)
         self._pace = _Pace(endpoint.per_minute)
         self._takes_schemas = True
+        self._other_limit = False
         if is_open(self._url):
-            _LOG.warning(
-                "    what is sent to %s can be read on its way there%s: use https, or a tunnel",
-                self._url,
-                ", the key too" if endpoint.key_env else "",
-            )
+            _LOG.warning("    %s", open_in_words(endpoint, self._url))
 
     def complete(self, request: Request, count: int, bound: Usage) -> list[Answer]:
         """Up to `count` answers to a request, at least one. bound: what it takes at most, for servers that do not count.
 
         A server that takes no JSON schemas is asked without. Raises UserError for what the server refuses, ModelError where it has
-        not the model, EndpointError where it does not answer.
+        not the model, EndpointError where it does not answer, Garbled.
         """
         plain = replace(request, schema=None)
         if request.schema is None or not self._takes_schemas:
@@ -107,41 +107,53 @@ class Server:
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
         body = {**request.body(self._endpoint.model), **({"n": count} if count > 1 else {})}
-        problem = ""
-        for _ in range(_GARBLED):
-            self._pace.wait()
-            began = time.perf_counter()
-            try:
-                content = self._sent(body)
-            except APIStatusError as error:
+        self._pace.wait()
+        began, other_limit = time.perf_counter(), self._other_limit
+        try:
+            content = self._sent(body, other_limit)
+        except APIStatusError as error:
+            if other_limit or error.status_code != 400 or _OTHER_LIMIT not in str(error):
                 raise self._refusal(error) from None
-            except APIConnectionError as error:
-                raise EndpointError(self._without_key(f"{self._name()} does not answer: {_why(error)}")) from None
-            except OpenAIError as error:
-                raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}")) from None
-            try:
-                found = _Completion.model_validate_json(content)
-            except ValidationError as error:
-                problem = first_line(error)
-                continue
-            self._check_model(found.model)
-            answers = self._answers(found, time.perf_counter() - began, bound)
-            if request.top_logprobs and not any(answer.tokens for answer in answers):
-                raise ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
-            return answers
-        raise EndpointError(
-            self._without_key(
-                f"{self._name()} answered {_GARBLED} times in another form than that of chat completions: {problem}"
-            )
-        )
+            self._other_limit = True  # for all that come after
+            return self._complete(request, count, bound)
+        except PackedError as error:
+            raise self._garbled(str(error)) from None
+        except APIConnectionError as error:
+            raise EndpointError(self._without_key(f"{self._name()} does not answer: {_why(error)}")) from None
+        except OpenAIError as error:
+            raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}")) from None
+        try:
+            found = _Completion.model_validate_json(content)
+        except ValidationError as error:
+            raise self._garbled(first_line(error)) from None
+        self._check_model(found.model)
+        answers = self._answers(found, time.perf_counter() - began, bound)
+        if request.top_logprobs and any(one.text for one in answers) and not any(one.tokens for one in answers):
+            raise ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
+        return answers
 
-    def _sent(self, body: dict[str, object]) -> bytes:
-        """The body of the answer, as nobody has read it yet."""
+    def _sent(self, body: dict[str, object], other_limit: bool) -> bytes:
+        """The body of the answer, as nobody has read it yet; no more of it, and for no longer, than an answer takes."""
         known = {name: body[name] for name in ("model", "messages")}
         rest = {name: value for name, value in body.items() if name not in known}
-        raw = self._client.chat.completions.with_raw_response.create(**known, extra_body=rest)
-        content: bytes = raw.http_response.content
-        return content
+        if other_limit:
+            rest[_OTHER_LIMIT] = rest.pop("max_tokens")
+        with self._client.chat.completions.with_streaming_response.create(**known, extra_body=rest) as response:
+            content, until = b"", time.monotonic() + self._endpoint.timeout_s
+            try:
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > _MOST or time.monotonic() > until:
+                        break
+                else:
+                    return content
+            except Exception as error:  # what reading raises is the transport's own, of which there are several
+                raise self._garbled(f"it was cut short ({first_line(error)})") from None
+        raise self._garbled(f"it has no end ({len(content):,} bytes so far)")
+
+    def _garbled(self, problem: str) -> Garbled:
+        said = f"{self._name()} answered in another form than that of chat completions: {problem}"
+        return Garbled(self._without_key(said))
 
     def _answers(self, found: _Completion, seconds: float, bound: Usage) -> list[Answer]:
         counted = found.usage
@@ -150,13 +162,27 @@ class Server:
         return [
             Answer(
                 text=self._without_key(_THOUGHTS.sub("", choice.message.content or "")),
-                tokens=_tokens(choice.logprobs),
+                tokens=self._tokens(choice.logprobs),
                 requests=int(number == 0),
                 input_tokens=read if number == 0 else 0,
                 output_tokens=written if number == 0 else 0,
                 seconds=seconds if number == 0 else 0.0,
             )
             for number, choice in enumerate(found.choices)
+        ]
+
+    def _tokens(self, found: _Tokens | None) -> list[Token]:
+        if found is None or found.content is None:
+            return []
+        clean = self._without_key
+        return [
+            Token(
+                text=clean(token.token),
+                log_p=token.logprob,
+                others=[(clean(one.token), one.logprob) for one in token.top_logprobs or [] if one.logprob is not None],
+            )
+            for token in found.content
+            if token.logprob is not None
         ]
 
     def _check_model(self, answering: str | None) -> None:
@@ -180,17 +206,25 @@ class Server:
                 if key
                 else f"{said}; put a key into the environment, and its variable's name into key_env"
             )
+        if 300 <= error.status_code < 400:
+            return UserError(
+                f"{said}; nothing is sent on to another place: put the address at which the server itself is into url"
+            )
         if error.status_code == 404:
             return ModelError(f"{said}; look whether url ends with the version (/v1) and the server has the model")
         if error.status_code == 429 or error.status_code >= 500 or error.status_code in (408, 409):
-            return EndpointError(f"{said}, after {self._endpoint.retries} more tries; run again later to go on")
+            wait = error.response.headers.get("retry-after")
+            asks = f" and asks to wait (Retry-After: {wait[:50]})" if wait else ""
+            return EndpointError(
+                f"{said}{asks}, after up to {self._endpoint.retries} more tries; run again later to go on"
+            )
         return _BadRequestError(f"{said}; put the teacher's settings right, or ask another server")
 
     def _name(self) -> str:
         return f"the server at {self._url}"
 
     def _without_key(self, text: str) -> str:
-        return text if self._key == _NO_KEY else text.replace(self._key, "***")
+        return text if self._key == NO_KEY else text.replace(self._key, "***")
 
 
 class _Pace:
@@ -210,62 +244,6 @@ class _Pace:
             turn = max(now, self._next)
             self._next = turn + self._between
         time.sleep(turn - now)
-
-
-def _tokens(found: _Tokens | None) -> list[Token]:
-    if found is None or found.content is None:
-        return []
-    return [
-        Token(
-            text=token.token,
-            log_p=token.logprob,
-            others=[(one.token, one.logprob) for one in token.top_logprobs or [] if one.logprob is not None],
-        )
-        for token in found.content
-        if token.logprob is not None
-    ]
-
-
-def _url(endpoint: Endpoint) -> str:
-    if endpoint.url is not None:
-        return endpoint.url
-    name = endpoint.url_env or ""
-    url = os.environ.get(name, "").strip()
-    if not url:
-        raise UserError(
-            f"endpoint.url_env: the environment has no {name}: put the server's URL there (export {name}=http://127.0.0.1:8000/v1, say)"
-        )
-    try:
-        return checked_url(url)
-    except ValueError as error:
-        raise UserError(f"endpoint.url_env: the URL in the environment variable {name}: {error}") from None
-
-
-def _key(endpoint: Endpoint) -> str:
-    if endpoint.key_env is None:
-        return _NO_KEY
-    key = os.environ.get(endpoint.key_env, "").strip()
-    if not key:
-        raise UserError(
-            f"endpoint.key_env: the environment has no {endpoint.key_env}: put the key there (export {endpoint.key_env}=...), or drop "
-            "key_env for a server that needs none"
-        )
-    return key
-
-
-def _client(endpoint: Endpoint, url: str, key: str) -> "OpenAI":
-    need("a server with a language model", "openai")
-    from openai import Omit, OpenAI
-
-    # What the environment says of OpenAI's own server is nothing to another one.
-    omitted = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
-    return OpenAI(
-        api_key=key,
-        base_url=url,
-        timeout=endpoint.timeout_s,
-        max_retries=endpoint.retries,
-        default_headers=omitted,
-    )
 
 
 def _why(error: "APIConnectionError") -> str:

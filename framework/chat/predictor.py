@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Literal, Protocol
+
+import numpy as np
 
 from distil.framework.chat.answers import Usage
 from distil.framework.chat.asking import Asker, Wanted
-from distil.framework.chat.budget import at_most, cost_of
+from distil.framework.chat.budget import cost_of
+from distil.framework.chat.estimate import Estimate, estimate
 from distil.framework.chat.messages import Message, Request, filled
 from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.chat.task import ChatTask, Conversation, Reading, Structured, Telling
@@ -15,9 +18,8 @@ from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.progress import SILENT, Progress, Task
 from distil.framework.signals.algebra import Signals
+from distil.framework.signals.silence import silenced
 from distil.framework.tasks.base import Examples, InferenceConfig, Own, Plain
-
-_LETTERS = 4  # bytes of a text that a token stands for, about; of Cyrillic two letters
 
 
 class ChatSection(Protocol):
@@ -32,6 +34,7 @@ class ChatSection(Protocol):
     instructions: str | None
     prompt: str | None
     extra: Json
+    invalid: Literal["uniform", "leave_out"]
     prices: Prices | None
     budget: Budget
 
@@ -58,7 +61,11 @@ class ChatPredictor:
     def signals(self, examples: Examples, proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
         with SILENT.task("", len(examples)) as bar:
-            return self.task.signals(examples, self._said(examples, bar))
+            said = self._said(examples, bar)
+        signals: Signals = self.task.signals(examples, said)
+        if self.teacher.invalid == "leave_out":
+            signals = silenced(signals, np.asarray([not valid for valid in said], np.bool_))
+        return signals
 
     def usage(self, examples: Examples) -> Json:
         """What the answers about some examples took, all of which are there: requests, tokens, cost (None without prices), mean
@@ -76,15 +83,9 @@ class ChatPredictor:
             "invalid": sum(one is None for one in self._read(examples, conversations)) / max(1, len(conversations)),
         }
 
-    def estimate(self, examples: Examples) -> Usage:
-        """About what the answers about some examples will take that are not there yet; nothing is asked."""
-        wanted = Usage()
-        for request in self._distinct(examples):
-            missing = sum(self.asker.kept(request, sample) is None for sample in range(self.teacher.samples))
-            if missing:
-                most = at_most(request, missing)
-                wanted += Usage(1, most.input_tokens // _LETTERS, most.output_tokens)
-        return wanted
+    def estimate(self, examples: Examples) -> Estimate:
+        """What the answers about some examples will take that are not there yet; nothing is asked."""
+        return estimate(self._distinct(examples), self.teacher.samples, self.asker.kept)
 
     def _distinct(self, examples: Examples) -> list[Request]:
         requests = map(self.request, examples)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distil.framework.data.example import Example
 from distil.framework.ensembles.base import Ensemble, TeacherOutputs
 from distil.framework.errors import DataError, UserError
 from distil.framework.plugins import named_in_errors
 from distil.framework.segments import Floats
-from distil.framework.signals.algebra import Signals, temper
+from distil.framework.signals.algebra import Signals, from_parts, temper
 from distil.framework.signals.mixing import Mean, mix
+from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.source import TeacherSignals, in_chunks
 
 if TYPE_CHECKING:
@@ -45,13 +47,18 @@ class EnsembleSource:
         """See SignalSource. Raises DataError where `weights` does."""
         found = self._found(examples)
         if self.ensemble.mixing == "one_of" and not self.ignore_labels:
-            return {temperature: self._at(found, temperature) for temperature in temperatures}
+            return {temperature: self._in_turn(examples, found, temperature) for temperature in temperatures}
         mean: Mean = "geometric" if self.ensemble.mixing == "geometric" else "arithmetic"
         weights = self._weights(examples, found)
-        return {temperature: [mix(self._at(found, temperature), weights, mean)] for temperature in temperatures}
+        mixed = {temperature: mix(self._at(found, temperature), weights, mean) for temperature in temperatures}
+        if self.ignore_labels:
+            sizes = self.task.head_sizes(examples)
+            mixed = {temperature: evened(signals, sizes) for temperature, signals in mixed.items()}
+        return {temperature: [signals] for temperature, signals in mixed.items()}
 
     def weights(self, examples: Sequence[Example]) -> Floats:
-        """What each teacher weighs on each example: [E, K], in the order of `teachers`, with sum 1.
+        """What each teacher weighs on each example: [E, K], in the order of `teachers`, with sum 1; those that say nothing of it weigh
+        nothing, unless none says anything.
 
         Raises:
             DataError: the rule needs a label, and an example has none.
@@ -60,21 +67,42 @@ class EnsembleSource:
         return self._weights(examples, self._found(examples))
 
     def _weights(self, examples: Sequence[Example], found: Sequence[Signals]) -> Floats:
-        outputs = TeacherOutputs(
-            examples,
-            list(self.teachers),
-            self._at(found, 1.0),
-            self.points,
-            self.task,
-        )
-        if len(self.teachers) == 1 or (self.ensemble.needs_labels and self.ignore_labels):
-            return outputs.equal()
-        if self.ensemble.needs_labels:
+        names, signals = list(self.teachers), self._at(found, 1.0)
+        if self.ensemble.needs_labels and not self.ignore_labels:
             self._refuse_unlabelled(examples)
+        speaks = ~np.stack([silent(one) for one in found], axis=1)
+        if speaks.all():
+            return self._weigh(examples, names, signals)
+        weights = np.zeros((len(examples), len(names)))
+        for who in np.unique(speaks, axis=0):
+            chosen = np.flatnonzero((speaks == who).all(1))
+            teachers = np.flatnonzero(who) if who.any() else np.arange(len(names))
+            about = [examples[number] for number in chosen.tolist()]
+            of_them = [signals[teacher].take(chosen) for teacher in teachers.tolist()]
+            weights[np.ix_(chosen, teachers)] = self._weigh(
+                about, [names[teacher] for teacher in teachers.tolist()], of_them, equal=not who.any()
+            )
+        return weights
+
+    def _weigh(
+        self, examples: Sequence[Example], names: Sequence[str], signals: Sequence[Signals], equal: bool = False
+    ) -> Floats:
+        """Weights of teachers that all say something, or `equal` ones. [E, K]"""
+        outputs = TeacherOutputs(examples, names, signals, self.points, self.task)
+        if equal or len(names) == 1 or (self.ensemble.needs_labels and self.ignore_labels):
+            return outputs.equal()
         with named_in_errors("ensemble", self.ensemble):
             weights = np.asarray(self.ensemble.weigh(outputs))
-        self._check(weights, examples)
+        self._check(weights, examples, len(names))
         return weights
+
+    def _in_turn(self, examples: Sequence[Example], found: Sequence[Signals], temperature: float) -> list[Signals]:
+        """Every teacher's signals, with what the others say together in place of nothing."""
+        signals, nothing = self._at(found, temperature), [silent(one) for one in found]
+        if not any(one.any() for one in nothing):
+            return signals
+        together = mix(signals, self._weights(examples, found), "arithmetic")
+        return [_replaced(one, together, where) for one, where in zip(signals, nothing, strict=True)]
 
     def _refuse_unlabelled(self, examples: Sequence[Example]) -> None:
         unlabelled = next((example for example in examples if not example.labelled), None)
@@ -84,8 +112,8 @@ class EnsembleSource:
                 "no label; leave out unlabelled questions, or take another rule"
             )
 
-    def _check(self, weights: Floats, examples: Sequence[Example]) -> None:
-        rule, wanted = self.ensemble.rule, (len(examples), len(self.teachers))
+    def _check(self, weights: Floats, examples: Sequence[Example], teachers: int) -> None:
+        rule, wanted = self.ensemble.rule, (len(examples), teachers)
         if weights.shape != wanted:
             raise UserError(
                 f"the rule '{rule}' gives weights of shape {weights.shape} for {wanted[0]} examples and {wanted[1]} teachers; "
@@ -106,6 +134,10 @@ class EnsembleSource:
         """The teachers' signals at own · temperature."""
         own = (self.temperatures[name] for name in self.teachers)
         return [temper(signals, each * temperature) for signals, each in zip(found, own, strict=True)]
+
+
+def _replaced(signals: Signals, others: Signals, where: NDArray[np.bool_]) -> Signals:
+    return from_parts(where.astype(np.int64), lambda part, chosen: (others if part else signals).take(chosen))
 
 
 def weight_figures(source: EnsembleSource, examples: Sequence[Example]) -> dict[str, dict[str, float]]:

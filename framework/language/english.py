@@ -60,6 +60,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "unlocated": "Not in the texts: {shares}.",
     "unlocated share": "{share} of what {name} wrote",
     "usage": "{name}: {requests} requests, {tokens} tokens{cost}, {seconds} s for each; {invalid} of its answers were not valid.",
+    "usage column": "tokens / cost / s an example",
     "usage cost": ", {cost} by its prices",
     "timed": "Latency: of {items}, each asked alone, on {threads}, all models taking turns.",
     "threads": ("{count} CPU thread", "{count} CPU threads"),

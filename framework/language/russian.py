@@ -60,6 +60,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "unlocated": "Нет в текстах: {shares}.",
     "unlocated share": "{share} того, что написала модель {name}",
     "usage": "{name}: запросов {requests}, токенов {tokens}{cost}, по {seconds} с; непригодных ответов {invalid}.",
+    "usage column": "токены / цена / с на пример",
     "usage cost": ", {cost} по указанным ценам",
     "timed": "Задержка: {items}, каждый отдельно, на {threads}, все модели по очереди.",
     "threads": ("{count} потоке CPU", "{count} потоках CPU", "{count} потоках CPU"),

@@ -41,7 +41,8 @@ class Target:
 
     mask: bool [R, L], the outcomes that may be chosen (of an answer's start, say, tokens of the context and the null
     position); label: int64 [R], the gold outcome, -1 where there is none;
-    signal: float32 [R, L], the teachers' probabilities at the term's temperature, or None without signals.
+    signal: float32 [R, L], the teachers' probabilities at the term's temperature, or None without signals; all 0 where no teacher says
+    anything, and what a loss comes to there does not count.
     """
 
     mask: "Tensor"
@@ -131,6 +132,8 @@ def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple
         with named_in_errors(f"losses.{name}", loss):
             values = loss(rows.logits, Target(rows.mask, rows.label, signal))
             check_losses(name, values, len(rows.logits))
+        if signal is not None:
+            values = values.masked_fill(signal.sum(-1) == 0, 0.0)
         term = rows.of_items(values).sum()
         terms[name] = term.detach()
         total = total + weight_at(loss.weight, progress) * term

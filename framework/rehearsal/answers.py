@@ -1,36 +1,49 @@
 """What language models behind servers will be asked, and about what that costs; nothing is sent."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from distil.framework.chat.answers import Usage
 from distil.framework.chat.budget import beyond, cost_of
+from distil.framework.chat.client import missing, open_in_words, url_of
+from distil.framework.chat.estimate import Estimate
 from distil.framework.chat.predictor import ChatPredictor
+from distil.framework.chat.section import Prices, is_open
 from distil.framework.data.load import Split
 from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.stage import answers_folder
+from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
 
 
-def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], answers: Path) -> Iterator[str]:
-    """A line for each chat teacher: requests, tokens and money for what is not among the `answers` of before. task: fitted to the
+def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], store: Store) -> Iterator[str]:
+    """A line for each chat teacher: requests, tokens and money for what is not among the answers of before. task: fitted to the
     data."""
-    inference = InferenceConfig(task, recipe.windows, None, "fp32", answers=answers)
+    answers = answers_folder(store)
+    inference = InferenceConfig(task, recipe.windows, None, "fp32", answers=answers, storage=store.storage)
     for name, teacher in recipe.teachers.items():
         if teacher.kind != "chat":
             continue
         predictor = teacher.predictor(answers, inference)
         assert isinstance(predictor, ChatPredictor)
         asked = _splits_asked_about(recipe, name)
-        wanted = predictor.estimate([example for split in asked for example in splits[split].examples])
-        if not wanted.requests:
+        found = predictor.estimate([example for split in asked for example in splits[split].examples])
+        if not found.wanted.requests:
             yield f"{name}: all answers about {', '.join(asked)} are there"
             continue
-        yield f"{name} is asked about {', '.join(asked)}: {_in_words(wanted, cost_of(wanted, teacher.prices))}"
+        yield f"{name} is asked about {', '.join(asked)}: {_in_words(found, teacher.prices)}"
+        if (problem := missing(teacher.endpoint)) is not None:
+            yield f"{name}: {problem}"
+        elif is_open(url := url_of(teacher.endpoint)):
+            yield f"{name}: {open_in_words(teacher.endpoint, url)}"
         spent = predictor.asker.answers.spent
-        problem = beyond(teacher.budget, teacher.prices, spent, spent + wanted)
-        if problem is not None:
-            field, most, _, then = problem
-            yield f"{name}: that is beyond its budget.{field}, {most:,.10g}, as it may come to {then:,.6g} with what is spent"
+        for then, verb in ((found.wanted, "is"), (found.at_most, "may be")):
+            problem = beyond(teacher.budget, teacher.prices, spent, spent + then)
+            if problem is not None:
+                field, most, _, amount = problem
+                yield (
+                    f"{name}: that {verb} beyond its budget.{field}, {most:,.10g}, as it comes to {amount:,.6g} with what is spent; it is "
+                    "stopped there, and goes on with a larger one"
+                )
+                break
 
 
 def _splits_asked_about(recipe: Recipe, name: str) -> list[str]:
@@ -42,6 +55,14 @@ def _splits_asked_about(recipe: Recipe, name: str) -> list[str]:
     return list(dict.fromkeys([*splits, *held_out, recipe.evaluation.split]))
 
 
-def _in_words(wanted: Usage, cost: float | None) -> str:
-    money = "" if cost is None else f", which cost about {cost:,.4g} by its prices"
-    return f"{wanted.requests:,} requests, about {wanted.input_tokens:,} tokens read and at most {wanted.output_tokens:,} written{money}"
+def _in_words(found: Estimate, prices: Prices | None) -> str:
+    wanted, most = found.wanted, found.at_most
+    written = f"{wanted.output_tokens:,} written" if found.by else f"at most {most.output_tokens:,} written"
+    cost, highest = cost_of(wanted, prices), cost_of(most, prices)
+    money = "" if cost is None else f", which cost about {cost:,.4g}, at most {highest:,.4g}, by its prices"
+    by = (
+        f"by the {found.by:,} answers that are there"
+        if found.by
+        else "a token taken for 4 letters of Latin script, 2 of others, 1 of Chinese"
+    )
+    return f"{wanted.requests:,} requests, about {wanted.input_tokens:,} tokens read and {written}{money} ({by})"

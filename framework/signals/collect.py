@@ -13,6 +13,7 @@ from distil.framework.segments import Floats, Ints, totals
 from distil.framework.signals.algebra import NULL, Signals, from_parts
 from distil.framework.signals.section import SignalSettings
 from distil.framework.signals.shards import Keyed, SignalReader, as_stored, bytes_on_disk, row_key, write_shard
+from distil.framework.signals.silence import silent
 from distil.framework.signals.source import TeacherSignals, in_chunks
 from distil.framework.signals.steps import Steps
 from distil.framework.tasks.base import Own
@@ -76,7 +77,8 @@ def collect(
 
     While its model is at a shard, the next one is prepared and the last one written. What ends it before its time loses at most
     these: the shard that the model is at, and the one that is being written. proposals: of the teachers that it is shown.
-    Returns figures on the store; null_mass is the mean probability of NULL, such as "no answer here".
+    Returns figures on the store; null_mass is the mean probability of NULL, such as "no answer here"; left_out: of how many
+    examples the teacher says nothing, if there are any.
     """
     writer = SignalWriter(folder, settings)
     missing = [example for example in longest_first(examples) if example not in writer]
@@ -85,11 +87,16 @@ def collect(
         if missing:
             for count in _collected(writer, missing, open_teacher(), settings.shard_size, proposals):
                 bar.advance(count)
-    nulls = [_null_mass(writer.stored.signals(part)) for part in in_chunks(examples)]
+    nulls, nothing = [], 0
+    for part in in_chunks(examples):
+        signals = writer.stored.signals(part)
+        nulls.append(_null_mass(signals))
+        nothing += int(silent(signals).sum())
     return {
         "examples": len(examples),
         "bytes_per_example": bytes_on_disk(folder) / len(examples),
         "null_mass": float(np.concatenate(nulls).mean()),
+        **({"left_out": nothing} if nothing else {}),
     }
 
 

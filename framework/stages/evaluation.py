@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from distil.framework.answer import Answerer
+from distil.framework.chat.estimate import Paid
 from distil.framework.data.example import Example, why_unlabelled
 from distil.framework.data.features import WindowSettings
 from distil.framework.device import available_bytes
 from distil.framework.digest import MODELS, versions
 from distil.framework.ensembles.source import EnsembleSource, weight_figures
 from distil.framework.errors import DataError
-from distil.framework.files import Json, write_json
+from distil.framework.files import write_json
 from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.plugins import settings_of
 from distil.framework.predictors.logits import alone
@@ -24,14 +25,6 @@ from distil.framework.tasks.base import InferenceConfig, Plain, Predictor
 
 _MOST = 0.5  # of the memory that is free: what models take that are timed without being opened again and again
 _WEIGHT = 4  # bytes
-
-
-@runtime_checkable
-class Paid(Protocol):
-    """A Predictor whose answers are paid for."""
-
-    def usage(self, examples: Sequence[Example]) -> Json:
-        """What its answers about some examples took, which it has given."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,7 @@ class Measured:
             context.precision,
             batch_tokens=settings.batch_tokens,
             answers=context.answers,
+            storage=context.store.storage,
         )
 
     def asked_alone(self, context: Context) -> Ask:

@@ -118,10 +118,11 @@ def build_graph(context: Context) -> Graph:
 @dataclass(frozen=True)
 class Labelling:
     """What it takes to have a recipe's teachers label splits. making: stages of the teachers, and those by which something is known of
-    them first; by_split: by whom each split is labelled."""
+    them first; by_split: by whom each split is labelled; collections: of all teachers."""
 
     making: list[Stage]
     by_split: dict[str, Supervision]
+    collections: list[Collection]
 
     def stages(self) -> Iterator[Stage]:
         """Every stage once, after those that it depends on."""
@@ -143,8 +144,9 @@ def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
     _fetch_models(context, list(teachers.values()))
     first = [found.stage for found in collections.made.values()]
+    by_split = {split: _supervision(context, collections, held_out, [split], None) for split in splits}
     making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
-    return Labelling(making, {split: _supervision(context, collections, held_out, [split], None) for split in splits})
+    return Labelling(making, by_split, list(collections.made.values()))
 
 
 def _read_first(recipe: Recipe) -> frozenset[str]:

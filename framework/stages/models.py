@@ -121,8 +121,7 @@ def student_stages(
     else:
         initial = initial_stage(context, "the student", student, None, tokenizer, seed)
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
-    if supervision is None:
-        check_labels(context, "student.split", student.split, "to learn from")
+    _check_learnt(context, losses, supervision)
     _check_validation(context, "student.validation", student)
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
     whole = student_split(context)
@@ -148,6 +147,21 @@ def student_stages(
         supervision=supervision,
         live=live_teachers(recipe, losses),
     )
+
+
+def _check_learnt(context: Context, losses: Mapping[str, Term], supervision: Supervision | None) -> None:
+    """Raise DataError for what would be learnt from labels that there are not."""
+    student, task = context.recipe.student, context.task
+    assert student is not None
+    if supervision is None:
+        check_labels(context, "student.split", student.split, "to learn from")
+    by_labels = [name for name, loss in losses.items() if loss.source == "labels"]
+    if by_labels:
+        check_labels(
+            context, f"losses.{by_labels[0]}", student.split, "to learn from (teachers teach without this loss, too)"
+        )
+    elif getattr(task, "class_weights", None) == "balanced":
+        check_labels(context, "task.class_weights", student.split, "by which weights could be balanced")
 
 
 def student_split(context: Context) -> Split:

@@ -5,16 +5,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from distil.framework.chat.estimate import Paid
 from distil.framework.digest import MODELS, versions
 from distil.framework.errors import DataError
+from distil.framework.files import Json
 from distil.framework.plugins import settings_of
 from distil.framework.signals.calibration import calibrate
 from distil.framework.signals.collect import collect
 from distil.framework.signals.shards import FORMAT, SignalReader
+from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.teacher_pass import TeacherPass
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.tasks.base import main_metrics, trained_settings
-from distil.framework.teachers.base import own_settings
+from distil.framework.teachers.base import is_elsewhere, own_settings
 
 _CODE = {"cpu": 3, "cuda": 4}  # on a GPU attention gets masks that hide nothing, too, and sums are rounded otherwise
 
@@ -79,9 +84,20 @@ def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage],
             stage.result(context.store)
         proposals = [SignalReader(folder) for folder in teacher_pass.proposals]
         examples, settings = teacher_pass.examples, teacher_pass.settings
-        return collect(folder, examples, teacher_pass.open, settings, context.progress, title, proposals)
+        facts = collect(folder, examples, teacher_pass.open, settings, context.progress, title, proposals)
+        return {**facts, **_usage(teacher_pass)}
 
     return make
+
+
+def _usage(teacher_pass: TeacherPass) -> Json:
+    """What the answers of a teacher behind a server took, if all of them are here: nothing is asked for it."""
+    if not is_elsewhere(teacher_pass.teacher):
+        return {}
+    predictor = teacher_pass.teacher.predictor(teacher_pass.models[0], teacher_pass.inference)
+    if not isinstance(predictor, Paid) or predictor.estimate(teacher_pass.examples).wanted.requests:
+        return {}
+    return {"usage": predictor.usage(teacher_pass.examples)}
 
 
 def held_out_stage(context: Context, found: Collection) -> Stage:
@@ -106,9 +122,16 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
 
     def make(folder: Path) -> dict[str, Any]:
         signals = SignalReader(found.stage.result(context.store)).signals(labelled)
-        predictions = task.predict_from_signals(labelled, signals)
+        predictions = task.predict_from_signals(labelled, evened(signals, task.head_sizes(labelled)))
         scores = task.score(labelled, predictions, resamples=100, seed=recipe.seed)
-        return {**main_metrics(task, scores.metrics), **asdict(calibrate(signals, task.gold_outcomes(labelled)))}
+        said = np.flatnonzero(~silent(signals))
+        if not len(said):
+            raise DataError(
+                f"signals.held_out: {found.teacher} says nothing of the {len(labelled)} {task.items} of '{found.split}', as all its answers "
+                "are invalid: look at its prompt"
+            )
+        gold = task.gold_outcomes([labelled[number] for number in said.tolist()])
+        return {**main_metrics(task, scores.metrics), **asdict(calibrate(signals.take(said), gold))}
 
     inputs = {
         "signals": found.stage.key,

@@ -42,6 +42,7 @@ class Context:
             self.precision,
             batch_tokens=signals.batch_tokens,
             answers=self.answers,
+            storage=self.store.storage,
         )
 
     @property

@@ -20,6 +20,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Floats, Ints
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.source import SignalSource, TeacherSignals
+from distil.framework.storage import Storage
 from distil.framework.tasks.sections import GenerativeSection, Sections
 from distil.framework.training.items import Items
 
@@ -75,7 +76,7 @@ class InferenceConfig:
     batch_size: windows a forward pass at most, None: as many as there is room for; precision: fp32, bf16 or fp16; one_by_one:
     one question is asked at a time, so that batches need not be filled up on a GPU; batch_tokens: of a forward pass at
     most, what fills windows up included, "auto": as is quick on the device; answers: the folder in which answers of language models
-    behind servers are kept, None: nowhere.
+    behind servers are kept, None: nowhere; storage: where they are kept as well, for other machines.
     """
 
     task: "Task"
@@ -85,6 +86,7 @@ class InferenceConfig:
     one_by_one: bool = False
     batch_tokens: int | Literal["auto"] = "auto"
     answers: Path | None = None
+    storage: Storage | None = None
 
     def limit(self, device: "torch.device") -> BatchLimit:
         """What goes through a model on `device` at once."""

@@ -66,6 +66,11 @@ class Chat(Section):
     prompt: str | None = Field(
         default=None, description="What the user's message says, with {text}, and of pairs {text_pair}, once each."
     )
+    invalid: Literal["uniform", "leave_out"] = Field(
+        default="uniform",
+        description="What an example teaches without a valid answer, when it was asked for once more: uniform: that all that may be is alike; "
+        "leave_out: nothing; other teachers are heard alone.",
+    )
     extra: Json = Field(default_factory=dict, description="Further fields of a request, as the server takes them.")
     prices: Prices | None = Field(default=None, description="By which costs are told.")
     budget: Budget = Budget()
@@ -124,5 +129,5 @@ class Chat(Section):
         from distil.framework.chat.asking import Asker
         from distil.framework.chat.predictor import ChatPredictor
 
-        asker = Asker(self.endpoint, self.budget, self.prices, inference.answers)
+        asker = Asker(self.endpoint, self.budget, self.prices, inference.answers, inference.storage)
         return ChatPredictor(self, inference.task.chat(), asker, inference)

@@ -144,9 +144,9 @@ def _dense(signals: Signals, outcomes: int) -> _Probabilities:
 
 
 def _within(signal: _Probabilities, shown: NDArray[np.bool_]) -> _Probabilities:
-    """Without the outcomes that a row does not show, scaled to 1 again; shown: [B, 1, L]."""
+    """Without the outcomes that a row does not show, scaled to 1 again; of nothing, nothing. shown: [B, 1, L]."""
     mass = np.where(shown, signal, 0)
     total = mass.sum(-1, keepdims=True)
-    even = shown / np.maximum(shown.sum(-1, keepdims=True), 1)
+    even = (signal.sum(-1, keepdims=True) > 0) * shown / np.maximum(shown.sum(-1, keepdims=True), 1)
     scaled: _Probabilities = np.where(total > 0, mass / np.where(total > 0, total, 1), even).astype(np.float32)
     return scaled

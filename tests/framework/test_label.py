@@ -1,6 +1,8 @@
 """Soft labels for use elsewhere: what files hold is what the teachers say, in every task."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from distil.framework.errors import UserError
-from distil.framework.files import read_json
+from distil.framework.files import make_folder, read_json
 from distil.framework.label import Labels, label
+from distil.framework.progress import SILENT
 from distil.framework.recipe.load import recipe_from_values
+from distil.framework.signals.collect import collect
+from distil.framework.signals.source import TeacherSignals
+from distil.framework.signals.teacher_pass import TeacherPass
 
 GUESS = "tests.guessing:Guess"
 TEACHERS = {name: {"kind": GUESS, "seed": seed} for seed, name in enumerate(("one", "other"))}
@@ -85,7 +91,7 @@ def test_labels_of_texts_without_any(tmp_path: Path, problem: str) -> None:
 
 def test_numbers(tmp_path: Path) -> None:
     task = {"kind": "classification", "problem_type": "regression", "range": [1.0, 5.0]}
-    rows = labelled(tmp_path, texts(tmp_path), task=task)
+    rows = labelled(tmp_path, texts(tmp_path), task=task, ensemble={"rule": "mean"})
     for row in rows:
         assert row["soft"]["value"] == pytest.approx(mixed(row, lambda soft: soft["value"]), abs=5e-3)
 
@@ -148,6 +154,25 @@ def test_of_teachers_that_teach_in_turn_the_mean_is_taken(tmp_path: Path) -> Non
     for row in labelled(tmp_path, texts(tmp_path), task=task, ensemble={"rule": "sampled"}):
         assert row["weights"] == {"one": 0.5, "other": 0.5}
         np.testing.assert_allclose(probabilities(row["soft"]), mixed(row, probabilities), atol=2e-3)
+
+
+def test_where_a_run_would_stream_teachers_run_beside_it(tmp_path: Path) -> None:
+    asked: list[tuple[str, int]] = []
+
+    @contextmanager
+    def stream(passes: Sequence[TeacherPass]) -> Iterator[Mapping[str, TeacherSignals]]:
+        for one in passes:
+            asked.append((one.name, len(one.examples)))
+            make_folder(one.folder)
+            collect(one.folder, one.examples, one.open, one.settings, SILENT, "")
+        yield {}
+
+    task = {"kind": "classification", "labels": ["a", "b"]}
+    streamed = values(tmp_path / "runs", texts(tmp_path), task=task, signals={"mode": "streamed"})
+    found = label(recipe_from_values(streamed, "here"), stream=stream)
+    assert asked == [("one", 6), ("other", 6)]
+    before = label(recipe_from_values(values(tmp_path / "others", texts(tmp_path), task=task), "here"))
+    assert rows_of(found) == rows_of(before)
 
 
 def test_who_cannot_label_is_told_so(tmp_path: Path) -> None:

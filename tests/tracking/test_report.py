@@ -1,6 +1,7 @@
 from rich.console import Console
 
-from distil.framework.tables import short_count, table_rows
+from distil.framework.tables import short_count, table_columns, table_rows
+from distil.tracking.content import model_metrics
 from distil.tracking.report import markdown_table, print_report, rich_table
 
 
@@ -124,7 +125,12 @@ def test_what_asking_servers_took_is_told(run):
         "one: 1,200 requests, 30,400 tokens, 0.50 by its prices, 1.25 s for each; 2.0% of its answers were not valid."
     )
     assert line in markdown_table(run.results)
+    place = table_columns(run.results).index("tokens / cost / s an example")
+    assert [row[place] for row in table_rows(run.results)][:2] == ["30,400 / 0.50 / 1.25", "–"]
+    assert model_metrics(run.results["models"][0])["usage/cost"] == 0.5
     usage["cost"] = None
+    assert table_rows(run.results)[0][place] == "30,400 / – / 1.25"
+    assert "usage/cost" not in model_metrics(run.results["models"][0])
     assert "30,400 tokens, 1.25 s for each" in markdown_table(run.results)
 
 

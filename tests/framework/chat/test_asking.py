@@ -3,18 +3,23 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distil.framework.chat.answers import answers_file
 from distil.framework.chat.asking import Asker
 from distil.framework.chat.endpoint import EndpointError
 from distil.framework.chat.messages import Message, Request
 from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.errors import DistilError, ModelError, UserError
 from distil.framework.progress import SILENT
+from distil.framework.storage import Storage
 from tests.chat_server import Asked, Reply, Server, busy, chat_server, completion
 
 pytest.importorskip("openai", reason="the extra `chat` is not installed")
@@ -143,7 +148,16 @@ def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
         (Reply(200, b"<html>"), EndpointError, "another form"),
         (Reply(200, b'{"choices": [{"message": 1}]}'), EndpointError, "another form"),
         (completion(["a"], model="other"), ModelError, "answers with the model 'other', and 'm' was asked"),
-        (busy(), EndpointError, "429.*after 2 more tries"),
+        (Reply(200, b"{", cut=0), EndpointError, "cut short.*3 times"),
+        (Reply(200, completion(["a"]).body, stall=9), EndpointError, "cut short.*3 times"),
+        (busy(), EndpointError, "429.*after up to 2 more tries"),
+        (
+            Reply(429, b'{"error": {"message": "no"}}', {"retry-after": "86400"}),
+            EndpointError,
+            r"asks to wait \(Retry-After: 86400\)",
+        ),
+        (Reply(200, b"\x1f\x8b", {"content-encoding": "gzip"}), EndpointError, "is packed.*3 times"),
+        (Reply(307, b"", {"location": "http://127.0.0.1:9/v1"}), UserError, "307.*put the address"),
         (Reply(401, b'{"error": {"message": "no"}}'), UserError, "key_env"),
         (Reply(404, b'{"error": {"message": "no such model"}}'), ModelError, "no such model"),
         (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long"),
@@ -154,7 +168,7 @@ def test_who_refuses_is_named_with_what_to_do(
 ) -> None:
     with chat_server(lambda asked: reply) as server:
         with pytest.raises(error, match=words) as found:
-            ask(asker(server, tmp_path, retries=2))
+            ask(asker(server, tmp_path, retries=2, timeout_s=0.5))
         assert server.url in str(found.value)
 
 
@@ -174,6 +188,87 @@ def test_samples_are_asked_for_together_and_one_by_one_where_a_server_gives_fewe
         more = ask(asker(server, tmp_path), ["x"], samples=4)
         assert more[:3] == first  # what is there is not asked again
         assert server.asked[-1].get("n", 1) == 1
+
+
+def test_neither_keys_nor_texts_follow_where_a_server_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    with chat_server(echo) as other:
+        for status in (301, 302, 307, 308):
+            there = Reply(status, b"", {"location": f"{other.url}/chat/completions"})
+            with chat_server(lambda asked, there=there: there) as server, pytest.raises(UserError, match=str(status)):
+                ask(asker(server, None, key_env="MY_KEY"), ["x"])
+        assert other.asked == []
+
+
+def test_a_storm_says_when_it_is_over() -> None:
+    over = formatdate(time.time() + 1, usegmt=True)
+    storm = Reply(429, b'{"error": {"message": "busy"}}', {"retry-after": over})
+    with chat_server(counting(lambda number, asked: storm if number < 2 else echo(asked))) as server:
+        assert ask(asker(server, None), ["x", "y"]) == ["x", "y"]
+        assert len(server.asked) == 4
+
+
+def test_what_is_garbled_is_paid_for_and_counts(tmp_path: Path) -> None:
+    garbled = [Reply(200, b"<html>"), Reply(200, completion(["a"]).body, cut=9)]
+    with chat_server(counting(lambda number, asked: garbled[number % 2])) as server:
+        for budget, more in ((Budget(), 3), (Budget(requests=5), 2), (Budget(requests=5), 0)):
+            before = len(server.asked)
+            with pytest.raises(DistilError, match=r"3 times|budget\.requests"):
+                ask(asker(server, tmp_path, budget, concurrency=1), ["x"])
+            assert len(server.asked) - before == more
+        spent = asker(server, tmp_path).answers.spent
+        assert spent.requests == 5
+        assert spent.tokens > 5 * 8
+    with chat_server(echo) as server:
+        assert ask(asker(server, tmp_path), ["x"]) == ["x"]  # nothing of it stands for an answer
+
+
+def test_models_that_want_another_limit_get_it_and_are_not_asked_the_other_way_again() -> None:
+    def reasoning(asked: Asked) -> Reply:
+        if "max_tokens" in asked:
+            return Reply(
+                400, b'{"error": {"message": "Unsupported parameter: use \'max_completion_tokens\' instead."}}'
+            )
+        assert asked["max_completion_tokens"] == 8
+        return echo(asked)
+
+    with chat_server(reasoning) as server:
+        one = asker(server, None, concurrency=4)
+        assert ask(one, TEXTS) == TEXTS
+        assert 1 <= sum("max_tokens" in asked for asked in server.asked) <= 4  # those that were under way
+        assert ask(one, ["x"]) == ["x"]
+        assert "max_tokens" not in server.asked[-1]
+
+
+@pytest.mark.parametrize("top_logprobs", [0, 5])
+def test_an_answer_may_be_none(top_logprobs: int) -> None:
+    """As where a filter has removed it."""
+    with chat_server(lambda asked: completion([None])) as server, SILENT.task("", 1) as bar:
+        (answer,) = asker(server, None).ask([(request("x", top_logprobs), 0)], bar)
+        assert answer.text == ""
+
+
+def test_machines_that_share_a_storage_pay_for_each_answer_once(tmp_path: Path) -> None:
+    storage = Storage((tmp_path / "shared").as_uri())
+
+    def on(machine: str, budget: Budget | None = None) -> Asker:
+        return replace(asker(server, tmp_path / machine, budget), storage=storage)
+
+    with chat_server(echo) as server:
+        with pytest.raises(UserError, match=r"budget\.requests"):
+            ask(on("one", Budget(requests=5)))
+        with pytest.raises(UserError, match=r"budget\.requests"):
+            ask(on("other", Budget(requests=5)))  # what another has spent counts
+        assert len(server.asked) == 5
+        assert ask(on("other")) == TEXTS
+        again = on("one")
+        assert ask(again, [*TEXTS, "x"]) == [*TEXTS, "x"]
+        assert len(server.asked) == len(TEXTS) + 1
+        assert again.answers.spent.requests == len(TEXTS) + 1
+        assert on("third").kept(request("x"), 0) is not None
+        (tmp_path / "shared" / "store" / "answers" / answers_file(tmp_path, "m").stem / "x.jsonl").write_bytes(b"{}\n[")
+        assert ask(on("third")) == TEXTS
+    assert len(server.asked) == len(TEXTS) + 1
 
 
 def test_likelihoods_that_a_server_does_not_give_are_missed() -> None:
@@ -223,7 +318,7 @@ def test_the_key_comes_from_the_environment_and_reaches_nothing_but_the_server(
     monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
     caplog.set_level("DEBUG")
     replies = {
-        "good": completion(["you said sk-secret"]),
+        "good": completion(["you said sk-secret"], tokens=[("sk-secret", -0.1, {"my sk-secret": -3.0})]),
         "bad": Reply(401, b'{"error": {"message": "wrong key sk-secret"}}'),
     }
     with chat_server(lambda asked: replies[asked["messages"][-1]["content"]]) as server:

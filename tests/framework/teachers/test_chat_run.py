@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from distil.framework.data.features import WindowSettings
-from distil.framework.errors import RecipeError, UserError
+from distil.framework.errors import DataError, RecipeError, UserError
 from distil.framework.label import label
 from distil.framework.progress import SILENT
 from distil.framework.recipe.load import recipe_from_values
@@ -82,7 +82,7 @@ def asked_about(server: Server) -> list[str]:
 def test_a_run_asks_about_each_text_once_and_another_student_about_none(tmp_path: Path, server: Server) -> None:
     recipe = recipe_from_values(values(tmp_path, server), "here")
     context, _ = prepare(recipe)
-    (line,) = requests_in_words(recipe, context.task, context.data, context.answers)
+    (line,) = requests_in_words(recipe, context.task, context.data, context.store)
     assert line.startswith("llm is asked about train, dev: 29 requests, about ")
     assert server.asked == []
     results: Any = run(recipe)
@@ -90,7 +90,7 @@ def test_a_run_asks_about_each_text_once_and_another_student_about_none(tmp_path
     assert (
         len(server.asked) == 30
     )  # the text that tells it to answer something else has changed its own answer, which is not valid
-    (line,) = requests_in_words(recipe, context.task, context.data, context.answers)
+    (line,) = requests_in_words(recipe, context.task, context.data, context.store)
     assert line == "llm: all answers about train, dev are there"
     llm = model_of(results, "llm")
     assert llm["evaluation"]["accuracy"] == 100.0
@@ -118,16 +118,66 @@ def test_who_has_labelled_for_use_elsewhere_is_asked_by_no_run_again(tmp_path: P
     rows = [json.loads(line) for line in (found.folder / "train.jsonl").read_text().splitlines()]
     assert [row["soft"]["label"] for row in rows[:24]] == [TOPICS[number % 4] for number in range(24)]
     assert all(row["soft"]["probabilities"][row["label"]] == 1.0 for row in rows[:24])
-    run(recipe)
+    spent = found.facts["splits"]["train"]["teachers"]["llm"]["usage"]
+    assert (spent["requests"], spent["cost"]) == (26, pytest.approx(26 * 0.003))
+    results: Any = run(recipe)
     assert len(set(asked_about(server))) == len(asked_about(server)) == 29
+    assert [one["usage"] for one in results["signals"]] == [spent]
+
+
+def test_what_stays_invalid_teaches_nothing_if_it_is_left_out(tmp_path: Path, server: Server) -> None:
+    recipe = recipe_from_values(values(tmp_path, server, teachers__llm__invalid="leave_out"), "here")
+    changed = tmp_path / "texts.csv"
+    changed.write_text(changed.read_text().replace("Вопрос 3: гарантия", "Вопрос 3: банан"))
+    found = label(recipe)
+    rows = [json.loads(line) for line in (found.folder / "train.jsonl").read_text().splitlines()]
+    results: Any = run(recipe)
+    assert [row["soft"] is None for row in rows].count(True) == 1
+    assert rows[3]["soft"] is None
+    counts = {one["split"]: one.get("left_out") for one in results["signals"]}
+    assert counts == {"train": 1}
+
+
+def test_a_key_is_missed_before_a_run_begins_and_not_where_nothing_is_asked(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_from_values(values(tmp_path, server, teachers__llm__endpoint__key_env="MY_KEY"), "here")
+    context, _ = prepare(recipe)
+    told = list(requests_in_words(recipe, context.task, context.data, context.store))
+    assert any(line.startswith("llm: endpoint.key_env: the environment has no MY_KEY") for line in told)
+    for work in (run, label):
+        with pytest.raises(UserError, match=r"teachers\.llm\.endpoint\.key_env: the environment has no MY_KEY"):
+            work(recipe)
+    assert not list(recipe.output_folder.rglob("manifest.json"))
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    run(recipe)
+    monkeypatch.delenv("MY_KEY")
+    other = values(tmp_path, server, teachers__llm__endpoint__key_env="MY_KEY", signals__top_k=3)
+    assert label(recipe_from_values(other, "here")).facts["splits"]["train"]["examples"] == 25
+    for path in recipe.output_folder.rglob("*"):
+        assert not path.is_file() or b"sk-secret" not in path.read_bytes()
+
+
+def test_what_would_be_learnt_from_labels_needs_some(tmp_path: Path, server: Server) -> None:
+    bare = values(tmp_path, server, task={"kind": "classification", "labels": TOPICS})
+    (tmp_path / "texts.csv").write_text("text\n" + "".join(f'"{topic}, где она?"\n' for topic in TOPICS))
+    with pytest.raises(DataError, match=r"losses\.hard_label: none of the texts of split 'train' has a label"):
+        prepare(recipe_from_values(bare, "here"))
+    alone = {**bare, "losses": {"kl": {"weight": 1.0}}}
+    with pytest.raises(DataError, match=r"task\.class_weights: none of the texts"):
+        prepare(recipe_from_values({**alone, "task": {**bare["task"], "class_weights": "balanced"}}, "here"))
+    with pytest.raises(DataError, match=r"student\.split: none of the texts"):
+        prepare(recipe_from_values({**alone, "baselines": ["no_distillation"]}, "here"))
+    results: Any = run(recipe_from_values(alone, "here"))
+    assert results["state"] == "finished"
+    assert model_of(results, "student")["evaluation"]["examples"] == 4
 
 
 def test_a_budget_stops_a_run_which_goes_on_where_it_was_in_the_same_folder(tmp_path: Path, server: Server) -> None:
     short = recipe_from_values(values(tmp_path, server, teachers__llm__budget={"requests": 9}), "here")
     context, _ = prepare(short)
     assert (
-        "beyond its budget.requests, 9"
-        in list(requests_in_words(short, context.task, context.data, context.answers))[1]
+        "beyond its budget.requests, 9" in list(requests_in_words(short, context.task, context.data, context.store))[1]
     )
     with pytest.raises(UserError, match=r"budget\.requests of the chat teacher m is 9"):
         run(short)

@@ -1,0 +1,90 @@
+"""The client of a server with the interface of OpenAI's chat completions: its key, and what it does not do."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from distil.framework.chat.section import Endpoint, checked_url
+from distil.framework.errors import UserError
+from distil.framework.extras import need
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+NO_KEY = "none"  # without one the client would take what the environment has for another server
+
+
+class PackedError(Exception):
+    """An answer that would have to be unpacked."""
+
+
+def missing(endpoint: Endpoint) -> str | None:
+    """What the environment lacks, the URL or the key, in words; None if it has what is needed."""
+    url, key = endpoint.url_env, endpoint.key_env
+    if url is not None and not _variable(url):
+        return f"endpoint.url_env: the environment has no {url}: put the server's URL there (export {url}=http://127.0.0.1:8000/v1, say)"
+    if key is not None and not _variable(key):
+        return (
+            f"endpoint.key_env: the environment has no {key}: put the key there (export {key}=...), or drop key_env for a server that "
+            "needs none"
+        )
+    return None
+
+
+def url_of(endpoint: Endpoint) -> str:
+    """The URL from the recipe or the environment. Raises UserError where that lacks it, or the key, or has none that is one."""
+    if (problem := missing(endpoint)) is not None:
+        raise UserError(problem)
+    if endpoint.url is not None:
+        return endpoint.url
+    name = endpoint.url_env or ""
+    try:
+        return checked_url(_variable(name))
+    except ValueError as error:
+        raise UserError(f"endpoint.url_env: the URL in the environment variable {name}: {error}") from None
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """The key from the environment, or what stands for none. Raises UserError where the environment lacks it."""
+    if (problem := missing(endpoint)) is not None:
+        raise UserError(problem)
+    return NO_KEY if endpoint.key_env is None else _variable(endpoint.key_env)
+
+
+def open_client(endpoint: Endpoint, url: str, key: str) -> "OpenAI":
+    """Raises MissingPackageError."""
+    need("a server with a language model", "openai")
+    from openai import DefaultHttpxClient, Omit, OpenAI
+
+    # What the environment says of OpenAI's own server is nothing to another one.
+    headers = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit(), "Accept-Encoding": "identity"}
+    return OpenAI(
+        api_key=key,
+        base_url=url,
+        timeout=endpoint.timeout_s,
+        max_retries=endpoint.retries,
+        default_headers=headers,
+        # Neither keys nor texts go to where a server points.
+        http_client=DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [_refuse_packed]}),
+    )
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+class _Response(Protocol):
+    headers: Mapping[str, str]
+
+
+def _refuse_packed(response: _Response) -> None:
+    """A small answer may be packed that fills all memory once it is unpacked."""
+    packing = response.headers.get("content-encoding", "identity")
+    if packing != "identity":
+        raise PackedError(f"it is packed ({packing[:50]}), which nobody has asked for")
+
+
+def open_in_words(endpoint: Endpoint, url: str) -> str:
+    """What to know of plain http to another machine."""
+    key = ", the key too" if endpoint.key_env else ""
+    return f"what is sent to {url} can be read on its way there{key}: use https, or a tunnel"
