@@ -26,7 +26,7 @@ class SoftLabels:
     facts: Json
 
     @property
-    def splits(self) -> Sequence[str]:
+    def splits(self) -> list[str]:
         """The splits that are labelled, in their order."""
         return list(self.facts["splits"])
 

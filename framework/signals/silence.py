@@ -33,7 +33,8 @@ def silent(signals: Signals) -> NDArray[np.bool_]:
     """About which examples the signals say nothing; one without heads says all there is. [E]"""
     empty = (np.diff(signals.rows) == 0) & np.isneginf(signals.tail)
     heads = np.diff(signals.heads)
-    return (heads > 0) & (totals(empty, signals.heads) == heads)
+    nothing: NDArray[np.bool_] = (heads > 0) & (totals(empty, signals.heads) == heads)
+    return nothing
 
 
 def evened(signals: Signals, sizes: Ints) -> Signals:
