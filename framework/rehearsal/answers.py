@@ -36,9 +36,9 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
             yield f"{name}: {open_in_words(teacher.endpoint, url)}"
         spent = predictor.asker.answers.spent
         for then, verb in ((found.wanted, "is"), (found.at_most, "may be")):
-            problem = beyond(teacher.budget, teacher.prices, spent, spent + then)
-            if problem is not None:
-                field, most, _, amount = problem
+            over = beyond(teacher.budget, teacher.prices, spent, spent + then)
+            if over is not None:
+                field, most, _, amount = over
                 yield (
                     f"{name}: that {verb} beyond its budget.{field}, {most:,.10g}, as it comes to {amount:,.6g} with what is spent; it is "
                     "stopped there, and goes on with a larger one"
