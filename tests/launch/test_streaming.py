@@ -16,7 +16,7 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
 from distil.framework.run import prepare, run
 from distil.framework.signals.algebra import Signals, concat
-from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.shards import SignalReader, as_stored
 from distil.framework.signals.teacher_pass import Streamer, TeacherPass
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import TrainingJob, TrainingSummary
@@ -24,6 +24,7 @@ from distil.launch.quiet import be_quiet, quiet_transformers
 from distil.launch.ray_private import private_ray
 from distil.launch.run import trainer_for
 from distil.launch.streaming import streamer_for
+from tests.chat_server import Asked, Reply, chat_server, completion
 from tests.forked_workers import forked_workers
 from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone
@@ -291,6 +292,25 @@ def test_a_classifier_is_taught_the_same_by_a_stream(tmp_path: Path) -> None:
     assert losses(output, results) == losses(before, first)
     assert _files(output, results) == _files(before, first)
     assert results["models"][-1]["evaluation"] == first["models"][-1]["evaluation"]
+
+
+def test_a_language_model_is_asked_once_by_its_actors(tmp_path: Path) -> None:
+    pytest.importorskip("openai", reason="the extra `chat` is not installed")
+
+    def first_words(asked: Asked) -> Reply:
+        return completion([" ".join(asked["messages"][1]["content"].removeprefix("Text:\n").split()[:2])])
+
+    with chat_server(first_words) as server:
+        llm = {"kind": "chat", "endpoint": {"url": server.url, "model": "m"}}
+        results = streamed(tmp_path, teachers__teacher=llm)
+        splits = load(recipe(tmp_path).data)
+        asked = {(one.context, one.question) for split in splits.values() for one in split.examples}
+        assert len(server.asked) == len(asked)
+        settings = recipe(tmp_path, teachers__teacher=llm)
+        predictor = settings.teachers["teacher"].predictor(tmp_path, prepare(settings)[0].inference(settings.windows))
+        again = predictor.signals(splits["train"].examples)
+        assert len(server.asked) == len(asked)
+    assert_same(signals(tmp_path, results)[0], as_stored(again, settings.signals.top_k))
 
 
 def test_in_bf16_a_student_that_ends_in_its_first_epoch_is_taught_the_same(tmp_path: Path) -> None:

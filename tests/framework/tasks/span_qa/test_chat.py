@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -232,6 +235,34 @@ def test_a_text_that_tells_a_model_something_else_changes_its_own_answer_alone(t
     usage = predictor(server, tmp_path).usage(asked)
     assert (usage["requests"], usage["invalid"]) == (4, 0.0)
     assert len(server.asked) == 4
+
+
+def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
+    pytest.importorskip("openai", reason="the extra `chat` is not installed")
+    asked = [QAExample(str(n), f"{CONTEXT} {n}", "Где родилась Анна?", None) for n in range(8)]
+    killed: list[int] = []
+    begun = threading.Event()
+
+    def deadly(body: Asked) -> Sent:
+        if len(server.asked) == 5:
+            begun.wait(30)
+            os.kill(killed[0], signal.SIGKILL)
+        return oracle(body)
+
+    with chat_server(deadly) as server:
+        slow = predictor(server, tmp_path, endpoint={"url": server.url, "model": "m", "concurrency": 1})
+        process = os.fork()
+        if process == 0:
+            try:
+                slow.signals(asked)
+            finally:
+                os._exit(0)
+        killed.append(process)
+        begun.set()
+        assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
+        found = predictor(server, tmp_path).predict(asked)
+        assert {record["answer"] for record in found.values()} == {"Омске"}
+        assert len(server.asked) == len(asked) + 1  # what was under way
 
 
 def test_of_likelihoods_the_answers_own_are_asked_for(tmp_path: Path, server: Server) -> None:
