@@ -116,7 +116,7 @@ def serve(listener: socket.socket, as_here: bool) -> None:
     for number in _ended_by:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is forgotten
-    waiting = list(_RAY if as_here else ())
+    waiting = list(_RAY)
     for name in _BEFORE_RAY if as_here else ():
         import_module(name)
     while True:

@@ -1,4 +1,4 @@
-"""Ray's workers in tests, forked from a process that has everything imported but Ray: of most workers in tests, that is the most."""
+"""Ray's workers in tests, forked from a process that has everything imported: of most workers in tests, that is the most."""
 
 import os
 from collections.abc import Iterator
