@@ -68,13 +68,11 @@ SMALLER = {
         "teachers.t5-unigram.fine_tune.epochs=1",
         "teachers.t5-unigram.max_answer=4",
         "student.epochs=1",
-        "evaluation.latency_questions=2",
     ],
     "sberquad/ensemble_chat.yaml": [
         "teachers.rubert-large.fine_tune.epochs=1",
         "student.epochs=1",
         "baselines=[no_distillation]",
-        "evaluation.latency_questions=2",
     ],
     "sberquad/ensemble_encoders.yaml": SHORTER,
     "sberquad/ensemble_transductive.yaml": SHORTER,
@@ -84,12 +82,10 @@ SMALLER = {
         "teachers.mt5-large.fine_tune.epochs=1",
         "teachers.rut5-large.max_answer=4",
         "teachers.mt5-large.max_answer=4",
-        "evaluation.latency_questions=2",
     ],
     "sberquad/rugpt3_medium.yaml": [
         *TEACHER_ALONE,
         "teachers.rugpt3-medium.max_answer=4",
-        "evaluation.latency_questions=2",
     ],
 }
 
@@ -178,7 +174,7 @@ class Runs(dict[str, Run]):
     def __missing__(self, name: str) -> Run:
         # Models are logged in the same way whatever the data, which takes seconds a run.
         unlogged = [] if name == "quickstart.yaml" else ["tracking.log_models=false"]
-        overrides = [*unlogged, *SMALLER.get(name, [])]
+        overrides = [*unlogged, "evaluation.latency_questions=2", *SMALLER.get(name, [])]
         self[name] = ran(name, self._output, overrides, self._variables)
         return self[name]
 

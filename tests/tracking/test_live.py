@@ -1,5 +1,5 @@
 import os
-import signal
+import runpy
 import socket
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from distil.framework.progress import Silent
 from distil.framework.recipe.sections import Tracking
 from distil.tracking.live import LiveSync
 from distil.tracking.mlflow_sync import sync
+from tests.forked import Command
 
 
 class Said(Silent):
@@ -32,6 +33,22 @@ def _until(true, seconds=120):
         time.sleep(0.05)
 
 
+def _serve(arguments):
+    """`mlflow server` in this process, which has MLflow imported, its worker as well, for which it would begin another."""
+    from mlflow import server
+    from mlflow.cli import cli
+
+    def work(command, extra_env, **_):
+        os.environ.update(extra_env)
+        sys.argv = command[2:]
+        runpy.run_module("uvicorn", run_name="__main__")
+
+    for number in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    server._exec_cmd = work
+    cli(["server", *arguments])
+
+
 class Server:
     """An MLflow server on a free port, over a database that outlives it."""
 
@@ -46,16 +63,14 @@ class Server:
     def start(self):
         place = ["--backend-store-uri", f"sqlite:///{self._database}", "--artifacts-destination", str(self._folder)]
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        command = [sys.executable, "-m", "mlflow", "server", *where, *place]
         environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, env=environment, start_new_session=True, **output)
+        self._process = Command(_serve, ([*where, *place],), environment)
         _until(self._answers)
 
     def kill(self):
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.kill()
+            self._process.wait(timeout=60)
             self._process = None
 
     def _answers(self):
