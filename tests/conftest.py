@@ -2,18 +2,43 @@
 
 import gc
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# No test asserts how long anything takes. Other examples are tried each time: half of hypothesis's hundred do.
-settings.register_profile("distil", deadline=None, max_examples=50)
+# No test asserts how long anything takes. Other examples are tried each time: a quarter of hypothesis's hundred do.
+settings.register_profile("distil", deadline=None, max_examples=25)
 settings.load_profile("distil")
+
+# Their files take minutes: three processes end at about the same time if these begin first.
+_LONGEST = [
+    "launch/test_cluster.py",
+    "recipes/test_shipped_recipes.py",
+    "launch/test_search.py",
+    "docs/test_python_doc.py",
+    "launch/test_ray_training.py",
+    "recipes/test_task_recipes.py",
+    "launch/test_streaming.py",
+    "recipes/test_search_recipe.py",
+    "launch/test_export.py",
+    "launch/test_cli.py",
+    "launch/test_bad_input.py",
+    "tracking/test_live.py",
+    "tracking/test_mlflow_sync.py",
+    "tracking/test_logged_model.py",
+    "framework/training/test_loop.py",
+    "framework/training/test_live.py",
+]
 
 # No test sees the hub or what lies in the user's cache of it. Set before anything reads it.
 _HOME = tempfile.TemporaryDirectory(prefix="hugging-face-")
 os.environ |= {"HF_HOME": _HOME.name, "HF_HUB_OFFLINE": "1"}
+
+
+gc.disable()  # until all tests are imported, of which nothing is garbage
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,3 +46,16 @@ def _imports_are_kept() -> None:
     """What is imported by now stays: the garbage collector, which every training calls, does not look at it any more."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Commands are forked from a process that has imported what the tests have."""
+    gc.enable()
+    if forked := sys.modules.get("tests.forked"):
+        forked.begin_server()

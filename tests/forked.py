@@ -1,21 +1,28 @@
 """Commands of distil in processes of their own that have everything imported: of most commands in tests, that is the most.
 
-They are forked from a server that multiprocessing starts once, as clean as a new interpreter, and behave as a command
-that a shell starts: own session, arguments, environment, output and exit code. What a library reads from the environment
-while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests. Ray reads much of it then, and keeps it: it is imported
-by whoever needs it.
+They are forked from a server that is itself forked from the tests' process, once all tests have been imported and before the first
+of them runs, and behave as a command that a shell starts: own session, arguments, environment, output and exit code. What a
+library reads from the environment while it is imported (HF_HOME, OMP_NUM_THREADS) is that of the tests. Ray reads much of it
+then, and keeps it: it is imported by whoever needs it, and by no test before it runs.
 """
 
 import atexit
+import ctypes
 import gc
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Mapping
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
+from unittest import mock
+
+import torch
 
 from distil.tracking.client import configure
 
@@ -37,6 +44,33 @@ SERVER.set_forkserver_preload(
         "distil.launch.commands",
     ]
 )
+
+
+def begin_server() -> None:
+    """Have the server forked from this process, and not begun anew; unless this process may have looked at a GPU, of which what is
+    forked could use none."""
+    if torch.cuda.is_available():
+        return
+    assert "ray" not in sys.modules, "Ray is imported with the tests"
+    resource_tracker.ensure_running()
+    gc.collect()
+    gc.freeze()
+    with mock.patch.object(util, "spawnv_passfds", _server):
+        forkserver.ensure_running()
+
+
+def _server(path: bytes, arguments: list[str], descriptors: list[int]) -> int:
+    """What a new interpreter would do that is begun with these arguments, in a process that is forked; returns its number."""
+    if (process := os.fork()) > 0:
+        return process
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the tests
+        atexit._clear()  # what the tests' process will do at its end
+        weakref.finalize._registry.clear()
+        weakref.finalize._registered_with_atexit = False
+        exec(arguments[-1], {})
+    finally:
+        os._exit(0)
 
 
 class Command:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from distil.framework.teachers.base import Actor
 from distil.launch.quiet import be_quiet
 from tests.gpu.reference import Reference, ask, check_losses, divergences, losses_of, train
 
-pytest.importorskip("ray")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
 
 
 @pytest.fixture(autouse=True)

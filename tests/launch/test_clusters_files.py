@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ray.autoscaler._private.util import prepare_config, validate_config
 
 from distil.framework.recipe.load import load_recipe
 from distil.framework.recipe.schema import Recipe
@@ -89,6 +88,8 @@ def test_a_job_of_slurm_runs_the_command_where_ray_is(nodes: int, tmp_path: Path
 
 
 def test_rays_launcher_takes_the_cluster() -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
     text = (CLUSTERS / "aws.yaml").read_text()
     config = prepare_config(yaml.safe_load(text))
     validate_config(config)

@@ -4,7 +4,6 @@ import gc
 from types import SimpleNamespace
 
 import pytest
-import ray
 
 from distil.framework.errors import RecipeError, TrainingError
 from distil.framework.progress import SILENT
@@ -37,6 +36,8 @@ def test_no_address_and_rays_own_words_are_left_to_ray(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("collects", [True, False])
 def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, collects: bool) -> None:
+    import ray
+
     seen: list[bool] = []
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "init", lambda **settings: SimpleNamespace(dashboard_url=""))
@@ -57,6 +58,8 @@ def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, co
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_dashboard_is_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
+    import ray
+
     asked: dict[str, object] = {}
 
     def init(**settings: object) -> SimpleNamespace:
@@ -76,6 +79,8 @@ def test_a_dashboard_is_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_another_clusters_dashboard_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with (

@@ -5,7 +5,6 @@ import subprocess
 
 import psutil
 import pytest
-from ray._private.node import Node
 
 from distil.launch.ray_private import _end, without_servants
 
@@ -26,6 +25,8 @@ def test_a_process_that_does_not_hear_sigterm_ends_with_those_below_it() -> None
 
 
 def test_of_rays_servants_the_dashboard_is_begun_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private.node import Node
+
     begun: list[dict[str, object]] = []
     for name in ("start_monitor", "start_log_monitor", "start_api_server"):
         monkeypatch.setattr(Node, name, lambda node, **settings: begun.append(settings))

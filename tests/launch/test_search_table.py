@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,10 +10,12 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.search.log import SearchLog, read_search
 from distil.framework.store import store_of
 from distil.launch.interrupt import Interrupt
-from distil.launch.search_table import LineTable, LiveTable, trials_table
+from distil.launch.search_table import LineTable, LiveTable, SearchTable, trials_table
 from distil.launch.search_trial import GOES_ON, OUTCOME, REASON
-from distil.launch.search_tune import Listener, NextTrial, Trials
 from tests.tiny import tiny_values
+
+if TYPE_CHECKING:
+    from distil.launch.search_tune import Trials
 
 
 @pytest.fixture
@@ -22,8 +25,14 @@ def log(tmp_path: Path) -> SearchLog:
     return SearchLog(recipe_from_values(values, "here"), {})
 
 
+def trials_of(log: SearchLog, table: SearchTable, at_once: int = 1) -> "Trials":
+    from distil.launch.search_tune import Trials  # and with it Ray, which is imported by no test before it runs
+
+    return Trials(log, store_of(log.recipe), table, concurrent=lambda: at_once, interrupt=Interrupt())
+
+
 def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str]) -> None:
-    trials = Trials(log, store_of(log.recipe), LineTable(log), concurrent=lambda: 1, interrupt=Interrupt())
+    trials = trials_of(log, LineTable(log))
     assert trials.next() is not None
     assert trials.next() is None  # one is running
     trials.begin(0)
@@ -49,9 +58,11 @@ def test_every_event_is_a_line(log: SearchLog, capsys: pytest.CaptureFixture[str
 
 
 def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
+    from distil.launch.search_tune import Listener, NextTrial
+
     table = LiveTable(log)
     try:
-        trials = Trials(log, store_of(log.recipe), table, concurrent=lambda: 1, interrupt=Interrupt())
+        trials = trials_of(log, table)
         trials.next()
         trials.begin(0)
         assert pickle.dumps((Listener(trials), NextTrial(trials, "max")))
@@ -64,7 +75,7 @@ def test_what_is_idle_of_the_places_for_trials_is_told(log: SearchLog, monkeypat
     clock = [100.0]
     monkeypatch.setattr("distil.framework.search.log.time.monotonic", lambda: clock[0])
     log.start_clock()
-    trials = Trials(log, store_of(log.recipe), LineTable(log), concurrent=lambda: 2, interrupt=Interrupt())
+    trials = trials_of(log, LineTable(log), at_once=2)
     assert trials.next() is not None
     assert trials.next() is not None
     assert log.idle is None

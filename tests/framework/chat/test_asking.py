@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from distil.framework.progress import SILENT
 from distil.framework.storage import Storage
 from tests.chat_server import Asked, Reply, Server, busy, chat_server, completion
 
-pytest.importorskip("openai", reason="the extra `chat` is not installed")
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the extra `chat` is not installed")
 
 
 @pytest.fixture(autouse=True)
