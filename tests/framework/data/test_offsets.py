@@ -47,7 +47,7 @@ def seen(text: str) -> str:
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @given(contexts, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_gold_answer_read_from_its_gold_tokens_is_the_gold_answer(
     name: str, context: str, data: st.DataObject
 ) -> None:

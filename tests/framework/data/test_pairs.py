@@ -42,7 +42,7 @@ def assert_as_cut_by(tokens: PreTrainedTokenizerFast, several: list[tuple[str, s
 
 
 @given(st.sampled_from([*KINDS, *BUILT]), st.lists(contexts, min_size=3, max_size=3), pairs, SIZES, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_windows_are_those_that_the_tokenizer_cuts(
     kind: str, several: list[str], asked: list[tuple[int, str]], sizes: tuple[int, int, int], typed: bool
 ) -> None:

@@ -38,7 +38,7 @@ own = st.tuples(TEMPERATURES, TEMPERATURES, TEMPERATURES).map(lambda own: dict(z
 @every_rule
 @pytest.mark.filterwarnings("error")
 @given(three, own, TEMPERATURES, st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_mass_is_conserved_and_weights_sum_to_1(
     rule: Ensemble, said: dict[str, Signals], own: dict[str, float], temperature: float, ignore_labels: bool
 ) -> None:
@@ -54,7 +54,7 @@ def test_mass_is_conserved_and_weights_sum_to_1(
 
 @every_rule
 @given(three, own, TEMPERATURES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_order_of_teachers_plays_no_part(
     rule: Ensemble, said: dict[str, Signals], own: dict[str, float], temperature: float
 ) -> None:
@@ -74,7 +74,7 @@ def test_the_order_of_teachers_plays_no_part(
 
 @every_rule
 @given(signals, TEMPERATURES, TEMPERATURES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_teachers_that_agree_are_one_teacher(rule: Ensemble, said: Signals, own: float, temperature: float) -> None:
     names = ("a", "b", "c")
     source = source_of(rule, dict.fromkeys(names, said), temperatures=dict.fromkeys(names, own))
@@ -88,7 +88,7 @@ def test_teachers_that_agree_are_one_teacher(rule: Ensemble, said: Signals, own:
 
 @every_rule
 @given(st.tuples(drawn(3), drawn(3), drawn(3)), own)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_an_example_gets_depends_on_nothing_else(rule: Ensemble, said: Any, own: dict[str, float]) -> None:
     """Not a bit."""
     several = [QAExample(str(number), CONTEXT, "Где?", EXAMPLE.answers) for number in range(3)]

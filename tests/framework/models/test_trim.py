@@ -77,7 +77,7 @@ def trimmed(words: Any, kept: Sequence[str], named: Sequence[int] = ()) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(kept=st.lists(texts, min_size=1, max_size=4), other=texts)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_its_own_texts_are_cut_as_before_and_others_somehow(kind: str, kept: list[str], other: str) -> None:
     before = tokenizer(kind)
     after = trimmed(before, kept)

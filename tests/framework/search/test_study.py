@@ -95,7 +95,7 @@ def test_seeds_draw_otherwise() -> None:
     assert [trial["values"] for trial in drawn[0]] != [trial["values"] for trial in drawn[1]]
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=8), st.booleans())
 def test_no_trial_of_the_front_is_beaten_and_every_other_is(figures: list[tuple[int, int]], higher: bool) -> None:
     trials = [

@@ -88,7 +88,7 @@ def test_the_likelihood_is_the_mass_of_the_named_or_the_tails_average(signals: S
 
 
 @given(several, TEMPERATURES, st.integers(1, 5), st.data())
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_what_comes_out_for_an_example_depends_on_nothing_else(
     signals: Signals, temperature: float, count: int, data: st.DataObject
 ) -> None:

@@ -177,7 +177,7 @@ def test_the_longest_texts_come_first_and_questions_about_one_text_together() ->
 
 
 @given(st.permutations(range(10)), st.integers(1, 12), st.integers(1, 4), st.integers(0, 10))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_in_whatever_order_they_come_each_is_stored_once(
     order: list[int], shard_size: int, together: int, lost_after: int
 ) -> None:

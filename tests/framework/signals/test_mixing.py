@@ -17,7 +17,7 @@ both_weights = st.tuples(weights, weights).map(np.asarray)
 
 @pytest.mark.filterwarnings("error")
 @given(three, both_weights)
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_the_arithmetic_mean_is_the_weighted_sum_of_masses(said: tuple[Signals, ...], weights: Floats) -> None:
     mixed = mix(said, weights, "arithmetic")
     expected = sum(np.repeat(weights[:, k], 2)[:, None] * masses(one) for k, one in enumerate(said))
@@ -50,7 +50,7 @@ def geometric_of_a_row(said: list[tuple[list[tuple[int, float]], float, int]], w
 
 @pytest.mark.filterwarnings("error")
 @given(three, both_weights)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_the_geometric_mean_is_the_product_of_powers(said: tuple[Signals, ...], weights: Floats) -> None:
     mixed, otherwise = mix(said, weights, "geometric"), mix(said, weights, "arithmetic")
     assert masses(mixed).sum(-1) == pytest.approx(1, abs=1e-6)
@@ -148,7 +148,7 @@ def jensen_shannon(one: Floats, other: Floats) -> float:
 
 
 @given(three)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_divergence_is_jensen_and_shannons(said: tuple[Signals, ...]) -> None:
     dense = np.stack([masses(one) for one in said])
     between, from_others = divergence(said[0], said[1]), divergence_from_others(said)
@@ -160,7 +160,7 @@ def test_divergence_is_jensen_and_shannons(said: tuple[Signals, ...]) -> None:
 
 
 @given(three, both_weights, st.sampled_from(["arithmetic", "geometric"]))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_what_comes_out_for_an_example_depends_on_nothing_else(
     said: tuple[Signals, ...], weights: Floats, mean: str
 ) -> None:

@@ -53,7 +53,7 @@ def numbers_by_the_libraries(gold: np.ndarray, values: np.ndarray) -> dict[str, 
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=_seeds, count=st.integers(1, 30), labels=st.integers(2, 6))
 def test_single_label_metrics_of_resamples_are_those_of_scikit_learn(seed: int, count: int, labels: int) -> None:
     random = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def test_accuracy_of_a_single_label_is_micro_f1(seed: int, count: int, labels: i
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=_seeds, count=st.integers(1, 25), labels=st.integers(2, 5), levels=st.integers(1, 8))
 def test_multi_label_metrics_of_resamples_are_those_of_scikit_learn(
     seed: int, count: int, labels: int, levels: int
@@ -106,7 +106,7 @@ def test_multi_label_metrics_are_those_of_scikit_learn() -> None:
     assert found["map"] == pytest.approx(100 * average_precision_score(gold[:, :2], scores[:, :2]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=_seeds, count=st.integers(2, 25), levels=st.integers(1, 12))
 def test_regression_metrics_of_resamples_are_those_of_the_libraries(seed: int, count: int, levels: int) -> None:
     random = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(-1, keepdims=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=_seeds, count=st.integers(1, 6), labels=st.integers(2, 7), temperature=st.floats(0.5, 4))
 def test_a_single_label_comes_back_as_softmax_of_the_logits(
     seed: int, count: int, labels: int, temperature: float
@@ -27,7 +27,7 @@ def test_a_single_label_comes_back_as_softmax_of_the_logits(
     np.testing.assert_allclose(found, _softmax(logits / temperature), atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=_seeds, count=st.integers(1, 5), labels=st.integers(2, 5))
 def test_several_labels_come_back_as_sigmoids(seed: int, count: int, labels: int) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (count, labels))

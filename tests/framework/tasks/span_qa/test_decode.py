@@ -210,7 +210,7 @@ def every_span(windows: list[WindowLogits], longest: int) -> list[tuple[float, i
     return sorted(((logit, *span) for span, logit in best.items()), key=lambda row: (-row[0], *row[1:]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(windows_over(len(CONTEXT)), st.integers(1, 6), st.integers(1, 40))
 def test_equals_exhaustive_search(windows: list[WindowLogits], longest: int, n_best: int) -> None:
     found = decode(CONTEXT, windows, n_best, longest)
@@ -221,7 +221,7 @@ def test_equals_exhaustive_search(windows: list[WindowLogits], longest: int, n_b
     assert [span["score"] for span in found.n_best] == pytest.approx([np.exp(x) / total for x, _, _ in expected])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(windows_over(len(CONTEXT)), max_size=5), st.integers(1, 6), st.integers(1, 30), st.integers(1, 200))
 def test_questions_together_are_answered_as_each_alone(
     questions: list[list[WindowLogits]], longest: int, n_best: int, together: int

@@ -56,7 +56,7 @@ def test_the_best_of_all_spans_are_found(drawn: Any, n_best: int, max_words: int
 
 
 @given(st.lists(st.tuples(rows(), rows()), min_size=1, max_size=4), st.integers(1, 500))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_questions_together_are_answered_as_each_alone(drawn: list[Any], together: int) -> None:
     texts = [SENTENCE, " " + SENTENCE, SENTENCE + " ", SENTENCE][: len(drawn)]
     alone = [signals_of(*one) for one in drawn]
@@ -67,7 +67,7 @@ def test_questions_together_are_answered_as_each_alone(drawn: list[Any], togethe
 
 
 @given(st.sampled_from(list(KINDS)), contexts, st.integers(0, 99), st.sampled_from([0.1, 3.0, 30.0]))
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_of_one_window_the_signal_gives_the_answers_of_the_logits(
     kind: str, context: str, seed: int, scale: float
 ) -> None:

@@ -77,7 +77,7 @@ def read_rows(items: TrainingItems, temperature: float) -> torch.Tensor:
     st.sampled_from([2, 1000]),
     st.integers(0, 9),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_batch_holds_exactly_what_is_read(
     teacher: str, student: str, several: list[str], temperature: float, top_k: int, seed: int
 ) -> None:
@@ -117,7 +117,7 @@ def hinton(
 
 
 @given(kinds, contexts, st.sampled_from([0.5, 1.0, 2.0, 10.0]), st.sampled_from([0.1, 3.0, 100.0]), st.integers(0, 99))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
     kind: str, context: str, temperature: float, scale: float, seed: int
 ) -> None:
@@ -152,7 +152,7 @@ def test_the_loss_is_hintons_in_memory_and_nearly_so_from_the_store(
 
 
 @given(kinds, contexts, st.sampled_from([0.5, 1.0, 4.0]), st.sampled_from([1.0, 10.0, 1e5]), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_half_precision_costs_no_more_than_its_rounding(
     kind: str, context: str, temperature: float, scale: float, seed: int
 ) -> None:
@@ -173,7 +173,7 @@ def test_half_precision_costs_no_more_than_its_rounding(
 
 
 @given(kinds, contexts, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_gold_answers_lie_where_a_signal_about_them_would(kind: str, context: str, data: st.DataObject) -> None:
     """A teacher that is certain of the answer's first and last character is read as the gold positions."""
     begin = data.draw(st.integers(0, len(context) - 1))

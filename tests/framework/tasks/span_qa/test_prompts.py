@@ -45,7 +45,7 @@ def test_pieces_are_tokenised_as_the_whole_is(kind: str, architecture: str) -> N
 
 
 @given(KIND, st.sampled_from(ARCHITECTURES), contexts, st.sampled_from([0, 3, 9]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_prompts_show_the_whole_context(kind: str, architecture: str, context: str, stride: int) -> None:
     maker = prompts(kind, architecture, TEMPLATE, max_length=48, doc_stride=stride, max_question=4)
     found = maker.of(QAExample("a", context, "Где это слово?", None))

@@ -100,7 +100,7 @@ def test_signals_are_read_as_they_are_defined(
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(contexts)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_token_of_the_context_speaks_in_exactly_one_window(kind: str, context: str) -> None:
     windows = cut(context, kind)
     whole = cut(context, kind, WindowSettings(max_length=4096, doc_stride=6, max_question=6))
@@ -113,7 +113,7 @@ def test_every_token_of_the_context_speaks_in_exactly_one_window(kind: str, cont
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(contexts)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_spans_lie_in_the_context_and_bear_no_white_space_at_their_ends(kind: str, context: str) -> None:
     windows = cut(context, kind)
     for begin, end in windows.spans[windows.support]:

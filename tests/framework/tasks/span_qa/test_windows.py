@@ -33,7 +33,7 @@ def context_ids(windows: Windows, row: int) -> list[int]:
     contexts,
     st.sampled_from([(16, 0, 1), (20, 3, 4), (24, 14, 1), (40, 10, 8)]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_each_token_speaks_where_it_has_the_most_context(kind: str, context: str, sizes: tuple[int, int, int]) -> None:
     windows = cut(kind, WindowSettings(max_length=sizes[0], doc_stride=sizes[1], max_question=sizes[2]), ("а", context))
     whole = context_ids(cut(kind, WindowSettings(max_length=9999), ("а", context)), 0)
@@ -56,7 +56,7 @@ def test_each_token_speaks_where_it_has_the_most_context(kind: str, context: str
 
 
 @given(st.sampled_from(list(KINDS)), texts, contexts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_long_question_is_cut_and_leaves_room(kind: str, question: str, context: str) -> None:
     windows = cut(kind, WindowSettings(max_length=32, doc_stride=4, max_question=8), (question, context))
     separator = tokenizer(kind).sep_token_id
@@ -76,7 +76,7 @@ def test_a_letter_of_many_tokens_cannot_take_the_contexts_room(kind: str, questi
 
 
 @given(st.sampled_from(list(KINDS)), st.lists(contexts, min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_example_is_lost_and_none_sees_its_neighbours(kind: str, several: list[str]) -> None:
     settings = WindowSettings(max_length=20, doc_stride=3, max_question=4)
     together = cut(kind, settings, *[("Где?", context) for context in several])
@@ -96,7 +96,7 @@ def test_no_example_is_lost_and_none_sees_its_neighbours(kind: str, several: lis
 
 
 @given(st.sampled_from(list(KINDS)), contexts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_reaches_leave_no_character_out(kind: str, context: str) -> None:
     windows = cut(kind, WindowSettings(max_length=24, doc_stride=4, max_question=4), ("Где?", context))
     assume(all(windows.support[windows.slice_of(row)].any() for row in range(len(windows))))

@@ -44,7 +44,7 @@ def random_logits(windows: Windows, seed: int, scale: float = 3.0) -> list[Any]:
     st.integers(0, 9),
     st.sampled_from([0.1, 3.0, 25.0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_signals_are_what_the_windows_say(kind: str, several: list[str], seed: int, scale: float) -> None:
     windows = cut(several, kind)
     logits = random_logits(windows, seed, scale)
@@ -68,7 +68,7 @@ def test_examples_that_are_written_in_parts_come_out_as_together(monkeypatch: py
 
 
 @given(st.sampled_from(list(KINDS)), st.lists(contexts, min_size=2, max_size=4), st.integers(0, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_written_about_an_example_depends_on_nothing_else(kind: str, several: list[str], seed: int) -> None:
     """Not a bit."""
     windows = cut(several, kind)
@@ -114,7 +114,7 @@ def test_masses_on_spans_lie_on_their_first_and_last_characters() -> None:
     st.sampled_from([0.1, 3.0, 25.0]),
     st.sampled_from(["wordpiece", "wordpiece uncased"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_with_one_tokenizer_the_loss_is_hintons(seed: int, temperature: float, scale: float, kind: str) -> None:
     """T² · ½ [KL(softmax(t / T) ‖ softmax(s / T)) of the start + of the end], over context and [CLS], with gradient.
 

@@ -71,7 +71,7 @@ def test_what_a_list_says_is_looked_for_from_left_to_right(said: str, tags: str,
     assert found.lost == lost
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(_TAGS.names), min_size=1, max_size=12))
 def test_lists_of_words_that_differ_say_all_that_tags_say(tags: list[str]) -> None:
     tags = list(to_bio(tags)[0])

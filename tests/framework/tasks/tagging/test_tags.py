@@ -68,7 +68,7 @@ def test_entities_are_those_of_seqeval_for_any_tags(tags: list[str]) -> None:
     assert to_bio(to_bio(tags)[0])[1] is False
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(_entities)
 def test_entities_in_iobes_are_those_of_seqeval(entities: list[tuple[str, int, int]]) -> None:
     tags = _written(entities, "iobes")
