@@ -55,7 +55,7 @@ _VALUES: dict[str, Any] = {
     "baselines": ["no_distillation"],
     "engine": {"workers": 1, "threads": 1, "precision": "fp32"},
     "evaluation": {"latency_questions": 3},
-    "tracking": {"report": False},
+    "tracking": {"report": False, "log_models": False},
 }
 
 

@@ -42,7 +42,9 @@ def traces() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     output = tmp_path_factory.mktemp("python") / "runs"
-    return several_values(output, teachers__c=None, tracking={"uri": f"sqlite:///{output.parent}/mlflow.db"})
+    return several_values(
+        output, teachers__c=None, tracking={"uri": f"sqlite:///{output.parent}/mlflow.db", "log_models": False}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +227,7 @@ def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, mess
 def test_what_stops_a_run_comes_through_and_it_goes_on(tmp_path: Path) -> None:
     alone = {"teachers": None, "losses": {"hard_label": None}, "baselines": None}
     values = tiny_values(tmp_path, student__checkpoint_every=2, **alone)
-    values["tracking"] = {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
+    values["tracking"] = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "log_models": False}
 
     class Enough(Exception):
         pass

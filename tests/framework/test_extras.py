@@ -151,6 +151,6 @@ def test_a_recipe_that_asks_for_a_package_says_where(
     recipe = recipe_from_values(tiny_values(tmp_path, **changes), "here")
     check_packages(recipe)
     hide(monkeypatch, package)
-    check_packages(recipe_from_values(tiny_values(tmp_path), "here"))
+    check_packages(recipe_from_values(tiny_values(tmp_path, tracking=None), "here"))
     with pytest.raises(MissingPackageError, match=words):
         check_packages(recipe)

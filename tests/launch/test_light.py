@@ -55,7 +55,9 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
         "baselines": None,
     }
     small["data__source__examples"] = {"train": 32, "validation": 8}
-    recipe, search = str(tiny_recipe(folder, folder / "runs", **small)), str(recipe_file(folder / "search"))
+    small["tracking"] = plain = {"report": False}  # of which nothing is for MLflow
+    recipe = str(tiny_recipe(folder, folder / "runs", **small))
+    search = str(recipe_file(folder / "search", tracking=plain))
     run = load_recipe(Path(recipe)).run_folder
     there = str(run)
     commands = {

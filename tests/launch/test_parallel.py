@@ -34,7 +34,6 @@ def weights(output: Path) -> dict[str, str]:
 
 def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
     changes: dict[str, Any] = {
-        "tracking": {"log_models": False, "report": False},
         "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
         "student__validation": "held",
         "student__evaluate_every": 2,

@@ -66,7 +66,7 @@ def history(recipe: Path) -> dict[str, list[Any]]:
 def often_kept(folder: Path) -> Path:
     """A recipe whose trainings keep a checkpoint every other step, and the best weights."""
     often = {"teachers__teacher__fine_tune__checkpoint_every": 2, "student__checkpoint_every": 2}
-    return tiny_recipe(folder, folder / "runs", tracking={"log_models": False}, **often, **WATCHED)
+    return tiny_recipe(folder, folder / "runs", **often, **WATCHED)
 
 
 @pytest.fixture(scope="module")
