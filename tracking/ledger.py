@@ -1,6 +1,7 @@
 """What trackers have already got of a run: `tracked.json` in the run's folder for MLflow, one below it for each other."""
 
 import json
+import os
 import uuid
 from pathlib import Path
 
@@ -81,6 +82,10 @@ class Ledger:
     def save(self) -> None:
         """Write everything to disk."""
         write_atomic(self._path, json.dumps(self._file.model_dump(), ensure_ascii=False, indent=1) + "\n")
+
+    def touch(self) -> None:
+        """Show who waits that a piece has got through of which nothing is noted: that is known by the file's time."""
+        os.utime(self._path)
 
     def forget(self) -> None:
         """Take it that the destination has nothing of this run."""

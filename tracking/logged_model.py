@@ -163,7 +163,7 @@ def _upload(sender: Sender, model_id: str, root: Path, file: Path) -> None:
     # One file at a time, in this thread: a pool would keep the process from ending while a server hangs.
     with _patient():
         sender.client.log_model_artifact(model_id, str(file), None if folder == "." else folder)
-    sender.ledger.save()
+    sender.ledger.touch()
 
 
 def _link(sender: Sender, cursor: RunCursor, model_id: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from distil.framework.recipe.sections import Tracking
 from distil.framework.tasks.span_qa.usage import QuestionRequest
-from distil.tracking.ledger import Ledger
 from distil.tracking.logged_model import pack, requirements
 from distil.tracking.mlflow_sync import sync
 
@@ -143,18 +142,20 @@ def test_a_student_is_logged_once_at_the_end_and_only_if_asked(run, seen, studen
 
 
 def test_an_upload_cut_short_is_taken_up(run, seen, student, monkeypatch):
-    sync(run.folder, Tracking(), final=False)
-    save, left = Ledger.save, 4
+    from mlflow import MlflowClient
 
-    def crash(ledger):
+    sync(run.folder, Tracking(), final=False)
+    upload, left = MlflowClient.log_model_artifact, 4
+
+    def crash(client, *file):
         nonlocal left
         if left == 0:
             raise KeyboardInterrupt
         left -= 1
-        save(ledger)
+        upload(client, *file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "save", crash)
+        patch.setattr(MlflowClient, "log_model_artifact", crash)
         with pytest.raises(KeyboardInterrupt):
             sync(run.folder, Tracking(), final=True)
     (begun,) = _logged(seen())
