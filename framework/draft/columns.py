@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 from distil.framework.data.records import listed
 from distil.framework.draft.table import Table
@@ -118,11 +119,13 @@ def _classification(table: Table, given: Mapping[str, str]) -> Meaning:
 
 def _unread(table: Table, names: Sequence[str]) -> list[str]:
     """What is said of columns that are left unread."""
+    names = [name for name in names if name.strip() and table.columns[name]]
     if not names:
         return []
     texts = [name for name in names if any(len(text.split()) > 3 for text in table.texts(name)[:100])]
     said = f"not read: {listed(names)}"
-    return [f"{said}; were {texts[0]} the second text of a pair: --field text_pair={texts[0]}" if texts else said]
+    pair = quote(f"text_pair={texts[0]}") if texts else ""
+    return [f"{said}; were {texts[0]} the second text of a pair: --field {pair}" if texts else said]
 
 
 def _problem(table: Table, label: str) -> tuple[str, dict[str, object], str]:

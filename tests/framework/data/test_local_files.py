@@ -162,15 +162,15 @@ def test_other_names_in_every_format(tmp_path: Path, name: str) -> None:
     if "parquet" in name or "arrow" in name:
         assert name in ("a.parquet", "a.arrow", "stream.arrow")
         sink = io.BytesIO()
-        names = ["number", "title", "context", "question", "answers"]
+        names = ["id", "title", "context", "query", "answers"]
         pq.write_table(table_of(ROWS).rename_columns(names), sink)
         content, name = sink.getvalue(), "a.parquet"
     else:
-        content = content.replace(b'"id"', b'"number"').replace(b"id", b"number", 1)
+        content = content.replace(b'"question"', b'"query"').replace(b"question", b"query", 1)
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=r"no (field|column) 'id' .*number"):
+    with pytest.raises(DataError, match=r"no (field|column) 'question' .*query"):
         read_file(tmp_path / name)
-    assert [row.id for row in read_file(tmp_path / name, fields(id="number"))] == ["0", "1", "2"]
+    assert [row.id for row in read_file(tmp_path / name, fields(question="query"))] == ["0", "1", "2"]
 
 
 def test_a_saved_dataset_and_a_dict_of_them(tmp_path: Path) -> None:
