@@ -145,7 +145,7 @@ def test_sending_again_sends_nothing(run, seen):
     first = sync(run.folder, TRACKING, final=True)
     before = seen().everything(*seen().parents())
     second = sync(run.folder, TRACKING, final=True)
-    assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 6)
+    assert (first.metrics > 1500, first.params > 0, first.artifacts) == (True, True, 7)
     assert (second.metrics, second.params, second.artifacts, second.run_id) == (0, 0, 0, first.run_id)
     assert seen().everything(*seen().parents()) == before
 

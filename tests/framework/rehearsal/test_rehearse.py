@@ -82,13 +82,15 @@ def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
 def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None:
     values = recipe(tmp_path, "bert").resolved()
     values["evaluation"]["latency_questions"] = 12
-    values["student"] |= {"validation": "train", "evaluate_every": 1000}
+    values["data"]["extra"] = {"held": {"source": values["data"]["source"]}}
+    values["student"] |= {"validation": "held", "evaluate_every": 1000}
     plain = recipe_from_values(values, "here")
     values["evaluation"]["during_training"] = True
-    values["teachers"]["teacher"]["fine_tune"]["validation"] = "dev"
+    values["teachers"]["teacher"]["fine_tune"]["validation"] = "held"
     watched = recipe_from_values(values, "here")
 
-    (teacher, student), (teacher_watched, student_watched) = outline(plain, SIZES), outline(watched, SIZES)
+    sizes = {**SIZES, "held": 300}
+    (teacher, student), (teacher_watched, student_watched) = outline(plain, sizes), outline(watched, sizes)
     seen = Rehearsed(step=0.5, windows=1.25, tokens=200.0, ask=0.01, evaluate=0.02, alone=0.1, opening=2.0, peak=0)
     steps = 1.25 * 45_328 / 4
     assert seen.training_seconds(teacher) == pytest.approx(2 * steps * 0.5)
@@ -97,10 +99,10 @@ def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None
     )  # three rounds, of which each begins with one that does not count
     assert seen.measuring_seconds(teacher) == pytest.approx(measured)
     assert seen.seconds(teacher) == pytest.approx(2 * steps * 0.5 + 0.01 * 45_328 + measured)
-    assert seen.measuring_seconds(teacher_watched) == pytest.approx(measured + 2 * (2.0 + 0.02 * 5_036))
+    assert seen.measuring_seconds(teacher_watched) == pytest.approx(measured + 2 * (2.0 + 0.02 * 300))
     looks = 3 + int(3 * steps // 1000)
     assert (student.trainings, student.measured, student.looks(seen.steps(student))) == (2, 5_036, looks)
-    assert seen.seconds(student) == pytest.approx(2 * (3 * steps * 0.5 + measured + looks * (2.0 + 0.02 * 45_328)))
+    assert seen.seconds(student) == pytest.approx(2 * (3 * steps * 0.5 + measured + looks * (2.0 + 0.02 * 300)))
     assert seen.measuring_seconds(student_watched) == pytest.approx(
         2 * (measured + looks * (2.0 + 0.02 * (45_328 + 5_036)))
     )

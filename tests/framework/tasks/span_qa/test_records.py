@@ -69,7 +69,7 @@ def test_what_is_wrong_is_named_with_its_place(change: dict[str, Any], message: 
         parse_row(GOOD | change, "data.json: row[3]")
 
 
-@pytest.mark.parametrize("name", ["id", "context", "question", "answers"])
+@pytest.mark.parametrize("name", ["context", "question", "answers"])
 def test_a_missing_field_is_named(name: str) -> None:
     record = {key: value for key, value in GOOD.items() if key != name}
     with pytest.raises(DataError, match=rf"no field '{name}'.*found: "):
