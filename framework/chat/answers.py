@@ -54,7 +54,8 @@ class Token(BaseModel):
 
 class Answer(BaseModel):
     """What a model has answered. tokens: where their likelihoods were asked for; requests, input_tokens, output_tokens: of several
-    answers to one request the first has all of them; seconds: until it came."""
+    answers to one request the first has all of them; seconds: until it came; copied: whether it is kept, and counted as spent, under
+    another key, too."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,6 +65,12 @@ class Answer(BaseModel):
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    copied: bool = False
+
+    @property
+    def without_likelihoods(self) -> "Answer":
+        """The same, for who asks for no likelihoods; it was paid for already."""
+        return self.model_copy(update={"tokens": [], "copied": True})
 
     @property
     def usage(self) -> Usage:
@@ -154,7 +161,8 @@ class Answers:
 
     def _note(self, key: str, answer: Answer) -> None:
         self._found.setdefault(key, answer)
-        self.spent += answer.usage
+        if not answer.copied:
+            self.spent += answer.usage
 
 
 def line_of(key: str, answer: Answer) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,8 +103,16 @@ class Asker:
                         raise EndpointError(f"{error}, {_GARBLED} times") from None
                     continue
                 for sample, answer in zip(samples, found, strict=False):
-                    self.answers.add(request.key(self.endpoint.model, sample), answer)
+                    self.answers.add_all(self._keyed(request, sample, answer))
             samples = samples[len(found) :]
+
+    def _keyed(self, request: Request, sample: int, answer: Answer) -> dict[str, Answer]:
+        """An answer by what was asked, and by what would have been without likelihoods, which change no answer."""
+        found = {request.key(self.endpoint.model, sample): answer}
+        if request.top_logprobs:
+            plain = replace(request, top_logprobs=0)
+            found[plain.key(self.endpoint.model, sample)] = answer.without_likelihoods
+        return found
 
     @property
     def _path(self) -> Path | None:

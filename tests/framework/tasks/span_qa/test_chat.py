@@ -269,6 +269,10 @@ def test_of_likelihoods_the_answers_own_are_asked_for(tmp_path: Path, server: Se
     found = predictor(server, tmp_path, read="likelihood", samples=3).signals([QUESTION])
     assert starts_and_ends(found)[0] == pytest.approx({"Омске": 0.5, "elsewhere": 0.5})
     assert [(body["logprobs"], body["top_logprobs"], body["n"]) for body in server.asked] == [(True, 1, 3)]
+    votes = predictor(server, tmp_path, samples=3)
+    assert starts_and_ends(votes.signals([QUESTION]))[0] == {"Омске": 1.0}
+    assert len(server.asked) == 1  # they are the same answers
+    assert (votes.asker.answers.spent.requests, votes.usage([QUESTION])["requests"]) == (1, 1)
 
 
 def test_a_run_with_a_calibrated_language_model_asks_each_question_once(tmp_path: Path) -> None:
