@@ -1,6 +1,6 @@
 """The sections of a recipe, under the names that their classes have. docs/recipes.md has a table of each one's options."""
 
-from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.chat.section import Budget, Endpoint, Prices, Shots
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
@@ -75,6 +75,7 @@ __all__ = [
     "Recipe",
     "Resources",
     "Search",
+    "Shots",
     "SignalSettings",
     "Student",
     "Synthetic",

@@ -153,10 +153,14 @@ def _teacher(
     """A teacher, read as the recipe says: one that is taken as it is has no settings of distil's beside its weights."""
     teacher = recipe.teachers[record["name"]]
     inference = _inference(recipe, results, teacher.windows or recipe.windows, many)
+    unknown = "it is shown examples of its run's data before it is asked, which are not at hand here: ask another model"
+    shown = unknown if getattr(teacher, "examples", None) is not None else None
     if teacher.model is None:
         folder = _store(run).root / "initial" / record["digest"] / "model"
-        return None, lambda: Answerer(teacher.predictor(folder, inference), inference)
-    return _problem(run, record), lambda: Answerer(teacher.predictor(folder_of(run, record), inference), inference)
+        return shown, lambda: Answerer(teacher.predictor(folder, inference), inference)
+    return shown or _problem(run, record), lambda: Answerer(
+        teacher.predictor(folder_of(run, record), inference), inference
+    )
 
 
 def _ensemble(

@@ -53,14 +53,16 @@ class Token(BaseModel):
 
 
 class Answer(BaseModel):
-    """What a model has answered. tokens: where their likelihoods were asked for; requests, input_tokens, output_tokens: of several
-    answers to one request the first has all of them; seconds: until it came; copied: whether it is kept, and counted as spent, under
-    another key, too."""
+    """What a model has answered. tokens: where their likelihoods were asked for; scores: of the request's candidates each the
+    logarithm of the probability that the answer begins with it, and with none that goes on from it; requests, input_tokens,
+    output_tokens: of several answers to one request the first has all of them; seconds: until it came; copied: whether it is kept, and
+    counted as spent, under another key, too."""
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     tokens: list[Token] = []
+    scores: list[float] = []
     requests: int = 1
     input_tokens: int = 0
     output_tokens: int = 0

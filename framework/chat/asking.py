@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from distil.framework.chat.answers import Answer, Answers, answers_file
 from distil.framework.chat.budget import Spending, at_most
@@ -20,17 +21,79 @@ from distil.framework.storage import Storage
 
 _GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
 Wanted = tuple[Request, int]  # and the number of the sample
+Missing = tuple[Request, list[int]]  # and the numbers of samples that are not there
+
+
+class ChatAsker(Protocol):
+    """Gets answers of one model. What has been answered is not asked again."""
+
+    @property
+    def model(self) -> str:
+        """By what its answers are kept."""
+
+    @property
+    def parameters(self) -> int:
+        """Of the model; 0 where nobody says."""
+
+    @property
+    def answers(self) -> Answers:
+        """All that are kept of this model."""
+
+    def kept(self, request: Request, sample: int) -> Answer | None:
+        """An answer that is there already."""
+
+    def over(self, request: Request) -> int:
+        """By how many tokens a request is too long, as far as that is known here."""
+
+    def ask(self, wanted: Sequence[Wanted], bar: Task) -> list[Answer]:
+        """The answers to all that is wanted. bar: counts the requests that are answered."""
+
+
+def missing_of(answers: Answers, model: str, wanted: Sequence[Wanted]) -> list[Missing]:
+    """What is wanted of a model and not among its answers, each request once."""
+    missing: dict[str, Missing] = {}
+    for request, sample in wanted:
+        if answers.get(request.key(model, sample)) is None:
+            samples = missing.setdefault(request.key(model, 0), (request, []))[1]
+            if sample not in samples:
+                samples.append(sample)
+    return list(missing.values())
+
+
+@contextmanager
+def alone_with(path: Path | None, model: str) -> Iterator[None]:
+    """Of two processes that ask the same, one asks, and the other finds the answers in `path`."""
+    if path is None:
+        yield
+        return
+    make_folder(path.parent)
+    with locked(path.with_suffix(".lock"), f"the answers of {model}"):
+        yield
 
 
 @dataclass(frozen=True)
 class Asker:
-    """folder: where answers are kept, None: nowhere; storage: where other machines leave theirs and find these, None: nowhere."""
+    """See ChatAsker: a model behind a server. folder: where answers are kept, None: nowhere; storage: where other machines leave theirs and find these, None: nowhere."""
 
     endpoint: Endpoint
     budget: Budget
     prices: Prices | None
     folder: Path | None
     storage: Storage | None = None
+
+    @property
+    def model(self) -> str:
+        """See ChatAsker."""
+        return self.endpoint.model
+
+    @property
+    def parameters(self) -> int:
+        """See ChatAsker."""
+        return 0
+
+    def over(self, request: Request) -> int:
+        """See ChatAsker: a server says so itself."""
+        return 0
 
     @cached_property
     def answers(self) -> Answers:
@@ -60,20 +123,17 @@ class Asker:
         """
         if not wanted:
             return []
-        with self._alone():
+        with alone_with(self._path, self.model):
             self.answers.refresh()
             if self._shared is not None:
                 self._shared.pull(self.answers)
-            missing: dict[str, tuple[Request, list[int]]] = {}
-            for request, sample in wanted:
-                if self.kept(request, sample) is None:
-                    missing.setdefault(request.key(self.endpoint.model, 0), (request, []))[1].append(sample)
+            missing = missing_of(self.answers, self.model, wanted)
             if missing:
-                self._fetch_all(list(missing.values()), bar)
+                self._fetch_all(missing, bar)
         found = [self.kept(request, sample) for request, sample in wanted]
         return [answer for answer in found if answer is not None]
 
-    def _fetch_all(self, missing: Sequence[tuple[Request, list[int]]], bar: Task) -> None:
+    def _fetch_all(self, missing: Sequence[Missing], bar: Task) -> None:
         server = self.server  # opened before threads do
         spending = Spending(self.endpoint.model, self.budget, self.prices, self.answers)
         pool = ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="chat")
@@ -117,13 +177,3 @@ class Asker:
     @property
     def _path(self) -> Path | None:
         return None if self.folder is None else answers_file(self.folder, self.endpoint.model)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Of two processes that ask the same, one pays, and the other finds the answers."""
-        if self._path is None:
-            yield
-            return
-        make_folder(self._path.parent)
-        with locked(self._path.with_suffix(".lock"), f"the answers of {self.endpoint.model}"):
-            yield

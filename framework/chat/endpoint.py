@@ -1,7 +1,6 @@
 """Asking a server with the interface of OpenAI's chat completions, through its official client."""
 
 import logging
-import re
 import threading
 import time
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.client import NO_KEY, PackedError, key_of, open_client, open_in_words, url_of
-from distil.framework.chat.messages import Request
+from distil.framework.chat.messages import Request, without_thoughts
 from distil.framework.chat.section import Endpoint, is_open
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
 
@@ -22,7 +21,6 @@ _LOG = logging.getLogger(__name__)
 _MOST = 2**26  # bytes of an answer
 _OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 class EndpointError(DistilError):
@@ -161,7 +159,7 @@ class Server:
         written = counted.completion_tokens if counted is not None else bound.output_tokens
         return [
             Answer(
-                text=self._without_key(_THOUGHTS.sub("", choice.message.content or "")),
+                text=self._without_key(without_thoughts(choice.message.content or "")),
                 tokens=self._tokens(choice.logprobs),
                 requests=int(number == 0),
                 input_tokens=read if number == 0 else 0,

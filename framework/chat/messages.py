@@ -14,6 +14,7 @@ _MARKS = re.compile(
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w+)\])",
     re.IGNORECASE,
 )
+_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Message:
 @dataclass(frozen=True)
 class Request:
     """What a model is asked. temperature: of sampling, 0 takes the likeliest token; max_tokens: of the answer; top_logprobs: how
-    many tokens' likelihoods are wanted in each place; extra: further fields, as a server takes them; schema: of answers in JSON."""
+    many tokens' likelihoods are wanted in each place; extra: further fields, as a server takes them; schema: of answers in JSON; candidates:
+    answers whose likelihoods are wanted instead of what the model would write, for models that are here."""
 
     messages: tuple[Message, ...]
     temperature: float
@@ -35,6 +37,7 @@ class Request:
     top_logprobs: int
     extra: Mapping[str, object]
     schema: Json | None = None
+    candidates: tuple[str, ...] = ()
 
     def body(self, model: str) -> dict[str, object]:
         """All that decides about the answer, as the interface has it."""
@@ -53,7 +56,8 @@ class Request:
 
     def key(self, model: str, sample: int) -> str:
         """What the answer number `sample` to it is kept by."""
-        return digest_of({"body": self.body(model), "sample": sample})
+        scored = {"candidates": self.candidates} if self.candidates else {}
+        return digest_of({"body": self.body(model), "sample": sample, **scored})
 
     def after(self, answer: str, complaint: str) -> "Request":
         """The same, with an answer that was not valid and what is said to it."""
@@ -72,3 +76,8 @@ def defused(text: str) -> str:
     """A text in which nothing reads as a mark of a chat template, whatever server it goes to: its first bracket stands apart, so that
     a tokenizer takes it for text."""
     return _MARKS.sub(lambda mark: f"{mark[0]} ", text)
+
+
+def without_thoughts(answer: str) -> str:
+    """What a model answers after having thought aloud."""
+    return _THOUGHTS.sub("", answer)

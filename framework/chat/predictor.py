@@ -1,42 +1,23 @@
-"""A language model behind a server as a teacher: requests from examples, signals from answers."""
+"""A language model as a teacher: requests from examples, signals from answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, Protocol
 
 import numpy as np
 
 from distil.framework.chat.answers import Usage
-from distil.framework.chat.asking import Asker, Wanted
+from distil.framework.chat.asking import ChatAsker, Wanted
 from distil.framework.chat.budget import cost_of
 from distil.framework.chat.estimate import Estimate, estimate
-from distil.framework.chat.messages import Message, Request, filled
-from distil.framework.chat.section import Budget, Endpoint, Prices
-from distil.framework.chat.task import ChatTask, Conversation, Reading, Structured, Telling
-from distil.framework.errors import RecipeError
+from distil.framework.chat.messages import Request
+from distil.framework.chat.requests import ChatSection, Requests
+from distil.framework.chat.task import ChatTask, Conversation, Telling
 from distil.framework.files import Json
 from distil.framework.progress import SILENT, Progress, Task
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.silence import silenced
 from distil.framework.tasks.base import Examples, InferenceConfig, Own, Plain
-
-
-class ChatSection(Protocol):
-    """See Chat."""
-
-    endpoint: Endpoint
-    read: Reading
-    samples: int
-    sampling_temperature: float | None
-    top_logprobs: int
-    max_answer: int | None
-    instructions: str | None
-    prompt: str | None
-    extra: Json
-    invalid: Literal["uniform", "leave_out"]
-    prices: Prices | None
-    budget: Budget
 
 
 @dataclass(frozen=True)
@@ -45,9 +26,14 @@ class ChatPredictor:
 
     teacher: ChatSection
     task: ChatTask[Own, Own]
-    asker: Asker
+    requests: Requests
+    asker: ChatAsker
     inference: InferenceConfig
-    parameters: int = 0  # a server does not say
+
+    @property
+    def parameters(self) -> int:
+        """See Predictor; a server does not say."""
+        return self.asker.parameters
 
     def predict(self, examples: Examples, progress: Progress = SILENT, title: str = "predict") -> Plain:
         """See Predictor."""
@@ -89,24 +75,11 @@ class ChatPredictor:
 
     def _distinct(self, examples: Examples) -> list[Request]:
         requests = map(self.request, examples)
-        return list({request.key(self.asker.endpoint.model, 0): request for request in requests}.values())
+        return list({request.key(self.asker.model, 0): request for request in requests}.values())
 
     def request(self, example: Own) -> Request:
-        """What is asked about an example. Raises RecipeError for a prompt that does not name its texts."""
-        teacher, task = self.teacher, self.task
-        try:
-            user = filled(teacher.prompt or task.prompt(example), task.values(example), task.prompt(example))
-        except ValueError as error:
-            raise RecipeError(f"a chat teacher's {error}") from None
-        usual = 1.0 if teacher.samples > 1 else 0.0
-        return Request(
-            (Message("system", teacher.instructions or task.instructions), Message("user", user)),
-            usual if teacher.sampling_temperature is None else teacher.sampling_temperature,
-            task.longest if teacher.max_answer is None else teacher.max_answer,
-            0 if teacher.read == "votes" else teacher.top_logprobs if task.alternatives else 1,
-            teacher.extra,
-            task.schema if isinstance(task, Structured) else None,
-        )
+        """See Requests."""
+        return self.requests.of(example)
 
     def _conversations(self, examples: Examples, bar: Task) -> list[Conversation]:
         """Of every example as many as samples are wanted, one after the other: who has answered what is not valid is asked once

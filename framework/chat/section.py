@@ -1,5 +1,6 @@
 """What a recipe says of a server, of prices and of a budget."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -92,3 +93,22 @@ class Budget(Section):
     requests: int | None = Field(default=None, ge=1, le=10**12, description="Requests that were answered.")
     tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens read and written.")
     max_cost: float | None = Field(default=None, gt=0, le=1e12, description="Money, by `prices`.")
+
+
+class Shots(Section):
+    """Examples that a language model is shown with their right answers."""
+
+    split: str = Field(description="Labelled split that they come from, not `evaluation.split`.")
+    count: int = Field(default=4, ge=1, le=1000, description="How many.")
+    by: Literal["random", "nearest"] = Field(
+        default="random",
+        description="random: the same for all, drawn once; nearest: those that the student, before it is trained, finds most like what is "
+        "asked.",
+    )
+    seed: int = Field(default=0, ge=0, description="Of what is drawn; for random.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Shots":
+        if self.by == "nearest" and self.seed:
+            raise ValueError("`seed` is of what is drawn, and the nearest are not: drop it, or set by: random")
+        return self

@@ -7,7 +7,7 @@ from distil.framework.chat.answers import Answer
 from distil.framework.files import Json
 from distil.framework.signals.algebra import Signals
 
-Reading = Literal["votes", "likelihood"]
+Reading = Literal["votes", "likelihood", "first_token"]
 Conversation = Sequence[
     Answer
 ]  # what a model has said to an example: an answer, or one that is not valid, and a second one
@@ -39,6 +39,13 @@ class ChatTask(Protocol[_Example, _Said]):
 
     def values(self, example: _Example) -> Mapping[str, str]:
         """An example's texts, by the names that a prompt has for them."""
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Answers of which a model that runs here says how likely each is; () where it has to write them."""
+
+    def right(self, example: _Example) -> str | None:
+        """The right answer to a labelled example, as the model should give it; None where it has none."""
 
     def read(self, example: _Example, conversation: Conversation, reading: Reading) -> _Said | None:
         """What the last answer says; None for one that is not valid."""

@@ -65,11 +65,11 @@ class Asking:
         alone = np.ones(len(self.prompts), bool)
         alone[several] = False
         for rows, length in self.batches(beams.count):
-            known = self._read(rows, length, beams.count)
+            known = self.read(rows, length, beams.count)
             for row, answers in zip(rows, write(self.writer, known, beams), strict=False):
                 written[row] = answers
             own = [candidates(int(owners[row]), written[row]) if alone[row] else () for row in rows]
-            for row, scores in zip(rows, self._scores(known, length, own), strict=True):
+            for row, scores in zip(rows, self.scores(known, length, own), strict=True):
                 found[row] = scores
             bar.advance()
         of_owners = {
@@ -93,17 +93,17 @@ class Asking:
         found: list[Floats] = [np.empty(0, np.float64)] * len(rows)
         for part, length in self.batches(rows=rows):
             own = [places[int(row)] for row in part]
-            scores = self._scores(self._read(part, length), length, [answers[place] for place in own])
+            scores = self.scores(self.read(part, length), length, [answers[place] for place in own])
             for place, of_prompt in zip(own, scores, strict=True):
                 found[place] = of_prompt
             bar.advance()
         return found
 
-    def _read(self, rows: Rows, length: int, *product_rows: int) -> Known:
+    def read(self, rows: Rows, length: int, *product_rows: int) -> Known:
         """What the writer has to know of some prompts, and of some of them again. product_rows: see filled_up."""
         return self.writer.read([self.prompts[row] for row in self._filled(rows, length, *product_rows)], length)
 
-    def _scores(self, known: Known, length: int, answers: Sequence[Sequence[Ids]]) -> list[Floats]:
+    def scores(self, known: Known, length: int, answers: Sequence[Sequence[Ids]]) -> list[Floats]:
         """Of the answers to each prompt that is known."""
         found = [np.empty(len(of_prompt), np.float64) for of_prompt in answers]
         pairs = [(place, number) for place, of_prompt in enumerate(answers) for number in range(len(of_prompt))]

@@ -47,7 +47,7 @@ class CausalWriter:
         if not self.remembers:
             return ReadPrompts(ids, mask, None)
         output = self.model.base_model(
-            input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True, **_positions(self.pads, mask[:, :-1])
+            input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True, **positions(self.pads, mask[:, :-1])
         )
         return ReadPrompts(ids, mask, output.past_key_values)
 
@@ -81,13 +81,13 @@ class CausalWriter:
             attention_mask=mask,
             use_cache=cache is not None,
             **({} if cache is None else {"past_key_values": cache}),
-            **_positions(self.pads, mask, new),
+            **positions(self.pads, mask, new),
         ).logits
         return summed(logits[:, -length:], answers)
 
 
-def _positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[str, Tensor]":
-    """Of the `last` tokens, or of all."""
+def positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[str, Tensor]":
+    """What a model is told of where its tokens are, of the `last` ones or of all, if it is to be told."""
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     return {"position_ids": positions if last is None else positions[:, -last:]} if given else {}
 
@@ -107,7 +107,7 @@ def pads_left(model: "PreTrainedModel") -> bool:
     mask = torch.cat([torch.zeros_like(ids), torch.ones_like(ids)], dim=1)
     with torch.inference_mode():
         alone = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0]
-        behind = model(input_ids=filled, attention_mask=mask, use_cache=False, **_positions(True, mask)).logits[
+        behind = model(input_ids=filled, attention_mask=mask, use_cache=False, **positions(True, mask)).logits[
             0, _FILLED:
         ]
     return alike(alone, behind, rounding(model))

@@ -117,7 +117,9 @@ def within_rows(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig"
     there = backend.get_vocab()
     parts = {part: token if token in there else _USUAL.get(part) for part, token in _parts(tokenizer)}
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend, **{part: token for part, token in parts.items() if token in there}
+        tokenizer_object=backend,
+        chat_template=tokenizer.chat_template,
+        **{part: token for part, token in parts.items() if token in there},
     )
 
 

@@ -170,4 +170,4 @@ def _batches(
 
 def alone(inference: InferenceConfig) -> InferenceConfig:
     """How the same model reads one question at a time, which on a GPU is to take no longer for what fills up batches."""
-    return replace(inference, precision="fp32", one_by_one=default_device().type != "cpu")
+    return replace(inference, precision="fp32", one_by_one=default_device().type != "cpu", answers=None)

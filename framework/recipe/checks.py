@@ -2,6 +2,7 @@
 
 from pydantic import ValidationError
 
+from distil.framework.chat.section import Shots
 from distil.framework.config import nearest_hint, shortened
 from distil.framework.data.load import given_names
 from distil.framework.data.records import Fields
@@ -17,6 +18,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
 from distil.framework.recipe.wording import Where, worded
 from distil.framework.tasks.base import Task
+from distil.framework.teachers.chat import Chat
 from distil.framework.training.section import Training
 
 _MOST_NAME = 100  # bytes
@@ -211,6 +213,8 @@ def split_problems(recipe: Recipe) -> list[str]:
     """Splits that are wanted have to be there, and those that are given have to be wanted."""
     legal = recipe.data.names
     wanted = {f"teachers.{name}.split": teacher.split for name, teacher in recipe.teachers.items() if teacher.fine_tune}
+    shown = _shown(recipe)
+    wanted |= {f"teachers.{name}.examples.split": shots.split for name, shots in shown.items()}
     if recipe.student is not None:
         wanted["student.split"] = recipe.student.split
         wanted |= {f"student.unlabelled[{n}]": name for n, name in enumerate(recipe.student.unlabelled)}
@@ -226,10 +230,26 @@ def split_problems(recipe: Recipe) -> list[str]:
         for place, split in wanted.items()
         if split not in legal
     ]
+    problems += [
+        f"teachers.{name}.examples.split is '{shots.split}', by which all is measured (evaluation.split): name another labelled split"
+        for name, shots in shown.items()
+        if shots.split == recipe.evaluation.split
+    ]
+    problems += [
+        f"teachers.{name}.examples.by: nearest is by the student's embeddings, and there is no student: set by: random"
+        for name, shots in shown.items()
+        if shots.by == "nearest" and recipe.student is None
+    ]
     idle = [name for name in legal if name not in wanted.values()]
     if idle and (recipe.data.cut is not None or recipe.data.extra or recipe.data.splits != DEFAULT_SPLITS):
         problems.append(f"data: the split(s) {', '.join(idle)} are used by nothing: drop them")
     return problems
+
+
+def _shown(recipe: Recipe) -> dict[str, Shots]:
+    """What teachers are shown before they are asked, by their names."""
+    found = {name: teacher.examples for name, teacher in recipe.teachers.items() if isinstance(teacher, Chat)}
+    return {name: shots for name, shots in found.items() if shots is not None}
 
 
 def _trainings(recipe: Recipe) -> dict[str, tuple[Training, str]]:

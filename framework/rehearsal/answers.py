@@ -1,17 +1,20 @@
 """What language models behind servers will be asked, and about what that costs; nothing is sent."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from distil.framework.chat.budget import beyond, cost_of
 from distil.framework.chat.client import missing, open_in_words, url_of
 from distil.framework.chat.estimate import Estimate
 from distil.framework.chat.predictor import ChatPredictor
 from distil.framework.chat.section import Prices, is_open
+from distil.framework.chat.shots import Pool, pool_of
 from distil.framework.data.load import Split
 from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.stage import answers_folder
 from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.teachers.chat import Chat
 
 
 def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], store: Store) -> Iterator[str]:
@@ -20,9 +23,9 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
     answers = answers_folder(store)
     inference = InferenceConfig(task, recipe.windows, None, "fp32", answers=answers, storage=store.storage)
     for name, teacher in recipe.teachers.items():
-        if teacher.kind != "chat":
+        if not isinstance(teacher, Chat) or teacher.endpoint is None:
             continue
-        predictor = teacher.predictor(answers, inference)
+        predictor = _drawn(teacher).predictor(answers, replace(inference, pool=_pool(recipe, teacher, splits)))
         assert isinstance(predictor, ChatPredictor)
         asked = _splits_asked_about(recipe, name)
         found = predictor.estimate([example for split in asked for example in splits[split].examples])
@@ -44,6 +47,20 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
                     "stopped there, and goes on with a larger one"
                 )
                 break
+
+
+def _drawn(teacher: Chat) -> Chat:
+    """The teacher with examples that are drawn: the nearest, which take about as many tokens, are not known yet."""
+    if teacher.examples is None or teacher.examples.by == "random":
+        return teacher
+    return teacher.model_copy(update={"examples": teacher.examples.model_copy(update={"by": "random"})})
+
+
+def _pool(recipe: Recipe, teacher: Chat, splits: Mapping[str, Split]) -> Pool | None:
+    if teacher.examples is None:
+        return None
+    name, measured = teacher.examples.split, splits[recipe.evaluation.split].examples
+    return pool_of(name, splits[name].examples, measured, None, recipe.windows.max_length)
 
 
 def _splits_asked_about(recipe: Recipe, name: str) -> list[str]:

@@ -228,6 +228,8 @@ def _short(model: ModelOutline) -> Json:
     if model.role == "student":
         return {**section, **short, "split": "train", "unlabelled": [], "trim": None}
     fine_tune = None if section["fine_tune"] is None else {**section["fine_tune"], **short}
+    if section.get("examples") is not None:
+        section["examples"] |= {"split": "train", "by": "random"}
     return {**section, "fine_tune": fine_tune, "split": "train", "temperature": 1.0, "crossfit": None}
 
 

@@ -19,6 +19,7 @@ from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.plugins import settings_of
 from distil.framework.predictors.logits import alone
 from distil.framework.signals.source import in_chunks
+from distil.framework.stages.shown import Shown
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.stages.supervision import Supervision
 from distil.framework.tasks.base import InferenceConfig, Plain, Predictor
@@ -30,7 +31,7 @@ _WEIGHT = 4  # bytes
 @dataclass(frozen=True)
 class Measured:
     """A model that is measured. model: the stage that leaves its weights; own: settings of its kind; opens: the model in a
-    folder; timed: whether its latency says something of it."""
+    folder; timed: whether its latency says something of it; shown: what it is shown before it is asked."""
 
     name: str
     model: Stage
@@ -38,6 +39,7 @@ class Measured:
     own: dict[str, Any]
     opens: Callable[[Path, InferenceConfig], Predictor]
     timed: bool = True
+    shown: Shown | None = None
 
     def inference(self, context: Context) -> InferenceConfig:
         """How it reads when it is measured."""
@@ -50,6 +52,7 @@ class Measured:
             batch_tokens=settings.batch_tokens,
             answers=context.answers,
             storage=context.store.storage,
+            pool=self.shown.pool if self.shown is not None else None,
         )
 
     def asked_alone(self, context: Context) -> Ask:
@@ -63,6 +66,8 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
 
     def make(folder: Path) -> dict[str, Any]:
         source = measured.model.result(context.store) / "model"
+        for stage in measured.shown.before if measured.shown is not None else ():
+            stage.result(context.store)
         predictor = measured.opens(source, measured.inference(context))
         predictions = predictor.predict(_examples(context), context.progress, f"evaluate {measured.name}")
         write_json(folder / "predictions.json", predictions)
@@ -70,6 +75,7 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
         return {"parameters": predictor.parameters, "evaluation": _scores(context, predictions), **usage}
 
     inputs = {"model": measured.model.key, "windows": measured.windows.model_dump(), "own": measured.own}
+    inputs |= {"shown": measured.shown.inputs} if measured.shown is not None else {}
     key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(4, MODELS, context.device))
     return Stage(f"evaluate {measured.name}", key, make)
 

@@ -91,7 +91,7 @@ def build_graph(context: Context) -> Graph:
     recipe = context.recipe
     check_models(recipe)
     check_labels(context, "evaluation.split", recipe.evaluation.split, "to compare with")
-    teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
+    teachers = _teachers(context)
     first = _read_first(recipe)
     collections = _Collections(context, teachers, first)
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
@@ -139,7 +139,7 @@ def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
     """Lay out what it takes to label splits, without students and without measuring anything. Raises UserError as build_graph does."""
     recipe = context.recipe
     check_models(recipe.model_copy(update={"student": None}))
-    teachers = {name: teacher_stages(context, name, teacher) for name, teacher in recipe.teachers.items()}
+    teachers = _teachers(context)
     collections = _Collections(context, teachers, _read_first(recipe))
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
     _fetch_models(context, list(teachers.values()))
@@ -147,6 +147,14 @@ def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
     by_split = {split: _supervision(context, collections, held_out, [split], None) for split in splits}
     making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
     return Labelling(making, by_split, list(collections.made.values()))
+
+
+def _teachers(context: Context) -> dict[str, ModelStages]:
+    """By name. What chat models are shown may hang on other teachers."""
+    every, found = context.recipe.teachers, dict[str, ModelStages]()
+    for name in sorted(every, key=lambda name: every[name].kind == "chat"):
+        found[name] = teacher_stages(context, name, every[name], found)
+    return {name: found[name] for name in every}
 
 
 def _read_first(recipe: Recipe) -> frozenset[str]:
@@ -181,7 +189,9 @@ class _Collections:
             proposals = {other: self.get(other, split) for other in shown}
             streamed = self._context.stream is not None and split not in self._first
             models = self._teachers[name].askable
-            self.made[name, split] = collection(self._context, name, models, split, proposals, streamed)
+            self.made[name, split] = collection(
+                self._context, name, models, split, proposals, streamed, self._teachers[name].shown
+            )
         return self.made[name, split]
 
 

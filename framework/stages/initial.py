@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distil.framework.chat.template import TRAINED_TEMPLATE, check_template
 from distil.framework.data.load import Split
 from distil.framework.digest import MODELS, Key, Library, digest_of_files, versions
 from distil.framework.errors import ModelError
@@ -21,6 +22,7 @@ from distil.framework.models.section import (
     ConfigModel,
     LayersModel,
     PretrainedTokenizer,
+    TokenizerSource,
     TrainedTokenizer,
 )
 from distil.framework.models.tokenizer_training import separate, train_tokenizer
@@ -32,6 +34,7 @@ from distil.framework.stages.planned import planned_config
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.tasks.base import Task, trained_settings
 from distil.framework.teachers.base import Teacher, own_settings
+from distil.framework.teachers.chat import Chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -83,6 +86,8 @@ def initial_stage(
             built = random_model(kind, fields, seed)
             if isinstance(settings, TrainedTokenizer):
                 separate(loaded, fields)
+                if isinstance(teacher, Chat):
+                    loaded.chat_template = TRAINED_TEMPLATE
         else:
             built = _pretrained(task, teacher, locate(model, weights=True), seed, weights)
             loaded = within_rows(loaded, built.config)
@@ -125,6 +130,24 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
     return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
 
 
+def trained_tokenizer(context: Context, settings: TokenizerSource, split: Split) -> Stage | None:
+    """The stage of a tokenizer that the run trains; None for one that is there."""
+    return tokenizer_stage(context, settings, split) if isinstance(settings, TrainedTokenizer) else None
+
+
+def student_initial(context: Context, copied: Stage | None) -> tuple[Stage | None, Stage]:
+    """The student before training: its tokenizer, if the run trains that, and its first weights. copied: leaves the weights of the
+    teacher whose layers it is made of."""
+    recipe, student = context.recipe, context.recipe.student
+    assert student is not None
+    tokenizer = trained_tokenizer(context, student.tokenizer, context.data[student.split])
+    if isinstance(student.model, LayersModel):
+        assert copied is not None
+        return tokenizer, layers_stage(context, "the student", student.model, copied)
+    seed = recipe.seed if student.seed is None else student.seed
+    return tokenizer, initial_stage(context, "the student", student, None, tokenizer, seed)
+
+
 def trim_stage(context: Context, settings: Trim, initial: Stage) -> Stage:
     """The student that `initial` leaves, without the tokens that the questions of some splits do not need."""
     recipe = context.recipe
@@ -160,6 +183,8 @@ def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
     if isinstance(section.tokenizer, PretrainedTokenizer):
         tokenizer = load_tokenizer(tokenizer_folder(section.model, section.tokenizer), section.tokenizer)
         fit_to_model(within_rows(tokenizer, config), config)
+        if isinstance(teacher, Chat):
+            check_template(tokenizer, teacher.prompt)
     if sum(path.stat().st_size for path in weight_files(source)) <= _QUICK:
         loaded = _pretrained(task, teacher, source, 0, format_of(section.model))
         if kind is task:

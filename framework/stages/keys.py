@@ -1,6 +1,7 @@
 """Keys of servers, which are missed before anything is made for which answers are still to be asked for."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from distil.framework.chat.client import missing
 from distil.framework.chat.predictor import ChatPredictor
@@ -9,15 +10,14 @@ from distil.framework.errors import UserError
 from distil.framework.stages.evaluation import Measured
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context
-from distil.framework.teachers.base import is_elsewhere
 from distil.framework.teachers.chat import Chat
 
 
 def check_keys(context: Context, collections: Sequence[Collection], measured: Iterable[Measured]) -> None:
     """Raise UserError for a teacher behind a server whose key, or URL, the environment lacks. measured: the models whose evaluation is to do."""
-    to_measure = {one.name for one in measured}
+    to_measure = {one.name: one for one in measured}
     for name, teacher in context.recipe.teachers.items():
-        problem = missing(teacher.endpoint) if isinstance(teacher, Chat) and is_elsewhere(teacher) else None
+        problem = missing(teacher.endpoint) if isinstance(teacher, Chat) and teacher.endpoint is not None else None
         if problem is None:
             continue
         wanted: list[Sequence[Example]] = [
@@ -27,7 +27,16 @@ def check_keys(context: Context, collections: Sequence[Collection], measured: It
         ]
         if name in to_measure:
             wanted.append(context.data[context.recipe.evaluation.split].examples)
-        predictor = teacher.predictor(context.answers, context.inference(teacher.windows or context.recipe.windows))
+        if not wanted:
+            continue
+        pools = [one.teacher_pass.inference.pool for one in collections if one.teacher == name]
+        pools += [to_measure[name].inference(context).pool] if name in to_measure else []
+        pool = next((one for one in pools if one is not None), None)
+        if pool is not None and pool.student is not None and not pool.student.exists():
+            # What is shown is not known before there is a student, and nobody has been asked with it.
+            raise UserError(f"teachers.{name}.{problem}")
+        inference = replace(context.inference(teacher.windows or context.recipe.windows), pool=pool)
+        predictor = teacher.predictor(context.answers, inference)
         assert isinstance(predictor, ChatPredictor)
         if predictor.estimate([example for examples in wanted for example in examples]).wanted.requests:
             raise UserError(f"teachers.{name}.{problem}")

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from distil.framework.data.load import Split
 from distil.framework.data.section import fold_of
 from distil.framework.errors import DataError
 from distil.framework.losses.live import Term, on_states
 from distil.framework.losses.live_checks import live_teacher, live_teachers
-from distil.framework.models.section import LayersModel, TrainedTokenizer
+from distil.framework.models.section import LayersModel
 from distil.framework.predictors.logits import logits_predictor
 from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.evaluation import Measured, check_labels, evaluation_stage
-from distil.framework.stages.initial import initial_stage, layers_stage, tokenizer_stage, trim_stage
+from distil.framework.stages.initial import initial_stage, student_initial, trained_tokenizer, trim_stage
 from distil.framework.stages.live import check_live, check_one_tokenizer
+from distil.framework.stages.shown import Shown, shown_to
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
 from distil.framework.stages.training import student_spec, teacher_spec, training_stage
@@ -27,7 +27,8 @@ class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
     trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
-    signals; supervision: by whom a student is taught; live: the teachers that run beside it while it is trained.
+    signals; supervision: by whom a student is taught; live: the teachers that run beside it while it is trained; shown: what a
+    teacher is shown before it is asked.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelStages:
     folds: tuple[Stage, ...] = ()
     supervision: Supervision | None = None
     live: tuple[str, ...] = ()
+    shown: Shown | None = None
 
     @property
     def first(self) -> Stage:
@@ -62,15 +64,18 @@ class ModelStages:
     @property
     def making(self) -> Iterator[Stage]:
         """All stages before the evaluation."""
-        stages = (self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
+        shown = self.shown.before if self.shown is not None else ()
+        stages = (*shown, self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
         return (stage for stage in stages if stage is not None)
 
 
-def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages:
-    """A teacher and, with `crossfit`, its folds. Raises DataError for a fold without questions."""
+def teacher_stages(context: Context, name: str, teacher: Teacher, others: Mapping[str, "ModelStages"]) -> ModelStages:
+    """A teacher and, with `crossfit`, its folds. others: those before it. Raises DataError for a fold without questions."""
     recipe, training = context.recipe, teacher.fine_tune
     seed = recipe.seed if training is None or training.seed is None else training.seed
-    tokenizer = _tokenizer(context, teacher.tokenizer, context.data[teacher.split]) if training is not None else None
+    tokenizer = (
+        trained_tokenizer(context, teacher.tokenizer, context.data[teacher.split]) if training is not None else None
+    )
     initial = initial_stage(context, name, teacher, teacher, tokenizer, seed)
     trained = None
     folds: tuple[Stage, ...] = ()
@@ -93,13 +98,25 @@ def teacher_stages(context: Context, name: str, teacher: Teacher) -> ModelStages
         )
     weights = trained if trained is not None else initial
     windows = teacher.windows or recipe.windows
+    copied = {other: [*stages.making] for other, stages in others.items()}
+    shown = shown_to(context, name, teacher, copied)
     measured = Measured(
-        name, weights, windows, own_settings(teacher), teacher.predictor, timed=not is_elsewhere(teacher)
+        name, weights, windows, own_settings(teacher), teacher.predictor, timed=not is_elsewhere(teacher), shown=shown
     )
     evaluation = evaluation_stage(context, measured)
     split_name = teacher.split if training is not None else None
     return ModelStages(
-        name, "teacher", split_name, training, tokenizer, initial, trained, measured, evaluation, folds=folds
+        name,
+        "teacher",
+        split_name,
+        training,
+        tokenizer,
+        initial,
+        trained,
+        measured,
+        evaluation,
+        folds=folds,
+        shown=shown,
     )
 
 
@@ -115,11 +132,8 @@ def student_stages(
     recipe, student = context.recipe, context.recipe.student
     assert student is not None
     seed = recipe.seed if student.seed is None else student.seed
-    tokenizer = _tokenizer(context, student.tokenizer, context.data[student.split])
-    if isinstance(student.model, LayersModel):
-        initial = layers_stage(context, "the student", student.model, teachers[student.model.teacher].weights)
-    else:
-        initial = initial_stage(context, "the student", student, None, tokenizer, seed)
+    copied = teachers[student.model.teacher].weights if isinstance(student.model, LayersModel) else None
+    tokenizer, initial = student_initial(context, copied)
     trimmed = trim_stage(context, student.trim, initial) if student.trim is not None else None
     _check_learnt(context, losses, supervision)
     _check_validation(context, "student.validation", student)
@@ -190,10 +204,6 @@ def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split
 def _check_validation(context: Context, place: str, training: Training) -> None:
     if training.validation is not None:
         check_labels(context, place, training.validation, "to be measured by")
-
-
-def _tokenizer(context: Context, settings: Any, split: Split) -> Stage | None:
-    return tokenizer_stage(context, settings, split) if isinstance(settings, TrainedTokenizer) else None
 
 
 def _taught_losses(recipe: Recipe, losses: Mapping[str, Term], supervision: Supervision | None) -> dict[str, Term]:

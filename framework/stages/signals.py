@@ -1,7 +1,7 @@
 """The stages that ask a teacher about every question of a split, once, and that look at what it says of held-out labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from distil.framework.signals.collect import collect
 from distil.framework.signals.shards import FORMAT, SignalReader
 from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.teacher_pass import TeacherPass
+from distil.framework.stages.shown import Shown
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.tasks.base import main_metrics, trained_settings
 from distil.framework.teachers.base import is_elsewhere, own_settings
@@ -43,12 +44,15 @@ def collection(
     split: str,
     proposals: Mapping[str, Collection],
     streamed: bool,
+    shown: Shown | None,
 ) -> Collection:
     """The signals of teacher `name` on a split. models: the trained one, or one a fold; proposals: others' signals on it;
-    streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before."""
+    streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before; shown: what it is shown before it
+    is asked."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
-    inference = context.inference(teacher.windows or recipe.windows)
+    pool = shown.pool if shown is not None else None
+    inference = replace(context.inference(teacher.windows or recipe.windows), pool=pool)
     inputs = {
         "models": [model.key for model in models],
         "teacher": own_settings(teacher),
@@ -60,6 +64,7 @@ def collection(
         "precision": context.precision,
         "format": FORMAT,
     }
+    inputs |= {"shown": shown.inputs} if shown is not None else {}
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
     key = key_of(context, "signals", inputs, versions(_CODE[device], MODELS, device))
     title = f"collect signals of {name} on '{split}'"
@@ -73,7 +78,8 @@ def collection(
         proposals=tuple(found.teacher_pass.folder for found in proposals.values()),
         settings=settings,
     )
-    making = _maker(context, teacher_pass, [*models, *(found.stage for found in proposals.values())], title)
+    chosen_by = shown.before if shown is not None else ()
+    making = _maker(context, teacher_pass, [*models, *chosen_by, *(found.stage for found in proposals.values())], title)
     stage = Stage(title, key, making)
     return Collection(name, split, stage, teacher_pass, tuple(proposals.values()))
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
+    from distil.framework.chat.shots import Pool
     from distil.framework.chat.task import ChatTask
     from distil.framework.training.objective import Objective
 
@@ -76,7 +77,8 @@ class InferenceConfig:
     batch_size: windows a forward pass at most, None: as many as there is room for; precision: fp32, bf16 or fp16; one_by_one:
     one question is asked at a time, so that batches need not be filled up on a GPU; batch_tokens: of a forward pass at
     most, what fills windows up included, "auto": as is quick on the device; answers: the folder in which answers of language models
-    behind servers are kept, None: nowhere; storage: where they are kept as well, for other machines.
+    are kept, None: nowhere; storage: where they are kept as well, for other machines; pool: what a language model may be shown before it is
+    asked.
     """
 
     task: "Task"
@@ -87,6 +89,7 @@ class InferenceConfig:
     batch_tokens: int | Literal["auto"] = "auto"
     answers: Path | None = None
     storage: Storage | None = None
+    pool: "Pool | None" = None
 
     def limit(self, device: "torch.device") -> BatchLimit:
         """What goes through a model on `device` at once."""

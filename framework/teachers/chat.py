@@ -1,16 +1,19 @@
-"""A language model behind a server, which is asked in words."""
+"""A language model, here or behind a server, which is asked in words."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distil.framework.chat.section import Budget, Endpoint, Prices
+from distil.framework.chat.section import Budget, Endpoint, Prices, Shots
 from distil.framework.chat.task import Reading
 from distil.framework.config import Section
+from distil.framework.errors import ModelError
 from distil.framework.files import Json
-from distil.framework.teachers.base import Actor, TeacherTemperature, without_model
+from distil.framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
+from distil.framework.teachers.base import Actor, Crossfit, TeacherTemperature, check_teacher, without_model
+from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from distil.framework.progress import Progress
     from distil.framework.tasks.base import InferenceConfig, Predictor, Task
     from distil.framework.training.objective import Objective
-    from distil.framework.training.section import Training
 
 _RESERVED = (
     "model",
@@ -34,18 +36,34 @@ _RESERVED = (
     "max_completion_tokens",
     "stream",
 )
+_OF_A_SERVER = dict.fromkeys(("extra", "prices", "budget"), "a server, and this model runs here")
+_OF_A_MODEL = dict.fromkeys(
+    ("tokenizer", "fine_tune", "split", "crossfit", "max_length"),
+    "a model that runs here, and this one is behind a server",
+)
 
 
 @without_model
 class Chat(Section):
-    """An instruction-tuned language model with a server's interface; each of its answers is paid for once and kept."""
+    """An instruction-tuned language model, which runs here or behind a server; each of its answers is asked for once and kept."""
 
     kind: Literal["chat"] = "chat"
-    endpoint: Endpoint
+    model: ModelSource | None = Field(default=None, description="The model, which runs here; or `endpoint`.")
+    endpoint: Endpoint | None = Field(default=None, description="The server that runs it; or `model`.")
+    tokenizer: TokenizerSource = PretrainedTokenizer()
+    fine_tune: Training | None = Field(default=None, description="Left out: the model is taken as it is.")
+    split: str = Field(default="train", description="Split that it is fine-tuned on.")
+    crossfit: Crossfit = None
+    max_length: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="Tokens of a conversation with its answer, for which longer texts are cut. Default: as many as the model reads.",
+    )
     read: Reading = Field(
         default="votes",
-        description="votes: what its answers say; likelihood: how likely it finds each label, by the likeliest tokens in each place "
-        "of its answer, which the server has to give.",
+        description="votes: what its answers say; likelihood: how likely it finds each label, of a server by the likeliest tokens in "
+        "each place of its answer, which it has to give; first_token: by those in the first place alone.",
     )
     samples: int = Field(default=1, ge=1, le=1000, description="Answers to each question, whose mean is taken.")
     sampling_temperature: float | None = Field(
@@ -55,7 +73,7 @@ class Chat(Section):
         description="At which answers are drawn; 0: the likeliest tokens. Default: 0 for one answer, 1 for several.",
     )
     top_logprobs: int = Field(
-        default=20, ge=1, le=1000, description="Likeliest tokens that a server gives; for likelihood."
+        default=20, ge=1, le=1000, description="Likeliest tokens in each place that count; for likelihoods."
     )
     max_answer: int | None = Field(
         default=None, ge=1, le=100_000, description="Tokens of the longest answer. Default: as the task's answers take."
@@ -71,6 +89,7 @@ class Chat(Section):
         description="What an example teaches without a valid answer, when it was asked for once more: uniform: that all that may be is alike; "
         "leave_out: nothing; other teachers are heard alone.",
     )
+    examples: Shots | None = Field(default=None, description="What it is shown with right answers before it is asked.")
     extra: Json = Field(default_factory=dict, description="Further fields of a request, as the server takes them.")
     prices: Prices | None = Field(default=None, description="By which costs are told.")
     budget: Budget = Budget()
@@ -83,18 +102,33 @@ class Chat(Section):
         "budget": True,
     }
 
+    trained_with: ClassVar[tuple[str, ...]] = ("instructions", "prompt", "max_answer", "max_length")
+
     if TYPE_CHECKING:  # `without_model` fixes these
-        model: None = None
-        tokenizer: None = None
-        fine_tune: Training | None = None
-        split: str = "train"
         windows: WindowSettings | None = None
-        crossfit: int | None = None
-        trained_with: tuple[str, ...] = ()
         takes_proposals: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> "Chat":
+        if (self.model is None) == (self.endpoint is None):
+            raise ValueError(
+                "a chat model runs here (`model`) or behind a server (`endpoint`): give one of them"
+                + ("" if self.model is None else ", not both")
+            )
+        ignored = _OF_A_SERVER if self.endpoint is None else _OF_A_MODEL
+        given = [
+            name
+            for name in ignored
+            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True)
+        ]
+        if given:
+            raise ValueError(f"{', '.join(given)}: this is for {ignored[given[0]]}; drop it")
+        if self.model is not None:
+            check_teacher(self)
+        if self.fine_tune is not None and self.examples is not None:
+            raise ValueError(
+                "`examples` are for a model that has learnt from none, and this one is fine-tuned: drop one of both"
+            )
         usual = type(self).model_fields["top_logprobs"].default
         if self.read == "votes" and self.top_logprobs != usual:
             raise ValueError(
@@ -109,9 +143,11 @@ class Chat(Section):
             raise ValueError(f"extra: {', '.join(taken)} are set by other options; drop them there")
         return self
 
-    def model_kind(self, task: "Task", config: object) -> "ModelKind":
-        """See Teacher: it has no model here."""
-        raise NotImplementedError
+    def model_kind(self, task: "Task", config: Any) -> "ModelKind":
+        """See Teacher."""
+        from distil.framework.chat.local import chat_generator
+
+        return chat_generator(config)
 
     def objective(
         self,
@@ -121,13 +157,35 @@ class Chat(Section):
         seed: int,
         progress: "Progress",
     ) -> "Objective":
-        """See Teacher: it is not trained."""
-        raise NotImplementedError
+        """See Teacher: to give the right answers, as the task puts them into words."""
+        from distil.framework.chat.training import chat_generation
+        from distil.framework.models.configuration import new_config, read_config
+        from distil.framework.models.locate import locate
+
+        if isinstance(self.model, ConfigModel):
+            config = new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id))
+        else:
+            config = read_config(locate(self.model))  # type: ignore[arg-type]
+        return chat_generation(self, inference.task.chat(), examples, tokenizer, config)
 
     def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """See Teacher."""
-        from distil.framework.chat.asking import Asker
+        from distil.framework.chat.asking import Asker, ChatAsker
+        from distil.framework.chat.local import local_asker
         from distil.framework.chat.predictor import ChatPredictor
+        from distil.framework.chat.requests import Requests
+        from distil.framework.chat.shots import Chosen
 
-        asker = Asker(self.endpoint, self.budget, self.prices, inference.answers, inference.storage)
-        return ChatPredictor(self, inference.task.chat(), asker, inference)
+        task, chosen = inference.task.chat(), None
+        if self.examples is not None:
+            if inference.pool is None:
+                raise ModelError(
+                    f"a chat teacher is shown examples of split '{self.examples.split}', which are not at hand here: ask another model"
+                )
+            chosen = Chosen(self.examples, inference.pool)
+        asker: ChatAsker
+        if self.endpoint is not None:
+            asker = Asker(self.endpoint, self.budget, self.prices, inference.answers, inference.storage)
+        else:
+            asker = local_asker(folder, inference, self.prompt, self.max_length)
+        return ChatPredictor(self, task, Requests(self, task, asker.over, chosen), asker, inference)

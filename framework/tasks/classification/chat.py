@@ -13,7 +13,7 @@ from distil.framework.chat.answers import Answer
 from distil.framework.chat.task import Conversation, Reading
 from distil.framework.signals.algebra import Signals, from_dense
 from distil.framework.tasks.classification.data import Text
-from distil.framework.tasks.classification.label_likelihood import label_masses
+from distil.framework.tasks.classification.label_likelihood import label_masses, scored_masses
 from distil.framework.tasks.classification.signal import NO, YES
 
 TEMPLATE = "Text: {text}"
@@ -39,6 +39,7 @@ def values_of(example: Text) -> Mapping[str, str]:
 class LabelChat:
     """See ChatTask: one of K labels. words: what stands for each of them."""
 
+    labels: Sequence[str]
     words: Sequence[Sequence[str]]
     longest: ClassVar[int] = _LONGEST
     alternatives: ClassVar[bool] = True
@@ -55,10 +56,24 @@ class LabelChat:
 
     def read(self, example: Text, conversation: Conversation, reading: Reading) -> _Masses | None:
         """See ChatTask: the mass of each label, with sum 1."""
+        answer = conversation[-1]
+        if reading == "first_token":
+            return label_masses(answer.tokens[:1], self.words, ended=False)
         if reading == "likelihood":
-            return label_masses(conversation[-1].tokens, self.words)
-        found = named(conversation[-1].text, self.words)
+            return (
+                scored_masses(answer.scores, self.words) if answer.scores else label_masses(answer.tokens, self.words)
+            )
+        found = named(answer.text, self.words)
         return None if found is None else np.eye(len(self.words))[found]
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """See ChatTask: all words."""
+        return [word for of_label in self.words for word in of_label]
+
+    def right(self, example: Text) -> str | None:
+        """See ChatTask: the label's first word."""
+        return self.words[self.labels.index(example.labels[0])][0] if example.labels else None
 
     def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""
@@ -75,9 +90,11 @@ class LabelChat:
 class LabelsChat:
     """See ChatTask: any number of K labels. words: what stands for each of them."""
 
+    labels: Sequence[str]
     words: Sequence[Sequence[str]]
     longest: ClassVar[int] = _LONGEST
     alternatives: ClassVar[bool] = True
+    candidates: ClassVar[Sequence[str]] = ()
     prompt = staticmethod(prompt_of)
     values = staticmethod(values_of)
 
@@ -101,6 +118,12 @@ class LabelsChat:
             np.float64
         )
 
+    def right(self, example: Text) -> str | None:
+        """See ChatTask: a label a line."""
+        if not example.labelled:
+            return None
+        return "\n".join(self.words[self.labels.index(label)][0] for label in example.labels) or _NONE
+
     def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""
         return (
@@ -121,6 +144,7 @@ class NumberChat:
     high: float
     longest: ClassVar[int] = _LONGEST
     alternatives: ClassVar[bool] = True
+    candidates: ClassVar[Sequence[str]] = ()
     prompt = staticmethod(prompt_of)
     values = staticmethod(values_of)
 
@@ -138,6 +162,10 @@ class NumberChat:
         if len(numbers) != 1 or not self.low <= numbers[0] <= self.high:
             return None
         return np.asarray([(numbers[0] - self.low) / (self.high - self.low)])
+
+    def right(self, example: Text) -> str | None:
+        """See ChatTask."""
+        return f"{example.gold:g}" if isinstance(example.gold, float) else None
 
     def complaint(self, example: Text, answer: Answer) -> str:
         """See ChatTask."""

@@ -14,17 +14,19 @@ _AFTER = " \t\r\n\"'`*.,;:!»”"
 _ENDS = re.compile(r"(?:<[^<>]*>)?")  # a token that ends an answer: servers show its name, or nothing
 
 
-def label_masses(tokens: Sequence[Token], words: Sequence[Sequence[str]]) -> NDArray[np.float64] | None:
+def label_masses(
+    tokens: Sequence[Token], words: Sequence[Sequence[str]], ended: bool = True
+) -> NDArray[np.float64] | None:
     """The mass of each label, with sum 1; None where the answer and all that it might have been is none of them. [K]
 
     In every place the model might have gone on otherwise: what it wrote until there and one of the listed tokens are the beginning
     of labels, which share its mass alike. A label that no listed token leads to is less likely than all that are listed in the
-    first place: such labels share what is left, as far as that allows.
+    first place: such labels share what is left, as far as that allows. ended: whether the answer is over with the last token.
     """
     forms = [[_plain(word) for word in of_label] for of_label in words]
     masses = np.zeros(len(words))
-    for text, log_p, ended in _ways(tokens):
-        meant = _meant(text, forms, ended)
+    for text, log_p, over in _ways(tokens, ended):
+        meant = _meant(text, forms, over)
         if meant:
             masses[meant] += math.exp(log_p) / len(meant)
     if not masses.any():
@@ -38,7 +40,16 @@ def label_masses(tokens: Sequence[Token], words: Sequence[Sequence[str]]) -> NDA
     return shares
 
 
-def _ways(tokens: Sequence[Token]) -> Iterator[tuple[str, float, bool]]:
+def scored_masses(scores: Sequence[float], words: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """The mass of each label, with sum 1, by the logarithms of those of all words, which exclude each other. [K]"""
+    masses = np.exp(np.asarray(scores) - max(scores))
+    ends = np.cumsum([len(of_label) for of_label in words])
+    found = np.asarray([part.sum() for part in np.split(masses, ends[:-1])])
+    shares: NDArray[np.float64] = found / found.sum()
+    return shares
+
+
+def _ways(tokens: Sequence[Token], ended: bool) -> Iterator[tuple[str, float, bool]]:
     """Beginnings of answers that exclude each other: the text, the logarithm of its probability, and whether it ends there."""
     text, log_p = "", 0.0
     for token in tokens:
@@ -48,7 +59,7 @@ def _ways(tokens: Sequence[Token]) -> Iterator[tuple[str, float, bool]]:
                 yield text if ends else text + other, log_p + other_log_p, ends
         text += "" if _ENDS.fullmatch(token.text) else token.text
         log_p += token.log_p
-    yield text, log_p, True
+    yield text, log_p, ended
 
 
 def _meant(text: str, forms: Iterable[Sequence[str]], ended: bool) -> list[int]:

@@ -220,11 +220,11 @@ def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[st
         if not isinstance(teacher, Chat):
             continue
         place = f"teachers.{name}"
-        if teacher.read == "likelihood" and task.problem_type != "single_label":
+        if teacher.read != "votes" and task.problem_type != "single_label":
             problems.append(
                 f"{place}.read: likelihoods are of one label of each text, and task.problem_type is {task.problem_type}: set read: votes"
             )
-        if teacher.read == "likelihood" and teacher.samples > 1:
+        if teacher.read != "votes" and teacher.samples > 1:
             problems.append(
                 f"{place}.samples: likelihoods of labels are read from one answer: drop `samples`, or set read: votes"
             )

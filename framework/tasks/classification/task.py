@@ -260,7 +260,8 @@ class Classification(ClassificationSettings):
             assert self.range is not None
             return NumberChat(self.range[0], self.range[1])
         words = words_of(self._problem.classes, self.verbaliser)
-        return LabelChat(words) if self.problem_type == "single_label" else LabelsChat(words)
+        labels = self._problem.classes
+        return LabelChat(labels, words) if self.problem_type == "single_label" else LabelsChat(labels, words)
 
     @property
     def _problem(self) -> "Problem":

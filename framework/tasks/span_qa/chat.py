@@ -55,6 +55,7 @@ class SpanChat:
     null_threshold: float
     longest: ClassVar[int] = 64
     alternatives: ClassVar[bool] = False
+    candidates: ClassVar[Sequence[str]] = ()
 
     @property
     def instructions(self) -> str:
@@ -94,6 +95,12 @@ class SpanChat:
             return None
         tokens = [token for answer in conversation for token in answer.tokens]
         return Reply(places, sum(token.log_p for token in tokens), tuple(token.text for token in tokens))
+
+    def right(self, example: QAExample) -> str | None:
+        """See ChatTask: the first of the right answers."""
+        if example.answers is None or not (example.answers or self.unanswerable):
+            return None
+        return example.answers[0].text if example.answers else NO_ANSWER
 
     def complaint(self, example: QAExample, answer: Answer) -> str:
         """See ChatTask."""

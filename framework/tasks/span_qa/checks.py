@@ -33,10 +33,15 @@ def chat_problems(recipe: "Sections") -> list[str]:
     from distil.framework.teachers.chat import Chat
 
     usual = Chat.model_fields["top_logprobs"].default
+    chats = {name: teacher for name, teacher in recipe.teachers.items() if isinstance(teacher, Chat)}
     return [
         f"teachers.{name}.top_logprobs is for labels, and the likelihood of an answer is that of its own tokens: drop it"
-        for name, teacher in recipe.teachers.items()
-        if isinstance(teacher, Chat) and teacher.top_logprobs != usual
+        for name, teacher in chats.items()
+        if teacher.top_logprobs != usual
+    ] + [
+        f"teachers.{name}.read: first_token is for labels, and an answer is more than its first token: set read: likelihood"
+        for name, teacher in chats.items()
+        if teacher.read == "first_token"
     ]
 
 

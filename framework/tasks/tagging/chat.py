@@ -24,7 +24,7 @@ from distil.framework.tasks.tagging.entity_lists import NAMELESS, Read, mixed, p
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.metrics import predictions
 from distil.framework.tasks.tagging.records import Marked, tags_of
-from distil.framework.tasks.tagging.tags import TagSet
+from distil.framework.tasks.tagging.tags import TagSet, entities_of
 
 TEMPLATE = "Text: {text}"
 _FORM = '{"entities": [{"type": "...", "text": "..."}]}'
@@ -39,6 +39,7 @@ class EntityChat:
     tags: TagSet
     longest: ClassVar[int] = 512
     alternatives: ClassVar[bool] = False
+    candidates: ClassVar[Sequence[str]] = ()
 
     @property
     def instructions(self) -> str:
@@ -72,6 +73,19 @@ class EntityChat:
     def values(self, example: Tagged) -> Mapping[str, str]:
         """See ChatTask."""
         return {"text": example.text}
+
+    def right(self, example: Tagged) -> str | None:
+        """See ChatTask: a list in the form that is asked for."""
+        if example.tags is None:
+            return None
+        entities = [
+            {
+                "type": one.type or NAMELESS,
+                "text": example.text[example.units[one.start][0] : example.units[one.end - 1][1]],
+            }
+            for one in entities_of(example.tags)
+        ]
+        return json.dumps({"entities": entities}, ensure_ascii=False)
 
     def read(self, example: Tagged, conversation: Conversation, reading: Reading) -> Read | None:
         """See ChatTask."""

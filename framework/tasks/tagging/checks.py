@@ -51,7 +51,7 @@ def _chat_problems(task: "Tagging", teacher: "Chat") -> Iterator[str]:
     """Language models write lists of entities, each of a whole text, and how likely a list is says nothing of a word."""
     if not task.of_entities:
         yield ": a chat teacher lists entities, and the task's tags are none of entities: take an encoder, or a teacher of your own without a model"
-    if teacher.read == "likelihood":
+    if teacher.read != "votes":
         yield ".read: the likelihood of a list of entities says nothing of each word: set read: votes, and samples: 5, say"
     yield from _prompt_problems(teacher.prompt)
 

@@ -14,6 +14,7 @@ from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.label_likelihood import label_masses
 
 SOME = Text("here", "1", "Текст", None, None)
+LABELS = ["arrival", "linking", "top-up", "yes"]
 WORDS = [["card arrival"], ["card linking"], ["top-up"], ["да", "yes"]]
 
 
@@ -43,7 +44,7 @@ def test_of_labels_within_each_other_the_longer_one_is_meant() -> None:
 
 
 def test_labels_are_listed_to_the_model() -> None:
-    chat = LabelChat(WORDS)
+    chat = LabelChat(LABELS, WORDS)
     assert "- card arrival\n- card linking\n- top-up\n- да" in chat.instructions
     assert chat.complaint(SOME, Answer(text="?")).count("\n- ") == 4
 
@@ -62,7 +63,7 @@ def test_labels_are_listed_to_the_model() -> None:
     ],
 )
 def test_several_labels_are_those_that_an_answer_lists(text: str, labels: list[int] | None) -> None:
-    found = LabelsChat(WORDS).read(SOME, [Answer(text=text)], "votes")
+    found = LabelsChat(LABELS, WORDS).read(SOME, [Answer(text=text)], "votes")
     assert (None if found is None else np.flatnonzero(found).tolist()) == labels
 
 

@@ -1,0 +1,124 @@
+"""Answers that a decoder draws token by token, each row by numbers of its own, whatever is drawn beside it."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distil.framework.generative.causal import CausalWriter, ReadPrompts, positions
+from distil.framework.generative.remembered import for_beams, for_rows
+from distil.framework.generative.writer import Ids
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import Cache
+
+
+@dataclass(frozen=True)
+class Likely:
+    """One place of an answer: the token and its log-probability, and the likeliest ones with theirs, the likeliest first."""
+
+    id: int
+    log_p: float
+    others: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How answers are drawn. temperature: 0 takes the likeliest tokens; ends: tokens that end an answer; others: of how many tokens in
+    each place log-probabilities are wanted, at a temperature of 1."""
+
+    temperature: float
+    ends: Set[int]
+    others: int
+
+
+def drawn(
+    writer: CausalWriter, known: ReadPrompts, numbers: NDArray[np.float64], drawing: Drawing
+) -> list[list[Likely]]:
+    """An answer of each row, of tokens [S] at most, the one that ends it included. numbers: from 0 to 1, each decides about a token,
+    [rows, S]; as many rows of each prompt that was read, one after the other."""
+    import torch
+
+    samples = len(numbers) // len(known.ids)
+    rows = torch.arange(len(known.ids), device=known.ids.device).repeat_interleave(samples)
+    ids, mask = known.ids[rows], known.mask[rows]
+    most = numbers.shape[1]
+    cache = None if known.cache is None else for_beams(known.cache, rows, most + 1)
+    answers: list[list[Likely]] = [[] for _ in rows]
+    going_on = np.ones(len(rows), bool)
+    for place in range(most):
+        logits = _next(writer, ids, mask, cache)
+        log_p = logits.log_softmax(-1)
+        chosen = _chosen(logits, numbers[:, place], drawing.temperature)
+        others = log_p.topk(min(drawing.others, log_p.shape[-1])) if drawing.others else None
+        of_chosen = log_p.gather(1, chosen[:, None])[:, 0].tolist()
+        listed = (
+            [[]] * len(rows)
+            if others is None
+            else [
+                list(zip(*one, strict=True))
+                for one in zip(others.indices.tolist(), others.values.tolist(), strict=True)
+            ]
+        )
+        for row in np.flatnonzero(going_on):
+            answers[row].append(Likely(int(chosen[row]), of_chosen[row], listed[row]))
+        going_on &= ~np.isin(chosen.cpu().numpy(), list(drawing.ends))
+        if not going_on.any():
+            break
+        ids = torch.cat([ids, chosen[:, None]], dim=1)
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+    return answers
+
+
+def first_places(writer: CausalWriter, known: ReadPrompts, others: int) -> list[list[tuple[int, float]]]:
+    """The likeliest tokens of each prompt's answer to begin with, with their log-probabilities, the likeliest first."""
+    import torch
+
+    rows = torch.arange(len(known.ids), device=known.ids.device)
+    cache = None if known.cache is None else for_rows(known.cache, rows)
+    log_p = _next(writer, known.ids, known.mask, cache).log_softmax(-1)
+    found = log_p.topk(min(others, log_p.shape[-1]))
+    return [list(zip(*one, strict=True)) for one in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
+
+
+def exclusive(log_p: NDArray[np.float64], answers: Sequence[Ids]) -> NDArray[np.float64]:
+    """Logarithms of the probabilities that what is written begins with each answer, as of those that begin with each and go on to
+    none of the others. [A]"""
+    texts = [tuple(ids.tolist()) for ids in answers]
+    masses = dict(zip(texts, np.exp(log_p).tolist(), strict=True))
+    left = dict(masses)
+    for text, mass in masses.items():
+        begun = [other for other in masses if len(other) < len(text) and text[: len(other)] == other]
+        if begun:
+            left[max(begun, key=len)] -= mass  # which the shorter ones have lost to that one already
+    shared = np.asarray([left[text] / texts.count(text) for text in texts])
+    result: NDArray[np.float64] = np.log(np.maximum(shared, np.finfo(np.float64).tiny))
+    return result
+
+
+def _next(writer: CausalWriter, ids: "Tensor", mask: "Tensor", cache: "Cache | None") -> "Tensor":
+    """Logits of what follows each row. [rows, V]"""
+    new = ids.shape[1] if cache is None else 1
+    output = writer.model(
+        input_ids=ids[:, -new:],
+        attention_mask=mask,
+        use_cache=cache is not None,
+        **({} if cache is None else {"past_key_values": cache}),
+        **positions(writer.pads, mask, new),
+    )
+    logits: Tensor = output.logits[:, -1].float()
+    return logits
+
+
+def _chosen(logits: "Tensor", numbers: NDArray[np.float64], temperature: float) -> "Tensor":
+    """The first token up to which the probabilities exceed a row's number. [rows]"""
+    import torch
+
+    if temperature == 0:
+        return logits.argmax(-1)
+    upto = (logits.double() / temperature).softmax(-1).cumsum(-1)
+    wanted = torch.from_numpy(numbers).to(upto.device)[:, None] * upto[:, -1:]
+    return torch.searchsorted(upto, wanted, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
