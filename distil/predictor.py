@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from distil.framework.answer import Answerer, request_of
+from distil.framework.data.records import is_missing
 from distil.framework.errors import DataError, ModelError
 from distil.progress import Watch, progress_of
 from distil.results import Model, Run, path_of
 from distil.searching import SearchRun
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,29 @@ class Predictor:
         return self.answerer.predictor.parameters
 
     def predict(
-        self, requests: Iterable[BaseModel | Mapping[str, object]], *, progress: Watch = False
+        self, requests: "Iterable[BaseModel | Mapping[str, object]] | pandas.DataFrame", *, progress: Watch = False
     ) -> Sequence[BaseModel]:
-        """The response to each request, in their order, asked together. requests: of its `request` type, or dicts with its fields.
+        """The response to each request, in their order, asked together. requests: of its `request` type, dicts with its fields, or a
+        frame with them as columns.
 
         Raises DataError for a request that is none, or a text that is blank, and says which.
         """
         task = self.answerer.inference.task
         if isinstance(requests, BaseModel | Mapping | str):
             raise DataError("expected a list of requests, found one: put it into a list")
+        if hasattr(requests, "columns") and hasattr(requests, "to_dict"):
+            requests = requests.to_dict("records")
+        if not isinstance(requests, Iterable):
+            raise DataError(f"expected a list of requests, found {requests!r:.80}")
         examples = []
         for number, request in enumerate(requests):
             try:
                 values = request.model_dump() if isinstance(request, BaseModel) else request
                 if not isinstance(values, Mapping):
                     raise DataError(f"expected {' and '.join(task.request.model_fields)} by name, found {values!r:.80}")
-                example = task.asked(request_of(task, {name: one for name, one in values.items() if one is not None}))
+                example = task.asked(
+                    request_of(task, {name: one for name, one in values.items() if not is_missing(one)})
+                )
             except DataError as error:
                 raise DataError(f"request[{number}]: {error}") from None
             examples.append(example)

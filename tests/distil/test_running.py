@@ -187,6 +187,7 @@ def test_a_batch_is_answered_as_each_request_alone(run: distil.Run, name: str) -
     assert said == [model.predict([model.request(**one)])[0] for one in [*asked, asked[0]]]
     assert all(isinstance(one, model.response) for one in said)
     assert model.predict([]) == []
+    assert model.predict(pd.DataFrame(asked[:2])) == said[:2]
     recorded = run[name].predictions
     assert [one.answer for one in said[:7]] == [recorded[one.id]["answer"] for one in run.examples("dev")[:7]]  # type: ignore[attr-defined]
 
@@ -217,6 +218,7 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
         ),
         (["what?"], r"request\[0\]: expected question and context by name, found 'what\?'"),
         ({"question": "a", "context": "b"}, "found one: put it into a list"),
+        (None, "expected a list of requests, found None"),
     ],
 )
 def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, message: str) -> None:
