@@ -94,9 +94,8 @@ def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None
     seen = Rehearsed(step=0.5, windows=1.25, tokens=200.0, ask=0.01, evaluate=0.02, alone=0.1, opening=2.0, peak=0)
     steps = 1.25 * 45_328 / 4
     assert seen.training_seconds(teacher) == pytest.approx(2 * steps * 0.5)
-    measured = (
-        2.0 + 0.02 * 5_036 + 0.1 * (12 + 3 + 4)
-    )  # three rounds, of which each begins with one that does not count
+    alone = 12 + 3 + 4  # three rounds, of which each begins with one that does not count, the first with five
+    measured = 2.0 + 0.02 * 5_036 + 0.1 * alone
     assert seen.measuring_seconds(teacher) == pytest.approx(measured)
     assert seen.seconds(teacher) == pytest.approx(2 * steps * 0.5 + 0.01 * 45_328 + measured)
     assert seen.measuring_seconds(teacher_watched) == pytest.approx(measured + 2 * (2.0 + 0.02 * 300))
@@ -104,7 +103,7 @@ def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None
     assert (student.trainings, student.measured, student.looks(seen.steps(student))) == (2, 5_036, looks)
     assert seen.seconds(student) == pytest.approx(2 * (3 * steps * 0.5 + measured + looks * (2.0 + 0.02 * 300)))
     assert seen.measuring_seconds(student_watched) == pytest.approx(
-        2 * (measured + looks * (2.0 + 0.02 * (45_328 + 5_036)))
+        2 * (measured + looks * (2.0 + 0.02 * (300 + 5_036)))
     )
 
 
