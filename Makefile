@@ -37,7 +37,7 @@ check: $(READY)
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
-	@echo "build/site/index.html"
+	@echo "build/site/index.html; with its search: .venv/bin/python -m http.server 8008 --bind 127.0.0.1 --directory build/site"
 
 .venv/.docs: $(READY)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'

@@ -169,6 +169,7 @@ class TrialResults(TypedDict):
 class SearchResults(Outcome):
     """search.json. docs/search.md says what the fields mean."""
 
+    data: NotRequired[DataResults | None]
     seconds: float
     idle: NotRequired[float | None]
     best: int | None

@@ -1,7 +1,7 @@
 """What a run found out, on disk: results.json, rewritten after every stage, and the files beside it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +29,8 @@ from distil.framework.tasks.registry import summary_of
 from distil.framework.training.section import Training
 
 if TYPE_CHECKING:  # who reads results needs no models
+    from distil.framework.data.load import Split
+    from distil.framework.recipe.schema import Recipe
     from distil.framework.stages.graph import Graph
     from distil.framework.stages.models import ModelStages
     from distil.framework.stages.signals import Collection
@@ -56,7 +58,7 @@ class Results:
             "recipe": recipe.resolved(),
             "task": {**summary_of(context.task).as_data(), "settings": context.task.model_dump(mode="json")},
             "provenance": provenance,
-            "data": _data(context),
+            "data": data_results(recipe, context.data),
             "signals": [_signals(found) for found in graph.collections.values()],
             "held_out": {},
             "accepted": [],
@@ -186,10 +188,10 @@ def one_name(metrics: Json) -> Json:
     return {"exact_match" if name == "exact" else name: value for name, value in metrics.items()}
 
 
-def _data(context: "Context") -> DataResults:
-    source = context.recipe.data.source.model_dump(mode="json")
+def data_results(recipe: "Recipe", data: "Mapping[str, Split]") -> DataResults:
+    """What results.json and search.json say of a recipe's data."""
     return {
-        "source": source,
+        "source": recipe.data.source.model_dump(mode="json"),
         "splits": {
             name: {
                 "examples": len(split.examples),
@@ -199,7 +201,7 @@ def _data(context: "Context") -> DataResults:
                 "dropped": split.dropped,
                 "notes": counted(split.notes),
             }
-            for name, split in context.data.items()
+            for name, split in data.items()
         },
     }
 

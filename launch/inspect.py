@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from distil.framework.errors import OutputError, UserError, reason
+from distil.framework.errors import DistilError, OutputError, UserError, reason
 from distil.framework.extras import need
 from distil.framework.files import Json, write_atomic
 from distil.framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
@@ -193,16 +193,23 @@ def track_run(run: Path) -> None:
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     tracking = Tracking.model_validate(results["recipe"]["tracking"])
+    failed = None
     for name in tracking.also:
-        need(f"tracking.also: {name}", name)
-        sending = Sending(name, run, tracking)
-        place = sending.send(final=True)
-        sending.close()
-        print(f"{results['run']} is at {place}")
+        try:
+            need(f"tracking.also: {name}", name)
+            sending = Sending(name, run, tracking)
+            place = sending.send(final=True)
+            sending.close()
+            print(f"{results['run']} is at {place}")
+        except DistilError as error:
+            failed = error  # the others get it all the same
     report = sync(run, tracking, final=True)
     for note in report.notes:
         print(note)
     print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
+    print(report.look())
+    if failed is not None:
+        raise failed
 
 
 _PAGE = "report.html"

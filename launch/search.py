@@ -97,6 +97,7 @@ def search_trials(
             progress.say(_goes_on(log))
         with _logged(log, recipe, progress):
             data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
+            log.note_data(data)
             free_memory()
             _run_trials(log, data, progress, table, interrupt)
     return log

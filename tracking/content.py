@@ -5,7 +5,7 @@ import getpass
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,13 @@ from pathlib import Path
 from distil.framework.digest import digest_of_strings
 from distil.framework.files import Json
 from distil.framework.outcome import ModelResults, Outcome, RunResults, SplitResults
+from distil.framework.tables import markdown_rows, table_columns, table_rows
 from distil.framework.tasks.registry import summary_in
 
 PARENT_TAG = "mlflow.parentRunId"
 _INTERVAL = "_interval"
 KEY_TAG = "distil.key"
+DESCRIPTION = "mlflow.note.content"
 MLFLOW_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 
 
@@ -36,15 +38,17 @@ def run_params(results: RunResults) -> dict[str, str]:
     return flatten(results["recipe"])
 
 
+def origin_tags() -> dict[str, str]:
+    """Who made a run or a model, and by what, as MLflow's pages name it."""
+    return _text({"mlflow.source.name": "distil", "mlflow.source.type": "LOCAL", "mlflow.user": _user()})
+
+
 def run_tags(results: Outcome) -> dict[str, str]:
     """Where the run comes from and how it stands."""
     provenance = results.get("provenance") or {}
     tags: dict[str, object] = {
         "distil.state": results["state"],
         "distil.recipe_digest": results["run"].rpartition("-")[2],
-        "mlflow.source.name": "distil",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.user": _user(),
         "mlflow.source.git.commit": provenance.get("git_commit"),
         "distil.git_dirty": provenance.get("git_dirty"),
         "distil.python": provenance.get("python"),
@@ -53,7 +57,7 @@ def run_tags(results: Outcome) -> dict[str, str]:
     }
     for name, version in (provenance.get("versions") or {}).items():
         tags[f"distil.version.{name}"] = version
-    return _text(tags)
+    return origin_tags() | _text(tags)
 
 
 def _user() -> str | None:
@@ -62,17 +66,39 @@ def _user() -> str | None:
     return None
 
 
-def conclusion_tags(results: RunResults) -> dict[str, str]:
-    """Whether it paid, in words, as the run's description."""
-    return _text({"mlflow.note.content": "\n\n".join(results.get("conclusions") or []) or None})
+def described(*parts: str) -> dict[str, str]:
+    """The description of a run or a model on MLflow's pages: paragraphs in Markdown; those that there is no room for are left out."""
+    text = ""
+    for part in parts:
+        longer = f"{text}\n\n{part}".strip()
+        text = longer if len(longer) <= MAX_DESCRIPTION else text
+    return _text({DESCRIPTION: text or None})
+
+
+def run_description(results: RunResults) -> dict[str, str]:
+    """Whether it paid, in sentences, and the table of those models that are measured."""
+    return described(
+        *(results.get("conclusions") or []), _table(results, [model["name"] for model in results["models"]])
+    )
+
+
+def model_description(results: RunResults, model: ModelResults) -> dict[str, str]:
+    """A model's row of the table; of the student also whether it paid."""
+    said = results.get("conclusions") or [] if model["role"] == "student" else []
+    return described(_table(results, [model["name"]]), *said)
+
+
+def _table(results: RunResults, names: Sequence[str]) -> str:
+    measured = {model["name"] for model in results["models"] if model.get("evaluation") and model["name"] in names}
+    rows = [row for row in table_rows(results) if row[0] in measured]
+    return markdown_rows(table_columns(results), rows, left=2) if rows else ""
 
 
 def run_metrics(results: RunResults) -> dict[str, float]:
-    """What every model came to, as `MODEL/METRIC`, counts of the data and figures of the signals."""
+    """What every model came to, as `MODEL/METRIC`, and figures of the signals. Counts of the data are with the datasets."""
     models = {model["name"]: headline(results, model) for model in results["models"]}
-    data = {f"data/{name}": split for name, split in splits(results).items()}
     signals = {f"signals/{one['teacher']}/{one['split']}": one for one in results.get("signals") or []}
-    return numbers({**models, **data, **signals})
+    return numbers({**models, **signals})
 
 
 def headline(results: RunResults, model: ModelResults) -> dict[str, float]:
@@ -116,30 +142,30 @@ def model_params(model: ModelResults) -> dict[str, str]:
 def model_tags(model: ModelResults) -> dict[str, str]:
     """What a model is, and where it lies."""
     tags = {f"distil.{name}": model.get(name) for name in ("role", "digest", "folder", "reused", "transductive")}
-    return _text(tags)
+    return origin_tags() | _text(tags)
 
 
 def difference_metrics(results: RunResults, name: str) -> dict[str, float]:
-    """How much a model is above those that it is compared with: `difference/OTHER/METRIC`, and the ends of its interval."""
+    """How much a model is above those that it is compared with: `versus/OTHER/METRIC`, and the ends of its interval."""
     flat: dict[str, float] = {}
     for one in results.get("comparisons") or []:
         if one["model"] == name:
             for metric, found in one["metrics"].items():
                 low, high = found["interval"]
                 ends = {metric: found["difference"], f"{metric}_low": low, f"{metric}_high": high}
-                flat |= numbers({"difference": {one["against"]: ends}})
+                flat |= numbers({"versus": {one["against"]: ends}})
     return flat
 
 
 def model_metrics(model: ModelResults) -> dict[str, float]:
-    """The final figures of a model: its metrics, their intervals, parameters, training/*, latency_*, weights/*, usage/*."""
+    """The final figures of a model: its metrics, their intervals, latency_*, parameters, training/*, weights/*, usage/*."""
     evaluation = dict(model.get("evaluation") or {})
     for key in [key for key in evaluation if key.endswith(_INTERVAL)]:
         name, bounds = key.removesuffix(_INTERVAL), evaluation.pop(key)
         evaluation[f"{name}_low"], evaluation[f"{name}_high"] = bounds or (None, None)
     latency = {f"latency_{name}": value for name, value in (model.get("latency") or {}).items()}
     others = {name: model.get(name) for name in ("parameters", "training", "weights", "usage")}
-    return numbers({**others, **latency, **evaluation})
+    return numbers({**evaluation, **latency, **others})
 
 
 def model_status(results: RunResults, model: ModelResults) -> str:
@@ -158,6 +184,7 @@ def _text(tags: Mapping[str, object]) -> dict[str, str]:
 MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
+MAX_DESCRIPTION = 5000  # of a version of a registered model, and then of all
 
 
 def legal_key(key: str) -> str:

@@ -64,8 +64,9 @@ def begin_model(
     return cursor.model_id
 
 
-def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> None:
-    """Log the model in `folder`, which is entered unless there is no such folder, with its files, once."""
+def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path, words: Mapping[str, str]) -> None:
+    """Log the model in `folder`, which is entered unless there is no such folder, with its files, once. words: the tag of its
+    description."""
     if cursor.model_ready:
         return
     if cursor.model_id is None or not folder.is_dir():
@@ -78,7 +79,9 @@ def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path) -> No
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
         for file in sorted(path for path in packed.rglob("*") if path.is_file()):
             _upload(sender, logged.model_id, packed, file)
-    _link(sender, cursor, str(logged.model_id))
+    for run in (cursor, sender.ledger.cursor.parent):  # the list of runs shows the parent's
+        _link(sender, run, str(logged.model_id))
+    sender.client.set_logged_model_tags(logged.model_id, dict(words))
     sender.client.finalize_logged_model(logged.model_id, "READY")
     cursor.model_ready = True
     sender.report.models += 1

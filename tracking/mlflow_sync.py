@@ -80,8 +80,8 @@ def _send(folder: Path, destination: Destination, tracking: Tracking, whole: str
     written = found.stat().st_mtime_ns // 1_000_000
     ledger = Ledger(folder / CURSOR, destination.key)
     client = open_client(destination)
-    report = SyncReport(destination.shown, destination.experiment)
-    sender = Sender(client, experiment_id(client, destination), ledger, report)
+    report = SyncReport(destination.shown, destination.experiment, experiment_id(client, destination))
+    sender = Sender(client, report.experiment_id, ledger, report)
     if ledger.cursor.parent.run_id is not None and not sender.exists(ledger.cursor.parent):
         ledger.forget()
     if found.name == SEARCH:
@@ -106,9 +106,10 @@ def _send_results(
         send_export(sender, cursor, folder, model)
         if final and tracking.log_models and is_logged(model):
             name = f"{results['name']}-{model['name']}"
-            send_model(sender, cursor, name, folder.absolute().parent / str(model["folder"]))
+            words = content.model_description(results, model)
+            send_model(sender, cursor, name, folder.absolute().parent / str(model["folder"]), words)
             if model["role"] == "student":
-                register(sender, cursor, tracking)
+                register(sender, cursor, tracking, words[content.DESCRIPTION])
     status = content.MLFLOW_STATUS[results["state"]]
     sender.status(cursors.parent, status, content.milliseconds(results.get("finished")))
 
@@ -118,7 +119,7 @@ def _send_run(sender: Sender, results: RunResults, folder: Path, written: int) -
     run_id = sender.create(cursor, results["run"], content.milliseconds(results.get("started")), {})
     sender.report.run_id = run_id
     sender.params(cursor, content.run_params(results))
-    sender.tags(cursor, content.run_tags(results) | content.conclusion_tags(results))
+    sender.tags(cursor, content.run_tags(results) | content.run_description(results))
     sender.datasets(cursor, content.splits(results), (results.get("data") or {}).get("source") or {})
     sender.metrics(cursor, content.run_metrics(results), written)
     for path in ("recipe.yaml", RESULTS, "results.md", REPORT):
@@ -149,7 +150,7 @@ def _send_model_run(
     sender.create(cursor, model["name"], start, {content.PARENT_TAG: parent})
     params, tags = content.model_params(model), content.model_tags(model)
     sender.params(cursor, params)
-    sender.tags(cursor, tags)
+    sender.tags(cursor, tags | content.model_description(results, model))
     sender.datasets(cursor, content.model_splits(results, model), results["data"].get("source") or {})
     if history is not None:
         sender.history(cursor, history)

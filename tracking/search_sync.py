@@ -5,20 +5,21 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from distil.framework.files import write_atomic
-from distil.framework.outcome import SearchResults, TrialResults
+from distil.framework.outcome import DataResults, SearchResults, TrialResults, TrialState
 from distil.framework.recipe.sections import Tracking
 from distil.framework.search.log import SEARCH, read_search
 from distil.framework.search.section import Search
 from distil.framework.search.study import ENDED, Goal, goal_in, study_of
+from distil.framework.tables import markdown_rows
 from distil.tracking import content
 from distil.tracking.content import MAX_PARAM, clip, flatten, numbers
 from distil.tracking.ledger import RunCursor
 from distil.tracking.logged_model import begin_model, send_model
 from distil.tracking.registered import register
-from distil.tracking.sender import Link, Sender
+from distil.tracking.sender import Link, Sender, dataset_of
 from distil.tracking.trials import trial_epochs, trial_params
 
 if TYPE_CHECKING:
@@ -42,12 +43,18 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, trackin
     parent = sender.create(cursor, values["run"], content.milliseconds(values["started"]), {})
     sender.report.run_id = parent
     sender.params(cursor, flatten(values["recipe"]))
-    runs = {trial["number"]: _send_trial(sender, values, trial, parent, written) for trial in values["trials"]}
+    data = _data(values)
+    sender.datasets(cursor, data.get("splits") or {}, data.get("source") or {})
+    runs = {
+        trial["number"]: _send_trial(sender, values, trial, parent, written)
+        for trial in values["trials"]
+        if trial["started"] is not None or trial["state"] in ENDED  # MLflow lets nobody change when a run began
+    }
     best = values["trials"][values["best"]] if values["best"] is not None else None
     if best is not None and final and tracking.log_models:
         _send_best(sender, values, best, runs[best["number"]], folder, tracking, written)
-    sender.tags(cursor, {**content.run_tags(values), **_best_tags(best, runs)})
-    sender.metrics(cursor, _figures(values, best), written)
+    sender.tags(cursor, content.run_tags(values) | _best_tags(best, runs) | _description(values, best))
+    sender.metrics(cursor, _figures(values, best, cursor), written)
     for name in ("recipe.yaml", SEARCH, "best.yaml", "report.html"):
         sender.artifact(cursor, folder, name)
     if final:
@@ -67,11 +74,35 @@ def _send_best(
 ) -> None:
     name, model = f"{values['name']}-trial-{best['number']}", folder.absolute().parent / best["seeds"][0]["folder"]
     entered = begin_model(sender, cursor, name, model, trial_params(best), _trial_tags(best))
-    send_model(sender, cursor, name, model)
+    words = _description(values, best)
+    send_model(sender, cursor, name, model, words)
     if entered is not None:
         metrics = numbers(best["metrics"] or {})
-        sender.metrics(cursor, metrics, written, Link(entered, metrics, None))
-        register(sender, cursor, tracking)
+        sender.metrics(cursor, metrics, written, Link(entered, metrics, _evaluated_on(values, best)))
+        register(sender, cursor, tracking, words[content.DESCRIPTION])
+
+
+def _data(values: SearchResults) -> DataResults:
+    """The data of the search; nothing in files of before."""
+    return values.get("data") or {}
+
+
+def _evaluated_on(values: SearchResults, trial: Trial) -> tuple[str, str] | None:
+    """The dataset on which a trial was measured; None where its data are its own."""
+    name = values["recipe"]["evaluation"]["split"]
+    split = (_data(values).get("splits") or {}).get(name)
+    own = any(place.split(".")[0] == "data" for place in trial["values"])
+    return None if split is None or own else dataset_of(name, split)
+
+
+def _description(values: SearchResults, best: Trial | None) -> dict[str, str]:
+    """Which trial is the best so far, what it came to, and by which values."""
+    if best is None or best["metrics"] is None:
+        return {}
+    metric = goal_in(values).metric
+    words = f"The best of {len(values['trials'])} trials is trial-{best['number']}: {metric.label} {metric.text(best['metrics'][metric.name])}."
+    rows = [[place, value] for place, value in trial_params(best).items()]
+    return content.described(words, markdown_rows(["place of the recipe", "value"], rows, left=1))
 
 
 def _send_trial(sender: Sender, values: SearchResults, trial: Trial, parent: str, written: int) -> RunCursor:
@@ -88,7 +119,7 @@ def _send_trial(sender: Sender, values: SearchResults, trial: Trial, parent: str
 
 
 def _trial_tags(trial: Trial) -> dict[str, str]:
-    tags = {"distil.role": "trial", "distil.state": trial["state"]}
+    tags = content.origin_tags() | {"distil.role": "trial", "distil.state": trial["state"]}
     if trial["state"] in ENDED:
         tags["pruned"] = str(trial["state"] == "pruned").lower()
     if trial["reason"] is not None:
@@ -110,10 +141,12 @@ def _best_tags(best: Trial | None, runs: dict[int, RunCursor]) -> dict[str, str]
     return tags
 
 
-def _figures(values: SearchResults, best: Trial | None) -> dict[str, float]:
+def _figures(values: SearchResults, best: Trial | None, sent: RunCursor) -> dict[str, float]:
+    """The best trial's figures, and how many trials there are in each state in which there is one, or was when it was last sent."""
     states = [trial["state"] for trial in values["trials"]]
-    counts = {state: states.count(state) for state in set(states)}
-    return numbers({"trials": counts, "best": best["metrics"] if best is not None else {}})
+    shown = [state for state in get_args(TrialState) if state in states or f"trials/{state}" in sent.metrics]
+    counts = {state: states.count(state) for state in shown}
+    return numbers({"best": best["metrics"] if best is not None else {}, "trials": counts})
 
 
 PARALLEL, IMPORTANCE = "parallel_coordinates.png", "importance.png"

@@ -29,6 +29,7 @@ class SyncReport:
 
     uri: str
     experiment: str
+    experiment_id: str
     run_id: str | None = None
     params: int = 0
     metrics: int = 0
@@ -36,6 +37,13 @@ class SyncReport:
     models: int = 0
     notes: list[str] = field(default_factory=list)
     """What could not be sent, and why, one sentence each."""
+
+    def look(self) -> str:
+        """How to look at it: the address of its page, under "Model training", which MLflow does not show by itself."""
+        page = f"#/experiments/{self.experiment_id}/runs/{self.run_id}?workflowType=machine_learning"
+        if self.uri.startswith(("http://", "https://")):
+            return f"to look at it: {self.uri.rstrip('/')}/{page}"
+        return f"to look at it: mlflow ui --backend-store-uri '{self.uri}', then http://127.0.0.1:5000/{page}"
 
 
 @dataclass(frozen=True)

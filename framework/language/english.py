@@ -119,6 +119,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "weight on": "weight on `{split}`",
     "weight for student": "weight for the student",
     "temperature": "temperature",
+    "rule": "Rule",
     "mean weight": "Mean weight of each teacher",
     # Where models differ
     "disagreements": "Where student and teachers disagree",

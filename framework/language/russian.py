@@ -123,6 +123,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "weight on": "вес на `{split}`",
     "weight for student": "вес для ученика",
     "temperature": "температура",
+    "rule": "Правило",
     "mean weight": "Средний вес каждого учителя",
     # Где модели расходятся
     "disagreements": "Где ученик и учителя расходятся",

@@ -1,17 +1,22 @@
 """What a search has found out, on disk: search.json, rewritten after every event, and recipe.yaml and best.yaml beside it."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distil.framework.files import make_folder, now, write_atomic, write_sealed
 from distil.framework.outcome import FORMAT, Provenance, SearchResults, State, TrialResults, TrialState, read_outcome
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.schema import Recipe
+from distil.framework.results import data_results
 from distil.framework.search.recipes import varied
 from distil.framework.search.study import ENDED, goal_of
 from distil.framework.store import store_of
 from distil.framework.tasks.registry import summary_of
+
+if TYPE_CHECKING:
+    from distil.framework.data.load import Split
 
 SEARCH = "search.json"
 
@@ -52,6 +57,7 @@ class SearchLog:
             "recipe": recipe.resolved(),
             "task": summary_of(recipe.task).as_data(),
             "provenance": provenance,
+            "data": before.get("data") if before is not None else None,
             "best": None,
             "front": None,
             "trials": self.trials,
@@ -73,6 +79,11 @@ class SearchLog:
     def out_of_time(self) -> bool:
         """Whether the search's minutes are over."""
         return self.search.minutes is not None and self.seconds >= 60 * self.search.minutes
+
+    def note_data(self, data: "Mapping[str, Split]") -> None:
+        """What the data are, once they are read."""
+        self.values["data"] = data_results(self.recipe, data)
+        self.save()
 
     def start_clock(self) -> None:
         """Trials begin now."""

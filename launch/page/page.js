@@ -54,6 +54,7 @@ function show() {
   for (const node of document.querySelectorAll("[data-language]")) {
     node.setAttribute("aria-pressed", String(node.dataset.language === language));
   }
+  $("score").textContent = words().scores[task()] ?? "";
   problem.textContent = complaint ? complaint() : "";
   showExamples();
   showAnswers();

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param
 
 from distil.tracking.content import (
+    DESCRIPTION,
     MAX_KEY,
     MAX_PARAM,
     clip,
-    conclusion_tags,
+    described,
     difference_metrics,
     flatten,
     legal_key,
@@ -91,15 +92,13 @@ def test_differences_are_metrics_of_the_model_that_they_are_said_of():
     f1 = {"difference": 7.5, "interval": [5.0, 9.5], "error": None, "verdict": "better"}
     results = {"comparisons": [{"model": "student", "against": "student_no_distillation", "metrics": {"f1": f1}}]}
     assert difference_metrics(results, "student") == {
-        "difference/student_no_distillation/f1": 7.5,
-        "difference/student_no_distillation/f1_low": 5.0,
-        "difference/student_no_distillation/f1_high": 9.5,
+        "versus/student_no_distillation/f1": 7.5,
+        "versus/student_no_distillation/f1_low": 5.0,
+        "versus/student_no_distillation/f1_high": 9.5,
     }
     assert difference_metrics(results, "teacher") == difference_metrics({}, "student") == {}
 
 
-def test_conclusions_are_the_description():
-    assert conclusion_tags({"conclusions": ["It paid.", "One seed."]}) == {
-        "mlflow.note.content": "It paid.\n\nOne seed."
-    }
-    assert conclusion_tags({"conclusions": []}) == conclusion_tags({}) == {}
+def test_a_description_has_paragraphs_and_leaves_out_what_there_is_no_room_for():
+    assert described("It paid.", "|" * 5000, "One seed.") == {DESCRIPTION: "It paid.\n\nOne seed."}
+    assert described("", "") == described() == {}

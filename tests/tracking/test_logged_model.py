@@ -117,7 +117,9 @@ def test_a_logged_student_is_described_and_hangs_on_its_run(run, seen, student):
     figures = {one.key: (one.value, one.dataset_name, one.dataset_digest) for one in logged.metrics}
     values = {"exact_match": 61.25, "f1": 70.5, "parameters": 412_000, "latency_median_ms": 4.2}
     assert figures == {name: (value, "dev", "b" * 16) for name, value in values.items()}
-    assert [output.model_id for output in child.outputs.model_outputs] == [logged.model_id]
+    for one in (child, parent):
+        assert [output.model_id for output in one.outputs.model_outputs] == [logged.model_id]
+    assert logged.tags["mlflow.note.content"] == child.data.tags["mlflow.note.content"]
     info = Model.load(str(run.output / "mlartifacts" / "models" / logged.model_id / "artifacts"))
     assert (info.model_id, info.run_id) == (logged.model_id, child.info.run_id)
     assert info.signature.inputs.input_names() == ["question", "context"]
@@ -196,6 +198,7 @@ def test_a_student_is_registered_once_and_an_alias_that_someone_moved_stays(run,
     client = seen().client
     (logged,) = _logged(seen())
     (version,) = client.search_model_versions()
+    assert version.description == logged.tags["mlflow.note.content"]
     assert (version.name, version.source, version.run_id) == (
         tracking.register,
         logged.artifact_location,

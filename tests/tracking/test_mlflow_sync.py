@@ -57,7 +57,13 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     assert parent.data.tags["distil.version.torch"] == "2.13.0"
     assert parent.data.tags["distil.recipe_digest"] == "1a2b3c4d"
     assert parent.data.tags["distil.state"] == "finished"
-    assert parent.data.metrics["data/train/repaired"] == 7
+    assert not [name for name in parent.data.metrics if name.startswith("data/")]
+    profiles = {one.dataset.name: json.loads(one.dataset.profile) for one in parent.inputs.dataset_inputs}
+    assert profiles["train"].items() >= {"examples": 1200, "repaired": 7, "dropped": 2}.items()
+    said = parent.data.tags["mlflow.note.content"]
+    assert said.startswith("| model | role |")
+    assert "| teacher | teacher |" in said
+    assert "| student | student |" in said
     figures = {"examples": 1200, "bytes_per_example": 131.5, "null_mass": 0.125, "moved_mass": 0.01}
     expected = {f"signals/teacher/train/{name}": value for name, value in figures.items()}
     expected |= {f"signals/teacher/dev/{name}": value for name, value in figures.items() if name != "moved_mass"}
@@ -99,6 +105,11 @@ def test_a_run_arrives_whole(run, seen, tmp_path):
     assert student.info.status == "FINISHED"
     assert student.data.params == {"lr": "3e-05", "epochs": "2", "losses.kl.weight": "0.5"}
     assert student.data.tags["distil.role"] == "student"
+    assert student.data.tags["mlflow.source.name"] == "distil"
+    assert student.data.tags["mlflow.user"] == parent.data.tags["mlflow.user"]
+    said = student.data.tags["mlflow.note.content"]
+    assert "| student | student |" in said
+    assert "| teacher |" not in said
     figures = {"exact_match": 61.25, "exact_match_low": 58.0, "exact_match_high": 64.5, "f1": 70.5}
     figures |= {"russian/f1": 71.0, "parameters": 412_000, "latency_median_ms": 4.2, "training/steps": 10}
     assert figures.items() <= student.data.metrics.items()

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from distil.framework.data.load import load_data
+from distil.framework.files import read_json, write_json
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Tracking
@@ -38,6 +40,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     recipe = recipe_from_values(values, "here")
     assert recipe.search is not None
     log, study = SearchLog(recipe, {"git_commit": "c0ffee"}), Study(recipe.search, goal_of(recipe))
+    log.note_data(load_data(recipe.data, recipe.task))
     for number in range(4):
         log.add(*study.ask(number))
         log.begin(number)
@@ -92,6 +95,13 @@ def test_a_search_is_a_run_with_a_run_a_trial(searched: Recipe, folder: Path, tm
     assert tags["distil.best_run"] == runs["trial-0"].info.run_id
     assert (folder.parent / tags["distil.best_folder"] / "model.safetensors").is_file()
     assert parent.data.metrics["best/f1"] == runs["trial-0"].data.metrics["f1"]
+    assert parent.data.tags["mlflow.note.content"].startswith("The best of 4 trials is trial-0: F1 ")
+    (model,) = client.search_logged_models([parent.info.experiment_id])
+    assert [one.model_id for one in parent.outputs.model_outputs] == [model.model_id]
+    split = searched.evaluation.split
+    data = {one.dataset.name: one.dataset.digest for one in parent.inputs.dataset_inputs}
+    measured = {(one.key, one.dataset_name, one.dataset_digest) for one in model.metrics}
+    assert ("f1", split, data[split]) in measured
     assert parent.info.status == "FINISHED"
     files = {file.path for file in client.list_artifacts(report.run_id)}
     assert {"search.json", "recipe.yaml", "best.yaml", "plots"} <= files
@@ -126,6 +136,31 @@ def test_sending_again_sends_nothing_and_what_goes_on_is_sent(searched: Recipe, 
     trial = children(client, parent.info.experiment_id, str(first.run_id))["trial-3"]
     assert parent.info.status == "FINISHED"
     assert (trial.info.status, trial.data.tags["distil.reason"]) == ("FAILED", "the loss is nan")
+
+
+def test_trials_begin_when_they_do_and_are_counted_as_they_are(searched: Recipe, folder: Path, tmp_path: Path) -> None:
+    file = folder / "search.json"
+    whole = file.read_bytes()
+    tracking = Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", log_models=False)
+    values = read_json(file)
+    del values["crc32"]
+    try:
+        values["trials"][3] |= {"state": "waiting", "started": None}
+        write_json(file, values)
+        report = sync(folder, tracking, final=False)
+        client = open_client(destination_of(tracking, folder.parent))
+        parent = client.get_run(str(report.run_id))
+        assert parent.data.metrics["trials/waiting"] == 1
+        assert "trial-3" not in children(client, parent.info.experiment_id, str(report.run_id))
+        values["trials"][3] |= {"state": "stopped", "started": "2033-05-18T03:33:20+00:00"}
+        write_json(file, values)
+        sync(folder, tracking, final=False)
+    finally:
+        file.write_bytes(whole)
+    metrics = client.get_run(str(report.run_id)).data.metrics
+    assert (metrics["trials/waiting"], metrics["trials/stopped"]) == (0, 1)
+    late = children(client, parent.info.experiment_id, str(report.run_id))["trial-3"]
+    assert late.info.start_time == 2_000_000_000_000
 
 
 def test_the_best_student_is_that_of_a_run_of_its_recipe(searched: Recipe) -> None:

@@ -121,7 +121,7 @@ def label_table(answers: LabelAnswers, words: Words) -> Table:
     order = [int(label) for label in np.argsort(-support, kind="stable")][:_MOST_LABELS]
     rows = [
         [
-            answers.labels[label] + (" *" if support[label] < FEW else ""),
+            answers.labels[label] + ("\u00a0*" if support[label] < FEW else ""),
             str(support[label]),
             *(f"{100 * found[label]:.1f}" for found in f1.values()),
         ]

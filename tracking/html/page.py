@@ -106,10 +106,10 @@ def _environment(chosen: str) -> "Environment":
 
 
 def _breakable(name: str) -> "Markup":
-    """A name that may be broken after its underscores, hyphens, slashes and dots, and nowhere else inside its words."""
+    """A name that may be broken after its underscores, hyphens, slashes and dots, and nowhere else inside its words and numbers."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"(?<=[_\-/.])(?=\w)", "<wbr>", str(escape(name))))
+    return Markup(re.sub(r"(?<=[_\-/.])(?=[^\W\d])|(?<=[_\-/])(?=\d)", "<wbr>", str(escape(name))))
 
 
 def _whole(figure: str) -> "Markup":

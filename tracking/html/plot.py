@@ -74,6 +74,7 @@ def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 74, 14, 12, 46  # margins, in the units of the drawing
 _LETTER, _LINE = 6.4, 14  # what a letter of a label takes, and its line
+_TICK_LETTER = 8.4  # what a letter at a tick takes, where they are largest
 _GAP = 9  # between a mark and its label
 _STEP = 7  # by which a label is moved
 _PART = 10  # of a line, not to be covered by a label
@@ -146,6 +147,21 @@ class Plot:
         shown += [words("line", name=name, first=figure(first), last=figure(last)) for name, first, last in ends]
         several = "; ".join(shown) or words("points", len(self.marks))
         return words("plot", y=self.y.label, x=self.x.label, shown=several)
+
+    def shown_ticks(self, words: Words) -> list[tuple[float, str]]:
+        """The ticks of x, with their texts: of numbers every second or third one, where all would lie on each other."""
+        if not self.x.numbers:
+            return list(self.x.ticks)
+        ticks = [(tick, words.figures(text)) for tick, text in self.x.ticks]
+        for step in range(1, len(ticks)):
+            shown = ticks[::step]
+            room = (
+                self.left(right) - self.left(left) - _TICK_LETTER * (len(text) + len(next_text)) / 2
+                for (left, text), (right, next_text) in pairwise(shown)
+            )
+            if min(room) >= _TICK_LETTER:
+                return shown
+        return ticks[:1]
 
     def left(self, x: float) -> float:
         """Where a value of x stands."""

@@ -78,7 +78,7 @@ def _of_questions(folder: Path, results: RunResults, task: Own, words: Words) ->
 
 def _row(group: Group) -> list[str]:
     figures = (f"{em:.1f} / {f1:.1f}" for em, f1 in group.figures.values())
-    return [group.name + (" *" if group.few else ""), str(group.questions), *figures]
+    return [group.name + ("\u00a0*" if group.few else ""), str(group.questions), *figures]
 
 
 def _of_texts(folder: Path, results: RunResults, task: Own, words: Words) -> list[tuple[str, object]]:

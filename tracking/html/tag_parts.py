@@ -61,7 +61,7 @@ def type_table(answers: TagAnswers, words: Words) -> Table:
     types = sorted({*gold, *(type for found in f1.values() for type in found)}, key=lambda type: (-gold[type], type))
     rows = [
         [
-            (type or "_") + (" *" if gold[type] < FEW else ""),
+            (type or "_") + ("\u00a0*" if gold[type] < FEW else ""),
             str(gold[type]),
             *(f"{found.get(type, 0):.1f}" for found in f1.values()),
         ]

@@ -14,7 +14,7 @@ from distil.framework.language.words import ENGLISH, RUSSIAN
 from distil.framework.results import read_results
 from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
-from distil.tracking.html.page import run_page
+from distil.tracking.html.page import _breakable, run_page
 from distil.tracking.html.question_parts import by_answer_length, by_question_word, read_questions
 from tests.questions import load
 from tests.reading_html import Page
@@ -222,3 +222,9 @@ def test_nothing_is_wider_than_the_page_and_no_word_of_a_heading_is_broken(run: 
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
                 assert page.evaluate(WIDE) == []
                 assert page.evaluate(BROKEN) == []
+
+
+def test_names_are_broken_between_their_words_and_numbers_nowhere() -> None:
+    assert _breakable("losses.kl.weight") == "losses.<wbr>kl.<wbr>weight"
+    assert _breakable("student_from_a-1") == "student_<wbr>from_<wbr>a-<wbr>1"
+    assert _breakable("0.0005708") == "0.0005708"

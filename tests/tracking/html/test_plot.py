@@ -1,13 +1,14 @@
 """Marks stand where their values are, and labels beside each other."""
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.framework.language.words import ENGLISH
+from distil.framework.language.words import ENGLISH, RUSSIAN
+from distil.framework.tables import short_count
 from distil.tracking.html.plot import WIDTH, Line, Mark, Plot, name_axis, number_axis
 
 POINTS = st.lists(st.tuples(st.floats(1, 100), st.floats(0, 100)), min_size=1, max_size=8)
@@ -110,3 +111,13 @@ def test_an_axis_ends_at_its_bounds() -> None:
 def test_names_stand_in_the_middle_of_their_parts() -> None:
     axis = name_axis("rule", ["mean", "weighted"])
     assert [(axis.share(value), name) for value, name in axis.ticks] == [(0.25, "mean"), (0.75, "weighted")]
+
+
+@given(st.lists(st.floats(1e3, 1e9), min_size=1, max_size=6))
+def test_ticks_stand_apart_whatever_is_written_at_them(values: list[float]) -> None:
+    x = number_axis("parameters", values, log=True, show=lambda value: short_count(round(value)))
+    plot = Plot("key", "title", x, number_axis("y", [0, 1]))
+    shown = plot.shown_ticks(RUSSIAN)
+    assert shown
+    for (left, text), (right, other) in pairwise(shown):
+        assert plot.left(right) - plot.left(left) > 8 * (len(text) + len(other)) / 2

@@ -59,7 +59,7 @@ def test_figures_of_labels_are_those_of_scikit_learn(exclusive: bool) -> None:
 
 def test_labels_with_few_texts_are_marked_and_the_rarest_of_many_left_out() -> None:
     found = answers(12)
-    assert all(row[0].endswith(" *") for row in label_table(found, ENGLISH)[2] if int(row[1]) < 10)
+    assert all(row[0].endswith("\u00a0*") for row in label_table(found, ENGLISH)[2] if int(row[1]) < 10)
     many = [str(number) for number in range(150)]
     wide = replace(found, labels=many, gold=np.tile(found.gold, 50), given={"student": np.tile(found.gold, 50)})
     caption, _, rows, _ = label_table(wide, ENGLISH)
