@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 
 
+def _plain(text: str) -> float | str:
+    """A parameter, as a number if it is one: by those TensorBoard sorts."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 class EventFiles:
     """Event files of a run: `tensorboard/MODEL/`, with texts in `tensorboard/`."""
 
@@ -45,7 +53,7 @@ class EventFiles:
         shown = {f"table/{name}": part.figures[name] for name in part.headline if name in part.figures}
         # What `add_hparams` does with a further file of events, which TensorBoard would read instead of this one.
         assert writer.file_writer is not None
-        for summary in hparams(dict(part.params), shown):
+        for summary in hparams({name: _plain(text) for name, text in part.params.items()}, shown):
             writer.file_writer.add_summary(summary)
         for name, value in shown.items():
             writer.add_scalar(name, value, 0)

@@ -55,6 +55,7 @@ def test_the_page_marks_them_with_their_types(served: Served) -> None:
         entities = served.ask({"text": TEXT})[1]["entities"]
         marks = page.locator("#text mark").all_inner_texts()
         assert marks == [entity["text"] + entity["type"] for entity in entities]
+        assert page.locator("#score").inner_text().endswith("of which the model is least sure.")
         listed = page.locator("tbody tr").first.locator("li").all_inner_texts()
         assert listed == [f"{entity['text']} {entity['type']}" for entity in entities]
 

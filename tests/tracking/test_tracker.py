@@ -129,6 +129,7 @@ def test_what_a_tracker_fails_with_is_no_failure_of_the_run_nor_of_others(run, s
 @needs_tensorboard
 def test_tensorboard_shows_curves_figures_and_the_table(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     _whole(run)
     place = _send(run, Tracking(), "tensorboard")
@@ -142,11 +143,8 @@ def test_tensorboard_shows_curves_figures_and_the_table(run):
     assert [one.step for one in events.Scalars("epoch/loss")] == [5, 10]
     assert [(one.step, one.value) for one in events.Scalars("final/russian/f1")] == [(0, 71.0)]
     assert [one.value for one in events.Scalars("table/f1")] == [70.5]
-    assert (
-        "_hparams_/session_start_info" in events.SummaryMetadata_tags()
-        if hasattr(events, "SummaryMetadata_tags")
-        else True
-    )
+    begun = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/session_start_info"])
+    assert begun.session_start_info.hparams["lr"].number_value == 3e-05, "a number, by which one can sort"
     texts = EventAccumulator(place).Reload()
     (table,) = (one.tensor_proto.string_val[0].decode() for one in texts.Tensors("results/text_summary"))
     assert "| student | student |" in table
