@@ -1,6 +1,5 @@
 """`distil run`: the framework's run, with Ray workers where the recipe wants several, and tracking beside it."""
 
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
+from distil.launch.collecting import as_usual
 from distil.launch.console import console_progress, note, table_console
 from distil.launch.quiet import be_quiet
 
@@ -69,7 +69,7 @@ def _run(recipe: Recipe, progress: Progress) -> RunResults:
     quiet_transformers()
     import distil.framework.run  # noqa: F401  # before the process is forked
 
-    gc.freeze()  # what is imported stays: every training has Python look for what does not
+    as_usual()
     with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
         return tracked_run(recipe, progress)
 
