@@ -37,7 +37,7 @@ class Garbled(EndpointError):
 
 class _Likely(BaseModel):
     token: str
-    logprob: float | None = None
+    logprob: float | None = Field(default=None, le=0.01)  # which neither NaN is nor a logit; rounding may exceed 0
 
 
 class _Token(_Likely):

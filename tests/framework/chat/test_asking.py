@@ -1,5 +1,6 @@
 """A server that is asked: what it may do, and that nothing is asked twice or lost."""
 
+import math
 import os
 import signal
 import threading
@@ -148,6 +149,8 @@ def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
     [
         (Reply(200, b"<html>"), EndpointError, "another form"),
         (Reply(200, b'{"choices": [{"message": 1}]}'), EndpointError, "another form"),
+        (completion(["a"], tokens=[("a", math.nan, {})]), EndpointError, "another form"),
+        (completion(["a"], tokens=[("a", 7.5, {})]), EndpointError, "another form"),
         (completion(["a"], model="other"), ModelError, "answers with the model 'other', and 'm' was asked"),
         (Reply(200, b"{", cut=0), EndpointError, "cut short.*3 times"),
         (Reply(200, completion(["a"]).body, stall=9), EndpointError, "cut short.*3 times"),
