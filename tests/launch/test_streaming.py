@@ -24,6 +24,7 @@ from distil.launch.quiet import be_quiet, quiet_transformers
 from distil.launch.ray_private import private_ray
 from distil.launch.run import trainer_for
 from distil.launch.streaming import streamer_for
+from tests.chat_models import chat_folder
 from tests.chat_server import Asked, Reply, chat_server, completion
 from tests.forked_workers import forked_workers
 from tests.framework.signals.made_up import assert_same
@@ -294,23 +295,30 @@ def test_a_classifier_is_taught_the_same_by_a_stream(tmp_path: Path) -> None:
     assert results["models"][-1]["evaluation"] == first["models"][-1]["evaluation"]
 
 
-def test_a_language_model_is_asked_once_by_its_actors(tmp_path: Path) -> None:
+def test_language_models_are_asked_once_by_their_actors(tmp_path: Path) -> None:
+    """One behind a server, and one that runs in its actor."""
     pytest.importorskip("openai", reason="the extra `chat` is not installed")
 
     def first_words(asked: Asked) -> Reply:
         return completion([" ".join(asked["messages"][1]["content"].removeprefix("Text:\n").split()[:2])])
 
+    model = {"kind": "folder", "path": str(chat_folder(tmp_path / "model"))}
+    local = {"kind": "chat", "model": model, "instructions": "Answer.", "read": "likelihood", "max_answer": 2}
     with chat_server(first_words) as server:
         llm = {"kind": "chat", "endpoint": {"url": server.url, "model": "m"}}
-        results = streamed(tmp_path, teachers__teacher=llm)
+        taught_by = {"teachers__teacher": llm, "teachers__local": local, "ensemble": {"rule": "mean"}}
+        results = streamed(tmp_path, **taught_by)
         splits = load(recipe(tmp_path).data)
         asked = {(one.context, one.question) for split in splits.values() for one in split.examples}
         assert len(server.asked) == len(asked)
-        settings = recipe(tmp_path, teachers__teacher=llm)
-        predictor = settings.teachers["teacher"].predictor(tmp_path, prepare(settings)[0].inference(settings.windows))
-        again = predictor.signals(splits["train"].examples)
+        settings = recipe(tmp_path, **taught_by)
+        context, graph = prepare(settings)
+        for found in (one for one in graph.collections.values() if one.split == "train"):
+            again = found.teacher_pass.open()(splits["train"].examples, ())
+            stored = SignalReader(found.stage.result(context.store)).signals(splits["train"].examples)
+            assert_same(stored, as_stored(again, settings.signals.top_k))
         assert len(server.asked) == len(asked)
-    assert_same(signals(tmp_path, results)[0], as_stored(again, settings.signals.top_k))
+    assert results["state"] == "finished"
 
 
 def test_in_bf16_a_student_that_ends_in_its_first_epoch_is_taught_the_same(tmp_path: Path) -> None:
