@@ -1,7 +1,7 @@
 """Extractive question answering: an answer is a span of the context (Rajpurkar et al., arXiv 1606.05250)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource, TeacherSignals
-    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Predictor, Scores
+    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.span_qa.chat import Reply
     from distil.framework.tasks.span_qa.items import TrainingItems
@@ -104,7 +104,7 @@ class ExtractiveQA(TaskSection):
         """See Task."""
         return to_example(row, self.unanswerable, notebook)
 
-    def record(self, example: QAExample) -> dict[str, Any]:
+    def record(self, example: QAExample) -> "Plain":
         """See Task."""
         answers = example.answers
         return {
@@ -114,21 +114,21 @@ class ExtractiveQA(TaskSection):
             "answers": None if answers is None else [{"text": one.text, "answer_start": one.start} for one in answers],
         }
 
-    def stand_in(self) -> dict[str, Any]:
+    def stand_in(self) -> "Plain":
         """See Task: paragraphs about as long as SberQuAD's, 770 characters on average, beside its 750."""
         return {"kind": "synthetic", "persons": 2, "facts": 8, "fillers": 2}
 
-    def model_class(self) -> Any:
+    def model_class(self) -> "Own":
         """The transformers Auto class of its models."""
         from transformers import AutoModelForQuestionAnswering
 
         return AutoModelForQuestionAnswering
 
-    def head_fields(self) -> dict[str, Any]:
+    def head_fields(self) -> "Plain":
         """See Task; there is no choice."""
         return {}
 
-    def check_config(self, config: Any, as_it_is: bool) -> None:
+    def check_config(self, config: "Own", as_it_is: bool) -> None:
         """See Task."""
         from distil.framework.tasks.span_qa.checks import check_head
 
@@ -158,13 +158,13 @@ class ExtractiveQA(TaskSection):
         yield from (question.lstrip() for question in questions)
         yield from shortened(tokenizer, questions, windows.max_question)[0]
 
-    def logits(self, output: Any) -> "Tensor":
+    def logits(self, output: "Own") -> "Tensor":
         """Start and end logits, [B, 2, L]."""
         import torch
 
         return torch.stack([output.start_logits, output.end_logits], dim=1)
 
-    def translated(self, logits: "Logits", config: Any, label_map: Mapping[str, str | None] | None) -> "Logits":
+    def translated(self, logits: "Logits", config: "Own", label_map: Mapping[str, str | None] | None) -> "Logits":
         """See Task; all models have the same two."""
         return logits
 
@@ -206,7 +206,7 @@ class ExtractiveQA(TaskSection):
 
         return gold_outcomes(examples)
 
-    def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> dict[str, Any]:
+    def predict_from_signals(self, examples: Sequence[QAExample], signals: "Signals") -> "Plain":
         """Predictions by example id, as `predict` gives them, from what teachers think."""
         from distil.framework.tasks.span_qa.decode_signals import decode_signals
         from distil.framework.tasks.span_qa.predictions import prediction_record
@@ -218,7 +218,7 @@ class ExtractiveQA(TaskSection):
             for example, prediction in zip(examples, found, strict=True)
         }
 
-    def soft_labels(self, examples: Sequence[QAExample], signals: "Signals") -> list[dict[str, Any]]:
+    def soft_labels(self, examples: Sequence[QAExample], signals: "Signals") -> "list[Plain]":
         """See Task: the likeliest answers."""
         from distil.framework.tasks.span_qa.decode_signals import decode_signals
         from distil.framework.tasks.span_qa.predictions import soft_label
@@ -227,7 +227,7 @@ class ExtractiveQA(TaskSection):
         found = decode_signals(contexts, signals, self.n_best, self.max_answer_length, null=self.unanswerable)
         return [soft_label(prediction, self.null_threshold) for prediction in found]
 
-    def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> dict[str, Any]:
+    def predict(self, examples: Sequence[QAExample], windows: "Windows", logits: "Logits") -> "Plain":
         """Predictions by example id: `answer`, its `start`, `end` and `score`, and the `n_best` candidates."""
         from distil.framework.tasks.span_qa.decode import decode
         from distil.framework.tasks.span_qa.predictions import prediction_record
@@ -242,7 +242,7 @@ class ExtractiveQA(TaskSection):
     def score(
         self,
         examples: Sequence[QAExample],
-        predictions: Mapping[str, Any],
+        predictions: "Mapping[str, Own]",
         resamples: int,
         seed: int,
     ) -> "Scores":
@@ -255,11 +255,11 @@ class ExtractiveQA(TaskSection):
         """See Task."""
         return asked(request)
 
-    def respond(self, prediction: dict[str, Any]) -> SpanResponse:
+    def respond(self, prediction: "Plain") -> SpanResponse:
         """See Task."""
         return respond(prediction)
 
-    def answer_of(self, prediction: dict[str, Any]) -> tuple[int, int]:
+    def answer_of(self, prediction: "Plain") -> tuple[int, int]:
         """See Task: the span."""
         return prediction["start"], prediction["end"]
 
