@@ -103,13 +103,13 @@ def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
 
 
 def _collect(context: Context, labelling: Labelling) -> None:
-    stages = list(labelling.stages())
+    stages, streamed = list(labelling.stages()), False
     for number, stage in enumerate(stages, start=1):
         left = [one for found in labelling.by_split.values() for one in found.to_stream(context)]
-        if context.stream is not None and stage.digest in {one.stage.digest for one in left}:
-            # Where the run would stream, teachers' actors ask; the stages after that find all of it there.
+        if context.stream is not None and not streamed and stage.digest in {one.stage.digest for one in left}:
+            # Where the run would stream, teachers' actors ask; this stage and those after it find all of it there.
             with context.stream([one.teacher_pass for one in left]):
-                pass
+                streamed = True
         make(context, stage, f"{number}/{len(stages)}")
 
 

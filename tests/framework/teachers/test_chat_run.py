@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import DataError, RecipeError, UserError
 from distil.framework.label import label
 from distil.framework.progress import SILENT
-from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.rehearsal.answers import requests_in_words
 from distil.framework.run import prepare, run
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.task import Classification
 from distil.framework.teachers.chat import Chat
+from distil.launch.label import label_recipe
 from tests.chat_server import Asked, Reply, Server, chat_server, completion
 from tests.tiny import model_of, tiny_values
 
@@ -127,12 +129,19 @@ def test_who_has_labelled_for_use_elsewhere_is_asked_by_no_run_again(tmp_path: P
     assert [one["usage"] for one in results["signals"]] == [spent]
 
 
-def test_what_stays_invalid_teaches_nothing_if_it_is_left_out(tmp_path: Path, server: Server) -> None:
-    recipe = recipe_from_values(values(tmp_path, server, teachers__llm__invalid="leave_out"), "here")
+def test_what_stays_invalid_teaches_nothing_if_it_is_left_out(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values(tmp_path, server, teachers__llm__invalid="leave_out")))
     changed = tmp_path / "texts.csv"
     changed.write_text(changed.read_text().replace("Вопрос 3: гарантия", "Вопрос 3: банан"))
-    found = label(recipe)
-    rows = [json.loads(line) for line in (found.folder / "train.jsonl").read_text().splitlines()]
+    label_recipe(path, [], [], None, each_teacher=False)
+    told = capsys.readouterr().out
+    assert "llm: 27 requests, 324 tokens, 0.081 by its prices; 4.0% of its answers were not valid" in told
+    assert "llm says nothing of 1, whose answers were not valid" in told
+    recipe = load_recipe(path)
+    rows = [json.loads(line) for line in (recipe.run_folder / "labels" / "train.jsonl").read_text().splitlines()]
     results: Any = run(recipe)
     assert [row["soft"] is None for row in rows].count(True) == 1
     assert rows[3]["soft"] is None
