@@ -82,6 +82,7 @@ SMALLER = {
         "teachers.mt5-large.fine_tune.epochs=1",
         "teachers.rut5-large.max_answer=4",
         "teachers.mt5-large.max_answer=4",
+        *(f"teachers.{name}.windows={{max_length: 192, doc_stride: 32}}" for name in ("rut5-large", "mt5-large")),
     ],
     "sberquad/rugpt3_medium.yaml": [
         *TEACHER_ALONE,
