@@ -56,9 +56,9 @@ def compare(*runs: "Run | str | PathLike[str]") -> ComparedRuns:
 
     Raises UserError for runs that cannot be compared, or whose data or predictions are not there any more.
     """
-    wrong = next((one for one in runs if not isinstance(one, Run | str | PathLike)), None)
-    if not runs or wrong is not None:
-        found = "nothing" if wrong is None else f"{wrong!r:.80}"
+    wrong = [one for one in runs if not isinstance(one, Run | str | PathLike)]
+    if not runs or wrong:
+        found = f"{wrong[0]!r:.80}" if wrong else "nothing"
         raise UserError(f"expected runs, or their folders, one after the other: compare(first, second); found {found}")
     from distil.framework.comparison.runs import compare_runs
     from distil.launch.compare import in_markdown, opened

@@ -36,7 +36,7 @@ def as_source(
             f"fields: expected names of columns by the task's, {{'text': 'sentence'}}, found {fields!r:.80}"
         )
     splits = data if isinstance(data, Mapping) else {"train": data}
-    if splits and all(map(_is_column, splits.values())):
+    if isinstance(data, Mapping) and data and all(map(_is_column, data.values())):
         raise DataError(
             f"expected rows, or the rows of each split, found columns: {', '.join(map(str, splits))}; pandas.DataFrame(data) makes a table of "
             "columns"

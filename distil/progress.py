@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from distil.framework.errors import UserError
 from distil.framework.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ Watch: TypeAlias = bool | Callable[[Step], object]
 
 def progress_of(watch: Watch) -> Progress:
     """True: bars, of widgets in a notebook; False: nothing; a function: it is called with every step, and what it raises ends the
-    run, which can go on later."""
+    run, which can go on later. Raises UserError for anything else."""
     if callable(watch):
         return _Told(watch)
+    if not isinstance(watch, bool):
+        raise UserError(f"progress: expected True, False or a function, found {watch!r:.80}")
     return _Bars() if watch else SILENT
 
 

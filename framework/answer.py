@@ -54,7 +54,11 @@ def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
         return task.request.model_validate(values)
     except ValidationError as error:
         details = error.errors()[0]
-        raise DataError(f"{'.'.join(map(str, details['loc']))}: {details['msg']}") from None
+        place = ".".join(map(str, details["loc"]))
+        if details["type"] == "extra_forbidden":
+            legal = ", ".join(task.request.model_fields)
+            raise DataError(f"{place}: there is no such field; expected {legal}") from None
+        raise DataError(f"{place}: {details['msg']}") from None
 
 
 def save_settings(folder: Path, inference: InferenceConfig, teacher: Teacher | None) -> None:

@@ -48,8 +48,9 @@ def in_markdown(found: RunComparison) -> str:
 
 
 def _tables(found: RunComparison) -> tuple[tuple[str, tuple[str, ...], Rows, int], ...]:
-    """Each with its title, columns, rows, and how many columns are of words."""
-    return ("models", *_models(found), 3), ("differences", *_differences(found), 2)
+    """Each with its title, columns, rows, and how many columns are of words; that of differences where there are any."""
+    models = ("models", *_models(found), 3)
+    return (models, ("differences", *_differences(found), 2)) if found.differences else (models,)
 
 
 def opened(folders: list[Path]) -> list[ComparedRun]:

@@ -162,7 +162,7 @@ def compare_runs(runs: Sequence[ComparedRun]) -> RunComparison:
             if metric.name in one["metrics"]:
                 apart = "" if one["paired"] else ", unpaired, as they were asked about other examples"
                 conclusions.append(f"{one['model']} {in_words(one, metric)}{apart}.")
-    if not differences:
+    if not differences and all(len(group.runs) == 1 for group in groups):
         raise UserError(
             "there is nothing to compare: the runs have no student with a baseline, no ensemble, and no models of one name"
         )

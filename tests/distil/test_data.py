@@ -113,6 +113,7 @@ def test_names_of_columns_are_those_of_files(tmp_path: Path) -> None:
     ("data", "fields", "message"),
     [
         ({"text": ["a", "b"], "label": np.asarray([0, 1])}, None, "found columns: text, label; pandas.DataFrame"),
+        (["a", "b"], None, r"row\[0\] is 'a', expected a dict"),
         ({"train": [["a", "b"]]}, None, r"row\[0\] is \['a', 'b'\], expected a dict"),
         (TEXTS, ["text"], "fields: expected names of columns by the task's"),
     ],

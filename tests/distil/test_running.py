@@ -21,7 +21,7 @@ from distil.framework.manifest import MANIFEST
 from distil.framework.results import read_results
 from distil.launch.commands import app
 from distil.launch.compare import compare_runs_at
-from tests.comparing import write_run
+from tests.comparing import MODELS, write_run
 from tests.tiny import several_values, tiny_values
 
 WINDOWS = {"max_length": 96, "doc_stride": 16, "max_question": 24}
@@ -130,8 +130,16 @@ def test_runs_are_compared_as_the_command_does(tmp_path: Path, capsys: pytest.Ca
     assert len(compared.to_pandas()) == 2 * len(compared.comparisons)
     with pytest.raises(distil.UserError, match=r"one after the other: compare\(first, second\); found \["):
         distil.compare(folders)  # type: ignore[arg-type]
-    with pytest.raises(distil.UserError, match="found nothing"):
-        distil.compare()
+    for wrong, found in (((), "nothing"), ((folders[0], None), "None")):
+        with pytest.raises(distil.UserError, match=f"found {found}"):
+            distil.compare(*wrong)  # type: ignore[arg-type]
+    alone = {"student": MODELS["student"]}
+    only = [write_run(tmp_path / f"only{seed}", models=alone, seed=seed) for seed in range(2)]
+    (model,) = distil.compare(*only).models
+    assert model.errors["f1"] is not None
+    assert "model" in distil.compare(*only).to_markdown()
+    with pytest.raises(distil.UserError, match="nothing to compare"):
+        distil.compare(only[0])
 
 
 def test_models_are_measured_on_data_at_hand(run: distil.Run, tmp_path: Path) -> None:
@@ -219,6 +227,10 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
         (["what?"], r"request\[0\]: expected question and context by name, found 'what\?'"),
         ({"question": "a", "context": "b"}, "found one: put it into a list"),
         (None, "expected a list of requests, found None"),
+        (
+            [{"question": "a", "context": "b", "id": "c"}],
+            r"request\[0\]: id: there is no such field; expected question, context",
+        ),
     ],
 )
 def test_requests_that_are_none_are_refused(run: distil.Run, requests: Any, message: str) -> None:
@@ -264,6 +276,11 @@ def test_what_stops_a_run_comes_through_and_it_goes_on(tmp_path: Path) -> None:
 def test_what_is_not_for_it_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(distil.UserError, match=message):
         distil.run(distil.load_recipe(tiny_values(tmp_path), changes))
+
+
+def test_progress_is_yes_no_or_a_function(tmp_path: Path) -> None:
+    with pytest.raises(distil.UserError, match="progress: expected True, False or a function, found 'yes'"):
+        distil.run(tiny_values(tmp_path), progress="yes")  # type: ignore[arg-type]
 
 
 def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
