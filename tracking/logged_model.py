@@ -79,7 +79,7 @@ def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path, words
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
         for file in sorted(path for path in packed.rglob("*") if path.is_file()):
             _upload(sender, logged.model_id, packed, file)
-    for run in (cursor, sender.ledger.cursor.parent):  # the list of runs shows the parent's
+    for run in (cursor, sender.ledger.cursor.parent):  # each page lists its run's
         _link(sender, run, str(logged.model_id))
     sender.client.set_logged_model_tags(logged.model_id, dict(words))
     sender.client.finalize_logged_model(logged.model_id, "READY")

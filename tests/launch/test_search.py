@@ -115,6 +115,7 @@ def test_a_search_of_a_task_whose_metric_is_an_error_ends_with_the_least(tmp_pat
     )
     output = finish(start("search", recipe))
     folder, search = search_of(recipe)
+    assert {split["examples"] for split in search["data"]["splits"].values()} == {32}
     errors = [trial["metrics"]["mse"] for trial in search["trials"]]
     assert search["trials"][search["best"]]["metrics"]["mse"] == min(errors)
     assert f"best: trial {search['best']}, mse {min(errors):.4g}" in output
