@@ -94,7 +94,7 @@ def test_the_best_recipe_runs_as_it_is_and_its_student_answers(
     asked = ["-q", "Где родилась Анна?", "-c", "Анна родилась в Туле."]
     request = QuestionRequest(question=asked[1], context=asked[3])
     for place, models in ((folder, of_search), (tmp_path / "student", of_copy)):
-        answer = json.loads(CliRunner().invoke(app, ["answer", str(place), *asked], catch_exceptions=False).output)
+        answer = json.loads(CliRunner().invoke(app, ["answer", str(place), *asked], catch_exceptions=False).stdout)
         assert answer.items() <= models.answer(None, request).items()
     assert of_search.answer(None, request)["answer"] == of_copy.answer(None, request)["answer"]
 
@@ -120,7 +120,7 @@ def test_a_search_of_a_task_whose_metric_is_an_error_ends_with_the_least(tmp_pat
     assert search["trials"][search["best"]]["metrics"]["mse"] == min(errors)
     assert f"best: trial {search['best']}, mse {min(errors):.4g}" in output
     printed = CliRunner().invoke(app, ["answer", str(folder), "--text", "7 шт."], catch_exceptions=False)
-    assert 0 <= json.loads(printed.output)["value"] <= 31
+    assert 0 <= json.loads(printed.stdout)["value"] <= 31
 
 
 @pytest.mark.timeout(900)
