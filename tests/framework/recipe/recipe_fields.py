@@ -17,7 +17,7 @@ WHOLE = {
     "distil.framework.recipe.sections.Tracking": "Tracking copies results.",
 }
 
-_OF_SERVERS = ("url", "key_env", "concurrency", "per_minute", "timeout_s", "retries")
+_OF_SERVERS = ("url", "url_env", "key_env", "concurrency", "per_minute", "timeout_s", "retries")
 HARMLESS = {
     ("Recipe", "name"): "It names the run's folder.",
     ("Recipe", "description"): "It is for people.",
@@ -92,12 +92,18 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Generative", "fine_tune"): {"epochs": 7},
     ("Generative", "prompt"): "{context} {question}",
     ("Endpoint", "url"): "http://127.0.0.1:9/v1",
+    ("Endpoint", "url_env"): "OTHER_URL",
     ("Endpoint", "model"): "other",
     ("Endpoint", "key_env"): "KEY",
     ("Endpoint", "per_minute"): 60,
     ("Chat", "sampling_temperature"): 0.5,
     ("Chat", "instructions"): "Classify.",
     ("Chat", "prompt"): "{text}?",
+    ("Chat", "max_answer"): 9,
+    ("Chat", "max_length"): 50,
+    ("Chat", "split"): "spare",
+    ("Chat", "crossfit"): 2,
+    ("Shots", "split"): "spare",
     ("Chat", "extra"): {"top_p": 0.5},
     ("Chat", "prices"): {"input": 1.0, "output": 2.0},
     ("Budget", "requests"): 5,
@@ -243,11 +249,21 @@ def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
         yield several_values(folder, **alone, data__source=source, task={"kind": "classification", **task})
     chat = {"kind": "chat", "endpoint": {"url": "http://127.0.0.1:8/v1", "model": "m"}}
     paid = {**chat, "prices": {"input": 1.0, "output": 1.0}, "budget": {"requests": 9}}
+    here = {
+        "kind": "chat",
+        "model": {"kind": "config", "architecture": "gpt2", "config": {"n_layer": 1, "n_embd": 32, "n_head": 2}},
+        "tokenizer": {"kind": "bpe", "vocab_size": 300},
+        "fine_tune": {"epochs": 1},
+    }
     yield several_values(
         folder,
         **common,
         data__source=messages,
+        data__extra={name: {"source": {**messages, "seed": seed}} for seed, name in enumerate(("more", "spare"), 5)},
+        student__unlabelled=["more", "spare"],
         task={"kind": "classification", "labels": _TOPICS},
         teachers__d=paid,
-        teachers__e={**chat, "read": "likelihood"},
+        teachers__e={**chat, "read": "likelihood", "examples": {"split": "more"}},
+        teachers__f={**chat, "endpoint": {"url_env": "SERVER", "model": "m"}},
+        teachers__g=here,
     )
