@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +66,9 @@ class LocalAsker:
         if not wanted:
             return []
         answers = self.answers if self.folder is not None else Answers(None)
-        with alone_with(self._path, self.model):
+        answers.refresh()
+        # Who has all that is wanted waits for nobody.
+        with alone_with(self._path, self.model) if missing_of(answers, self.model, wanted) else nullcontext():
             answers.refresh()
             for group in self._alike(missing_of(answers, self.model, wanted)):
                 seeds = [[_seed(request.key(self.model, sample)) for sample in samples] for request, samples in group]
