@@ -172,10 +172,8 @@ def usual_model(results: RunResults) -> str:
 
 
 def model_of(run: object, results: RunResults, name: str | None) -> ModelResults:
-    """The entry of a model in the results, by default of the student. run: what the run is called in an error.
-
-    Raises OutputError if there is none.
-    """
+    """The entry of a model in the results, by default of the student. run: what the run is called in an error. Raises OutputError if
+    there is none."""
     models = {found["name"]: found for found in results["models"]}
     chosen = name if name is not None else usual_model(results)
     if chosen not in models:

@@ -13,9 +13,9 @@ def main() -> None:
     """Run the command line: exit code 2 for what the user can put right, 1 for failures, never a traceback."""
     _leave_when_asked()
     atexit.register(_end)  # before all others, and so called after them
-    from distil.launch.collecting import seldom
+    from distil.launch.quiet import collect_seldom
 
-    seldom()
+    collect_seldom()
     from distil.launch.commands import app
     from distil.launch.guard import guarded
     from distil.launch.interrupt import INTERRUPT

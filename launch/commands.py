@@ -41,6 +41,10 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")
 ]
 ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--field", help="NAME=COLUMN: which column is what, such as context=passage; several are allowed."),
+]
 Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, of a search, or of a saved model.")]
 
 
@@ -51,10 +55,7 @@ def init(
         str | None,
         typer.Option("--task", metavar="KIND", help="extractive_qa, classification or tagging; default: as it looks."),
     ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", help="NAME=COLUMN: what a column is, where it cannot be seen; several are allowed."),
-    ] = None,
+    field: Columns = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write the recipe here; default: named as the data, with .yaml.")
     ] = None,
@@ -178,12 +179,7 @@ def evaluate(
         Path, typer.Option("--data", help="Questions with answers, in any format that a recipe's files may have.")
     ],
     model: ModelName = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--field", help="NAME=COLUMN: another name of a column, such as context=passage; several are allowed."
-        ),
-    ] = None,
+    field: Columns = None,
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -12,9 +12,8 @@ from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
-from distil.launch.collecting import as_usual
 from distil.launch.console import console_progress, note, table_console
-from distil.launch.quiet import be_quiet
+from distil.launch.quiet import be_quiet, collect_as_usual
 
 
 def run_recipe(path: Path, overrides: list[str]) -> None:
@@ -69,7 +68,7 @@ def _run(recipe: Recipe, progress: Progress) -> RunResults:
     quiet_transformers()
     import distil.framework.run  # noqa: F401  # before the process is forked
 
-    as_usual()
+    collect_as_usual()
     with workers_ahead() if _takes_ray(recipe) else helpers(recipe):
         return tracked_run(recipe, progress)
 

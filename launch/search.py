@@ -51,14 +51,13 @@ def run_search(recipe: Recipe, interrupt: Interrupt) -> None:
     progress = console_progress()
     begin_search(recipe, progress)
     import distil.framework.run  # noqa: F401  # before the process is forked
-    from distil.launch.collecting import as_usual
-    from distil.launch.quiet import quiet_transformers
+    from distil.launch.quiet import collect_as_usual, quiet_transformers
     from distil.launch.ray_cluster import check_address
     from distil.launch.ray_workers import workers_ahead
     from distil.launch.search_table import search_table
 
     quiet_transformers()
-    as_usual()
+    collect_as_usual()
     check_address()
     with workers_ahead():
         log = search_trials(recipe, progress, search_table, interrupt)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from distil.framework.config import Section
+from distil.framework.config import Section, Seed
 
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"  # a name in the environment
 _HERE = {"localhost", "127.0.0.1", "::1"}
@@ -105,7 +105,7 @@ class Shots(Section):
         description="random: the same for all, drawn once; nearest: those that the student, before it is trained, finds most like what is "
         "asked.",
     )
-    seed: int = Field(default=0, ge=0, description="Of what is drawn; for random.")
+    seed: Seed = Field(default=0, description="Of what is drawn; for random.")
 
     @model_validator(mode="after")
     def _check(self) -> "Shots":

@@ -147,11 +147,8 @@ def format_problems(recipe: Recipe) -> list[str]:
     """Adapters, and weights in other numbers than fp32, with what trains them or is made of them."""
     problems, engine = [], recipe.engine
     trainings = {f"teachers.{name}.fine_tune": teacher.fine_tune for name, teacher in recipe.teachers.items()}
-    adapted = [
-        place for place, training in {**trainings, "student": recipe.student}.items() if training and training.lora
-    ]
-    for place in adapted:
-        if engine.backend_here == "deepspeed":
+    for place, training in {**trainings, "student": recipe.student}.items():
+        if training and training.lora and engine.backend_here == "deepspeed":
             problems.append(
                 f"{place}.lora: what adapters leave to train is too little to be shared out: set engine.zero_stage: 0 and engine.backend: "
                 "torch, or drop `lora`"

@@ -279,13 +279,7 @@ class Task(Protocol):
     def predict(self, examples: Examples, features: Own, logits: Logits) -> Plain:
         """Predictions by example id, as plain data."""
 
-    def score(
-        self,
-        examples: Examples,
-        predictions: Mapping[str, Own],
-        resamples: int,
-        seed: int,
-    ) -> Scores:
+    def score(self, examples: Examples, predictions: Mapping[str, Own], resamples: int, seed: int) -> Scores:
         """Measure predictions against the labelled examples."""
 
 

@@ -200,9 +200,9 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "rows without context": (with_file("q.jsonl", b'{"id": "1", "question": "a"}\n'), "context"),
     "answer of the wrong type": (with_file("q.json", _squad(7)), "answers must be text"),
     "empty file": (with_file("q.jsonl", b""), "holds no questions"),
-    "nothing to learn from": (
+    "no label at all": (
         with_file("q.json", _squad([])),
-        "has a label to learn from; choose a labelled split (or set task.unanswerable",
+        "has a label to compare with; choose a labelled split (or set task.unanswerable",
     ),
     "teachers without a rule": (several(ensemble=None), "say how they become one"),
     "an ensemble of one": (several(teachers__b=None, teachers__c=None), "`ensemble` combines teachers, and there is 1"),

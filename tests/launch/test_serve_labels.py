@@ -104,7 +104,7 @@ def test_it_is_measured_on_a_file_and_its_report_shows_labels(
     right = [predictions[str(number)]["label"] == label for number, label in enumerate(labels)]
     assert (found["examples"], found["accuracy"]) == (len(labels), 100 * sum(right) / len(labels))
     path.write_text("text\nбез темы\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"none of the texts of .* has a label to compare with"):
+    with pytest.raises(DataError, match=r"texts\.csv: none of the texts has a label to compare with"):
         evaluate_model(served.run, None, path, [], None, as_json=False)
     evaluate_model(served.run, None, path, [], kept, as_json=False)
     assert f"no labels to measure by; {kept} has the answers" in capsys.readouterr().out

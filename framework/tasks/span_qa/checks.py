@@ -8,6 +8,7 @@ from distil.framework.errors import ModelError
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.kind import ModelKind
 from distil.framework.tasks.span_qa.prompts import parse_template
+from distil.framework.tasks.span_qa.synthetic import Synthetic
 
 if TYPE_CHECKING:
     from distil.framework.tasks.sections import Sections
@@ -51,6 +52,20 @@ def label_problems(kind: str, recipe: "Sections") -> list[str]:
         f"teachers.{name}.label_map is for tasks with labels, and {kind} has none: drop it"
         for name, teacher in recipe.teachers.items()
         if getattr(teacher, "label_map", None) is not None
+    ]
+
+
+def unanswerable_problems(null_threshold: float, recipe: "Sections") -> list[str]:
+    """What is for questions without an answer, where there are none."""
+    problems = []
+    if null_threshold != 0.0:
+        problems.append("task.null_threshold is for unanswerable questions: set task.unanswerable: true, or drop it")
+    sources = {"data.source": recipe.data.source}
+    sources |= {f"data.extra.{name}.source": extra.source for name, extra in recipe.data.extra.items()}
+    return problems + [
+        f"{place}.unanswerable is {source.unanswerable:g} but task.unanswerable is false; set task.unanswerable: true"
+        for place, source in sources.items()
+        if isinstance(source, Synthetic) and source.unanswerable > 0
     ]
 
 

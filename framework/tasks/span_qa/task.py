@@ -11,9 +11,14 @@ from distil.framework.data.records import Asked, Fields, Record
 from distil.framework.metrics import Metric
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.defaults import TaskSection
-from distil.framework.tasks.span_qa.checks import chat_problems, label_problems, prompt_problems, window_problems
+from distil.framework.tasks.span_qa.checks import (
+    chat_problems,
+    label_problems,
+    prompt_problems,
+    unanswerable_problems,
+    window_problems,
+)
 from distil.framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
-from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
 
 if TYPE_CHECKING:
@@ -66,26 +71,13 @@ class ExtractiveQA(TaskSection):
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
-        problems = [
+        return [
             *chat_problems(recipe),
             *prompt_problems(recipe),
             *window_problems(recipe),
             *label_problems(self.kind, recipe),
+            *([] if self.unanswerable else unanswerable_problems(self.null_threshold, recipe)),
         ]
-        if self.unanswerable:
-            return problems
-        if self.null_threshold != 0.0:
-            problems.append(
-                "task.null_threshold is for unanswerable questions: set task.unanswerable: true, or drop it"
-            )
-        sources = {"data.source": recipe.data.source}
-        sources |= {f"data.extra.{name}.source": extra.source for name, extra in recipe.data.extra.items()}
-        problems += [
-            f"{place}.unanswerable is {source.unanswerable:g} but task.unanswerable is false; set task.unanswerable: true"
-            for place, source in sources.items()
-            if isinstance(source, Synthetic) and source.unanswerable > 0
-        ]
-        return problems
 
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[QARow]:
         """See Task."""

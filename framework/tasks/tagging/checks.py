@@ -63,4 +63,4 @@ def _prompt_problems(prompt: str | None) -> Iterator[str]:
         try:
             parse(prompt)
         except ValueError as error:
-            yield f".prompt: {error}"
+            yield f".{error}"

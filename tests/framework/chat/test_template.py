@@ -4,7 +4,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from distil.framework.chat.messages import Message
-from distil.framework.chat.template import conversation_ids
+from distil.framework.chat.template import check_template, conversation_ids
 from distil.framework.errors import ModelError
 from tests.built_tokenizers import byte_level
 
@@ -46,7 +46,8 @@ def test_special_tokens_in_a_text_are_text(tokenizer: PreTrainedTokenizerFast, m
 
 def test_a_tokenizer_without_a_template_and_one_that_refuses_are_named(tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(ModelError, match="has no chat template"):
-        conversation_ids(byte_level(), asked("a"))
+        check_template(byte_level(), None)
+    check_template(byte_level(), "Text: {text}")
     other = byte_level()
     other.chat_template = "{{ raise_exception('no system role') }}"
     with pytest.raises(ModelError, match="no system role"):

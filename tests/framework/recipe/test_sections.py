@@ -71,5 +71,8 @@ def test_names_that_registries_take_are_taken() -> None:
 def test_a_recipe_without_a_student_registers_nothing(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"`tracking\.register` registers the student, and the recipe has none"):
         recipe_from_values(
-            tiny_values(tmp_path, student=None, losses=None, baselines=None, tracking__register="a"), "here"
+            tiny_values(
+                tmp_path, student=None, losses=None, baselines=None, tracking__register="a", tracking__log_models=True
+            ),
+            "here",
         )

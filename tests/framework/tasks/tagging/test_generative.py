@@ -83,7 +83,7 @@ def test_every_unit_has_the_mean_of_all_lists_by_their_likelihood(predictor: Ent
 def test_predictions_say_what_share_is_not_there(predictor: EntityPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = news(3)
     lists = type(predictor.lists)
-    monkeypatch.setattr(Asking, "_scores", lambda self, known, length, answers: [np.zeros(len(one)) for one in answers])
+    monkeypatch.setattr(Asking, "scores", lambda self, known, length, answers: [np.zeros(len(one)) for one in answers])
     monkeypatch.setattr(lists, "text", lambda self, ids: "PER: Неттакого")
     found = predictor.predict(examples)
     assert [round(found[example.id]["unlocated"], 6) for example in examples] == [1.0] * 3
