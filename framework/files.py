@@ -7,7 +7,8 @@ several times the speed of a cryptographic digest.
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,19 +34,25 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write `content` beside `path`, flush it to disk, then rename it into place."""
-    data = content.encode() if isinstance(content, str) else content
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Where to write what becomes the file `path`: it is flushed to disk and renamed into place when the context ends, and removed if that
+    raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write `content` beside `path`, flush it to disk, then rename it into place."""
+    with written_beside(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: Path, value: object) -> None:

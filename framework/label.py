@@ -13,7 +13,7 @@ from distil.framework.data.example import Example
 from distil.framework.digest import Key, versions
 from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import UserError
-from distil.framework.files import Json, make_folder, write_json
+from distil.framework.files import Json, make_folder, write_json, written_beside
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.schema import Recipe
@@ -103,13 +103,14 @@ def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
 
 
 def _collect(context: Context, labelling: Labelling) -> None:
-    stages, streamed = list(labelling.stages()), False
+    stages, asked = list(labelling.stages()), set[str]()
     for number, stage in enumerate(stages, start=1):
-        left = [one for found in labelling.by_split.values() for one in found.to_stream(context)]
-        if context.stream is not None and not streamed and stage.digest in {one.stage.digest for one in left}:
-            # Where the run would stream, teachers' actors ask; this stage and those after it find all of it there.
-            with context.stream([one.teacher_pass for one in left]):
-                streamed = True
+        for split in labelling.streamed - asked:
+            left = labelling.by_split[split].to_stream(context)
+            if context.stream is not None and stage.digest in {one.stage.digest for one in left}:
+                # The run's actors ask, of one split at a time; this stage and those after it find all of it there.
+                with context.stream([one.teacher_pass for one in left]):
+                    asked.add(split)
         make(context, stage, f"{number}/{len(stages)}")
 
 
@@ -122,9 +123,9 @@ def _write(context: Context, supervision: Supervision, split: str, folder: Path,
     temperatures = {name: supervision.temperature(context, name) for name in teachers}
     alone = {name: OneTeacher(teachers[name], temperatures[name]) for name in teachers} if each_teacher else {}
     tables = []
-    lines = folder / f".{split}.jsonl.tmp"
     with (
         context.progress.task(f"label '{split}'", len(examples), task.items) as bar,
+        written_beside(folder / f"{split}.jsonl") as lines,
         lines.open("w", encoding="utf-8") as file,
     ):
         for part in in_chunks(examples):
@@ -132,7 +133,6 @@ def _write(context: Context, supervision: Supervision, split: str, folder: Path,
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
             tables.append(_table(rows))
             bar.advance(len(part))
-    lines.replace(folder / f"{split}.jsonl")
     _write_parquet(tables, folder / f"{split}.parquet")
     inputs = {"teaching": supervision.inputs(context), "data": context.data[split].digest, "task": settings_of(task)}
     return {
@@ -202,6 +202,5 @@ def _write_parquet(tables: "Sequence[pa.Table]", path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
-    temporary.replace(path)
+    with written_beside(path) as temporary:
+        pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")

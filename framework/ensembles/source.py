@@ -68,8 +68,8 @@ class EnsembleSource:
 
     def _weights(self, examples: Sequence[Example], found: Sequence[Signals]) -> Floats:
         names, signals = list(self.teachers), self._at(found, 1.0)
-        if self.ensemble.needs_labels and not self.ignore_labels:
-            self._refuse_unlabelled(examples)
+        if not self.ignore_labels:
+            check_labelled(self.ensemble, examples)
         speaks = ~np.stack([silent(one) for one in found], axis=1)
         if speaks.all():
             return self._weigh(examples, names, signals)
@@ -104,14 +104,6 @@ class EnsembleSource:
         together = mix(signals, self._weights(examples, found), "arithmetic")
         return [_replaced(one, together, where) for one, where in zip(signals, nothing, strict=True)]
 
-    def _refuse_unlabelled(self, examples: Sequence[Example]) -> None:
-        unlabelled = next((example for example in examples if not example.labelled), None)
-        if unlabelled is not None:
-            raise DataError(
-                f"the rule '{self.ensemble.rule}' weighs teachers by the gold answer, and question '{unlabelled.id}' has "
-                "no label; leave out unlabelled questions, or take another rule"
-            )
-
     def _check(self, weights: Floats, examples: Sequence[Example], teachers: int) -> None:
         rule, wanted = self.ensemble.rule, (len(examples), teachers)
         if weights.shape != wanted:
@@ -134,6 +126,18 @@ class EnsembleSource:
         """The teachers' signals at own · temperature."""
         own = (self.temperatures[name] for name in self.teachers)
         return [temper(signals, each * temperature) for signals, each in zip(found, own, strict=True)]
+
+
+def check_labelled(ensemble: Ensemble, examples: Sequence[Example]) -> None:
+    """Raise DataError if the rule needs labels, and an example has none."""
+    if not ensemble.needs_labels:
+        return
+    unlabelled = next((example for example in examples if not example.labelled), None)
+    if unlabelled is not None:
+        raise DataError(
+            f"the rule '{ensemble.rule}' weighs teachers by the gold answer, and question '{unlabelled.id}' has no label; leave out "
+            "unlabelled questions, or take another rule"
+        )
 
 
 def _replaced(signals: Signals, others: Signals, where: NDArray[np.bool_]) -> Signals:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from distil.framework.ensembles.source import check_labelled
 from distil.framework.losses.base import Loss
 from distil.framework.losses.logits import HardLabel
 from distil.framework.models.section import FolderModel, HubModel
@@ -118,10 +119,12 @@ def build_graph(context: Context) -> Graph:
 @dataclass(frozen=True)
 class Labelling:
     """What it takes to have a recipe's teachers label splits. making: stages of the teachers, and those by which something is known of
-    them first; by_split: by whom each split is labelled; collections: of all teachers."""
+    them first; by_split: by whom each split is labelled; streamed: the splits of which a run that streams would have actors ask;
+    collections: of all teachers."""
 
     making: list[Stage]
     by_split: dict[str, Supervision]
+    streamed: frozenset[str]
     collections: list[Collection]
 
     def stages(self) -> Iterator[Stage]:
@@ -138,15 +141,17 @@ class Labelling:
 def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
     """Lay out what it takes to label splits, without students and without measuring anything. Raises UserError as build_graph does."""
     recipe = context.recipe
+    _check_labelled(context, splits)
     check_models(recipe.model_copy(update={"student": None}))
     teachers = _teachers(context)
-    collections = _Collections(context, teachers, _read_first(recipe))
+    before_students = _read_first(recipe)
+    collections = _Collections(context, teachers, before_students)
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
     _fetch_models(context, list(teachers.values()))
     first = [found.stage for found in collections.made.values()]
     by_split = {split: _supervision(context, collections, held_out, [split], None) for split in splits}
     making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
-    return Labelling(making, by_split, list(collections.made.values()))
+    return Labelling(making, by_split, frozenset(splits) - before_students, list(collections.made.values()))
 
 
 def _teachers(context: Context) -> dict[str, ModelStages]:
@@ -211,8 +216,16 @@ def _students(
         else:
             supervision = _supervision(context, collections, held_out, splits, name)
             yield student_stages(context, f"student_from_{name}", "baseline", recipe.losses, supervision, teachers)
+    _check_labelled(context, splits)
     taught = _supervision(context, collections, held_out, splits, None) if recipe.distils else None
     yield student_stages(context, "student", "student", recipe.losses, taught, teachers)
+
+
+def _check_labelled(context: Context, splits: Sequence[str]) -> None:
+    """Raise DataError, before anybody is asked, where the recipe's rule cannot weigh teachers on a split."""
+    if context.recipe.ensemble is not None:
+        for split in splits:
+            check_labelled(context.recipe.ensemble, context.data[split].examples)
 
 
 def _supervision(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed
+from distil.framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed, written_beside
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))))
@@ -17,6 +17,11 @@ def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, value: dict[s
     write_json(path, value)
     assert read_json(path) == value
     assert [found.name for found in path.parent.iterdir()] == ["value.json"]
+
+
+def _half_written(path: Path) -> None:
+    path.write_text("new")
+    raise OSError(28, "No space left on device")
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: Any) -> None:
@@ -31,7 +36,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path,
         write_atomic(path, b"new")
     with pytest.raises(ValueError, match="JSON"):
         write_json(path, {"new": float("nan")})
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="No space"), written_beside(path) as temporary:
+        _half_written(temporary)
     assert read_json(path) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [path]
+    with written_beside(path) as temporary:
+        temporary.write_text('{"new": 1}')
+    assert read_json(path) == {"new": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 

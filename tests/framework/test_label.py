@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from distil.framework.errors import UserError
+from distil.framework.errors import DataError, UserError
 from distil.framework.files import make_folder, read_json
 from distil.framework.label import Labels, label
 from distil.framework.progress import SILENT
@@ -35,12 +35,13 @@ def values(output: Path, data: dict[str, Any], **changes: Any) -> dict[str, Any]
     }
 
 
-def texts(folder: Path) -> dict[str, Any]:
-    """A source without any labels."""
-    (folder / "texts.csv").write_text(
-        "text\n" + "".join(f'"Вопрос {number}, и что же дальше?"\n' for number in range(6))
-    )
-    return {"kind": "files", "path": {"train": str(folder / "texts.csv")}}
+def texts(folder: Path, **splits: int) -> dict[str, Any]:
+    """A source without any labels, of so many texts each."""
+    counts = splits or {"train": 6}
+    for name, count in counts.items():
+        lines = (f'"Вопрос {number}, и что же дальше?"\n' for number in range(count))
+        (folder / f"{name}.csv").write_text("text\n" + "".join(lines))
+    return {"kind": "files", "path": {name: str(folder / f"{name}.csv") for name in counts}}
 
 
 def rows_of(found: Labels, split: str = "train") -> list[dict[str, Any]]:
@@ -157,22 +158,39 @@ def test_of_teachers_that_teach_in_turn_the_mean_is_taken(tmp_path: Path) -> Non
 
 
 def test_where_a_run_would_stream_teachers_run_beside_it(tmp_path: Path) -> None:
-    asked: list[tuple[str, int]] = []
+    asked: list[dict[str, int]] = []
 
     @contextmanager
     def stream(passes: Sequence[TeacherPass]) -> Iterator[Mapping[str, TeacherSignals]]:
+        asked.append({one.name: len(one.examples) for one in passes})
         for one in passes:
-            asked.append((one.name, len(one.examples)))
             make_folder(one.folder)
             collect(one.folder, one.examples, one.open, one.settings, SILENT, "")
         yield {}
 
+    source = texts(tmp_path, train=6, validation=4)
+    settings = {"task": {"kind": "classification", "labels": ["a", "b"]}, "evaluation": {"split": "dev"}}
+
+    def labels(output: str, **changes: Any) -> Labels:
+        wanted = values(tmp_path / output, source, **settings, **changes) | {"data": {"source": source}}
+        return label(recipe_from_values(wanted, "here"), ["train", "dev"], stream=stream)
+
+    found, before = labels("runs", signals={"mode": "streamed"}), labels("others", signals={"mode": "precomputed"})
+    assert asked == [{"one": 6, "other": 6}]  # what the ensemble is measured by, a run would not stream
+    assert all(rows_of(found, split) == rows_of(before, split) for split in ("train", "dev"))
+    labels("alone", teachers={"one": TEACHERS["one"]}, ensemble=None, signals={"mode": "streamed"})
+    assert sorted(one["one"] for one in asked[1:]) == [
+        4,
+        6,
+    ]  # one split after the other, as there may be room for no more
+
+
+def test_a_rule_that_needs_labels_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
     task = {"kind": "classification", "labels": ["a", "b"]}
-    streamed = values(tmp_path / "runs", texts(tmp_path), task=task, signals={"mode": "streamed"})
-    found = label(recipe_from_values(streamed, "here"), stream=stream)
-    assert asked == [("one", 6), ("other", 6)]
-    before = label(recipe_from_values(values(tmp_path / "others", texts(tmp_path), task=task), "here"))
-    assert rows_of(found) == rows_of(before)
+    recipe = recipe_from_values(values(tmp_path, texts(tmp_path), task=task, ensemble={"rule": "label_aware"}), "here")
+    with pytest.raises(DataError, match="no label; leave out unlabelled questions"):
+        label(recipe)
+    assert not (tmp_path / "store" / "signals").exists()
 
 
 def test_who_cannot_label_is_told_so(tmp_path: Path) -> None:
