@@ -10,6 +10,7 @@ import torch
 
 from distil.framework.errors import UserError
 from distil.framework.losses.base import Rows, total_loss
+from distil.framework.losses.logits import JSD, KL, MSELogits, ReverseKL
 from distil.framework.plugins import place_in_own_code
 
 SOURCE = """from typing import ClassVar, Literal
@@ -77,3 +78,34 @@ def test_an_error_comes_from_the_modules_that_it_went_through() -> None:
         _ = torch.zeros(2) @ torch.zeros(3)
     assert str(place_in_own_code(caught.value, (__name__.partition(".")[0],))).startswith(__file__)
     assert place_in_own_code(caught.value, ("elsewhere",)) is None
+
+
+@pytest.mark.parametrize("loss", [KL(), ReverseKL(), JSD(), MSELogits()], ids=lambda loss: loss.kind)
+def test_a_row_of_which_no_teacher_says_anything_costs_nothing_and_teaches_nothing(loss: Any) -> None:
+    logits = torch.tensor([[1.0, -2.0, 0.5, 0.0], [0.0, 1.0, 2.0, -1.0]])
+    signal = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.5, 0.25, 0.125, 0.125]])
+
+    def taught(rows: list[int]) -> tuple[float, torch.Tensor]:
+        student = logits[rows].requires_grad_()
+        count = len(rows)
+        total, _ = total_loss(
+            {"mine": loss},
+            Rows(
+                logits=student,
+                mask=torch.ones(count, 4, dtype=torch.bool),
+                label=torch.full((count,), -1),
+                weight=torch.ones(count),
+                item=torch.arange(count),
+                items=count,
+                signals={loss.temperature: signal[rows]},
+            ),
+            0.0,
+        )
+        total.backward()  # type: ignore[no-untyped-call]
+        assert student.grad is not None
+        return total.item(), student.grad
+
+    both, gradient = taught([0, 1])
+    alone, expected = taught([1])
+    assert both == alone > 0
+    assert torch.equal(gradient, torch.cat([torch.zeros(1, 4), expected]))
