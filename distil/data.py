@@ -27,14 +27,12 @@ def as_source(
 ) -> Files:
     """A recipe's source of rows at hand: a Dataset or DatasetDict, a pandas frame, a list of dicts, or any of these by split.
 
-    What gives Arrow's stream (a table of PyArrow's, a frame of Polars) is taken, too. A split that has no name is called train. fields: other names of columns, {"context": "passage"}. Each split is written into `folder`,
-    once, under a name that is a digest of its content: other rows are other files, and so another run; Ray workers and `distil resume` read
-    them there. A frame's index is left out. Raises DataError for rows that cannot be written.
+    What gives Arrow's stream (a table of PyArrow's, a frame of Polars) is taken, too. A split that has no name is called train. fields:
+    other names of columns, {"context": "passage"}. Each split is written into `folder`, once, under a name that is a digest of its
+    content: other rows are other files, and so another run; Ray workers and `distil resume` read them there. A frame's index is left out.
+    Raises DataError for rows that cannot be written.
     """
-    if fields is not None and not isinstance(fields, Mapping):
-        raise DataError(
-            f"fields: expected names of columns by the task's, {{'text': 'sentence'}}, found {fields!r:.80}"
-        )
+    names = names_of(fields)
     splits = data if isinstance(data, Mapping) else {"train": data}
     if isinstance(data, Mapping) and data and all(map(_is_column, data.values())):
         raise DataError(
@@ -42,7 +40,21 @@ def as_source(
             "columns"
         )
     paths = {str(name): str(_written(Path(folder), str(name), rows)) for name, rows in splits.items()}
-    return Files(path=paths, fields=dict(fields or {}))
+    return Files(path=paths, fields=names)
+
+
+def names_of(fields: Mapping[str, str] | None) -> dict[str, str]:
+    """Names of columns as they were given, none for None. Raises DataError for what are no such names."""
+    if fields is not None and not isinstance(fields, Mapping):
+        raise DataError(
+            f"fields: expected names of columns by the task's, {{'text': 'sentence'}}, found {fields!r:.80}"
+        )
+    return dict(fields or {})
+
+
+def is_frame(rows: object) -> bool:
+    """Whether this is a frame of pandas."""
+    return type(rows).__module__.partition(".")[0] == "pandas" and hasattr(rows, "columns")
 
 
 def _is_column(values: object) -> bool:
@@ -71,7 +83,7 @@ def _content(rows: "Rows") -> tuple[bytes, str]:
     library = type(rows).__module__.partition(".")[0]
     if library == "datasets" and hasattr(rows, "with_format") and hasattr(rows, "num_rows"):
         return _parquet(_of_dataset(rows)), ".parquet"
-    if library == "pandas" and hasattr(rows, "columns"):
+    if is_frame(rows):
         from pyarrow import Table
 
         table = Table.from_pandas(rows, preserve_index=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from distil.data import Rows, as_source
+from distil.data import Rows, as_source, names_of
 from distil.framework.config import nearest_hint
 from distil.framework.errors import DataError, ModelError
 from distil.framework.files import Json
@@ -77,11 +77,11 @@ def _read(
 ) -> "Split":
     from distil.launch.evaluate import fields_of_recipe, read_questions
 
-    legal = [asked.name for asked in task.fields]
-    wrong = next((name for name in fields or () if name not in legal), None)
+    given, legal = names_of(fields), [asked.name for asked in task.fields]
+    wrong = next((name for name in given if name not in legal), None)
     if wrong is not None:
         raise DataError(f"fields: unknown name '{wrong}'; {nearest_hint(wrong, legal)}")
-    candidates = [dict(fields)] if fields else [*(() if run is None else fields_of_recipe(run)), {}]
+    candidates = [given] if given else [*(() if run is None else fields_of_recipe(run)), {}]
     if isinstance(data, str | PathLike):
         return read_questions(Path(data), candidates, task, shown.say)
     if isinstance(data, Mapping):

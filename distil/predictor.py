@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from distil.data import is_frame
 from distil.framework.answer import Answerer, request_of
 from distil.framework.data.records import is_missing
 from distil.framework.errors import DataError, ModelError
@@ -44,15 +45,19 @@ class Predictor:
         self, requests: "Iterable[BaseModel | Mapping[str, object]] | pandas.DataFrame", *, progress: Watch = False
     ) -> Sequence[BaseModel]:
         """The response to each request, in their order, asked together. requests: of its `request` type, dicts with its fields, or a
-        frame with them as columns.
+        pandas frame with them as columns, or what gives Arrow's stream of such.
 
         Raises DataError for a request that is none, or a text that is blank, and says which.
         """
         task = self.answerer.inference.task
         if isinstance(requests, BaseModel | Mapping | str):
             raise DataError("expected a list of requests, found one: put it into a list")
-        if hasattr(requests, "columns") and hasattr(requests, "to_dict"):
+        if is_frame(requests):
             requests = requests.to_dict("records")
+        elif hasattr(requests, "__arrow_c_stream__"):
+            import pyarrow
+
+            requests = pyarrow.table(requests).to_pylist()
         if not isinstance(requests, Iterable):
             raise DataError(f"expected a list of requests, found {requests!r:.80}")
         examples = []

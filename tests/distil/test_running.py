@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
+import pyarrow as pa
 import pytest
 import torch
 import torch.distributed as dist
@@ -160,6 +161,7 @@ def test_models_are_measured_on_data_at_hand(run: distil.Run, tmp_path: Path) ->
     for data, fields, message in (
         (rows, {}, r"the data: line 1: no field 'context' \(found: passage"),
         (rows, {"text": "passage"}, "fields: unknown name 'text'"),
+        (rows, ["context"], "fields: expected names of columns by the task's"),
         ([{**row, "answers": None} for row in rows], own, "none of the questions has a label"),
         ({"dev": rows}, own, "expected the rows of one split"),
         (tmp_path / "no.json", own, "no such file"),
@@ -195,7 +197,7 @@ def test_a_batch_is_answered_as_each_request_alone(run: distil.Run, name: str) -
     assert said == [model.predict([model.request(**one)])[0] for one in [*asked, asked[0]]]
     assert all(isinstance(one, model.response) for one in said)
     assert model.predict([]) == []
-    assert model.predict(pd.DataFrame(asked[:2])) == said[:2]
+    assert model.predict(pd.DataFrame(asked[:2])) == model.predict(pa.Table.from_pylist(asked[:2])) == said[:2]
     recorded = run[name].predictions
     assert [one.answer for one in said[:7]] == [recorded[one.id]["answer"] for one in run.examples("dev")[:7]]  # type: ignore[attr-defined]
 
