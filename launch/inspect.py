@@ -3,6 +3,7 @@ or a search as a table, a page, beside the paper's table, or in MLflow."""
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -193,23 +194,23 @@ def track_run(run: Path) -> None:
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     tracking = Tracking.model_validate(results["recipe"]["tracking"])
-    failed = None
+    failures: list[DistilError] = []
     for name in tracking.also:
         try:
             need(f"tracking.also: {name}", name)
-            sending = Sending(name, run, tracking)
-            place = sending.send(final=True)
-            sending.close()
-            print(f"{results['run']} is at {place}")
+            with closing(Sending(name, run, tracking)) as sending:
+                print(f"{results['run']} is at {sending.send(final=True)}")
         except DistilError as error:
-            failed = error  # the others get it all the same
+            failures.append(error)  # the others get it all the same
     report = sync(run, tracking, final=True)
     for note in report.notes:
         print(note)
     print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
     print(report.look())
-    if failed is not None:
-        raise failed
+    for failure in failures[1:]:
+        print(failure, file=sys.stderr)
+    if failures:
+        raise failures[0]
 
 
 _PAGE = "report.html"

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.framework.errors import RecipeError
-from distil.framework.files import Json
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
+from distil.launch.collecting import as_usual
 from distil.launch.console import console_progress, note
 from distil.launch.quiet import be_quiet
 
@@ -20,8 +20,10 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
     from distil.framework.recipe.load import load_recipe
     from distil.launch.quiet import quiet_transformers
     from distil.launch.run import shown_path
+    from distil.tracking.report import usage_sentence
 
     quiet_transformers()
+    as_usual()
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     found = labelled(recipe, splits, to, each_teacher, progress)
@@ -30,17 +32,9 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
         progress.say(f"{facts['examples']:,} {recipe.task.items} of '{split}': {place}.jsonl, {place}.parquet")
         for name, teacher in facts["teachers"].items():
             if "usage" in teacher:
-                progress.say(f"    {name}: {_usage(teacher['usage'])}")
+                progress.say(f"    {usage_sentence(name, teacher['usage'])}")
             if "left_out" in teacher:
                 progress.say(f"    {name} says nothing of {teacher['left_out']:,}, whose answers were not valid")
-
-
-def _usage(usage: Json) -> str:
-    tokens = usage["input_tokens"] + usage["output_tokens"]
-    cost = "" if usage["cost"] is None else f", {usage['cost']:,.4g} by its prices"
-    return (
-        f"{usage['requests']:,} requests, {tokens:,} tokens{cost}; {usage['invalid']:.1%} of its answers were not valid"
-    )
 
 
 def labelled(recipe: Recipe, splits: list[str], to: Path | None, each_teacher: bool, progress: Progress) -> "Labels":

@@ -177,11 +177,14 @@ def unlocated_line(results: RunResults, words: Words = ENGLISH) -> str:
 def usage_line(results: RunResults, words: Words = ENGLISH) -> str:
     """What asking language models behind servers took, in a sentence each; empty if there are none."""
     return " ".join(
-        _usage(model["name"], usage, words) for model in results["models"] if (usage := model.get("usage")) is not None
+        usage_sentence(model["name"], usage, words)
+        for model in results["models"]
+        if (usage := model.get("usage")) is not None
     )
 
 
-def _usage(name: str, usage: Json, words: Words) -> str:
+def usage_sentence(name: str, usage: Json, words: Words = ENGLISH) -> str:
+    """What asking the language model `name` took."""
     cost = usage["cost"]
     return words(
         "usage",

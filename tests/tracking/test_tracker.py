@@ -6,7 +6,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from distil.framework.errors import TrackingError
 from distil.framework.recipe.sections import Tracking
+from distil.launch.inspect import track_run
 from distil.tracking import tracker
 from distil.tracking.live import following
 from distil.tracking.sent import is_sent
@@ -124,6 +126,20 @@ def test_what_a_tracker_fails_with_is_no_failure_of_the_run_nor_of_others(run, s
     assert line.startswith("tracking by tensorboard failed (no such table); the run goes on, results are on disk;")
     assert counted.told[-1] == ("close", "finished")
     assert len(seen().parents()) == 1
+
+
+def test_sent_later_it_reaches_those_who_take_it(run, seen, counted, monkeypatch, capsys):
+    def broken(shown):
+        raise ValueError("no such table")
+
+    monkeypatch.setattr(counted, "table", broken)
+    run.results["recipe"]["tracking"] = {"log_models": False, "also": ["tensorboard"]}
+    _whole(run)
+    with pytest.raises(TrackingError, match=r"tracking by tensorboard failed \(no such table\)"):
+        track_run(run.folder)
+    assert counted.told[-1] == ("close", "finished")
+    assert len(seen().parents()) == 1
+    assert "to look at it: mlflow ui" in capsys.readouterr().out
 
 
 @needs_tensorboard
