@@ -11,6 +11,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -47,9 +48,9 @@ SERVER.set_forkserver_preload(
 
 
 def begin_server() -> None:
-    """Have the server forked from this process, and not begun anew; unless this process may have looked at a GPU, of which what is
-    forked could use none."""
-    if torch.cuda.is_available():
+    """Have the server forked from this process, and not begun anew; on Linux, unless this process may have looked at a GPU, of which what
+    is forked could use none."""
+    if platform.system() != "Linux" or torch.cuda.is_available():
         return
     assert "ray" not in sys.modules, "Ray is imported with the tests"
     resource_tracker.ensure_running()

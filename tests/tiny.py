@@ -1,6 +1,7 @@
 """A recipe so small that a whole run takes seconds, with every kind of stage in it."""
 
 import copy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ _VALUES: dict[str, Any] = {
     "baselines": ["no_distillation"],
     "engine": {"workers": 1, "threads": 1, "precision": "fp32"},
     "evaluation": {"latency_questions": 3},
-    "tracking": {"report": False, "log_models": False},
+    "tracking": {"report": False, **({"log_models": False} if find_spec("mlflow") else {})},
 }
 
 
