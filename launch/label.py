@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from distil.framework.errors import RecipeError
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
-from distil.launch.collecting import as_usual
 from distil.launch.console import console_progress, note
 from distil.launch.quiet import be_quiet
 
@@ -18,12 +17,12 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
     """Label splits by the teachers of the recipe at `path`, and say where the files are. Raises DistilError."""
     be_quiet()
     from distil.framework.recipe.load import load_recipe
-    from distil.launch.quiet import quiet_transformers
+    from distil.launch.quiet import collect_as_usual, quiet_transformers
     from distil.launch.run import shown_path
     from distil.tracking.report import usage_sentence
 
     quiet_transformers()
-    as_usual()
+    collect_as_usual()
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     found = labelled(recipe, splits, to, each_teacher, progress)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from distil.framework.errors import OutputError
 from distil.framework.extras import need
-from distil.launch.collecting import as_usual
 from distil.launch.interrupt import CTRL_C, INTERRUPT
 from distil.launch.quiet import be_quiet
 
@@ -27,7 +26,7 @@ def serve(source: Path, model: str | None, host: str, port: int) -> None:
 
 
 def _serve(source: Path, model: str | None, host: str, listening: socket.socket) -> None:
-    from distil.launch.quiet import quiet_transformers
+    from distil.launch.quiet import collect_as_usual, quiet_transformers
 
     quiet_transformers()
     import uvicorn
@@ -35,7 +34,7 @@ def _serve(source: Path, model: str | None, host: str, listening: socket.socket)
     from distil.launch.serve_app import LOOPBACK, create_app
     from distil.launch.serve_models import Worker, models_in
 
-    as_usual()
+    collect_as_usual()
     models, worker = models_in(source, model), Worker()
     worker.submit(models.by_name[models.default].load).result()
     if host not in LOOPBACK:
