@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from distil.framework.data.local_files import Files
 from distil.framework.errors import DataError, first_line
@@ -52,7 +52,7 @@ def names_of(fields: Mapping[str, str] | None) -> dict[str, str]:
     return dict(fields or {})
 
 
-def is_frame(rows: object) -> bool:
+def is_frame(rows: object) -> "TypeGuard[pandas.DataFrame]":
     """Whether this is a frame of pandas."""
     return type(rows).__module__.partition(".")[0] == "pandas" and hasattr(rows, "columns")
 
