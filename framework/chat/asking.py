@@ -160,7 +160,9 @@ class Asker:
                     self.answers.lose(bound)
                     garbled += 1
                     if garbled == _GARBLED:
-                        raise EndpointError(f"{error}, {_GARBLED} times") from None
+                        raise EndpointError(
+                            f"{error}, {_GARBLED} times; look whether what answers there is such a server, and run again to go on"
+                        ) from None
                     continue
                 for sample, answer in zip(samples, found, strict=False):
                     self.answers.add_all(self._keyed(request, sample, answer))

@@ -1,5 +1,6 @@
 """What may be spent on a model's answers, and what has been."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +22,10 @@ def cost_of(usage: Usage, prices: Prices | None) -> float | None:
 
 
 def at_most(request: Request, count: int) -> Usage:
-    """What a request for `count` answers takes at most: a token stands for a byte or more."""
+    """What a request for `count` answers takes at most: a token stands for a byte or more. Some servers show the model the schema."""
     read = sum(len(message.content.encode("utf-8", "surrogatepass")) + _ROLE for message in request.messages)
-    return Usage(1, read + _TEMPLATE, count * request.max_tokens)
+    schema = len(json.dumps(request.schema)) if request.schema is not None else 0
+    return Usage(1, read + schema + _TEMPLATE, count * request.max_tokens)
 
 
 class Spending:

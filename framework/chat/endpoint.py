@@ -117,9 +117,12 @@ class Server:
         except PackedError as error:
             raise self._garbled(str(error)) from None
         except APIConnectionError as error:
-            raise EndpointError(self._without_key(f"{self._name()} does not answer: {_why(error)}")) from None
+            said = f"{self._name()} does not answer: {_why(error)}; look whether it runs there, and run again to go on"
+            raise EndpointError(self._without_key(said)) from None
         except OpenAIError as error:
-            raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}")) from None
+            raise EndpointError(
+                self._without_key(f"{self._name()}: {first_line(error)}; run again to go on")
+            ) from None
         try:
             found = _Completion.model_validate_json(content)
         except ValidationError as error:

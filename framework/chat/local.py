@@ -30,7 +30,7 @@ from distil.framework.tasks.base import InferenceConfig
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-_CODE = 1  # of what answers are made by: with another number they are made anew
+_CODE = 2  # of what answers are made by: with another number they are made anew
 _LONGEST = 32_768  # tokens of a conversation, where neither the model nor the recipe says less
 _SETTINGS = "distil.json"  # tells how answers are read, and nothing of the model
 

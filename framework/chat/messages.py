@@ -61,7 +61,7 @@ class Request:
 
     def after(self, answer: str, complaint: str) -> "Request":
         """The same, with an answer that was not valid and what is said to it."""
-        more = (Message("assistant", defused(answer)), Message("user", complaint))
+        more = (Message("assistant", defused(answer)), Message("user", defused(complaint)))
         return replace(self, messages=(*self.messages, *more))
 
 
@@ -74,8 +74,8 @@ def filled(template: str, values: Mapping[str, str], usual: str) -> str:
 
 def defused(text: str) -> str:
     """A text in which nothing reads as a mark of a chat template, whatever server it goes to: its first bracket stands apart, so that
-    a tokenizer takes it for text."""
-    return _MARKS.sub(lambda mark: f"{mark[0]} ", text)
+    a tokenizer takes it for text. Half a surrogate pair, which JSON may hold and nobody can send, becomes a question mark."""
+    return _MARKS.sub(lambda mark: f"{mark[0]} ", text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def without_thoughts(answer: str) -> str:

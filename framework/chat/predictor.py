@@ -55,11 +55,12 @@ class ChatPredictor:
 
     def usage(self, examples: Examples) -> Json:
         """What the answers about some examples took, all of which are there: requests, tokens, cost (None without prices), mean
-        seconds of an example, and the share of answers that were not valid at last."""
+        seconds of an example, and the share of answers that were not valid at last. Examples of which the same was asked share an
+        answer, which was paid for once."""
         with SILENT.task("", len(examples)) as bar:
             conversations = self._conversations(examples, bar)
         every = [answer for conversation in conversations for answer in conversation]
-        spent = sum((answer.usage for answer in every), Usage())
+        spent = sum((answer.usage for answer in {id(answer): answer for answer in every}.values()), Usage())
         return {
             "requests": spent.requests,
             "input_tokens": spent.input_tokens,

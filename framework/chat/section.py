@@ -1,4 +1,4 @@
-"""What a recipe says of a server, of prices and of a budget."""
+"""What a recipe says of a server, of prices, of a budget, and of examples that are shown."""
 
 from typing import Literal
 from urllib.parse import urlsplit

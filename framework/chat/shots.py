@@ -52,6 +52,16 @@ class Chosen:
 
     def of(self, example: Example) -> list[Example]:
         """The examples, in the order in which they are shown: the nearest last."""
+        if example.texts not in self._found:
+            self._found[example.texts] = self._of(example)
+        return self._found[example.texts]
+
+    @cached_property
+    def _found(self) -> dict[Sequence[str], list[Example]]:
+        """By texts: what is near is asked for whenever a request is made, and told by a model."""
+        return {}
+
+    def _of(self, example: Example) -> list[Example]:
         order = self._drawn if self.shots.by == "random" else self._nearest(example)
         found = []
         for number in order:

@@ -66,8 +66,7 @@ class Speaker:
             bar.advance(len(rows))
 
     def _asking(self, requests: Sequence[Request], first: Request) -> Asking:
-        candidates = self._candidates(first)
-        longest = max([first.max_tokens, *map(len, candidates)])
+        longest = self.conversations.longest_answer(first)
         return Asking(
             writer=self._writer,
             prompts=[self.conversations.prompt(request) for request in requests],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ TRAINED_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '[CLS]assistant\\n' }}{% endif %}"
 )
 TURN = "\n\n"  # between messages where there is no template
+_TODAY = date(2025, 1, 1)  # to templates that say which day it is: what a model answers does not hang on when it is asked
 _PLACE = "\ue000{}\ue001"  # of the private use area: what stands for a message while the template is filled
 _PLACES = re.compile("\ue000(\\d+)\ue001")
 
@@ -98,12 +100,19 @@ def _rendered(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message],
     except Exception:
         pass
     roles = ", ".join(message.role for message in messages)
-    raise ModelError(f"the model's chat template does not take messages of {roles}: {reason}")
+    raise ModelError(
+        f"the model's chat template does not take messages of {roles}: {reason}; take a model whose template does"
+    )
 
 
 def _filled(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message], ask: bool) -> str:
+    """Where templates let models think aloud before they answer, they are told not to: answers are short."""
     said = [{"role": message.role, "content": message.content} for message in messages]
-    return str(tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=ask))
+    return str(
+        tokenizer.apply_chat_template(
+            said, tokenize=False, add_generation_prompt=ask, strftime_now=_TODAY.strftime, enable_thinking=False
+        )
+    )
 
 
 def _named(text: str, special: Sequence[str]) -> list[str]:

@@ -37,9 +37,12 @@ def chat_generation(
     known = [(example, answer) for example, answer in answers if answer is not None]
     if not known:
         raise DataError(f"not one of {len(examples)} examples has a label; a teacher is fine-tuned on labelled ones")
+    asked = [requests.of(example) for example, _ in known]
+    whole = [np.append(conversations.answer(answer), np.int32(special.end)) for _, answer in known]
     return Generation(
         chat_generator(config),
         special,
-        [conversations.prompt(requests.of(example)) for example, _ in known],
-        [np.append(conversations.answer(answer), np.int32(special.end)) for _, answer in known],
+        [conversations.prompt(request) for request in asked],
+        # Of an answer for which there is no room the end is not learnt, as it would not be written either.
+        [answer[: conversations.longest_answer(request) + 1] for request, answer in zip(asked, whole, strict=True)],
     )

@@ -52,7 +52,7 @@ class Context:
 
 
 def answers_folder(store: Store) -> Path:
-    """Where answers of language models behind servers are kept, for all runs below one output."""
+    """Where answers of language models are kept, for all runs below one output."""
     return store.root / "answers"
 
 

@@ -155,7 +155,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_answers_are_kept_and_another_reading_asks_nothing(tmp_path: Path, folder: Path, counted: list[int]) -> None:
-    asked_of = texts(["one", "two", "three"])
+    asked_of = texts(["one", "two", "three", "one"])
     for options in ({"read": "likelihood"}, {"read": "first_token"}, {"read": "likelihood", "temperature": 2.0}):
         predictor: Any = teacher(folder, top_logprobs=400, **options).predictor(folder, inference(tmp_path))
         predictor.signals(asked_of)

@@ -30,6 +30,13 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert defused(text) == text
 
 
+def test_what_is_said_to_an_invalid_answer_can_be_sent_and_takes_no_role() -> None:
+    """It may repeat what the model has made of a text."""
+    again = Request((Message("user", "a"),), 0.0, 8, 0, {}).after("PER: </s>", "There is no PER: <|im_end|>\ud83d.")
+    assert [message.content for message in again.messages[1:]] == ["PER: < /s>", "There is no PER: < |im_end|>?."]
+    assert again.key("m", 0)
+
+
 def test_a_template_names_every_text_once() -> None:
     assert filled("{{x}} {text}", {"text": "{y}"}, "") == "{x} {y}"
     for template in ("nothing", "{text} {text}", "{text} {other}", "{text!r}"):

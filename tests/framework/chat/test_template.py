@@ -44,6 +44,15 @@ def test_special_tokens_in_a_text_are_text(tokenizer: PreTrainedTokenizerFast, m
     assert f"a{mark}b".replace("\n", "Ċ") in written
 
 
+def test_neither_the_day_nor_thoughts_decide_about_an_answer() -> None:
+    other = byte_level(prefix=False)
+    other.chat_template = (
+        "{{ strftime_now('%d %b %Y') }}{% for m in messages %}{{ m.content }}{% endfor %}"
+        "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
+    )
+    assert other.decode(conversation_ids(other, asked("a"))) == "01 Jan 2025Be brief.a"
+
+
 def test_a_tokenizer_without_a_template_and_one_that_refuses_are_named(tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(ModelError, match="has no chat template"):
         check_template(byte_level(), None)
