@@ -120,9 +120,7 @@ class Server:
             said = f"{self._name()} does not answer: {_why(error)}; look whether it runs there, and run again to go on"
             raise EndpointError(self._without_key(said)) from None
         except OpenAIError as error:
-            raise EndpointError(
-                self._without_key(f"{self._name()}: {first_line(error)}; run again to go on")
-            ) from None
+            raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}; run again to go on")) from None
         try:
             found = _Completion.model_validate_json(content)
         except ValidationError as error:

@@ -21,7 +21,9 @@ TRAINED_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '[CLS]assistant\\n' }}{% endif %}"
 )
 TURN = "\n\n"  # between messages where there is no template
-_TODAY = date(2025, 1, 1)  # to templates that say which day it is: what a model answers does not hang on when it is asked
+# To templates that say which day it is: what a model answers does not hang on when it is asked.
+_TODAY = date(2025, 1, 1)
+_DAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _PLACE = "\ue000{}\ue001"  # of the private use area: what stands for a message while the template is filled
 _PLACES = re.compile("\ue000(\\d+)\ue001")
 
@@ -108,9 +110,10 @@ def _rendered(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message],
 def _filled(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message], ask: bool) -> str:
     """Where templates let models think aloud before they answer, they are told not to: answers are short."""
     said = [{"role": message.role, "content": message.content} for message in messages]
+    template = _DAY.sub(lambda call: repr(_TODAY.strftime(call[2])), tokenizer.get_chat_template())
     return str(
         tokenizer.apply_chat_template(
-            said, tokenize=False, add_generation_prompt=ask, strftime_now=_TODAY.strftime, enable_thinking=False
+            said, chat_template=template, tokenize=False, add_generation_prompt=ask, enable_thinking=False
         )
     )
 

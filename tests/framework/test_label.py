@@ -201,7 +201,3 @@ def test_who_cannot_label_is_told_so(tmp_path: Path) -> None:
     recipe = recipe_from_values(values(tmp_path, texts(tmp_path), task=task), "here")
     with pytest.raises(UserError, match=r"no split of `data` is called 'trian'.*train"):
         label(recipe, ["trian"])
-    by_labels = recipe_from_values(values(tmp_path, texts(tmp_path), task=task, ensemble={"rule": "label_aware"}), "here")
-    with pytest.raises(DataError, match="'label_aware' weighs teachers by the gold answer"):
-        label(by_labels)
-    assert not list(tmp_path.rglob("shard-*.arrow")), "nobody has been asked"

@@ -229,7 +229,9 @@ def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[st
                 f"{place}.samples: likelihoods of labels are read from one answer: drop `samples`, or set read: votes"
             )
         if teacher.model is not None and teacher.read != "votes":
-            idle = ("sampling_temperature", "top_logprobs") if teacher.read == "likelihood" else ("sampling_temperature",)
+            idle = (
+                ("sampling_temperature", "top_logprobs") if teacher.read == "likelihood" else ("sampling_temperature",)
+            )
             problems += [
                 f"{place}.{field} is for answers that are written, and a model that runs here is asked how likely each label is: drop it"
                 for field in idle

@@ -29,7 +29,10 @@ def test_all_tokens_count_those_of_the_template_too(frame: str, words: int) -> N
 def test_what_is_learnt_fits_the_model() -> None:
     """An answer of more tokens than it may have is learnt as far as it is written."""
     context = "слово " * 60
-    examples = [QAExample("1", context, "Что?", (Answer(context.strip(), 0),)), QAExample("2", context, "Что?", (Answer("слово", 0),))]
+    examples = [
+        QAExample("1", context, "Что?", (Answer(context.strip(), 0),)),
+        QAExample("2", context, "Что?", (Answer("слово", 0),)),
+    ]
     teacher = Chat.model_validate({"model": {"kind": "folder", "path": "here"}, "max_answer": 12, "instructions": "Go"})
     tokenizer, config = chat_tokenizer(), LlamaConfig(max_position_embeddings=128)
     learnt = chat_generation(teacher, SpanChat(False, 5, 0.0), examples, tokenizer, config)

@@ -50,7 +50,8 @@ def test_neither_the_day_nor_thoughts_decide_about_an_answer() -> None:
         "{{ strftime_now('%d %b %Y') }}{% for m in messages %}{{ m.content }}{% endfor %}"
         "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
     )
-    assert other.decode(conversation_ids(other, asked("a"))) == "01 Jan 2025Be brief.a"
+    written = "".join(other.convert_ids_to_tokens(conversation_ids(other, asked("a")).tolist()))
+    assert written.replace("Ġ", " ") == "01 Jan 2025Be brief.a"
 
 
 def test_a_tokenizer_without_a_template_and_one_that_refuses_are_named(tokenizer: PreTrainedTokenizerFast) -> None:
