@@ -123,13 +123,15 @@ class Asker:
         """
         if not wanted:
             return []
-        with alone_with(self._path, self.model):
-            self.answers.refresh()
-            if self._shared is not None:
-                self._shared.pull(self.answers)
-            missing = missing_of(self.answers, self.model, wanted)
-            if missing:
-                self._fetch_all(missing, bar)
+        self.answers.refresh()
+        if missing_of(self.answers, self.model, wanted):  # who has all that is wanted waits for nobody
+            with alone_with(self._path, self.model):
+                self.answers.refresh()
+                if self._shared is not None:
+                    self._shared.pull(self.answers)
+                missing = missing_of(self.answers, self.model, wanted)
+                if missing:
+                    self._fetch_all(missing, bar)
         found = [self.kept(request, sample) for request, sample in wanted]
         return [answer for answer in found if answer is not None]
 

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from distil.framework.chat.answers import answers_file
-from distil.framework.chat.asking import Asker
+from distil.framework.chat.asking import Asker, alone_with
 from distil.framework.chat.endpoint import EndpointError
 from distil.framework.chat.messages import Message, Request
 from distil.framework.chat.section import Budget, Endpoint, Prices
@@ -80,6 +81,13 @@ def test_every_question_is_asked_once_and_never_again(tmp_path: Path) -> None:
         assert said(server) == sorted(TEXTS)
         assert ask(asker(server, tmp_path)) == TEXTS
         assert len(server.asked) == len(TEXTS)
+
+
+def test_answers_that_are_there_are_read_while_others_ask(tmp_path: Path) -> None:
+    with chat_server(echo) as server, ThreadPoolExecutor(1) as thread:
+        assert ask(asker(server, tmp_path)) == TEXTS
+        with alone_with(answers_file(tmp_path, "m"), "m"):
+            assert thread.submit(ask, asker(server, tmp_path)).result(timeout=30) == TEXTS
 
 
 def test_storms_cut_connections_and_garbled_answers_pass(tmp_path: Path) -> None:
