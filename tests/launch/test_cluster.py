@@ -12,7 +12,7 @@ import yaml
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from tests.clusters import Node, cluster
-from tests.forked import start
+from tests.forked import Command, start
 from tests.searching import SEARCH, finish, recipe_file
 from tests.tiny import model_of, tiny_values
 
@@ -58,16 +58,17 @@ def weights(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
-def lost(nodes: list[Node], pattern: str) -> Node:
-    """Kill the first node on which such a file appears, and return it."""
+def lost(nodes: list[Node], pattern: str, process: Command) -> Node:
+    """Kill the first node on which such a file appears while a command runs, and return it."""
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         for node in nodes:
             if node.has(pattern):
                 node.kill()
                 return node
         time.sleep(0.05)
-    raise AssertionError(f"no node has {pattern}")
+    process.kill()
+    raise AssertionError(f"no node has {pattern}: {process.stdout.read()}")
 
 
 def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
@@ -92,7 +93,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         )
         (driver / "two.yaml").write_text(yaml.safe_dump({**two, "storage": storage}))
         process = start("run", "two.yaml")
-        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json"))
+        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
         assert "this cluster asks for no token" in finish(process)
         assert not any(node.has("models/*/checkpoints/*") for node in nodes)
 
@@ -101,7 +102,7 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
         search = {**SEARCH, "space": space, "searcher": {"kind": "grid"}, "scheduler": {"kind": "none"}, "trials": None}
         recipe = recipe_file(driver, search=search, losses=LOSSES, storage=storage)
         process = start("search", recipe.name)
-        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json"))
+        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
         finish(process)
         (path,) = driver.glob("runs/found-*/search.json")
         found = json.loads(path.read_text())
