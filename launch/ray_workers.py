@@ -43,7 +43,7 @@ def workers_ahead() -> Iterator[None]:
     with listening() as listener:
         process = os.fork()
         if process == 0:
-            serve(listener, as_here=True)
+            serve(listener, as_here=True, one_job=True)
         _ahead.append(listener.getsockname())
         try:
             yield
@@ -100,10 +100,11 @@ def asked_at(address: str) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def serve(listener: socket.socket, as_here: bool) -> None:
+def serve(listener: socket.socket, as_here: bool, one_job: bool) -> None:
     """Fork the workers that are asked for, until the process ends that forked this one; never returns.
 
-    as_here: whether workers have the modules of this process, else those of distil are imported anew: from the driver, or its cluster.
+    as_here: whether workers have the modules of this process, else those of distil are imported anew: from the driver, or its cluster;
+    one_job: whether all are of one job of Ray's, which keeps what it has read of its job when it was imported.
     """
     import atexit
     import ctypes
@@ -116,7 +117,7 @@ def serve(listener: socket.socket, as_here: bool) -> None:
     for number in _ended_by:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is forgotten
-    waiting = list(_RAY)
+    waiting = list(_RAY if one_job else ())
     for name in _BEFORE_RAY if as_here else ():
         import_module(name)
     while True:

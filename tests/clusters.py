@@ -51,7 +51,7 @@ def cluster(folder: Path, count: int) -> Iterator[tuple[str, list[Node]]]:
     be_quiet()
     hidden = folder / "driver"
     hidden.mkdir(parents=True)
-    with forked_workers():
+    with forked_workers(one_job=False):
         yield from _cluster(folder, count, hidden)
 
 
@@ -97,7 +97,7 @@ def _begin(address: str, log: Path, hidden: Path | None) -> None:
         ctypes.CDLL(None).unshare(_NEW_MOUNTS)
         for mount in (["--make-rprivate", "/"], ["-t", "tmpfs", "none", str(hidden)]):
             subprocess.run(["mount", *mount], check=True)
-    with workers_forked_here():
+    with workers_forked_here(one_job=False):
         from ray.scripts.scripts import main
 
         options = ["--num-cpus=1", "--object-store-memory=100000000", "--include-log-monitor=false", "--block"]
