@@ -185,9 +185,8 @@ def _run_stages(context: Context, graph: Graph, results: Results, began: float) 
         stage = _next(context, left) or _waited(context, left)
         left.remove(stage)
         _begin(context, stage, results)
-        beside = stage.is_done(context.store)
         made = make(context, stage, f"{stages.index(stage) + 1}/{len(stages)}", began)
-        if beside and made.finished >= began:
+        if made.reused and made.finished >= began:
             _tell_chosen(context, graph, stage, made)
         results.note(stage, replace(made, reused=made.finished < began))
 
