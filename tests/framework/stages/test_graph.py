@@ -1,5 +1,6 @@
 """The order of stages, and what is asked of teachers over many runs."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from distil.framework.errors import DataError
 from distil.framework.predictors.logits import LogitsPredictor
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare, run
@@ -105,3 +107,16 @@ def test_many_students_cost_one_pass_of_each_teacher(tmp_path: Path, monkeypatch
     # The student's split, and the one on which the ensembles are measured.
     assert len(asked) == 16 + 8
     assert set(asked.values()) == {3}
+
+
+def test_a_rule_that_needs_labels_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    row = {"context": "Анна живёт в Туле.", "answers": ["Туле"]}
+    rows = [{**row, "id": str(n), "question": f"Где она живёт, {n}?"} for n in range(4)]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([*rows, {**rows[0], "id": "4", "question": "А где?", "answers": None}]))
+    source = {"kind": "files", "path": {"train": str(path), "validation": str(path)}}
+    with pytest.raises(
+        DataError, match="'label_aware' weighs teachers by the gold answer, and question '4' has no label"
+    ):
+        laid_out(tmp_path / "runs", data__source=source, ensemble={"rule": "label_aware"})
+    laid_out(tmp_path / "runs", data__source=source, ensemble={"rule": "mean"})
