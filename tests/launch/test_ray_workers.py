@@ -36,7 +36,7 @@ def test_a_worker_is_forked_as_ray_asks_for_it_or_set_up_by_ray(tmp_path: Path) 
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
 
     with ray_workers.listening() as listener:
-        process = SERVER.Process(target=ray_workers.serve, args=(listener, False), daemon=True)
+        process = SERVER.Process(target=ray_workers.serve, args=(listener, False, True), daemon=True)
         process.start()
         done = asked(listener.getsockname())
         process.kill()
