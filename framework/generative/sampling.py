@@ -53,16 +53,8 @@ def drawn(
         logits = _next(writer, ids, mask, cache)
         log_p = logits.log_softmax(-1)
         chosen = _chosen(logits, numbers[:, place], drawing.temperature)
-        others = log_p.topk(min(drawing.others, log_p.shape[-1])) if drawing.others else None
         of_chosen = log_p.gather(1, chosen[:, None])[:, 0].tolist()
-        listed = (
-            [[]] * len(rows)
-            if others is None
-            else [
-                list(zip(*one, strict=True))
-                for one in zip(others.indices.tolist(), others.values.tolist(), strict=True)
-            ]
-        )
+        listed = _likeliest(log_p, drawing.others)
         for row in np.flatnonzero(going_on):
             answers[row].append(Likely(int(chosen[row]), of_chosen[row], listed[row]))
         going_on &= ~np.isin(chosen.cpu().numpy(), list(drawing.ends))
@@ -79,9 +71,7 @@ def first_places(writer: CausalWriter, known: ReadPrompts, others: int) -> list[
 
     rows = torch.arange(len(known.ids), device=known.ids.device)
     cache = None if known.cache is None else for_rows(known.cache, rows)
-    log_p = _next(writer, known.ids, known.mask, cache).log_softmax(-1)
-    found = log_p.topk(min(others, log_p.shape[-1]))
-    return [list(zip(*one, strict=True)) for one in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
+    return _likeliest(_next(writer, known.ids, known.mask, cache).log_softmax(-1), others)
 
 
 def exclusive(log_p: NDArray[np.float64], answers: Sequence[Ids]) -> NDArray[np.float64]:
@@ -97,6 +87,12 @@ def exclusive(log_p: NDArray[np.float64], answers: Sequence[Ids]) -> NDArray[np.
     shared = np.asarray([left[text] / texts.count(text) for text in texts])
     result: NDArray[np.float64] = np.log(np.maximum(shared, np.finfo(np.float64).tiny))
     return result
+
+
+def _likeliest(log_p: "Tensor", count: int) -> list[list[tuple[int, float]]]:
+    """Of each row [rows, V] the `count` likeliest tokens with their log-probabilities, the likeliest first."""
+    found = log_p.topk(min(count, log_p.shape[-1]))
+    return [list(zip(*one, strict=True)) for one in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
 
 
 def _next(writer: CausalWriter, ids: "Tensor", mask: "Tensor", cache: "Cache | None") -> "Tensor":
