@@ -59,6 +59,7 @@ bench: $(READY)
 	.venv/bin/python tests/benchmarks/schedulers.py
 	.venv/bin/python tests/benchmarks/faults.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/interval_coverage.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/interval_kinds.py
 	.venv/bin/python tests/benchmarks/ensembles.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/further.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/export_speed.py
