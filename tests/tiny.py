@@ -137,3 +137,15 @@ def model_of(results: dict[str, Any], name: str) -> dict[str, Any]:
     """A model's entry in the results."""
     (model,) = (model for model in results["models"] if model["name"] == name)
     return dict(model)
+
+
+def ends_early(every: int) -> dict[str, Any]:
+    """Changes by which a student is measured after so many steps each, never gets better, and ends."""
+    return {
+        "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
+        "student__validation": "held",
+        "student__evaluate_every": every,
+        "student__best": True,
+        "student__patience": 1,
+        "student__lr": 1e-12,
+    }

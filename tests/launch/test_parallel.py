@@ -15,7 +15,7 @@ from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
 from distil.launch.parallel import helpers
 from tests.forked import Command, start
-from tests.tiny import figures, tiny_recipe, tiny_values
+from tests.tiny import ends_early, figures, tiny_recipe, tiny_values
 
 
 def ended(process: Command, code: int) -> str:
@@ -34,14 +34,7 @@ def weights(output: Path) -> dict[str, str]:
 
 
 def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {
-        "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
-        "student__validation": "held",
-        "student__evaluate_every": 2,
-        "student__best": True,
-        "student__patience": 1,
-        "student__lr": 1e-12,  # nothing gets better
-    }
+    changes = ends_early(every=2)
     recipe = tiny_recipe(tmp_path, tmp_path / "two", engine__parallel=2, **changes)
     process = start("run", recipe)
     for line in process.stdout:

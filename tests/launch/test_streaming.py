@@ -31,7 +31,7 @@ from tests.framework.signals.made_up import assert_same
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import left_in_cluster, ray_workers
 from tests.questions import load
-from tests.tiny import tiny_values
+from tests.tiny import ends_early, tiny_values
 from tests.witness import Witness, the_other_way_round
 
 QUESTIONS = 96
@@ -323,15 +323,7 @@ def test_language_models_are_asked_once_by_their_actors(tmp_path: Path) -> None:
 
 def test_in_bf16_a_student_that_ends_in_its_first_epoch_is_taught_the_same(tmp_path: Path) -> None:
     before, output = tmp_path / "before", tmp_path / "streamed"
-    changes = {
-        "engine__precision": "bf16",
-        "data__extra": {"held": {"source": {"kind": "synthetic", "examples": {"train": 8}, "facts": 3, "fillers": 0}}},
-        "student__validation": "held",
-        "student__evaluate_every": 1,
-        "student__best": True,
-        "student__patience": 1,
-        "student__lr": 1e-12,  # nothing gets better
-    }
+    changes = {"engine__precision": "bf16", **ends_early(every=1)}
     first = run(recipe(before, signals__mode="precomputed", **changes))
     copied(before, output)
     for folder in ("signals", f"models/{first['models'][-1]['digest']}", "evaluations"):
