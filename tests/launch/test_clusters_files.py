@@ -50,7 +50,7 @@ def test_the_versions_of_the_files_are_those_that_are_installed() -> None:
 
 STANDINS = {
     "srun": 'while [[ "$1" == --* ]]; do shift; done; exec "$@"',
-    "scontrol": "printf 'first\\nsecond\\n'",
+    "scontrol": "echo first; sleep 0.1; echo second",  # as slowly as on a loaded machine
     "hostname": "echo 10.0.0.7 10.1.0.7",
     "ray": 'echo "ray $1 $2 $3 $4 $5, $RAY_AUTH_MODE token of $(wc -c < "$RAY_AUTH_TOKEN_PATH")"; shift 6; exec "$@"',
     "distil": 'echo "distil $* at ${RAY_ADDRESS:-none}"',
