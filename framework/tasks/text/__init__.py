@@ -1,0 +1,1 @@
+"""Texts that a model writes: a completion of a prompt."""

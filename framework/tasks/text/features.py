@@ -1,0 +1,145 @@
+"""Prompts and completions as a model reads them: rows of tokens that know where the units of the completion begin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distil.framework.data.features import TokenRows
+from distil.framework.errors import ModelError
+from distil.framework.models.tokenizers import told_of_panics
+from distil.framework.progress import SILENT, Progress
+from distil.framework.segments import Ints, bounds, taken
+from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.token_bytes import TokenBytes
+from distil.framework.tasks.text.units import SPACE, units_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_CHUNK = 512  # texts tokenised at once
+_SHOWN = 40  # bytes of a text in a message
+
+
+@dataclass(frozen=True)
+class TextRows(TokenRows):
+    """A row for each of E examples: its prompt, its completion and the end-of-text token; see TokenRows.
+
+    A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
+    token has no place.
+    """
+
+    begin: NDArray[np.int32]  # [E]  the row's first token of the completion; it is 1 at least
+    boundaries: Ints  # [E + 1]  example e owns the boundaries boundaries[e] : boundaries[e + 1]
+    place: NDArray[
+        np.int32
+    ]  # [B]  the token of the row that begins there; -1 if none does, or the row is cut before it
+    before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
+    sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
+
+
+def text_features(
+    examples: Sequence[Written],
+    tokenizer: "PreTrainedTokenizerFast",
+    table: TokenBytes,
+    end: int,
+    start: Sequence[int],
+    max_length: int,
+    progress: Progress = SILENT,
+) -> TextRows:
+    """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
+    longer completion the beginning.
+
+    table: see TokenBytes; end: the token that ends a text; start: those that stand before a prompt; without any, `end` stands before
+    a completion without a prompt. Raises ModelError for a tokenizer that loses part of a text.
+    """
+    parts = []
+    with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
+        for first in range(0, len(examples), _CHUNK):
+            chunk = examples[first : first + _CHUNK]
+            prompts = _tokens(tokenizer, [example.prompt for example in chunk])
+            completions = _tokens(tokenizer, [example.completion for example in chunk])
+            starts = _byte_starts(chunk, completions, table, tokenizer)
+            for example, prompt, completion, at in zip(chunk, prompts, completions, starts, strict=True):
+                given = [*start, *prompt] or [end]
+                room = max(max_length - len(completion) - 1, max_length // 2, 1)
+                given = [*start, *given[len(start) :][-max(room - len(start), 0) :]] if len(given) > room else given
+                parts.append(_row(example, given, [*completion, end], at, max_length))
+            bar.advance(len(chunk))
+    return _together(parts)
+
+
+_Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
+
+
+def _row(example: Written, given: list[int], written: list[int], starts: Ints, longest: int) -> _Part:
+    """Tokens, where the completion begins in them, places, classes, sizes. starts: bytes before every token of the completion, and its
+    length."""
+    units = units_of(example.completion)
+    found = np.searchsorted(starts, units.bounds)
+    there = starts[np.minimum(found, len(starts) - 1)] == units.bounds
+    ids = (given + written)[:longest]
+    place = np.where(there & (found + len(given) < len(ids)), found + len(given), -1)
+    return (
+        ids,
+        len(given),
+        place,
+        np.concatenate([[SPACE], units.classes]).astype(np.int8),
+        np.append(np.diff(units.bounds), 0).astype(np.int32),
+    )
+
+
+def _together(parts: Sequence[_Part]) -> TextRows:
+    lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
+    return TextRows(
+        rows=bounds(lengths),
+        input_ids=np.asarray([token for ids, *_ in parts for token in ids], np.int32),
+        token_types=None,
+        example=np.arange(len(parts), dtype=np.int32),
+        begin=np.asarray([begin for _, begin, *_ in parts], np.int32),
+        boundaries=bounds(np.asarray([len(place) for *_, place, _, _ in parts], np.int64)),
+        place=np.concatenate([np.empty(0, np.int32), *(place for *_, place, _, _ in parts)]).astype(np.int32),
+        before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
+        sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
+    )
+
+
+def _tokens(tokenizer: "PreTrainedTokenizerFast", texts: list[str]) -> list[list[int]]:
+    """Without special tokens; those that stand in a text are text."""
+    found = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    ids: list[list[int]] = found["input_ids"]
+    return ids
+
+
+def _byte_starts(
+    examples: Sequence[Written],
+    tokens: Sequence[Sequence[int]],
+    table: TokenBytes,
+    tokenizer: "PreTrainedTokenizerFast",
+) -> list[Ints]:
+    """Bytes before every token of each completion, and its length. SentencePiece's space before a text counts as no byte of it. Raises
+    ModelError where the tokens are not the text."""
+    flat = np.asarray([token for ids in tokens for token in ids], np.int64)
+    places, rows = taken(table.rows, flat)
+    content = table.content[places].tobytes()
+    edges = bounds(np.asarray([len(ids) for ids in tokens], np.int64))
+    found = []
+    for example, first, last in zip(examples, edges[:-1], edges[1:], strict=True):
+        starts = rows[first : last + 1] - rows[first]
+        text, read = example.completion.encode(), content[rows[first] : rows[last]]
+        if read == b" " + text:
+            starts = np.maximum(starts - 1, 0)
+        elif read != text:
+            read = read.removeprefix(b" ") if not text.startswith(b" ") else read
+            at = next(
+                (n for n, (a, b) in enumerate(zip(read, text, strict=False)) if a != b), min(len(read), len(text))
+            )
+            shown = [part[at : at + _SHOWN].decode("utf-8", "replace") for part in (read, text)]
+            raise ModelError(
+                f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} does not give back the text that it has read: it "
+                f"makes {shown[0]!r} of {shown[1]!r} in '{example.id}'; models of texts need one that loses nothing"
+            )
+        found.append(starts)
+    return found

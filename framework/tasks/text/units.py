@@ -1,0 +1,56 @@
+"""Where texts may be cut whatever tokenizer a model has: units, each a word, a number or punctuation with the space before it.
+
+Tokenizers of today cut at least there before they look for tokens (Radford et al. 2019; Kudo & Richardson, arXiv 1808.06226), so
+that a unit's first byte is a token's. One that does not says nothing of that place.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distil.framework.segments import Ints
+
+SPACE, LETTER, NUMBER, OTHER = range(4)  # classes of characters
+_APOSTROPHES = "'’"  # which words have within them
+
+
+@lru_cache(maxsize=2**16)
+def class_of(character: str) -> int:
+    """The class of a character. A mark belongs to the letter before it."""
+    if character.isspace():
+        return SPACE
+    if character in _APOSTROPHES or unicodedata.category(character)[0] in "LM":
+        return LETTER
+    return NUMBER if character.isnumeric() else OTHER
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a text. bounds: [U + 1], bytes: where each begins, and where the last one ends; classes: int8 [U], of each unit's
+    last character."""
+
+    bounds: Ints
+    classes: NDArray[np.int8]
+
+
+def units_of(text: str) -> Units:
+    """Its units; none of an empty text.
+
+    A unit is a run of characters of one class, with the single space before it; of a longer run of white space the last space goes
+    with what follows.
+    """
+    codes = np.asarray([class_of(character) for character in text], np.int8)
+    if not len(codes):
+        return Units(np.zeros(1, np.int64), codes)
+    begins = np.append(True, codes[1:] != codes[:-1])
+    blank = np.asarray([character == " " for character in text])
+    after = np.flatnonzero(begins[1:] & (codes[1:] != SPACE) & blank[:-1]) + 1  # what follows a space
+    begins[after] = False
+    begins[after - 1] = True
+    widths = np.asarray([len(character.encode()) for character in text], np.int64)
+    ends = np.cumsum(widths)
+    at = np.flatnonzero(begins)
+    return Units(np.append((ends - widths)[at], ends[-1]), codes[np.append(at[1:], len(codes)) - 1])
