@@ -15,7 +15,7 @@ from distil.framework.models.formats import FLOAT32
 from distil.framework.models.locate import locate
 from distil.framework.models.probe import most_tokens
 from distil.framework.models.section import FolderModel
-from distil.framework.predictors.logits import alone, logits_predictor
+from distil.framework.predictors.logits import alone
 from distil.framework.recipe.paths import moved
 from distil.framework.tasks.base import InferenceConfig, Own, Predictor, Task
 from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
@@ -83,8 +83,8 @@ def load_answerer(folder: Path, many: bool = False) -> Answerer:
     inference = inference if many else alone(inference)
     if teacher is not None:
         return Answerer(teacher.predictor(folder, inference), inference)
-    predictor = logits_predictor(folder, inference, weights=None if noted.exists() else FLOAT32)
-    return Answerer(predictor, inference)
+    weights = None if noted.exists() else FLOAT32
+    return Answerer(inference.task.predictor(folder, inference, weights=weights), inference)
 
 
 def noted_task(folder: Path) -> Task:

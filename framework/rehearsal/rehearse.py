@@ -20,7 +20,6 @@ from distil.framework.models.kind import ModelKind
 from distil.framework.models.section import LayersModel, TrainedTokenizer
 from distil.framework.models.tokenizer_training import train_tokenizer
 from distil.framework.paper import PUBLISHED
-from distil.framework.predictors.logits import logits_predictor
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
@@ -246,7 +245,7 @@ def _predictor(context: Context, stages: ModelStages) -> Predictor:
     if stages.role == "teacher":
         teacher = recipe.teachers[stages.name]
         return teacher.predictor(folder, context.inference(teacher.windows or recipe.windows))
-    return logits_predictor(folder, context.inference(recipe.windows))
+    return context.task.predictor(folder, context.inference(recipe.windows))
 
 
 def _seconds_alone(context: Context, stages: ModelStages, examples: Sequence[Example]) -> float:

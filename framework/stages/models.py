@@ -9,7 +9,6 @@ from distil.framework.errors import DataError
 from distil.framework.losses.live import Term, on_states
 from distil.framework.losses.live_checks import live_teacher, live_teachers
 from distil.framework.models.section import LayersModel
-from distil.framework.predictors.logits import logits_predictor
 from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.evaluation import Measured, check_labels, evaluation_stage
 from distil.framework.stages.initial import initial_stage, student_initial, trained_tokenizer, trim_stage
@@ -146,7 +145,7 @@ def student_stages(
     live = _live_stages(recipe, losses, tokenizer, teachers)
     spec = student_spec(context, split, losses, supervision, live, seed, as_long_as)
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
-    measured = Measured(name, trained, recipe.windows, {}, logits_predictor)
+    measured = Measured(name, trained, recipe.windows, {}, context.task.predictor)
     return ModelStages(
         name,
         role,

@@ -15,6 +15,7 @@ from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.records import Asked, Fields, Formats, Record
 from distil.framework.errors import DataError
 from distil.framework.metrics import Metric
+from distil.framework.models.formats import WeightFormat
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Floats, Ints
@@ -234,6 +235,16 @@ class Task(Protocol):
         progress: Progress = SILENT,
     ) -> Features:
         """What a model reads of the examples: at least a row of tokens each, in their order. Raises ModelError."""
+
+    def predictor(
+        self,
+        folder: Path,
+        inference: InferenceConfig,
+        label_map: Mapping[str, str | None] | None = None,
+        weights: WeightFormat | None = None,
+    ) -> Predictor:
+        """Its model in `folder`, a student or a teacher with the task's head. label_map: see `translated`; weights: in which format they
+        are held, None: in that in which they are saved. Raises ModelError."""
 
     def tokenized(
         self, examples: Examples, tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings

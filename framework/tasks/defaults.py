@@ -12,6 +12,7 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked, Formats
 from distil.framework.errors import DataError, ModelError, RecipeError
 from distil.framework.metrics import Metric, metrics_in_words
+from distil.framework.models.formats import WeightFormat
 from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
 from distil.framework.tasks.sections import GenerativeSection, Sections, refused
 
@@ -86,6 +87,18 @@ class TaskSection(Section):
         from distil.framework.models.probe import check_answers
 
         check_answers(self, model)  # type: ignore[arg-type]
+
+    def predictor(
+        self,
+        folder: Path,
+        inference: InferenceConfig,
+        label_map: Mapping[str, str | None] | None = None,
+        weights: WeightFormat | None = None,
+    ) -> Predictor:
+        """See Task: by its logits, which go to the host."""
+        from distil.framework.predictors.logits import logits_predictor
+
+        return logits_predictor(folder, inference, label_map, weights)
 
     def tokenized(
         self, examples: Sequence[Own], tokenizer: "PreTrainedTokenizerFast", windows: WindowSettings

@@ -70,6 +70,4 @@ class Encoder(Section):
 
     def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
         """See Teacher."""
-        from distil.framework.predictors.logits import logits_predictor
-
-        return logits_predictor(folder, inference, self.label_map)
+        return inference.task.predictor(folder, inference, self.label_map)

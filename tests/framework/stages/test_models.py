@@ -54,8 +54,8 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
             asked.setdefault(self.model.name_or_path, set()).update(example.context for example in examples)
             return super().prepare(examples, proposals)
 
-    def noted_predictor(folder: Path, inference: Any, label_map: Any = None) -> logits.LogitsPredictor:
-        loaded = predictor(folder, inference, label_map)
+    def noted_predictor(folder: Path, inference: Any, *rest: Any) -> logits.LogitsPredictor:
+        loaded = predictor(folder, inference, *rest)
         return NotedPredictor(loaded.model, loaded.tokenizer, loaded.inference)
 
     monkeypatch.setattr(Encoder, "objective", noted_objective)
