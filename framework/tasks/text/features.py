@@ -13,6 +13,7 @@ from distil.framework.models.tokenizers import told_of_panics
 from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Ints, bounds, taken
 from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.prompts import PLAIN, Prompter, Wording
 from distil.framework.tasks.text.token_bytes import TokenBytes
 from distil.framework.tasks.text.units import SPACE, units_of
 
@@ -48,25 +49,25 @@ def text_features(
     start: Sequence[int],
     max_length: int,
     progress: Progress = SILENT,
+    wording: Wording = PLAIN,
 ) -> TextRows:
     """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
     longer completion the beginning.
 
-    table: see TokenBytes; end: the token that ends a text; start: those that stand before a prompt; without any, `end` stands before
-    a completion without a prompt. Raises ModelError for a tokenizer that loses part of a text.
+    table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
+    `end` stands before a completion without a prompt; wording: of prompts. Raises ModelError for a tokenizer that loses part of a text.
     """
     parts = []
+    prompter = Prompter(tokenizer, wording, start, end)
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
         for first in range(0, len(examples), _CHUNK):
             chunk = examples[first : first + _CHUNK]
-            prompts = _tokens(tokenizer, [example.prompt for example in chunk])
+            prompts = prompter.given(chunk)
             completions = _tokens(tokenizer, [example.completion for example in chunk])
             starts = _byte_starts(chunk, completions, table, tokenizer)
-            for example, prompt, completion, at in zip(chunk, prompts, completions, starts, strict=True):
-                given = [*start, *prompt] or [end]
+            for example, (given, last), completion, at in zip(chunk, prompts, completions, starts, strict=True):
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
-                given = [*start, *given[len(start) :][-max(room - len(start), 0) :]] if len(given) > room else given
-                parts.append(_row(example, given, [*completion, end], at, max_length))
+                parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
             bar.advance(len(chunk))
     return _together(parts)
 
