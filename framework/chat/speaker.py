@@ -13,7 +13,7 @@ from distil.framework.chat.answers import Answer, Token
 from distil.framework.chat.asking import Missing
 from distil.framework.chat.conversations import Conversations
 from distil.framework.chat.messages import Request, without_thoughts
-from distil.framework.chat.template import TURN, turn_ends
+from distil.framework.chat.template import TURN, answer_ends
 from distil.framework.data.batches import Rows
 from distil.framework.device import autocast, default_device
 from distil.framework.generative.asking import Asking, writer_for
@@ -145,11 +145,7 @@ class Speaker:
 
     @cached_property
     def _ends(self) -> frozenset[int]:
-        """Tokens that end an answer: those of the model's own settings, and of its tokenizer and template."""
-        tokenizer = self.conversations.tokenizer
-        named = self.model.generation_config.eos_token_id
-        own = named if isinstance(named, list) else [] if named is None else [named]
-        return frozenset([*own, special_tokens(tokenizer, self.model.config).end, *turn_ends(tokenizer)])
+        return answer_ends(self.model, self.conversations.tokenizer)
 
     @cached_property
     def _writer(self) -> CausalWriter:

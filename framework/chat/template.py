@@ -11,9 +11,10 @@ from distil.framework.chat.messages import Message
 from distil.framework.errors import ModelError, first_line
 from distil.framework.generative.prompts import begin_of_text
 from distil.framework.generative.writer import Ids
+from distil.framework.models.tokenizers import special_tokens
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 # For tokenizers that are trained here: each message between the tokens with which they begin and end a text.
 TRAINED_TEMPLATE = (
@@ -67,6 +68,13 @@ def turn_ends(tokenizer: "PreTrainedTokenizerFast") -> set[int]:
     after = _PLACES.split(_rendered(tokenizer, said, ask=False))[-1]
     found = _named(after, special)[:1]
     return {int(tokenizer.convert_tokens_to_ids(token)) for token in found}
+
+
+def answer_ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> frozenset[int]:
+    """Tokens that end what a model writes: those of its own settings, and of its tokenizer and template."""
+    named = model.generation_config.eos_token_id
+    own = named if isinstance(named, list) else [] if named is None else [named]
+    return frozenset([*own, special_tokens(tokenizer, model.config).end, *turn_ends(tokenizer)])
 
 
 def _as_text(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:

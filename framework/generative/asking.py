@@ -40,14 +40,16 @@ class Asking:
     limit: BatchLimit
     filled: bool = True
 
-    def batches(self, beams: int = 1, rows: Rows | None = None) -> list[tuple[Rows, int]]:
+    def batches(self, beams: int = 1, rows: Rows | None = None, room: int = 0) -> list[tuple[Rows, int]]:
         """Numbers of prompts, of all or of `rows`, that are padded to the same length, and that length. beams: how often each is
-        read at once."""
+        read at once; room: tokens that are to follow each, which count as its own do."""
         rows = np.arange(len(self.prompts)) if rows is None else rows
         lengths = np.asarray([len(self.prompts[row]) for row in rows], np.int64)
         padded = padded_lengths(lengths, self.longest_prompt) if self.writer.pads else lengths
         together = alike(padded, lengths, self.limit)
-        return [(rows[part], int(padded[part[0]])) for part in in_batches(together, beams * padded, self.limit)]
+        return [
+            (rows[part], int(padded[part[0]])) for part in in_batches(together, beams * (padded + room), self.limit)
+        ]
 
     def passes(self, beams: int, owners: Rows) -> int:
         """How many batches `asked` goes through."""

@@ -1,6 +1,6 @@
 """Answers that a decoder draws token by token, each row by numbers of its own, whatever is drawn beside it."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,20 @@ class Drawing:
 def drawn(
     writer: CausalWriter, known: ReadPrompts, numbers: NDArray[np.float64], drawing: Drawing
 ) -> list[list[Likely]]:
-    """An answer of each row, of tokens [S] at most, the one that ends it included. numbers: from 0 to 1, each decides about a token,
-    [rows, S]; as many rows of each prompt that was read, one after the other."""
+    """An answer of each row, of tokens [S] at most, the one that ends it included; see `tokens_drawn`."""
+    answers: list[list[Likely]] = [[] for _ in numbers]
+    for places in tokens_drawn(writer, known, numbers, drawing):
+        for answer, place in zip(answers, places, strict=True):
+            if place is not None:
+                answer.append(place)
+    return answers
+
+
+def tokens_drawn(
+    writer: CausalWriter, known: ReadPrompts, numbers: NDArray[np.float64], drawing: Drawing
+) -> Iterator[list[Likely | None]]:
+    """By what each row goes on, one token after the other, until all have ended; None of one that has. numbers: from 0 to 1, each
+    decides about a token, [rows, S]; as many rows of each prompt that was read, one after the other."""
     import torch
 
     samples = len(numbers) // len(known.ids)
@@ -47,7 +59,6 @@ def drawn(
     ids, mask = known.ids[rows], known.mask[rows]
     most = numbers.shape[1]
     cache = None if known.cache is None else for_beams(known.cache, rows, most + 1)
-    answers: list[list[Likely]] = [[] for _ in rows]
     going_on = np.ones(len(rows), bool)
     for place in range(most):
         logits = _next(writer, ids, mask, cache)
@@ -55,14 +66,16 @@ def drawn(
         chosen = _chosen(logits, numbers[:, place], drawing.temperature)
         of_chosen = log_p.gather(1, chosen[:, None])[:, 0].tolist()
         listed = _likeliest(log_p, drawing.others)
-        for row in np.flatnonzero(going_on):
-            answers[row].append(Likely(int(chosen[row]), of_chosen[row], listed[row]))
-        going_on &= ~np.isin(chosen.cpu().numpy(), list(drawing.ends))
+        written = chosen.tolist()
+        yield [
+            Likely(*found) if goes_on else None
+            for *found, goes_on in zip(written, of_chosen, listed, going_on, strict=True)
+        ]
+        going_on &= ~np.isin(written, list(drawing.ends))
         if not going_on.any():
-            break
+            return
         ids = torch.cat([ids, chosen[:, None]], dim=1)
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return answers
 
 
 def first_places(writer: CausalWriter, known: ReadPrompts, others: int) -> list[list[tuple[int, float]]]:

@@ -63,7 +63,7 @@ def text_features(
         for first in range(0, len(examples), _CHUNK):
             chunk = examples[first : first + _CHUNK]
             prompts = prompter.given(chunk)
-            completions = _tokens(tokenizer, [example.completion for example in chunk])
+            completions = text_tokens(tokenizer, [example.completion for example in chunk])
             starts = _byte_starts(chunk, completions, table, tokenizer)
             for example, (given, last), completion, at in zip(chunk, prompts, completions, starts, strict=True):
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
@@ -107,7 +107,7 @@ def _together(parts: Sequence[_Part]) -> TextRows:
     )
 
 
-def _tokens(tokenizer: "PreTrainedTokenizerFast", texts: list[str]) -> list[list[int]]:
+def text_tokens(tokenizer: "PreTrainedTokenizerFast", texts: list[str]) -> list[list[int]]:
     """Without special tokens; those that stand in a text are text."""
     found = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)
     ids: list[list[int]] = found["input_ids"]

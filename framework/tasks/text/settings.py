@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.prompts import Wording
 
 
@@ -21,6 +22,8 @@ class TextSettings(TaskSection):
         description="Whether prompts without roles are what a user says, each model's chat template around it. Messages always are "
         "put into it; without one, each is a line with its role, its text below it and an empty line.",
     )
+
+    generation: TextGeneration = TextGeneration()
 
     @field_validator("prompt")
     @classmethod
