@@ -156,7 +156,7 @@ class TextWriter:
     @cached_property
     def _writer(self) -> CausalWriter:
         """The model, on its device."""
-        model = self.model.to(default_device()).eval()  # type: ignore[arg-type]
+        model = self.model.to(default_device()).eval()
         special = special_tokens(self.prompter.tokenizer, model.config)
         return CausalWriter(model, special, pads_left(model), remembers(model))
 
