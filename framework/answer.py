@@ -1,8 +1,9 @@
 """A saved model that is asked one thing at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -17,12 +18,20 @@ from distil.framework.models.probe import most_tokens
 from distil.framework.models.section import FolderModel
 from distil.framework.predictors.logits import alone
 from distil.framework.recipe.paths import moved
-from distil.framework.tasks.base import InferenceConfig, Own, Predictor, Task
+from distil.framework.tasks.base import InferenceConfig, Own, Plain, Predictor, Task
 from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
 from distil.framework.teachers import AnyTeacher
 from distil.framework.teachers.base import Teacher
 
 _SETTINGS = "distil.json"  # beside the weights: how the model was trained to read
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """A predictor whose model writes texts."""
+
+    def grow(self, example: Own) -> Iterator[Plain]:
+        """Its prediction with as much of the `text` as is there, again and again; the last one is whole."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,20 @@ class Answerer:
     def answer(self, request: BaseModel) -> BaseModel:
         """The task's response to one of its requests. Raises DataError for a text that is blank."""
         return self.ask(self.inference.task.asked(request))
+
+    def pieces(self, request: BaseModel) -> Iterator[str | BaseModel]:
+        """What is written, piece by piece, by a model that writes, and last the response. Raises DataError for a text that is blank."""
+        task = self.inference.task
+        example = task.asked(request)
+        if not isinstance(self.predictor, Grows):
+            yield self.ask(example)
+            return
+        length, prediction = 0, None
+        for prediction in self.predictor.grow(example):
+            if len(prediction["text"]) > length:
+                yield prediction["text"][length:]
+            length = len(prediction["text"])
+        yield task.respond(prediction)
 
     def ask(self, example: Own) -> BaseModel:
         """The response about an example of the task's."""

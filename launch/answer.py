@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from distil.framework.errors import DataError, reason
 from distil.framework.files import Json
@@ -17,14 +18,30 @@ if TYPE_CHECKING:
 
 
 def answer(arguments: list[str]) -> None:
-    """Print what a model answers, as JSON. Raises DataError for a text that cannot be had, and DistilError for the model."""
+    """Print what a model answers, as JSON; on a terminal what one writes that writes texts, as it comes. Raises DataError for a text that
+    cannot be had, and DistilError for the model."""
     given = vars(parser(arguments).parse_args(arguments))
     source, model = given.pop("source"), given.pop("model")
     texts = {name: value for name, value in given.items() if value is not None}
     from distil.launch.inspect import answerer_of, shown
 
     answerer = answerer_of(source, model)
-    print(json.dumps(shown(answerer.answer(request_from(answerer.inference.task, texts))), ensure_ascii=False))
+    watched, came = sys.stdout.isatty(), False
+    for piece in answerer.pieces(request_from(answerer.inference.task, texts)):
+        if not isinstance(piece, str):
+            answer = shown(piece)
+        elif watched:
+            print(harmless(piece), end="", flush=True)
+            came = True
+    if came:
+        print()
+        del answer["text"]
+    print(json.dumps(answer, ensure_ascii=False), file=sys.stderr if came else sys.stdout)
+
+
+def harmless(text: str) -> str:
+    """A text without the characters by which it could command a terminal."""
+    return "".join("\ufffd" if category(one) == "Cc" and one not in "\n\t" else one for one in text)
 
 
 def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:

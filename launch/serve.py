@@ -31,8 +31,10 @@ def _serve(source: Path, model: str | None, host: str, listening: socket.socket)
     quiet_transformers()
     import uvicorn
 
-    from distil.launch.serve_app import LOOPBACK, create_app
-    from distil.launch.serve_models import Worker, models_in
+    from distil.launch.serve_app import create_app
+    from distil.launch.serve_guard import LOOPBACK
+    from distil.launch.serve_models import models_in
+    from distil.launch.serve_worker import Worker
 
     collect_as_usual()
     models, worker = models_in(source, model), Worker()

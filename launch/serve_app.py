@@ -1,119 +1,27 @@
-"""What `distil serve` answers to HTTP requests, the page, its models and answers; who may talk to it, and what browsers are told about
-its pages."""
+"""What `distil serve` answers to HTTP requests: the page, its models and answers."""
 
-from collections.abc import MutableMapping
+import json
+from collections.abc import AsyncIterator
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field, create_model
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from distil.framework.errors import DistilError, UserError, first_line
 from distil.framework.files import Json
 from distil.framework.tasks.base import Task
-from distil.launch.serve_models import Models, Worker
+from distil.launch.serve_guard import Guard
+from distil.launch.serve_models import Models
+from distil.launch.serve_worker import Gone, Worker
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_EVERYWHERE = ("0.0.0.0", "::")
-_DRAINED = 8  # times the longest body
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _MOST_BYTES = 4 * 2**20  # of a body: the longest text, even with every character escaped, and more
 _PAGE = Path(__file__).parent / "page"
-
-
-class Guard:
-    """ASGI middleware that refuses requests made through another page or another name for this machine.
-
-    host: the address that the server is bound to. A page elsewhere could point its own name at this machine (DNS
-    rebinding), so that only names in LOOPBACK and `host` itself are served; where that is every address of the machine, any
-    address as well, since an address cannot be pointed elsewhere. most_bytes: of a request's body; reading on raises
-    HTTPException 413.
-    """
-
-    def __init__(self, app: ASGIApp, host: str, most_bytes: int) -> None:
-        self._app, self._host, self._most_bytes = app, host.lower(), most_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with status 403."""
-        if scope["type"] != "http":
-            return
-        headers = Headers(scope=scope)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _add(message)
-            await send(message)
-
-        problem = self._problem(scope["method"], headers)
-        answer = self._app if problem is None else JSONResponse({"message": problem}, status_code=403)
-        await answer(scope, _limited(receive, self._most_bytes), send_with_headers)
-
-    def _problem(self, method: str, headers: Headers) -> str | None:
-        host, origin = headers.get("host", ""), headers.get("origin")
-        name = _name(host)
-        if name not in (*LOOPBACK, self._host) and not (self._host in _EVERYWHERE and _is_address(name)):
-            return (
-                f"this server is not called {host!r}; open it as http://127.0.0.1, or start it with --host of that name"
-            )
-        if method not in ("GET", "HEAD") and origin is not None and origin.lower() != f"http://{host.lower()}":
-            return f"a page of {origin!r} may not ask here; use the page that this server shows"
-        return None
-
-
-def _limited(receive: Receive, most_bytes: int) -> Receive:
-    seen = 0
-
-    async def receive_limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen <= most_bytes:
-            return message
-        # Who is still sending does not listen: a little more is read, and forgotten.
-        while message.get("more_body") and seen < _DRAINED * most_bytes:
-            message = await receive()
-            seen += len(message.get("body", b""))
-        raise HTTPException(413)
-
-    return receive_limited
-
-
-def _name(host: str) -> str:
-    """The name in a Host header, without port and brackets; empty if it is no such header."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _add(message: MutableMapping[str, object]) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in _HEADERS.items():
-        headers[name] = value
 
 
 class Figure(BaseModel):
@@ -194,22 +102,53 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
         """A few requests, of the data on which the models were measured; none where these cannot be had."""
         return models.examples()
 
+    def pieces_of(asked: Any, request: Request) -> AsyncIterator[Json]:
+        asking = task.request(**asked.model_dump(exclude={"model"}))
+        return worker.stream(lambda: models.pieces(asked.model, asking), request.is_disconnected)
+
     async def answer(asked: Any, request: Request) -> Any:
         """Answer a request of the task. Models are asked one after another."""
-        asking = task.request(**asked.model_dump(exclude={"model"}))
-        found = await worker.run(lambda: models.answer(asked.model, asking), request.is_disconnected)
-        if found is None:
-            raise HTTPException(499, "nobody waits for this answer any more")
+        *_, found = [piece async for piece in pieces_of(asked, request)]
         return answered_model(**found)
 
-    answer.__annotations__["asked"] = asked_model
+    async def stream(asked: Any, request: Request) -> StreamingResponse:
+        """The answer as it comes, as server-sent events: {"piece": text} of what a model writes, and last the answer as a whole, or a message
+        where something goes wrong on the way."""
+        pieces = pieces_of(asked, request)
+        return StreamingResponse(_events(await anext(pieces), pieces), media_type="text/event-stream")
+
+    for endpoint in (answer, stream):
+        endpoint.__annotations__["asked"] = asked_model
     app.add_api_route("/api/answer", answer, methods=["POST"], response_model=answered_model, responses=problems)
+    events: dict[int | str, Json] = {200: {"model": answered_model, "content": {"text/event-stream": {}}}}
+    app.add_api_route(
+        "/api/stream", stream, methods=["POST"], response_class=StreamingResponse, responses=problems | events
+    )
     app.add_exception_handler(RequestValidationError, partial(_refused, list(task.request.model_fields)))
     app.add_exception_handler(HTTPException, partial(_http_problem, most))
+    app.add_exception_handler(Gone, _gone)
     app.add_exception_handler(DistilError, _distil_problem)
     app.add_exception_handler(Exception, _unexpected)
     app.mount("/", StaticFiles(directory=_PAGE, html=True), name="page")
     return app
+
+
+async def _events(first: Json, rest: AsyncIterator[Json]) -> AsyncIterator[str]:
+    """Server-sent events. Who has been sent the first is told of an error by one, too."""
+    yield _event(first)
+    try:
+        async for piece in rest:
+            yield _event(piece)
+    except Gone:
+        return
+    except DistilError as error:
+        yield _event({"message": str(error)})
+    except Exception as error:
+        yield _event({"message": _surprise(error)})
+
+
+def _event(values: Json) -> str:
+    return f"data: {json.dumps(values, ensure_ascii=False)}\n\n"
 
 
 def _asked(task: Task, most: dict[str, int]) -> type[BaseModel]:
@@ -270,12 +209,20 @@ async def _http_problem(most: dict[str, int], request: Request, error: Exception
     return _problem(error.status_code, str(error.detail))
 
 
+async def _gone(request: Request, error: Exception) -> JSONResponse:
+    return _problem(499, "nobody waits for this answer any more")
+
+
 async def _distil_problem(request: Request, error: Exception) -> JSONResponse:
     return _problem(422 if isinstance(error, UserError) else 500, str(error))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    return _problem(500, f"unexpected failure ({type(error).__name__}): {first_line(error)}")
+    return _problem(500, _surprise(error))
+
+
+def _surprise(error: Exception) -> str:
+    return f"unexpected failure ({type(error).__name__}): {first_line(error)}"
 
 
 def _problem(status: int, message: str) -> JSONResponse:

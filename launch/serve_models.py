@@ -1,15 +1,10 @@
 """The models that `distil serve` asks, each loaded when it is first needed."""
 
-import asyncio
-import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -70,6 +65,12 @@ class Models:
         Raises OutputError for a name that there is not, ModelError for a model that cannot be asked, DataError for a
         text that is blank.
         """
+        *_, answer = self.pieces(name, request)
+        return answer
+
+    def pieces(self, name: str | None, request: BaseModel) -> Iterator[Json]:
+        """The answer as it comes: what a model writes, piece by piece, as {"piece": text}, and last what `answer` gives. Raises as
+        that does."""
         model = self.by_name.get(name if name is not None else self.default)
         if model is None:
             raise OutputError(f"there is no model '{name}'; there is {', '.join(self.by_name)}")
@@ -77,9 +78,12 @@ class Models:
             raise ModelError(model.problem)
         answerer = model.load()
         begin = time.perf_counter()
-        answer = answerer.answer(request)
-        milliseconds = 1000 * (time.perf_counter() - begin)
-        return {**shown(answer), "model": model.name, "milliseconds": round(milliseconds, 1)}
+        for piece in answerer.pieces(request):
+            if isinstance(piece, str):
+                yield {"piece": piece}
+            else:
+                milliseconds = 1000 * (time.perf_counter() - begin)
+                yield {**shown(piece), "model": model.name, "milliseconds": round(milliseconds, 1)}
 
 
 def models_in(source: Path, name: str | None, many: bool = False) -> Models:
@@ -210,42 +214,3 @@ def _store(run: Path) -> Store:
 def _inference(recipe: Recipe, results: RunResults, windows: WindowSettings, many: bool) -> InferenceConfig:
     inference = InferenceConfig(task_of(results, recipe.task), windows, _BATCH, "fp32")
     return inference if many else alone(inference)
-
-
-_Result = TypeVar("_Result")
-_LOOK_EVERY = 0.5  # seconds between two looks at whether the one who asked is still there
-
-
-class Worker:
-    """Does jobs one after another, in the order in which they come. It keeps no process from ending."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        threading.Thread(target=self._work, name="models", daemon=True).start()
-
-    def submit(self, job: Callable[[], _Result]) -> "Future[_Result]":
-        """Do `job` after those that wait already; one that is cancelled before its turn is left out."""
-        future: Future[_Result] = Future()
-        self._jobs.put((future, job))
-        return future
-
-    async def run(self, job: Callable[[], _Result], gone: Callable[[], Awaitable[bool]]) -> _Result | None:
-        """The result of `job`; None if whoever wants it is `gone` before its turn."""
-        waiting = asyncio.wrap_future(self.submit(job))
-        while not (await asyncio.wait([waiting], timeout=_LOOK_EVERY))[0]:
-            if await gone():
-                waiting.cancel()
-                return None
-        return waiting.result()
-
-    def _work(self) -> None:
-        while True:
-            future, job = self._jobs.get()
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = job()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)

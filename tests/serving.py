@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 
 from distil.launch.serve_app import create_app
-from distil.launch.serve_models import Worker, models_in
+from distil.launch.serve_models import models_in
+from distil.launch.serve_worker import Worker
 
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
 QUESTION = "Где родилась Евгения?"
