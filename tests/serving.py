@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from distil.launch.serve_app import create_app
-from distil.launch.serve_models import models_in
+from distil.launch.serve_models import Models, models_in
 from distil.launch.serve_worker import Worker
 
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
@@ -66,14 +66,14 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def asked_page(served: Served, text: str) -> Iterator[Any]:
+def asked_page(served: Served, text: str, field: str = "Text") -> Iterator[Any]:
     """The English page, in a real browser, with the answers about a text. What it complains about fails the test."""
     with chromium() as browser:
         page = browser.new_context(locale="en-GB").new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"http://127.0.0.1:{served.port}/")
-        page.get_by_label("Text", exact=True).fill(text)
+        page.get_by_label(field, exact=True).fill(text)
         page.get_by_role("button", name="Ask", exact=True).click()
         yield page
         assert problems == []
@@ -82,13 +82,20 @@ def asked_page(served: Served, text: str) -> Iterator[Any]:
 @contextmanager
 def serving(run: Path, host: str = "127.0.0.1") -> Iterator[Served]:
     """Serve a run on a free port. host: the one that the server takes itself to be bound to."""
-    server = uvicorn.Server(uvicorn.Config(create_app(models_in(run, None), Worker(), host), log_level="critical"))
+    with serving_models(models_in(run, None), host) as port:
+        yield Served(run, port)
+
+
+@contextmanager
+def serving_models(models: Models, host: str = "127.0.0.1") -> Iterator[int]:
+    """The port at which models are served."""
+    server = uvicorn.Server(uvicorn.Config(create_app(models, Worker(), host), log_level="critical"))
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield Served(run, port)
+        yield port
     finally:
         server.should_exit = True
         thread.join()

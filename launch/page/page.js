@@ -119,7 +119,7 @@ function row(model) {
   if (model.parameters !== null) figures.push(size(model.parameters));
   for (const one of model.metrics) figures.push(`${one.label}\u00a0${one.percent ? `${number(one.value, 1)}\u00a0%` : significant(one.value, 4)}`);
   const notes = element("span", { className: "role" }, figures.filter(Boolean).join(" · "));
-  const known = result && !result.problem;
+  const known = result && !result.problem && result.milliseconds !== undefined;
   const cells = [
     element("th", { scope: "row", role: "rowheader" }, model.name, notes),
     element("td", { role: "cell" }, said(result)),
@@ -213,11 +213,33 @@ async function answerOf(model, signal) {
   const body = JSON.stringify({ ...asked.request, model: model.name });
   try {
     const headers = { "Content-Type": "application/json" };
-    const response = await fetch("/api/answer", { method: "POST", headers, body, signal });
-    const found = await response.json();
-    return response.ok ? found : { problem: () => found.message, lang: "en" };
+    const path = view().streams ? "/api/stream" : "/api/answer";
+    const response = await fetch(path, { method: "POST", headers, body, signal });
+    const found = response.ok && view().streams ? await streamed(response, model, signal) : await response.json();
+    return response.ok && !found.message ? found : { problem: () => found.message, lang: "en" };
   } catch {
     return { problem: () => words().unreachable };
+  }
+}
+
+// The last of the server's events; what it writes before is shown as it comes.
+async function streamed(response, model, signal) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let unread = "";
+  let text = "";
+  let last = {};
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return last;
+    const events = (unread + value).split("\n\n");
+    unread = events.pop();
+    for (const event of events) {
+      last = JSON.parse(event.slice("data: ".length));
+      text += last.piece ?? "";
+    }
+    if (last.piece === undefined || signal.aborted) continue;
+    asked.results[model.name] = { text };
+    showRows();
   }
 }
 

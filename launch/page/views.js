@@ -5,7 +5,7 @@
 const MOST_BARS = 5; // labels shown of a model, the likeliest
 
 // fields: of a request, with the id of their element, the words beside it and the complaint where it is needed and blank;
-// heading, text: what stands above the answers; said: an answer in the table; score: its probability; called: an example; log: for
+// streams: whether answers are texts that grow; heading, text: what stands above the answers; said: an answer in the table; score: its probability; called: an example; log: for
 // listeners.
 const VIEWS = {
   extractive_qa: {
@@ -44,6 +44,20 @@ const VIEWS = {
     },
     score: (result) => (result.probabilities ? Math.max(...Object.values(result.probabilities)) : null),
     log: (result) => (result.labels ? result.labels.join(", ") || words().noLabel : significant(result.value, 4)),
+  },
+  text: {
+    fields: [{ name: "prompt", id: "prompt", label: "prompt", needed: "needsPrompt" }],
+    streams: true,
+    called: (request) => request.prompt,
+    heading: () => "",
+    text: (request) => [request.prompt],
+    said: (result) => {
+      const shown = element("span", { className: "written" }, result.text);
+      if (result.milliseconds === undefined || result.ended) return shown;
+      return element("div", {}, shown, aside(words().cutOff(number(result.tokens, 0))));
+    },
+    score: (result) => Math.exp(result.log_probability / result.tokens),
+    log: (result) => result.text,
   },
   tagging: {
     fields: [{ name: "text", id: "tagged", label: "tagged", needed: "needsTagged" }],

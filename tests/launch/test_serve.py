@@ -196,7 +196,7 @@ def test_the_page_needs_nothing_from_elsewhere(served: Served) -> None:
 
 def test_openapi_describes_the_endpoint(served: Served) -> None:
     description = json.loads(served.request("GET", "/openapi.json")[2])
-    assert set(description["paths"]) == {"/api/models", "/api/answer", "/api/examples"}
+    assert set(description["paths"]) == {"/api/models", "/api/answer", "/api/stream", "/api/examples"}
     asked = description["components"]["schemas"]["Asked"]["properties"]
     assert asked["context"]["maxLength"] == QuestionRequest.most["context"]
     answered = description["components"]["schemas"]["Answered"]["properties"]

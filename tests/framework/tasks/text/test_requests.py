@@ -1,0 +1,40 @@
+"""What a model of texts is asked, as text, as turns, and as JSON with turns."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from distil.framework.chat.messages import Message
+from distil.framework.errors import DataError, ModelError
+from distil.framework.tasks.text.requests import PromptRequest, asked, respond, written
+from distil.framework.tasks.text.writing import Completion
+
+TURNS = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Why?"}]
+
+
+def test_a_prompt_is_gone_on_with_as_it_stands() -> None:
+    example = asked(PromptRequest(prompt=" Why?\n"))
+    assert (example.prompt, example.completion, example.messages, example.labelled) == (" Why?\n", "", (), False)
+
+
+@pytest.mark.parametrize("turns", [TURNS, json.dumps(TURNS)])
+def test_turns_are_a_conversation_that_goes_on(turns: object) -> None:
+    example = asked(PromptRequest.model_validate({"messages": turns}))
+    assert example.messages == (Message("system", "Be short."), Message("user", "Why?"))
+    assert (example.completion, example.labelled) == ("", False)
+
+
+def test_what_is_no_conversation_is_refused() -> None:
+    for turns in ("Why?", "[", [{"role": "user"}], [{"role": "user", "content": 3}]):
+        with pytest.raises(ValidationError):
+            PromptRequest.model_validate({"messages": turns})
+    with pytest.raises(DataError, match="what the user says"):
+        asked(PromptRequest.model_validate({"messages": []}))
+
+
+def test_what_was_written_is_answered() -> None:
+    prediction = {"bits": 3.0, "bytes": 0, **written(Completion("é", -1.5, 2, True))}
+    assert respond(prediction).model_dump() == {"text": "é", "log_probability": -1.5, "tokens": 2, "ended": True}
+    with pytest.raises(ModelError, match="an ensemble writes nothing"):
+        respond({"bits": 3.0, "bytes": 0, "text": None})
