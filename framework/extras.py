@@ -27,6 +27,8 @@ EXTRAS: Mapping[str, str] = {
     "accelerate": "quantize",
     "bitsandbytes": "quantize",
     "openai": "chat",
+    "sacrebleu": "text",
+    "rouge_score": "text",
     "tensorboard": "tensorboard",
     "wandb": "wandb",
 }

@@ -21,7 +21,8 @@ class Metric:
     """A figure by which a task's models are measured.
 
     name: in results.json, in MLflow and as `search.metric`; label: in tables and reports; percent: from 0 to 100, and
-    otherwise a plain number; primary: what a search goes by where it names none.
+    otherwise a plain number; primary: what a search goes by where it names none; optional: whether a model may have no value of it, as
+    one that writes nothing has none of texts.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Metric:
     percent: bool = True
     higher_is_better: bool = True
     primary: bool = False
+    optional: bool = False
 
     def text(self, value: float, digits: int = 1) -> str:
         """A value as people read it: percent with so many digits behind the point, other numbers with four significant ones."""
@@ -61,9 +63,11 @@ def primary_of(metrics: Sequence[Metric]) -> Metric:
 def points_of(
     name: str | None, metrics: Sequence[Metric], measured: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
-    """The metric of this name of every model, in points. measured: metrics by model and name. None: nothing."""
+    """The metric of this name of every model that has it, in points. measured: metrics by model and name. None: nothing."""
     metric = next((metric for metric in metrics if metric.name == name), None)
-    return {} if metric is None else {model: metric.points(found[metric.name]) for model, found in measured.items()}
+    if metric is None:
+        return {}
+    return {model: metric.points(found[metric.name]) for model, found in measured.items() if metric.name in found}
 
 
 def metrics_in_words(metrics: Sequence[Metric], words: Words = ENGLISH) -> str:

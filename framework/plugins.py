@@ -144,10 +144,18 @@ SOURCE = "source_digest"
 
 
 def settings_of(section: Any, excluded: Mapping[str, object] | None = None) -> Json:
-    """A section as plain data; of a class of the user's own with the digest of its source. excluded: as pydantic takes it."""
+    """A section as plain data; of a class of the user's own, and of one in a list of it, with the digest of its source. excluded: as
+    pydantic takes it."""
     values: Json = section.model_dump(mode="json", exclude=excluded) if excluded else section.model_dump(mode="json")
-    cls: type[BaseModel] = type(section)
-    return {**values, SOURCE: source_digest(cls)} if _is_own(section) else values
+    for name, listed in section:
+        if name in values and isinstance(listed, list):
+            pairs = zip(listed, values[name], strict=True)
+            values[name] = [_with_source(one, value) if isinstance(one, BaseModel) else value for one, value in pairs]
+    return _with_source(section, values)
+
+
+def _with_source(section: BaseModel, values: Json) -> Json:
+    return {**values, SOURCE: source_digest(type(section))} if _is_own(section) else values
 
 
 def _is_own(section: object) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from distil.framework.comparison.runs import ComparedRun, Group, RunComparison, compare_runs, mean_and_error
 from distil.framework.errors import UserError
 from distil.framework.metrics import Metric
-from distil.framework.tables import comparison_columns, comparison_rows, markdown_rows
+from distil.framework.tables import NOTHING, comparison_columns, comparison_rows, markdown_rows
 from distil.launch.inspect import results_of
 from distil.launch.quiet import be_quiet
 
@@ -88,7 +88,10 @@ def _models(found: RunComparison) -> tuple[tuple[str, ...], Rows]:
 
 def _figure(group: Group, name: str, metric: Metric) -> str:
     """The mean over seeds, with its standard error."""
-    mean, error = mean_and_error(group.figures(name, metric))
+    figures = group.figures(name, metric)
+    if not figures:
+        return NOTHING
+    mean, error = mean_and_error(figures)
     return metric.text(mean) + ("" if error is None else f" ± {metric.text(error)}")
 
 

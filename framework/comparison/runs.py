@@ -102,8 +102,10 @@ class Group:
         return [run.results["recipe"]["seed"] for run in self.runs]
 
     def figures(self, name: str, metric: Metric) -> list[float]:
-        """A metric of a model, by seed."""
-        return [float((run.models[name]["evaluation"] or {})[metric.name]) for run in self.runs]
+        """A metric of a model, by seed; nothing of one that a run has no value of."""
+        found = [(run.models[name]["evaluation"] or {}).get(metric.name) for run in self.runs]
+        known = [float(value) for value in found if value is not None]
+        return known if len(known) == len(found) else []
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,9 @@ class RunComparison:
                 "role": group.runs[0].models[name]["role"],
                 "runs": [str(run.folder) for run in group.runs],
                 "metrics": {
-                    metric.name: dict(zip(("mean", "error"), mean_and_error(group.figures(name, metric)), strict=True))
+                    metric.name: dict(zip(("mean", "error"), mean_and_error(figures), strict=True))
                     for metric in self.task.metrics
+                    if (figures := group.figures(name, metric))
                 },
             }
             for group in self.groups

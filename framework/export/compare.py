@@ -73,7 +73,11 @@ def cost(forms: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> s
     if "int8" not in forms:
         return None
     torch, int8 = forms["torch"], forms["int8"]
-    changes = [f"{metric.label} by {metric.change(int8[metric.name] - torch[metric.name])}" for metric in metrics]
+    changes = [
+        f"{metric.label} by {metric.change(int8[metric.name] - torch[metric.name])}"
+        for metric in metrics
+        if metric.name in torch and metric.name in int8
+    ]
     answers = f"{int8['different_answers']:,} of {int8['examples']:,} answers"
     return f"8 bits change {answers}, {' and '.join(changes)}, for {int8['megabytes'] / torch['megabytes']:.0%} of the size"
 
@@ -93,6 +97,8 @@ def _costly(torch: Mapping[str, Any], int8: Mapping[str, Any], metrics: Sequence
     if int8["largest_difference"] is None:
         yield "logits are not finite"
     for metric in metrics:
+        if metric.name not in torch or metric.name not in int8:
+            continue
         before, after = torch[metric.name], int8[metric.name]
         # One question may be worth more.
         most = max(MOST_LOST, 100 / max(1, int8["examples"])) if metric.percent else MOST_LOST_SHARE * abs(before)

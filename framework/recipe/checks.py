@@ -84,16 +84,17 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
 
 def weight_problems(name: str | None, task: Task) -> list[str]:
     """Teachers are weighed by a metric that the task has, in whose points they can be told apart."""
-    usable = [metric.name for metric in task.metrics if metric.higher_is_better]
+    usable = [metric.name for metric in task.metrics if metric.higher_is_better and not metric.optional]
     if name is None or name in usable:
         return []
     if name not in [metric.name for metric in task.metrics]:
         hint = nearest_hint(name, usable)
         return [f"ensemble: teachers cannot be weighed by '{name}', which is no metric of the task {task.kind}; {hint}"]
     others = f"weigh by {' or '.join(usable)}, " if usable else ""
+    optional = next(metric for metric in task.metrics if metric.name == name).optional
+    why = "which is not measured by signals" if optional else "of which less is better, in units of the data's own"
     return [
-        f"ensemble: teachers cannot be weighed by '{name}', of which less is better, in units of the data's own: {others}"
-        "give a weight for each, or take another rule"
+        f"ensemble: teachers cannot be weighed by '{name}', {why}: {others}give a weight for each, or take another rule"
     ]
 
 

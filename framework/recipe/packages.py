@@ -28,6 +28,7 @@ def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name, teacher in recipe.teachers.items():
         if is_elsewhere(teacher):
             yield f"teachers.{name}.endpoint", ("openai",)
+    yield from recipe.task.packages.items()
     if recipe.search is not None:
         yield "the section `search`", ("optuna", "ray")
     for name, teacher in recipe.teachers.items():

@@ -150,6 +150,10 @@ class Task(Protocol):
         """Names of its settings that concern predictions and scores alone; others may decide about training and signals."""
 
     @property
+    def packages(self) -> Mapping[str, tuple[str, ...]]:
+        """Optional packages that its settings take, by what takes them."""
+
+    @property
     def request(self) -> type[BaseModel]:
         """What a model is asked one at a time: flat, each field with a description and an example; `most`: characters of a
         text, by field, that a server takes."""
@@ -300,11 +304,12 @@ def trained_settings(task: Task) -> Plain:
 
 
 def main_metrics(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Those of the scores' `metrics` that the task names. Raises DataError for a task that does not give what it names."""
-    missing = [metric.name for metric in task.metrics if metric.name not in metrics]
+    """Those of the scores' `metrics` that the task names. Raises DataError for a task that does not give what it names, but for what is
+    optional."""
+    missing = [metric.name for metric in task.metrics if metric.name not in metrics and not metric.optional]
     if missing:
         raise DataError(
             f"the task {task.kind} names the metric(s) {', '.join(missing)}, and its scores hold only {', '.join(metrics)}; "
             "have its `score` give them, or drop them from its `metrics`"
         )
-    return {metric.name: metrics[metric.name] for metric in task.metrics}
+    return {metric.name: metrics[metric.name] for metric in task.metrics if metric.name in metrics}

@@ -42,6 +42,11 @@ class TaskSection(Section):
     variants: ClassVar[tuple[str, ...]] = ()
     items: ClassVar[str] = "examples"
 
+    @property
+    def packages(self) -> Mapping[str, tuple[str, ...]]:
+        """See Task: none."""
+        return {}
+
     def check(self, recipe: Sections) -> list[str]:
         """See Task: teachers that write are refused."""
         return refused(["generative", "chat"], self.kind, recipe)

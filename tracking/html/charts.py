@@ -60,8 +60,9 @@ def _measured(
     kind: str, metric: Metric, lines: Mapping[str, list[HistoryLine]], roles: Mapping[str, str], words: Words
 ) -> Plot | None:
     """A metric of those models that were measured while they were trained; None if none was."""
+    key = f"{kind}/{metric.name}"
     measured = {
-        name: [(line.epoch, line.metrics[f"{kind}/{metric.name}"]) for line in found if line.kind == kind]
+        name: [(line.epoch, line.metrics[key]) for line in found if line.kind == kind and key in line.metrics]
         for name, found in lines.items()
     }
     drawn = [Line(name, roles[name], points) for name, points in measured.items() if points]
@@ -138,7 +139,7 @@ def _marks(results: RunResults, metric: str, x_of: Callable[[ModelResults], floa
     marks = []
     for model in results["models"]:
         x, found = x_of(model), model["evaluation"]
-        if x and found:
+        if x and found and metric in found:
             interval = found.get(f"{metric}_interval")
             ends = (interval[0], interval[1]) if interval else None
             marks.append(Mark(model["name"], model["role"], x, found[metric], ends))
@@ -208,10 +209,12 @@ class Bars:
 
 
 def metric_bars(key: str, metric: Metric, models: list[ModelResults], words: Words) -> Bars:
-    """A metric of models that were measured."""
+    """A metric of models that were measured, but for those that have no value of it."""
     rows = []
     for model in models:
         found = model["evaluation"] or {}
+        if metric.name not in found:
+            continue
         interval = found.get(f"{metric.name}_interval")
         ends = (interval[0], interval[1]) if interval else None
         rows.append(Bar(model["name"], model["role"], found[metric.name], metric.text(found[metric.name]), ends))

@@ -1,11 +1,15 @@
-"""What a recipe says of texts: how prompts are put."""
+"""What a recipe says of texts: how prompts are put, how much models write, and by what that is measured."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from distil.framework.metrics import Metric
 from distil.framework.tasks.defaults import TaskSection
 from distil.framework.tasks.text.generation import TextGeneration
+from distil.framework.tasks.text.measures import PACKAGES, AnyMeasure, ExactMatch
+from distil.framework.tasks.text.metrics import metrics_of
 from distil.framework.tasks.text.prompts import Wording
 
 
@@ -22,14 +26,39 @@ class TextSettings(TaskSection):
         description="Whether prompts without roles are what a user says, each model's chat template around it. Messages always are "
         "put into it; without one, each is a line with its role, its text below it and an empty line.",
     )
-
     generation: TextGeneration = TextGeneration()
+    measures: list[AnyMeasure] = Field(
+        default=[ExactMatch()],
+        description="By what texts that models write are measured, beside bits per byte: exact_match, chrf, rouge_l, or settings of one "
+        "with its `kind`, which may be a class of your own. None: models write nothing.",
+    )
+    measured_with: ClassVar[tuple[str, ...]] = ("generation", "measures")
 
     @field_validator("prompt")
     @classmethod
     def _names_the_prompt(cls, prompt: str | None) -> str | None:
         Wording(prompt).text("?")
         return prompt
+
+    @field_validator("measures")
+    @classmethod
+    def _different(cls, measures: list[AnyMeasure]) -> list[AnyMeasure]:
+        names = [metric.name for metric in metrics_of(measures)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two measures are called {twice}; drop one, or give it another name")
+        return measures
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """See Task."""
+        return metrics_of(self.measures)
+
+    @property
+    def packages(self) -> Mapping[str, tuple[str, ...]]:
+        """See Task: those of measures."""
+        named = [one.kind for one in self.measures if one.kind in PACKAGES]
+        return {f"task.measures: {kind}": (PACKAGES[kind],) for kind in named}
 
     @property
     def wording(self) -> Wording:
