@@ -75,5 +75,6 @@ class Ensemble(Protocol):
         """Its settings as plain data (pydantic gives it)."""
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
-        """Weights of the teachers, in their order, on each example: [E, K], at least 0, with sum 1 in each row. What an
-        example gets may depend on nothing else that is asked at the same time."""
+        """Weights of the teachers, in their order, on each example, [E, K], or on each of the signals' heads, [H, K]: at least 0, with
+        sum 1 in each row, or all 0 where nobody is to teach. What an example gets may depend on nothing else that is asked at the same
+        time. Of a head that a teacher says nothing of, the others share its weight."""

@@ -175,5 +175,7 @@ class Agreement(Section):
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
         apart = divergence_from_others(outputs.signals)
-        means = [signals.head_means(each) for signals, each in zip(outputs.signals, apart, strict=True)]
+        means = [
+            signals.head_means(each, ~np.isnan(each)) for signals, each in zip(outputs.signals, apart, strict=True)
+        ]
         return softmax(-np.stack(means, axis=1) / self.tau)

@@ -42,9 +42,16 @@ class Signals:
             heads, rows, self.keys[of_entries], self.log_p[of_entries], self.tail[of_heads], self.tail_size[of_heads]
         )
 
-    def head_means(self, values: Floats) -> Floats:
-        """Means over each example's heads of a figure on all heads [H]; 0 of an example without heads. [E]"""
-        means: Floats = totals(values, self.heads) / np.maximum(np.diff(self.heads), 1)
+    @property
+    def said(self) -> NDArray[np.bool_]:
+        """Of which heads anything is said; the others have no mass at all, neither entries nor a tail. [H]"""
+        return (np.diff(self.rows) > 0) | ~np.isneginf(self.tail)
+
+    def head_means(self, values: Floats, where: NDArray[np.bool_] | None = None) -> Floats:
+        """Means over each example's heads of a figure on all heads [H], of those that say something or, if given, `where`; 0 of an
+        example without any. [E]"""
+        counted = self.said if where is None else where
+        means: Floats = totals(np.where(counted, values, 0.0), self.heads) / np.maximum(totals(counted, self.heads), 1)
         return means
 
 

@@ -90,21 +90,39 @@ def merged(signals: Signals) -> Signals:
 
 
 def mix(signals: Sequence[Signals], weights: Floats, mean: Mean) -> Signals:
-    """The mean of K teachers' signals about E examples, with `weights` [E, K] that sum to 1 for each example.
+    """`mix_heads` with the same weights [E, K] in all heads of each of E examples."""
+    return mix_heads(signals, np.repeat(weights, np.diff(signals[0].heads), axis=0), mean)
 
-    A teacher that weighs nothing plays no part, nor do the outcomes that only it names. Masses sum to 1.
+
+def mix_heads(signals: Sequence[Signals], weights: Floats, mean: Mean) -> Signals:
+    """The mean of K teachers' signals, with `weights` [H, K] that sum to 1 in each head, or are all 0.
+
+    A teacher that weighs nothing plays no part, nor do the outcomes that only it names. Of a head that a teacher says nothing of, the
+    others share its weight (see `of_those_who_speak`). Masses sum to 1; a head of which nobody that weighs anything says anything
+    stays empty.
 
     arithmetic: Σ_k w_k · p_k; the tail has the size of the largest. geometric: Π_k p_k^w_k, scaled to sum 1; a teacher that
     does not name an outcome counts there with the average mass in its tail, which loses as much, or, if it has left out
     nothing, with the least mass that it names; where nothing is possible to all teachers, it is the arithmetic mean.
     """
     heads = signals[0].heads
-    of_head = np.repeat(weights, np.diff(heads), axis=0).T  # [K, H]
+    of_head = of_those_who_speak(weights, signals).T  # [K, H]
     found = _of_those_who_count(align(signals), of_head)
     mixed = _arithmetic(heads, found, of_head)
     if mean == "arithmetic":
         return mixed
     return _geometric(heads, found, of_head, mixed)
+
+
+def of_those_who_speak(weights: Floats, signals: Sequence[Signals]) -> Floats:
+    """The weights [H, K] without those of teachers that say nothing of a head, there scaled to sum 1 again; all 0 if nobody is left."""
+    lost = ~np.stack([one.said for one in signals], axis=1) & (weights > 0)
+    if not lost.any():
+        return weights
+    left = np.where(lost, 0.0, weights)
+    total = left.sum(1, keepdims=True)
+    scaled = np.divide(left, total, out=np.zeros_like(left), where=total > 0)
+    return np.where(lost.any(1, keepdims=True), scaled, weights)
 
 
 def _of_those_who_count(found: Aligned, weights: Floats) -> Aligned:
@@ -154,7 +172,7 @@ def _geometric(heads: Ints, found: Aligned, weights: Floats, otherwise: Signals)
         logs += np.multiply(in_entries, filled, out=np.zeros_like(logs), where=in_entries > 0)
         tail += np.multiply(of_teacher, rest, out=np.zeros_like(tail), where=of_teacher > 0)
         left = np.maximum(left, np.where(of_teacher > 0, size, 0))
-    possible = np.isfinite(np.maximum(maxima(logs, found.rows), tail))
+    possible = np.isfinite(np.maximum(maxima(logs, found.rows), tail)) & (weights > 0).any(0)
     mixed = normalised(heads, found.rows, found.keys, logs, tail, left)
     in_entries = spread(possible, found.rows)
     return Signals(
@@ -191,21 +209,20 @@ def divergence(one: Signals, other: Signals) -> Floats:
 
 
 def divergence_from_others(signals: Sequence[Signals]) -> Floats:
-    """Of each of K >= 2 teachers, the divergence from the arithmetic mean of the others. [K, H]"""
+    """Of each of K >= 2 teachers, the divergence from the arithmetic mean of those others that say something of a head; nan where
+    there are none, or it says nothing itself. [K, H]"""
     found = align(signals)
     masses, tails = np.exp(found.log_p), np.exp(found.tail)
-    return np.stack(
-        [
-            _jensen_shannon(found.rows, masses[k], tails[k], _mean_without(masses, k), _mean_without(tails, k))
-            for k in range(len(signals))
-        ]
-    )
-
-
-def _mean_without(values: Floats, teacher: int) -> Floats:
-    """The mean of all rows but one."""
-    mean: Floats = np.delete(values, teacher, axis=0).mean(0)
-    return mean
+    said = np.stack([one.said for one in signals])
+    apart = []
+    for teacher, speaks in enumerate(said):
+        others = np.delete(said, teacher, axis=0).sum(0)
+        divisor = np.maximum(others, 1)
+        mean = np.delete(masses, teacher, axis=0).sum(0) / spread(divisor, found.rows)
+        mean_tail = np.delete(tails, teacher, axis=0).sum(0) / divisor
+        each = _jensen_shannon(found.rows, masses[teacher], tails[teacher], mean, mean_tail)
+        apart.append(np.where(speaks & (others > 0), each, np.nan))
+    return np.stack(apart)
 
 
 def _jensen_shannon(rows: Ints, one: Floats, tail: Floats, other: Floats, other_tail: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Examples about which a teacher says nothing: their heads have no mass at all, neither entries nor a tail.
+"""Examples, or heads of them, about which a teacher says nothing: these have no mass at all, neither entries nor a tail.
 
 They are stored like others, so that nobody is asked again. Nobody learns from them: an ensemble mixes the other teachers' signals,
 and a loss that reads signals costs nothing there.
@@ -30,15 +30,13 @@ def silenced(signals: Signals, which: NDArray[np.bool_]) -> Signals:
 
 
 def silent(signals: Signals) -> NDArray[np.bool_]:
-    """About which examples the signals say nothing; one without heads says all there is. [E]"""
-    empty = (np.diff(signals.rows) == 0) & np.isneginf(signals.tail)
-    heads = np.diff(signals.heads)
-    nothing: NDArray[np.bool_] = (heads > 0) & (totals(empty, signals.heads) == heads)
+    """About which examples the signals say nothing, in none of their heads; one without heads says all there is. [E]"""
+    nothing: NDArray[np.bool_] = (np.diff(signals.heads) > 0) & (totals(signals.said, signals.heads) == 0)
     return nothing
 
 
 def evened(signals: Signals, sizes: Ints) -> Signals:
-    """The signals, with all outcomes alike where they say nothing. sizes: outcomes of each head, [H]"""
+    """The signals, with all outcomes alike in examples of which they say nothing. sizes: outcomes of each head, [H]"""
     of_heads = spread(silent(signals), signals.heads)
     if not of_heads.any():
         return signals
