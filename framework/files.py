@@ -21,17 +21,15 @@ Json = dict[str, Any]  # an object of JSON, whose values nobody has looked at ye
 PASSING = (".lock", ".owner", ".tmp", ".writable")
 
 
-def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents. Raises OutputError where that is not allowed."""
+def make_folder(folder: Path, hint: str = "set `output` to a folder that you may write to") -> None:
+    """Create `folder` and its parents. Raises OutputError, which ends with the hint, where that is not allowed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot write into {folder}: {reason(error)}; set `output` to a folder that you may write to"
-        ) from None
+        raise OutputError(f"cannot write into {folder}: {reason(error)}; {hint}") from None
 
 
 @contextmanager

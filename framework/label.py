@@ -12,8 +12,8 @@ from distil.framework.config import nearest_hint
 from distil.framework.data.example import Example
 from distil.framework.digest import Key, versions
 from distil.framework.ensembles.source import EnsembleSource
-from distil.framework.errors import UserError
-from distil.framework.files import Json, make_folder, write_json, written_beside
+from distil.framework.errors import OutputError, UserError, first_line
+from distil.framework.files import Json, make_folder, read_json, write_json, written_beside
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.schema import Recipe
@@ -39,10 +39,11 @@ FACTS = "labels.json"
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels on disk. facts: labels.json, as docs/results.md has it."""
+    """Labels on disk. facts: labels.json, as docs/results.md has it; splits: those that were labelled just now."""
 
     folder: Path
     facts: Json
+    splits: list[str]
 
 
 def label(
@@ -57,31 +58,55 @@ def label(
     """Ask the teachers of a recipe as `run` would, and write what its rule makes of their signals, at temperature 1: of each split a
     file of JSON lines and one of parquet.
 
-    splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's;
-    each_teacher: whether what each of several teachers says is written beside it. Raises as `run` does; what was answered is kept, and a
-    run of the recipe asks nothing of it again.
+    splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's, in
+    which labels of other splits stay; each_teacher: whether what each of several teachers says is written beside it. Raises as `run`
+    does, and OutputError for a folder with labels of another recipe; what was answered is kept, and a run of the recipe asks nothing of
+    it again.
     """
     wanted = _splits(recipe, splits)
     context = context_of(recipe, train, stream, progress)
-    labelling = build_labelling(context, wanted)
-    context.store.check()
-    check_keys(context, labelling.collections, [])
     folder = to if to is not None else recipe.run_folder / "labels"
-    make_folder(folder)
-    _collect(context, labelling)
-    written = {
-        split: _write(context, found, split, folder, each_teacher) for split, found in labelling.by_split.items()
-    }
     facts = {
         "name": recipe.name,
         "task": settings_of(context.task),
         "ensemble": settings_of(recipe.ensemble) if recipe.ensemble is not None else None,
-        "splits": written,
     }
-    write_json(folder / FACTS, facts)
+    others = _others(folder, facts, wanted)
+    labelling = build_labelling(context, wanted)
+    context.store.check()
+    check_keys(context, labelling.collections, [])
+    make_folder(folder, *([] if to is None else ["name another folder as `to` (--to)"]))
+    _collect(context, labelling)
+    written: Json = {}
+    for split, found in labelling.by_split.items():
+        written[split] = _write(context, found, split, folder, each_teacher)
+        facts["splits"] = {**written, **{name: told for name, told in others.items() if name not in written}}
+        write_json(folder / FACTS, facts)
     if to is None:
         context.store.push(folder)
-    return Labels(folder, facts)
+    return Labels(folder, facts, wanted)
+
+
+def _others(folder: Path, facts: Json, wanted: Sequence[str]) -> Json:
+    """What labels.json in a folder tells of splits. Raises OutputError where it is of another recipe, and would tell no more of all
+    files beside it."""
+    path = folder / FACTS
+    if not path.exists():
+        return {}
+    try:
+        told = read_json(path)
+        splits, same = dict(told["splits"]), {name: told[name] for name in facts} == json.loads(json.dumps(facts))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{path} is none that labels were written with ({first_line(error)}): name another folder as `to` (--to), or remove it"
+        ) from None
+    left = [name for name in splits if name not in wanted]
+    if left and not same:
+        raise OutputError(
+            f"{folder} has labels of {', '.join(left)} by another recipe, or another task or ensemble: name another folder as `to` "
+            "(--to), or remove them"
+        )
+    return splits
 
 
 def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:

@@ -26,7 +26,8 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     found = labelled(recipe, splits, to, each_teacher, progress)
-    for split, facts in found.facts["splits"].items():
+    for split in found.splits:
+        facts = found.facts["splits"][split]
         place = shown_path(found.folder / split)
         progress.say(f"{facts['examples']:,} {recipe.task.items} of '{split}': {place}.jsonl, {place}.parquet")
         for name, teacher in facts["teachers"].items():

@@ -13,13 +13,15 @@ Asked = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back; cut: so many bytes of it, and the connection is closed; stall: so many of it, and then nothing."""
+    """What is sent back; cut: so many bytes of it, and the connection is closed; stall: so many of it, and then nothing; gone: nothing,
+    and the connection is closed."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     stall: int | None = None
+    gone: bool = False
 
 
 @dataclass
@@ -76,6 +78,9 @@ def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
                 server.asked.append(body)
                 server.headers.append({name.lower(): value for name, value in self.headers.items()})
             reply = answer(body)
+            if reply.gone:
+                self.connection.close()
+                return
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)

@@ -1,5 +1,7 @@
 """Asking a model behind a server about many requests at once; what has been answered before is not asked again."""
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from typing import Protocol
 
 from distil.framework.chat.answers import Answer, Answers, answers_file
 from distil.framework.chat.budget import Spending, at_most
-from distil.framework.chat.endpoint import EndpointError, Garbled, Server
+from distil.framework.chat.endpoint import EndpointError, Lost, Server
 from distil.framework.chat.messages import Request
 from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.chat.shared import SharedAnswers
@@ -19,7 +21,7 @@ from distil.framework.locks import locked
 from distil.framework.progress import Task
 from distil.framework.storage import Storage
 
-_GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
+_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # seconds before what was lost is sent again: at first, and at most
 Wanted = tuple[Request, int]  # and the number of the sample
 Missing = tuple[Request, list[int]]  # and the numbers of samples that are not there
 
@@ -137,6 +139,7 @@ class Asker:
 
     def _fetch_all(self, missing: Sequence[Missing], bar: Task) -> None:
         server = self.server  # opened before threads do
+        server.stopped.clear()
         spending = Spending(self.endpoint.model, self.budget, self.prices, self.answers)
         pool = ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="chat")
         try:
@@ -145,30 +148,34 @@ class Asker:
                 done.result()
                 bar.advance(1)
         finally:
-            # What is under way is paid for: it is waited for and kept.
+            # What is under way is paid for: it is waited for and kept, and nothing is sent again.
+            server.stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
             if self._shared is not None:
                 self._shared.push(self.answers)
 
     def _fetch(self, server: Server, spending: Spending, request: Request, samples: list[int]) -> None:
-        garbled = 0
+        lost = Counter[type[Lost]]()
         while samples:
             bound = at_most(request, len(samples))
             with spending.on(bound):
                 try:
                     # Some servers give one answer, whatever was asked.
                     found = server.complete(request, len(samples), bound)[: len(samples)]
-                except Garbled as error:
+                except Lost as error:
                     self.answers.lose(bound)
-                    garbled += 1
-                    if garbled == _GARBLED:
+                    lost[type(error)] += 1
+                    if lost[type(error)] >= error.tries:
                         raise EndpointError(
-                            f"{error}, {_GARBLED} times; look whether what answers there is such a server, and run again to go on"
+                            f"{error}, {error.tries} times; look whether what answers there is such a server and has time enough "
+                            "(timeout_s), and run again to go on"
                         ) from None
-                    continue
+                    found = []
                 for sample, answer in zip(samples, found, strict=False):
                     self.answers.add_all(self._keyed(request, sample, answer))
             samples = samples[len(found) :]
+            if not found:
+                server.stopped.wait(_pause(lost.total()))
 
     def _keyed(self, request: Request, sample: int, answer: Answer) -> dict[str, Answer]:
         """An answer by what was asked, and by what would have been without likelihoods, which change no answer."""
@@ -181,3 +188,8 @@ class Asker:
     @property
     def _path(self) -> Path | None:
         return None if self.folder is None else answers_file(self.folder, self.endpoint.model)
+
+
+def _pause(times: int) -> float:
+    """Seconds to wait after so many requests were lost: longer each time, and not the same for all."""
+    return min(_PAUSE * 2.0 ** min(times - 1, 10), _LONGEST_PAUSE) * random.uniform(0.75, 1)

@@ -1,11 +1,11 @@
 """The client of a server with the interface of OpenAI's chat completions: its key, and what it does not do."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from distil.framework.chat.section import Endpoint, checked_url
-from distil.framework.errors import UserError
+from distil.framework.errors import UserError, first_line
 from distil.framework.extras import need
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ NO_KEY = "none"  # without one the client would take what the environment has fo
 
 class PackedError(Exception):
     """An answer that would have to be unpacked."""
+
+
+class UnansweredError(Exception):
+    """A request that was sent, and of which nothing has come back: it may be paid for."""
 
 
 def missing(endpoint: Endpoint) -> str | None:
@@ -51,10 +55,15 @@ def key_of(endpoint: Endpoint) -> str:
     return NO_KEY if endpoint.key_env is None else _variable(endpoint.key_env)
 
 
-def open_client(endpoint: Endpoint, url: str, key: str) -> "OpenAI":
-    """Raises MissingPackageError."""
+def open_client(endpoint: Endpoint, url: str, key: str, before: Callable[[], None]) -> "OpenAI":
+    """A client that sends again by itself what was refused for now, or did not reach the server; before: called each time that something
+    is about to be sent. Raises MissingPackageError."""
     need("a server with a language model", "openai")
     from openai import DefaultHttpxClient, Omit, OpenAI
+
+    def sent(request: _Request) -> None:
+        before()
+        request.extensions = {**request.extensions, "trace": _told}
 
     # What the environment says of OpenAI's own server is nothing to another one.
     headers = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit(), "Accept-Encoding": "identity"}
@@ -65,12 +74,26 @@ def open_client(endpoint: Endpoint, url: str, key: str) -> "OpenAI":
         max_retries=endpoint.retries,
         default_headers=headers,
         # Neither keys nor texts go to where a server points.
-        http_client=DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [_refuse_packed]}),
+        http_client=DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"request": [sent], "response": [_refuse_packed]}
+        ),
     )
 
 
 def _variable(name: str) -> str:
     return os.environ.get(name, "").strip()
+
+
+class _Request(Protocol):
+    extensions: Mapping[str, object]
+
+
+def _told(event: str, about: Mapping[str, object]) -> None:
+    """What the transport tells of its work (https://www.python-httpx.org/advanced/extensions/). The client would send again at once what
+    was sent already, whatever that costs."""
+    error = about.get("exception")
+    if event.endswith("receive_response_headers.failed") and isinstance(error, Exception):
+        raise UnansweredError(first_line(error)) from None
 
 
 class _Response(Protocol):

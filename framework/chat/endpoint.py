@@ -1,6 +1,7 @@
 """Asking a server with the interface of OpenAI's chat completions, through its official client."""
 
 import logging
+import re
 import threading
 import time
 from dataclasses import replace
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field, ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
-from distil.framework.chat.client import NO_KEY, PackedError, key_of, open_client, open_in_words, url_of
+from distil.framework.chat.client import (
+    NO_KEY,
+    PackedError,
+    UnansweredError,
+    key_of,
+    open_client,
+    open_in_words,
+    url_of,
+)
 from distil.framework.chat.messages import Request, without_thoughts
 from distil.framework.chat.section import Endpoint, is_open
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
@@ -21,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 _MOST = 2**26  # bytes of an answer
 _OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
+_GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
+# How versions of a model are told from others whose names begin alike: -2024-08-06, -0613, -001, :latest
+_VERSION = re.compile(r"[-:@](?:latest|v\d+|\d{3,}(?:-\d\d){0,2})")
 
 
 class EndpointError(DistilError):
@@ -31,8 +43,24 @@ class _BadRequestError(UserError):
     """A request that a server does not take."""
 
 
-class Garbled(EndpointError):
-    """An answer that was cut short, or is in another form than that of chat completions. It may be paid for all the same."""
+class Lost(EndpointError):
+    """A request without an answer, or with one of no use; it may be paid for all the same. tries: after which it is given up."""
+
+    def __init__(self, message: str, tries: int) -> None:
+        super().__init__(message)
+        self.tries = tries
+
+
+class _Unanswered(Lost):
+    pass
+
+
+class _Garbled(Lost):
+    pass
+
+
+class _StoppedError(Exception):
+    """Nothing more is sent."""
 
 
 class _Likely(BaseModel):
@@ -76,18 +104,25 @@ class Server:
         self._endpoint = endpoint
         self._url = url_of(endpoint)
         self._key = key_of(endpoint)
-        self._client = open_client(endpoint, self._url, self._key)
+        self._client = open_client(endpoint, self._url, self._key, self._before)
         self._pace = _Pace(endpoint.per_minute)
+        self.stopped = threading.Event()
         self._takes_schemas = True
         self._other_limit = False
         if is_open(self._url):
             _LOG.warning("    %s", open_in_words(endpoint, self._url))
 
+    def _before(self) -> None:
+        """What comes before each request, those that the client sends again, too."""
+        self._pace.wait(self.stopped)
+        if self.stopped.is_set():
+            raise _StoppedError
+
     def complete(self, request: Request, count: int, bound: Usage) -> list[Answer]:
         """Up to `count` answers to a request, at least one. bound: what it takes at most, for servers that do not count.
 
         A server that takes no JSON schemas is asked without. Raises UserError for what the server refuses, ModelError where it has
-        not the model, EndpointError where it does not answer, Garbled.
+        not the model, EndpointError where it cannot be reached or refuses for now, Lost.
         """
         plain = replace(request, schema=None)
         if request.schema is None or not self._takes_schemas:
@@ -105,10 +140,9 @@ class Server:
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
         body = {**request.body(self._endpoint.model), **({"n": count} if count > 1 else {})}
-        self._pace.wait()
-        began, other_limit = time.perf_counter(), self._other_limit
+        other_limit = self._other_limit
         try:
-            content = self._sent(body, other_limit)
+            content, seconds = self._sent(body, other_limit)
         except APIStatusError as error:
             if other_limit or error.status_code != 400 or _OTHER_LIMIT not in str(error):
                 raise self._refusal(error) from None
@@ -116,6 +150,9 @@ class Server:
             return self._complete(request, count, bound)
         except PackedError as error:
             raise self._garbled(str(error)) from None
+        except UnansweredError as error:
+            said = self._without_key(f"{self._name()} does not answer: {error}")
+            raise _Unanswered(said, self._endpoint.retries + 1) from None
         except APIConnectionError as error:
             said = f"{self._name()} does not answer: {_why(error)}; look whether it runs there, and run again to go on"
             raise EndpointError(self._without_key(said)) from None
@@ -126,13 +163,14 @@ class Server:
         except ValidationError as error:
             raise self._garbled(first_line(error)) from None
         self._check_model(found.model)
-        answers = self._answers(found, time.perf_counter() - began, bound)
+        answers = self._answers(found, seconds, bound)
         if request.top_logprobs and any(one.text for one in answers) and not any(one.tokens for one in answers):
             raise ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
         return answers
 
-    def _sent(self, body: dict[str, object], other_limit: bool) -> bytes:
-        """The body of the answer, as nobody has read it yet; no more of it, and for no longer, than an answer takes."""
+    def _sent(self, body: dict[str, object], other_limit: bool) -> tuple[bytes, float]:
+        """The body of the answer, as nobody has read it yet, and the seconds that it took since it was sent for the last time; no more
+        of it, and for no longer, than an answer takes."""
         known = {name: body[name] for name in ("model", "messages")}
         rest = {name: value for name, value in body.items() if name not in known}
         if other_limit:
@@ -145,14 +183,14 @@ class Server:
                     if len(content) > _MOST or time.monotonic() > until:
                         break
                 else:
-                    return content
+                    return content, response.elapsed.total_seconds()
             except Exception as error:  # what reading raises is the transport's own, of which there are several
                 raise self._garbled(f"it was cut short ({first_line(error)})") from None
         raise self._garbled(f"it has no end ({len(content):,} bytes so far)")
 
-    def _garbled(self, problem: str) -> Garbled:
+    def _garbled(self, problem: str) -> Lost:
         said = f"{self._name()} answered in another form than that of chat completions: {problem}"
-        return Garbled(self._without_key(said))
+        return _Garbled(self._without_key(said), _GARBLED)
 
     def _answers(self, found: _Completion, seconds: float, bound: Usage) -> list[Answer]:
         counted = found.usage
@@ -187,7 +225,7 @@ class Server:
     def _check_model(self, answering: str | None) -> None:
         """A server may say a version of the model, or where it lies."""
         asked = self._endpoint.model
-        if answering is None or answering.startswith(asked) or answering.rsplit("/")[-1] == asked.rsplit("/")[-1]:
+        if answering is None or _is_version(answering.split("/")[-1], asked.split("/")[-1]):
             return
         raise ModelError(
             self._without_key(
@@ -234,15 +272,22 @@ class _Pace:
         self._next = 0.0
         self._lock = threading.Lock()
 
-    def wait(self) -> None:
-        """Return when it is the caller's turn."""
+    def wait(self, stopped: threading.Event) -> None:
+        """Return when it is the caller's turn, or when all has stopped."""
         if not self._between:
             return
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next)
             self._next = turn + self._between
-        time.sleep(turn - now)
+        stopped.wait(turn - now)
+
+
+def _is_version(answering: str, asked: str) -> bool:
+    """Whether a model is the one that was asked for, or a version of it: gpt-4-0613 is one of gpt-4, and gpt-4o is another model."""
+    model = asked.removesuffix("-latest").removesuffix(":latest")
+    rest = answering.removeprefix(model)
+    return answering == asked or (answering.startswith(model) and (not rest or bool(_VERSION.fullmatch(rest))))
 
 
 def _why(error: "APIConnectionError") -> str:

@@ -1,6 +1,6 @@
 """Prompts: their templates, and texts as tokens."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING
@@ -42,6 +42,20 @@ def pieces_of(template: str, required: Sequence[str], optional: Sequence[str], u
             f"{usual!r} (a brace of the text's own is doubled)"
         )
     return pieces
+
+
+def prompt_problems(teachers: Mapping[str, object], parse: Callable[[str], object]) -> list[str]:
+    """What is wrong with the prompts of a recipe's generative and chat teachers, in words. parse: the task's, raises ValueError as
+    pieces_of does."""
+    problems = []
+    for name, teacher in teachers.items():
+        prompt = getattr(teacher, "prompt", None)
+        if getattr(teacher, "kind", None) in ("generative", "chat") and prompt is not None:
+            try:
+                parse(prompt)
+            except ValueError as error:
+                problems.append(f"teachers.{name}.{error}")
+    return problems
 
 
 def _pieces(template: str, legal: Set[str]) -> Iterator[Piece]:

@@ -13,9 +13,11 @@ from distil.framework.stages.evaluation import check_labels, ensemble_stage, lat
 from distil.framework.stages.initial import fetch
 from distil.framework.stages.models import ModelStages, student_stages, teacher_stages
 from distil.framework.stages.planned import check_models
+from distil.framework.stages.shown import chosen_by_student
 from distil.framework.stages.signals import Collection, collection, held_out_stage
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
+from distil.framework.teachers.base import Teacher
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,19 @@ class Labelling:
 
 
 def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
-    """Lay out what it takes to label splits, without students and without measuring anything. Raises UserError as build_graph does."""
+    """Lay out what it takes to label splits, without training students and without measuring anything. Raises UserError as build_graph
+    does."""
     recipe = context.recipe
     _check_labelled(context, splits)
-    check_models(recipe.model_copy(update={"student": None}))
+    by_student = any(chosen_by_student(teacher) for teacher in recipe.teachers.values())
+    check_models(recipe if by_student else recipe.model_copy(update={"student": None}))
     teachers = _teachers(context)
     before_students = _read_first(recipe)
     collections = _Collections(context, teachers, before_students)
     held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
     _fetch_models(context, list(teachers.values()))
+    for shown in (model.shown for model in teachers.values() if model.shown is not None and model.shown.before):
+        _fetch(context, recipe.student, None, shown.before[-1])
     first = [found.stage for found in collections.made.values()]
     by_split = {split: _supervision(context, collections, held_out, [split], None) for split in splits}
     making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
@@ -172,9 +178,14 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
     """Bring models here whose stages are to do; students, which all begin alike, once."""
     recipe = context.recipe
     for model in {model.initial.digest: model for model in models}.values():
-        section: Any = recipe.teachers[model.name] if model.role == "teacher" else recipe.student
-        if isinstance(section.model, HubModel | FolderModel) and not model.initial.is_done(context.store):
-            fetch(context.task, section, section if model.role == "teacher" else None)
+        teacher = recipe.teachers[model.name] if model.role == "teacher" else None
+        _fetch(context, recipe.student if teacher is None else teacher, teacher, model.initial)
+
+
+def _fetch(context: Context, section: Any, teacher: Teacher | None, initial: Stage) -> None:
+    """See fetch. initial: leaves the model as it is before training."""
+    if isinstance(section.model, HubModel | FolderModel) and not initial.is_done(context.store):
+        fetch(context.task, section, teacher)
 
 
 class _Collections:

@@ -21,6 +21,11 @@ class Shown:
     inputs: Json
 
 
+def chosen_by_student(teacher: Teacher) -> bool:
+    """Whether what a teacher is shown is chosen by the student, as it is before training."""
+    return isinstance(teacher, Chat) and teacher.examples is not None and teacher.examples.by == "nearest"
+
+
 def shown_to(context: Context, name: str, teacher: Teacher, others: Mapping[str, Sequence[Stage]]) -> Shown | None:
     """What teacher `name` is shown; None for one that is shown nothing. others: the stages of other teachers, the last of which leaves
     the weights. Raises DataError for a split of which nothing can be shown."""
@@ -30,7 +35,7 @@ def shown_to(context: Context, name: str, teacher: Teacher, others: Mapping[str,
     split, measured = context.data[settings.split], context.data[recipe.evaluation.split]
     before: tuple[Stage, ...] = ()
     student = recipe.student
-    if settings.by == "nearest":
+    if chosen_by_student(teacher):
         assert student is not None
         copied = others[student.model.teacher] if isinstance(student.model, LayersModel) else ()
         stages = student_initial(context, copied[-1] if copied else None)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from distil.framework.errors import DataError, UserError
+from distil.framework.errors import DataError, OutputError, UserError
 from distil.framework.files import make_folder, read_json
 from distil.framework.label import Labels, label
 from distil.framework.progress import SILENT
@@ -148,6 +148,35 @@ def test_one_teacher_labels_alone_and_files_say_by_whom(tmp_path: Path) -> None:
         "here",
     )
     assert label(other).facts["splits"]["train"]["digest"] != told["digest"]
+
+
+def test_labels_of_splits_gather_in_a_folder_and_those_of_other_recipes_stay_apart(tmp_path: Path) -> None:
+    source = texts(tmp_path, train=6, validation=4)
+    settings = {"task": {"kind": "classification", "labels": ["a", "b"]}, "evaluation": {"split": "dev"}}
+
+    def labels(split: str, **changes: Any) -> Labels:
+        wanted = values(tmp_path, source, **settings, **changes) | {"data": {"source": source}}
+        return label(recipe_from_values(wanted, "here"), [split], tmp_path / "to")
+
+    first, then = labels("train"), labels("dev")
+    assert (first.splits, then.splits) == (["train"], ["dev"])
+    assert read_json(tmp_path / "to" / "labels.json") == then.facts
+    assert then.facts["splits"]["train"] == first.facts["splits"]["train"]
+    assert [len(rows_of(then, split)) for split in ("train", "dev")] == [6, 4]
+    with pytest.raises(OutputError, match=r"has labels of train by another recipe.*--to"):
+        labels("dev", ensemble={"rule": "mean"})
+    assert read_json(tmp_path / "to" / "labels.json") == then.facts
+    (tmp_path / "to" / "labels.json").write_text("[]")
+    with pytest.raises(OutputError, match=r"labels\.json is none.*--to"):
+        labels("train")
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    task = {"kind": "classification", "labels": ["a", "b"]}
+    recipe = recipe_from_values(values(tmp_path, texts(tmp_path), task=task), "here")
+    with pytest.raises(OutputError, match=r"file/labels: .*name another folder as `to` \(--to\)$"):
+        label(recipe, to=tmp_path / "file" / "labels")
 
 
 def test_of_teachers_that_teach_in_turn_the_mean_is_taken(tmp_path: Path) -> None:

@@ -128,8 +128,11 @@ def _problem_of_names(task: ClassificationSettings, labels: list[str]) -> str | 
 
 def recipe_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
     """All of these."""
+    from distil.framework.generative.prompts import prompt_problems
+    from distil.framework.tasks.classification.verbalised import parse
+
     checks = (window_problems, source_problems, number_problems, generative_problems, chat_problems)
-    return [problem for check in checks for problem in check(task, recipe)]
+    return [problem for check in checks for problem in check(task, recipe)] + prompt_problems(recipe.teachers, parse)
 
 
 def window_problems(task: "ClassificationSettings", recipe: "Sections") -> list[str]:
@@ -207,7 +210,6 @@ def generative_problems(task: "ClassificationSettings", recipe: "Sections") -> l
             for field in _OF_ANSWERS
             if getattr(teacher, field) != Generative.model_fields[field].default
         ]
-        problems += _prompt_problems(teacher.prompt, place)
     return problems
 
 
@@ -237,17 +239,4 @@ def chat_problems(task: "ClassificationSettings", recipe: "Sections") -> list[st
                 for field in idle
                 if getattr(teacher, field) != Chat.model_fields[field].default
             ]
-        problems += _prompt_problems(teacher.prompt, place)
     return problems
-
-
-def _prompt_problems(prompt: str | None, place: str) -> list[str]:
-    """What is wrong with a teacher's own prompt."""
-    from distil.framework.tasks.classification.verbalised import parse
-
-    try:
-        if prompt is not None:
-            parse(prompt)
-    except ValueError as error:
-        return [f"{place}.prompt: {error}"]
-    return []

@@ -7,26 +7,12 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.kind import ModelKind
-from distil.framework.tasks.span_qa.prompts import parse_template
 from distil.framework.tasks.span_qa.synthetic import Synthetic
 
 if TYPE_CHECKING:
     from distil.framework.tasks.sections import Sections
 
 _SPECIAL = 8  # tokens that leave room for the special ones of every known pair format
-
-
-def prompt_problems(recipe: "Sections") -> list[str]:
-    """Prompts that do not show question and context."""
-    problems = []
-    for name, teacher in recipe.teachers.items():
-        prompt = getattr(teacher, "prompt", None)
-        if teacher.kind in ("generative", "chat") and prompt is not None:
-            try:
-                parse_template(prompt)
-            except ValueError as error:
-                problems.append(f"teachers.{name}.prompt: {error}")
-    return problems
 
 
 def chat_problems(recipe: "Sections") -> list[str]:

@@ -8,17 +8,18 @@ from pydantic import BaseModel, Field
 from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked, Fields, Record
+from distil.framework.generative.prompts import prompt_problems
 from distil.framework.metrics import Metric
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.defaults import TaskSection
 from distil.framework.tasks.span_qa.checks import (
     chat_problems,
     label_problems,
-    prompt_problems,
     unanswerable_problems,
     window_problems,
 )
 from distil.framework.tasks.span_qa.data import FIELDS, NOTES, QAExample, QARow, to_example
+from distil.framework.tasks.span_qa.prompts import parse_template
 from distil.framework.tasks.span_qa.usage import QuestionRequest, SpanResponse, asked, respond
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ExtractiveQA(TaskSection):
         """See Task."""
         return [
             *chat_problems(recipe),
-            *prompt_problems(recipe),
+            *prompt_problems(recipe.teachers, parse_template),
             *window_problems(recipe),
             *label_problems(self.kind, recipe),
             *([] if self.unanswerable else unanswerable_problems(self.null_threshold, recipe)),

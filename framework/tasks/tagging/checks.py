@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def problems_of(task: "Tagging", recipe: "Sections") -> list[str]:
     """What tagging demands of other sections of a recipe, in words: there are no questions."""
+    from distil.framework.generative.prompts import prompt_problems
+    from distil.framework.tasks.tagging.entity_lists import parse
     from distil.framework.teachers.chat import Chat
     from distil.framework.teachers.generative import Generative
 
@@ -32,7 +34,7 @@ def problems_of(task: "Tagging", recipe: "Sections") -> list[str]:
             problems += [f"teachers.{name}{problem}" for problem in _generative_problems(task, teacher)]
         if isinstance(teacher, Chat):
             problems += [f"teachers.{name}{problem}" for problem in _chat_problems(task, teacher)]
-    return problems
+    return problems + prompt_problems(recipe.teachers, parse)
 
 
 def _generative_problems(task: "Tagging", teacher: "Generative") -> Iterator[str]:
@@ -44,7 +46,6 @@ def _generative_problems(task: "Tagging", teacher: "Generative") -> Iterator[str
         yield ".candidates is for spans, and of each other teacher one list is taken: drop it"
     if teacher.windows is not None and teacher.windows.doc_stride != WindowSettings().doc_stride:
         yield ".windows.doc_stride is for windows that overlap, and the parts of a text that prompts show do not: drop it"
-    yield from _prompt_problems(teacher.prompt)
 
 
 def _chat_problems(task: "Tagging", teacher: "Chat") -> Iterator[str]:
@@ -53,14 +54,3 @@ def _chat_problems(task: "Tagging", teacher: "Chat") -> Iterator[str]:
         yield ": a chat teacher lists entities, and the task's tags are none of entities: take an encoder, or a teacher of your own without a model"
     if teacher.read != "votes":
         yield ".read: the likelihood of a list of entities says nothing of each word: set read: votes, and samples: 5, say"
-    yield from _prompt_problems(teacher.prompt)
-
-
-def _prompt_problems(prompt: str | None) -> Iterator[str]:
-    from distil.framework.tasks.tagging.entity_lists import parse
-
-    if prompt is not None:
-        try:
-            parse(prompt)
-        except ValueError as error:
-            yield f".{error}"

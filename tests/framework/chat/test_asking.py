@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the extra `
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client waits for milliseconds where it would for half a second, and then for a second, and so on."""
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    monkeypatch.setattr("distil.framework.chat.asking._PAUSE", 0.001)
 
 
 def request(text: str, top_logprobs: int = 0) -> Request:
@@ -184,10 +185,43 @@ def test_who_refuses_is_named_with_what_to_do(
         assert server.url in str(found.value)
 
 
-@pytest.mark.parametrize("model", ["m", "m-2026-01-01", "/models/m", "hub/m"])
-def test_a_server_may_say_a_version_of_the_model_or_where_it_lies(model: str) -> None:
-    with chat_server(lambda asked: completion(["a"], model=model)) as server:
-        assert ask(asker(server, None), ["x"]) == ["a"]
+@pytest.mark.parametrize(
+    ("asked", "answering"),
+    [
+        ("m", "m"),
+        ("m", "/models/m"),
+        ("hub/m", "m"),
+        ("m", "hub/m-2026-01-01"),
+        ("gpt-4", "gpt-4-0613"),
+        ("gemini-1.5-flash", "gemini-1.5-flash-001"),
+        ("titan", "titan:v2"),
+        ("llama3", "llama3:latest"),
+        ("llama3:latest", "llama3"),
+        ("mistral-small-latest", "mistral-small-2503"),
+    ],
+)
+def test_a_server_may_say_a_version_of_the_model_or_where_it_lies(asked: str, answering: str) -> None:
+    with chat_server(lambda _: completion(["a"], model=answering)) as server:
+        assert ask(asker(server, None, model=asked), ["x"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answering"),
+    [
+        ("gpt-4", "gpt-4o"),
+        ("gpt-4", "gpt-4-turbo-2024-04-09"),
+        ("gpt-4o", "gpt-4o-mini-2024-07-18"),
+        ("gpt-4-0613", "gpt-4"),
+        ("gemma", "gemma-2"),
+        ("llama3", "llama3:70b"),
+    ],
+)
+def test_another_model_whose_name_begins_alike_is_another_model(asked: str, answering: str) -> None:
+    with (
+        chat_server(lambda _: completion(["a"], model=answering)) as server,
+        pytest.raises(ModelError, match=f"the model '{answering}', and '{asked}' was asked"),
+    ):
+        ask(asker(server, None, model=asked), ["x"])
 
 
 @pytest.mark.parametrize("gives", [1, 2, 9])
@@ -233,6 +267,47 @@ def test_what_is_garbled_is_paid_for_and_counts(tmp_path: Path) -> None:
         assert spent.tokens > 5 * 8
     with chat_server(echo) as server:
         assert ask(asker(server, tmp_path), ["x"]) == ["x"]  # nothing of it stands for an answer
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["silent", "cut"])
+def test_what_was_sent_and_never_answered_may_be_paid_for_and_counts(tmp_path: Path, cut: bool) -> None:
+    def dead(asked: Asked) -> Reply:
+        if not cut:
+            server.silence.wait(30)
+        return Reply(200, b"", gone=True)
+
+    with chat_server(dead) as server:
+        for budget, more in ((Budget(), 3), (Budget(requests=4), 1), (Budget(requests=4), 0)):
+            before = len(server.asked)
+            with pytest.raises(DistilError, match=r"does not answer: .*, 3 times.*timeout_s|budget\.requests"):
+                ask(asker(server, tmp_path, budget, concurrency=1, timeout_s=0.2, retries=2), ["x"])
+            assert len(server.asked) - before == more
+        assert asker(server, tmp_path).answers.spent.requests == 4
+    with chat_server(echo) as server:
+        assert ask(asker(server, tmp_path, Budget(requests=5)), ["x"]) == ["x"]
+
+
+def test_who_is_not_there_costs_nothing(tmp_path: Path) -> None:
+    with chat_server(echo) as server:
+        pass
+    with pytest.raises(EndpointError, match=r"does not answer: .*refused.*run again to go on"):
+        ask(asker(server, tmp_path, retries=2), ["x"])
+    assert asker(server, tmp_path).answers.spent.requests == 0
+
+
+def test_nothing_is_sent_again_once_another_request_has_failed(tmp_path: Path) -> None:
+    """All that is under way ends, be it in a storm."""
+
+    def refusing(asked: Asked) -> Reply:
+        if asked["messages"][-1]["content"] == "bad":
+            while len(server.asked) < 3:
+                time.sleep(0.01)
+            return Reply(400, b'{"error": {"message": "too long"}}')
+        return busy()
+
+    with chat_server(refusing) as server, pytest.raises(UserError, match="too long"):
+        ask(asker(server, tmp_path, retries=1000, concurrency=2), ["bad", "storm"])
+    assert len(server.asked) < 500
 
 
 def test_models_that_want_another_limit_get_it_and_are_not_asked_the_other_way_again() -> None:
@@ -370,13 +445,24 @@ def test_the_url_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
             assert "sk-secret" not in str(found.value)
 
 
-def test_requests_begin_one_after_the_other_where_a_minute_has_few(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("storms", [0, 2])
+def test_requests_begin_one_after_the_other_where_a_minute_has_few(storms: int) -> None:
+    """Those that are sent again, too."""
     waits: list[float] = []
-    monkeypatch.setattr("distil.framework.chat.endpoint.time.sleep", waits.append)
-    with chat_server(echo) as server:
-        ask(asker(server, None, per_minute=60), TEXTS[:4])
-    assert len(waits) == 4
-    assert max(waits) > 2.5  # the fourth: three seconds after the first
+
+    class Noting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
+            return False
+
+    with chat_server(counting(lambda number, asked: busy() if number < storms else echo(asked))) as server:
+        one = asker(server, None, per_minute=60)
+        one.server.stopped = Noting()
+        with SILENT.task("", 1) as bar:
+            found = one.ask([(request(text), 0) for text in TEXTS[: 4 - storms]], bar)
+    assert len(waits) == len(server.asked) == 4
+    assert max(waits) > 2.0  # the fourth: three seconds after the first
+    assert all(0 < answer.seconds < 20 for answer in found)
 
 
 def test_who_is_asked_over_plain_http_elsewhere_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

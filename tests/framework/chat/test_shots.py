@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import BertConfig
 
 from distil.framework.chat.answers import Answer as Said
 from distil.framework.chat.requests import Requests
 from distil.framework.chat.section import Shots
 from distil.framework.chat.shots import Chosen, Embedder, Pool, pool_of
-from distil.framework.errors import DataError, RecipeError
+from distil.framework.errors import DataError, ModelError, RecipeError
+from distil.framework.label import label
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare, run
 from distil.framework.tasks.classification.chat import LabelChat, LabelsChat, NumberChat
@@ -126,6 +128,18 @@ def test_a_run_shows_the_nearest_by_its_own_student(tmp_path: Path) -> None:
         assert recipe.teachers["llm"].examples is not None
         found = Chosen(recipe.teachers["llm"].examples, pool).of(example)
         assert found == [pool.examples[int(number)] for number in near[::-1]]
+
+
+def test_labelling_misses_a_student_by_which_examples_would_be_chosen_before_anybody_is_asked(tmp_path: Path) -> None:
+    chat, broken = chat_folder(tmp_path / "chat"), chat_folder(tmp_path / "broken")
+    config = BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config.save_pretrained(broken)
+    (broken / "model.safetensors").write_bytes(b"x")
+    for folder, words in ((tmp_path / "nowhere", "nowhere"), (broken, "is damaged")):
+        student = {"model": {"kind": "folder", "path": str(folder)}, "lr": 0.001}
+        with pytest.raises(ModelError, match=words):
+            label(recipe_from_values(values(tmp_path, chat, student=student), "here"))
+    assert not list((tmp_path / "runs").rglob("manifest.json"))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def recipe(**changes: Any) -> Recipe:
         ),
         (
             {"teachers__a__kind": "generative", "teachers__a__prompt": "{context}"},
-            r"teachers\.a\.prompt: .*expected a text with \{question\} and \{context\}",
+            r"teachers\.a\.prompt is .*expected a text with \{question\} and \{context\}",
         ),
         ({"windows__doc_stride": 60}, r"windows: doc_stride 60 leaves no new context in a window"),
         (

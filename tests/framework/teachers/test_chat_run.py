@@ -207,7 +207,7 @@ def test_a_budget_stops_a_run_which_goes_on_where_it_was_in_the_same_folder(tmp_
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"teachers__llm__prompt": "Classify!"}, "teachers.llm.prompt: prompt is 'Classify!'"),
+        ({"teachers__llm__prompt": "Classify!"}, r"teachers\.llm\.prompt is 'Classify!'; expected a text with {text}"),
         (
             {"teachers__llm__read": "likelihood", "task": {"kind": "classification", "problem_type": "multi_label"}},
             "teachers.llm.read: likelihoods are of one label",

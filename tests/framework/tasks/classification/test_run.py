@@ -187,7 +187,7 @@ def test_numbers_of_pairs_from_a_table(output: Path, tmp_path: Path) -> None:
         ),
         (
             {"teachers__c__kind": "generative", "teachers__c__model": _T5, "teachers__c__prompt": "{question}"},
-            "teachers.c.prompt: prompt is '{question}'; expected a text with {text}",
+            "teachers.c.prompt is '{question}'; expected a text with {text}",
         ),
         (
             {"task": {"kind": "classification", "problem_type": "regression"}, "ensemble": {"rule": "confidence"}},
