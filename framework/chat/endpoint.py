@@ -31,8 +31,8 @@ _MOST = 2**26  # bytes of an answer
 _OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
 _GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
-# How versions of a model are told from others whose names begin alike: -2024-08-06, -0613, -001, :latest
-_VERSION = re.compile(r"[-:@](?:latest|v\d+|\d{3,}(?:-\d\d){0,2})")
+# How versions of a model are told from others whose names begin alike: -2024-08-06, -0613, -001, :latest, @main
+_VERSION = re.compile(r"[-:](?:latest|v\d+|\d{3,}(?:-\d\d){0,2})|@.+")
 
 
 class EndpointError(DistilError):

@@ -195,6 +195,7 @@ def test_who_refuses_is_named_with_what_to_do(
         ("gpt-4", "gpt-4-0613"),
         ("gemini-1.5-flash", "gemini-1.5-flash-001"),
         ("titan", "titan:v2"),
+        ("/models/m", "/models/m@main"),
         ("llama3", "llama3:latest"),
         ("llama3:latest", "llama3"),
         ("mistral-small-latest", "mistral-small-2503"),
