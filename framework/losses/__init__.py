@@ -7,14 +7,24 @@ from pydantic_core import CoreSchema
 
 from distil.framework.losses.base import Loss
 from distil.framework.losses.live import LiveLoss
+from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
 from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 from distil.framework.plugins import by_kind
 
 AnyLoss = Annotated[
-    KL | ReverseKL | JSD | MSELogits | HardLabel | HiddenMSE | AttentionMSE | MiniLMRelations,
+    KL | ReverseKL | JSD | MSELogits | HardLabel | Chunk | HiddenMSE | AttentionMSE | MiniLMRelations,
     by_kind(
-        KL, ReverseKL, JSD, MSELogits, HardLabel, HiddenMSE, AttentionMSE, MiniLMRelations, protocols=(Loss, LiveLoss)
+        KL,
+        ReverseKL,
+        JSD,
+        MSELogits,
+        HardLabel,
+        Chunk,
+        HiddenMSE,
+        AttentionMSE,
+        MiniLMRelations,
+        protocols=(Loss, LiveLoss),
     ),
 ]
 

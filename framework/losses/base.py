@@ -1,8 +1,8 @@
 """What a distillation loss is given and what it returns."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Discriminator, Field, Tag
 
@@ -57,7 +57,8 @@ class Rows:
     logits: float32 [R, L], -1e30 where not mask (finite, so that 0 · log 0 stays 0 there, also divided by a temperature
     below 1); mask: bool [R, L]; label: int64 [R], -1 where there is none; weight: float32 [R], of a row's loss in its item's,
     0 where an item only fills up a batch; item: int64 [R], each row's item; items: B; signals: for each temperature
-    float32 [R, L].
+    float32 [R, L]; parts: other rows, of what the task reads from the same outputs: `labels`, those that labels count on, and any
+    that a loss names.
     """
 
     logits: "Tensor"
@@ -67,6 +68,12 @@ class Rows:
     item: "Tensor"
     items: int
     signals: Mapping[float, "Tensor"]
+    parts: "Mapping[str, Callable[[], Rows]]" = field(default_factory=dict)
+
+    def of(self, loss: "Loss") -> "Rows":
+        """Those that a loss is a loss of."""
+        part = self.parts.get(loss.rows if isinstance(loss, OnItsOwnRows) else loss.source)
+        return self if part is None else part()
 
     def of_items(self, values: "Tensor") -> "Tensor":
         """The weighted sum of values [R] over the rows of each item. [B]"""
@@ -99,6 +106,13 @@ class Loss(Protocol):
         """Loss of each row: logits float32 [R, L] with masked outcomes at -1e30 → [R]."""
 
 
+@runtime_checkable
+class OnItsOwnRows(Protocol):
+    """A Loss of rows that only some tasks have. rows: by which name they give these."""
+
+    rows: ClassVar[str]
+
+
 def weight_at(weight: float | Linear, progress: float) -> float:
     """The weight at `progress`, 0 at the first step and 1 after the last."""
     if isinstance(weight, Linear):
@@ -128,13 +142,14 @@ def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple
     total = rows.logits.new_zeros(())
     terms: dict[str, Tensor] = {}
     for name, loss in losses.items():
-        signal = rows.signals[loss.temperature] if loss.source == "signal" else None
+        part = rows.of(loss)
+        signal = part.signals[loss.temperature] if loss.source == "signal" else None
         with named_in_errors(f"losses.{name}", loss):
-            values = loss(rows.logits, Target(rows.mask, rows.label, signal))
-            check_losses(name, values, len(rows.logits))
+            values = loss(part.logits, Target(part.mask, part.label, signal))
+            check_losses(name, values, len(part.logits))
         if signal is not None:
             values = values.masked_fill(signal.sum(-1) == 0, 0.0)
-        term = rows.of_items(values).sum()
+        term = part.of_items(values).sum()
         terms[name] = term.detach()
         total = total + weight_at(loss.weight, progress) * term
     return total, terms

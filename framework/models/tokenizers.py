@@ -190,15 +190,21 @@ def special_tokens(
     forced: the token that a model's generation_config.json forces to come first, such as that of mBART-50's language: it
     belongs to the beginning, not to the answer.
     """
+    end = end_of_text(tokenizer)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    start = getattr(config, "decoder_start_token_id", None)
+    begin = (int(pad if start is None else start), *([] if forced is None else [int(forced)]))
+    return SpecialTokens(int(pad), end, begin)
+
+
+def end_of_text(tokenizer: "PreTrainedTokenizerFast") -> int:
+    """The token that ends a text: [SEP] where there is no end-of-text token, as in BERT's vocabularies. Raises ModelError without both."""
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     if end is None:
         raise ModelError(
             "the tokenizer has neither an end-of-text token nor [SEP], one of which has to end an answer; use one that has"
         )
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
-    start = getattr(config, "decoder_start_token_id", None)
-    begin = (int(pad if start is None else start), *([] if forced is None else [int(forced)]))
-    return SpecialTokens(int(pad), int(end), begin)
+    return int(end)
 
 
 def named_tokens(tokenizer: "PreTrainedTokenizerFast") -> dict[str, int]:

@@ -16,6 +16,7 @@ from distil.framework.data.records import Asked, Fields, Formats, Record
 from distil.framework.errors import DataError
 from distil.framework.metrics import Metric
 from distil.framework.models.formats import WeightFormat
+from distil.framework.models.kind import ModelKind
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Floats, Ints
@@ -116,10 +117,19 @@ class Predictor(Protocol):
 class Task(Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window.
 
-    fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind.
+    fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind; loss_rows: names of the rows
+    that it has for losses of their own, see OnItsOwnRows; writes: whether its models write texts, so that a tokenizer must lose nothing.
     """
 
     kind: Own
+
+    @property
+    def loss_rows(self) -> Sequence[str]:
+        """See above."""
+
+    @property
+    def writes(self) -> bool:
+        """See above."""
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -239,6 +249,9 @@ class Task(Protocol):
         progress: Progress = SILENT,
     ) -> Features:
         """What a model reads of the examples: at least a row of tokens each, in their order. Raises ModelError."""
+
+    def generative_kind(self, config: Own) -> ModelKind:
+        """Which models its generative teachers are, by the configuration of one. Raises ModelError for a model that does not write."""
 
     def predictor(
         self,

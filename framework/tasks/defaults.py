@@ -13,6 +13,7 @@ from distil.framework.data.records import Asked, Formats
 from distil.framework.errors import DataError, ModelError, RecipeError
 from distil.framework.metrics import Metric, metrics_in_words
 from distil.framework.models.formats import WeightFormat
+from distil.framework.models.kind import ModelKind
 from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
 from distil.framework.tasks.sections import GenerativeSection, Sections, refused
 
@@ -41,6 +42,8 @@ class TaskSection(Section):
     notes: ClassVar[Mapping[str, Note]] = {}
     variants: ClassVar[tuple[str, ...]] = ()
     items: ClassVar[str] = "examples"
+    loss_rows: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[bool] = False
 
     @property
     def packages(self) -> Mapping[str, tuple[str, ...]]:
@@ -92,6 +95,12 @@ class TaskSection(Section):
         from distil.framework.models.probe import check_answers
 
         check_answers(self, model)  # type: ignore[arg-type]
+
+    def generative_kind(self, config: Own) -> ModelKind:
+        """See Task: encoder-decoders and decoders, which put what they think into words."""
+        from distil.framework.models.kind import generator_of
+
+        return generator_of(config)
 
     def predictor(
         self,

@@ -18,8 +18,9 @@ from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.synthetic import News
 from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.tasks.text.task import Text
 
-TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging)
+TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging, Text)
 DEFAULT_TASK: Task = ExtractiveQA()
 
 if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
     AnyTask = Task
     AnySource = Source
 else:
-    AnyTask = Annotated[ExtractiveQA | Classification | Tagging, by_kind(*TASKS, protocols=(Task,))]
+    AnyTask = Annotated[ExtractiveQA | Classification | Tagging | Text, by_kind(*TASKS, protocols=(Task,))]
     AnySource = Annotated[Hub | Files | Synthetic | Messages | News, by_kind(Hub, Files, Synthetic, Messages, News)]
 
 

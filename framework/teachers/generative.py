@@ -72,9 +72,7 @@ class Generative(Section):
 
     def model_kind(self, task: "Task", config: Any) -> "ModelKind":
         """See Teacher."""
-        from distil.framework.models.kind import generator_of
-
-        return generator_of(config)
+        return task.generative_kind(config)
 
     def objective(
         self,

@@ -1,6 +1,7 @@
 """The objective of models that give logits: gold positions and teachers' signals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,22 @@ from numpy.typing import NDArray
 from distil.framework.losses.base import Loss
 from distil.framework.tasks.base import Task
 from distil.framework.training.engine import TrainingEngine
-from distil.framework.training.items import Items, Targets, batch_length, model_inputs
+from distil.framework.training.items import AtTokens, Items, Targets, batch_length, model_inputs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@contextmanager
+def asked_at(engine: TrainingEngine, targets: Targets) -> Iterator[None]:
+    """Have the model that is trained give the logits alone that the targets are compared with, if they say which."""
+    if isinstance(targets, AtTokens):
+        from distil.framework.models.head_rows import logits_at
+
+        with logits_at(engine.module, targets.tokens):
+            yield
+    else:
+        yield
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,9 @@ class Distillation:
         """See Objective."""
         from distil.framework.losses.base import total_loss
 
-        rows = batch.targets.rows(self.task.logits(engine(**batch.inputs)))
+        with asked_at(engine, batch.targets):
+            output = engine(**batch.inputs)
+        rows = batch.targets.rows(self.task.logits(output))
         return total_loss(self.losses, rows, progress)
 
     def save(self, module: "nn.Module", weights: "dict[str, Tensor]", folder: Path) -> None:

@@ -29,6 +29,15 @@ class Targets(Protocol):
         """A model's logits on the batch as rows, each with what it should become."""
 
 
+@runtime_checkable
+class AtTokens(Protocol):
+    """Targets that look at the logits of some tokens of a batch alone, of which there need be no others."""
+
+    @property
+    def tokens(self) -> "Tensor":
+        """Their numbers among all B · L tokens. int64 [M]"""
+
+
 class Items(Protocol):
     """N items that a model is trained on, one a row of `features`. Pickled to other processes, so plain data.
 

@@ -22,7 +22,7 @@ from distil.framework.models.probe import probe_inputs
 from distil.framework.models.tokenizers import takes_token_types
 from distil.framework.models.weightless import CannotTell, run_weightless, weightless_model
 from distil.framework.plugins import named_in_errors
-from distil.framework.training.distillation import Distillation, LogitsBatch
+from distil.framework.training.distillation import Distillation, LogitsBatch, asked_at
 from distil.framework.training.engine import TrainingEngine
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class LiveDistillation:
 
     def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """See Objective."""
-        output, live = engine(**batch.inputs)
+        with asked_at(engine, batch.targets):
+            output, live = engine(**batch.inputs)
         rows = batch.targets.rows(self.logits.task.logits(output))
         total, terms = total_loss(self.logits.losses, rows, progress)
         for name, loss in self.losses.items():

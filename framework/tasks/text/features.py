@@ -39,6 +39,7 @@ class TextRows(TokenRows):
     ]  # [B]  the token of the row that begins there; -1 if none does, or the row is cut before it
     before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
+    table: TokenBytes  # of the tokenizer
 
 
 def text_features(
@@ -69,7 +70,7 @@ def text_features(
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
                 parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
             bar.advance(len(chunk))
-    return _together(parts)
+    return _together(parts, table)
 
 
 _Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
@@ -92,7 +93,7 @@ def _row(example: Written, given: list[int], written: list[int], starts: Ints, l
     )
 
 
-def _together(parts: Sequence[_Part]) -> TextRows:
+def _together(parts: Sequence[_Part], table: TokenBytes) -> TextRows:
     lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
@@ -104,6 +105,7 @@ def _together(parts: Sequence[_Part]) -> TextRows:
         place=np.concatenate([np.empty(0, np.int32), *(place for *_, place, _, _ in parts)]).astype(np.int32),
         before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
         sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
+        table=table,
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.tasks.text.features import TextRows
-from distil.framework.tasks.text.token_bytes import CLASSES, ENDS, OUTCOMES, TokenBytes
+from distil.framework.tasks.text.token_bytes import CLASSES, ENDS, NEVER, OUTCOMES, TokenBytes
 from distil.framework.tasks.text.units import LETTER, NUMBER, OTHER, SPACE
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
 
 @dataclass(frozen=True)
 class UnitLogits:
-    """A model's logits at all M tokens of completions, [M, V], as it gives them for a batch. table, places: see there."""
+    """A model's logits at all M tokens of completions, and at any that fill up the batch behind them, [M or more, V], as it gives them for
+    a batch. table, places: see there."""
 
     logits: "Tensor"
     table: "FirstBytes"
@@ -100,21 +101,24 @@ class UnitLogits:
     @cached_property
     def tokens(self) -> "Tensor":
         """log P of every token that stands there. [M]"""
-        logits = self.logits.float()
-        chosen = logits.gather(-1, self.places.target.unsqueeze(-1)).squeeze(-1)
-        return chosen - logits.logsumexp(-1)
+        return self._read[0]
+
+    @cached_property
+    def _read(self) -> "tuple[Tensor, Tensor]":
+        from torch.nn.functional import pad
+
+        from distil.framework.tasks.text.token_mass import token_mass
+
+        count, cell = len(self.places.target), self.table.cell_of(self.logits.shape[1])
+        target = pad(self.places.target, (0, len(self.logits) - count))
+        log_p, mass = token_mass(self.logits, target, cell, CLASSES * OUTCOMES)
+        return log_p[:count], mass
 
     @cached_property
     def _masses(self) -> "Tensor":
         """Of every first byte of the tokens that may begin at a boundary, or the end. [R, 257]"""
-        import torch
-
-        probabilities = self.logits.index_select(0, self.places.at).float().softmax(-1)
-        probabilities = probabilities[:, : len(self.table.cell)]  # a model may have more rows than tokens
-        cells = torch.zeros(len(probabilities), CLASSES * OUTCOMES, device=probabilities.device)
-        cells = cells.index_add(1, self.table.cell, probabilities)
-        allowed = self.table.may_begin[self.places.before]
-        return torch.einsum("rco,rc->ro", cells.view(-1, CLASSES, OUTCOMES), allowed)
+        cells = self._read[1].index_select(0, self.places.at).view(-1, CLASSES, OUTCOMES)
+        return (cells * self.table.may_begin[self.places.before].unsqueeze(-1)).sum(1)
 
     @cached_property
     def _may_begin(self) -> "Tensor":
@@ -143,7 +147,7 @@ class UnitLogits:
 
 @dataclass(frozen=True)
 class FirstBytes:
-    """Of a vocabulary: cell: int64 [V], which class and first byte each token has; may_begin: float32 [4, CLASSES], 1 where a token of
+    """Of a vocabulary: cell: int16 [V], which class and first byte each token has; may_begin: float32 [4, CLASSES], 1 where a token of
     a class may begin a unit after a character of a class, or end the text."""
 
     cell: "Tensor"
@@ -158,4 +162,10 @@ class FirstBytes:
         allowed[:, list(_MAY_BEGIN)] = 1
         for same in (LETTER, NUMBER, OTHER):
             allowed[same, same] = 0
-        return cls(torch.from_numpy(table.classes * OUTCOMES + table.first), torch.from_numpy(allowed))
+        return cls(torch.from_numpy((table.classes * OUTCOMES + table.first).astype(np.int16)), torch.from_numpy(allowed))
+
+    def cell_of(self, rows: int) -> "Tensor":
+        """The cell of each row of a model's head, which may have more than there are tokens. int64 [rows]"""
+        from torch.nn.functional import pad
+
+        return pad(self.cell.long(), (0, rows - len(self.cell)), value=NEVER * OUTCOMES)

@@ -5,35 +5,41 @@ An example with B boundaries has the B heads of first bytes, then the B of units
 have no boundary there, has no entries.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.segments import Floats, Ints, bounds, totals
-from distil.framework.signals.algebra import Signals, normalised
-from distil.framework.tasks.text.token_bytes import OUTCOMES
+from distil.framework.signals.algebra import Signals, concat, normalised
+from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.token_bytes import END, OUTCOMES
+from distil.framework.tasks.text.units import Units, units_of
 
 if TYPE_CHECKING:
-    from distil.framework.tasks.text.probabilities import UnitLogits
+    from distil.framework.tasks.text.features import TextRows
+    from distil.framework.tasks.text.probabilities import Places
 
 NO, YES = 0, 1
 _LEAST = 1e-9  # a first byte that is less likely joins the tail
 
 
-def write_units(asked: "UnitLogits") -> Signals:
-    """The signals about the rows of a batch, by a model's logits on them."""
-    places = asked.places
-    count = places.count.cpu().numpy()
-    number = places.number.cpu().numpy()
-    first = asked.first_bytes.double().exp().cpu().numpy()
-    unit = np.exp(asked.units.double().cpu().numpy())
-    whole = places.whole.cpu().numpy()
-    boundaries = bounds(count)
-    heads = 2 * boundaries
-    owner = np.searchsorted(boundaries, number, side="right") - 1
-    byte_head = number + boundaries[owner]
-    unit_head = byte_head + count[owner]
+def heads_of(number: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """The head of first bytes and that of units of some boundaries. number: among all of some examples, [R]; count: boundaries of every
+    example, [E]."""
+    ends = np.cumsum(count)
+    owner = np.searchsorted(ends, number, side="right")
+    byte_head = number + (ends - count)[owner]  # boundaries of the examples before have two heads each
+    return byte_head, byte_head + count[owner]
+
+
+def write_units(first_bytes: NDArray[np.floating], units: NDArray[np.floating], places: "Places") -> Signals:
+    """The signals about the rows of a batch. first_bytes, units: see UnitLogits, [R, 257] and [R]; places: where these are, on the host."""
+    count, whole = places.count.numpy(), places.whole.numpy()
+    first, unit = np.exp(first_bytes.astype(np.float64)), np.exp(units.astype(np.float64))
+    heads = 2 * bounds(count)
+    byte_head, unit_head = heads_of(places.number.numpy(), count)
     named = first >= _LEAST
     sizes = np.zeros(int(heads[-1]), np.int64)
     sizes[byte_head] = named.sum(1)
@@ -79,3 +85,51 @@ def bits(signals: Signals, sizes: NDArray[np.integer]) -> tuple[Floats, Floats]:
     known = ~np.isnan(log_p)
     taken = totals(np.where(known, -log_p / np.log(2), 0.0), boundaries)
     return taken, totals(np.where(known, sizes, 0).astype(np.float64), boundaries)
+
+
+def _units(examples: Sequence[Written]) -> tuple[list[Units], Ints]:
+    """Of every example, and how many boundaries it has. [E]"""
+    units = [units_of(example.completion) for example in examples]
+    return units, np.asarray([len(one.bounds) for one in units], np.int64)
+
+
+def head_sizes(examples: Sequence[Written]) -> Ints:
+    """Outcomes of every head about the examples. [H]"""
+    _, count = _units(examples)
+    sizes: Ints = np.repeat(np.tile([OUTCOMES, 2], len(count)), np.repeat(count, 2))
+    return sizes
+
+
+def gold_outcomes(examples: Sequence[Written]) -> Ints:
+    """The byte that stands at every boundary, and both outcomes of its unit. [H, 2]"""
+    found = [np.empty((0, 2), np.int64)]
+    for example in examples:
+        at = units_of(example.completion).bounds
+        content = np.append(np.frombuffer(example.completion.encode(), np.uint8).astype(np.int64), END)
+        found += [np.repeat(content[at, None], 2, axis=1), np.tile([NO, YES], (len(at), 1))]
+    return np.concatenate(found)
+
+
+def predictions(examples: Sequence[Written], signals: Signals) -> dict[str, dict[str, object]]:
+    """By id: bits of the units of which anything is said, and their bytes."""
+    units, _ = _units(examples)
+    sizes = [np.append(np.diff(one.bounds), 0) for one in units]
+    taken, size = bits(signals, np.concatenate([np.empty(0, np.int64), *sizes]))
+    return {
+        example.id: {"bits": float(taken[number]), "bytes": int(size[number]), "text": None}
+        for number, example in enumerate(examples)
+    }
+
+
+def signals_of_logits(features: "TextRows", logits: Sequence[NDArray[np.float32]]) -> Signals:
+    """The signals of a model whose logits at all tokens of each row are here, each [V, tokens]."""
+    import torch
+
+    from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
+
+    table, parts = FirstBytes.of(features.table), []
+    for row, values in enumerate(logits):
+        places = places_of(features, np.asarray([row]), values.shape[1])
+        asked = UnitLogits(torch.from_numpy(values.T).index_select(0, places.token), table, places)
+        parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places))
+    return concat(parts)

@@ -126,7 +126,7 @@ def test_the_end_is_the_outcome_of_its_own(examples: list[Written]) -> None:
 @settings(max_examples=25)
 def test_signals_hold_what_the_model_says(examples: list[Written]) -> None:
     features, asked = _asked("byte-level", examples)
-    signals = write_units(asked)
+    signals = write_units(asked.first_bytes.numpy(), asked.units.numpy(), asked.places)
     assert signals.heads.tolist() == (2 * features.boundaries).tolist()
     taken, size = bits(signals, features.sizes)
     whole = asked.places.whole

@@ -1,0 +1,175 @@
+"""Texts that a model writes: what follows a prompt, learnt from completions and from what teachers think of them, whatever their
+tokenizers."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from distil.framework.data.features import WindowSettings
+from distil.framework.data.records import Asked, Fields, Record
+from distil.framework.metrics import Metric
+from distil.framework.progress import SILENT, Progress
+from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.text import data, usage
+from distil.framework.tasks.text.example import Written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
+
+    from distil.framework.models.formats import WeightFormat
+    from distil.framework.segments import Ints
+    from distil.framework.signals.algebra import Signals
+    from distil.framework.signals.source import SignalSource
+    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.text.features import TextRows
+    from distil.framework.tasks.text.items import TextItems
+    from distil.framework.training.objective import Objective
+
+
+class Text(TaskSection):
+    """Causal models, of which every token says what follows it."""
+
+    kind: Literal["text"] = "text"
+
+    fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
+    items: ClassVar[str] = "texts"
+    loss_rows: ClassVar[tuple[str, ...]] = ("units",)
+    writes: ClassVar[bool] = True
+    metrics: ClassVar[tuple[Metric, ...]] = data.METRICS
+    request: ClassVar[type[BaseModel]] = usage.TextRequest
+    response: ClassVar[type[BaseModel]] = usage.TextResponse
+
+    def check(self, recipe: "Sections") -> list[str]:
+        """See Task."""
+        from distil.framework.tasks.text.checks import problems_of
+
+        return problems_of(recipe)
+
+    def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Written]:
+        """See Task."""
+        return data.read_rows(records, fields)
+
+    def model_class(self) -> "Own":
+        """See Task."""
+        from transformers import AutoModelForCausalLM
+
+        return AutoModelForCausalLM
+
+    def head_fields(self) -> "Plain":
+        """See Task: a model that writes has its head already."""
+        return {}
+
+    def check_config(self, config: "Own", as_it_is: bool) -> None:
+        """See Task: models that write from left to right. Raises ModelError for others."""
+        from distil.framework.tasks.text.checks import check_decodes
+
+        check_decodes(config)
+
+    def generative_kind(self, config: "Own") -> "Text":
+        """See Task: a teacher is a model like the students."""
+        return self
+
+    def features(
+        self,
+        examples: Sequence[Written],
+        tokenizer: "PreTrainedTokenizerFast",
+        windows: WindowSettings,
+        progress: Progress = SILENT,
+    ) -> "TextRows":
+        """See Task: a row for each text."""
+        from distil.framework.tasks.text.reading import text_reader
+
+        return text_reader(tokenizer, windows.max_length).read(examples, progress)
+
+    def logits(self, output: "Own") -> "Tensor":
+        """See Task: [B, vocabulary, tokens]."""
+        logits: Tensor = output.logits.transpose(1, 2)
+        return logits
+
+    def training_items(
+        self,
+        examples: Sequence[Written],
+        features: "TextRows",
+        pad_id: int,
+        signals: "SignalSource | None",
+        temperatures: Sequence[float],
+        eager: bool,
+    ) -> "TextItems":
+        """See Task."""
+        from distil.framework.tasks.text.items import text_items
+
+        return text_items(examples, features, pad_id, signals, temperatures, eager)
+
+    def predictor(
+        self,
+        folder: "Path",
+        inference: "InferenceConfig",
+        label_map: Mapping[str, str | None] | None = None,
+        weights: "WeightFormat | None" = None,
+    ) -> "Predictor":
+        """See Task: logits stay on the device."""
+        from distil.framework.tasks.text.predictor import text_predictor
+
+        return text_predictor(folder, inference, label_map, weights)
+
+    def write_signals(self, examples: Sequence[Written], features: "TextRows", logits: "Logits") -> "Signals":
+        """See Task: of every boundary a head of first bytes and one of the unit there."""
+        from distil.framework.tasks.text.signal import signals_of_logits
+
+        return signals_of_logits(features, logits)
+
+    def head_sizes(self, examples: Sequence[Written]) -> "Ints":
+        """See Task: first bytes of all boundaries of an example, then units."""
+        from distil.framework.tasks.text.signal import head_sizes
+
+        return head_sizes(examples)
+
+    def gold_outcomes(self, examples: Sequence[Written]) -> "Ints":
+        """See Task: the bytes that stand there. Of a unit both outcomes count, as only that it stands there is known."""
+        from distil.framework.tasks.text.signal import gold_outcomes
+
+        return gold_outcomes(examples)
+
+    def predict_from_signals(self, examples: Sequence[Written], signals: "Signals") -> "Plain":
+        """See Task: bits of the units of which anything is said; nothing is written."""
+        from distil.framework.tasks.text.signal import predictions
+
+        return predictions(examples, signals)
+
+    def score(self, examples: Sequence[Written], predictions: "Plain", resamples: int, seed: int) -> "Scores":
+        """See Task."""
+        return data.scores(examples, predictions, resamples, seed)
+
+    asked = staticmethod(usage.asked)
+    respond = staticmethod(usage.respond)
+
+    def answer_of(self, prediction: "Plain") -> Hashable:
+        """See Task: what is written."""
+        return prediction["text"]
+
+    def generative_objective(
+        self,
+        teacher: "GenerativeSection",
+        windows: WindowSettings,
+        examples: Sequence[Written],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task: to write the completions, as a student learns them."""
+        from distil.framework.losses.logits import HardLabel
+        from distil.framework.training.distillation import Distillation
+
+        features = self.features(examples, tokenizer, windows, progress)
+        items = self.training_items(examples, features, int(tokenizer.pad_token_id), None, (), eager=True)
+        return Distillation(self, items, {"hard_label": HardLabel()}, seed=0)
+
+    def generative_predictor(
+        self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"
+    ) -> "Predictor":
+        """See Task."""
+        return self.predictor(folder, inference)
