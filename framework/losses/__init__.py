@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from distil.framework.losses.base import Loss
-from distil.framework.losses.live import LiveLoss
 from distil.framework.losses.chunks import Chunk
+from distil.framework.losses.live import LiveLoss
 from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
 from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 from distil.framework.plugins import by_kind

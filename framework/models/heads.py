@@ -53,11 +53,16 @@ def check_saved_head(task: ModelKind, folder: Path) -> None:
     """Refuse a model in whose files no tensor of the task's head is named. Raises ModelError."""
     import torch
 
-    names = saved_names(folder)
+    names, config = saved_names(folder), read_config(folder)
     with torch.device("meta"):
-        model = from_config(task, read_config(folder))
+        model = from_config(task, config)
     prefix = f"{model.base_model_prefix}."
-    head = [name for name in model.state_dict() if not name.startswith(prefix)]
+    tied = (
+        set(getattr(model, "_tied_weights_keys", None) or ())
+        if getattr(config, "tie_word_embeddings", False)
+        else set()
+    )
+    head = [name for name in model.state_dict() if not name.startswith(prefix) and name not in tied]
     if names and head and not names & set(head) and hasattr(model, model.base_model_prefix):
         raise ModelError(
             f"the model in {folder} was not trained for task {task.kind}: it has no {min(head)}, and random weights know nothing; "

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from distil.framework.errors import ModelError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LONG_RUN = re.compile(r"\S{1000}|\s{1000}")
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+_PAD, _END = "<|pad|>", "<|endoftext|>"  # of tokenizers of models that write
 # Their numbers in every tokenizer that is trained here, as configurations name them.
 TRAINED = {f"{part}_token_id": _SPECIAL.index(f"[{part.upper()}]") for part in ("cls", "sep", "mask")}
 
@@ -37,6 +38,22 @@ def train_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTra
         sep_token="[SEP]",
         mask_token="[MASK]",
     )
+
+
+def train_writing_tokenizer(settings: TrainedTokenizer, texts: Iterable[str]) -> "PreTrainedTokenizerFast":
+    """A byte-level BPE of at most `vocab_size` tokens that gives back every text as it was, with a token that ends one.
+
+    Raises ModelError for another kind, or fewer tokens than there are bytes.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    if settings.kind != "bpe":
+        raise ModelError(f"a {settings.kind} tokenizer does not give back the text that it has read: take kind bpe")
+    pieces = [piece for text in texts for piece in pieces_of(text)]
+    tokenizer = _train_bpe(settings, pieces, [_PAD, _END], prefix=False)
+    if tokenizer.get_vocab_size() > settings.vocab_size:
+        raise _too_small(settings, f"needs {tokenizer.get_vocab_size()} tokens")
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=_PAD, eos_token=_END)
 
 
 def pieces_of(text: str) -> Iterator[str]:
@@ -72,15 +89,18 @@ def _train_wordpiece(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer
     return tokenizer
 
 
-def _train_bpe(settings: TrainedTokenizer, texts: list[str]) -> "Tokenizer":
+def _train_bpe(
+    settings: TrainedTokenizer, texts: list[str], special: Sequence[str] = _SPECIAL, prefix: bool = True
+) -> "Tokenizer":
+    """prefix: whether a text's first word is cut as those behind a space are."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=settings.vocab_size,
-        special_tokens=_SPECIAL,
+        special_tokens=list(special),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )

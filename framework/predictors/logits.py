@@ -61,6 +61,12 @@ class LogitsPredictor:
         features, logits = self.outputs(examples, progress, title)
         return self.inference.task.predict(examples, features, logits)
 
+    def predict_features(self, examples: Sequence[Example], features: Features) -> Json:
+        """See ReadsFeatures."""
+        task = self.inference.task
+        logits = all_logits(self.model, features, int(self.tokenizer.pad_token_id), self.inference)
+        return task.predict(examples, features, task.translated(logits, self.model.config, self.label_map))
+
     def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
         return ask(self, examples)

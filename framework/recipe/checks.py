@@ -10,6 +10,7 @@ from distil.framework.data.section import DEFAULT_SPLITS
 from distil.framework.ensembles.rules import Weighted
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
+from distil.framework.losses.base import OnItsOwnRows
 from distil.framework.losses.live_checks import live_problems
 from distil.framework.losses.logits import HardLabel
 from distil.framework.models.formats import format_of
@@ -188,8 +189,13 @@ def _baseline_problems(recipe: Recipe, student: Student) -> list[str]:
 
 
 def task_problems(recipe: Recipe) -> list[str]:
-    """What the task itself demands."""
-    return recipe.task.check(recipe)
+    """What the task itself demands, and losses that it has nothing for."""
+    problems = [
+        f"losses.{name}: a loss of kind {loss.kind} compares {loss.rows}, which the task {recipe.task.kind} does not have: drop it"
+        for name, loss in recipe.losses.items()
+        if isinstance(loss, OnItsOwnRows) and loss.rows not in recipe.task.loss_rows
+    ]
+    return [*problems, *recipe.task.check(recipe)]
 
 
 def data_problems(recipe: Recipe) -> list[str]:

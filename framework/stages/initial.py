@@ -25,7 +25,7 @@ from distil.framework.models.section import (
     TokenizerSource,
     TrainedTokenizer,
 )
-from distil.framework.models.tokenizer_training import separate, train_tokenizer
+from distil.framework.models.tokenizer_training import separate, train_tokenizer, train_writing_tokenizer
 from distil.framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
 from distil.framework.models.trim import trim
 from distil.framework.plugins import SOURCE
@@ -47,11 +47,13 @@ def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -
 
     def make(folder: Path) -> dict[str, Any]:
         texts = dict.fromkeys(text for example in data.examples for text in example.texts)
-        tokenizer = train_tokenizer(settings, texts)
+        train = train_writing_tokenizer if context.task.writes else train_tokenizer
+        tokenizer = train(settings, texts)
         tokenizer.save_pretrained(str(folder / "tokenizer"))
         return {"tokens": len(tokenizer)}
 
-    inputs = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
+    inputs: dict[str, object] = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
+    inputs |= {"writes": True} if context.task.writes else {}
     key = key_of(context, "tokenizers", inputs, versions(1, ("tokenizers", "transformers")))
     return Stage(f"train a {settings.kind} tokenizer of {settings.vocab_size}", key, make)
 
@@ -84,7 +86,7 @@ def initial_stage(
             if kind is task:
                 fields.update(task.head_fields())
             built = random_model(kind, fields, seed)
-            if isinstance(settings, TrainedTokenizer):
+            if isinstance(settings, TrainedTokenizer) and not task.writes:
                 separate(loaded, fields)
                 if isinstance(teacher, Chat):
                     loaded.chat_template = TRAINED_TEMPLATE

@@ -29,7 +29,7 @@ def student_validation(context: Context, training: Training, tokenizer: "PreTrai
         return None
     splits = {kind: context.data[name] for kind, name in named.items()}
     features = {kind: split_features(context.task, split, tokenizer, recipe.windows) for kind, split in splits.items()}
-    reading = StudentReading(features, int(tokenizer.pad_token_id), _inference(context, recipe.windows))
+    reading = StudentReading(features, tokenizer, _inference(context, recipe.windows))
     return Validation(context.task, {kind: split.examples for kind, split in splits.items()}, reading)
 
 

@@ -40,6 +40,18 @@ class GenerativeSection(Protocol):
         """The configuration of its model, and the token that this forces to come first."""
 
 
+class StudentSection(Protocol):
+    """See Student."""
+
+    @property
+    def tokenizer(self) -> object:
+        """How its model cuts texts."""
+
+    @property
+    def trim(self) -> object | None:
+        """Whether its vocabulary is cut down."""
+
+
 class SourceSection(Protocol):
     """See Extra."""
 
@@ -70,6 +82,10 @@ class Sections(Protocol):
     @property
     def teachers(self) -> Mapping[str, TeacherSection]:
         """Teachers by name."""
+
+    @property
+    def student(self) -> StudentSection | None:
+        """The model that is taught."""
 
     @property
     def ensemble(self) -> "Ensemble | None":

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from distil.framework.data.features import Features
-from distil.framework.predictors.logits import all_logits
 from distil.framework.tasks.base import Examples, InferenceConfig, Plain, Predictor, Task, main_metrics
 
 if TYPE_CHECKING:
@@ -18,6 +17,14 @@ class Reading(Protocol):
 
     def predictions(self, folder: Path, splits: Mapping[str, Examples]) -> dict[str, Plain]:
         """Its predictions on the examples of each kind of row, by id."""
+
+
+@runtime_checkable
+class ReadsFeatures(Protocol):
+    """A predictor to which examples may come as it reads them."""
+
+    def predict_features(self, examples: Examples, features: Features) -> Plain:
+        """Predictions by example id, as far as they are needed while a model is trained."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +52,20 @@ class Validation:
 
 @dataclass(frozen=True)
 class StudentReading:
-    """See Reading. features: the examples in the model's tokens, by kind of row; pad_id: of its tokenizer."""
+    """See Reading. features: the examples in the model's tokens, by kind of row; tokenizer: the model's, which is put beside it."""
 
     features: Mapping[str, Features]
-    pad_id: int
+    tokenizer: "PreTrainedTokenizerFast"
     inference: InferenceConfig
 
     def predictions(self, folder: Path, splits: Mapping[str, Examples]) -> dict[str, Plain]:
         """See Reading."""
-        from distil.framework.models.build import pretrained_model
-
-        task = self.inference.task
-        model = pretrained_model(task, folder)
+        self.tokenizer.save_pretrained(str(folder))
+        predictor = self.inference.task.predictor(folder, self.inference)
         return {
-            kind: task.predict(
-                examples, self.features[kind], all_logits(model, self.features[kind], self.pad_id, self.inference)
-            )
+            kind: predictor.predict_features(examples, self.features[kind])
+            if isinstance(predictor, ReadsFeatures)
+            else predictor.predict(examples)
             for kind, examples in splits.items()
         }
 

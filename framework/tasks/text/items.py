@@ -116,7 +116,10 @@ class TextTargets:
         return self._of_boundaries(_no_and_yes(asked.units), taught)
 
     def _of_boundaries(
-        self, logits: "Tensor", taught: "Mapping[float, Tensor]", parts: "Mapping[str, Callable[[], Rows]] | None" = None
+        self,
+        logits: "Tensor",
+        taught: "Mapping[float, Tensor]",
+        parts: "Mapping[str, Callable[[], Rows]] | None" = None,
     ) -> Rows:
         import torch
 

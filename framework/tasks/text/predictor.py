@@ -25,9 +25,12 @@ from distil.framework.signals.algebra import Signals, concat
 from distil.framework.signals.steps import ask
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
+from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.probabilities import FirstBytes, Places, UnitLogits, places_of
 from distil.framework.tasks.text.reading import TextReader, text_reader
+from distil.framework.tasks.text.settings import TextSettings
 from distil.framework.tasks.text.signal import write_units
+from distil.framework.tasks.text.writing import TextWriter
 from distil.framework.training.items import model_inputs
 from distil.framework.transfer import Coming, on_device
 
@@ -54,7 +57,9 @@ class Said:
         found = np.zeros(len(self.features))
         for rows, batch in self.batches:
             edges = np.searchsorted(batch.places.item.numpy(), np.arange(len(rows) + 1))
-            found[rows] = totals(batch.tokens.numpy()[: edges[-1]].astype(np.float64), edges.astype(np.int64)) / -np.log(2)
+            found[rows] = totals(
+                batch.tokens.numpy()[: edges[-1]].astype(np.float64), edges.astype(np.int64)
+            ) / -np.log(2)
         return found
 
     def signals(self) -> Signals:
@@ -84,6 +89,7 @@ class TextPredictor:
     model: "PreTrainedModel"
     reader: TextReader
     inference: "InferenceConfig"
+    generation: TextGeneration
 
     @property
     def parameters(self) -> int:
@@ -91,13 +97,23 @@ class TextPredictor:
         return count_parameters(self.model)
 
     def predict(self, examples: Sequence[Written], progress: Progress = SILENT, title: str = "predict") -> "Plain":
-        """See Predictor."""
-        return self.predict_features(examples, self.reader.read(examples), progress, title)
+        """See Predictor; with what the model writes after each prompt."""
+        found = self.predict_features(examples, self.reader.read(examples), progress, title)
+        written = self.writer.write(examples, progress=progress, title=f"{title}: write")
+        return {
+            example.id: {**found[example.id], "text": completions[0].text}
+            for example, completions in zip(examples, written, strict=True)
+        }
+
+    @property
+    def writer(self) -> TextWriter:
+        """What writes with the model."""
+        return TextWriter(self.model, self.reader.prompter, self.reader.table, self.inference, self.generation)
 
     def predict_features(
         self, examples: Sequence[Written], features: TextRows, progress: Progress = SILENT, title: str = "predict"
     ) -> "Plain":
-        """See ReadsFeatures."""
+        """See ReadsFeatures: nothing is written."""
         bits, sizes = self.said(features, progress, title).bits(), shown_bytes(examples, features)
         return {
             example.id: {"bits": float(bits[number]), "bytes": int(sizes[number]), "text": None}
@@ -133,7 +149,7 @@ class TextPredictor:
         import torch
 
         device, inference = default_device(), self.inference
-        self.model.to(device).eval()  # type: ignore[arg-type]
+        self.model.to(device).eval()
         limit = self._limit(inference.limit(device))
         longest = np.append(features.lengths, inference.windows.max_length)
         wanted = int(padded_lengths(longest, sys.maxsize).max())
@@ -150,17 +166,12 @@ class TextPredictor:
         device = default_device()
         places = places_of(features, rows, length)
         there = on_device(places, device)
-        inputs = on_device(model_inputs(features, rows, self.pad_id, length), device)
+        inputs = on_device(model_inputs(features, rows, self.reader.pad_id, length), device)
         tokens = _filled(there.token, len(rows) * length)
         with logits_at(self.model, tokens), autocast(device, self.inference.precision):
             logits = self.model(**inputs).logits
         asked = UnitLogits(taken_at(logits, tokens), table, there)
         return _Batch(places, Coming(asked.tokens), Coming(asked.first_bytes), Coming(asked.units))
-
-    @property
-    def pad_id(self) -> int:
-        """What fills up a batch, which no token before it sees."""
-        return int(self.reader.tokenizer.pad_token_id)
 
     def _limit(self, limit: BatchLimit) -> BatchLimit:
         """So many tokens that their logits have room, unless a recipe says how many."""
@@ -191,10 +202,12 @@ def shown_bytes(examples: Sequence[Written], features: TextRows) -> NDArray[np.i
 def text_predictor(
     folder: Path,
     inference: "InferenceConfig",
+    settings: TextSettings,
     label_map: Mapping[str, str | None] | None = None,
     weights: "WeightFormat | None" = None,
 ) -> TextPredictor:
     """The model in `folder`. Raises ModelError."""
     model = pretrained_model(inference.task, folder, weights=weights)
     inference.task.translated([], model.config, label_map)
-    return TextPredictor(model, text_reader(load_model_tokenizer(folder), inference.windows.max_length), inference)
+    reader = text_reader(load_model_tokenizer(folder), settings.wording, inference.windows.max_length)
+    return TextPredictor(model, reader, inference, settings.generation)

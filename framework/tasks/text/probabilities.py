@@ -162,7 +162,9 @@ class FirstBytes:
         allowed[:, list(_MAY_BEGIN)] = 1
         for same in (LETTER, NUMBER, OTHER):
             allowed[same, same] = 0
-        return cls(torch.from_numpy((table.classes * OUTCOMES + table.first).astype(np.int16)), torch.from_numpy(allowed))
+        return cls(
+            torch.from_numpy((table.classes * OUTCOMES + table.first).astype(np.int16)), torch.from_numpy(allowed)
+        )
 
     def cell_of(self, rows: int) -> "Tensor":
         """The cell of each row of a model's head, which may have more than there are tokens. int64 [rows]"""

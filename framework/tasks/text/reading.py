@@ -11,6 +11,7 @@ from distil.framework.models.tokenizers import end_of_text
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
+from distil.framework.tasks.text.prompts import Prompter, Wording, text_ends
 from distil.framework.tasks.text.token_bytes import TokenBytes, token_bytes
 
 if TYPE_CHECKING:
@@ -22,31 +23,37 @@ _tables: OrderedDict[str, TokenBytes] = OrderedDict()
 
 @dataclass(frozen=True)
 class TextReader:
-    """Makes rows of tokens of examples. table: the bytes of the tokenizer's tokens; start: tokens before a text; max_length: tokens of
-    a row at most."""
+    """Makes rows of tokens of examples. table: the bytes of the tokenizer's tokens; max_length: tokens of a row at most."""
 
-    tokenizer: "PreTrainedTokenizerFast"
+    prompter: Prompter
     table: TokenBytes
-    start: Sequence[int]
     max_length: int
+
+    @property
+    def pad_id(self) -> int:
+        """What fills up a batch, which no token before it sees."""
+        return int(self.prompter.tokenizer.pad_token_id)
 
     def read(self, examples: Sequence[Written], progress: Progress = SILENT) -> TextRows:
         """A row for each example. Raises ModelError for a tokenizer that loses part of a text."""
-        end = end_of_text(self.tokenizer)
-        return text_features(examples, self.tokenizer, self.table, end, self.start, self.max_length, progress)
+        given = self.prompter
+        return text_features(
+            examples, given.tokenizer, self.table, given.end, given.start, self.max_length, progress, given.wording
+        )
 
 
-def text_reader(tokenizer: "PreTrainedTokenizerFast", max_length: int) -> TextReader:
-    """Raises ModelError for a tokenizer whose tokens are no parts of a text, or that has none to end it."""
-    return TextReader(tokenizer, _table(tokenizer), begin_of_text(tokenizer), max_length)
-
-
-def _table(tokenizer: "PreTrainedTokenizerFast") -> TokenBytes:
-    """The bytes of all tokens, found once for the last few tokenizers."""
+def text_reader(tokenizer: "PreTrainedTokenizerFast", wording: Wording, max_length: int) -> TextReader:
+    """wording: of prompts. Raises ModelError for a tokenizer whose tokens are no parts of a text, or that has none to end it."""
     end = end_of_text(tokenizer)
-    key = f"{tokenizer_digest(tokenizer)} {end}"
+    prompter = Prompter(tokenizer, wording, begin_of_text(tokenizer), end)
+    return TextReader(prompter, _table(tokenizer, text_ends(tokenizer, end)), max_length)
+
+
+def _table(tokenizer: "PreTrainedTokenizerFast", ends: Sequence[int]) -> TokenBytes:
+    """The bytes of all tokens, found once for the last few tokenizers."""
+    key = f"{tokenizer_digest(tokenizer)} {ends}"
     if key not in _tables:
-        _tables[key] = token_bytes(tokenizer, [end])
+        _tables[key] = token_bytes(tokenizer, ends)
     _tables.move_to_end(key)
     while len(_tables) > _MOST:
         _tables.popitem(last=False)

@@ -1,18 +1,21 @@
 """Texts that a model writes: what follows a prompt, learnt from completions and from what teachers think of them, whatever their
 tokenizers."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 
+from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked, Fields, Record
-from distil.framework.metrics import Metric
+from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.base import Scores
 from distil.framework.tasks.text import data, usage
 from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.settings import TextSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,26 +24,29 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from distil.framework.models.formats import WeightFormat
-    from distil.framework.segments import Ints
+    from distil.framework.segments import Floats, Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource
-    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.items import TextItems
     from distil.framework.training.objective import Objective
 
 
-class Text(TaskSection):
-    """Causal models, of which every token says what follows it."""
+_BITS_PER_BYTE = Metric("bits_per_byte", "bits per byte", percent=False, higher_is_better=False, primary=True)
 
-    kind: Literal["text"] = "text"
+
+class Text(TextSettings):
+    """Causal models, of which every token says what follows it."""
 
     fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
     items: ClassVar[str] = "texts"
+    measured_with: ClassVar[tuple[str, ...]] = ("generation",)
     loss_rows: ClassVar[tuple[str, ...]] = ("units",)
     writes: ClassVar[bool] = True
-    metrics: ClassVar[tuple[Metric, ...]] = data.METRICS
+    metrics: ClassVar[tuple[Metric, ...]] = (_BITS_PER_BYTE,)
+    notes: ClassVar[Mapping[str, Note]] = data.NOTES
     request: ClassVar[type[BaseModel]] = usage.TextRequest
     response: ClassVar[type[BaseModel]] = usage.TextResponse
 
@@ -53,6 +59,14 @@ class Text(TaskSection):
     def rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Written]:
         """See Task."""
         return data.read_rows(records, fields)
+
+    def example(self, row: Written, notebook: Notebook) -> Written | None:
+        """See Task."""
+        return data.usable(row, notebook)
+
+    def record(self, example: Written) -> "Plain":
+        """See Task."""
+        return data.record_of(example)
 
     def model_class(self) -> "Own":
         """See Task."""
@@ -84,7 +98,7 @@ class Text(TaskSection):
         """See Task: a row for each text."""
         from distil.framework.tasks.text.reading import text_reader
 
-        return text_reader(tokenizer, windows.max_length).read(examples, progress)
+        return text_reader(tokenizer, self.wording, windows.max_length).read(examples, progress)
 
     def logits(self, output: "Own") -> "Tensor":
         """See Task: [B, vocabulary, tokens]."""
@@ -115,7 +129,7 @@ class Text(TaskSection):
         """See Task: logits stay on the device."""
         from distil.framework.tasks.text.predictor import text_predictor
 
-        return text_predictor(folder, inference, label_map, weights)
+        return text_predictor(folder, inference, self, label_map, weights)
 
     def write_signals(self, examples: Sequence[Written], features: "TextRows", logits: "Logits") -> "Signals":
         """See Task: of every boundary a head of first bytes and one of the unit there."""
@@ -141,16 +155,26 @@ class Text(TaskSection):
 
         return predictions(examples, signals)
 
-    def score(self, examples: Sequence[Written], predictions: "Plain", resamples: int, seed: int) -> "Scores":
+    def score(self, examples: Sequence[Written], predictions: "Mapping[str, Own]", resamples: int, seed: int) -> Scores:
         """See Task."""
-        return data.scores(examples, predictions, resamples, seed)
+        found = [predictions[example.id] for example in examples if example.labelled]
+        taken = np.asarray([[one["bits"], one["bytes"]] for one in found], np.float64).reshape(-1, 2)
+
+        def figures(times: "Floats") -> "Mapping[str, Floats]":
+            bits, size = (times @ taken).T
+            return {_BITS_PER_BYTE.name: bits / np.maximum(size, 1)}
+
+        count = len(found)
+        whole = {name: float(value[0]) for name, value in figures(np.ones((1, count))).items()}
+        resampled = resampled_metrics(lambda drawn: figures(counts(drawn, count)), count, 2 * count, resamples, seed)
+        return Scores(count, whole, intervals(resampled), {}, resampled)
 
     asked = staticmethod(usage.asked)
     respond = staticmethod(usage.respond)
 
     def answer_of(self, prediction: "Plain") -> Hashable:
         """See Task: what is written."""
-        return prediction["text"]
+        return str(prediction["text"])
 
     def generative_objective(
         self,

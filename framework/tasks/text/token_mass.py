@@ -1,6 +1,7 @@
 """What is read off a model's logits over its vocabulary, in one pass over them with a gradient of its own: beside cross-entropy alone
 nothing more of that size is kept, or written."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,9 +25,7 @@ def token_mass(logits: Tensor, target: Tensor, cell: Tensor, cells: int) -> tupl
 
 class _TokenMass(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: "FunctionCtx", logits: Tensor, target: Tensor, cell: Tensor, cells: int
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: "FunctionCtx", logits: Tensor, target: Tensor, cell: Tensor, cells: int) -> tuple[Tensor, Tensor]:
         """See token_mass."""
         scale = torch.empty(len(logits), device=logits.device)
         log_p, mass = torch.empty_like(scale), torch.zeros(len(logits), cells, device=logits.device)
@@ -62,4 +61,4 @@ def _parts(logits: Tensor) -> list[slice]:
     count, rows = len(logits), max(_FEWEST, _AT_ONCE // max(logits.shape[1], 1))
     parts = max(1, -(-count // rows))
     edges = [count * number // parts for number in range(parts + 1)]
-    return [slice(begin, end) for begin, end in zip(edges, edges[1:], strict=False)]
+    return [slice(begin, end) for begin, end in itertools.pairwise(edges)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distil.framework.tasks.classification.synthetic import Messages
+from tests.framework.tasks.text.runs import values as texts
 from tests.tiny import several_values
 
 # Sections that reach results by what they give alone, or not at all.
@@ -69,6 +70,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Recipe", "name"): "other",
     ("Recipe", "description"): "other",
     ("Recipe", "output"): "elsewhere",
+    ("Text", "prompt"): "Q: {prompt}",
     ("Recipe", "storage"): "file:///nowhere",
     ("Recipe", "baselines"): ["b"],
     ("Recipe", "search"): {"space": {"student.lr": {"kind": "uniform", "low": 0.1, "high": 0.2}}, "trials": 2},
@@ -202,6 +204,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     yield from _classifiers(folder)
     tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
     yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
+    yield texts(folder, losses={"kl": {}, "chunk": {}, "hard_label": {}})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}
