@@ -25,9 +25,9 @@ from distil.framework.signals.algebra import Signals, concat
 from distil.framework.signals.steps import ask
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
-from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.probabilities import FirstBytes, Places, UnitLogits, places_of
 from distil.framework.tasks.text.reading import TextReader, text_reader
+from distil.framework.tasks.text.requests import written
 from distil.framework.tasks.text.settings import TextSettings
 from distil.framework.tasks.text.signal import write_units
 from distil.framework.tasks.text.writing import TextWriter
@@ -89,7 +89,7 @@ class TextPredictor:
     model: "PreTrainedModel"
     reader: TextReader
     inference: "InferenceConfig"
-    generation: TextGeneration
+    settings: TextSettings
 
     @property
     def parameters(self) -> int:
@@ -97,18 +97,26 @@ class TextPredictor:
         return count_parameters(self.model)
 
     def predict(self, examples: Sequence[Written], progress: Progress = SILENT, title: str = "predict") -> "Plain":
-        """See Predictor; with what the model writes after each prompt."""
+        """See Predictor; with what the model writes after each prompt, if that is measured, or if one alone is asked."""
         found = self.predict_features(examples, self.reader.read(examples), progress, title)
-        written = self.writer.write(examples, progress=progress, title=f"{title}: write")
+        if not self.settings.measures and len(examples) != 1:
+            return found
+        texts = self.writer.write(examples, progress=progress, title=f"{title}: write")
         return {
-            example.id: {**found[example.id], "text": completions[0].text}
-            for example, completions in zip(examples, written, strict=True)
+            example.id: {**found[example.id], **written(completions[0])}
+            for example, completions in zip(examples, texts, strict=True)
         }
+
+    def grow(self, example: Written) -> "Iterator[Plain]":
+        """See Grows."""
+        found = self.predict_features([example], self.reader.read([example]))[example.id]
+        for completion in self.writer.grow(example):
+            yield {**found, **written(completion)}
 
     @property
     def writer(self) -> TextWriter:
         """What writes with the model."""
-        return TextWriter(self.model, self.reader.prompter, self.reader.table, self.inference, self.generation)
+        return TextWriter(self.model, self.reader.prompter, self.reader.table, self.inference, self.settings.generation)
 
     def predict_features(
         self, examples: Sequence[Written], features: TextRows, progress: Progress = SILENT, title: str = "predict"
@@ -210,4 +218,4 @@ def text_predictor(
     model = pretrained_model(inference.task, folder, weights=weights)
     inference.task.translated([], model.config, label_map)
     reader = text_reader(load_model_tokenizer(folder), settings.wording, inference.windows.max_length)
-    return TextPredictor(model, reader, inference, settings.generation)
+    return TextPredictor(model, reader, inference, settings)

@@ -1,20 +1,18 @@
 """Texts that a model writes: what follows a prompt, learnt from completions and from what teachers think of them, whatever their
 tokenizers."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from pydantic import BaseModel
 
 from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked, Fields, Record
-from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.base import Scores
-from distil.framework.tasks.text import data, usage
+from distil.framework.tasks.text import data, requests
 from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.metrics import answer_of
 from distil.framework.tasks.text.settings import TextSettings
 
 if TYPE_CHECKING:
@@ -24,17 +22,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from distil.framework.models.formats import WeightFormat
-    from distil.framework.segments import Floats, Ints
+    from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource
-    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
+    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.items import TextItems
     from distil.framework.training.objective import Objective
-
-
-_BITS_PER_BYTE = Metric("bits_per_byte", "bits per byte", percent=False, higher_is_better=False, primary=True)
 
 
 class Text(TextSettings):
@@ -42,13 +37,11 @@ class Text(TextSettings):
 
     fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
     items: ClassVar[str] = "texts"
-    measured_with: ClassVar[tuple[str, ...]] = ("generation",)
     loss_rows: ClassVar[tuple[str, ...]] = ("units",)
     writes: ClassVar[bool] = True
-    metrics: ClassVar[tuple[Metric, ...]] = (_BITS_PER_BYTE,)
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
-    request: ClassVar[type[BaseModel]] = usage.TextRequest
-    response: ClassVar[type[BaseModel]] = usage.TextResponse
+    request: ClassVar[type[BaseModel]] = requests.PromptRequest
+    response: ClassVar[type[BaseModel]] = requests.TextResponse
 
     def check(self, recipe: "Sections") -> list[str]:
         """See Task."""
@@ -155,26 +148,18 @@ class Text(TextSettings):
 
         return predictions(examples, signals)
 
-    def score(self, examples: Sequence[Written], predictions: "Mapping[str, Own]", resamples: int, seed: int) -> Scores:
+    def score(
+        self, examples: Sequence[Written], predictions: "Mapping[str, Own]", resamples: int, seed: int
+    ) -> "Scores":
         """See Task."""
-        found = [predictions[example.id] for example in examples if example.labelled]
-        taken = np.asarray([[one["bits"], one["bytes"]] for one in found], np.float64).reshape(-1, 2)
+        from distil.framework.tasks.text.metrics import scores
 
-        def figures(times: "Floats") -> "Mapping[str, Floats]":
-            bits, size = (times @ taken).T
-            return {_BITS_PER_BYTE.name: bits / np.maximum(size, 1)}
+        return scores(examples, dict(predictions), self.measures, resamples, seed)
 
-        count = len(found)
-        whole = {name: float(value[0]) for name, value in figures(np.ones((1, count))).items()}
-        resampled = resampled_metrics(lambda drawn: figures(counts(drawn, count)), count, 2 * count, resamples, seed)
-        return Scores(count, whole, intervals(resampled), {}, resampled)
+    asked = staticmethod(requests.asked)
+    respond = staticmethod(requests.respond)
 
-    asked = staticmethod(usage.asked)
-    respond = staticmethod(usage.respond)
-
-    def answer_of(self, prediction: "Plain") -> Hashable:
-        """See Task: what is written."""
-        return str(prediction["text"])
+    answer_of = staticmethod(answer_of)
 
     def generative_objective(
         self,

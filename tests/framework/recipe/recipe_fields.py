@@ -13,6 +13,7 @@ WHOLE = {
     "distil.framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
     "distil.framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
     "distil.framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
+    "distil.framework.tasks.text.measures": "Measures are known by the list that `task.measures` is.",
     "distil.framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "distil.framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
     "distil.framework.recipe.sections.Tracking": "Tracking copies results.",
@@ -71,6 +72,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Recipe", "description"): "other",
     ("Recipe", "output"): "elsewhere",
     ("Text", "prompt"): "Q: {prompt}",
+    ("Text", "measures"): ["rouge_l"],
     ("Recipe", "storage"): "file:///nowhere",
     ("Recipe", "baselines"): ["b"],
     ("Recipe", "search"): {"space": {"student.lr": {"kind": "uniform", "low": 0.1, "high": 0.2}}, "trials": 2},
@@ -204,7 +206,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     yield from _classifiers(folder)
     tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
     yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
-    yield texts(folder, losses={"kl": {}, "chunk": {}, "hard_label": {}})
+    yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}

@@ -9,7 +9,6 @@ import pytest
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from tests.framework.tasks.text.runs import values
-from tests.tiny import model_of
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +21,7 @@ def results(output: Path) -> dict[str, Any]:
     """A teacher with a temperature of its own, one that is asked out of its folds, texts without completions to be learnt."""
     changed = values(
         output,
+        data__splits={"train": "train[:32]", "dev": "train[32:40]", "rest": "train[40:48]", "held_out": "train[48:]"},
         teachers__a__temperature="calibrated",
         teachers__b__crossfit=2,
         signals={"held_out": "held_out"},
