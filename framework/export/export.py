@@ -14,7 +14,8 @@ from distil.framework.errors import OutputError, reason
 from distil.framework.export.card import CARD, card_of, language_in
 from distil.framework.export.compare import compare_forms, problems
 from distil.framework.export.finished_run import FinishedRun
-from distil.framework.export.forms import Form, Forms, Opening, check_exporter, make_forms, time_forms
+from distil.framework.export.forms import Form, Forms, Opening, make_forms, time_forms
+from distil.framework.export.onnx_files import check_exporter
 from distil.framework.files import now, write_atomic, write_json
 from distil.framework.manifest import check_saved, write_manifest
 from distil.framework.outcome import ModelResults, Provenance

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from distil.framework.export.export import megabytes
-from distil.framework.export.forms import open_onnx, write_int8, write_onnx
+from distil.framework.export.onnx_files import open_onnx, write_int8, write_onnx
 from distil.framework.models.build import random_model
 from distil.framework.models.configuration import new_config
 from distil.framework.models.section import ConfigModel

@@ -11,7 +11,8 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError, UserError
 from distil.framework.export import forms as module
 from distil.framework.export.compare import TOLERANCE
-from distil.framework.export.forms import check_exporter, make_forms, open_onnx, write_int8, write_onnx
+from distil.framework.export.forms import make_forms
+from distil.framework.export.onnx_files import check_exporter, open_onnx, write_int8, write_onnx
 from distil.framework.models.build import random_model, save_model
 from distil.framework.models.configuration import new_config
 from distil.framework.models.section import ConfigModel
@@ -125,7 +126,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(ModelError, match=r"cannot export a bert model to ONNX \(.+\); use --no-onnx"):
         write_onnx(model, (*NAMES, "inputs_embeds"), tmp_path / "model.onnx")
-    monkeypatch.setattr("distil.framework.export.forms._MOST_PARAMETERS", 1000)
+    monkeypatch.setattr("distil.framework.export.onnx_files._MOST_PARAMETERS", 1000)
     with pytest.raises(ModelError, match=r"at most 0M parameters, and this bert model has \dM; use --no-onnx"):
         write_onnx(model, NAMES, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

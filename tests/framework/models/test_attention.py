@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from distil.framework.errors import ModelError
-from distil.framework.export.forms import write_onnx
+from distil.framework.export.onnx_files import write_onnx
 from distil.framework.models.attention import hold_attention, other_attention
 from distil.framework.models.build import pretrained_model, random_model
 from distil.framework.models.configuration import new_config
