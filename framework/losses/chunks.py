@@ -10,15 +10,17 @@ from distil.framework.losses.base import Target, Weight
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LEAST = 1e-6
+_LEAST = 1e-30  # probability of a unit
+_CERTAIN = 1e-6  # nats of a unit, at least
 
 
 class Chunk(Section):
-    """Cross-entropy of p^(1/τ) and 1 - p^(1/τ), p being the probability of a unit of the text that stands there, less what the
-    teacher's own is: 0 where student and teacher agree.
+    """τ times the cross-entropy of p^(1/τ) and 1 - p^(1/τ), p being the probability of a unit of the text that stands there, less what
+    the teacher's own is: 0 where student and teacher agree.
 
     The binarised form of approximate likelihood matching (Minixhofer et al., arXiv 2503.20083), with units that are the same for all
-    tokenizers instead of what two of them have in common.
+    tokenizers instead of what two of them have in common. Factor τ gives it the same size for every τ: the larger this is, the closer
+    the loss comes to a log(a / b) - a + b, of a teacher that gives the unit a nats, and a student that gives it b.
     """
 
     kind: Literal["chunk"] = "chunk"
@@ -34,12 +36,10 @@ class Chunk(Section):
     rows: ClassVar[str] = "units"
 
     def __call__(self, logits: "Tensor", target: Target) -> "Tensor":
-        import torch
-
         assert target.signal is not None
-        # The logits of a unit are log P(another one) and log P(this one).
-        student = (logits[:, 1] / self.tau).exp().clamp(_LEAST, 1 - _LEAST)
-        teacher = target.signal[:, 1].clamp_min(_LEAST).pow(1 / self.tau).clamp(_LEAST, 1 - _LEAST)
-        crossed = teacher * student.log() + (1 - teacher) * torch.log1p(-student)
-        own = teacher * teacher.log() + (1 - teacher) * torch.log1p(-teacher)
-        return own - crossed
+        # Of a unit the student's logits are log P(another one) and log P(this one).
+        theirs = target.signal[:, 1].clamp_min(_LEAST).log().clamp(max=-_CERTAIN) / self.tau
+        own = logits[:, 1].clamp(max=-_CERTAIN) / self.tau
+        there = theirs.exp() * (theirs - own)
+        not_there = -theirs.expm1() * ((-theirs.expm1()).log() - (-own.expm1()).log())
+        return self.tau * (there + not_there)
