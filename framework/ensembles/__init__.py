@@ -4,10 +4,32 @@ name here."""
 from typing import Annotated
 
 from distil.framework.ensembles.base import Ensemble
-from distil.framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from distil.framework.ensembles.rules import (
+    Agreement,
+    Confidence,
+    Geometric,
+    LabelAware,
+    Mean,
+    Posterior,
+    Route,
+    Sampled,
+    Weighted,
+)
 from distil.framework.plugins import by_kind
 
 AnyEnsemble = Annotated[
-    Mean | Geometric | Weighted | Confidence | LabelAware | Agreement | Sampled,
-    by_kind(Mean, Geometric, Weighted, Confidence, LabelAware, Agreement, Sampled, field="rule", protocols=(Ensemble,)),
+    Mean | Geometric | Weighted | Confidence | LabelAware | Agreement | Posterior | Route | Sampled,
+    by_kind(
+        Mean,
+        Geometric,
+        Weighted,
+        Confidence,
+        LabelAware,
+        Agreement,
+        Posterior,
+        Route,
+        Sampled,
+        field="rule",
+        protocols=(Ensemble,),
+    ),
 ]

@@ -14,10 +14,23 @@ from distil.framework.signals.algebra import Signals, gold_log_likelihood
 Mixing = Literal["arithmetic", "geometric", "one_of"]
 
 
+@dataclass(frozen=True)
+class Unfolding:
+    """In which order heads show what is the case, as those of a text do that is read. turn: int64 [H], when its turn comes, within its
+    example from 0 on; outcome: int64 [H], what shows then, and is known from the next turn on; -1: nothing that another head of this turn
+    does not show."""
+
+    turn: Ints
+    outcome: Ints
+
+
 class GoldTask(Protocol):
     """What a rule asks a task for."""
 
     def gold_outcomes(self, examples: Sequence[Example]) -> Ints:
+        """See Task."""
+
+    def unfolding(self, signals: Signals) -> Unfolding | None:
         """See Task."""
 
 

@@ -1,6 +1,6 @@
 """The rules that make one teacher of several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from distil.framework.config import Section, nearest_hint
 from distil.framework.ensembles.base import Mixing, TeacherOutputs
+from distil.framework.ensembles.posterior import posterior
 from distil.framework.segments import Floats, softmax
 from distil.framework.signals.algebra import entropy
 from distil.framework.signals.mixing import divergence_from_others
@@ -102,15 +103,7 @@ class Weighted(Section):
 
     def check(self, names: Sequence[str]) -> list[str]:
         """What is wrong with the weights of teachers that are called `names`, in words; empty if nothing is."""
-        if isinstance(self.weights, str):
-            return []
-        unknown = [
-            f"ensemble.weights: no teacher is called '{name}'; {nearest_hint(name, list(names))}"
-            for name in self.weights
-            if name not in names
-        ]
-        missing = [f"ensemble.weights: teacher '{name}' has none: add it" for name in names if name not in self.weights]
-        return unknown + missing
+        return [] if isinstance(self.weights, str) else _problems("weights", self.weights, names)
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
         if isinstance(self.weights, str):
@@ -118,6 +111,15 @@ class Weighted(Section):
             return outputs.same(softmax(points / self.tau))
         given = np.asarray([self.weights[name] for name in outputs.names], np.float64)
         return outputs.same(given / given.sum())
+
+
+def _problems(option: str, given: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    unknown = [
+        f"ensemble.{option}: no teacher is called '{name}'; {nearest_hint(name, list(names))}"
+        for name in given
+        if name not in names
+    ]
+    return unknown + [f"ensemble.{option}: teacher '{name}' has none: add it" for name in names if name not in given]
 
 
 class Confidence(Section):
@@ -179,3 +181,54 @@ class Agreement(Section):
             signals.head_means(each, ~np.isnan(each)) for signals, each in zip(outputs.signals, apart, strict=True)
         ]
         return softmax(-np.stack(means, axis=1) / self.tau)
+
+
+class Posterior(Section):
+    """p = Σ_k w_k · p_k with w_k ∝ w_k⁰ · exp(L_k / tau), L_k the log-likelihood of the text before the place that is taught.
+
+    So teachers weigh otherwise at each place of a text, the more the better they have foretold it so far. With tau 1 it is the Bayesian
+    mixture of the texts that the teachers would write, at most log2(1 / w_k⁰) bits a text longer than any of them.
+    """
+
+    rule: Literal["posterior"] = "posterior"
+    prior: dict[str, Share] | None = Field(
+        default=None, description="w⁰ by teacher, {a: 2, b: 1}, scaled to sum 1; default: the same for all."
+    )
+    tau: float = Field(
+        default=1.0, ge=0.01, le=1e6, description="Nats of log-likelihood. Large: all weigh as their `prior` says."
+    )
+    needs_labels: ClassVar[bool] = False
+    metric: ClassVar[str | None] = None
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    def check(self, names: Sequence[str]) -> list[str]:
+        """What is wrong with the priors of teachers that are called `names`, in words; empty if nothing is."""
+        return [] if self.prior is None else _problems("prior", self.prior, names)
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        prior = np.asarray([1.0 if self.prior is None else self.prior[name] for name in outputs.names])
+        return posterior(outputs, prior / prior.sum(), self.tau).before
+
+
+class Route(Section):
+    """One teacher alone teaches each example.
+
+    by: `confidence`, that with the least entropy, the mean over heads; `likelihood`, that to which the gold answer, or the text that is
+    learnt, is likeliest. Of equal ones the first in the recipe.
+    """
+
+    rule: Literal["route"] = "route"
+    by: Literal["confidence", "likelihood"] = Field(
+        description="Who teaches: the surest teacher, or the one that finds the label, or the text, likeliest."
+    )
+    metric: ClassVar[str | None] = None
+    mixing: ClassVar[Mixing] = "arithmetic"
+
+    @property
+    def needs_labels(self) -> bool:
+        """See Ensemble."""
+        return self.by == "likelihood"
+
+    def weigh(self, outputs: TeacherOutputs) -> Floats:
+        best = -outputs.by_teacher(entropy) if self.by == "confidence" else outputs.gold_log_likelihood()
+        return np.eye(len(outputs.names))[best.argmax(-1)]

@@ -7,7 +7,7 @@ from distil.framework.config import nearest_hint, shortened
 from distil.framework.data.load import given_names
 from distil.framework.data.records import Fields
 from distil.framework.data.section import DEFAULT_SPLITS
-from distil.framework.ensembles.rules import Weighted
+from distil.framework.ensembles.rules import Posterior, Weighted
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.losses.base import OnItsOwnRows
@@ -18,6 +18,7 @@ from distil.framework.models.section import LayersModel
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
 from distil.framework.recipe.wording import Where, worded
+from distil.framework.signals.algebra import concat
 from distil.framework.tasks.base import Task
 from distil.framework.teachers.chat import Chat
 from distil.framework.training.section import Training
@@ -73,7 +74,12 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
     elif len(names) < 2:
         return [f"`ensemble` combines teachers, and there is {len(names) or 'none'}: add teachers, or drop `ensemble`"]
     else:
-        problems = ensemble.check(names) if isinstance(ensemble, Weighted) else []
+        problems = ensemble.check(names) if isinstance(ensemble, Weighted | Posterior) else []
+        if isinstance(ensemble, Posterior) and recipe.task.unfolding(concat([])) is None:
+            problems.append(
+                f"ensemble: the rule posterior weighs teachers by how well they have foretold a text so far, and the task {recipe.task.kind} "
+                "has no such texts: take another rule, confidence say"
+            )
         problems += weight_problems(ensemble.metric, recipe.task)
         if ensemble.needs_labels and recipe.student is not None and recipe.student.unlabelled:
             problems.append(

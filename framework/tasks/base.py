@@ -13,6 +13,7 @@ from distil.framework.data.batches import CPU_TOKENS, GPU_TOKENS, BatchLimit
 from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.records import Asked, Fields, Formats, Record
+from distil.framework.ensembles.base import Unfolding
 from distil.framework.errors import DataError
 from distil.framework.metrics import Metric
 from distil.framework.models.formats import WeightFormat
@@ -297,6 +298,9 @@ class Task(Protocol):
 
     def gold_outcomes(self, examples: Examples) -> Ints:
         """Of labelled examples the first and the last outcome of each head that count as gold; a single one: twice. [H, 2]"""
+
+    def unfolding(self, signals: Signals) -> Unfolding | None:
+        """In which order the heads of signals show what is the case, as a text's do; None if they do in none."""
 
     def predict_from_signals(self, examples: Examples, signals: Signals) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from distil.framework.chat.task import ChatTask
+    from distil.framework.ensembles.base import Unfolding
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import TeacherSignals
@@ -131,6 +132,10 @@ class TaskSection(Section):
         import numpy as np
 
         return np.full(len(examples), 2**16)
+
+    def unfolding(self, signals: "Signals") -> "Unfolding | None":
+        """See Task: in none."""
+        return None
 
     def moved_mass(self, examples: Sequence[Own], features: Own, teacher: "TeacherSignals") -> float:
         """See Task: outcomes are the student's own."""

@@ -1,7 +1,7 @@
 """What a recipe says of texts: how prompts are put, how much models write, and by what that is measured."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,6 +11,10 @@ from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.measures import PACKAGES, AnyMeasure, ExactMatch
 from distil.framework.tasks.text.metrics import metrics_of
 from distil.framework.tasks.text.prompts import Wording
+
+if TYPE_CHECKING:
+    from distil.framework.ensembles.base import Unfolding
+    from distil.framework.signals.algebra import Signals
 
 
 class TextSettings(TaskSection):
@@ -64,3 +68,9 @@ class TextSettings(TaskSection):
     def wording(self) -> Wording:
         """How prompts are put."""
         return Wording(self.prompt, self.as_chat)
+
+    def unfolding(self, signals: "Signals") -> "Unfolding":
+        """See Task: boundary by boundary."""
+        from distil.framework.tasks.text.unfolding import unfolding_of
+
+        return unfolding_of(signals)
