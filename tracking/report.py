@@ -82,6 +82,13 @@ def accepted_line(results: RunResults, words: Words = ENGLISH) -> str:
     return words("accepted", found=found)
 
 
+def taught_line(results: RunResults, words: Words = ENGLISH) -> str:
+    """What share of the texts teachers teach the student, in a sentence; empty where they teach examples as a whole."""
+    student = _model_of_role(results, "student")
+    share = ((student.get("training") if student is not None else None) or {}).get("taught_share")
+    return "" if share is None else words("taught", share=f"{share:.2%}")
+
+
 def ensemble_table(results: RunResults, words: Words = ENGLISH) -> EnsembleTable | None:
     """What each teacher weighs in the ensemble, columns and rows; None where that is not known."""
     ensemble, student = _model_of_role(results, "ensemble"), _model_of_role(results, "student")
@@ -144,6 +151,7 @@ def state_line(results: RunResults, words: Words = ENGLISH) -> str:
     said = [words("state", state=words(results["state"])), _measured_line(results, words)]
     said += [
         unlocated_line(results, words),
+        taught_line(results, words),
         usage_line(results, words),
         selection_line(results, words),
         _latency_line(results, words),

@@ -231,4 +231,5 @@ class Route(Section):
 
     def weigh(self, outputs: TeacherOutputs) -> Floats:
         best = -outputs.by_teacher(entropy) if self.by == "confidence" else outputs.gold_log_likelihood()
-        return np.eye(len(outputs.names))[best.argmax(-1)]
+        alone: Floats = np.eye(len(outputs.names))[best.argmax(-1)]
+        return alone

@@ -117,6 +117,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "no history": "No history is here of {names}.",
     "weights": "Weights: mean ± standard deviation over the {items}",
     "weight on": "weight on `{split}`",
+    "taught": "Teachers say something of {share} of the bytes of the student's texts; their tokenizers do not cut the rest as words are, or it is cut off.",
     "weight for student": "weight for the student",
     "temperature": "temperature",
     "rule": "Rule",

@@ -20,7 +20,7 @@ from distil.framework.plugins import settings_of
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.concatenated import ConcatSignals
 from distil.framework.signals.shards import SignalReader
-from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals
+from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, taught_share
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.tasks.base import Plain, trained_settings
@@ -97,7 +97,7 @@ class Supervision:
         return {name: _together(context, parts, streams) for name, parts in self.collections.items()}
 
     def figures(self, context: Context, examples: Sequence[Example], features: Features) -> dict[str, Any]:
-        """Figures on the stored signals as a student reads them: moved mass, weights, temperatures."""
+        """Figures on the stored signals as a student reads them: moved mass, weights, temperatures, the share of texts that is taught."""
         task, source = context.task, self.source(context, {})
         facts: dict[str, Any] = {
             "moved_mass": {
@@ -108,6 +108,9 @@ class Supervision:
         }
         if isinstance(source, EnsembleSource):
             facts["weights"] = weight_figures(source, examples)
+        share = taught_share(source, examples, task.head_bytes)
+        if share is not None:
+            facts["taught_share"] = share
         return facts
 
     def temperature(self, context: Context, name: str) -> float:

@@ -296,6 +296,9 @@ class Task(Protocol):
     def head_sizes(self, examples: Examples) -> Ints:
         """How many outcomes each head of the signals about the examples has. [H]"""
 
+    def head_bytes(self, examples: Examples) -> Ints | None:
+        """How many bytes of its example each head is about; None where it is about the example as a whole. [H]"""
+
     def gold_outcomes(self, examples: Examples) -> Ints:
         """Of labelled examples the first and the last outcome of each head that count as gold; a single one: twice. [H, 2]"""
 

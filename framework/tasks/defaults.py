@@ -133,6 +133,10 @@ class TaskSection(Section):
 
         return np.full(len(examples), 2**16)
 
+    def head_bytes(self, examples: Sequence[Own]) -> "Ints | None":
+        """See Task: about the whole."""
+        return None
+
     def unfolding(self, signals: "Signals") -> "Unfolding | None":
         """See Task: in none."""
         return None

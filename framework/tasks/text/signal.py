@@ -100,6 +100,14 @@ def head_sizes(examples: Sequence[Written]) -> Ints:
     return sizes
 
 
+def head_bytes(examples: Sequence[Written]) -> Ints:
+    """Bytes of every unit, of its head; 0 of those of first bytes and of ends. [H]"""
+    found = [np.empty(0, np.int64)]
+    for units in _units(examples)[0]:
+        found += [np.zeros(len(units.bounds), np.int64), np.append(np.diff(units.bounds), 0)]
+    return np.concatenate(found)
+
+
 def gold_outcomes(examples: Sequence[Written]) -> Ints:
     """The byte that stands at every boundary, and both outcomes of its unit. [H, 2]"""
     found = [np.empty((0, 2), np.int64)]

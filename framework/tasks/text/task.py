@@ -136,6 +136,12 @@ class Text(TextSettings):
 
         return head_sizes(examples)
 
+    def head_bytes(self, examples: Sequence[Written]) -> "Ints":
+        """See Task: of every unit."""
+        from distil.framework.tasks.text.signal import head_bytes
+
+        return head_bytes(examples)
+
     def gold_outcomes(self, examples: Sequence[Written]) -> "Ints":
         """See Task: the bytes that stand there. Of a unit both outcomes count, as only that it stands there is known."""
         from distil.framework.tasks.text.signal import gold_outcomes

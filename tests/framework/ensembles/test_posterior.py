@@ -118,9 +118,9 @@ def test_who_says_nothing_of_a_unit_gains_nothing_by_it() -> None:
     weights = source(Posterior(), [good, bad])
     of_quiet = weights._weights(TEXTS, [good, without(bad, empty)]).of_heads
     assert of_quiet[5].tolist() == pytest.approx([0.5, 0.5])
-    assert posterior(
-        TeacherOutputs(TEXTS, ["a", "b"], [good, bad], {}, TASK), np.asarray([0.5, 0.5]), 1.0
-    ).after[:, 0] == pytest.approx([9**count / (9**count + 1) for count in COUNTS])
+    assert posterior(TeacherOutputs(TEXTS, ["a", "b"], [good, bad], {}, TASK), np.asarray([0.5, 0.5]), 1.0).after[
+        :, 0
+    ] == pytest.approx([9**count / (9**count + 1) for count in COUNTS])
 
 
 @given(teachers)

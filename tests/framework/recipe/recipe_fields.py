@@ -140,6 +140,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Training", "validation"): "more",
     ("Student", "validation"): "more",
     ("Weighted", "weights"): {"a": 1.0, "b": 2.0},
+    ("Posterior", "prior"): {"a": 1.0, "b": 2.0},
     **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations")},
     **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
     ("MiniLMRelations", "relation_heads"): 1,
@@ -194,9 +195,10 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     )
     for rule in ("mean", "geometric", "confidence", "agreement", "sampled"):
         yield several_values(folder, **common, ensemble={"rule": rule})
-    yield several_values(
-        folder, **{**common, "student__unlabelled": [], "student__split": "more"}, ensemble={"rule": "label_aware"}
-    )
+    for ensemble in ({"rule": "label_aware"}, {"rule": "route", "by": "confidence"}):
+        yield several_values(
+            folder, **{**common, "student__unlabelled": [], "student__split": "more"}, ensemble=ensemble
+        )
     yield several_values(
         folder,
         **{**common, "student__unlabelled": ["more", "rest", "dev", "spare"]},
@@ -206,7 +208,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     yield from _classifiers(folder)
     tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
     yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
-    yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"})
+    yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"}, ensemble={"rule": "posterior"})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}

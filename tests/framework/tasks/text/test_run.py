@@ -8,6 +8,7 @@ import pytest
 
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
+from distil.tracking.report import markdown_table
 from tests.framework.tasks.text.runs import values
 
 
@@ -44,6 +45,12 @@ def test_all_models_are_measured_by_bits_per_byte(results: dict[str, Any], outpu
         assert all(one["bytes"] > 0 for one in predicted.values())
         assert all((one["text"] is None) == (model["name"] == "ensemble") for one in predicted.values())
     assert {signal["split"] for signal in results["signals"]} == {"train", "rest", "dev", "held_out"}
+
+
+def test_what_share_of_texts_is_taught_is_told(results: dict[str, Any], output: Path) -> None:
+    student = next(model for model in results["models"] if model["name"] == "student")
+    assert 0.9 < student["training"]["taught_share"] <= 1
+    assert "bytes of the student's texts" in markdown_table(results)  # type: ignore[arg-type]
 
 
 def test_models_learn(results: dict[str, Any]) -> None:
