@@ -1,15 +1,23 @@
 """Whole runs of models of texts, in this process: unlike teachers, their ensemble, students, and what is done with these."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distil.framework.answer import load_answerer
+from distil.framework.errors import UserError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
+from distil.framework.stages.planned import check_models
+from distil.framework.tasks.text.predictor import TextPredictor
+from distil.framework.tasks.text.requests import PromptRequest, TextResponse
 from distil.tracking.report import markdown_table
+from tests.framework.tasks.text.runs import model as built
 from tests.framework.tasks.text.runs import values
+from tests.tiny import model_of, several_values
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +64,98 @@ def test_what_share_of_texts_is_taught_is_told(results: dict[str, Any], output: 
 def test_models_learn(results: dict[str, Any]) -> None:
     """Better than eight bits a byte, which who knows nothing needs."""
     assert all(model["evaluation"]["bits_per_byte"] < 7 for model in results["models"])
+
+
+def test_the_student_answers_by_itself_piece_by_piece(results: dict[str, Any], output: Path) -> None:
+    answerer = load_answerer(output / model_of(results, "student")["folder"])
+    request = PromptRequest(prompt="Where does Anna go in 1900?")
+    *pieces, last = answerer.pieces(request)
+    whole = answerer.answer(request)
+    assert isinstance(whole, TextResponse)
+    assert last == whole
+    assert "".join(str(piece) for piece in pieces) == whole.text
+
+
+def test_each_teacher_is_asked_once_whatever_the_students_and_rules(
+    results: dict[str, Any], output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two teachers two passes, for the ensembles of four rules, and students of each and of each teacher alone."""
+    asked: list[str] = []
+    said = TextPredictor.run
+
+    def counted(self: TextPredictor, prepared: Any) -> Any:
+        asked.append(self.model.name_or_path)
+        return said(self, prepared)
+
+    monkeypatch.setattr(TextPredictor, "run", counted)
+    for rule in ("mean", "geometric", "confidence", "sampled"):
+        changed = values(output, ensemble={"rule": rule}, baselines=["a", "b"], seed=5, task__measures=[])
+        found = run(recipe_from_values(changed | {"evaluation": {"latency_questions": 0, "bootstrap": 100}}, "here"))
+        assert len(found["models"]) == 6
+        assert [signal["reused"] for signal in found["signals"]] == [rule != "mean"] * 4
+    assert len(set(asked)) == 2
+    assert len(asked) == 4  # of each, the student's split and that of the table, by which the ensemble is measured
+
+
+def test_a_student_of_a_teachers_layers_sees_into_it(output: Path) -> None:
+    """Measured while it is trained, of which the best weights are kept."""
+    changed = values(
+        output,
+        data__splits={"train": "train[:24]", "held": "train[24:32]", "dev": "train[32:40]"},
+        ensemble=None,
+        teachers__b=None,
+        teachers__a__model=built(n_layer=3),
+        student__model={"kind": "layers", "teacher": "a", "layers": [0, -1]},
+        student__tokenizer=None,
+        student__validation="held",
+        student__best=True,
+        student__evaluate_every=1,
+        losses={"chunk": {}, "hidden_mse": {"layers": {-1: -1}}},
+        task__measures=[],
+        evaluation={"latency_questions": 0, "bootstrap": 100},
+    )
+    found = run(recipe_from_values(changed, "here"))
+    student = model_of(found, "student")
+    assert student["training"]["selection"]["metric"] == "bits_per_byte"
+    assert student["evaluation"]["bits_per_byte"] < 7
+
+
+_WORDS = {"kind": "wordpiece", "vocab_size": 300}
+_BERT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"teachers__a__beams": 2}, "teachers.a.beams: a teacher of texts says how likely completions are"),
+        ({"teachers__a__prompt": "{question} {context}"}, "teachers.a.prompt: how prompts are worded"),
+        ({"teachers__a__tokenizer": _WORDS}, "teachers.a.tokenizer: a wordpiece tokenizer that is trained here"),
+        ({"student__tokenizer": {**_WORDS, "kind": "unigram"}}, "student.tokenizer: a unigram tokenizer"),
+        ({"student__trim": {}}, "student.trim: a model that writes may need every token"),
+        ({"windows__doc_stride": 8}, "windows.doc_stride is for windows that overlap"),
+        ({"teachers__a__kind": "encoder"}, "teachers.a: an encoder model does not say how likely a text is"),
+        ({"task": {"kind": "text", "prompt": "no place"}}, "prompt is 'no place'; expected a text with {prompt}"),
+    ],
+)
+def test_what_the_task_would_ignore_is_refused(output: Path, changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UserError, match=re.escape(problem)):
+        recipe_from_values(values(output, **changes), "here")
+
+
+def test_models_that_do_not_write_are_refused(output: Path) -> None:
+    changed = values(output, student__model={"kind": "config", "architecture": "bert", "config": _BERT})
+    with pytest.raises(UserError, match="a bert model does not write from left to right"):
+        check_models(recipe_from_values(changed, "here"))
+
+
+def test_a_loss_on_units_is_for_texts(output: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"losses\.chunk: a loss of kind chunk compares units, which the task extractive_qa"
+    ):
+        recipe_from_values(several_values(output, losses={"chunk": {}}), "here")
