@@ -84,7 +84,7 @@ def test_each_teacher_is_asked_once_whatever_the_students_and_rules(
     said = TextPredictor.run
 
     def counted(self: TextPredictor, prepared: Any) -> Any:
-        asked.append(self.model.name_or_path)
+        asked.extend([self.model.name_or_path] * len(prepared))
         return said(self, prepared)
 
     monkeypatch.setattr(TextPredictor, "run", counted)
@@ -94,7 +94,7 @@ def test_each_teacher_is_asked_once_whatever_the_students_and_rules(
         assert len(found["models"]) == 6
         assert [signal["reused"] for signal in found["signals"]] == [rule != "mean"] * 4
     assert len(set(asked)) == 2
-    assert len(asked) == 4  # of each, the student's split and that of the table, by which the ensemble is measured
+    assert len(asked) == 2 * (32 + 8)  # the student's texts, and those by which the ensemble is measured
 
 
 def test_a_student_of_a_teachers_layers_sees_into_it(output: Path) -> None:
@@ -120,6 +120,7 @@ def test_a_student_of_a_teachers_layers_sees_into_it(output: Path) -> None:
     assert student["evaluation"]["bits_per_byte"] < 7
 
 
+_LAYERS = {"student__model": {"kind": "layers", "teacher": "a", "layers": [0, -1]}, "student__tokenizer": None}
 _WORDS = {"kind": "wordpiece", "vocab_size": 300}
 _BERT = {
     "hidden_size": 16,
@@ -137,7 +138,7 @@ _BERT = {
         ({"teachers__a__prompt": "{question} {context}"}, "teachers.a.prompt: how prompts are worded"),
         ({"teachers__a__tokenizer": _WORDS}, "teachers.a.tokenizer: a wordpiece tokenizer that is trained here"),
         ({"student__tokenizer": {**_WORDS, "kind": "unigram"}}, "student.tokenizer: a unigram tokenizer"),
-        ({"student__trim": {}}, "student.trim: a model that writes may need every token"),
+        ({**_LAYERS, "student__trim": {}}, "student.trim: a model that writes may need every token"),
         ({"windows__doc_stride": 8}, "windows.doc_stride is for windows that overlap"),
         ({"teachers__a__kind": "encoder"}, "teachers.a: an encoder model does not say how likely a text is"),
         ({"task": {"kind": "text", "prompt": "no place"}}, "prompt is 'no place'; expected a text with {prompt}"),
