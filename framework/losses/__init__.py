@@ -9,11 +9,12 @@ from distil.framework.losses.base import Loss
 from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.live import LiveLoss
 from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from distil.framework.losses.next_token import NextToken
 from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 from distil.framework.plugins import by_kind
 
 AnyLoss = Annotated[
-    KL | ReverseKL | JSD | MSELogits | HardLabel | Chunk | HiddenMSE | AttentionMSE | MiniLMRelations,
+    KL | ReverseKL | JSD | MSELogits | HardLabel | Chunk | NextToken | HiddenMSE | AttentionMSE | MiniLMRelations,
     by_kind(
         KL,
         ReverseKL,
@@ -21,6 +22,7 @@ AnyLoss = Annotated[
         MSELogits,
         HardLabel,
         Chunk,
+        NextToken,
         HiddenMSE,
         AttentionMSE,
         MiniLMRelations,

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked at inside a model. hidden: its hidden states; attention: layers, from 0, whose vectors are taken."""
+    """What is looked at inside a model. hidden: its hidden states; attention: layers, from 0, whose vectors are taken; logits: what it
+    says of next tokens, of models that write."""
 
     hidden: bool = False
     attention: frozenset[int] = frozenset()
+    logits: bool = False
 
     def __or__(self, other: "Wanted") -> "Wanted":
-        return Wanted(self.hidden or other.hidden, self.attention | other.attention)
+        return Wanted(self.hidden or other.hidden, self.attention | other.attention, self.logits or other.logits)
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,16 @@ class States:
     """What a model with so many layers and heads computes inside, for B windows padded to L tokens.
 
     hidden: of width D, [B, L, D], the embeddings' output and then each layer's; attention: for a layer, from 0, its
-    query, key and value vectors, [B, L, D] each. What is not wanted is left out.
+    query, key and value vectors, [B, L, D] each; logits: [M, V], of what follows M tokens; tokens: int64 [M], the numbers of these
+    among the B · L. What is not wanted is left out.
     """
 
     layers: int
     heads: int
     hidden: "Sequence[Tensor]" = ()
     attention: "Mapping[int, tuple[Tensor, Tensor, Tensor]]" = field(default_factory=dict)
+    logits: "Tensor | None" = None
+    tokens: "Tensor | None" = None
 
     def in_float32(self) -> "States":
         """The same in float32."""

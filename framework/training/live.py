@@ -1,7 +1,7 @@
 """Students that also learn from what live teachers compute inside."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from distil.framework.losses.base import check_losses, total_loss, weight_at
 from distil.framework.losses.live import LiveLoss, States, Wanted
 from distil.framework.losses.states import vector_modules
 from distil.framework.models.build import pretrained_model
+from distil.framework.models.head_rows import logits_at, taken_at
 from distil.framework.models.kind import ModelKind
 from distil.framework.models.probe import probe_inputs
 from distil.framework.models.tokenizers import takes_token_types
@@ -24,6 +25,7 @@ from distil.framework.models.weightless import CannotTell, run_weightless, weigh
 from distil.framework.plugins import named_in_errors
 from distil.framework.training.distillation import Distillation, LogitsBatch, asked_at
 from distil.framework.training.engine import TrainingEngine
+from distil.framework.training.items import AtTokens, Targets
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -71,7 +73,7 @@ class LiveDistillation:
     def loss(self, engine: TrainingEngine, batch: LogitsBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """See Objective."""
         with asked_at(engine, batch.targets):
-            output, live = engine(**batch.inputs)
+            output, live = engine(**batch.inputs, **self._at(batch.targets))
         rows = batch.targets.rows(self.logits.task.logits(output))
         total, terms = total_loss(self.logits.losses, rows, progress)
         for name, loss in self.losses.items():
@@ -79,6 +81,10 @@ class LiveDistillation:
             terms[name] = term.detach()
             total = total + weight_at(loss.weight, progress) * term
         return total, terms
+
+    def _at(self, targets: Targets) -> dict[str, Tensor]:
+        """The tokens of a batch that are looked at, where the targets say which."""
+        return {"at": targets.tokens} if isinstance(targets, AtTokens) else {}
 
     def save(self, module: Any, weights: dict[str, Tensor], folder: Path) -> None:
         """See Objective. Projections are left behind."""
@@ -103,10 +109,11 @@ class LiveTeacher:
     precision: str
     terms: Mapping[str, LiveTerm]
 
-    def read(self, inputs: dict[str, Tensor]) -> States:
-        """What the teacher computes inside on inputs [B, L]."""
-        with torch.no_grad(), autocast(inputs["input_ids"].device, self.precision):
-            states = run_with_states(self.model, inputs, self.wanted)[1]
+    def read(self, inputs: dict[str, Tensor], at: Tensor | None) -> States:
+        """What the teacher computes inside on inputs [B, L]. at: see LiveStudent."""
+        asked = logits_at(self.model, at) if at is not None else nullcontext()
+        with torch.no_grad(), autocast(inputs["input_ids"].device, self.precision), asked:
+            states = run_with_states(self.model, inputs, self.wanted, at)[1]
         return states if self.model.dtype == torch.float32 else states.in_float32()
 
 
@@ -122,13 +129,14 @@ class LiveStudent(nn.Module):
         self.teachers = teachers
         self.wanted = wanted
 
-    def forward(self, **inputs: Tensor) -> tuple[Any, dict[str, Tensor]]:
-        """The student's output on inputs [B, L], and each term's loss of each row [B]."""
-        output, own = run_with_states(self.student, inputs, self.wanted)
+    def forward(self, at: Tensor | None = None, **inputs: Tensor) -> tuple[Any, dict[str, Tensor]]:
+        """The student's output on inputs [B, L], and each term's loss of each row [B]. at: int64 [M], the tokens of the B · L of which
+        logits are looked at."""
+        output, own = run_with_states(self.student, inputs, self.wanted, at)
         mask = inputs["attention_mask"].bool()
         rows: dict[str, Tensor] = {}
         for teacher in self.teachers:
-            states = teacher.read(inputs)
+            states = teacher.read(inputs, at)
             for name, term in teacher.terms.items():
                 with named_in_errors(f"losses.{name}", term.loss):
                     rows[name] = term.loss(own, states, mask, term.projection)
@@ -164,15 +172,18 @@ def live_student(
     return LiveStudent(student, wanted, teachers)
 
 
-def run_with_states(model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted) -> tuple[Any, States]:
-    """The model's output on inputs [B, L], and what it computed inside. Raises ModelError as check_states does."""
+def run_with_states(
+    model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted, at: Tensor | None = None
+) -> tuple[Any, States]:
+    """The model's output on inputs [B, L], and what it computed inside. at: see LiveStudent. Raises ModelError as check_states does."""
     config = model.config
     options = {"output_hidden_states": True} if wanted.hidden else {}
     with _recorded(model, wanted) as attention:
         output = model(**_suited(config, inputs), **options)
     hidden = _hidden(config, output, inputs["input_ids"].shape[1]) if wanted.hidden else ()
     heads = config.num_attention_heads if wanted.attention else 0
-    return output, States(config.num_hidden_layers, heads, hidden, attention)
+    logits = taken_at(output.logits, at) if wanted.logits and at is not None else None
+    return output, States(config.num_hidden_layers, heads, hidden, attention, logits, at)
 
 
 def check_states(kind: ModelKind, config: "PreTrainedConfig", wanted: Wanted) -> None:

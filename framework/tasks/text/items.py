@@ -170,6 +170,7 @@ def text_items(
     completions count for more; boundaries likewise."""
     tokens = int((features.lengths - features.begin).sum())
     boundaries = int((features.place >= 0).sum())
+    source = source if temperatures else None  # no loss reads signals
     wanted = tuple(temperatures) if source is not None else ()
     known = source.signals(examples, wanted) if eager and source is not None else None
     return TextItems(

@@ -67,7 +67,10 @@ def two_teachers(output: Path, **changes: Any) -> Graph:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"signals__mode": "precomputed"}, "the store holds no hidden states: leave mode at auto"),
+        (
+            {"signals__mode": "precomputed"},
+            "the store holds neither hidden states nor whole vocabularies: leave mode at auto",
+        ),
         ({"losses": {"hidden_mse": {"teacher": "teecher"}}}, "did you mean 'teacher'"),
         ({"losses": {"hidden_mse": {"layers": {}}}}, "at least 1 item"),
         ({"teachers": None, "teachers__teacher__tokenizer": None, "baselines": None}, "there are none: add `teachers`"),

@@ -1,0 +1,51 @@
+"""The loss on what follows each token of a text, the student's against a live teacher's with the same tokenizer."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from distil.framework.config import Section
+from distil.framework.losses.base import Temperature, Weight
+from distil.framework.losses.live import LiveTeacherName, States, Wanted
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from transformers import PreTrainedConfig
+
+
+class NextToken(Section):
+    """T² · KL(teacher ‖ student) over the whole vocabulary, the mean over the tokens of each completion and its end, both models at
+    temperature T.
+
+    What distillation between models with one tokenizer is (Hinton et al., arXiv 1503.02531): nothing that a teacher says is left out.
+    """
+
+    kind: Literal["next_token"] = "next_token"
+    weight: Weight = 1.0
+    teacher: LiveTeacherName = None
+    temperature: Temperature = 1.0
+    source: ClassVar[Literal["live"]] = "live"
+
+    def wants(self, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> tuple[Wanted, Wanted]:
+        """See LiveLoss."""
+        return Wanted(logits=True), Wanted(logits=True)
+
+    def new_projection(self, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> "nn.Module | None":
+        """See LiveLoss."""
+        return None
+
+    def __call__(self, student: States, teacher: States, mask: "Tensor", projection: "nn.Module | None") -> "Tensor":
+        import torch
+
+        assert student.logits is not None
+        assert teacher.logits is not None
+        assert student.tokens is not None
+        width = min(
+            student.logits.shape[-1], teacher.logits.shape[-1]
+        )  # heads may have more rows than there are tokens
+        own, other = (
+            (logits[:, :width].float() / self.temperature).log_softmax(-1)
+            for logits in (student.logits, teacher.logits)
+        )
+        values = self.temperature**2 * (other.exp() * (other - own)).sum(-1)
+        item = student.tokens // mask.shape[1]
+        count = torch.bincount(item, minlength=len(mask)).clamp_min(1)
+        return values.new_zeros(len(mask)).index_add(0, item, values) / count
