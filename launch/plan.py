@@ -101,6 +101,8 @@ def _state(context: Context, stage: Stage) -> str:
 
 
 def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
+    if model.role == "teacher" and context.recipe.teachers[model.name].model is None:
+        return [model.name, model.role, *["–"] * 5]
     parameters = _parameters(context, model)
     known = (model.tokenizer is None and model.trimmed is None) or model.first.is_done(context.store)
     at_most = "" if known else "≤ "

@@ -14,7 +14,7 @@ Asked = dict[str, Any]
 @dataclass(frozen=True)
 class Reply:
     """What is sent back; cut: so many bytes of it, and the connection is closed; stall: so many of it, and then nothing; gone: nothing,
-    and the connection is closed."""
+    and the connection is closed; endless: it again and again, with so many seconds between."""
 
     status: int
     body: bytes
@@ -22,6 +22,7 @@ class Reply:
     cut: int | None = None
     stall: int | None = None
     gone: bool = False
+    endless: float | None = None
 
 
 @dataclass
@@ -84,8 +85,14 @@ def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
+            if reply.endless is None:
+                self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
+            while reply.endless is not None and not server.silence.wait(reply.endless):
+                try:
+                    self.wfile.write(reply.body)
+                except OSError:
+                    return
             self.wfile.write(reply.body[: reply.cut if reply.stall is None else reply.stall])
             if reply.stall is not None:
                 self.wfile.flush()

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from distil.framework.chat.section import Endpoint, checked_url
 from distil.framework.errors import UserError, first_line
 from distil.framework.extras import need
 
 if TYPE_CHECKING:
+    from httpx2 import Request, Response
     from openai import OpenAI
 
+_REFUSAL = 2**16  # bytes of the words in which a server refuses something
 NO_KEY = "none"  # without one the client would take what the environment has for another server
 
 
@@ -59,11 +61,20 @@ def open_client(endpoint: Endpoint, url: str, key: str, before: Callable[[], Non
     """A client that sends again by itself what was refused for now, or did not reach the server; before: called each time that something
     is about to be sent. Raises MissingPackageError."""
     need("a server with a language model", "openai")
+    from httpx2 import SyncByteStream
     from openai import DefaultHttpxClient, Omit, OpenAI
 
-    def sent(request: _Request) -> None:
+    from distil.framework.chat.beginning import Beginning
+
+    def sent(request: "Request") -> None:
         before()
         request.extensions = {**request.extensions, "trace": _told}
+
+    def received(response: "Response") -> None:
+        _refuse_packed(response)
+        if not response.is_success:  # which the client reads to its end
+            assert isinstance(response.stream, SyncByteStream)
+            response.stream = Beginning(response.stream, _REFUSAL, endpoint.timeout_s)
 
     # What the environment says of OpenAI's own server is nothing to another one.
     headers = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit(), "Accept-Encoding": "identity"}
@@ -74,18 +85,12 @@ def open_client(endpoint: Endpoint, url: str, key: str, before: Callable[[], Non
         max_retries=endpoint.retries,
         default_headers=headers,
         # Neither keys nor texts go to where a server points.
-        http_client=DefaultHttpxClient(
-            follow_redirects=False, event_hooks={"request": [sent], "response": [_refuse_packed]}
-        ),
+        http_client=DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [sent], "response": [received]}),
     )
 
 
 def _variable(name: str) -> str:
     return os.environ.get(name, "").strip()
-
-
-class _Request(Protocol):
-    extensions: Mapping[str, object]
 
 
 def _told(event: str, about: Mapping[str, object]) -> None:
@@ -96,11 +101,7 @@ def _told(event: str, about: Mapping[str, object]) -> None:
         raise UnansweredError(first_line(error)) from None
 
 
-class _Response(Protocol):
-    headers: Mapping[str, str]
-
-
-def _refuse_packed(response: _Response) -> None:
+def _refuse_packed(response: "Response") -> None:
     """A small answer may be packed that fills all memory once it is unpacked."""
     packing = response.headers.get("content-encoding", "identity")
     if packing != "identity":

@@ -1,5 +1,6 @@
 """Asking a server with the interface of OpenAI's chat completions, through its official client."""
 
+import json
 import logging
 import re
 import threading
@@ -7,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.client import (
@@ -19,8 +20,10 @@ from distil.framework.chat.client import (
     open_in_words,
     url_of,
 )
+from distil.framework.chat.form import Completion, Tokens
 from distil.framework.chat.messages import Request, without_thoughts
 from distil.framework.chat.section import Endpoint, is_open
+from distil.framework.config import shortened
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
 
 if TYPE_CHECKING:
@@ -61,39 +64,6 @@ class _Garbled(Lost):
 
 class _StoppedError(Exception):
     """Nothing more is sent."""
-
-
-class _Likely(BaseModel):
-    token: str
-    logprob: float | None = Field(default=None, le=0.01)  # which neither NaN is nor a logit; rounding may exceed 0
-
-
-class _Token(_Likely):
-    top_logprobs: list[_Likely] | None = None
-
-
-class _Tokens(BaseModel):
-    content: list[_Token] | None = None
-
-
-class _Message(BaseModel):
-    content: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    logprobs: _Tokens | None = None
-
-
-class _Counted(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int = 0
-
-
-class _Completion(BaseModel):
-    model: str | None = None
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Counted | None = None
 
 
 class Server:
@@ -159,7 +129,7 @@ class Server:
         except OpenAIError as error:
             raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}; run again to go on")) from None
         try:
-            found = _Completion.model_validate_json(content)
+            found = Completion.model_validate_json(content)
         except ValidationError as error:
             raise self._garbled(first_line(error)) from None
         self._check_model(found.model)
@@ -192,7 +162,7 @@ class Server:
         said = f"{self._name()} answered in another form than that of chat completions: {problem}"
         return _Garbled(self._without_key(said), _GARBLED)
 
-    def _answers(self, found: _Completion, seconds: float, bound: Usage) -> list[Answer]:
+    def _answers(self, found: Completion, seconds: float, bound: Usage) -> list[Answer]:
         counted = found.usage
         read = counted.prompt_tokens if counted is not None else bound.input_tokens
         written = counted.completion_tokens if counted is not None else bound.output_tokens
@@ -208,7 +178,7 @@ class Server:
             for number, choice in enumerate(found.choices)
         ]
 
-    def _tokens(self, found: _Tokens | None) -> list[Token]:
+    def _tokens(self, found: Tokens | None) -> list[Token]:
         if found is None or found.content is None:
             return []
         clean = self._without_key
@@ -235,7 +205,7 @@ class Server:
         )
 
     def _refusal(self, error: "APIStatusError") -> DistilError:
-        said = self._without_key(f"{self._name()} answers {error.status_code}: {first_line(error)}")
+        said = self._without_key(f"{self._name()} answers {error.status_code}{_told(error)}")
         if error.status_code in _REFUSED:
             key = self._endpoint.key_env
             return UserError(
@@ -293,3 +263,11 @@ def _is_version(answering: str, asked: str) -> bool:
 def _why(error: "APIConnectionError") -> str:
     """What a connection failed of: the client's own words are the same for all."""
     return first_line(error.__cause__ or error)
+
+
+def _told(error: "APIStatusError") -> str:
+    """What a server says beside a status: of a form that the client knows its message, of another one as it is."""
+    message = first_line(error).removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
+    if not message and error.body:
+        message = error.body if isinstance(error.body, str) else json.dumps(error.body, ensure_ascii=False)
+    return f": {shortened(' '.join(message.split()), 300)}" if message else ""

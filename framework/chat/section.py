@@ -1,5 +1,6 @@
 """What a recipe says of a server, of prices, of a budget, and of examples that are shown."""
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -7,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from distil.framework.config import Section, Seed
 
-_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"  # a name in the environment
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # a name in the environment; keys have small letters
 _HERE = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -19,14 +20,12 @@ class Endpoint(Section):
     )
     url_env: str | None = Field(
         default=None,
-        pattern=_VARIABLE,
-        description="Name of the environment variable that holds the URL, instead of `url`.",
+        description="Name of the environment variable that holds the URL, in capital letters, instead of `url`.",
     )
     model: str = Field(min_length=1, max_length=500, description="As the server calls it; answers are kept by it.")
     key_env: str | None = Field(
         default=None,
-        pattern=_VARIABLE,
-        description="Name of the environment variable that holds the key.",
+        description="Name of the environment variable that holds the key, in capital letters.",
     )
     concurrency: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, at most.")
     per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests begun in a minute, at most.")
@@ -46,6 +45,16 @@ class Endpoint(Section):
     def _check_url(cls, url: str | None) -> str | None:
         return None if url is None else checked_url(url)
 
+    @field_validator("url_env", "key_env")
+    @classmethod
+    def _check_variable(cls, name: str | None) -> str | None:
+        if name is not None and not _VARIABLE.fullmatch(name):
+            raise ValueError(
+                "expected the name of an environment variable, in capital letters, such as LLM_KEY; a key itself stands in the "
+                "environment alone"
+            )
+        return name
+
     @model_validator(mode="after")
     def _check(self) -> "Endpoint":
         if (self.url is None) == (self.url_env is None):
@@ -61,7 +70,8 @@ def checked_url(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise ValueError(f"this is not a URL ({error}); {expected}") from None
+        told = "" if "@" in url else f" ({error})"  # which may show a part of a password
+        raise ValueError(f"this is not a URL{told}; {expected}") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"the scheme is '{parts.scheme}'; {expected}")
     if not parts.hostname:

@@ -12,7 +12,7 @@ from distil.framework.files import Json
 from distil.framework.recipe.checks import recipe_of, refuse
 from distil.framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.wording import Where, shown
+from distil.framework.recipe.wording import Where, is_secret, shown
 from distil.framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
 from distil.framework.search.recipes import search_problems
 
@@ -121,11 +121,14 @@ def _override_at(overrides: list[str] | tuple[str, ...], place: list[str | int])
     for override in reversed(overrides):
         given = override.partition("=")[0].split(".")
         if parts[: len(given)] == given:
-            return _named(override)
+            return _named(override, is_secret(place))
     return None
 
 
-def _named(override: str) -> str:
+def _named(override: str, secret: bool = False) -> str:
+    place = override.partition("=")[0]
+    if secret or is_secret(place.split(".")):
+        return f"override of {shortened(place, 200)}"
     return f"override '{shortened(override, 200)}'"
 
 

@@ -1,6 +1,6 @@
 """What is wrong with a recipe, or with a section of one, put into words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
@@ -30,8 +30,14 @@ def _line(details: ErrorDetails, values: Json, where: Where) -> str:
     message = message[:1].lower() + message[1:]
     if details["type"] == "missing":
         return f"{where(place[:-1])}: {dotted} is missing; add it"
-    found = "" if isinstance(details["input"], dict) else f" (found {shown(details['input'])})"
+    untold = isinstance(details["input"], dict) or (isinstance(details["input"], str) and is_secret(place))
+    found = "" if untold else f" (found {shown(details['input'])})"
     return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
+
+
+def is_secret(place: Sequence[str | int]) -> bool:
+    """Whether what stands at a place of a recipe is not shown: of a server somebody may have written the key where it does not belong."""
+    return "endpoint" in place
 
 
 def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:

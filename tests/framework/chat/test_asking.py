@@ -160,6 +160,7 @@ def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
         (Reply(200, b'{"choices": [{"message": 1}]}'), EndpointError, "another form"),
         (completion(["a"], tokens=[("a", math.nan, {})]), EndpointError, "another form"),
         (completion(["a"], tokens=[("a", 7.5, {})]), EndpointError, "another form"),
+        (completion(["a"], usage=(-9, 2)), EndpointError, "another form"),
         (completion(["a"], model="other"), ModelError, "answers with the model 'other', and 'm' was asked"),
         (Reply(200, b"{", cut=0), EndpointError, "cut short.*3 times"),
         (Reply(200, completion(["a"]).body, stall=9), EndpointError, "cut short.*3 times"),
@@ -174,6 +175,12 @@ def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
         (Reply(401, b'{"error": {"message": "no"}}'), UserError, "key_env"),
         (Reply(404, b'{"error": {"message": "no such model"}}'), ModelError, "no such model"),
         (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long"),
+        (Reply(400, b"x" * 2**16, endless=0), UserError, r"answers 400: x+\.\.\.; put"),
+        (Reply(400, b"x", endless=0.05), UserError, r"answers 400: x+; put"),
+        (Reply(503, b"x", endless=0.05), EndpointError, r"answers 503: x+, after up to 2 more tries"),
+        (Reply(422, b'{"detail": ["no field n"]}'), UserError, r'answers 422: \{"detail": \["no field n"\]\}; put'),
+        (Reply(400, b""), UserError, "answers 400; put"),
+        (Reply(200, b"x", endless=0.05), EndpointError, "it has no end"),
     ],
 )
 def test_who_refuses_is_named_with_what_to_do(
