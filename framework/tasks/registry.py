@@ -18,6 +18,7 @@ from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.synthetic import News
 from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.tasks.text.synthetic import Instructions
 from distil.framework.tasks.text.task import Text
 
 TASKS: tuple[type[Any], ...] = (ExtractiveQA, Classification, Tagging, Text)
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
     AnySource = Source
 else:
     AnyTask = Annotated[ExtractiveQA | Classification | Tagging | Text, by_kind(*TASKS, protocols=(Task,))]
-    AnySource = Annotated[Hub | Files | Synthetic | Messages | News, by_kind(Hub, Files, Synthetic, Messages, News)]
+    AnySource = Annotated[Hub | Files | Synthetic | Messages | News | Instructions, by_kind(Hub, Files, Synthetic, Messages, News, Instructions)]
 
 
 def task_of(results: Mapping[str, Any], given: Task) -> Task:

@@ -61,6 +61,10 @@ class Text(TextSettings):
         """See Task."""
         return data.record_of(example)
 
+    def stand_in(self) -> "Plain":
+        """See Task."""
+        return {"kind": "instructions"}
+
     def model_class(self) -> "Own":
         """See Task."""
         from transformers import AutoModelForCausalLM
