@@ -125,6 +125,21 @@ def put_collection3(home: Path, examples: Sequence[Tagged]) -> None:
             files[f"data/{split}-00000-of-00001.parquet"] = _plain_parquet(rows)
 
 
+def put_gsm8k(home: Path, count: int) -> None:
+    """GSM8K's columns and files: a question, and a solution whose last line is the number behind a mark."""
+    rows = [
+        {
+            "question": f"{number} and {number % 7}?",
+            "answer": f"It is {number + number % 7}.\n#### {number + number % 7}",
+        }
+        for number in range(count)
+    ]
+    with Repository(home, "dataset", "openai/gsm8k") as files:
+        files["README.md"] = _card("main", "main", ["train", "test"])
+        for split in ("train", "test"):
+            files[f"main/{split}-00000-of-00001.parquet"] = _plain_parquet(rows)
+
+
 def put_squad(home: Path) -> None:
     """SQuAD's columns and files."""
     examples = _paragraphs()["validation"]

@@ -96,6 +96,34 @@ def put_decoder(home: Path, texts: Iterable[str], id: str) -> None:
         files["pytorch_model.bin"] = _pickled(model)
 
 
+def put_language_model(home: Path, texts: Iterable[str], id: str, architecture: str, size: int) -> None:
+    """A decoder of today, with byte-level BPE of up to `size` tokens as a tokenizer.json, and weights as safetensors."""
+    import safetensors.torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = train_tokenizer(TrainedTokenizer(kind="bpe", vocab_size=size), texts)
+    special = {"eos_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "intermediate_size": 64,
+    }
+    ends = {
+        "eos_token_id": tokenizer.convert_tokens_to_ids("[SEP]"),
+        "pad_token_id": tokenizer.convert_tokens_to_ids("[PAD]"),
+    }
+    config = AutoConfig.for_model(architecture, vocab_size=len(tokenizer), bos_token_id=None, **sizes, **ends)
+    model = _random(AutoModelForCausalLM.from_config, config)
+    with Repository(home, "model", id) as files:
+        files["config.json"] = _config(model)
+        files["tokenizer.json"] = tokenizer.backend_tokenizer.to_str().encode()
+        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **special}).encode()
+        tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+        files["model.safetensors"] = safetensors.torch.save(tensors, metadata={"format": "pt"})
+
+
 def put_writer(home: Path, texts: Iterable[str], id: str, architecture: str) -> None:
     """T5 or mT5 with a SentencePiece model, without a tokenizer.json, and weights as a pickle."""
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
