@@ -31,7 +31,10 @@ if TYPE_CHECKING:  # whoever takes any task sees the protocol alone
     AnySource = Source
 else:
     AnyTask = Annotated[ExtractiveQA | Classification | Tagging | Text, by_kind(*TASKS, protocols=(Task,))]
-    AnySource = Annotated[Hub | Files | Synthetic | Messages | News | Instructions, by_kind(Hub, Files, Synthetic, Messages, News, Instructions)]
+    AnySource = Annotated[
+        Hub | Files | Synthetic | Messages | News | Instructions,
+        by_kind(Hub, Files, Synthetic, Messages, News, Instructions),
+    ]
 
 
 def task_of(results: Mapping[str, Any], given: Task) -> Task:

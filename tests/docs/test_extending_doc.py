@@ -21,6 +21,8 @@ from distil.framework.signals.algebra import NULL, Signals
 from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.example import Tagged, words_of
+from distil.framework.tasks.text.measures import measured
+from distil.framework.tasks.text.task import Text
 from tests.framework.signals.made_up import entries, of_masses
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -132,6 +134,21 @@ def test_the_examples_make_an_ensemble_that_trains_a_student(recipe: Recipe) -> 
     history = (Path(recipe.output) / student["history"]).read_text(encoding="utf-8")
     assert "loss/confident_kl" in history
     assert "loss/last_cosine" in history
+
+
+def test_the_measure_of_texts_compares_last_numbers(recipe: Recipe) -> None:
+    (section,) = [
+        found["task"] for block in YAML if (found := yaml.safe_load(block)).get("task", {}).get("kind") == "text"
+    ]
+    exact, own = Text.model_validate(section).measures
+    texts = ["So it is 1,200.", "3.14159", "none", "7"], ["1200", "It is 3.141", "none", "8, or 7.001"]
+    assert measured(own, *texts)(np.ones((1, 4))).tolist() == [75.0]
+    assert measured(exact, *texts)(np.ones((1, 4))).tolist() == [25.0]
+    assert [metric.name for metric in Text.model_validate(section).metrics] == [
+        "bits_per_byte",
+        "exact_match",
+        "same_number",
+    ]
 
 
 def test_the_teacher_of_another_task_tags_the_names_that_it_knows(recipe: Recipe) -> None:
