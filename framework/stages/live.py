@@ -63,8 +63,9 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
     teacher = recipe.teachers[called]
     config = planned_config(recipe, teacher) if teacher.model is not None else None
     if config is None or teacher.model_kind(recipe.task, config) is not recipe.task:
+        wanted = "a generative model" if recipe.task.writes else "an encoder"
         raise ModelError(
-            f"losses.{name}: teacher '{called}' is of kind {teacher.kind}, but only an encoder for task {recipe.task.kind} "
+            f"losses.{name}: teacher '{called}' is of kind {teacher.kind}, but only {wanted} for task {recipe.task.kind} "
             "computes what can be compared with the student; name another teacher, or drop the loss"
         )
     most = most_tokens(recipe.task, config, recipe.windows.max_length)

@@ -103,11 +103,16 @@ class TextTargets:
         return self.places.token
 
     def rows(self, logits: "Tensor") -> Rows:
-        """See Targets: of first bytes; `units` and `labels` are parts. logits: as `Text.logits` gives them, [B, V, L], or [1, V, M] of
-        `tokens` alone."""
-        asked = UnitLogits(taken_at(logits.transpose(1, 2), self.tokens), self.first_bytes, self.places)
+        """See Targets: of first bytes, with `units` and `labels` as parts; without teachers of labels alone.
+
+        logits: as `Text.logits` gives them, [B, V, L], or [1, V, M] of `tokens` alone.
+        """
+        at_tokens = taken_at(logits.transpose(1, 2), self.tokens)
+        if not self.taught:  # labels alone need no more than their tokens
+            return self._labels(_log_p(at_tokens, self.places.target))
+        asked = UnitLogits(at_tokens, self.first_bytes, self.places)
         taught = {temperature: one.first_bytes for temperature, one in self.taught.items()}
-        parts = {UNITS: lambda: self._units(asked), LABELS: lambda: self._labels(asked)}
+        parts = {UNITS: lambda: self._units(asked), LABELS: lambda: self._labels(asked.tokens)}
         return self._of_boundaries(asked.first_bytes, taught, parts)
 
     def _units(self, asked: UnitLogits) -> Rows:
@@ -135,11 +140,11 @@ class TextTargets:
             parts=parts or {},
         )
 
-    def _labels(self, asked: UnitLogits) -> Rows:
+    def _labels(self, log_p: "Tensor") -> Rows:
         """Of another token and of the one that stands there, which is to be."""
         import torch
 
-        item, logits = self.places.item, _no_and_yes(asked.tokens)
+        item, logits = self.places.item, _no_and_yes(log_p)
         return Rows(
             logits=logits,
             mask=torch.ones_like(logits, dtype=torch.bool),
@@ -149,6 +154,13 @@ class TextTargets:
             items=len(self.weight),
             signals={},
         )
+
+
+def _log_p(logits: "Tensor", target: "Tensor") -> "Tensor":
+    """log P of tokens. logits: [M, V]; target: int64 [M]."""
+    from torch.nn.functional import cross_entropy
+
+    return -cross_entropy(logits.float(), target, reduction="none")
 
 
 def _no_and_yes(log_p: "Tensor") -> "Tensor":

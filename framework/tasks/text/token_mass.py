@@ -30,10 +30,12 @@ class _TokenMass(torch.autograd.Function):
         scale = torch.empty(len(logits), device=logits.device)
         log_p, mass = torch.empty_like(scale), torch.zeros(len(logits), cells, device=logits.device)
         for part in _parts(logits):
-            values = logits[part].float()
-            scale[part] = values.logsumexp(-1)
-            log_p[part] = values.gather(-1, target[part, None]).squeeze(-1) - scale[part]
-            mass[part].scatter_add_(1, cell.expand(values.shape), _probabilities(values, scale[part]))
+            peak = logits[part].amax(-1).float()
+            above = _above(logits[part], peak)
+            total = above.sum(-1)
+            scale[part] = peak + total.log()
+            log_p[part] = logits[part].gather(-1, target[part, None]).squeeze(-1).float() - scale[part]
+            mass[part].scatter_add_(1, cell.expand(above.shape), above).div_(total[:, None])
         ctx.save_for_backward(logits, target, cell, scale, mass)
         return log_p, mass
 
@@ -46,14 +48,15 @@ class _TokenMass(torch.autograd.Function):
         found = torch.empty_like(logits)
         for part in _parts(logits):
             each = of_mass[part].index_select(1, cell).sub_(mean[part, None])
-            each.mul_(_probabilities(logits[part].float(), scale[part]))
+            each.mul_(_above(logits[part], scale[part]))
             each.scatter_add_(1, target[part, None], of_log_p[part, None])
             found[part] = each
         return found, None, None, None
 
 
-def _probabilities(values: Tensor, scale: Tensor) -> Tensor:
-    return values.sub(scale[:, None]).exp_()
+def _above(logits: Tensor, scale: Tensor) -> Tensor:
+    """exp(logits - scale): probabilities, where that is their logarithmic sum. float32 [M, V]"""
+    return logits.float().sub(scale[:, None]).exp_()
 
 
 def _parts(logits: Tensor) -> list[slice]:
