@@ -15,6 +15,8 @@ _TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.t
 _PIPELINES = {
     "ForSequenceClassification": ("text-classification", "TextClassificationPipeline"),
     "ForTokenClassification": ("token-classification", "TokenClassificationPipeline"),
+    "ForCausalLM": ("text-generation", "TextGenerationPipeline"),
+    "LMHeadModel": ("text-generation", "TextGenerationPipeline"),
 }
 # transformers 5 has no pipeline for spans of a text; this one leaves model and tokenizer as they are.
 _PLAIN = ("feature-extraction", "FeatureExtractionPipeline")

@@ -45,7 +45,7 @@ def card_of(run: FinishedRun, model: ModelResults, language: str, export: Mappin
         *_teachers(run, model),
         *_training(model),
         *_results(run, model, own),
-        *(() if export is None else _forms(export)),
+        *(() if export is None else _forms(export, run.task.writes)),
         *_limits(run, model, forms, own),
         "## Use",
         *([_where(run, model)] if export is None else []),
@@ -165,13 +165,14 @@ def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[
         yield markdown_rows(comparison_columns(task), comparison_rows(run.results["comparisons"], task), left=2)
 
 
-def _forms(export: Mapping[str, Any]) -> Iterator[str]:
+def _forms(export: Mapping[str, Any], writes: bool) -> Iterator[str]:
     yield "## Files, measured when they were exported"
     examples = max(form["examples"] for form in export["forms"].values())
+    numbers = "tokens' log-probabilities" if writes else "logits"
     yield (
         f"All forms on `{export['split']}` ({examples:,} examples, intervals as above), with the same windows and decoding, on "
         "the CPU in fp32, int8 with weights of that kind. “Other answers” are "
-        "those that are not the PyTorch form's; then the largest difference between two logits. Milliseconds are median / 95th "
+        f"those that are not the PyTorch form's; then the largest difference between two {numbers}. Milliseconds are median / 95th "
         "percentile for one example asked alone, all forms taking turns."
     )
     yield markdown_rows(form_columns(export), form_rows(export), left=2)

@@ -8,9 +8,9 @@ import numpy as np
 from distil.framework.data.example import Example
 from distil.framework.errors import ModelError
 from distil.framework.metrics import Metric
-from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.predictors.compared import Compared, Numbers
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.base import Logits, main_metrics
+from distil.framework.tasks.base import main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely
@@ -20,7 +20,7 @@ NO_ONNX = "--no-onnx leaves the ONNX files out"
 
 
 def compare_forms(
-    forms: Mapping[str, LogitsPredictor],
+    forms: Mapping[str, Compared],
     examples: Sequence[Example],
     resamples: int,
     seed: int,
@@ -28,23 +28,22 @@ def compare_forms(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics of each form by its name, and how it differs from the first one; and why others do not run, in words.
 
-    different_answers: questions whose best answer is another; largest_difference: of two logits that count, over
-    all rows; None if one is not finite. Windows and decoding are the same for all forms.
+    different_answers: questions whose best answer is another; largest_difference: of two logits that count, or of two tokens'
+    log-probabilities, over all rows; None if one is not finite. Windows and decoding are the same for all forms.
     """
     failed: dict[str, str] = {}
     found: dict[str, dict[str, Any]] = {}
     answers: list[dict[str, Any]] = []
-    outputs: list[Logits] = []
+    outputs: list[Numbers] = []
     for name, predictor in forms.items():
         task = predictor.inference.task
         try:
-            features, logits = predictor.outputs(examples, progress, f"evaluate {name}")
+            predictions, numbers = predictor.compared(examples, progress, f"evaluate {name}")
         except ModelError as error:
             failed[name] = str(error)
             continue
-        predictions = task.predict(examples, features, logits)
         answers.append({id: task.answer_of(record) for id, record in predictions.items()})
-        outputs.append(task.compared(features, logits))
+        outputs.append(numbers)
         scores = task.score(examples, predictions, resamples, seed)
         intervals = {f"{name}_interval": list(bounds) for name, bounds in scores.intervals.items()}
         found[name] = {
@@ -108,7 +107,7 @@ def _costly(torch: Mapping[str, Any], int8: Mapping[str, Any], metrics: Sequence
             yield f"{metric.label} {moves} from {shown}, expected by at most {most:.4g}"
 
 
-def _largest_difference(first: Logits, second: Logits) -> float | None:
+def _largest_difference(first: Numbers, second: Numbers) -> float | None:
     largest = 0.0
     for one, other in zip(first, second, strict=True):
         largest = float(np.maximum(largest, np.abs(one - other).max(initial=0.0)))

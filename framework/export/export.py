@@ -19,7 +19,7 @@ from distil.framework.export.onnx_files import check_exporter
 from distil.framework.files import now, write_atomic, write_json
 from distil.framework.manifest import check_saved, write_manifest
 from distil.framework.outcome import ModelResults, Provenance
-from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.predictors.compared import Compared
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.registry import summary_of
 
@@ -87,7 +87,7 @@ def export_model(
     return values
 
 
-def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> LogitsPredictor:
+def _copy(run: FinishedRun, model: ModelResults, folder: Path) -> Compared:
     """Put the model's files into `folder`, and open it there."""
     copy_model(run.folder(model), folder)
     save_settings(folder, run.inference(model), run.mapped_teacher(model))
@@ -129,7 +129,7 @@ def _measured(
     }
 
 
-def _unthreaded(predictor: LogitsPredictor, threads: int) -> LogitsPredictor:
+def _unthreaded(predictor: Compared, threads: int) -> Compared:
     return predictor
 
 

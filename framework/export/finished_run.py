@@ -8,13 +8,14 @@ from distil.framework.data.example import Example
 from distil.framework.data.load import unchanged_split
 from distil.framework.errors import ModelError, OutputError
 from distil.framework.outcome import ModelResults, RunResults
-from distil.framework.predictors.logits import LogitsPredictor, logits_predictor
+from distil.framework.predictors.compared import Compared
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.results import model_of
 from distil.framework.tasks.base import InferenceConfig, Task
 from distil.framework.tasks.registry import task_of
 from distil.framework.teachers.encoder import Encoder
+from distil.framework.teachers.generative import Generative
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class FinishedRun:
         return task_of(self.results, self.recipe.task)
 
     def model(self, name: str) -> ModelResults:
-        """An encoder's entry in the results. Raises OutputError or ModelError for what cannot be exported."""
+        """The entry in the results of a model like a student. Raises OutputError or ModelError for what cannot be exported."""
         model = model_of(self.results["run"], self.results, name)
         if not self._encodes(model):
             raise ModelError(
-                f"'{name}' is no encoder, and only these can be exported; name another model of the run, such as its student"
+                f"'{name}' is no model of the kind of students, and only these can be exported; name another model of the run, such as its student"
             )
         if model["evaluation"] is None:
             raise OutputError(f"'{name}' is not trained and measured yet; `distil resume` goes on with its run")
@@ -46,7 +47,7 @@ class FinishedRun:
         return [model for model in self.results["models"] if self._encodes(model) and model["evaluation"] is not None]
 
     def teachers(self) -> list[ModelResults]:
-        """The entries of the teachers that are encoders."""
+        """The entries of the teachers that are models like students."""
         return [model for model in self.results["models"] if model["role"] == "teacher" and self._encodes(model)]
 
     def folder(self, model: ModelResults) -> Path:
@@ -62,10 +63,16 @@ class FinishedRun:
         settings = recipe.evaluation
         return InferenceConfig(self.task, windows, settings.batch_size, "fp32", batch_tokens=settings.batch_tokens)
 
-    def predictor(self, model: ModelResults, folder: Path) -> LogitsPredictor:
+    def predictor(self, model: ModelResults, folder: Path) -> Compared:
         """The model in `folder`, which is this one or a copy, as it read when it was measured. Raises ModelError."""
         teacher = self.mapped_teacher(model)
-        return logits_predictor(folder, self.inference(model), None if teacher is None else teacher.label_map)
+        label_map = None if teacher is None else teacher.label_map
+        found = self.task.predictor(folder, self.inference(model), label_map)
+        if not isinstance(found, Compared):
+            raise ModelError(
+                f"nothing is known of how models for the task {self.task.kind} could be compared: they are not exported"
+            )
+        return found
 
     def mapped_teacher(self, model: ModelResults) -> Encoder | None:
         """The section of a teacher whose classes have other names than the task's labels; None for any other model."""
@@ -80,5 +87,6 @@ class FinishedRun:
 
     def _encodes(self, model: ModelResults) -> bool:
         if model["role"] == "teacher":
-            return isinstance(self.recipe.teachers[model["name"]], Encoder)
+            kind = self.recipe.teachers[model["name"]]
+            return isinstance(kind, Encoder) or (self.task.writes and isinstance(kind, Generative))
         return bool(model["role"] != "ensemble")

@@ -1,9 +1,10 @@
 """The forms of an exported model, PyTorch's and the ONNX files that could be written and run, and how long they take."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 from distil.framework.answer import Answerer
 from distil.framework.data.example import Example
 from distil.framework.errors import ModelError
+from distil.framework.export.onnx_decoder import open_decoder, write_decoder
 from distil.framework.export.onnx_files import open_onnx, write_int8, write_onnx
 from distil.framework.latency import Ask, measure_side_by_side
-from distil.framework.predictors.logits import LogitsPredictor
+from distil.framework.predictors.compared import Compared
 
 _WARM_UP = 3  # questions that each form answers before it is timed
 
 Form = tuple[str, str]  # a model's name, and that of the form
-Opening = Callable[[int], LogitsPredictor]  # opens a form for so many threads
+Opening = Callable[[int], Compared]  # opens a form for so many threads
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Forms:
         self.problems.append(problem)
 
 
-def make_forms(predictor: LogitsPredictor, folder: Path, example: Example, with_onnx: bool) -> Forms:
+def make_forms(predictor: Compared, folder: Path, example: Example, with_onnx: bool) -> Forms:
     """The forms of the model in `folder`, which `predictor` has open. ONNX files that cannot be written, or cannot answer the
     question of `example`, are left out."""
     forms = Forms({"torch": lambda threads: predictor}, {"torch": sorted(folder.glob("*.safetensors"))}, [])
@@ -47,16 +49,11 @@ def make_forms(predictor: LogitsPredictor, folder: Path, example: Example, with_
         return forms
     onnx, int8 = folder / "onnx/model.onnx", folder / "onnx/model_int8.onnx"
     onnx.parent.mkdir()
-    names = predictor.tokenizer.model_input_names
     # Exporters change some models, such as BigBird's attention.
-    _add(
-        forms,
-        "onnx",
-        onnx,
-        partial(write_onnx, deepcopy(predictor.model), names, onnx),
-        partial(_open, predictor, onnx),
-        example,
-    )
+    model, names = deepcopy(predictor.model), predictor.tokenizer.model_input_names
+    writes = predictor.inference.task.writes
+    write = partial(write_decoder, model, onnx) if writes else partial(write_onnx, model, names, onnx)
+    _add(forms, "onnx", onnx, write, partial(_open, predictor, onnx), example)
     if "onnx" in forms.files:
         _add(forms, "int8", int8, partial(write_int8, onnx, int8), partial(_open_int8, predictor, int8), example)
     return forms
@@ -72,13 +69,19 @@ def _add(forms: Forms, name: str, path: Path, write: Callable[[], None], opening
         forms.drop(name, str(error))
 
 
-def _open(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredictor:
-    return replace(predictor, model=open_onnx(path, predictor.model.config, threads))
+def _open(predictor: Compared, path: Path, threads: int) -> Compared:
+    return predictor.form(_model_in(path, predictor, threads), predictor.inference.batch_size)
 
 
-def _open_int8(predictor: LogitsPredictor, path: Path, threads: int) -> LogitsPredictor:
+def _open_int8(predictor: Compared, path: Path, threads: int) -> Compared:
     # Activations are scaled over all windows that are run together: alone, an answer depends on its question only.
-    return replace(_open(predictor, path, threads), inference=replace(predictor.inference, batch_size=1))
+    return predictor.form(_model_in(path, predictor, threads), 1)
+
+
+def _model_in(path: Path, predictor: Compared, threads: int) -> Any:
+    if predictor.inference.task.writes:
+        return open_decoder(path, predictor.model, threads)
+    return open_onnx(path, predictor.model.config, threads)
 
 
 def thread_counts() -> list[int]:
@@ -95,12 +98,38 @@ def time_forms(forms: Mapping[Form, Opening], examples: Sequence[Example]) -> li
         return []
     rows: list[dict[str, Any]] = []
     for threads in thread_counts():
-        opened = {key: partial(_asking, opening, threads) for key, opening in forms.items()}
-        found = measure_side_by_side(opened, examples, _WARM_UP, threads)
-        rows += [{"model": model, "form": form, **asdict(latency)} for (model, form), latency in found.items()]
+        asked = {key: Timed(opening, threads) for key, opening in forms.items()}
+        found = measure_side_by_side({key: one.open for key, one in asked.items()}, examples, _WARM_UP, threads)
+        rows += [
+            {"model": key[0], "form": key[1], **asdict(latency), **asked[key].speed} for key, latency in found.items()
+        ]
     return rows
 
 
-def _asking(opening: Opening, threads: int) -> Ask:
-    predictor = opening(threads)
-    return Answerer(predictor, predictor.inference).ask
+class Timed:
+    """A form that is asked, and how many tokens a second it has written meanwhile."""
+
+    def __init__(self, opening: Opening, threads: int) -> None:
+        self._opening, self._threads = opening, threads
+        self._tokens, self._seconds = 0, 0.0
+
+    def open(self) -> Ask:
+        """What is asked."""
+        predictor = self._opening(self._threads)
+        ask = Answerer(predictor, predictor.inference).ask
+        if not predictor.inference.task.writes:
+            return ask
+
+        def counted(example: Example) -> object:
+            begin = time.perf_counter()
+            answer = ask(example)
+            self._seconds += time.perf_counter() - begin
+            self._tokens += answer.tokens  # type: ignore[attr-defined]
+            return answer
+
+        return counted
+
+    @property
+    def speed(self) -> dict[str, float]:
+        """As export.json has it; nothing of a task whose models do not write."""
+        return {"tokens_per_second": self._tokens / self._seconds} if self._tokens else {}

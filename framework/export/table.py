@@ -11,14 +11,16 @@ from distil.framework.tasks.registry import summary_in
 def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the columns."""
     timed = [f"ms a question, {in_threads(count)}" for count in _counts(export)]
+    written = [f"tokens a second, {in_threads(count)}" for count in _counts(export) if _writes(export)]
     return (
         "model",
         "form",
         "MB",
         *metric_columns(summary_in(export).metrics),
         "other answers",
-        "logits differ by",
+        "log-probabilities differ by" if _writes(export) else "logits differ by",
         *timed,
+        *written,
     )
 
 
@@ -44,9 +46,19 @@ def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, 
 
 
 def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
-    """Median and 95th percentile for each number of threads."""
+    """Median and 95th percentile for each number of threads; then the speeds of models that write."""
     found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
-    return tuple(milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export))
+    times = [milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export)]
+    speeds = [_speed(found[count].get("tokens_per_second")) for count in _counts(export) if _writes(export)]
+    return (*times, *speeds)
+
+
+def _writes(export: Mapping[str, Any]) -> bool:
+    return any("tokens_per_second" in row for row in export["latency"])
+
+
+def _speed(tokens: float | None) -> str:
+    return NOTHING if tokens is None else f"{tokens:,.0f}"
 
 
 def _counts(export: Mapping[str, Any]) -> list[int]:

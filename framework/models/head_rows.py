@@ -15,8 +15,13 @@ def logits_at(module: "nn.Module", tokens: "Tensor") -> Iterator[None]:
     """Within it, what the transformers model in `module` gives for a batch of B rows of L tokens are logits [1, M, V] instead of [B, L, V],
     at `tokens`, int64 [M], of the B · L, and nothing that it would remember of the batch.
 
-    An architecture without a module for its head goes on giving all of them: see `taken_at`.
+    An architecture without a module for its head goes on giving all of them, see `taken_at`, as does what is no module, such as an ONNX file.
     """
+    from torch import nn
+
+    if not isinstance(module, nn.Module):
+        yield
+        return
     _, model = model_within(module, "text")
     head = model.get_output_embeddings()
 

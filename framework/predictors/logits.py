@@ -67,6 +67,17 @@ class LogitsPredictor:
         logits = all_logits(self.model, features, int(self.tokenizer.pad_token_id), self.inference)
         return task.predict(examples, features, task.translated(logits, self.model.config, self.label_map))
 
+    def compared(
+        self, examples: Sequence[Example], progress: Progress = SILENT, title: str = "predict"
+    ) -> tuple[Json, Sequence[NDArray[np.float32]]]:
+        """See Compared: logits."""
+        task, (features, logits) = self.inference.task, self.outputs(examples, progress, title)
+        return task.predict(examples, features, logits), task.compared(features, logits)
+
+    def form(self, model: "PreTrainedModel", batch_size: int | None) -> Self:
+        """See Compared."""
+        return replace(self, model=model, inference=replace(self.inference, batch_size=batch_size))
+
     def signals(self, examples: Sequence[Example], proposals: Sequence[Signals] = ()) -> Signals:
         """See Predictor; proposals are of no use to it."""
         return ask(self, examples)

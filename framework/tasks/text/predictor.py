@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ from distil.framework.transfer import Coming, on_device
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
     from distil.framework.models.formats import WeightFormat
     from distil.framework.tasks.base import InferenceConfig, Plain
@@ -60,6 +61,15 @@ class Said:
             found[rows] = totals(
                 batch.tokens.numpy()[: edges[-1]].astype(np.float64), edges.astype(np.int64)
             ) / -np.log(2)
+        return found
+
+    def tokens(self) -> list[NDArray[np.float32]]:
+        """log P of every token of each completion, its end included."""
+        found = [np.empty(0, np.float32)] * len(self.features)
+        for rows, batch in self.batches:
+            of_tokens, item = batch.tokens.numpy(), batch.places.item.numpy()
+            for number, row in enumerate(rows):
+                found[row] = of_tokens[item == number]
         return found
 
     def signals(self) -> Signals:
@@ -92,20 +102,41 @@ class TextPredictor:
     settings: TextSettings
 
     @property
+    def tokenizer(self) -> "PreTrainedTokenizerFast":
+        """See Compared."""
+        return self.reader.prompter.tokenizer
+
+    @property
     def parameters(self) -> int:
         """See Predictor."""
         return count_parameters(self.model)
 
     def predict(self, examples: Sequence[Written], progress: Progress = SILENT, title: str = "predict") -> "Plain":
-        """See Predictor; with what the model writes after each prompt, if that is measured, or if one alone is asked."""
-        found = self.predict_features(examples, self.reader.read(examples), progress, title)
-        if not self.settings.measures and len(examples) != 1:
-            return found
-        texts = self.writer.write(examples, progress=progress, title=f"{title}: write")
-        return {
-            example.id: {**found[example.id], **written(completions[0])}
-            for example, completions in zip(examples, texts, strict=True)
-        }
+        """See Predictor; with what the model writes after each prompt, if that is measured, if one alone is asked, or if a prompt has no
+        completion."""
+        features = self.reader.read(examples)
+        return self._with_texts(examples, self.predict_features(examples, features, progress, title), progress, title)
+
+    def compared(
+        self, examples: Sequence[Written], progress: Progress = SILENT, title: str = "predict"
+    ) -> "tuple[Plain, Sequence[NDArray[np.float32]]]":
+        """See Compared: log-probabilities of the completions' tokens."""
+        features = self.reader.read(examples)
+        said = self.said(features, progress, title)
+        found = self._predictions(examples, features, said)
+        return self._with_texts(examples, found, progress, title), said.tokens()
+
+    def form(self, model: "PreTrainedModel", batch_size: int | None) -> Self:
+        """See Compared."""
+        return replace(self, model=model, inference=replace(self.inference, batch_size=batch_size))
+
+    def _with_texts(self, examples: Sequence[Written], found: "Plain", progress: Progress, title: str) -> "Plain":
+        all_of_them = self.settings.measures or len(examples) == 1
+        asked = [example for example in examples if all_of_them or not example.completion]
+        texts = self.writer.write(asked, progress=progress, title=f"{title}: write") if asked else []
+        for example, completions in zip(asked, texts, strict=True):
+            found[example.id] |= written(completions[0])
+        return found
 
     def grow(self, example: Written) -> "Iterator[Plain]":
         """See Grows."""
@@ -113,7 +144,7 @@ class TextPredictor:
         for completion in self.writer.grow(example):
             yield {**found, **written(completion)}
 
-    @property
+    @cached_property
     def writer(self) -> TextWriter:
         """What writes with the model."""
         return TextWriter(self.model, self.reader.prompter, self.reader.table, self.inference, self.settings.generation)
@@ -122,7 +153,10 @@ class TextPredictor:
         self, examples: Sequence[Written], features: TextRows, progress: Progress = SILENT, title: str = "predict"
     ) -> "Plain":
         """See ReadsFeatures: nothing is written."""
-        bits, sizes = self.said(features, progress, title).bits(), shown_bytes(examples, features)
+        return self._predictions(examples, features, self.said(features, progress, title))
+
+    def _predictions(self, examples: Sequence[Written], features: TextRows, said: Said) -> "Plain":
+        bits, sizes = said.bits(), shown_bytes(examples, features)
         return {
             example.id: {"bits": float(bits[number]), "bytes": int(sizes[number]), "text": None}
             for number, example in enumerate(examples)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource
-    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.items import TextItems
@@ -170,6 +170,12 @@ class Text(TextSettings):
     respond = staticmethod(requests.respond)
 
     answer_of = staticmethod(answer_of)
+
+    def card(self, windows: WindowSettings, onnx: str | None, language: str) -> "CardParts":
+        """See Task."""
+        from distil.framework.tasks.text.usage import card_parts
+
+        return card_parts(self, windows.max_length, onnx, language)
 
     def generative_objective(
         self,

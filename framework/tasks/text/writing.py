@@ -3,7 +3,7 @@
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -122,12 +122,15 @@ class TextWriter:
         return np.stack([random.random(self._most) for random in draws])
 
     def _asking(self, examples: Sequence[Written]) -> Asking:
+        from torch import nn
+
         longest = longest_prompt(self.inference.windows, self.generation)
         given = [self.prompter.cut(ids, longest) for ids, _ in self.prompter.given(examples)]
         ids = [np.asarray(one, np.int32) for one in given]
-        device = default_device()
-        filled = not self.inference.one_by_one
-        return Asking(self._writer, ids, longest, self._most, self.inference.limit(device), filled)
+        limit, filled = self.inference.limit(default_device()), not self.inference.one_by_one
+        if not isinstance(self.model, nn.Module):  # nobody knows by what ONNX Runtime rounds
+            limit, filled = replace(limit, gpu=True), False
+        return Asking(self._writer, ids, longest, self._most, limit, filled)
 
     @contextmanager
     def _running(self) -> Iterator[None]:

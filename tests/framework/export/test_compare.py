@@ -10,6 +10,7 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
 from distil.framework.export.compare import TOLERANCE, compare_forms, cost, problems
 from distil.framework.metrics import Metric
+from distil.framework.predictors.logits import LogitsPredictor
 from distil.framework.tasks.base import InferenceConfig, Logits
 from distil.framework.tasks.span_qa.data import Answer, QAExample
 from distil.framework.tasks.span_qa.task import ExtractiveQA
@@ -31,6 +32,8 @@ class Fixed:
     support: bool = True
     by: float = 0.0
     inference: InferenceConfig = INFERENCE
+
+    compared = LogitsPredictor.compared
 
     def outputs(self, examples: Any, progress: Any, title: str) -> tuple[Windows, Logits]:
         windows = cut_windows(examples, tokenizer("wordpiece"), INFERENCE.windows)
