@@ -23,10 +23,14 @@ class LoggedStudent(PythonModel):
     ) -> pd.DataFrame:
         """Rows of the task's requests in; rows of its responses out, in the same order. Lists are written as JSON."""
         from distil.framework.answer import request_of
+        from distil.framework.data.records import is_missing
 
         task = self._answerer.inference.task
         fields = [name for name in task.request.model_fields if name in model_input]
-        rows = model_input[fields].to_dict("records")
+        rows = [
+            {name: value for name, value in row.items() if not is_missing(value)}
+            for row in model_input[fields].to_dict("records")
+        ]
         answers = [self._answerer.answer(request_of(task, row)).model_dump(mode="json") for row in rows]
         return pd.DataFrame([{name: _plain(value) for name, value in answer.items()} for answer in answers])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.load import Split
 from distil.framework.digest import digest_of_strings
+from distil.framework.models.tokenizers import decoder_start
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task, trained_settings
 
@@ -31,7 +32,8 @@ def split_features(
     if not tokenizer.is_fast:
         return task.features(split.examples, tokenizer, settings, progress)  # which says what is wrong
     settings_of_task = json.dumps(trained_settings(task), sort_keys=True)
-    key = digest_of_strings([settings_of_task, split.digest, tokenizer_digest(tokenizer), settings.model_dump_json()])
+    cut = f"{tokenizer_digest(tokenizer)} {decoder_start(tokenizer)}"
+    key = digest_of_strings([settings_of_task, split.digest, cut, settings.model_dump_json()])
     if key not in _cached:
         _cached[key] = task.features(split.examples, tokenizer, settings, progress)
     _cached.move_to_end(key)

@@ -41,6 +41,10 @@ def write_decoder(model: "PreTrainedModel", path: Path) -> None:
 
     check_exportable(model)
     kind = model.config.model_type
+    if model.config.is_encoder_decoder:
+        raise ModelError(
+            f"a {kind} model has an encoder and a decoder, and an ONNX file is written of a decoder alone; use --no-onnx"
+        )
     inputs = {"input_ids": torch.arange(16).reshape(2, 8) + 1, "attention_mask": torch.ones(2, 8, dtype=torch.int64)}
     inputs["attention_mask"][0, :2] = 0  # so that what the mask does is traced, too
     try:

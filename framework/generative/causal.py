@@ -65,6 +65,11 @@ class CausalWriter:
         )
         return found.sequences[:, length:], found.get("sequences_scores")
 
+    def begun(self, known: ReadPrompts, rows: "Tensor", room: int) -> "BegunTexts":
+        """See Draws."""
+        cache = None if known.cache is None else for_beams(known.cache, rows, room)
+        return BegunTexts(self, known.ids[rows], known.mask[rows], cache)
+
     def log_probs(self, known: ReadPrompts, rows: Rows, answers: Sequence[Ids], length: int) -> Floats:
         """See Writer. All answers to a prompt share its keys and values, if there are any."""
         import torch
@@ -84,6 +89,34 @@ class CausalWriter:
             **positions(self.pads, mask, new),
         ).logits
         return summed(logits[:, -length:], answers)
+
+
+@dataclass
+class BegunTexts:
+    """See Begun. ids, mask: int64 [rows, L], prompts and what is written so far; cache: keys and values of all but the last token."""
+
+    writer: CausalWriter
+    ids: "Tensor"
+    mask: "Tensor"
+    cache: "Cache | None"
+
+    def next(self, chosen: "Tensor | None") -> "Tensor":
+        """See Begun."""
+        import torch
+
+        if chosen is not None:
+            self.ids = torch.cat([self.ids, chosen[:, None]], dim=1)
+            self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
+        new = self.ids.shape[1] if self.cache is None else 1
+        output = self.writer.model(
+            input_ids=self.ids[:, -new:],
+            attention_mask=self.mask,
+            use_cache=self.cache is not None,
+            **({} if self.cache is None else {"past_key_values": self.cache}),
+            **positions(self.writer.pads, self.mask, new),
+        )
+        logits: Tensor = output.logits[:, -1].float()
+        return logits
 
 
 def positions(given: bool, mask: "Tensor", last: int | None = None) -> "dict[str, Tensor]":

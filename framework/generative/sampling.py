@@ -2,18 +2,29 @@
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distil.framework.generative.causal import CausalWriter, ReadPrompts, positions
-from distil.framework.generative.remembered import for_beams, for_rows
-from distil.framework.generative.writer import Ids
+from distil.framework.generative.writer import Ids, Known
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import Cache
+
+
+class Begun(Protocol):
+    """Texts that a model goes on with."""
+
+    def next(self, chosen: "Tensor | None") -> "Tensor":
+        """Logits of what follows each text, float32 [rows, V], once `chosen` tokens are written, [rows]; None: at the beginning."""
+
+
+class Draws(Protocol):
+    """A writer whose texts are drawn token by token."""
+
+    def begun(self, known: Known, rows: "Tensor", room: int) -> Begun:
+        """Texts after the prompts `rows` of those that were read, in which so many tokens are written at most."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +46,7 @@ class Drawing:
     others: int
 
 
-def drawn(
-    writer: CausalWriter, known: ReadPrompts, numbers: NDArray[np.float64], drawing: Drawing
-) -> list[list[Likely]]:
+def drawn(writer: Draws, known: Known, numbers: NDArray[np.float64], drawing: Drawing) -> list[list[Likely]]:
     """An answer of each row, of tokens [S] at most, the one that ends it included; see `tokens_drawn`."""
     answers: list[list[Likely]] = [[] for _ in numbers]
     for places in tokens_drawn(writer, known, numbers, drawing):
@@ -48,20 +57,19 @@ def drawn(
 
 
 def tokens_drawn(
-    writer: CausalWriter, known: ReadPrompts, numbers: NDArray[np.float64], drawing: Drawing
+    writer: Draws, known: Known, numbers: NDArray[np.float64], drawing: Drawing
 ) -> Iterator[list[Likely | None]]:
     """By what each row goes on, one token after the other, until all have ended; None of one that has. numbers: from 0 to 1, each
     decides about a token, [rows, S]; as many rows of each prompt that was read, one after the other."""
     import torch
 
-    samples = len(numbers) // len(known.ids)
+    samples, most = len(numbers) // len(known.ids), numbers.shape[1]
     rows = torch.arange(len(known.ids), device=known.ids.device).repeat_interleave(samples)
-    ids, mask = known.ids[rows], known.mask[rows]
-    most = numbers.shape[1]
-    cache = None if known.cache is None else for_beams(known.cache, rows, most + 1)
+    text = writer.begun(known, rows, most + 1)
     going_on = np.ones(len(rows), bool)
+    chosen = None
     for place in range(most):
-        logits = _next(writer, ids, mask, cache)
+        logits = text.next(chosen)
         log_p = logits.log_softmax(-1)
         chosen = _chosen(logits, numbers[:, place], drawing.temperature)
         of_chosen = log_p.gather(1, chosen[:, None])[:, 0].tolist()
@@ -74,17 +82,14 @@ def tokens_drawn(
         going_on &= ~np.isin(written, list(drawing.ends))
         if not going_on.any():
             return
-        ids = torch.cat([ids, chosen[:, None]], dim=1)
-        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
 
 
-def first_places(writer: CausalWriter, known: ReadPrompts, others: int) -> list[list[tuple[int, float]]]:
+def first_places(writer: Draws, known: Known, others: int) -> list[list[tuple[int, float]]]:
     """The likeliest tokens of each prompt's answer to begin with, with their log-probabilities, the likeliest first."""
     import torch
 
     rows = torch.arange(len(known.ids), device=known.ids.device)
-    cache = None if known.cache is None else for_rows(known.cache, rows)
-    return _likeliest(_next(writer, known.ids, known.mask, cache).log_softmax(-1), others)
+    return _likeliest(writer.begun(known, rows, 1).next(None).log_softmax(-1), others)
 
 
 def exclusive(log_p: NDArray[np.float64], answers: Sequence[Ids]) -> NDArray[np.float64]:
@@ -106,20 +111,6 @@ def _likeliest(log_p: "Tensor", count: int) -> list[list[tuple[int, float]]]:
     """Of each row [rows, V] the `count` likeliest tokens with their log-probabilities, the likeliest first."""
     found = log_p.topk(min(count, log_p.shape[-1]))
     return [list(zip(*one, strict=True)) for one in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
-
-
-def _next(writer: CausalWriter, ids: "Tensor", mask: "Tensor", cache: "Cache | None") -> "Tensor":
-    """Logits of what follows each row. [rows, V]"""
-    new = ids.shape[1] if cache is None else 1
-    output = writer.model(
-        input_ids=ids[:, -new:],
-        attention_mask=mask,
-        use_cache=cache is not None,
-        **({} if cache is None else {"past_key_values": cache}),
-        **positions(writer.pads, mask, new),
-    )
-    logits: Tensor = output.logits[:, -1].float()
-    return logits
 
 
 def _chosen(logits: "Tensor", numbers: NDArray[np.float64], temperature: float) -> "Tensor":

@@ -86,6 +86,15 @@ class Seq2SeqWriter:
         logits = self.logits(known, torch.from_numpy(rows).to(device), begun.to(device))
         return summed(logits[:, before:], answers)
 
+    def begun(self, known: ReadPrompts, rows: "Tensor", room: int) -> "BegunTexts":
+        """See Draws."""
+        import torch
+
+        ids = torch.tensor([self.special.start] * len(rows), device=known.ids.device)
+        cache = None if known.crossing is None else self._cache(known, rows)
+        states = type(known.output)(last_hidden_state=known.output.last_hidden_state[rows])
+        return BegunTexts(self, known.ids[rows], states, known.mask[rows], cache, ids, ids)
+
     def logits(self, known: ReadPrompts, rows: "Tensor", begun: "Tensor") -> "Tensor":
         """What may follow each token of answers to the prompts `rows`, [pairs, L, V]. begun: those answers, [pairs, L]."""
         states = type(known.output)(last_hidden_state=known.output.last_hidden_state[rows])
@@ -94,8 +103,15 @@ class Seq2SeqWriter:
         return found
 
     def _decoded(
-        self, ids: "Tensor", states: "ModelOutput", mask: "Tensor", begun: "Tensor", **given: "Cache"
+        self,
+        ids: "Tensor",
+        states: "ModelOutput",
+        mask: "Tensor",
+        begun: "Tensor",
+        written: "Tensor | None" = None,
+        **given: "Cache",
     ) -> "ModelOutput":
+        """written: all of the answers, of which `begun` is the end that is to be read; None: it is all."""
         import torch
 
         return self.model(
@@ -105,7 +121,7 @@ class Seq2SeqWriter:
             decoder_input_ids=begun,
             # What fills up an answer comes after it, where no token that counts can look; a model that hid it by itself
             # would hide a start that is the padding token, too.
-            decoder_attention_mask=torch.ones_like(begun),
+            decoder_attention_mask=torch.ones_like(begun if written is None else written),
             use_cache=self.remembers,
             **given,
         )
@@ -116,6 +132,32 @@ class Seq2SeqWriter:
 
         own = DynamicCache(config=self.model.config.get_text_config(decoder=True))
         return EncoderDecoderCache(own, for_rows(known.crossing, rows))
+
+
+@dataclass
+class BegunTexts:
+    """See Begun. ids, states, mask: of prompts; cache: None of a model that does not remember; written: int64 [rows, L], the start and
+    what is written so far, of which `unread` is still to be read."""
+
+    writer: Seq2SeqWriter
+    ids: "Tensor"
+    states: "ModelOutput"
+    mask: "Tensor"
+    cache: "Cache | None"
+    written: "Tensor"
+    unread: "Tensor"
+
+    def next(self, chosen: "Tensor | None") -> "Tensor":
+        """See Begun."""
+        import torch
+
+        if chosen is not None:
+            self.written = torch.cat([self.written, chosen[:, None]], dim=1)
+            self.unread = self.written if self.cache is None else chosen[:, None]
+        given = {} if self.cache is None else {"past_key_values": self.cache}
+        output = self.writer._decoded(self.ids, self.states, self.mask, self.unread, self.written, **given)
+        logits: Tensor = output.logits[:, -1].float()
+        return logits
 
 
 def remembers(model: "PreTrainedModel", special: SpecialTokens) -> bool:

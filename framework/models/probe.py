@@ -44,7 +44,8 @@ def probe_inputs(kind: ModelKind, config: "PreTrainedConfig", length: int) -> "d
     if isinstance(separator, int) and separator < text.vocab_size:
         ids[0, [length // 4, length // 4 + 1, length - 1]] = separator  # Longformer wants these three
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    if getattr(kind, "encoder_decoder", False):
+    writes = getattr(kind, "writes", False) and config.is_encoder_decoder  # a task's, of which models may be either
+    if writes or getattr(kind, "encoder_decoder", False):
         inputs["decoder_input_ids"] = ids[:, :1]
     return inputs
 

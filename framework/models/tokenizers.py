@@ -144,6 +144,15 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig
     types = ["token_type_ids"] if takes_token_types(config) else []
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
     tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names  # which is what is saved
+    if config.is_encoder_decoder:
+        start = getattr(config, "decoder_start_token_id", None)
+        vars(tokenizer)["decoder_start"] = (int(tokenizer.pad_token_id if start is None else start),)
+
+
+def decoder_start(tokenizer: "PreTrainedTokenizerFast") -> tuple[int, ...]:
+    """The tokens that the decoder begins with of the encoder-decoder to which a tokenizer was fitted; none of another model's."""
+    start: tuple[int, ...] = vars(tokenizer).get("decoder_start", ())
+    return start
 
 
 def _rows(config: "PreTrainedConfig") -> int | None:

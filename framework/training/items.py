@@ -116,6 +116,23 @@ def batch_length(features: Features, rows: NDArray[np.int64]) -> int:
 def model_inputs(
     features: Features, rows: NDArray[np.int64], pad_id: int, length: int | None = None
 ) -> "dict[str, Tensor]":
+    """What a model reads of the `rows`, padded to `length`, by default the longest's: see row_inputs, unless the features say themselves."""
+    if isinstance(features, OwnInputs):
+        return features.inputs(rows, pad_id, length)
+    return row_inputs(features, rows, pad_id, length)
+
+
+@runtime_checkable
+class OwnInputs(Protocol):
+    """Features that a model reads otherwise than as rows of tokens."""
+
+    def inputs(self, rows: NDArray[np.int64], pad_id: int, length: int | None) -> "dict[str, Tensor]":
+        """See model_inputs."""
+
+
+def row_inputs(
+    features: Features, rows: NDArray[np.int64], pad_id: int, length: int | None = None
+) -> "dict[str, Tensor]":
     """The `rows` padded to `length`, by default the longest's: input_ids, attention_mask and, if any,
     token_type_ids, int64 [B, L]."""
     import torch

@@ -70,10 +70,10 @@ def _tokenizer_problems(tokenizer: object) -> Iterator[str]:
 
 def check_decodes(config: "PreTrainedConfig") -> None:
     """Refuse models that do not write from left to right. Raises ModelError."""
-    from distil.framework.models.kind import decodes_only
+    from distil.framework.tasks.text.models import writes_texts
 
-    if config.is_encoder_decoder or not (decodes_only(config.model_type) or getattr(config, "is_decoder", False)):
+    if not writes_texts(config):
         raise ModelError(
             f"a {config.model_type} model does not write from left to right, as models of texts have to: use a decoder (gpt2, llama, qwen2, "
-            "gpt_neox)"
+            "gpt_neox) or an encoder-decoder (t5, bart)"
         )

@@ -16,8 +16,10 @@ from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.prompts import PLAIN, Prompter, Wording
 from distil.framework.tasks.text.token_bytes import TokenBytes
 from distil.framework.tasks.text.units import SPACE, units_of
+from distil.framework.training.items import row_inputs
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
 _CHUNK = 512  # texts tokenised at once
@@ -40,6 +42,25 @@ class TextRows(TokenRows):
     before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
     table: TokenBytes  # of the tokenizer
+    decoder_start: tuple[
+        int, ...
+    ] = ()  # the tokens before a completion that a decoder reads apart from its prompt; of a model that does not, none
+
+    @property
+    def apart(self) -> bool:
+        """Whether a prompt and its completion are read apart, by an encoder and by a decoder."""
+        return bool(self.decoder_start)
+
+    @property
+    def decoded(self) -> NDArray[np.int64]:
+        """Tokens of a row that are read together with the completion's: all, or what a decoder reads. [E]"""
+        return self.lengths - self.begin + len(self.decoder_start) - 1 if self.apart else self.lengths
+
+    def inputs(self, rows: NDArray[np.int64], pad_id: int, length: int | None) -> "dict[str, Tensor]":
+        """See model_inputs."""
+        from distil.framework.tasks.text.sides import side_inputs
+
+        return side_inputs(self, rows, pad_id) if self.apart else row_inputs(self, rows, pad_id, length)
 
 
 def text_features(
@@ -51,15 +72,16 @@ def text_features(
     max_length: int,
     progress: Progress = SILENT,
     wording: Wording = PLAIN,
+    decoder_start: tuple[int, ...] = (),
 ) -> TextRows:
     """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
     longer completion the beginning.
 
     table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
-    `end` stands before a completion without a prompt; wording: of prompts. Raises ModelError for a tokenizer that loses part of a text.
+    `end` stands before a completion without a prompt; wording: of prompts; decoder_start: see TextRows. Raises ModelError for a tokenizer that loses part of a text.
     """
     parts = []
-    prompter = Prompter(tokenizer, wording, start, end)
+    prompter = Prompter(tokenizer, wording, start, end, bool(decoder_start))
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
         for first in range(0, len(examples), _CHUNK):
             chunk = examples[first : first + _CHUNK]
@@ -70,7 +92,7 @@ def text_features(
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
                 parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
             bar.advance(len(chunk))
-    return _together(parts, table)
+    return _together(parts, table, decoder_start)
 
 
 _Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
@@ -93,7 +115,7 @@ def _row(example: Written, given: list[int], written: list[int], starts: Ints, l
     )
 
 
-def _together(parts: Sequence[_Part], table: TokenBytes) -> TextRows:
+def _together(parts: Sequence[_Part], table: TokenBytes, decoder_start: tuple[int, ...]) -> TextRows:
     lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
@@ -106,6 +128,7 @@ def _together(parts: Sequence[_Part], table: TokenBytes) -> TextRows:
         before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
         sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
         table=table,
+        decoder_start=decoder_start,
     )
 
 

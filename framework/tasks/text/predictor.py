@@ -30,6 +30,7 @@ from distil.framework.tasks.text.probabilities import FirstBytes, Places, UnitLo
 from distil.framework.tasks.text.reading import TextReader, text_reader
 from distil.framework.tasks.text.requests import written
 from distil.framework.tasks.text.settings import TextSettings
+from distil.framework.tasks.text.sides import side_lengths
 from distil.framework.tasks.text.signal import write_units
 from distil.framework.tasks.text.writing import TextWriter
 from distil.framework.training.items import model_inputs
@@ -198,10 +199,12 @@ class TextPredictor:
         padded = padded_lengths(features.lengths, most_tokens(inference.task, self.model.config, wanted))
         table = on_device(FirstBytes.of(features.table), device)
         with torch.inference_mode(), unread_masks() if limit.gpu else nullcontext():
-            for rows in in_batches(alike(padded, features.lengths, limit), padded, limit):
-                length = int(padded[rows[0]])
-                asked = rows if inference.one_by_one else filled_up(rows, limit.gpu, length)
-                yield rows, self._batch(features, asked, length, table)
+            read = features.begin.astype(np.int64) if features.apart else features.lengths
+            sides = side_lengths(features) if features.apart else padded[:, None]
+            keys = np.concatenate([sides, alike(sides[:, 0], read, limit)], 1)
+            for rows in in_batches(keys, sides.sum(1), limit):
+                asked = rows if inference.one_by_one else filled_up(rows, limit.gpu, *sides[rows[0]].tolist())
+                yield rows, self._batch(features, asked, int(sides[rows[0], -1]), table)
 
     def _batch(self, features: TextRows, rows: Rows, length: int, table: FirstBytes) -> _Batch:
         """What the model says of some rows, padded to `length`."""

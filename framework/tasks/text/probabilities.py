@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.tasks.text.features import TextRows
+from distil.framework.tasks.text.sides import decoder_length
 from distil.framework.tasks.text.token_bytes import CLASSES, ENDS, NEVER, OUTCOMES, TokenBytes
 from distil.framework.tasks.text.units import LETTER, NUMBER, OTHER, SPACE
 
@@ -70,8 +71,11 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
     followed = np.append(known[1:], False) | last
     at = (place - begin[of] + first[of])[known]
     owner = np.searchsorted(at, np.arange(len(item)), side="right") - 1
+    if features.apart:
+        length = decoder_length(features, rows)
+    said_by = offset + len(features.decoder_start) if features.apart else column
     found = {
-        "token": item * length + column - 1,
+        "token": item * length + said_by - 1,
         "target": features.input_ids[features.rows[rows][item] + column],
         "item": item,
         "at": at,

@@ -42,12 +42,14 @@ PLAIN = Wording()
 
 @dataclass(frozen=True)
 class Prompter:
-    """Makes tokens of prompts. start: the tokens that stand before a text; end: the one that ends a text."""
+    """Makes tokens of prompts. start: the tokens that stand before a text; end: the one that ends a text; apart: whether a prompt is read
+    apart from its completion, by an encoder, and ends, too."""
 
     tokenizer: "PreTrainedTokenizerFast"
     wording: Wording
     start: Sequence[int]
     end: int
+    apart: bool = False
 
     def given(self, examples: Sequence[Written]) -> list[tuple[list[int], int]]:
         """Of every example the tokens before its completion, at least one, and the one that ends it: in a conversation that of the
@@ -65,10 +67,11 @@ class Prompter:
         ]
         plain = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
         turn_end = text_ends(self.tokenizer, self.end)[-1]
+        ending = [self.end] if self.apart else []
         return [
-            (conversation_ids(self.tokenizer, spoken).tolist(), turn_end)
+            ([*conversation_ids(self.tokenizer, spoken).tolist(), *ending], turn_end)
             if has_template and spoken
-            else ([*self.start, *ids] or [self.end], self.end)
+            else ([*self.start, *ids, *ending] or [self.end], self.end)
             for spoken, ids in zip(turns, plain, strict=True)
         ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from distil.framework.data.window_cache import tokenizer_digest
 from distil.framework.generative.prompts import begin_of_text
-from distil.framework.models.tokenizers import end_of_text
+from distil.framework.models.tokenizers import decoder_start, end_of_text
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
@@ -37,15 +37,24 @@ class TextReader:
     def read(self, examples: Sequence[Written], progress: Progress = SILENT) -> TextRows:
         """A row for each example. Raises ModelError for a tokenizer that loses part of a text."""
         given = self.prompter
+        begun = decoder_start(given.tokenizer)
         return text_features(
-            examples, given.tokenizer, self.table, given.end, given.start, self.max_length, progress, given.wording
+            examples,
+            given.tokenizer,
+            self.table,
+            given.end,
+            given.start,
+            self.max_length,
+            progress,
+            given.wording,
+            begun,
         )
 
 
 def text_reader(tokenizer: "PreTrainedTokenizerFast", wording: Wording, max_length: int) -> TextReader:
     """wording: of prompts. Raises ModelError for a tokenizer whose tokens are no parts of a text, or that has none to end it."""
     end = end_of_text(tokenizer)
-    prompter = Prompter(tokenizer, wording, begin_of_text(tokenizer), end)
+    prompter = Prompter(tokenizer, wording, begin_of_text(tokenizer), end, bool(decoder_start(tokenizer)))
     return TextReader(prompter, _table(tokenizer, text_ends(tokenizer, end)), max_length)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Text(TextSettings):
-    """Causal models, of which every token says what follows it."""
+    """Decoders and encoder-decoders, of which every token that they write says what follows it."""
 
     fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
     items: ClassVar[str] = "texts"
@@ -67,9 +67,9 @@ class Text(TextSettings):
 
     def model_class(self) -> "Own":
         """See Task."""
-        from transformers import AutoModelForCausalLM
+        from distil.framework.tasks.text.models import AutoModelForTexts
 
-        return AutoModelForCausalLM
+        return AutoModelForTexts
 
     def head_fields(self) -> "Plain":
         """See Task: a model that writes has its head already."""

@@ -1,4 +1,4 @@
-"""What a causal model writes after prompts, many at once or one as it comes."""
+"""What a model writes after prompts, many at once or one as it comes."""
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ from distil.framework.digest import digest_of
 from distil.framework.generative.asking import Asking
 from distil.framework.generative.causal import CausalWriter, pads_left, remembers
 from distil.framework.generative.sampling import Drawing, Likely, tokens_drawn
+from distil.framework.generative.seq2seq import Seq2SeqWriter
+from distil.framework.generative.seq2seq import remembers as remembers_crossing
 from distil.framework.generative.writer import Ids
 from distil.framework.models.tokenizers import special_tokens
 from distil.framework.progress import SILENT, Progress
@@ -157,10 +159,12 @@ class TextWriter:
         return self.table.text_of(ids) == b" a"
 
     @cached_property
-    def _writer(self) -> CausalWriter:
+    def _writer(self) -> CausalWriter | Seq2SeqWriter:
         """The model, on its device."""
         model = self.model.to(default_device()).eval()
         special = special_tokens(self.prompter.tokenizer, model.config)
+        if self.prompter.apart:
+            return Seq2SeqWriter(model, special, remembers_crossing(model, special))
         return CausalWriter(model, special, pads_left(model), remembers(model))
 
 

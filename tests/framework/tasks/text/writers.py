@@ -45,10 +45,15 @@ def _sentencepiece() -> Tokenizer:
     return tokenizer
 
 
+def tokenizer_of(kind: str) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer for `gpt2`, else one of SentencePiece's kind; token 0 ends a text, and fills up."""
+    backend = _byte_level() if kind == "gpt2" else _sentencepiece()
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>", pad_token="<end>")
+
+
 @cache
 def writer(kind: str) -> TextWriter:
-    backend = _byte_level() if kind == "gpt2" else _sentencepiece()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>", pad_token="<end>")
+    tokenizer = tokenizer_of(kind)
     named = {"vocab_size": len(tokenizer), "bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.7}
     torch.manual_seed(0)
     model: Any = (
