@@ -25,11 +25,11 @@ def examples_of(recipe: Recipe, task: Task) -> list[Json]:
 
 
 def _request(task: Task, example: Own) -> Json | None:
-    """What a model would be asked about an example; None where its record lacks any of it."""
+    """What a model would be asked about an example; None where its record lacks any of it, or has nothing to ask."""
     record, fields = task.record(example), task.request.model_fields
     request = {name: record[name] for name in fields if isinstance(record.get(name), str)}
     needed = {name for name, field in fields.items() if field.is_required()}
-    return request if needed <= set(request) else None
+    return request if request and needed <= set(request) else None
 
 
 def _spread(found: Sequence[Json]) -> list[Json]:

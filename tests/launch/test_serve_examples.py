@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from distil.framework.data.load import load_data
 from distil.framework.files import Json
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
+from distil.framework.tasks.registry import AnyTask
 from distil.launch.serve_examples import examples_of
 from tests.tiny import tiny_values
 
@@ -61,3 +63,13 @@ def test_without_the_data_there_are_none(tmp_path: Path) -> None:
     recipe = on_files(tmp_path, ["short", "shorter"])
     (tmp_path / "texts.jsonl").unlink()
     assert examples(recipe) == []
+
+
+def test_what_has_nothing_to_ask_is_no_example(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    rows = [{"text": "a"}, {"prompt": "Why?", "completion": " b"}, {"messages": [{"role": "user", "content": "c"}]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"kind": "files", "path": {"train": str(path), "validation": str(path)}}
+    recipe = recipe_from_values(tiny_values(tmp_path, data__source=data), "here")
+    task = TypeAdapter(AnyTask).validate_python({"kind": "text"})
+    assert examples_of(recipe, task) == [{"prompt": "Why?"}]

@@ -30,6 +30,9 @@ _SHOWN = 40  # bytes of a text in a message
 class TextRows(TokenRows):
     """A row for each of E examples: its prompt, its completion and the end-of-text token; see TokenRows.
 
+    Of an encoder-decoder the prompt is read apart from its completion; decoder_start: the tokens before a completion then, else none; longest:
+    tokens to which either is padded then at most.
+
     A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
     token has no place.
     """
@@ -42,9 +45,8 @@ class TextRows(TokenRows):
     before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
     table: TokenBytes  # of the tokenizer
-    decoder_start: tuple[
-        int, ...
-    ] = ()  # the tokens before a completion that a decoder reads apart from its prompt; of a model that does not, none
+    longest: int
+    decoder_start: tuple[int, ...]
 
     @property
     def apart(self) -> bool:
@@ -92,7 +94,7 @@ def text_features(
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
                 parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
             bar.advance(len(chunk))
-    return _together(parts, table, decoder_start)
+    return _together(parts, table, max_length, decoder_start)
 
 
 _Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
@@ -115,7 +117,7 @@ def _row(example: Written, given: list[int], written: list[int], starts: Ints, l
     )
 
 
-def _together(parts: Sequence[_Part], table: TokenBytes, decoder_start: tuple[int, ...]) -> TextRows:
+def _together(parts: Sequence[_Part], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]) -> TextRows:
     lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
@@ -128,6 +130,7 @@ def _together(parts: Sequence[_Part], table: TokenBytes, decoder_start: tuple[in
         before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
         sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
         table=table,
+        longest=longest,
         decoder_start=decoder_start,
     )
 

@@ -25,10 +25,11 @@ class TextSettings(TaskSection):
         default=None,
         description="Text with {prompt} in it, into which prompts without roles are put. Default: they stand as they are.",
     )
-    as_chat: bool = Field(
-        default=False,
-        description="Whether prompts without roles are what a user says, each model's chat template around it. Messages always are "
-        "put into it; without one, each is a line with its role, its text below it and an empty line.",
+    as_chat: bool | None = Field(
+        default=None,
+        description="Whether prompts without roles are what a user says, each model's chat template around it. Default: where all data are "
+        "conversations, and what a model is asked is a prompt. Messages always are put into the template; without one, each is a line with its role, "
+        "its text below it and an empty line.",
     )
     generation: TextGeneration = TextGeneration()
     measures: list[AnyMeasure] = Field(
@@ -67,7 +68,7 @@ class TextSettings(TaskSection):
     @property
     def wording(self) -> Wording:
         """How prompts are put."""
-        return Wording(self.prompt, self.as_chat)
+        return Wording(self.prompt, bool(self.as_chat))
 
     def unfolding(self, signals: "Signals") -> "Unfolding":
         """See Task: boundary by boundary."""

@@ -1,6 +1,5 @@
 """Prompts and completions that are read apart, by the two sides of an encoder-decoder."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def side_lengths(features: "TextRows") -> NDArray[np.int64]:
     """To how many tokens the prompt and the completion of every row are padded, which depends on the row alone. [E, 2]"""
     sides = (features.begin.astype(np.int64), features.decoded)
-    return np.stack([padded_lengths(lengths, sys.maxsize) for lengths in sides], 1)
+    return np.stack([padded_lengths(lengths, features.longest) for lengths in sides], 1)
 
 
 def decoder_length(features: "TextRows", rows: Rows) -> int:

@@ -2,7 +2,7 @@
 tokenizers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel
 
@@ -64,6 +64,13 @@ class Text(TextSettings):
     def stand_in(self) -> "Plain":
         """See Task."""
         return {"kind": "instructions"}
+
+    def fitted(self, splits: Mapping[str, Sequence[Written]]) -> Self:
+        """See Task: where all data are conversations, a prompt is what a user says."""
+        if self.as_chat is not None:
+            return self
+        examples = [example for split in splits.values() for example in split]
+        return self.decided({"as_chat": bool(examples) and all(example.messages for example in examples)})
 
     def model_class(self) -> "Own":
         """See Task."""

@@ -51,7 +51,8 @@ def card_parts(settings: TextSettings, max_length: int, onnx: str | None, langua
             "What it writes need not be true, and may repeat what it was trained on.",
         ),
         usage=(
-            "With transformers alone:",
+            "With transformers alone; a T5, a BART or another encoder-decoder is an `AutoModelForSeq2SeqLM`, its prompt has `tokenizer.eos_token` behind it, and all "
+            "of `written[0]` is its text:",
             _TRANSFORMERS.format(given=given, most=most),
             *(() if onnx is None else (_ONNX.format(file=onnx),)),
             "With distil, which prints what is written as it comes, and serves a page:",

@@ -7,7 +7,9 @@ from pydantic import ValidationError
 
 from distil.framework.chat.messages import Message
 from distil.framework.errors import DataError, ModelError
+from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.requests import PromptRequest, asked, respond, written
+from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.writing import Completion
 
 TURNS = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Why?"}]
@@ -38,3 +40,12 @@ def test_what_was_written_is_answered() -> None:
     assert respond(prediction).model_dump() == {"text": "é", "log_probability": -1.5, "tokens": 2, "ended": True}
     with pytest.raises(ModelError, match="an ensemble writes nothing"):
         respond({"bits": 3.0, "bytes": 0, "text": None})
+
+
+def test_a_prompt_is_what_a_user_says_where_all_data_are_conversations() -> None:
+    turns = (Message("user", "Why?"),)
+    spoken, plain = Written("0", "", "b", messages=turns), Written("1", "a", "b")
+    task = Text.model_validate({"kind": "text"})
+    assert [task.fitted({"train": data}).as_chat for data in ([spoken], [spoken, plain], [])] == [True, False, False]
+    assert task.fitted({"train": [spoken]}).wording.messages(asked(PromptRequest(prompt="Why?"))) == turns
+    assert not Text.model_validate({"kind": "text", "as_chat": False}).fitted({"train": [spoken]}).as_chat
