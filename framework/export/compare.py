@@ -28,7 +28,7 @@ def compare_forms(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics of each form by its name, and how it differs from the first one; and why others do not run, in words.
 
-    different_answers: questions whose best answer is another; largest_difference: of two logits that count, or of two tokens'
+    different_answers: questions whose best answer, or what is written, is another; largest_difference: of two logits that count, or of two tokens'
     log-probabilities, over all rows; None if one is not finite. Windows and decoding are the same for all forms.
     """
     failed: dict[str, str] = {}
@@ -42,7 +42,9 @@ def compare_forms(
         except ModelError as error:
             failed[name] = str(error)
             continue
-        answers.append({id: task.answer_of(record) for id, record in predictions.items()})
+        # How likely a text is may be rounded either way, and is compared by its numbers.
+        answer_of = (lambda record: record["text"]) if task.writes else task.answer_of
+        answers.append({id: answer_of(record) for id, record in predictions.items()})
         outputs.append(numbers)
         scores = task.score(examples, predictions, resamples, seed)
         intervals = {f"{name}_interval": list(bounds) for name, bounds in scores.intervals.items()}

@@ -47,5 +47,5 @@ def scores(
 
 
 def answer_of(prediction: Plain) -> Hashable:
-    """What is written; of a model that writes nothing how likely it finds the completion, in hundredths of a bit."""
-    return prediction["text"] if prediction["text"] is not None else round(float(prediction["bits"]), 2)
+    """What is written, and how likely the completion is, in hundredths of a bit."""
+    return prediction["text"], round(float(prediction["bits"]), 2)
