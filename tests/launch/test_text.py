@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from distil.framework.errors import DataError
 from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
 from distil.launch.answer import answer, harmless
+from distil.launch.serve_models import models_in
+from distil.predictor import Predictor
 from tests.framework.tasks.text.runs import values
 from tests.serving import Served, serving
 
@@ -136,3 +139,14 @@ def test_transformers_alone_writes_the_same(served: Served) -> None:
     text = tokenizer.decode(written[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
     expected = served.ask({"prompt": PROMPT})[1]
     assert text.removesuffix("\ufffd").startswith(expected["text"])
+
+
+def test_python_asks_many_at_once(served: Served) -> None:
+    predictor = Predictor("student", models_in(served.run, "student", many=True).by_name["student"].load())
+    prompts = [PROMPT, "Where does Boris go in 1901?", "x"]
+    turns = [{"role": "user", "content": PROMPT}]
+    found = predictor.predict([*({"prompt": prompt} for prompt in prompts), {"messages": turns}])
+    assert [one.text for one in found[:3]] == [served.ask({"prompt": prompt})[1]["text"] for prompt in prompts]
+    assert found[3] == predictor.predict([{"messages": turns}])[0]
+    with pytest.raises(DataError, match=r"request\[1\]: give a prompt, or messages"):
+        predictor.predict([{"prompt": "x"}, {}])
