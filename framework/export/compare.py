@@ -43,8 +43,7 @@ def compare_forms(
             failed[name] = str(error)
             continue
         # How likely a text is may be rounded either way, and is compared by its numbers.
-        answer_of = (lambda record: record["text"]) if task.writes else task.answer_of
-        answers.append({id: answer_of(record) for id, record in predictions.items()})
+        answers.append({id: one["text"] if task.writes else task.answer_of(one) for id, one in predictions.items()})
         outputs.append(numbers)
         scores = task.score(examples, predictions, resamples, seed)
         intervals = {f"{name}_interval": list(bounds) for name, bounds in scores.intervals.items()}
