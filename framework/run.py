@@ -11,6 +11,7 @@ from distil.framework.basis import basis_of, note_finished
 from distil.framework.data.load import Split, load_data
 from distil.framework.device import device_kind, resolve_precision
 from distil.framework.digest import differences, in_words
+from distil.framework.ensembles.route import column_of
 from distil.framework.errors import RecipeError
 from distil.framework.export.cards import write_cards
 from distil.framework.export.finished_run import FinishedRun
@@ -60,7 +61,8 @@ def context_of(
     check_packages(recipe)
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
-    data = load_data(recipe.data, recipe.task, progress) if data is None else data
+    if data is None:
+        data = load_data(recipe.data, recipe.task, progress, column_of(recipe.ensemble))
     return Context(
         recipe=recipe,
         task=recipe.task.fitted({name: split.examples for name, split in data.items()}),

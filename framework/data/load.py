@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from distil.framework.data.column import Column
 from distil.framework.data.example import Notebook, Notes, Row, described, fingerprint
 from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """The examples of one split, of their task's own kind, in the order of the source, and what was done to its rows."""
+    """The examples of one split, of their task's own kind, in the order of the source, and what was done to its rows. column: of a
+    column that was asked for, values by id."""
 
     examples: Sequence[Any]
     notes: Notes = field(default_factory=dict)
+    column: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def repaired(self) -> int:
@@ -46,20 +49,22 @@ class Split:
         return sum(not example.labelled for example in self.examples)
 
 
-def load_data(section: Data, task: "Task", progress: Progress = SILENT) -> dict[str, Split]:
-    """Read every split that the section names.
+def load_data(section: Data, task: "Task", progress: Progress = SILENT, column: str | None = None) -> dict[str, Split]:
+    """Read every split that the section names. column: one of the data's that is wanted beside what the task asks for.
 
     Raises:
         DataError: data that cannot be had or read, or that are not what the task asks for; the message names the place.
     """
-    rows = _cut(section, task, progress) if section.cut else _slices(section.source, section.splits, task, progress)
+    wanted = Column(column) if column is not None else None
+    reading = _Reading(task, progress, wanted)
+    rows = _cut(section, reading) if section.cut else _slices(section.source, section.splits, reading)
     for name, extra in section.extra.items():
-        rows |= _slices(extra.source, {name: extra.split}, task, progress)
+        rows |= _slices(extra.source, {name: extra.split}, reading)
     splits = {}
     for name, chosen in rows.items():
         if not chosen:
             raise DataError(f"the split '{name}' is empty; {_emptiness(section, name)}")
-        split = splits[name] = _to_split(chosen, task)
+        split = splits[name] = _to_split(chosen, task, wanted)
         lines = described(split.notes, task.items)
         if not split.examples:
             raise DataError(f"the split '{name}': none of its {task.items} can be used; {'; '.join(lines)}")
@@ -68,26 +73,34 @@ def load_data(section: Data, task: "Task", progress: Progress = SILENT) -> dict[
     return splits
 
 
-def _slices(source: Source, splits: Mapping[str, str], task: "Task", progress: Progress) -> dict[str, list[Row]]:
+@dataclass(frozen=True)
+class _Reading:
+    task: "Task"
+    progress: Progress
+    column: Column | None
+
+
+def _slices(source: Source, splits: Mapping[str, str], reading: _Reading) -> dict[str, list[Row]]:
     wanted = {name: parse_slice(text) for name, text in splits.items()}
-    rows = _read(source, [part.split for part in wanted.values()], task, progress)
+    rows = _read(source, [part.split for part in wanted.values()], reading)
     return {
         name: [rows[part.split][index] for index in part.rows(len(rows[part.split]))] for name, part in wanted.items()
     }
 
 
-def _cut(section: Data, task: "Task", progress: Progress) -> dict[str, list[Row]]:
+def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     cut = section.cut
     assert isinstance(cut, Cut)
-    rows = _read(section.source, [cut.split], task, progress)[cut.split]
+    rows = _read(section.source, [cut.split], reading)[cut.split]
     side = cut_groups((row.group for row in rows), cut.shares, cut.seed)
     return {name: [row for row in rows if side.get(row.group) == name] for name in cut.shares}
 
 
-def _read(source: Source, wanted: Iterable[str], task: "Task", progress: Progress) -> dict[str, list[Row]]:
+def _read(source: Source, wanted: Iterable[str], reading: _Reading) -> dict[str, list[Row]]:
     """The rows of the wanted splits of the source, each read once."""
-    fields = Fields(task.fields, given_names(source))
-    readers = source.readers(progress, fields, task.formats)
+    task, column = reading.task, reading.column
+    fields = Fields((*task.fields, column.asked) if column is not None else task.fields, given_names(source))
+    readers = source.readers(reading.progress, fields, task.formats)
     names = list(dict.fromkeys(wanted))
     for name in names:
         if name not in readers:
@@ -96,10 +109,11 @@ def _read(source: Source, wanted: Iterable[str], task: "Task", progress: Progres
                 "Name one of these in data.splits, or cut one by paragraph with data.cut"
             )
     found = {}
-    with progress.task("reading data", total=len(names), unit="splits") as bar:
+    with reading.progress.task("reading data", total=len(names), unit="splits") as bar:
         for name in names:
             fields.begin()
-            rows = list(task.rows(readers[name](), fields))
+            records = readers[name]()
+            rows = list(task.rows(column.noted(records) if column is not None else records, fields))
             found[name] = task.settle(source.chosen(rows) if isinstance(source, Hub) else rows)
             if not found[name]:
                 raise DataError(f"the data's split '{name}' holds no {task.items}; expected at least one")
@@ -112,7 +126,7 @@ def given_names(source: Source) -> Mapping[str, str]:
     return source.fields if isinstance(source, Hub | Files) else {}
 
 
-def _to_split(rows: list[Row], task: "Task") -> Split:
+def _to_split(rows: list[Row], task: "Task", column: Column | None) -> Split:
     examples: list[Any] = []
     notebook = Notebook(task.notes)
     first: dict[str, Row] = {}
@@ -123,7 +137,8 @@ def _to_split(rows: list[Row], task: "Task") -> Split:
         example = task.example(row, notebook)
         if example is not None:
             examples.append(example)
-    return Split(examples, notebook.notes())
+    values = {row.id: column.at(row.place) for row in rows} if column is not None else {}
+    return Split(examples, notebook.notes(), values)
 
 
 def _emptiness(section: Data, name: str) -> str:

@@ -4,6 +4,7 @@ name here."""
 from typing import Annotated
 
 from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.rules import (
     Agreement,
     Confidence,
@@ -11,7 +12,6 @@ from distil.framework.ensembles.rules import (
     LabelAware,
     Mean,
     Posterior,
-    Route,
     Sampled,
     Weighted,
 )

@@ -39,7 +39,8 @@ class TeacherOutputs:
     """What K teachers, at least two, say about E examples.
 
     signals: of each teacher, about all examples, at its own temperature, with masses that sum to 1; points: what
-    the rule's metric of each teacher is on held-out data, in points (`Metric.points`), by name, empty for a rule without; task: what heads and outcomes are.
+    the rule's metric of each teacher is on held-out data, in points (`Metric.points`), by name, empty for a rule without; task: what heads and outcomes are;
+    column: of each example the value of the column of the data that the rule names, None where it is not known, empty for a rule without.
     """
 
     examples: Sequence[Example]
@@ -47,6 +48,7 @@ class TeacherOutputs:
     signals: Sequence[Signals]
     points: Mapping[str, float]
     task: GoldTask
+    column: Sequence[str | None] = ()
 
     def by_teacher(self, figure: Callable[[Signals], Floats]) -> Floats:
         """Of every teacher, means over each example's heads of a figure on all heads [H]. [E, K]"""

@@ -208,28 +208,3 @@ class Posterior(Section):
     def weigh(self, outputs: TeacherOutputs) -> Floats:
         prior = np.asarray([1.0 if self.prior is None else self.prior[name] for name in outputs.names])
         return posterior(outputs, prior / prior.sum(), self.tau).before
-
-
-class Route(Section):
-    """One teacher alone teaches each example.
-
-    by: `confidence`, that with the least entropy, the mean over heads; `likelihood`, that to which the gold answer, or the text that is
-    learnt, is likeliest. Of equal ones the first in the recipe.
-    """
-
-    rule: Literal["route"] = "route"
-    by: Literal["confidence", "likelihood"] = Field(
-        description="Who teaches: the surest teacher, or the one that finds the label, or the text, likeliest."
-    )
-    metric: ClassVar[str | None] = None
-    mixing: ClassVar[Mixing] = "arithmetic"
-
-    @property
-    def needs_labels(self) -> bool:
-        """See Ensemble."""
-        return self.by == "likelihood"
-
-    def weigh(self, outputs: TeacherOutputs) -> Floats:
-        best = -outputs.by_teacher(entropy) if self.by == "confidence" else outputs.gold_log_likelihood()
-        alone: Floats = np.eye(len(outputs.names))[best.argmax(-1)]
-        return alone

@@ -1,7 +1,7 @@
 """The source of signals that is an ensemble: several teachers, and a rule that makes one of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from distil.framework.plugins import named_in_errors
 from distil.framework.segments import Floats, Ints, taken, totals
 from distil.framework.signals.algebra import Signals, from_parts, temper
 from distil.framework.signals.mixing import Mean, mix_heads, of_those_who_speak
+from distil.framework.signals.shards import Key, row_key
 from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.source import TeacherSignals, in_chunks
 
@@ -26,6 +27,7 @@ class EnsembleSource:
 
     temperatures: of each teacher itself. A rule weighs teachers by their signals at these; what is mixed for a loss's
     temperature are their signals at own · temperature. points: see TeacherOutputs.
+    column: of every example the value of the column that the rule names, by `row_key`.
     ignore_labels: labels decide nothing (a rule that needs them weighs all alike) and alternatives are averaged, so that the
     ensemble itself can be measured.
     """
@@ -36,6 +38,7 @@ class EnsembleSource:
     points: Mapping[str, float]
     task: "Task"
     ignore_labels: bool = False
+    column: Mapping[Key, str] = field(default_factory=dict)
 
     def prefetch(self, batches: Sequence[Sequence[Example]]) -> None:
         """See SignalSource."""
@@ -88,7 +91,8 @@ class EnsembleSource:
         self, examples: Sequence[Example], names: Sequence[str], signals: Sequence[Signals], equal: bool = False
     ) -> "_Weights":
         """Weights of teachers that all say something, or `equal` ones."""
-        outputs, heads = TeacherOutputs(examples, names, signals, self.points, self.task), signals[0].heads
+        column = [self.column.get(row_key(example)) for example in examples] if self.column else ()
+        outputs, heads = TeacherOutputs(examples, names, signals, self.points, self.task, column), signals[0].heads
         if equal or len(names) == 1 or (self.ensemble.needs_labels and self.ignore_labels):
             return _Weights.by_example(outputs.equal(), heads)
         if (

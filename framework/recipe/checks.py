@@ -7,6 +7,7 @@ from distil.framework.config import nearest_hint, shortened
 from distil.framework.data.load import given_names
 from distil.framework.data.records import Fields
 from distil.framework.data.section import DEFAULT_SPLITS
+from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.rules import Posterior, Weighted
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
@@ -74,7 +75,7 @@ def ensemble_problems(recipe: Recipe) -> list[str]:
     elif len(names) < 2:
         return [f"`ensemble` combines teachers, and there is {len(names) or 'none'}: add teachers, or drop `ensemble`"]
     else:
-        problems = ensemble.check(names) if isinstance(ensemble, Weighted | Posterior) else []
+        problems = ensemble.check(names) if isinstance(ensemble, Weighted | Posterior | Route) else []
         if isinstance(ensemble, Posterior) and recipe.task.unfolding(concat([])) is None:
             problems.append(
                 f"ensemble: the rule posterior weighs teachers by how well they have foretold a text so far, and the task {recipe.task.kind} "

@@ -12,14 +12,16 @@ from distil.framework.data.example import Example
 from distil.framework.data.features import Features
 from distil.framework.data.load import Split
 from distil.framework.data.window_cache import tokenizer_digest
-from distil.framework.digest import Key, versions
+from distil.framework.digest import Key, digest_of_strings, versions
 from distil.framework.ensembles.base import Ensemble
+from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.source import EnsembleSource, weight_figures
 from distil.framework.metrics import points_of
 from distil.framework.plugins import settings_of
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.concatenated import ConcatSignals
-from distil.framework.signals.shards import SignalReader
+from distil.framework.signals.shards import Key as RowKey
+from distil.framework.signals.shards import SignalReader, row_key
 from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, taught_share
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage, key_of
@@ -46,6 +48,7 @@ class Supervision:
 
     def inputs(self, context: Context) -> dict[str, Any]:
         """What the source depends on."""
+        column = self._column(context)
         return {
             # A list, as rules may choose by place, and sums depend on it in their last bits.
             "teachers": [
@@ -58,6 +61,11 @@ class Supervision:
                 for name, parts in self.collections.items()
             ],
             "ensemble": settings_of(self.ensemble) if self.ensemble is not None else None,
+            **(
+                {"column": digest_of_strings(part for one in column.items() for part in map(str, one))}
+                if column
+                else {}
+            ),
         }
 
     def to_stream(self, context: Context) -> list[Collection]:
@@ -90,7 +98,21 @@ class Supervision:
             return OneTeacher(teachers[name], temperatures[name])
         facts = {name: stage.facts(context.store) for name, stage in self.held_out.items()}
         points = points_of(self.ensemble.metric, context.task.metrics, facts)
-        return EnsembleSource(self.ensemble, teachers, temperatures, points, context.task, ignore_labels)
+        column = self._column(context)
+        return EnsembleSource(self.ensemble, teachers, temperatures, points, context.task, ignore_labels, column)
+
+    def _column(self, context: Context) -> dict[RowKey, str]:
+        """Of the examples about which teachers are asked the values of the column that the rule names, if it does. Raises DataError for
+        one that names no teacher."""
+        if not isinstance(self.ensemble, Route) or self.ensemble.column is None:
+            return {}
+        found = {}
+        for split in context.data.values():
+            for example in split.examples:
+                if example.id in split.column:
+                    self.ensemble.check_value(split.column[example.id], example.id, list(self.collections))
+                    found[row_key(example)] = split.column[example.id]
+        return found
 
     def teachers(self, context: Context, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
         """Every teacher's signals, streamed or stored."""

@@ -1,7 +1,6 @@
-"""Teachers that are weighed by how well they have foretold a text so far, and those that teach alone."""
+"""Teachers that are weighed by how well they have foretold a text so far."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from hypothesis import strategies as st
 
 from distil.framework.ensembles.base import TeacherOutputs
 from distil.framework.ensembles.posterior import posterior
-from distil.framework.ensembles.rules import Posterior, Route
+from distil.framework.ensembles.rules import Posterior
 from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import ModelError
 from distil.framework.segments import Floats, bounds
 from distil.framework.signals.algebra import Signals, normalised
-from distil.framework.tasks.span_qa.data import Answer, QAExample
+from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.settings import TextSettings
@@ -154,14 +153,3 @@ def test_heads_that_show_in_no_order_have_no_posterior() -> None:
     example = QAExample("0", CONTEXT, "Где?", None)
     with pytest.raises(ModelError, match="heads of this task show in no order"):
         posterior(TeacherOutputs([example], ["a", "b"], [one, one], {}, ExtractiveQA()), np.ones(2) / 2, 1.0)
-
-
-def test_one_teacher_teaches_each_example() -> None:
-    sure, unsure = of_masses({9: 0.9, 0: 0.1}, {9: 0.9, 3: 0.1}), of_masses({9: 0.4, 0: 0.6}, {9: 0.4, 3: 0.6})
-    labelled = QAExample("0", CONTEXT, "Кто?", (Answer("Пётр", 0),))
-    named = {"a": Known(sure), "b": Known(unsure)}
-    for by, expected in (("confidence", [1, 0]), ("likelihood", [0, 1])):
-        found = EnsembleSource(Route(by=by), named, {"a": 1.0, "b": 1.0}, {}, ExtractiveQA())
-        assert found.weights([labelled])[0].tolist() == expected
-        measured = replace(found, ignore_labels=True).weights([labelled])[0].tolist()
-        assert measured == ([1, 0] if by == "confidence" else [0.5, 0.5])

@@ -141,7 +141,10 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Student", "validation"): "more",
     ("Weighted", "weights"): {"a": 1.0, "b": 2.0},
     ("Posterior", "prior"): {"a": 1.0, "b": 2.0},
-    **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations")},
+    ("Route", "by"): "likelihood",
+    ("Route", "column"): "other",
+    ("Route", "teachers"): {"x": "b", "y": "a"},
+    **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations", "NextToken")},
     **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
     ("MiniLMRelations", "relation_heads"): 1,
     ("MiniLMRelations", "teacher_layer"): 0,
@@ -209,6 +212,9 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
     yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
     yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"}, ensemble={"rule": "posterior"})
+    one = {"kind": "bpe", "vocab_size": 300}
+    tokenizers = {f"{place}__tokenizer": one for place in ("teachers__a", "teachers__b", "student")}
+    yield texts(folder, **tokenizers, losses={"next_token": {"teacher": "a"}})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}
@@ -233,7 +239,8 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
 def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
     """Of a number, of several labels, and of one, with a generative teacher."""
     numbers = folder / "numbers.csv"
-    numbers.write_text("text,text_pair,value\n" + "".join(f"Текст {n}.,Ещё {n}.,{n}\n" for n in range(8)))
+    rows = "".join(f"Текст {n}.,Ещё {n}.,{n},{'xy'[n % 2]},{'yx'[n % 2]}\n" for n in range(8))
+    numbers.write_text(f"text,text_pair,value,who,other\n{rows}")
     files = {"kind": "files", "path": {"train": str(numbers), "validation": str(numbers)}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer")}
     common = {
@@ -254,6 +261,9 @@ def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
         ({"problem_type": "multi_label", "labels": _TOPICS}, messages),
     ):
         yield several_values(folder, **alone, data__source=source, task={"kind": "classification", **task})
+    route = {"rule": "route", "column": "who", "teachers": {"x": "a", "y": "b"}}
+    task = {"kind": "classification", "problem_type": "regression"}
+    yield several_values(folder, **alone, data__source=files, task=task, ensemble=route)
     chat = {"kind": "chat", "endpoint": {"url": "http://127.0.0.1:8/v1", "model": "m"}}
     paid = {**chat, "prices": {"input": 1.0, "output": 1.0}, "budget": {"requests": 9}}
     here = {

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.rules import (
     Agreement,
     Confidence,
@@ -19,7 +20,6 @@ from distil.framework.ensembles.rules import (
     LabelAware,
     Mean,
     Posterior,
-    Route,
     Sampled,
     Weighted,
 )
