@@ -47,6 +47,7 @@ docs: .venv/.docs
 bench: $(READY)
 	.venv/bin/python tests/benchmarks/quickstart_seeds.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/step_cost.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/text_step.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/asking.py
 	.venv/bin/python tests/benchmarks/padding.py $(FILE)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/generators.py

@@ -165,6 +165,11 @@ class Text(TextSettings):
 
         return predictions(examples, signals)
 
+    def soft_labels(self, examples: Sequence[Written], signals: "Signals") -> "list[Plain]":
+        """See Task: the bits that teachers would give the completions, and the bytes of these."""
+        found = self.predict_from_signals(examples, signals)
+        return [{"bits": found[example.id]["bits"], "bytes": found[example.id]["bytes"]} for example in examples]
+
     def score(
         self, examples: Sequence[Written], predictions: "Mapping[str, Own]", resamples: int, seed: int
     ) -> "Scores":

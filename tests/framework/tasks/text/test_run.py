@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,25 @@ def test_a_loss_on_units_is_for_texts(output: Path) -> None:
         UserError, match=r"losses\.chunk: a loss of kind chunk compares units, which the task extractive_qa"
     ):
         recipe_from_values(several_values(output, losses={"chunk": {}}), "here")
+
+
+def test_trained_models_teach_as_they_are(results: dict[str, Any], output: Path, tmp_path: Path) -> None:
+    """Without a padding token of their own, too, and in half precision."""
+    changed = values(output, task__measures=[], evaluation={"latency_questions": 0, "bootstrap": 100})
+    for section in ("ensemble", "losses", "student"):
+        changed.pop(section)
+    changed["data"]["splits"] = {"dev": "train[32:40]"}
+    for name in "ab":
+        folder = tmp_path / name
+        shutil.copytree(output / model_of(results, name)["folder"], folder)
+        for beside in ("distil.json", "manifest.json"):
+            (folder / beside).unlink(missing_ok=True)
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        settings.pop("pad_token")
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        changed["teachers"][name] = {"kind": "generative", "model": {"kind": "folder", "path": str(folder)}}
+    changed["teachers"]["b"]["model"]["dtype"] = "bf16"
+    found = run(recipe_from_values(changed, "here"))
+    bits = [[model_of(of, name)["evaluation"]["bits_per_byte"] for name in "ab"] for of in (results, found)]
+    assert bits[1][0] == pytest.approx(bits[0][0], rel=1e-6)
+    assert bits[1][1] == pytest.approx(bits[0][1], rel=0.02)
