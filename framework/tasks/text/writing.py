@@ -181,7 +181,9 @@ class _Growing:
         if place is None:
             return
         before, ended = self.completion, place.id in self._writer.ends
-        content = b"" if ended else self._writer.table.text_of(np.asarray([place.id]))
+        table = self._writer.table
+        unnamed = place.id >= len(table.lengths)  # a model may have more rows than tokens
+        content = b"" if ended or unnamed else table.text_of(np.asarray([place.id]))
         if self._writer.leads and before.tokens == 0:
             content = content.removeprefix(b" ")
         text = before.text + self._decoder.decode(content, final=ended)

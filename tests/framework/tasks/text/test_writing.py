@@ -85,3 +85,11 @@ def test_a_prompt_that_is_too_long_keeps_its_end_and_leaves_room() -> None:
     found, alone = asked.write([Written(text, text, "") for text in ("x" * 100 + ending, ending)])
     assert found == alone
     assert found[0].tokens == 20
+
+
+def test_rows_of_a_model_that_are_no_tokens_add_nothing() -> None:
+    growing = _Growing(writer("gpt2"))
+    (token,) = writer("gpt2").prompter.tokenizer("x", add_special_tokens=False)["input_ids"]
+    for id in (token, 5000, token):
+        growing.add(Likely(id, -1.0, ()))
+    assert growing.completion == Completion("xx", -3.0, 3, False)
