@@ -93,9 +93,13 @@ def check_models_of_trials(recipe: Recipe) -> None:
 
 
 def _metric_problems(recipe: Recipe, search: Search) -> list[str]:
-    legal = [metric.name for metric in recipe.task.metrics]
+    legal = [metric.name for metric in recipe.task.metrics if not metric.optional]
     if search.metric in legal:
         return []
+    if search.metric in [metric.name for metric in recipe.task.metrics]:
+        return [
+            f"search.metric: '{search.metric}' is not measured on the way, by which trials are compared: take {' or '.join(legal)}"
+        ]
     hint = nearest_hint(search.metric, legal)
     return [f"search.metric: the task {recipe.task.kind} has no metric '{shortened(search.metric)}'; {hint}"]
 

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from distil.framework.answer import load_answerer
-from distil.framework.errors import UserError
+from distil.framework.errors import RecipeError, UserError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from distil.framework.stages.planned import check_models
 from distil.framework.tasks.text.predictor import TextPredictor
 from distil.framework.tasks.text.requests import PromptRequest, TextResponse
+from distil.launch.compare import compare_runs_at
+from distil.tracking.html.page import page_of
 from distil.tracking.report import markdown_table
 from tests.framework.tasks.text.runs import model as built
 from tests.framework.tasks.text.runs import values
@@ -37,6 +39,7 @@ def results(output: Path) -> dict[str, Any]:
         signals={"held_out": "held_out"},
         student__unlabelled=["rest"],
         baselines=["no_distillation", "a", "b"],
+        evaluation__during_training=True,
     )
     return run(recipe_from_values(changed, "here"))
 
@@ -54,6 +57,36 @@ def test_all_models_are_measured_by_bits_per_byte(results: dict[str, Any], outpu
         assert all(one["bytes"] > 0 for one in predicted.values())
         assert all((one["text"] is None) == (model["name"] == "ensemble") for one in predicted.values())
     assert {signal["split"] for signal in results["signals"]} == {"train", "rest", "dev", "held_out"}
+
+
+def test_what_writes_nothing_has_a_dash_where_texts_are_measured(
+    results: dict[str, Any], output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = [path.parent for path in output.glob("*/results.json")]
+    ensemble, student = (model_of(results, name) for name in ("ensemble", "student"))
+    assert "exact_match" not in ensemble["evaluation"]
+    assert 0 <= student["evaluation"]["exact_match"] <= 100
+    lines = markdown_table(results).splitlines()  # type: ignore[arg-type]
+    row = next(line for line in lines if line.startswith("| ensemble"))
+    assert row.split("|")[5].strip() == "–"
+    compare_runs_at([folder], as_json=True, markdown=False)
+    compared = {one["model"]: one["metrics"] for one in json.loads(capsys.readouterr().out)["models"]}
+    assert compared["ensemble"].keys() == {"bits_per_byte"}
+    assert compared["student"].keys() == {"bits_per_byte", "exact_match"}
+    compare_runs_at([folder], as_json=False, markdown=True)
+    assert "| – |" in capsys.readouterr().out
+    page = page_of(folder)
+    assert "exact match" in page
+    assert "bits per byte" in page
+
+
+def test_a_search_goes_by_what_is_measured_on_the_way(output: Path) -> None:
+    space = {"space": {"student.lr": {"kind": "uniform", "low": 1e-4, "high": 1e-3}}, "trials": 2}
+    assert recipe_from_values(values(output, search=space), "here").search.metric == "bits_per_byte"  # type: ignore[union-attr]
+    with pytest.raises(
+        RecipeError, match=r"search.metric: 'exact_match' is not measured on the way, .* take bits_per_byte"
+    ):
+        recipe_from_values(values(output, search={**space, "metric": "exact_match"}), "here")
 
 
 def test_what_share_of_texts_is_taught_is_told(results: dict[str, Any], output: Path) -> None:
