@@ -86,9 +86,14 @@ def markdown_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], left: i
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def money(cost: float) -> str:
+    """A cost in any currency: 1,204.50, 0.25, 0.0021."""
+    return f"{cost:,.2f}" if cost >= 0.1 or cost == 0 else f"{cost:.2g}"
+
+
 def short_count(count: int | None) -> str:
-    """A number of parameters as people write it: 178M, 0.9M, 412K."""
-    if count is None:
+    """A number of parameters as people write it: 178M, 0.9M, 412K. None has a model of which nobody says, such as one behind a server."""
+    if not count:
         return NOTHING
     if count < 1000:
         return str(count)
@@ -160,7 +165,7 @@ def _usage(usage: Mapping[str, Any]) -> str:
     if not usage:
         return NOTHING
     tokens = f"{usage['input_tokens'] + usage['output_tokens']:,}"
-    return _beside([tokens, None if usage["cost"] is None else f"{usage['cost']:,.2f}", f"{usage['seconds']:.2f}"])
+    return _beside([tokens, None if usage["cost"] is None else money(usage["cost"]), f"{usage['seconds']:.2f}"])
 
 
 def _row(

@@ -12,6 +12,7 @@ from distil.framework.tables import (
     comparison_columns,
     comparison_rows,
     markdown_rows,
+    money,
     table_columns,
     table_rows,
 )
@@ -199,7 +200,7 @@ def usage_sentence(name: str, usage: Json, words: Words = ENGLISH) -> str:
         name=name,
         requests=words.figures(f"{usage['requests']:,}"),
         tokens=words.figures(f"{usage['input_tokens'] + usage['output_tokens']:,}"),
-        cost="" if cost is None else words("usage cost", cost=words.figures(f"{cost:,.2f}")),
+        cost="" if cost is None else words("usage cost", cost=words.figures(money(cost))),
         seconds=words.figures(f"{usage['seconds']:.2f}"),
         invalid=words.figures(f"{usage['invalid']:.1%}"),
     )

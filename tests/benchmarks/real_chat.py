@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from distil.framework.chat.shots import Embedder
 from distil.framework.recipe.load import load_recipe
 from distil.framework.recipe.schema import Recipe
 from distil.framework.run import run
@@ -61,7 +62,24 @@ def main() -> None:
                 figures = " | ".join(_figure(model["evaluation"], metric["name"]) for metric in metrics)
                 print(f"| {shots} | {name} | {figures} | {took} |", flush=True)
             fitted = ", ".join(f"{name} {told['temperature']:.2f}" for name, told in results["held_out"].items())
+            if arguments.task == "classification" and shots.startswith("nearest") and rule == arguments.rules[0]:
+                print(
+                    f"| 1, nearest | its own label, without a model | {_neighbours(arguments)} |{'  |' * len(metrics)}",
+                    flush=True,
+                )
             print(f"({shots}, {rule}: {time.perf_counter() - began:.0f} s; temperatures: {fitted})", flush=True)
+
+
+def _neighbours(arguments: argparse.Namespace) -> str:
+    """How often the nearest known text has the right label: what a model can read off the examples that it is shown."""
+    known, measured = (_rows(arguments.output / f"{split}.csv") for split in ("train", "dev"))
+    embedder = Embedder(arguments.encoder, _WINDOWS["classification"]["max_length"])
+    near = embedder([row["text"] for row in measured]) @ embedder([row["text"] for row in known]).T
+    pairs = zip(near.argmax(1), measured, strict=True)
+    right = 100.0 * np.asarray([known[number]["category"] == row["category"] for number, row in pairs])
+    drawn = np.random.default_rng(0).integers(0, len(right), (1000, len(right)))
+    low, high = np.percentile(right[drawn].mean(1), (2.5, 97.5))
+    return f"{right.mean():.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _figure(found: dict[str, Any], name: str) -> str:

@@ -128,6 +128,10 @@ def test_what_asking_servers_took_is_told(run):
     place = table_columns(run.results).index("tokens / cost / s an example")
     assert [row[place] for row in table_rows(run.results)][:2] == ["30,400 / 0.50 / 1.25", "–"]
     assert model_metrics(run.results["models"][0])["usage/cost"] == 0.5
+    usage["cost"], run.results["models"][0]["parameters"] = 0.00214, 0
+    assert "0.0021 by its prices" in markdown_table(run.results)
+    assert table_rows(run.results)[0][place] == "30,400 / 0.0021 / 1.25"
+    assert table_rows(run.results)[0][table_columns(run.results).index("parameters")] == "–"  # a server does not say
     usage["cost"] = None
     assert table_rows(run.results)[0][place] == "30,400 / – / 1.25"
     assert "usage/cost" not in model_metrics(run.results["models"][0])
