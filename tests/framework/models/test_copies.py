@@ -11,6 +11,7 @@ from distil.framework.models.configuration import new_config
 from distil.framework.models.copies import check_layers, copy_layers
 from distil.framework.models.section import ConfigModel
 from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.text.task import Text
 
 TASK = ExtractiveQA()
 BERT = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}
@@ -46,6 +47,27 @@ def test_layers_are_copied_with_what_a_configuration_says_of_each(
     ids = torch.full((1, 12), 20)
     ids[0, [2, 5, 11]] = NAMED["sep_token_id"]  # Longformer's three
     assert torch.isfinite(TASK.logits(student.eval()(input_ids=ids))).all()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fields"),
+    [
+        ("gpt2", {"n_embd": 16, "n_layer": 3, "n_head": 2}),
+        ("llama", BERT),
+        ("gpt_neox", BERT),
+        ("qwen2", {**BERT, "num_key_value_heads": 1}),
+    ],
+)
+def test_causal_models_give_their_layers_to_students_of_texts(architecture: str, fields: dict[str, Any]) -> None:
+    """All of them in order are the teacher again, whose head may be its embeddings."""
+    task, config = Text(), config_of(architecture, fields)
+    teacher = random_model(task, config, 0).eval()
+    ids = torch.randint(1, 50, (2, 12), generator=torch.Generator().manual_seed(0))
+    whole, some = (copy_layers(task, teacher, layers).eval() for layers in ([0, 1, 2], [0, -1]))
+    check_layers(task, config, [0, -1])
+    torch.testing.assert_close(task.logits(whole(input_ids=ids)), task.logits(teacher(input_ids=ids)))
+    assert some.config.num_hidden_layers == 2
+    assert torch.isfinite(task.logits(some(input_ids=ids))).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertModel, LlamaConfig, LlamaModel
 
 from distil.framework.errors import ModelError
 from distil.framework.models.heads import check_published_head, check_saved_head
@@ -12,6 +12,7 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.rehearsal.outline import check_heads
 from distil.framework.tasks.classification.task import Classification
 from distil.framework.tasks.span_qa.task import ExtractiveQA
+from distil.framework.tasks.text.task import Text
 from tests.tiny import tiny_values
 
 CONFIG = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
@@ -34,6 +35,18 @@ def test_a_model_with_the_head_is_taken(tmp_path: Path) -> None:
     check_published_head(ExtractiveQA(), BertConfig.from_pretrained(tmp_path), "teachers.t")
     with pytest.raises(ModelError, match="a BertForSequenceClassification is needed"):
         check_published_head(Classification(), BertConfig.from_pretrained(tmp_path), "teachers.t")
+
+
+def test_a_head_that_is_the_embeddings_need_not_be_named(tmp_path: Path) -> None:
+    """As GPT-2's; Llama's may stand alone, and is missed then."""
+    size: dict[str, Any] = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    for number, tied in enumerate((True, False)):
+        LlamaModel(LlamaConfig(**size, intermediate_size=16, tie_word_embeddings=tied)).save_pretrained(
+            tmp_path / str(number)
+        )
+    check_saved_head(Text(), tmp_path / "0")
+    with pytest.raises(ModelError, match=r"not trained for task text: it has no lm_head\.weight"):
+        check_saved_head(Text(), tmp_path / "1")
 
 
 @pytest.mark.parametrize("architectures", [None, [], ["SomebodysOwnBert"]])
