@@ -10,7 +10,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from torch.autograd.function import FunctionCtx
 
-_AT_ONCE = 1 << 24  # logits
+_ON_CPU, _ON_GPU = 1 << 20, 1 << 26  # logits at once: what a processor's cache holds, and enough for a GPU to be busy
 _FEWEST = 16  # rows: sums over fewer may be cut into parts, whose sum rounds otherwise
 
 
@@ -61,7 +61,10 @@ def _above(logits: Tensor, scale: Tensor) -> Tensor:
 
 def _parts(logits: Tensor) -> list[slice]:
     """Of the rows, so many that the numbers of each are few."""
-    count, rows = len(logits), max(_FEWEST, _AT_ONCE // max(logits.shape[1], 1))
+    count, rows = (
+        len(logits),
+        max(_FEWEST, (_ON_CPU if logits.device.type == "cpu" else _ON_GPU) // max(logits.shape[1], 1)),
+    )
     parts = max(1, -(-count // rows))
     edges = [count * number // parts for number in range(parts + 1)]
     return [slice(begin, end) for begin, end in itertools.pairwise(edges)]

@@ -21,7 +21,7 @@ def _drawn(rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("rows", [1, 5, 40])
 def test_values_and_gradients_are_those_of_the_definition(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In parts, too."""
-    monkeypatch.setattr(module, "_AT_ONCE", 50)
+    monkeypatch.setattr(module, "_ON_CPU", 50)
     logits, target, cell = _drawn(rows)
     weights = torch.randn(rows), torch.randn(rows, 7)
     gradients = []
