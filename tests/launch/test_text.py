@@ -87,13 +87,9 @@ def test_a_terminal_is_commanded_by_no_text() -> None:
 def test_it_is_exported_with_what_it_was_measured_by(served: Served, tmp_path: Path) -> None:
     results = json.loads((served.run / "results.json").read_text(encoding="utf-8"))
     finished = FinishedRun(results, load_recipe(served.run / "recipe.yaml"), served.run.parent)
-    export = export_model(finished, "student", tmp_path / "exported", with_onnx=True, provenance={})
-    assert export["problems"] == []
-    assert list(export["forms"]) == ["torch", "onnx", "int8"]
-    torch, onnx, int8 = export["forms"].values()
-    assert torch["bits_per_byte"] == pytest.approx(onnx["bits_per_byte"], abs=1e-4)
-    assert (onnx["different_answers"], onnx["largest_difference"] < 1e-3) == (0, True)
-    assert 0 < int8["largest_difference"] < 1
+    export = export_model(finished, "student", tmp_path / "exported", with_onnx=False, provenance={})
+    assert list(export["forms"]) == ["torch"]
+    assert {row["model"] for row in export["latency"]} == {"a", "b", "student"}
     assert all(row["tokens_per_second"] > 0 for row in export["latency"])
     card = (tmp_path / "exported" / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: text-generation" in card

@@ -9,24 +9,52 @@ import torch
 from transformers import DynamicCache
 
 from distil.framework.errors import ModelError
+from distil.framework.export.compare import compare_forms
+from distil.framework.export.forms import Forms, make_forms
 from distil.framework.export.onnx_decoder import open_decoder, write_decoder
-from distil.framework.export.onnx_files import write_int8
-from tests.framework.tasks.text.writers import ASKED, writer
+from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.predictor import TextPredictor
+from distil.framework.tasks.text.reading import TextReader
+from distil.framework.tasks.text.task import Text
+from tests.framework.tasks.text.writers import ASKED, PROMPTS, writer
 
 pytest.importorskip("onnxruntime")
 
-
-@pytest.fixture(scope="module")
-def model() -> Any:
-    return writer("llama").model
+EXAMPLES = [Written(str(number), prompt, f" {prompt[:5]}, isn't it?") for number, prompt in enumerate(PROMPTS)]
 
 
 @pytest.fixture(scope="module")
-def files(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("onnx")
-    write_decoder(model, folder / "model.onnx")
-    write_int8(folder / "model.onnx", folder / "model_int8.onnx")
-    return folder / "model.onnx", folder / "model_int8.onnx"
+def predictor() -> TextPredictor:
+    asked = writer("llama")
+    reader = TextReader(asked.prompter, asked.table, 64)
+    task = Text.model_validate({"kind": "text", "generation": {"max_new_tokens": 12}})
+    return TextPredictor(asked.model, reader, replace(asked.inference, task=task), task)
+
+
+@pytest.fixture(scope="module")
+def forms(predictor: TextPredictor, tmp_path_factory: pytest.TempPathFactory) -> Forms:
+    return make_forms(predictor, tmp_path_factory.mktemp("onnx"), EXAMPLES[0], with_onnx=True)
+
+
+@pytest.fixture(scope="module")
+def model(predictor: TextPredictor) -> Any:
+    return predictor.model
+
+
+@pytest.fixture(scope="module")
+def files(forms: Forms) -> tuple[Path, Path]:
+    assert forms.problems == []
+    return forms.files["onnx"][0], forms.files["int8"][0]
+
+
+def test_forms_are_compared_by_tokens_and_by_what_they_write(forms: Forms) -> None:
+    found, failed = compare_forms({name: opens(1) for name, opens in forms.opening.items()}, EXAMPLES, 20, 0)
+    torch_form, onnx, int8 = found["torch"], found["onnx"], found["int8"]
+    assert failed == {}
+    assert onnx["bits_per_byte"] == pytest.approx(torch_form["bits_per_byte"], abs=1e-4)
+    assert (onnx["different_answers"], onnx["largest_difference"] < 1e-3) == (0, True)
+    assert 1e-3 < int8["largest_difference"] < 3
+    assert 0 <= torch_form["exact_match"] == onnx["exact_match"]
 
 
 @pytest.mark.parametrize(("count", "length"), [(1, 1), (3, 17), (2, 40)])

@@ -13,6 +13,7 @@ WHOLE = {
     "distil.framework.tasks.span_qa.synthetic": "Questions are known by their texts and answers, wherever they come from.",
     "distil.framework.tasks.classification.synthetic": "Texts are known by themselves and their labels, wherever they come from.",
     "distil.framework.tasks.tagging.synthetic": "Texts are known by themselves, their words and tags, wherever they come from.",
+    "distil.framework.tasks.text.synthetic": "Texts are known by themselves, wherever they come from.",
     "distil.framework.tasks.text.measures": "Measures are known by the list that `task.measures` is.",
     "distil.framework.data": "Questions are known by their texts and answers, wherever they come from.",
     "distil.framework.search": "A search decides which recipes are tried; each trial is a recipe without it.",
@@ -214,7 +215,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"}, ensemble={"rule": "posterior"})
     one = {"kind": "bpe", "vocab_size": 300}
     tokenizers = {f"{place}__tokenizer": one for place in ("teachers__a", "teachers__b", "student")}
-    yield texts(folder, **tokenizers, losses={"next_token": {"teacher": "a"}})
+    yield texts(folder, **tokenizers, losses={"next_token": {"teacher": "a"}}, task={"kind": "text", "as_chat": True})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}
