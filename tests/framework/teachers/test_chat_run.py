@@ -141,7 +141,7 @@ def test_what_stays_invalid_teaches_nothing_if_it_is_left_out(
     label_recipe(path, [], [], None, each_teacher=False)
     told = capsys.readouterr().out
     assert re.search(
-        r"llm: 27 requests, 324 tokens, 0\.08 by its prices, [\d.]+ s for each; 4\.0% of its answers", told
+        r"llm: 27 requests, 324 tokens, 0\.081 by its prices, [\d.]+ s for each; 4\.0% of its answers", told
     )
     assert "llm says nothing of 1, whose answers were not valid" in told
     recipe = load_recipe(path)
