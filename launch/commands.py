@@ -98,6 +98,27 @@ def label(
 
 
 @app.command()
+def complete(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    split: Annotated[str, typer.Option("--split", help="The split of `data` whose prompts are completed.")] = "train",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write into this folder; default: completions, in the run's.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=1, max=1000, help="Completions of a prompt by each teacher; 1: the likeliest.")
+    ] = 1,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.01, max=100, help="At which several are drawn.")
+    ] = 1.0,
+) -> None:
+    """Have a recipe's teachers complete prompts, and write of each the completion that they agree on, as JSON lines."""
+    from distil.launch.complete import complete_recipe
+
+    complete_recipe(recipe, overrides or [], split, to, count, temperature)
+
+
+@app.command()
 def search(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Search for the best values at some places of a recipe, as its section `search` says, or go on with it."""
     from distil.launch.search import search_recipe

@@ -1,0 +1,30 @@
+"""`distil complete`: completions by a recipe's teachers, for students to learn."""
+
+from pathlib import Path
+
+from distil.framework.errors import RecipeError
+from distil.launch.console import console_progress, note
+from distil.launch.quiet import be_quiet
+
+
+def complete_recipe(
+    path: Path, overrides: list[str], split: str, to: Path | None, count: int, temperature: float
+) -> None:
+    """Have the teachers of the recipe at `path` complete a split's prompts, and say where the file is. Raises DistilError."""
+    be_quiet()
+    from distil.framework.complete import complete
+    from distil.framework.recipe.load import load_recipe
+    from distil.launch.quiet import collect_as_usual, quiet_transformers
+    from distil.launch.run import shown_path, trainer_for
+
+    quiet_transformers()
+    collect_as_usual()
+    recipe = load_recipe(path, overrides, note)
+    if recipe.search is not None:
+        raise RecipeError("the recipe has a section `search`, and teachers write without one: set search=null")
+    progress = console_progress()
+    found = complete(recipe, split, to, count, temperature, trainer_for(progress), progress)
+    facts = found.facts
+    progress.say(
+        f"{facts['completed']:,} of {facts['prompts']:,} prompts of '{split}' have a completion: {shown_path(found.folder / split)}.jsonl"
+    )
