@@ -1,12 +1,15 @@
 """Prompts and completions, as people's data have them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pandas as pd
 import pytest
 
+import distil
 from distil.framework.chat.messages import Message
 from distil.framework.data.example import Notebook
 from distil.framework.data.local_files import Files
@@ -124,6 +127,21 @@ def test_files_of_all_formats(tmp_path: Path) -> None:
         fields = Fields(data.FIELDS, source.fields)
         rows = list(data.read_rows(source.readers(SILENT, fields, {})["train"](), fields))
         assert [row.texts for row in rows] == [(one["q"], one["a"]) for one in records]
+
+
+@pytest.mark.parametrize("form", ["list", "pandas", "datasets"])
+def test_rows_of_python(form: str, tmp_path: Path) -> None:
+    records = [{"messages": _TURNS, "n": 1}, {"messages": _TURNS[1:], "n": 2}]
+    made: dict[str, Callable[[], Any]] = {
+        "list": lambda: records,
+        "pandas": lambda: pd.DataFrame(records),
+        "datasets": lambda: datasets.Dataset.from_list(records),
+    }
+    source: Any = distil.as_source(made[form](), folder=tmp_path)
+    fields = Fields(data.FIELDS)
+    rows = list(data.read_rows(source.readers(SILENT, fields, {})["train"](), fields))
+    assert [len(row.messages) for row in rows] == [2, 1]
+    assert {row.completion for row in rows} == {"Четыре."}
 
 
 def test_conversations_in_tables(tmp_path: Path) -> None:
