@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from distil.framework.errors import DistilError, UserError, first_line
 from distil.framework.files import Json
-from distil.framework.tasks.base import Task
+from distil.framework.tasks.base import Own, Task
 from distil.launch.serve_guard import Guard
 from distil.launch.serve_models import Models
 from distil.launch.serve_worker import Gone, Worker
@@ -102,16 +101,16 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
         """A few requests, of the data on which the models were measured; none where these cannot be had."""
         return models.examples()
 
-    def pieces_of(asked: Any, request: Request) -> AsyncIterator[Json]:
+    def pieces_of(asked: Own, request: Request) -> AsyncIterator[Json]:
         asking = task.request(**asked.model_dump(exclude={"model"}))
         return worker.stream(lambda: models.pieces(asked.model, asking), request.is_disconnected)
 
-    async def answer(asked: Any, request: Request) -> Any:
+    async def answer(asked: Own, request: Request) -> BaseModel:
         """Answer a request of the task. Models are asked one after another."""
         *_, found = [piece async for piece in pieces_of(asked, request)]
         return answered_model(**found)
 
-    async def stream(asked: Any, request: Request) -> StreamingResponse:
+    async def stream(asked: Own, request: Request) -> StreamingResponse:
         """The answer as it comes, as server-sent events: {"piece": text} of what a model writes, and last the answer as a whole, or a message
         where something goes wrong on the way."""
         pieces = pieces_of(asked, request)

@@ -1,9 +1,8 @@
 """The model card: where a model comes from, what it was measured to do, and how it is used."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from distil.framework.data.example import Example
 from distil.framework.data.hub import Hub, hub_languages
@@ -12,6 +11,7 @@ from distil.framework.data.records import Source
 from distil.framework.export.compare import cost
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.export.table import form_columns, form_rows, in_threads
+from distil.framework.files import Json
 from distil.framework.language.texts import are_russian
 from distil.framework.metrics import metrics_in_words
 from distil.framework.models.section import ConfigModel, FolderModel, HubModel, LayersModel, ModelSource
@@ -26,14 +26,14 @@ from distil.framework.tables import (
     table_columns,
     table_rows,
 )
-from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.base import CardParts, Own
 from distil.framework.tasks.registry import summary_in
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own
 
 
-def card_of(run: FinishedRun, model: ModelResults, language: str, export: Mapping[str, Any] | None = None) -> str:
+def card_of(run: FinishedRun, model: ModelResults, language: str, export: Json | None = None) -> str:
     """The card of a model, in Markdown. language: of the data; export: what export.json holds, None of a model that was not exported."""
     forms = {} if export is None else export["forms"]
     own = run.task.card(run.inference(model).windows, _onnx_file(forms), language)
@@ -165,7 +165,7 @@ def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[
         yield markdown_rows(comparison_columns(task), comparison_rows(run.results["comparisons"], task), left=2)
 
 
-def _forms(export: Mapping[str, Any], writes: bool) -> Iterator[str]:
+def _forms(export: Json, writes: bool) -> Iterator[str]:
     yield "## Files, measured when they were exported"
     examples = max(form["examples"] for form in export["forms"].values())
     numbers = "tokens' log-probabilities" if writes else "logits"
@@ -222,7 +222,7 @@ def _named(source: Source) -> str:
     return str(getattr(source, "texts", "generated texts"))
 
 
-def _section(run: FinishedRun, model: ModelResults) -> Any:
+def _section(run: FinishedRun, model: ModelResults) -> Own:
     return run.recipe.teachers[model["name"]] if model["role"] == "teacher" else run.recipe.student
 
 
@@ -259,6 +259,6 @@ def _settings(model: ModelResults, prefix: str) -> list[tuple[str, str]]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return NOTHING if value is None else text

@@ -12,8 +12,8 @@ from typing import Any
 from distil.framework.answer import Answerer
 from distil.framework.data.example import Example
 from distil.framework.errors import ModelError
-from distil.framework.export.onnx_decoder import open_decoder, write_decoder
-from distil.framework.export.onnx_files import open_onnx, write_int8, write_onnx
+from distil.framework.export.onnx_decoder import OnnxDecoder, open_decoder, write_decoder
+from distil.framework.export.onnx_files import OnnxModel, open_onnx, write_int8, write_onnx
 from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.predictors.compared import Compared
 
@@ -78,7 +78,7 @@ def _open_int8(predictor: Compared, path: Path, threads: int) -> Compared:
     return predictor.form(_model_in(path, predictor, threads), 1)
 
 
-def _model_in(path: Path, predictor: Compared, threads: int) -> Any:
+def _model_in(path: Path, predictor: Compared, threads: int) -> OnnxModel | OnnxDecoder:
     if predictor.inference.task.writes:
         return open_decoder(path, predictor.model, threads)
     return open_onnx(path, predictor.model.config, threads)

@@ -4,15 +4,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from distil.framework.errors import ModelError, first_line
 from distil.framework.export.onnx_files import check_exportable, open_session, refusing, without_chatter
 
 if TYPE_CHECKING:
     import torch
+    from onnxruntime import InferenceSession
     from torch import Tensor
-    from transformers import Cache, PreTrainedConfig, PreTrainedModel
+    from transformers import Cache, GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 _REMEMBERED = re.compile(r"past_key_values\.layers\.(\d+)\.(key|value)s")
 _AXES = {
@@ -78,9 +79,9 @@ class OnnxDecoder:
     """An ONNX Runtime session on the CPU, called as a transformers model is. config, generation_config: those of the model; counts:
     whether it takes positions; widths: heads and width of the keys and values of each layer."""
 
-    session: Any
+    session: "InferenceSession"
     config: "PreTrainedConfig"
-    generation_config: Any
+    generation_config: "GenerationConfig"
     counts: bool
     widths: list[tuple[int, int]]
 

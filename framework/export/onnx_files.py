@@ -7,7 +7,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from distil.framework.errors import ModelError, UserError, first_line
 from distil.framework.extras import need
@@ -16,6 +16,7 @@ from distil.framework.models.bounds import count_parameters
 
 if TYPE_CHECKING:
     import torch
+    from onnxruntime import InferenceSession
     from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -87,7 +88,7 @@ def check_exportable(model: "PreTrainedModel") -> None:
         )
 
 
-def _sample(names: Sequence[str]) -> dict[str, Any]:
+def _sample(names: Sequence[str]) -> dict[str, "Tensor"]:
     """Two short windows, one of them padded, so that what the mask does is traced too."""
     import torch
 
@@ -120,7 +121,7 @@ def write_int8(source: Path, target: Path) -> None:
 class OnnxModel:
     """An ONNX Runtime session on the CPU, called as a transformers model is. config: that of the model."""
 
-    session: Any
+    session: "InferenceSession"
     config: "PreTrainedConfig"
 
     def __call__(self, **inputs: "Tensor") -> SimpleNamespace:
@@ -146,7 +147,7 @@ def open_onnx(path: Path, config: "PreTrainedConfig", threads: int) -> OnnxModel
     return OnnxModel(open_session(path, config, threads), config)
 
 
-def open_session(path: Path, config: "PreTrainedConfig", threads: int) -> Any:
+def open_session(path: Path, config: "PreTrainedConfig", threads: int) -> "InferenceSession":
     """ONNX Runtime's session for the file `path`. Raises ModelError."""
     import onnxruntime
 

@@ -1,14 +1,14 @@
 """What was measured of an export, as the rows of a table."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from distil.framework.files import Json
 from distil.framework.metrics import Metric
 from distil.framework.tables import NOTHING, metric_columns, milliseconds_pair, with_interval
 from distil.framework.tasks.registry import summary_in
 
 
-def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
+def form_columns(export: Json) -> tuple[str, ...]:
     """The names of the columns."""
     timed = [f"ms a question, {in_threads(count)}" for count in _counts(export)]
     written = [f"tokens a second, {in_threads(count)}" for count in _counts(export) if _writes(export)]
@@ -24,7 +24,7 @@ def form_columns(export: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def form_rows(export: Json) -> list[tuple[str, ...]]:
     """A row of text for each form of the model, and one for each teacher that was timed beside them."""
     name, forms = export["model"]["name"], export["forms"]
     metrics = summary_in(export).metrics
@@ -35,7 +35,7 @@ def form_rows(export: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, ...]:
+def _measured(form: Json, metrics: Sequence[Metric]) -> tuple[str, ...]:
     difference = form["largest_difference"]
     return (
         f"{form['megabytes']:.1f}",
@@ -45,7 +45,7 @@ def _measured(form: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[str, 
     )
 
 
-def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
+def _times(export: Json, model: str, form: str) -> tuple[str, ...]:
     """Median and 95th percentile for each number of threads; then the speeds of models that write."""
     found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
     times = [milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export)]
@@ -53,7 +53,7 @@ def _times(export: Mapping[str, Any], model: str, form: str) -> tuple[str, ...]:
     return (*times, *speeds)
 
 
-def _writes(export: Mapping[str, Any]) -> bool:
+def _writes(export: Json) -> bool:
     return any("tokens_per_second" in row for row in export["latency"])
 
 
@@ -61,7 +61,7 @@ def _speed(tokens: float | None) -> str:
     return NOTHING if tokens is None else f"{tokens:,.0f}"
 
 
-def _counts(export: Mapping[str, Any]) -> list[int]:
+def _counts(export: Json) -> list[int]:
     return list(dict.fromkeys(row["threads"] for row in export["latency"]))
 
 

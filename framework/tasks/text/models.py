@@ -1,6 +1,8 @@
 """Which of transformers' classes a model of texts is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from distil.framework.tasks.base import Own
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
 class _Mapping:
     """From the class of a configuration to those of models, as transformers' mappings are."""
 
-    def __getitem__(self, kind: "type[PreTrainedConfig]") -> list[Any]:
+    def __getitem__(self, kind: "type[PreTrainedConfig]") -> "list[type[PreTrainedModel]]":
         from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
         mappings = (AutoModelForCausalLM._model_mapping, AutoModelForSeq2SeqLM._model_mapping)
@@ -25,13 +27,13 @@ class AutoModelForTexts:
     _model_mapping = _Mapping()
 
     @classmethod
-    def from_config(cls, config: "PreTrainedConfig", **options: Any) -> "PreTrainedModel":
+    def from_config(cls, config: "PreTrainedConfig", **options: object) -> "PreTrainedModel":
         """A model with random weights."""
         model: PreTrainedModel = _class_of(config).from_config(config, **options)
         return model
 
     @classmethod
-    def from_pretrained(cls, folder: str, **options: Any) -> Any:
+    def from_pretrained(cls, folder: str, **options: object) -> "PreTrainedModel":
         """The model in a folder."""
         from transformers import AutoConfig
 
@@ -39,7 +41,7 @@ class AutoModelForTexts:
         return _class_of(config).from_pretrained(folder, **options)
 
 
-def _class_of(config: "PreTrainedConfig") -> Any:
+def _class_of(config: "PreTrainedConfig") -> Own:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
