@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BeforeValidator, Field
 
@@ -85,6 +85,13 @@ class LiveLoss(Protocol):
 
     def __call__(self, student: States, teacher: States, mask: "Tensor", projection: "nn.Module | None") -> "Tensor":
         """Loss of each row, float32 [B]; mask: bool [B, L], false on padding."""
+
+
+@runtime_checkable
+class SumsTokens(Protocol):
+    """A LiveLoss of what a model says of next tokens: its loss of a row is a sum over tokens, each of which then weighs as its label does."""
+
+    sums_tokens: ClassVar[bool]
 
 
 Term = Loss | LiveLoss

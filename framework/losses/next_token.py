@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class NextToken(Section):
-    """T² · KL(teacher ‖ student) over the whole vocabulary, the mean over the tokens of each completion and its end, both models at
-    temperature T.
+    """T² · KL(teacher ‖ student) over the whole vocabulary, at each token of a completion and its end, both models at temperature T. Tokens
+    weigh the same, as those of `hard_label` do.
 
     What distillation between models with one tokenizer is (Hinton et al., arXiv 1503.02531): nothing that a teacher says is left out.
     """
@@ -23,6 +23,7 @@ class NextToken(Section):
     teacher: LiveTeacherName = None
     temperature: Temperature = 1.0
     source: ClassVar[Literal["live"]] = "live"
+    sums_tokens: ClassVar[bool] = True
 
     def wants(self, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> tuple[Wanted, Wanted]:
         """See LiveLoss."""
@@ -33,8 +34,6 @@ class NextToken(Section):
         return None
 
     def __call__(self, student: States, teacher: States, mask: "Tensor", projection: "nn.Module | None") -> "Tensor":
-        import torch
-
         assert student.logits is not None
         assert teacher.logits is not None
         assert student.tokens is not None
@@ -47,5 +46,4 @@ class NextToken(Section):
         )
         values = self.temperature**2 * (other.exp() * (other - own)).sum(-1)
         item = student.tokens // mask.shape[1]
-        count = torch.bincount(item, minlength=len(mask)).clamp_min(1)
-        return values.new_zeros(len(mask)).index_add(0, item, values) / count
+        return values.new_zeros(len(mask)).index_add(0, item, values)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from distil.framework.device import autocast, default_device
 from distil.framework.errors import ModelError
 from distil.framework.losses.base import check_losses, total_loss, weight_at
-from distil.framework.losses.live import LiveLoss, States, Wanted
+from distil.framework.losses.live import LiveLoss, States, SumsTokens, Wanted
 from distil.framework.losses.states import vector_modules
 from distil.framework.models.build import pretrained_model
 from distil.framework.models.head_rows import logits_at, taken_at
@@ -77,7 +77,7 @@ class LiveDistillation:
         rows = batch.targets.rows(self.logits.task.logits(output))
         total, terms = total_loss(self.logits.losses, rows, progress)
         for name, loss in self.losses.items():
-            term = (live[name] * batch.targets.weight).sum()
+            term = (live[name] * _weight(loss, batch.targets)).sum()
             terms[name] = term.detach()
             total = total + weight_at(loss.weight, progress) * term
         return total, terms
@@ -90,6 +90,12 @@ class LiveDistillation:
         """See Objective. Projections are left behind."""
         own = {name.removeprefix(_STUDENT): tensor for name, tensor in weights.items() if name.startswith(_STUDENT)}
         self.logits.save(module.student, own, folder)
+
+
+def _weight(loss: LiveLoss, targets: Targets) -> Tensor:
+    """Of what a loss comes to in each item, [B], or the same for all, []."""
+    by_token = isinstance(loss, SumsTokens) and isinstance(targets, AtTokens)
+    return targets.token_weight if by_token else targets.weight
 
 
 @dataclass(frozen=True)

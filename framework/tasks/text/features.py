@@ -34,7 +34,7 @@ class TextRows(TokenRows):
     tokens to which either is padded then at most.
 
     A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
-    token has no place.
+    token has no place. led: whether a completion's first token begins with a space that is no part of it, as SentencePiece's does.
     """
 
     begin: NDArray[np.int32]  # [E]  the row's first token of the completion; it is 1 at least
@@ -44,6 +44,7 @@ class TextRows(TokenRows):
     ]  # [B]  the token of the row that begins there; -1 if none does, or the row is cut before it
     before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
+    led: NDArray[np.bool_]  # [E]
     table: TokenBytes  # of the tokenizer
     longest: int
     decoder_start: tuple[int, ...]
@@ -82,7 +83,7 @@ def text_features(
     table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
     `end` stands before a completion without a prompt; wording: of prompts; decoder_start: see TextRows. Raises ModelError for a tokenizer that loses part of a text.
     """
-    parts = []
+    parts, leads = [], []
     prompter = Prompter(tokenizer, wording, start, end, bool(decoder_start))
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
         for first in range(0, len(examples), _CHUNK):
@@ -90,11 +91,12 @@ def text_features(
             prompts = prompter.given(chunk)
             completions = text_tokens(tokenizer, [example.completion for example in chunk])
             starts = _byte_starts(chunk, completions, table, tokenizer)
-            for example, (given, last), completion, at in zip(chunk, prompts, completions, starts, strict=True):
+            for example, (given, last), completion, (at, led) in zip(chunk, prompts, completions, starts, strict=True):
                 room = max(max_length - len(completion) - 1, max_length // 2, 1)
                 parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
+                leads.append(led)
             bar.advance(len(chunk))
-    return _together(parts, table, max_length, decoder_start)
+    return _together(parts, leads, table, max_length, decoder_start)
 
 
 _Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
@@ -117,7 +119,9 @@ def _row(example: Written, given: list[int], written: list[int], starts: Ints, l
     )
 
 
-def _together(parts: Sequence[_Part], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]) -> TextRows:
+def _together(
+    parts: Sequence[_Part], leads: Sequence[bool], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]
+) -> TextRows:
     lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
@@ -129,6 +133,7 @@ def _together(parts: Sequence[_Part], table: TokenBytes, longest: int, decoder_s
         place=np.concatenate([np.empty(0, np.int32), *(place for *_, place, _, _ in parts)]).astype(np.int32),
         before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
         sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
+        led=np.asarray(leads, np.bool_),
         table=table,
         longest=longest,
         decoder_start=decoder_start,
@@ -147,9 +152,9 @@ def _byte_starts(
     tokens: Sequence[Sequence[int]],
     table: TokenBytes,
     tokenizer: "PreTrainedTokenizerFast",
-) -> list[Ints]:
-    """Bytes before every token of each completion, and its length. SentencePiece's space before a text counts as no byte of it. Raises
-    ModelError where the tokens are not the text."""
+) -> list[tuple[Ints, bool]]:
+    """Bytes before every token of each completion, and its length; and whether SentencePiece's space stands before it, which counts as
+    no byte of it. Raises ModelError where the tokens are not the text."""
     flat = np.asarray([token for ids in tokens for token in ids], np.int64)
     places, rows = taken(table.rows, flat)
     content = table.content[places].tobytes()
@@ -158,7 +163,8 @@ def _byte_starts(
     for example, first, last in zip(examples, edges[:-1], edges[1:], strict=True):
         starts = rows[first : last + 1] - rows[first]
         text, read = example.completion.encode(), content[rows[first] : rows[last]]
-        if read == b" " + text:
+        led = read == b" " + text
+        if led:
             starts = np.maximum(starts - 1, 0)
         elif read != text:
             read = read.removeprefix(b" ") if not text.startswith(b" ") else read
@@ -170,5 +176,5 @@ def _byte_starts(
                 f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} does not give back the text that it has read: it "
                 f"makes {shown[0]!r} of {shown[1]!r} in '{example.id}'; models of texts need one that loses nothing"
             )
-        found.append(starts)
+        found.append((starts, led))
     return found

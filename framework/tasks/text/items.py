@@ -81,8 +81,9 @@ def _taught(signals: Signals, places: Places) -> Taught:
 
     byte_head, unit_head = heads_of(places.number.numpy(), places.count.numpy())
     dense = to_dense(signals, OUTCOMES)
+    first = np.where(places.shows.numpy()[:, None], dense[byte_head], 0)
     units = np.where(places.whole.numpy()[:, None], dense[unit_head, :2], 0)
-    return Taught(torch.from_numpy(dense[byte_head]), torch.from_numpy(units.astype(np.float32)))
+    return Taught(torch.from_numpy(first.astype(np.float32)), torch.from_numpy(units.astype(np.float32)))
 
 
 @dataclass(frozen=True)

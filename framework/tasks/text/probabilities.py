@@ -36,6 +36,7 @@ class Places:
     token: int64 [M], which of the B · L logits says what each one is; target: int64 [M], which it is; item: int64 [M], whose; at: int64
     [R], the token, of these M, that begins at a boundary; before: int64 [R], see TextRows; owner: int64 [M], the boundary, of these R,
     that a token comes after; last: bool [R], whether the text ends there; whole: bool [R], whether the unit ends at the next boundary;
+    shows: bool [R], whether the first byte of the token there is the text's;
     number: int64 [R], the boundary's among all of the batch; count: int64 [B], boundaries of every row.
     """
 
@@ -47,6 +48,7 @@ class Places:
     owner: "Tensor"
     last: "Tensor"
     whole: "Tensor"
+    shows: "Tensor"
     number: "Tensor"
     count: "Tensor"
 
@@ -68,6 +70,8 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
     known = place >= 0
     last = np.zeros(len(place), bool)
     last[np.cumsum(counts) - 1] = True
+    begins = np.zeros(len(place), bool)
+    begins[np.cumsum(counts) - counts] = True
     followed = np.append(known[1:], False) | last
     at = (place - begin[of] + first[of])[known]
     owner = np.searchsorted(at, np.arange(len(item)), side="right") - 1
@@ -83,6 +87,7 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
         "owner": owner,
         "last": last[known],
         "whole": followed[known],
+        "shows": ~(begins & features.led[rows][of])[known],
         "number": np.flatnonzero(known),
         "count": counts,
     }

@@ -40,6 +40,7 @@ def write_units(first_bytes: NDArray[np.floating], units: NDArray[np.floating], 
     first, unit = np.exp(first_bytes.astype(np.float64)), np.exp(units.astype(np.float64))
     heads = 2 * bounds(count)
     byte_head, unit_head = heads_of(places.number.numpy(), count)
+    first[~places.shows.numpy()] = 0.0
     named = first >= _LEAST
     sizes = np.zeros(int(heads[-1]), np.int64)
     sizes[byte_head] = named.sum(1)
@@ -52,7 +53,9 @@ def write_units(first_bytes: NDArray[np.floating], units: NDArray[np.floating], 
     keys[at], mass[at] = NO, 1 - unit[whole]
     keys[at + 1], mass[at + 1] = YES, unit[whole]
     tail, tail_size = np.zeros(len(sizes)), np.zeros(len(sizes), np.int64)
-    tail[byte_head], tail_size[byte_head] = np.where(named, 0.0, first).sum(1), OUTCOMES - named.sum(1)
+    shown = byte_head[places.shows.numpy()]
+    left = ~named[places.shows.numpy()]
+    tail[shown], tail_size[shown] = (first[places.shows.numpy()] * left).sum(1), left.sum(1)
     with np.errstate(divide="ignore"):
         return normalised(heads, rows, keys, np.log(mass), np.log(tail), tail_size)
 

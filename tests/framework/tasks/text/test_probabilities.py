@@ -1,5 +1,6 @@
 """What models with unlike tokenizers think of the units of a text."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,13 +13,18 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from distil.framework.errors import ModelError
+from distil.framework.signals.algebra import Signals, log_likelihood
+from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
 from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
+from distil.framework.tasks.text.items import text_items
 from distil.framework.tasks.text.signal import YES, bits, said, write_units
+from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.token_bytes import END, TokenBytes, token_bytes
 from distil.framework.training.items import model_inputs
 from tests.built_tokenizers import BUILT
+from tests.framework.tasks.text.writers import tokenizer_of
 
 _TEXTS = ["Пётр Ильич родился в 1840 году, а Гайдн — в Рорау.", "The quick brown fox, isn't it? (998)"] * 3
 
@@ -157,3 +163,39 @@ def test_long_texts_are_cut() -> None:
     assert features.lengths.tolist() == [16]
     assert features.begin.tolist() == [8]
     assert features.place.tolist() == [8, 11, 15, -1]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a teacher says of all examples, in order."""
+
+    said: Signals
+
+    def prefetch(self, batches: Any) -> None: ...
+
+    def signals(self, examples: Any) -> Signals:
+        return self.said
+
+
+def test_a_space_that_a_tokenizer_puts_before_a_text_is_not_its_first_byte() -> None:
+    """Nobody is taught of that place, nor is a student with such a tokenizer; elsewhere first bytes are the text's."""
+    tokenizers = [tokenizer_of(kind) for kind in ("gpt2", "llama")]
+    examples = [Written("1", "Who?", "the quick fox"), Written("2", "Who?", "fox")]
+    found = []
+    for tokenizer in tokenizers:
+        table = token_bytes(tokenizer, [0])
+        features = text_features(examples, tokenizer, table, 0, [], 64)
+        places = places_of(features, np.arange(2), int(features.lengths.max()))
+        # A model that is sure of what stands there.
+        logits = 20.0 * torch.nn.functional.one_hot(places.target, len(tokenizer)).float()
+        asked = UnitLogits(logits, FirstBytes.of(table), places)
+        found.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places))
+    assert found[0].said.all()
+    first_of_texts = [0, 8]  # of texts with four boundaries and two
+    assert np.flatnonzero(~found[1].said).tolist() == first_of_texts
+    gold = Text().gold_outcomes(examples)
+    for signals in found:
+        assert log_likelihood(signals, gold[:, 0], gold[:, 1])[signals.said] == pytest.approx(0, abs=1e-3)
+        items = text_items(examples, features, 0, OneTeacher(_Stored(signals)), [1.0], True)
+        taught = items.targets(np.arange(2), True, 0).taught[1.0].first_bytes
+        assert taught.sum(-1).tolist() == pytest.approx([0, 1, 1, 1, 0, 1])
