@@ -17,8 +17,8 @@ from distil.framework.signals.algebra import Signals, log_likelihood
 from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
-from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 from distil.framework.tasks.text.items import text_items
+from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 from distil.framework.tasks.text.signal import YES, bits, said, write_units
 from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.token_bytes import END, TokenBytes, token_bytes
