@@ -148,7 +148,7 @@ class Results:
             "split": self._split,
             "examples": measured["examples"],
             **({"precision": measured["precision"]} if "precision" in measured else {}),
-            **({"unlocated": measured["unlocated"]} if "unlocated" in measured else {}),
+            **{name: measured[name] for name in ("unlocated", "unread") if name in measured},
             **one_name(measured["metrics"]),
             **{f"{name}_interval": list(bounds) for name, bounds in one_name(measured["intervals"]).items()},
             **{name: one_name(metrics) for name, metrics in measured["variants"].items()},

@@ -152,6 +152,7 @@ def state_line(results: RunResults, words: Words = ENGLISH) -> str:
     said = [words("state", state=words(results["state"])), _measured_line(results, words)]
     said += [
         unlocated_line(results, words),
+        unread_line(results, words),
         taught_line(results, words),
         usage_line(results, words),
         selection_line(results, words),
@@ -174,13 +175,22 @@ def _measured_line(results: RunResults, words: Words) -> str:
 
 def unlocated_line(results: RunResults, words: Words = ENGLISH) -> str:
     """How much of what generative models wrote their texts do not hold, in a sentence; empty if all of it is there."""
-    shares = {model["name"]: (model["evaluation"] or {}).get("unlocated") for model in results["models"]}
+    return _shares_line(results, "unlocated", words)
+
+
+def unread_line(results: RunResults, words: Words = ENGLISH) -> str:
+    """How much of the texts the figures of models say nothing of, in a sentence; empty where they are of all."""
+    return _shares_line(results, "unread", words)
+
+
+def _shares_line(results: RunResults, which: str, words: Words) -> str:
+    shares = {model["name"]: (model["evaluation"] or {}).get(which) for model in results["models"]}
     told = [
-        words("unlocated share", share=words.figures(f"{share:.1%}"), name=name)
+        words(f"{which} share", share=words.figures(f"{share:.1%}"), name=name)
         for name, share in shares.items()
         if share
     ]
-    return words("unlocated", shares=", ".join(told)) if told else ""
+    return words(which, shares=", ".join(told)) if told else ""
 
 
 def usage_line(results: RunResults, words: Words = ENGLISH) -> str:

@@ -168,4 +168,5 @@ def _scores(context: Context, predictions: dict[str, Any]) -> dict[str, Any]:
         "intervals": scores.intervals,
         "variants": scores.variants,
         **({"unlocated": scores.unlocated} if scores.unlocated else {}),
+        **({"unread": scores.unread} if scores.unread else {}),
     }

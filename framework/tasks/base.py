@@ -51,7 +51,7 @@ class Scores:
     variants: the same metrics under other normalisations, by its name; resampled: the values of metrics in every resample,
     [resamples], by which models are compared: one seed draws the same resamples for all models. Of metrics that are not in it,
     differences have no interval; unlocated: the share of what a generative model wrote that its texts do not hold, a mean over
-    all examples.
+    all examples; unread: the share of the texts that figures say nothing of, as a model reads no more, or nobody speaks of it.
     """
 
     examples: int
@@ -60,6 +60,7 @@ class Scores:
     variants: dict[str, dict[str, float]]
     resampled: Mapping[str, Floats] = field(default_factory=dict)
     unlocated: float = 0.0
+    unread: float = 0.0
 
 
 @dataclass(frozen=True)

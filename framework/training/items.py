@@ -31,10 +31,11 @@ class Targets(Protocol):
 
 @runtime_checkable
 class AtTokens(Protocol):
-    """Targets that look at the logits of some tokens of a batch alone, of which there need be no others. token_weight: float32 [], of each in
-    its item's loss, 0 in a batch that only fills up."""
+    """Targets that look at the logits of some tokens of a batch alone, of which there need be no others."""
 
-    token_weight: "Tensor"
+    @property
+    def token_weight(self) -> "Tensor":
+        """Of each in its item's loss; 0 in a batch that only fills up. float32 []"""
 
     @property
     def tokens(self) -> "Tensor":

@@ -94,8 +94,9 @@ class LiveDistillation:
 
 def _weight(loss: LiveLoss, targets: Targets) -> Tensor:
     """Of what a loss comes to in each item, [B], or the same for all, []."""
-    by_token = isinstance(loss, SumsTokens) and isinstance(targets, AtTokens)
-    return targets.token_weight if by_token else targets.weight
+    if isinstance(loss, SumsTokens) and isinstance(targets, AtTokens):
+        return targets.token_weight
+    return targets.weight
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,14 @@ def test_what_texts_do_not_hold_is_told(run):
     assert "Not in the texts: 12.5% of what one wrote." in markdown_table(run.results)
 
 
+def test_what_is_in_no_figures_is_told(run):
+    run.add_ensemble()
+    assert "Bytes of the texts" not in markdown_table(run.results)
+    run.results["models"][0]["evaluation"]["unread"] = 0.125
+    assert "Bytes of the texts that are not in the figures" in markdown_table(run.results)
+    assert ": 12.5% for one." in markdown_table(run.results)
+
+
 def test_what_asking_servers_took_is_told(run):
     run.add_ensemble()
     usage = {

@@ -43,7 +43,9 @@ def scores(
     count = len(known)
     whole = {name: float(value[0]) for name, value in figures(np.ones((1, count))).items()}
     resampled = resampled_metrics(lambda drawn: figures(counts(drawn, count)), count, 2 * count, resamples, seed)
-    return Scores(count, whole, intervals(resampled), {}, resampled)
+    whole_size = sum(len(completion.encode()) for completion in completions)
+    unread = 1 - float(taken[:, 1].sum()) / max(whole_size, 1) if known else 0.0
+    return Scores(count, whole, intervals(resampled), {}, resampled, unread=unread)
 
 
 def answer_of(prediction: Plain) -> Hashable:

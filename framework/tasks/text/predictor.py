@@ -240,7 +240,7 @@ def shown_bytes(examples: Sequence[Written], features: TextRows) -> NDArray[np.i
     owner = np.repeat(np.arange(len(features)), features.lengths)
     written = np.arange(len(owner)) - features.rows[:-1][owner] >= features.begin[owner]
     sizes = np.where(written, features.table.lengths[features.input_ids], 0)
-    cut: NDArray[np.int64] = np.minimum(totals(sizes, features.rows), whole)
+    cut: NDArray[np.int64] = np.clip(totals(sizes, features.rows) - features.led, 0, whole)
     return cut
 
 

@@ -58,6 +58,11 @@ def test_bits_per_byte_is_all_bits_by_all_bytes() -> None:
     assert set(np.unique(found.resampled["bits_per_byte"])) == {2.0, 3.0, 4.0}
 
 
+def test_what_share_of_the_texts_is_not_in_the_figures_is_told() -> None:
+    assert scores(_examples("abcd", "efgh"), _predicted("abcd", "x"), [], 10, 0).unread == 0
+    assert scores(_examples("abcd", "efgh" * 3), _predicted("abcd", "x"), [], 10, 0).unread == 0.5
+
+
 def test_models_that_write_nothing_have_no_value_of_texts() -> None:
     task = TextSettings.model_validate({"kind": "text"})
     found = scores(_examples("abcd", "efgh"), _predicted(None, None), task.measures, 10, 0)

@@ -18,6 +18,7 @@ from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
 from distil.framework.tasks.text.items import text_items
+from distil.framework.tasks.text.predictor import shown_bytes
 from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 from distil.framework.tasks.text.signal import YES, bits, said, write_units
 from distil.framework.tasks.text.task import Text
@@ -199,3 +200,14 @@ def test_a_space_that_a_tokenizer_puts_before_a_text_is_not_its_first_byte() -> 
         items = text_items(examples, features, 0, OneTeacher(_Stored(signals)), [1.0], True)
         taught = items.targets(np.arange(2), True, 0).taught[1.0].first_bytes
         assert taught.sum(-1).tolist() == pytest.approx([0, 1, 1, 1, 0, 1])
+
+
+def test_bytes_are_those_of_the_tokens_that_are_left() -> None:
+    tokenizer = tokenizer_of("llama")
+    table = token_bytes(tokenizer, [0])
+    whole, cut = [Written("1", "Who?", "the quick fox")], [Written("1", "Who?", "the quick fox, " * 9)]
+    features = text_features(cut, tokenizer, table, 0, [], 16)
+    read = table.text_of(features.input_ids[int(features.begin[0]) :]).removeprefix(b" ")
+    assert shown_bytes(cut, features).tolist() == [len(read)]
+    assert 0 < len(read) < len(cut[0].completion)
+    assert shown_bytes(whole, text_features(whole, tokenizer, table, 0, [], 64)).tolist() == [13]
