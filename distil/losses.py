@@ -5,14 +5,17 @@ called with the `States` of student and teacher, a mask [B, L] and its projectio
 """
 
 from distil.framework.losses.base import Linear, Loss, Rows, Target, Temperature, Weight, total_loss
+from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.live import LiveLoss, LiveTeacherName, States, Wanted, token_mean
 from distil.framework.losses.logits import JSD, KL, HardLabel, MSELogits, ReverseKL
+from distil.framework.losses.next_token import NextToken
 from distil.framework.losses.states import AttentionMSE, HiddenMSE, MiniLMRelations
 
 __all__ = [
     "JSD",
     "KL",
     "AttentionMSE",
+    "Chunk",
     "HardLabel",
     "HiddenMSE",
     "Linear",
@@ -21,6 +24,7 @@ __all__ = [
     "Loss",
     "MSELogits",
     "MiniLMRelations",
+    "NextToken",
     "ReverseKL",
     "Rows",
     "States",

@@ -5,7 +5,17 @@ A rule's `weigh` is called with `TeacherOutputs`, what K teachers say about E ex
 """
 
 from distil.framework.ensembles.base import Ensemble, Mixing, TeacherOutputs
-from distil.framework.ensembles.rules import Agreement, Confidence, Geometric, LabelAware, Mean, Sampled, Weighted
+from distil.framework.ensembles.route import Route
+from distil.framework.ensembles.rules import (
+    Agreement,
+    Confidence,
+    Geometric,
+    LabelAware,
+    Mean,
+    Posterior,
+    Sampled,
+    Weighted,
+)
 from distil.framework.signals.algebra import Signals, entropy, from_dense, temper, to_dense
 from distil.framework.signals.mixing import mix
 
@@ -17,6 +27,8 @@ __all__ = [
     "LabelAware",
     "Mean",
     "Mixing",
+    "Posterior",
+    "Route",
     "Sampled",
     "Signals",
     "TeacherOutputs",

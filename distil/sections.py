@@ -35,6 +35,10 @@ from distil.framework.tasks.span_qa.synthetic import Synthetic
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.synthetic import News
 from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.tasks.text.measures import ChrF, ExactMatch, RougeL
+from distil.framework.tasks.text.settings import TextGeneration
+from distil.framework.tasks.text.synthetic import Instructions
+from distil.framework.tasks.text.task import Text
 from distil.framework.teachers.chat import Chat
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.teachers.generative import Generative
@@ -46,6 +50,7 @@ __all__ = [
     "Budget",
     "Chat",
     "Choice",
+    "ChrF",
     "Classification",
     "ConfigModel",
     "Cut",
@@ -54,6 +59,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "Evaluation",
+    "ExactMatch",
     "Extra",
     "ExtractiveQA",
     "Files",
@@ -62,6 +68,7 @@ __all__ = [
     "Grid",
     "Hub",
     "HubModel",
+    "Instructions",
     "IntUniform",
     "LayersModel",
     "Lora",
@@ -74,12 +81,15 @@ __all__ = [
     "Random",
     "Recipe",
     "Resources",
+    "RougeL",
     "Search",
     "Shots",
     "SignalSettings",
     "Student",
     "Synthetic",
     "Tagging",
+    "Text",
+    "TextGeneration",
     "Tracking",
     "TrainedTokenizer",
     "Training",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from distil.framework.digest import MODELS, digest_of_strings, versions
 from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import UserError
 from distil.framework.files import Json, make_folder, write_json, written_beside
+from distil.framework.generative.sampling import GREEDY, Sampling
 from distil.framework.metrics import points_of
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
@@ -28,12 +29,9 @@ from distil.framework.stages.graph import build_labelling
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, key_of
 from distil.framework.stages.supervision import Supervision
+from distil.framework.tasks.base import Own
 from distil.framework.training.job import Trainer
 from distil.framework.training.loop import train_in_process
-
-if TYPE_CHECKING:
-    from distil.framework.tasks.text.example import Written
-    from distil.framework.tasks.text.writing import Sampling, TextWriter
 
 FACTS, _WRITTEN = "completions.json", "written.jsonl"
 _AT_ONCE = 64  # prompts whose completions are kept together: what a stop loses
@@ -47,13 +45,28 @@ class Completions:
     facts: Json
 
 
+class _Written(Protocol):
+    @property
+    def text(self) -> str:
+        """A completion."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was not cut off."""
+
+
+class _Writer(Protocol):
+    def write(self, examples: Sequence[Own], sampling: Sampling) -> Sequence[Sequence[_Written]]:
+        """Completions of each example."""
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A completion of the example of this number. by: who writes it."""
 
     number: int
     by: str
-    example: "Written"
+    example: Own
 
 
 def complete(
@@ -71,8 +84,6 @@ def complete(
     do not end in the room that `task.generation` gives are none. to: a folder, default: `completions` in the run's. What was written and
     scored is kept in the store. Raises as `run` does, and UserError for other tasks and splits that there are not.
     """
-    from distil.framework.tasks.text.writing import GREEDY, Sampling
-
     _check(recipe, split)
     context = context_of(recipe, train, None, progress)
     labelling = build_labelling(context, [split])
@@ -120,7 +131,7 @@ def _check(recipe: Recipe, split: str) -> None:
         raise UserError(f"no split of `data` is called '{split}'; {nearest_hint(split, recipe.data.names)}")
 
 
-def _candidates(context: Context, supervision: Supervision, split: str, sampling: "Sampling") -> list[_Candidate]:
+def _candidates(context: Context, supervision: Supervision, split: str, sampling: Sampling) -> list[_Candidate]:
     """What all teachers write, each text of a prompt once, by who writes it first."""
     examples = context.data[split].examples
     found: list[_Candidate] = []
@@ -139,7 +150,7 @@ def _candidates(context: Context, supervision: Supervision, split: str, sampling
     return found
 
 
-def _written(context: Context, collection: Collection, sampling: "Sampling") -> list[list[str]]:
+def _written(context: Context, collection: Collection, sampling: Sampling) -> list[list[str]]:
     """What a teacher writes after each prompt, and has ended; kept in the store."""
     inputs = {
         "teacher": collection.stage.key,
@@ -153,7 +164,7 @@ def _written(context: Context, collection: Collection, sampling: "Sampling") -> 
         asked = collection.teacher_pass
         path, examples = folder / _WRITTEN, context.data[collection.split].examples
         done = len(_lines(path))
-        writers: list[TextWriter] = [
+        writers: list[_Writer] = [
             asked.teacher.predictor(model, asked.inference).writer  # type: ignore[attr-defined]
             for model in asked.models
         ]
@@ -181,7 +192,7 @@ def _lines(path: Path) -> list[list[str]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def _texts(writers: "Sequence[TextWriter]", examples: "Sequence[Written]", sampling: "Sampling") -> list[list[str]]:
+def _texts(writers: Sequence[_Writer], examples: Sequence[Own], sampling: Sampling) -> list[list[str]]:
     """What is written, and has ended, after each prompt: by the model of its fold."""
     folds = [fold_of(example, len(writers)) for example in examples]
     found: list[list[str]] = [[] for _ in examples]
@@ -193,7 +204,7 @@ def _texts(writers: "Sequence[TextWriter]", examples: "Sequence[Written]", sampl
     return found
 
 
-def _scored(context: Context, supervision: Supervision, candidates: Sequence["Written"]) -> tuple[SignalSource, str]:
+def _scored(context: Context, supervision: Supervision, candidates: Sequence[Own]) -> tuple[SignalSource, str]:
     """What the teachers together say of the candidates, and the digest of it."""
     readers, digests = {}, []
     for name, (collection,) in supervision.collections.items():
@@ -217,7 +228,7 @@ def _scored(context: Context, supervision: Supervision, candidates: Sequence["Wr
 
 
 def _best(
-    context: Context, examples: Sequence["Written"], candidates: Sequence[_Candidate], source: SignalSource
+    context: Context, examples: Sequence[Own], candidates: Sequence[_Candidate], source: SignalSource
 ) -> Iterator[Json]:
     """Of each prompt that has any the completion that takes the fewest bits a byte."""
     bits = np.zeros(len(candidates))

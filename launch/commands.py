@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from distil.launch.arguments import Columns, ModelName, Overrides, RecipePath, RunFolder, Source
+
 app = typer.Typer(
     name="distil",
     help="Distil large models into a small one, from one YAML recipe.",
@@ -31,21 +33,6 @@ def begin(
     ] = False,
 ) -> None:
     """See `app`, which says what distil is."""
-
-
-RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a YAML file.")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[PLACE=VALUE]...", help="Overrides, such as student.lr=3e-5.")
-]
-RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/quickstart-1a2b3c4d.")
-]
-ModelName = Annotated[str | None, typer.Option("--model", help="A model of the run by name; default: its student.")]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--field", help="NAME=COLUMN: which column is what, such as context=passage; several are allowed."),
-]
-Source = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, of a search, or of a saved model.")]
 
 
 @app.command()
@@ -258,33 +245,9 @@ def report(
     ] = None,
 ) -> None:
     """Show the results of a run again, or those of all runs beside the paper's, or write them as a page."""
-    from distil.framework.errors import UserError
+    from distil.launch.inspect import show
 
-    if html and (paper or as_json or markdown):
-        raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
-    if as_json and markdown:
-        raise UserError("--json and --markdown print the same in two forms; drop one of them")
-    if to is not None and not html:
-        raise UserError("--to says where --html writes; add --html, or drop --to")
-    if language is not None and not html:
-        raise UserError("--language is that of the page that --html writes; add --html, or drop --language")
-    if paper:
-        from distil.launch.inspect import show_paper
-
-        show_paper(runs or [], as_json, markdown)
-        return
-    if runs is None or len(runs) != 1:
-        raise UserError(
-            f"expected the folder of one run, found {len(runs or [])}; with --paper there may be several, or none"
-        )
-    if html:
-        from distil.launch.inspect import write_html
-
-        write_html(runs[0], to, language or "en")
-        return
-    from distil.launch.inspect import show_report
-
-    show_report(runs[0], as_json, markdown)
+    show(runs or [], paper, as_json, markdown, html, to, language)
 
 
 @app.command()

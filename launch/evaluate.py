@@ -16,7 +16,8 @@ from distil.launch.inspect import answerer_of, results_of
 
 if TYPE_CHECKING:
     from distil.framework.data.load import Split
-    from distil.framework.tasks.base import Plain, Scores, Task
+    from distil.framework.tasks.base import Plain, Task
+    from distil.framework.tasks.reports import Scores
 
 
 def evaluate_model(

@@ -171,6 +171,30 @@ def folder_of(run: Path, model: ModelResults) -> Path:
     return folder
 
 
+def show(
+    runs: list[Path], paper: bool, as_json: bool, markdown: bool, html: bool, to: Path | None, language: str | None
+) -> None:
+    """What `distil report` is asked for. Raises UserError for options that do not go together, and what the others here do."""
+    if html and (paper or as_json or markdown):
+        raise UserError("--html writes a page of its own; drop --paper, --json and --markdown, or --html")
+    if as_json and markdown:
+        raise UserError("--json and --markdown print the same in two forms; drop one of them")
+    if to is not None and not html:
+        raise UserError("--to says where --html writes; add --html, or drop --to")
+    if language is not None and not html:
+        raise UserError("--language is that of the page that --html writes; add --html, or drop --language")
+    if paper:
+        show_paper(runs, as_json, markdown)
+    elif len(runs) != 1:
+        raise UserError(
+            f"expected the folder of one run, found {len(runs)}; with --paper there may be several, or none"
+        )
+    elif html:
+        write_html(runs[0], to, language or "en")
+    else:
+        show_report(runs[0], as_json, markdown)
+
+
 def show_report(run: Path, as_json: bool, markdown: bool) -> None:
     """Print the results of a run as a table, Markdown or JSON. Raises OutputError if there is no run."""
     from distil.tracking.report import markdown_table, print_report

@@ -8,7 +8,8 @@ import numpy as np
 from distil.framework.comparison.difference import Difference, Sample, difference
 from distil.framework.metrics import Metric
 from distil.framework.outcome import ComparisonResults, DifferenceResults, Verdict
-from distil.framework.tasks.base import Examples, Own, Scores, Task
+from distil.framework.tasks.base import Examples, Own, Task
+from distil.framework.tasks.reports import Scores
 
 # Of fewer answers that differ, even with all in favour of one model, a sign test cannot say that it is the better one.
 _FEWEST = 6

@@ -9,7 +9,8 @@ from distil.framework.data.load import Split
 from distil.framework.digest import digest_of_strings
 from distil.framework.models.tokenizers import decoder_start
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.base import Task, trained_settings
+from distil.framework.tasks.base import Task
+from distil.framework.tasks.facts import trained_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

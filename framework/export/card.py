@@ -26,8 +26,9 @@ from distil.framework.tables import (
     table_columns,
     table_rows,
 )
-from distil.framework.tasks.base import CardParts, Own
+from distil.framework.tasks.base import Own
 from distil.framework.tasks.registry import summary_in
+from distil.framework.tasks.reports import CardParts
 
 CARD = "README.md"
 _TAUGHT_BY = ("losses.", "ensemble.", "teachers")  # settings with sections of their own

@@ -10,7 +10,7 @@ from distil.framework.errors import ModelError
 from distil.framework.metrics import Metric
 from distil.framework.predictors.compared import Compared, Numbers
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.base import main_metrics
+from distil.framework.tasks.facts import main_metrics
 
 TOLERANCE = 1e-3  # by which a logit of the ONNX file may differ
 MOST_OTHER = 1.0  # percent of the questions that it may answer otherwise, where two answers are about as likely

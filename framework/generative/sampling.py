@@ -28,6 +28,18 @@ class Draws(Protocol):
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How several completions of a prompt are drawn, which depend on nothing but the prompt and the seed."""
+
+    count: int
+    temperature: float
+    seed: int
+
+
+GREEDY = Sampling(1, 0.0, 0)
+
+
+@dataclass(frozen=True)
 class Likely:
     """One place of an answer: the token and its log-probability, and the likeliest ones with theirs, the likeliest first."""
 

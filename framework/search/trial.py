@@ -10,7 +10,7 @@ from distil.framework.results import one_name
 from distil.framework.run import prepare, produce
 from distil.framework.search.recipes import trial_recipe
 from distil.framework.stages.evaluation import latency_stage
-from distil.framework.tasks.base import main_metrics
+from distil.framework.tasks.facts import main_metrics
 from distil.framework.training.history import EVALUATION, Report, ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 

@@ -32,7 +32,8 @@ from distil.framework.plugins import SOURCE
 from distil.framework.recipe.sections import Trim
 from distil.framework.stages.planned import planned_config
 from distil.framework.stages.stage import Context, Stage, key_of
-from distil.framework.tasks.base import Task, trained_settings
+from distil.framework.tasks.base import Task
+from distil.framework.tasks.facts import trained_settings
 from distil.framework.teachers.base import Teacher, own_settings
 from distil.framework.teachers.chat import Chat
 

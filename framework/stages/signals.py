@@ -19,7 +19,7 @@ from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.teacher_pass import TeacherPass
 from distil.framework.stages.shown import Shown
 from distil.framework.stages.stage import Context, Stage, key_of
-from distil.framework.tasks.base import main_metrics, trained_settings
+from distil.framework.tasks.facts import main_metrics, trained_settings
 from distil.framework.teachers.base import is_elsewhere, own_settings
 
 _CODE = {"cpu": 3, "cuda": 4}  # on a GPU attention gets masks that hide nothing, too, and sums are rounded otherwise

@@ -25,7 +25,8 @@ from distil.framework.signals.shards import SignalReader, row_key
 from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, taught_share
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage, key_of
-from distil.framework.tasks.base import Plain, trained_settings
+from distil.framework.tasks.base import Plain
+from distil.framework.tasks.facts import trained_settings
 from distil.framework.training.items import EagerSignals, Items, SignalItems
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from distil.framework.stages.watching import (
     student_validation,
     teacher_validation,
 )
-from distil.framework.tasks.base import trained_settings
+from distil.framework.tasks.facts import trained_settings
 from distil.framework.teachers.base import Teacher, own_settings
 from distil.framework.training.checkpoint import remove_checkpoints
 from distil.framework.training.history import History, Report

@@ -1,7 +1,7 @@
 """What a task is to the rest of distil: what its data are, how text becomes tokens, and what a model's logits mean."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -14,16 +14,15 @@ from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.records import Asked, Fields, Formats, Record
 from distil.framework.ensembles.base import Unfolding
-from distil.framework.errors import DataError
 from distil.framework.metrics import Metric
 from distil.framework.models.formats import WeightFormat
 from distil.framework.models.kind import ModelKind
-from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
-from distil.framework.segments import Floats, Ints
+from distil.framework.segments import Ints
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.source import SignalSource, TeacherSignals
 from distil.framework.storage import Storage
+from distil.framework.tasks.reports import CardParts, Scores
 from distil.framework.tasks.sections import GenerativeSection, Sections
 from distil.framework.training.items import Items
 
@@ -41,37 +40,6 @@ Own = Any
 Examples = Sequence[Own]
 Plain = dict[str, Any]  # as JSON
 Logits = Sequence[NDArray[np.float32]]  # of every row: [K, tokens], or [K] of the row as a whole
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a model's predictions are worth.
-
-    metrics: by name, those that the task names and any others; intervals: 95 % bootstrap interval of those that it names;
-    variants: the same metrics under other normalisations, by its name; resampled: the values of metrics in every resample,
-    [resamples], by which models are compared: one seed draws the same resamples for all models. Of metrics that are not in it,
-    differences have no interval; unlocated: the share of what a generative model wrote that its texts do not hold, a mean over
-    all examples; unread: the share of the texts that figures say nothing of, as a model reads no more, or nobody speaks of it.
-    """
-
-    examples: int
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    variants: dict[str, dict[str, float]]
-    resampled: Mapping[str, Floats] = field(default_factory=dict)
-    unlocated: float = 0.0
-    unread: float = 0.0
-
-
-@dataclass(frozen=True)
-class CardParts:
-    """What a task says in the card of a model. results: what the figures are; usage: paragraphs of Markdown, with code."""
-
-    pipeline_tag: str
-    introduction: str
-    results: str
-    limits: Sequence[str]
-    usage: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -317,20 +285,3 @@ class Task(Protocol):
 
     def score(self, examples: Examples, predictions: Mapping[str, Own], resamples: int, seed: int) -> Scores:
         """Measure predictions against the labelled examples."""
-
-
-def trained_settings(task: Task) -> Plain:
-    """The settings of a task that may decide about models and signals; of the user's own with the digest of its source."""
-    return {name: value for name, value in settings_of(task).items() if name not in task.measured_with}
-
-
-def main_metrics(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Those of the scores' `metrics` that the task names. Raises DataError for a task that does not give what it names, but for what is
-    optional."""
-    missing = [metric.name for metric in task.metrics if metric.name not in metrics and not metric.optional]
-    if missing:
-        raise DataError(
-            f"the task {task.kind} names the metric(s) {', '.join(missing)}, and its scores hold only {', '.join(metrics)}; "
-            "have its `score` give them, or drop them from its `metrics`"
-        )
-    return {metric.name: metrics[metric.name] for metric in task.metrics if metric.name in metrics}

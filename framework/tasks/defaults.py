@@ -14,7 +14,8 @@ from distil.framework.errors import DataError, ModelError, RecipeError
 from distil.framework.metrics import Metric, metrics_in_words
 from distil.framework.models.formats import WeightFormat
 from distil.framework.models.kind import ModelKind
-from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor
+from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
+from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.sections import GenerativeSection, Sections, refused
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from distil.framework.data.features import Features
-from distil.framework.tasks.base import Examples, InferenceConfig, Plain, Predictor, Task, main_metrics
+from distil.framework.tasks.base import Examples, InferenceConfig, Plain, Predictor, Task
+from distil.framework.tasks.facts import main_metrics
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

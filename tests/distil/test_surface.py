@@ -56,6 +56,7 @@ def test_every_section_of_a_recipe_is_there() -> None:
         "GeneratedSource",
         "TaskSection",
         "ClassificationSettings",
+        "TextSettings",
     }
 
 

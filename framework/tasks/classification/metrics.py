@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
-from distil.framework.tasks.base import Plain, Scores
+from distil.framework.tasks.base import Plain
 from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.reports import Scores
 
 _SINGLE = (
     Metric("accuracy", "accuracy", primary=True),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distil.framework.errors import ModelError
 from distil.framework.signals.algebra import Signals
-from distil.framework.tasks.base import Logits, Plain, Scores
+from distil.framework.tasks.base import Logits, Plain
 from distil.framework.tasks.classification import metrics
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.signal import (
@@ -27,6 +27,7 @@ from distil.framework.tasks.classification.signal import (
     write_single,
 )
 from distil.framework.tasks.label_names import translated, translation
+from distil.framework.tasks.reports import Scores
 
 if TYPE_CHECKING:
     from distil.framework.tasks.classification.settings import ClassificationSettings

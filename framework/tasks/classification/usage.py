@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from distil.framework.errors import DataError
-from distil.framework.tasks.base import CardParts
 from distil.framework.tasks.classification.data import Text
+from distil.framework.tasks.reports import CardParts
 
 if TYPE_CHECKING:
     from distil.framework.tasks.base import Plain

@@ -5,7 +5,7 @@ from typing import Any
 
 from distil.framework.language.texts import are_russian
 from distil.framework.metrics import middle, resampled_means
-from distil.framework.tasks.base import Scores
+from distil.framework.tasks.reports import Scores
 from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.metrics import per_example_v1, per_example_v2, squad_v1, squad_v2
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource, TeacherSignals
-    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
+    from distil.framework.tasks.reports import CardParts, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.span_qa.chat import Reply
     from distil.framework.tasks.span_qa.items import TrainingItems

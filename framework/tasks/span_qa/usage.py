@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from distil.framework.errors import DataError
-from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.span_qa.data import QAExample
 
 _EXAMPLES = {

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
 from distil.framework.segments import Floats, Ints
-from distil.framework.tasks.base import Plain, Scores
+from distil.framework.tasks.base import Plain
+from distil.framework.tasks.reports import Scores
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.tags import TagSet, entities_of
 

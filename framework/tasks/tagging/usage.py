@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from distil.framework.errors import DataError
-from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.tagging.example import Tagged, words_of
 from distil.framework.tasks.tagging.tags import OUTSIDE, TagSet
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from distil.framework.metrics import Metric, counts, intervals, resampled_metrics
 from distil.framework.segments import Floats
-from distil.framework.tasks.base import Plain, Scores
+from distil.framework.tasks.base import Plain
+from distil.framework.tasks.reports import Scores
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.measures import AnyMeasure, measured, metric_of
 

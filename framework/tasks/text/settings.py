@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from distil.framework.config import Section
 from distil.framework.metrics import Metric
 from distil.framework.tasks.defaults import TaskSection
-from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.measures import PACKAGES, AnyMeasure, ExactMatch
 from distil.framework.tasks.text.metrics import metrics_of
 from distil.framework.tasks.text.prompts import Wording
@@ -15,6 +15,17 @@ from distil.framework.tasks.text.prompts import Wording
 if TYPE_CHECKING:
     from distil.framework.ensembles.base import Unfolding
     from distil.framework.signals.algebra import Signals
+
+
+class TextGeneration(Section):
+    """How much a model writes after a prompt, when it is measured, answers or is served: always the likeliest token."""
+
+    max_new_tokens: int = Field(
+        default=64,
+        ge=1,
+        le=32_768,
+        description="Tokens of a completion at most, its end included; half of `windows.max_length` where that is less.",
+    )
 
 
 class TextSettings(TaskSection):
@@ -72,6 +83,6 @@ class TextSettings(TaskSection):
 
     def unfolding(self, signals: "Signals") -> "Unfolding":
         """See Task: boundary by boundary."""
-        from distil.framework.tasks.text.unfolding import unfolding_of
+        from distil.framework.tasks.text.signal import unfolding_of
 
         return unfolding_of(signals)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from distil.framework.segments import Floats, Ints, bounds, totals
+from distil.framework.ensembles.base import Unfolding
+from distil.framework.segments import Floats, Ints, bounds, owners, totals
 from distil.framework.signals.algebra import Signals, concat, normalised
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.token_bytes import END, OUTCOMES
@@ -144,3 +145,13 @@ def signals_of_logits(features: "TextRows", logits: Sequence[NDArray[np.float32]
         asked = UnitLogits(torch.from_numpy(values.T).index_select(0, places.token), table, places)
         parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places))
     return concat(parts)
+
+
+def unfolding_of(signals: Signals) -> Unfolding:
+    """In which order the heads show what stands there: boundary by boundary, each unit once it is over. A first byte shows nothing
+    that its unit does not."""
+    owner = owners(signals.heads)
+    place = np.arange(len(owner)) - signals.heads[:-1][owner]
+    boundaries = (np.diff(signals.heads) // 2)[owner]
+    unit = place >= boundaries
+    return Unfolding(np.where(unit, place - boundaries, place), np.where(unit, YES, -1))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from distil.framework.segments import Ints
     from distil.framework.signals.algebra import Signals
     from distil.framework.signals.source import SignalSource
-    from distil.framework.tasks.base import CardParts, InferenceConfig, Logits, Own, Plain, Predictor, Scores
+    from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
+    from distil.framework.tasks.reports import CardParts, Scores
     from distil.framework.tasks.sections import GenerativeSection, Sections
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.items import TextItems

@@ -1,7 +1,7 @@
 """What the card of an exported model of texts says."""
 
 from distil.framework.metrics import metrics_in_words
-from distil.framework.tasks.base import CardParts
+from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.text.settings import TextSettings
 
 EXAMPLES = {"en": "Question: What is a fjord?\nAnswer:", "ru": "Вопрос: что такое фьорд?\nОтвет:"}

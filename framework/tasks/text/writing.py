@@ -16,7 +16,7 @@ from distil.framework.device import autocast, default_device
 from distil.framework.digest import digest_of
 from distil.framework.generative.asking import Asking
 from distil.framework.generative.causal import CausalWriter, pads_left, remembers
-from distil.framework.generative.sampling import Drawing, Likely, tokens_drawn
+from distil.framework.generative.sampling import GREEDY, Drawing, Likely, Sampling, tokens_drawn
 from distil.framework.generative.seq2seq import Seq2SeqWriter
 from distil.framework.generative.seq2seq import remembers as remembers_crossing
 from distil.framework.generative.writer import Ids
@@ -25,8 +25,8 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import text_tokens
-from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.prompts import Prompter
+from distil.framework.tasks.text.settings import TextGeneration
 from distil.framework.tasks.text.token_bytes import TokenBytes
 
 if TYPE_CHECKING:
@@ -42,18 +42,6 @@ class Completion:
     log_p: float = 0.0
     tokens: int = 0
     ended: bool = False
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How several completions of a prompt are drawn, which depend on nothing but the prompt and the seed."""
-
-    count: int
-    temperature: float
-    seed: int
-
-
-GREEDY = Sampling(1, 0.0, 0)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import pytest
 from distil.framework.errors import DataError
 from distil.framework.files import read_json, write_json
 from distil.framework.metrics import Metric
-from distil.framework.tasks.base import main_metrics
+from distil.framework.tasks.facts import main_metrics
 from distil.framework.tasks.registry import TaskSummary, summary_in, summary_of
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 

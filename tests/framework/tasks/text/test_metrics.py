@@ -13,7 +13,7 @@ from distil.framework.errors import UserError
 from distil.framework.extras import MissingPackageError, need
 from distil.framework.metrics import Metric
 from distil.framework.plugins import SOURCE, settings_of
-from distil.framework.tasks.base import main_metrics
+from distil.framework.tasks.facts import main_metrics
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.measures import ChrF, ExactMatch, RougeL, measured
 from distil.framework.tasks.text.metrics import answer_of, scores

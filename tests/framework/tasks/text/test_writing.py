@@ -11,7 +11,7 @@ from distil.framework.generative.sampling import Likely
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.registry import DEFAULT_TASK
 from distil.framework.tasks.text.example import Written
-from distil.framework.tasks.text.generation import TextGeneration
+from distil.framework.tasks.text.settings import TextGeneration
 from distil.framework.tasks.text.writing import Completion, Sampling, _Growing, longest_prompt
 from tests.framework.tasks.text.writers import ASKED, PROMPTS, naive, writer
 

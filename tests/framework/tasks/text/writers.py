@@ -11,8 +11,8 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.registry import DEFAULT_TASK
 from distil.framework.tasks.text.example import Written
-from distil.framework.tasks.text.generation import TextGeneration
 from distil.framework.tasks.text.prompts import PLAIN, Prompter
+from distil.framework.tasks.text.settings import TextGeneration
 from distil.framework.tasks.text.token_bytes import token_bytes
 from distil.framework.tasks.text.writing import TextWriter
 
