@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from distil import training as training
     from distil.comparing import ComparedRuns as ComparedRuns
     from distil.comparing import compare as compare
+    from distil.completing import Completions as Completions
+    from distil.completing import complete as complete
     from distil.data import as_source as as_source
     from distil.differences import Comparison as Comparison
     from distil.differences import Difference as Difference
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "distil.comparing": ("ComparedRuns", "compare"),
+    "distil.completing": ("Completions", "complete"),
     "distil.data": ("as_source",),
     "distil.differences": ("Comparison", "Difference"),
     "distil.errors": (

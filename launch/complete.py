@@ -1,10 +1,16 @@
 """`distil complete`: completions by a recipe's teachers, for students to learn."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distil.framework.errors import RecipeError
+from distil.framework.progress import Progress
+from distil.framework.recipe.schema import Recipe
 from distil.launch.console import console_progress, note
 from distil.launch.quiet import be_quiet
+
+if TYPE_CHECKING:
+    from distil.framework.complete import Completions
 
 
 def complete_recipe(
@@ -12,19 +18,30 @@ def complete_recipe(
 ) -> None:
     """Have the teachers of the recipe at `path` complete a split's prompts, and say where the file is. Raises DistilError."""
     be_quiet()
-    from distil.framework.complete import complete
     from distil.framework.recipe.load import load_recipe
     from distil.launch.quiet import collect_as_usual, quiet_transformers
-    from distil.launch.run import shown_path, trainer_for
+    from distil.launch.run import shown_path
 
     quiet_transformers()
     collect_as_usual()
     recipe = load_recipe(path, overrides, note)
-    if recipe.search is not None:
-        raise RecipeError("the recipe has a section `search`, and teachers write without one: set search=null")
     progress = console_progress()
-    found = complete(recipe, split, to, count, temperature, trainer_for(progress), progress)
+    found = completed(recipe, split, to, count, temperature, progress)
     facts = found.facts
     progress.say(
         f"{facts['completed']:,} of {facts['prompts']:,} prompts of '{split}' have a completion: {shown_path(found.folder / split)}.jsonl"
     )
+
+
+def completed(
+    recipe: Recipe, split: str, to: Path | None, count: int, temperature: float, progress: Progress
+) -> "Completions":
+    """Have the teachers of a recipe complete a split's prompts, trained with Ray where it wants that. Raises DistilError."""
+    if recipe.search is not None:
+        raise RecipeError("the recipe has a section `search`, and teachers write without one: set search=null")
+    if recipe.rehearse:
+        raise RecipeError("`rehearse` tries a recipe out and asks no teacher: use `distil rehearse`, or drop it")
+    from distil.framework.complete import complete
+    from distil.launch.run import trainer_for
+
+    return complete(recipe, split, to, count, temperature, trainer_for(progress), progress)
