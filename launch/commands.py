@@ -96,8 +96,8 @@ def complete(
         int, typer.Option("--count", min=1, max=1000, help="Completions of a prompt by each teacher; 1: the likeliest.")
     ] = 1,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0.01, max=100, help="At which several are drawn.")
-    ] = 1.0,
+        float | None, typer.Option("--temperature", min=0.01, max=100, help="At which several are drawn; default: 1.")
+    ] = None,
 ) -> None:
     """Have a recipe's teachers complete prompts, and write of each the completion that they agree on, as JSON lines."""
     from distil.launch.complete import complete_recipe

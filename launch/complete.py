@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.framework.errors import RecipeError
+from distil.framework.errors import RecipeError, UserError
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.launch.console import console_progress, note
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 def complete_recipe(
-    path: Path, overrides: list[str], split: str, to: Path | None, count: int, temperature: float
+    path: Path, overrides: list[str], split: str, to: Path | None, count: int, temperature: float | None
 ) -> None:
     """Have the teachers of the recipe at `path` complete a split's prompts, and say where the file is. Raises DistilError."""
     be_quiet()
+    if count == 1 and temperature is not None:
+        raise UserError(
+            "--temperature is for completions that are drawn, and one is the likeliest: drop it, or ask for several, --count 4 say"
+        )
     from distil.framework.recipe.load import load_recipe
     from distil.launch.quiet import collect_as_usual, quiet_transformers
     from distil.launch.run import shown_path
@@ -26,7 +30,7 @@ def complete_recipe(
     collect_as_usual()
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
-    found = completed(recipe, split, to, count, temperature, progress)
+    found = completed(recipe, split, to, count, 1.0 if temperature is None else temperature, progress)
     facts = found.facts
     progress.say(
         f"{facts['completed']:,} of {facts['prompts']:,} prompts of '{split}' have a completion: {shown_path(found.folder / split)}.jsonl"

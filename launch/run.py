@@ -10,6 +10,7 @@ from distil.framework.errors import RecipeError, StoreError, first_line
 from distil.framework.outcome import RunResults
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
+from distil.framework.tasks.base import Task
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 from distil.launch.console import console_progress, note, table_console
@@ -43,8 +44,14 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     print_report(results, table_console())
     progress.say(f"results: {shown_path(recipe.run_folder)}/results.json, results.md, predictions/")
     asked = "student" if recipe.student is not None else "teacher"
-    options = [f"--{name} '...'" for name, field in recipe.task.request.model_fields.items() if field.is_required()]
-    progress.say(f"ask the {asked}: distil answer {quote(shown_path(recipe.run_folder))} {' '.join(options)}")
+    progress.say(f"ask the {asked}: distil answer {quote(shown_path(recipe.run_folder))} {options_asking(recipe.task)}")
+
+
+def options_asking(task: Task) -> str:
+    """The options of `distil answer` that a question takes: those that have to be there, or else the first."""
+    fields = task.request.model_fields
+    names = [name for name, field in fields.items() if field.is_required()] or list(fields)[:1]
+    return " ".join(f"--{name} '...'" for name in names)
 
 
 def finished(recipe: Recipe, progress: Progress) -> RunResults | None:

@@ -183,17 +183,21 @@ async def _refused(fields: list[str], request: Request, error: Exception) -> JSO
 
 
 def _worded(details: Json, fields: list[str]) -> str:
-    place = details["loc"][1] if len(details["loc"]) > 1 else ""
+    inside = details["loc"][1:]  # of the body; of what is no JSON, a number
+    place = ".".join(map(str, inside)) if inside and isinstance(inside[0], str) else ""
     if details["type"] == "string_too_long":
         return f"the {place} has more than {details['ctx']['max_length']:,} characters; give a shorter one"
     if details["type"] == "missing" and place:
-        return f"{place} is missing; give {' and '.join(fields)}"
+        return f"{place} is missing; give {' and '.join(fields)}" if len(inside) == 1 else f"{place} is missing"
     if details["type"] == "string_type":
         return f"{place} has to be text"
     if details["type"] == "extra_forbidden":
-        return f"{place!r} means nothing here; expected {', '.join(fields)} and, if you like, model"
+        expected = f"; expected {', '.join(fields)} and, if you like, model" if len(inside) == 1 else ""
+        return f"{place!r} means nothing here{expected}"
     if details["type"] == "string_unicode":
         return f"{place} is not legal Unicode: it has half a surrogate pair"
+    if place:
+        return f"{place}: {details['msg'].removeprefix('Value error, ')}"
     return f"expected a JSON object with {' and '.join(fields)}, sent as application/json"
 
 

@@ -82,7 +82,7 @@ def in_words(one: ComparisonResults, metric: Metric, against: str | None = None,
     amount = words("paid points" if metric.percent else "paid size", size=size, label=metric.label)
     above = {"better": "paid above", "worse": "paid below"}[found["verdict"]]
     name = above if metric.higher_is_better else f"paid {found['verdict']}"
-    return words(name, amount=amount, other=other, bounds=within)
+    return words(name, amount=amount, size=size, label=metric.label, other=other, bounds=within)
 
 
 def bounds(found: DifferenceResults, metric: Metric, words: Words = ENGLISH) -> str:

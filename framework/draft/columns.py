@@ -26,6 +26,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "tags": ("tags", "ner_tags", "labels", "pos_tags"),
     "spans": ("spans", "entities", "label", "labels"),
 }  # fmt: skip
+TEXTS = "`distil init` writes no recipe for models that write; begin with recipes/quickstart_text.yaml, or with the one in docs/recipes.md under Text"
 _MANY = 30  # so many different whole numbers are no labels any more
 _SEPARATORS = (";", "|", ",")
 
@@ -45,6 +46,10 @@ def meaning_of(table: Table, kind: str | None, given: Mapping[str, str]) -> Mean
 
     given: names of columns that are known, by the task's own names. Raises DataError where neither names nor contents tell.
     """
+    if kind is None and not given and _is_written(table):
+        raise DataError(
+            f"{table.path} holds texts to be written ({listed(table.columns)}): {TEXTS}. To classify texts: --task classification"
+        )
     kind = kind or _kind(table)
     wrong = next((name for name in given.values() if name.partition(".")[0] not in table.columns), None)
     if wrong is not None:
@@ -64,6 +69,11 @@ def _kind(table: Table) -> str:
     if _named(table, "question") and _named(table, "answers"):
         return "extractive_qa"
     return "classification"
+
+
+def _is_written(table: Table) -> bool:
+    """Whether these are prompts with completions, or conversations."""
+    return any(names <= set(table.columns) for names in ({"prompt", "completion"}, {"messages"}, {"conversations"}))
 
 
 def _question_answering(table: Table, given: Mapping[str, str]) -> Meaning:

@@ -41,7 +41,7 @@ def weight_problems(name: str | None, task: Task) -> list[str]:
     if name is None or name in usable:
         return []
     if name not in [metric.name for metric in task.metrics]:
-        hint = nearest_hint(name, usable)
+        hint = nearest_hint(name, usable) if usable else "give a weight for each, or take another rule"
         return [f"ensemble: teachers cannot be weighed by '{name}', which is no metric of the task {task.kind}; {hint}"]
     others = f"weigh by {' or '.join(usable)}, " if usable else ""
     optional = next(metric for metric in task.metrics if metric.name == name).optional

@@ -68,6 +68,11 @@ def test_of_what_teachers_write_the_likeliest_to_all_is_chosen_and_kept(
     assert len(one.to_pandas()) == len(one.to_dataset()) == one.facts["completed"]
 
 
+def test_a_temperature_at_which_nothing_is_drawn_is_refused() -> None:
+    with pytest.raises(UserError, match="drop it, or ask for several, --count 4 say"):
+        complete_recipe(Path("recipe.yaml"), [], "train", None, 1, 0.7)
+
+
 def test_who_cannot_write_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="models of the task extractive_qa write no completions"):
         complete(recipe_from_values(several_values(tmp_path), "here"), "dev")

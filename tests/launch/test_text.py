@@ -14,7 +14,9 @@ from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
+from distil.framework.tasks.text.task import Text
 from distil.launch.answer import answer, harmless
+from distil.launch.run import options_asking
 from distil.launch.serve_models import models_in
 from distil.predictor import Predictor
 from tests.framework.tasks.text.runs import values
@@ -77,6 +79,7 @@ def test_it_is_asked_by_the_command(
     answer([str(served.run), "--prompt", PROMPT])
     found = capsys.readouterr()
     assert found.out == harmless(expected["text"]) + "\n"
+    assert options_asking(Text()) == "--prompt '...'"
     assert json.loads(found.err.splitlines()[-1]) == told
 
 

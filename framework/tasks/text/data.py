@@ -37,7 +37,7 @@ def read_rows(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
 
 def usable(row: Written, notebook: Notebook) -> Written | None:
     """The example of a row; none, which is noted, where nothing is written."""
-    if row.completion:
+    if row.completion.strip():
         return row
     notebook.add("blank", row.id)
     return None

@@ -1,6 +1,5 @@
 """What the card of an exported model of texts says."""
 
-from distil.framework.metrics import metrics_in_words
 from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.text.settings import TextSettings
 
@@ -43,7 +42,7 @@ def card_parts(settings: TextSettings, max_length: int, onnx: str | None, langua
     return CardParts(
         pipeline_tag="text-generation",
         introduction="A language model: it goes on with a prompt.",
-        results=f"{metrics_in_words(settings.metrics)}. Bits per byte are those that the completions and their ends take, by the model's own "
+        results="Bits per byte are those that the completions and their ends take, by the model's own "
         f"tokens, over their bytes in UTF-8, and can be compared between models with other tokenizers; what it writes are the likeliest tokens, {most} at most. "
         "Tokens a second are those written, the time to read the prompt included.",
         limits=(

@@ -94,8 +94,8 @@ def test_the_same_in_russian() -> None:
     ("metric", "value", "verdict", "said"),
     [
         (PEARSON, 1.75, "better", "is 1.75 of Pearson above student_no_distillation [+0.25, +3.25]."),
-        (MSE, -2.0, "better", "is better than student_no_distillation by 2 of MSE [-3.5, -0.5]."),
-        (MSE, 2.0, "worse", "is worse than student_no_distillation by 2 of MSE [+0.5, +3.5]."),
+        (MSE, -2.0, "better", "is better by 2 MSE than student_no_distillation [-3.5, -0.5]."),
+        (MSE, 2.0, "worse", "is worse by 2 MSE than student_no_distillation [+0.5, +3.5]."),
         (MSE, 1.0, "open", "cannot be told from student_no_distillation (+1 MSE [-0.5, +2.5])."),
     ],
 )

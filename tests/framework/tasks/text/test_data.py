@@ -97,6 +97,7 @@ def test_what_cannot_be_meant_is_refused(values: Any, fields: dict[str, str], fo
     [
         {"prompt": "A", "completion": ""},
         {"prompt": "A", "completion": None},
+        {"prompt": "A", "completion": " \n"},
         {"text": float("nan")},
         {"messages": _TURNS[:2]},
     ],

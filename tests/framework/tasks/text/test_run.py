@@ -175,6 +175,10 @@ _BERT = {
         ({**_LAYERS, "student__trim": {}}, "student.trim: a model that writes may need every token"),
         ({"windows__doc_stride": 8}, "windows.doc_stride is for windows that overlap"),
         ({"teachers__a__kind": "encoder"}, "teachers.a: an encoder model does not say how likely a text is"),
+        (
+            {"ensemble": {"rule": "weighted", "weights": "f1"}, "signals__held_out": "train"},
+            "'f1', which is no metric of the task text; give a weight for each, or take another rule",
+        ),
         ({"task": {"kind": "text", "prompt": "no place"}}, "prompt is 'no place'; expected a text with {prompt}"),
     ],
 )
