@@ -6,20 +6,27 @@ another Python that imports Ray once more. This file has a worker forked, and wa
 runs Ray's own. The worker is in all else Ray's: its command line, environment, folder, output and signals.
 """
 
+import atexit
+import ctypes
+import gc
 import json
 import os
 import runpy
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from select import select
 from tempfile import TemporaryDirectory
 from typing import Any
 
 _ADDRESS = "RAY_WORKERS_ARE_FORKED_BY"  # of the process that forks them, in the environment of Ray's processes
 _OWN_SETUP = "RAY_WORKERS_SETUP"  # Ray's own file
+_LONGEST = 4096  # bytes of a path
 _OURS = ("distil", "tests")
 # What takes long of what a training, a teacher and Ray import: with Ray itself once its environment is known, which it reads then.
 _BEFORE_RAY = ("pandas", "pyarrow", "transformers.models.auto.modeling_auto", "transformers.modeling_utils")
@@ -43,7 +50,7 @@ def workers_ahead() -> Iterator[None]:
     with listening() as listener:
         process = os.fork()
         if process == 0:
-            serve(listener, as_here=True, one_job=True)
+            serve_clusters(listener)
         _ahead.append(listener.getsockname())
         try:
             yield
@@ -70,8 +77,40 @@ def forked_where_prepared() -> Iterator[None]:
     if not _ahead:
         yield
         return
-    with asked_at(_ahead[-1]):
+    with _cluster_served(_ahead[-1]) as address, asked_at(address):
         yield
+
+
+@contextmanager
+def _cluster_served(prepared: str) -> Iterator[str]:
+    """Where the workers of one cluster are forked, by a process of their own which ends with the context: Ray keeps what it has read of
+    its cluster when it was imported. prepared: where such processes are forked."""
+    with TemporaryDirectory(prefix="workers-") as folder, socket.socket(socket.AF_UNIX) as asking:
+        address = f"{folder}/asked"
+        with suppress(OSError):  # where nobody forks any more, Ray starts its workers itself
+            asking.connect(prepared)
+            asking.sendall(address.encode())
+            asking.recv(1)  # it listens
+        yield address
+
+
+def serve_clusters(listener: socket.socket) -> None:
+    """Fork a process for each cluster that is asked for, which forks its workers, until the process ends that forked this one; never
+    returns."""
+    _stand_by()
+    for name in _BEFORE_RAY:
+        import_module(name)
+    while True:
+        asking, _ = listener.accept()
+        address = asking.recv(_LONGEST).decode()
+        if os.fork() == 0:
+            listener.close()
+            with socket.socket(socket.AF_UNIX) as own:
+                own.bind(address)
+                own.listen(100)
+                asking.sendall(b".")
+                serve(own, as_here=True, one_job=True, until=asking)
+        asking.close()
 
 
 @contextmanager
@@ -100,27 +139,18 @@ def asked_at(address: str) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def serve(listener: socket.socket, as_here: bool, one_job: bool) -> None:
-    """Fork the workers that are asked for, until the process ends that forked this one; never returns.
+def serve(listener: socket.socket, as_here: bool, one_job: bool, until: socket.socket | None = None) -> None:
+    """Fork the workers that are asked for, until the process ends that forked this one, or the other end of `until` is closed; never
+    returns.
 
     as_here: whether workers have the modules of this process, else those of distil are imported anew: from the driver, or its cluster;
     one_job: whether all are of one job of Ray's, which keeps what it has read of its job when it was imported.
     """
-    import atexit
-    import ctypes
-    import gc
-    import traceback
-    from importlib import import_module
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    atexit._clear()
-    for number in _ended_by:
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is forgotten
+    _stand_by()
     waiting = list(_RAY if one_job else ())
-    for name in _BEFORE_RAY if as_here else ():
-        import_module(name)
     while True:
+        if until is not None and until in select([listener, until], [], [])[0]:
+            os._exit(0)
         asking, _ = listener.accept()
         _, outputs, *_ = socket.recv_fds(asking, 1, 2)
         with asking.makefile("rb") as file:
@@ -144,10 +174,17 @@ def serve(listener: socket.socket, as_here: bool, one_job: bool) -> None:
         asking.close()  # a worker holds it until it ends
 
 
+def _stand_by() -> None:
+    """End with the process that forked this one, and with nothing else."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    atexit._clear()
+    for number in _ended_by:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is forgotten
+
+
 def _work(asked: dict[str, Any], outputs: list[int], as_here: bool) -> None:
     """What Ray's `setup_worker.py` does, and then the worker."""
-    import atexit
-
     for number, output in zip((1, 2), outputs, strict=True):
         os.dup2(output, number)
         os.close(output)

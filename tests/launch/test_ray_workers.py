@@ -1,5 +1,6 @@
 """A worker that Ray asks for is forked with its own command line, environment, folder and output, or else started by Ray itself."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from distil.framework.progress import SILENT
 from distil.launch import ray_workers
 from tests.forked import SERVER
 
@@ -50,3 +52,25 @@ def test_no_workers_are_prepared_for_a_cluster_of_others(monkeypatch: pytest.Mon
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.7:6379")
     with ray_workers.workers_ahead():
         assert not ray_workers._ahead
+
+
+def _ask_two_clusters(found: "multiprocessing.Queue[tuple[int, int]]") -> None:
+    with ray_workers.workers_ahead():
+        from distil.launch.ray_cluster import ray_cluster
+
+        for number in range(2):
+            with ray_cluster(SILENT):
+                import ray
+
+                found.put(ray.get(ray.remote(lambda seen=number: (seen, os.getppid())).remote()))
+
+
+def test_each_cluster_of_a_command_has_workers_of_its_own() -> None:
+    found: multiprocessing.Queue[tuple[int, int]] = SERVER.Queue()
+    process = SERVER.Process(target=_ask_two_clusters, args=(found,))
+    process.start()
+    (first, one), (second, other) = [found.get(timeout=120) for _ in range(2)]
+    process.join()
+    assert process.exitcode == 0
+    assert [first, second] == [0, 1]
+    assert one != other
