@@ -1,13 +1,12 @@
 """Completions that a recipe's teachers write, in Python."""
 
-import json
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil._process import alone, as_guest
-from distil.framework.files import Json
+from distil.framework.files import Json, read_json_lines
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
 
@@ -45,8 +44,7 @@ class Completions:
         return f"Completions({str(self.path)!r}: {self.facts['completed']} of {self.facts['prompts']} prompts)"
 
     def _rows(self) -> list[Json]:
-        with self.path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+        return read_json_lines(self.path)
 
 
 def complete(

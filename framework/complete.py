@@ -15,7 +15,7 @@ from distil.framework.data.section import fold_of
 from distil.framework.digest import MODELS, digest_of_strings, versions
 from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import UserError
-from distil.framework.files import Json, make_folder, write_json, written_beside
+from distil.framework.files import Json, make_folder, read_json_lines, write_json, written_beside
 from distil.framework.generative.sampling import GREEDY, Sampling
 from distil.framework.metrics import points_of
 from distil.framework.plugins import settings_of
@@ -189,7 +189,7 @@ def _lines(path: Path) -> list[list[str]]:
     whole = content[: content.rfind("\n") + 1]
     if whole != content:
         path.write_text(whole, encoding="utf-8")
-    return [json.loads(line) for line in whole.splitlines()]
+    return read_json_lines(path)
 
 
 def _texts(writers: Sequence[_Writer], examples: Sequence[Own], sampling: Sampling) -> list[list[str]]:

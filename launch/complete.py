@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.framework.errors import RecipeError, UserError
+from distil.framework.errors import UserError
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.launch.console import console_progress, note
+from distil.launch.label import check_asks_teachers
 from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ def completed(
     recipe: Recipe, split: str, to: Path | None, count: int, temperature: float, progress: Progress
 ) -> "Completions":
     """Have the teachers of a recipe complete a split's prompts, trained with Ray where it wants that. Raises DistilError."""
-    if recipe.search is not None:
-        raise RecipeError("the recipe has a section `search`, and teachers write without one: set search=null")
-    if recipe.rehearse:
-        raise RecipeError("`rehearse` tries a recipe out and asks no teacher: use `distil rehearse`, or drop it")
+    check_asks_teachers(recipe, "write")
     from distil.framework.complete import complete
     from distil.launch.run import trainer_for
 

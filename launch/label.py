@@ -39,12 +39,17 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
 
 def labelled(recipe: Recipe, splits: list[str], to: Path | None, each_teacher: bool, progress: Progress) -> "Labels":
     """Label splits by the teachers of a recipe, with Ray where it wants that. Raises DistilError."""
-    if recipe.search is not None:
-        raise RecipeError("the recipe has a section `search`, and teachers label without one: set search=null")
-    if recipe.rehearse:
-        raise RecipeError("`rehearse` tries a recipe out and asks no teacher: use `distil rehearse`, or drop it")
+    check_asks_teachers(recipe, "label")
     from distil.framework.label import label
     from distil.launch.run import trainer_for
     from distil.launch.streaming import streamer_for
 
     return label(recipe, splits, to, each_teacher, trainer_for(progress), streamer_for(recipe, progress), progress)
+
+
+def check_asks_teachers(recipe: Recipe, what: str) -> None:
+    """Refuse a recipe that searches or rehearses where its teachers alone are wanted. what: they do. Raises RecipeError."""
+    if recipe.search is not None:
+        raise RecipeError(f"the recipe has a section `search`, and teachers {what} without one: set search=null")
+    if recipe.rehearse:
+        raise RecipeError("`rehearse` tries a recipe out and asks no teacher: use `distil rehearse`, or drop it")

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.framework.files import read_json, read_sealed, write_atomic, write_json, write_sealed, written_beside
+from distil.framework.files import (
+    read_json,
+    read_json_lines,
+    read_sealed,
+    write_atomic,
+    write_json,
+    write_sealed,
+    written_beside,
+)
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))))
@@ -17,6 +25,16 @@ def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, value: dict[s
     write_json(path, value)
     assert read_json(path) == value
     assert [found.name for found in path.parent.iterdir()] == ["value.json"]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"))))
+def test_lines_of_json_come_back_whatever_ends_lines_elsewhere(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "values.jsonl"
+    written = [*values, "a\u2028b\x85c"]
+    path.write_text("".join(json.dumps(value, ensure_ascii=False) + "\n" for value in written) + '"cut', "utf-8")
+    assert read_json_lines(path) == written
 
 
 def _half_written(path: Path) -> None:
