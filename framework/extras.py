@@ -27,6 +27,7 @@ EXTRAS: Mapping[str, str] = {
     "accelerate": "quantize",
     "bitsandbytes": "quantize",
     "openai": "chat",
+    "httpx2": "chat",
     "sacrebleu": "text",
     "rouge_score": "text",
     "tensorboard": "tensorboard",

@@ -75,6 +75,11 @@ class Published:
     output_layer: int = 0
 
 
+def _both(id: str, known: Published) -> dict[str, Published]:
+    """A model, and the one that has been taught to follow instructions."""
+    return {id: known, f"{id}-Instruct": known}
+
+
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 _ROBERTA = {
     "max_position_embeddings": 514,
@@ -95,10 +100,38 @@ _TINY = {
 }
 _GPT = {"n_positions": 2048, "n_layer": 24, "n_head": 16}
 
+_SMOLLM = {"max_position_embeddings": 8192, "tie_word_embeddings": True}
+_SMOLLM_135M = {
+    **_SMOLLM,
+    "hidden_size": 576,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "intermediate_size": 1536,
+}
+_SMOLLM_360M = {
+    **_SMOLLM,
+    "hidden_size": 960,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 15,
+    "num_key_value_heads": 5,
+    "intermediate_size": 2560,
+}
+_QWEN = {
+    "hidden_size": 896,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 14,
+    "num_key_value_heads": 2,
+    "intermediate_size": 4864,
+    "max_position_embeddings": 32_768,
+    "tie_word_embeddings": True,
+}
+
 # Zmitrovich et al., arXiv 2309.10931 (ruBERT, ruRoBERTa, ruT5, ruGPT-3); Xue et al., arXiv 2010.11934 (mT5); Abdaoui et
 # al., arXiv 2010.05609 (the multilingual DistilBERT, of whose vocabulary only the Russian part is left). Not among the
 # paper's: Kolesnikova et al., arXiv 2205.02340 (DistilRuBERT); Wang et al., arXiv 2002.10957 (MiniLM); rubert-tiny2, which
-# its page on the hub describes; Devlin et al., arXiv 1810.04805 (BERT).
+# its page on the hub describes; Devlin et al., arXiv 1810.04805 (BERT); Ben Allal et al., arXiv 2502.02737 (SmolLM2); Qwen et al., arXiv
+# 2412.15115 (Qwen2.5).
 PUBLISHED = {
     "ai-forever/ruBert-base": Published("bert", 120_138, "wordpiece"),
     "ai-forever/ruBert-large": Published("bert", 120_138, "wordpiece", _LARGE),
@@ -115,6 +148,9 @@ PUBLISHED = {
     "cointegrated/rubert-tiny2": Published("bert", 83_828, "wordpiece", _TINY),
     "google-bert/bert-base-cased": Published("bert", 28_996, "wordpiece"),
     "google-bert/bert-base-multilingual-cased": Published("bert", 119_547, "wordpiece"),
+    **_both("HuggingFaceTB/SmolLM2-135M", Published("llama", 49_152, "bpe", _SMOLLM_135M)),
+    **_both("HuggingFaceTB/SmolLM2-360M", Published("llama", 49_152, "bpe", _SMOLLM_360M)),
+    **_both("Qwen/Qwen2.5-0.5B", Published("qwen2", 151_936, "bpe", _QWEN)),
 }
 
 

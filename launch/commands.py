@@ -40,7 +40,9 @@ def init(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of texts with labels, or a saved dataset.")],
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="KIND", help="extractive_qa, classification or tagging; default: as it looks."),
+        typer.Option(
+            "--task", metavar="KIND", help="extractive_qa, classification, tagging or text; default: as it looks."
+        ),
     ] = None,
     field: Columns = None,
     output: Annotated[

@@ -12,13 +12,11 @@ def write_recipe(data: Path, kind: str | None, fields: list[str], output: Path |
     """Write a recipe for a file, and print what was seen in it. Raises DataError for a file that does not fit, OutputError where the recipe
     cannot be written, UserError."""
     be_quiet()
-    from distil.framework.draft.columns import KINDS, TEXTS
+    from distil.framework.draft.columns import KINDS
     from distil.framework.draft.write import draft_recipe, recipe_name
     from distil.framework.tasks.registry import TASKS
     from distil.launch.evaluate import fields_given
 
-    if kind == "text":
-        raise UserError(f"--task text: {TEXTS}")
     if kind is not None and kind not in KINDS:
         raise UserError(f"--task {kind}: no such task; {nearest_hint(kind, list(KINDS))}")
     path = output or Path(f"{recipe_name(data)}.yaml")

@@ -25,8 +25,11 @@ NAMES: Mapping[str, Sequence[str]] = {
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "labels", "pos_tags"),
     "spans": ("spans", "entities", "label", "labels"),
+    "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"),
+    "completion": ("completion", "response", "output", "answer", "reply", "ответ"),
+    "messages": ("messages", "conversations", "conversation"),
 }  # fmt: skip
-TEXTS = "`distil init` writes no recipe for models that write; begin with recipes/quickstart_text.yaml, or with the one in docs/recipes.md under Text"
+_WRITTEN = ("prompt", "completion", "messages")  # fields that the task of texts alone has
 _MANY = 30  # so many different whole numbers are no labels any more
 _SEPARATORS = (";", "|", ",")
 
@@ -46,18 +49,16 @@ def meaning_of(table: Table, kind: str | None, given: Mapping[str, str]) -> Mean
 
     given: names of columns that are known, by the task's own names. Raises DataError where neither names nor contents tell.
     """
-    if kind is None and not given and _is_written(table):
-        raise DataError(
-            f"{table.path} holds texts to be written ({listed(table.columns)}): {TEXTS}. To classify texts: --task classification"
-        )
-    kind = kind or _kind(table)
+    kind = kind or _kind(table, given)
     wrong = next((name for name in given.values() if name.partition(".")[0] not in table.columns), None)
     if wrong is not None:
         raise DataError(f"{table.path} has no column '{wrong}'; found {listed(table.columns)}")
     return _MEANINGS[kind](table, given)
 
 
-def _kind(table: Table) -> str:
+def _kind(table: Table, given: Mapping[str, str]) -> str:
+    if any(name in given for name in _WRITTEN) or (not given and _is_written(table)):
+        return "text"
     if table.form == "paragraphs":
         return "extractive_qa"
     if table.form == "tagged_lines":
@@ -72,8 +73,18 @@ def _kind(table: Table) -> str:
 
 
 def _is_written(table: Table) -> bool:
-    """Whether these are prompts with completions, or conversations."""
-    return any(names <= set(table.columns) for names in ({"prompt", "completion"}, {"messages"}, {"conversations"}))
+    """Whether these are conversations, prompts with completions, or texts and no more. Answers with a context are spans of it, and what has
+    few kinds is rather a label, unless its name says otherwise."""
+    if table.form != "rows":
+        return False
+    columns = {name.lower() for name in table.columns if name != _named(table, "id")}
+    if _named(table, "messages") or {"prompt", "completion"} <= columns or columns == {"text"}:
+        return True
+    spans = all(_named(table, name) for name in ("context", "question", "answers"))
+    completion = _named(table, "completion")
+    if completion is None or _named(table, "prompt") is None or spans:
+        return False
+    return not _are_few(table, completion)
 
 
 def _question_answering(table: Table, given: Mapping[str, str]) -> Meaning:
@@ -127,15 +138,35 @@ def _classification(table: Table, given: Mapping[str, str]) -> Meaning:
     )
 
 
+def _texts(table: Table, given: Mapping[str, str]) -> Meaning:
+    """Conversations, completions with their prompts, or texts as a whole."""
+    asked = next((name for name in ("messages", "completion", "text") if name in given), None)
+    if asked is None and "prompt" in given:
+        asked = "completion"
+    form = asked or next((name for name in ("messages", "completion") if _named(table, name)), "text")
+    fields = _by_name(table, given, (form,), ("prompt", "id") if form == "completion" else ("id",))
+    told = _unusual(fields, "messages", ("conversations",))
+    if form == "completion" and "text" in table.columns:
+        told = {**fields, **told}  # or else the text may be meant
+    what = {"messages": "conversations", "completion": "completions", "text": "texts to be written as a whole"}[form]
+    unread = _filled(table, [name for name in table.columns if name not in fields.values()])
+    not_read = [f"not read: {listed(unread)}"] if unread else []
+    return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *not_read])
+
+
 def _unread(table: Table, names: Sequence[str]) -> list[str]:
     """What is said of columns that are left unread."""
-    names = [name for name in names if name.strip() and table.columns[name]]
+    names = _filled(table, names)
     if not names:
         return []
     texts = [name for name in names if any(len(text.split()) > 3 for text in table.texts(name)[:100])]
     said = f"not read: {listed(names)}"
     pair = quote(f"text_pair={texts[0]}") if texts else ""
     return [f"{said}; were {texts[0]} the second text of a pair: --field {pair}" if texts else said]
+
+
+def _filled(table: Table, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name.strip() and table.columns[name]]
 
 
 def _problem(table: Table, label: str) -> tuple[str, dict[str, object], str]:
@@ -170,13 +201,18 @@ def _separator(texts: Sequence[str]) -> str | None:
 
 def _fewest(table: Table, columns: Sequence[str]) -> str:
     kinds = {name: len({str(value) for value in table.columns[name]}) for name in columns if table.columns[name]}
-    few = {name: count for name, count in kinds.items() if 1 < count <= max(2, len(table.rows) // 4)}
+    few = {name: count for name, count in kinds.items() if count > 1 and _are_few(table, name)}
     if not few:
         raise DataError(
             f"{table.path}: no column looks like labels, few of them and each several times (found: {listed(table.columns)}); one is "
             "named by --field label=COLUMN, and a teacher needs texts that have labels"
         )
     return min(few, key=lambda name: few[name])
+
+
+def _are_few(table: Table, column: str) -> bool:
+    """Whether values come again and again, as labels do."""
+    return len({str(value) for value in table.columns[column]}) <= max(2, len(table.rows) // 4)
 
 
 def _longest_text(table: Table) -> str:
@@ -251,5 +287,10 @@ def _data(table: Table) -> Mapping[str, object]:
     return data
 
 
-_MEANINGS = {"extractive_qa": _question_answering, "classification": _classification, "tagging": _tagging}
+_MEANINGS = {
+    "extractive_qa": _question_answering,
+    "classification": _classification,
+    "tagging": _tagging,
+    "text": _texts,
+}
 KINDS = tuple(_MEANINGS)

@@ -16,21 +16,31 @@ _CHARACTERS = {"ru": 4.0, "en": 3.5, "other": 2.5}
 _WIDE = 1.0  # of scripts that write a syllable or a word as one character
 _LENGTHS = (64, 96, 128, 192, 256, 384)
 _SPECIAL = 4  # tokens around texts
+_SMALL, _LARGE = 2_000, 20_000  # examples: below the one more epochs are proposed, above the other fewer
 
 
 @dataclass(frozen=True)
 class Facts:
     """language: `ru`, `en` or `other`; characters: of the texts of an example together, of the median one and of the longest but a
-    hundredth; tokens: of the latter, estimated; labels: how many examples have each, the most frequent first, none of numbers and
+    hundredth; characters_a_token: what a token takes of them, estimated rather too low; labels: how many examples have each, the most frequent first, none of numbers and
     questions; unanswered, unlabelled: shares of questions without an answer, and of examples without a label."""
 
     examples: int
     language: str
     characters: tuple[int, int]
-    tokens: int
+    characters_a_token: float
     labels: Mapping[str, int]
     unanswered: float
     unlabelled: float
+
+    @property
+    def tokens(self) -> int:
+        """Of the longest examples but a hundredth."""
+        return round(self.characters[1] / self.characters_a_token)
+
+    def epochs(self, of_few: int, usual: int, of_many: int) -> int:
+        """How often so many examples are learnt."""
+        return of_few if self.examples < _SMALL else usual if self.examples < _LARGE else of_many
 
     @property
     def max_length(self) -> int:
@@ -54,7 +64,7 @@ def facts_of(examples: Sequence[Example]) -> Facts:
         examples=len(examples),
         language=language,
         characters=(median, longest),
-        tokens=round(longest / (_WIDE if _is_wide(sample) else _CHARACTERS[language])),
+        characters_a_token=_WIDE if _is_wide(sample) else _CHARACTERS[language],
         labels=dict(Counter(label for example in examples for label in _labels(example)).most_common()),
         unanswered=sum(getattr(example, "answers", None) == () for example in examples) / len(examples),
         unlabelled=sum(not example.labelled for example in examples) / len(examples),

@@ -5,19 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from distil.framework.data.load import Split, load_data
 from distil.framework.data.local_files import Files
 from distil.framework.data.section import Data
 from distil.framework.draft.columns import Meaning, meaning_of
 from distil.framework.draft.facts import Facts, facts_of
 from distil.framework.draft.table import measured_beside, read_table
+from distil.framework.draft.writers import parts_of_texts
 from distil.framework.recipe.checks import recipe_of
-from distil.framework.recipe.yaml_loader import StrictDumper, document
+from distil.framework.recipe.yaml_loader import document, flow
 from distil.framework.tasks.registry import TASKS
 
-_SMALL, _LARGE = 2_000, 20_000  # examples: below the one more epochs are proposed, above the other fewer
 _DEV = 0.1
 _FEW = 100  # examples, of which a tenth may be none
 _SHOWN = 8  # labels whose numbers a comment names
@@ -77,7 +75,7 @@ def draft_recipe(path: Path, kind: str | None, given: Mapping[str, str]) -> Draf
     facts = facts_of([example for split in splits.values() for example in split.examples])
     counts = {name: len(split.examples) for name, split in splits.items()}
     seen = _seen(meaning, facts, counts)
-    text = _text(path, files, meaning, facts, seen)
+    text = _text(path, files, meaning, facts, seen, _parts(meaning, facts, splits))
     recipe = recipe_of(document(text)[1], lambda place: f"the recipe for {path}")
     if facts.examples < _FEW:
         load_data(recipe.data, recipe.task)  # which refuses a cut that leaves nothing
@@ -124,14 +122,10 @@ def _seen(meaning: Meaning, facts: Facts, counts: Mapping[str, int]) -> list[str
     return told
 
 
-def _text(path: Path, files: str | dict[str, str], meaning: Meaning, facts: Facts, seen: list[str]) -> str:
-    teacher, kind = _TEACHERS[facts.language], str(meaning.task["kind"])
-    epochs = 5 if facts.examples < _SMALL else 3 if facts.examples < _LARGE else 2
+def _text(
+    path: Path, files: str | dict[str, str], meaning: Meaning, facts: Facts, seen: list[str], parts: list[str]
+) -> str:
     fields = f", fields: {flow(dict(meaning.fields))}" if meaning.fields else ""
-    task = dict(meaning.task)
-    if facts.uneven and kind == "classification":
-        task["class_weights"] = "balanced"
-    layers = [0, 5, 11] if kind == "classification" else [0, 2, 4, 6, 8, 10]
     lines = [
         f"# A first recipe for {path}, in which `distil init` saw:",
         *(f"#   {_one_line(line)}" for line in seen),
@@ -145,6 +139,24 @@ def _text(path: Path, files: str | dict[str, str], meaning: Meaning, facts: Fact
         "data:",
         f"  source: {{kind: files, path: {flow(files)}{fields}}}",
         *_splits(files),
+        *parts,
+        "# The same student without a teacher, by which one sees what the teacher was worth.",
+        "baselines: [no_distillation]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(meaning: Meaning, facts: Facts, splits: Mapping[str, Split]) -> list[str]:
+    """Lines from the task to the losses."""
+    if meaning.task["kind"] == "text":
+        return parts_of_texts(facts, [example for split in splits.values() for example in split.examples])
+    teacher, kind = _TEACHERS[facts.language], str(meaning.task["kind"])
+    task = dict(meaning.task)
+    if facts.uneven and kind == "classification":
+        task["class_weights"] = "balanced"
+    layers = [0, 5, 11] if kind == "classification" else [0, 2, 4, 6, 8, 10]
+    epochs = facts.epochs(5, 3, 2)
+    return [
         *_task(task, facts),
         *_windows(task, facts),
         "teachers:",
@@ -164,10 +176,7 @@ def _text(path: Path, files: str | dict[str, str], meaning: Meaning, facts: Fact
         "  # Half of what the student learns comes from the teacher, whose say is softened by the temperature, half from the labels.",
         "  kl: {weight: 0.5, temperature: 2.0}",
         "  hard_label: {weight: 0.5}",
-        "# The same student without a teacher, by which one sees what the teacher was worth.",
-        "baselines: [no_distillation]",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _splits(files: str | dict[str, str]) -> list[str]:
@@ -207,14 +216,6 @@ def recipe_name(path: Path) -> str:
     stem = path.name.partition(".")[0]
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
     return (plain or "my-student")[:80]
-
-
-def flow(value: object) -> str:
-    """A value as YAML on one line."""
-    written = yaml.dump(
-        value, Dumper=StrictDumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**9
-    )
-    return str(written).removesuffix("\n").removesuffix("\n...")
 
 
 def _one_line(text: str) -> str:

@@ -157,6 +157,14 @@ def to_yaml(value: object) -> str:
     return yaml.dump(value, Dumper=StrictDumper, allow_unicode=True, sort_keys=False)
 
 
+def flow(value: object) -> str:
+    """A value as YAML on one line, in the order that it has."""
+    written = yaml.dump(
+        value, Dumper=StrictDumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**9
+    )
+    return str(written).removesuffix("\n").removesuffix("\n...")
+
+
 def line_of(node: yaml.Node | None, place: list[str | int]) -> int | None:
     """Line, from 1, of the key at `place`, or of the innermost section on the way to it; None without a file."""
     line = None

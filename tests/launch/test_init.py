@@ -47,10 +47,7 @@ def test_nothing_is_written_over(data: Path, capsys: pytest.CaptureFixture[str])
         (["--task", "tagger"], "--task tagger: no such task; did you mean 'tagging'?"),
         (["--field", "topic=label"], "--field topic=label: unknown name 'topic'"),
         (["--field", "label=topic"], "mine.csv has no column 'topic'; found text, label"),
-        (
-            ["--task", "text"],
-            "`distil init` writes no recipe for models that write; begin with recipes/quickstart_text.yaml",
-        ),
+        (["--field", "prompt=text"], "no column looks like `completion` (found: text, label)"),
         (["--task", "tagging"], "no column looks like `tokens` (found: text, label)"),
     ],
 )
@@ -59,18 +56,4 @@ def test_what_does_not_fit_is_said(
 ) -> None:
     assert distil("init", str(data), *options) == 2
     assert words in capsys.readouterr().err
-    assert not Path("mine.yaml").exists()
-
-
-@pytest.mark.parametrize("head", ["prompt,completion", "id,messages"])
-def test_texts_to_be_written_are_no_labels(
-    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("mine.csv").write_text(head + "\n" + "".join(f"How much is {n} and {n}?,{n + n}\n" for n in range(30)))
-    assert distil("init", "mine.csv") == 2
-    assert (
-        f"mine.csv holds texts to be written ({head.replace(',', ', ')}): `distil init` writes no recipe"
-        in capsys.readouterr().err
-    )
     assert not Path("mine.yaml").exists()

@@ -312,3 +312,66 @@ def test_many_texts_take_fewer_epochs(tmp_path: Path) -> None:
     rows = [{"text": f"the {drawn.random()} of you", "label": number % 2} for number in range(2500)]
     values, _, _ = drafted(as_lines(tmp_path / "many.jsonl", rows))
     assert values["teachers"]["bert"]["fine_tune"]["epochs"] == 3
+
+
+def turns(number: int) -> list[dict[str, str]]:
+    return [{"role": "user", "content": f"Where is the house {number}?"}, {"role": "assistant", "content": "In Omsk."}]
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "said"),
+    [
+        (lambda n: {"prompt": f"How much is {n} and you?", "completion": str(n % 2)}, {}, "completions"),
+        (
+            lambda n: {"instruction": f"what is {n}", "input": "", "output": f"it is {n}"},
+            {"prompt": "instruction", "completion": "output"},
+            "completions",
+        ),
+        (
+            lambda n: {"question": f"what is {n}", "answer": f"it is {n}"},
+            {"prompt": "question", "completion": "answer"},
+            "completions",
+        ),
+        (
+            lambda n: {"prompt": f"what is {n}", "completion": f"it is {n}", "text": "all of it"},
+            {"prompt": "prompt", "completion": "completion"},
+            "completions",
+        ),
+        (lambda n: {"messages": turns(n), "source": "web"}, {}, "conversations"),
+        (lambda n: {"conversation": turns(n)}, {"messages": "conversation"}, "conversations"),
+        (lambda n: {"id": n, "text": f"the text of {n} and that"}, {}, "texts to be written as a whole"),
+    ],
+)
+def test_texts_to_be_written(row: Any, fields: dict[str, str], said: str, tmp_path: Path) -> None:
+    values, text, recipe = drafted(as_lines(tmp_path / "mine.jsonl", [row(number) for number in range(40)]))
+    assert recipe.task.kind == "text"
+    assert values["data"]["source"].get("fields", {}) == fields
+    assert f"#   {said}" in text
+    suffix = "-Instruct" if said == "conversations" else ""
+    assert values["student"]["model"]["id"] == f"HuggingFaceTB/SmolLM2-135M{suffix}"
+    assert ("prompt" in values["task"]) == (said == "completions")
+    assert values["task"].get("measures") == ([] if said.startswith("texts") else None)
+
+
+def test_rows_and_completions_have_the_room_that_texts_take(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Что это {n}? ", "completion": "Это дом, и он был построен. " * 20} for n in range(40)]
+    values, _, recipe = drafted(as_lines(tmp_path / "long.jsonl", rows))
+    assert "prompt" not in values["task"]  # a space stands there already
+    assert values["task"]["generation"] == {"max_new_tokens": 256}
+    assert values["windows"] == {"max_length": 256}
+    assert recipe.teachers["qwen"].model.id == "Qwen/Qwen2.5-0.5B"
+    assert recipe.student is not None
+    assert recipe.student.model.kind == "layers"
+
+
+def test_columns_are_texts_to_be_written_if_one_says_so(tmp_path: Path) -> None:
+    rows = [{"question": f"who is {n}", "answer": "ab"[n % 2], "title": "x"} for n in range(40)]
+    path = as_lines(tmp_path / "few.jsonl", rows)
+    with pytest.raises(DataError, match="no column looks like `context`"):
+        drafted(path)
+    for kind, given in (("text", {}), (None, {"prompt": "question"}), (None, {"completion": "answer"})):
+        values, text, _ = drafted(path, kind, **given)
+        assert values["data"]["source"]["fields"] == {"prompt": "question", "completion": "answer"}
+        assert "#   not read: title" in text
+    with pytest.raises(DataError, match=r"messages must be a list of objects with role and content"):
+        drafted(as_table(tmp_path / "a.csv", [{"id": n, "messages": "a b"} for n in range(30)]))
