@@ -62,6 +62,7 @@ bench: $(READY)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/interval_coverage.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/interval_kinds.py
 	.venv/bin/python tests/benchmarks/ensembles.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/text_students.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/further.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/export_speed.py
 	OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/families.py
