@@ -33,7 +33,9 @@ def split_features(
     if not tokenizer.is_fast:
         return task.features(split.examples, tokenizer, settings, progress)  # which says what is wrong
     settings_of_task = json.dumps(trained_settings(task), sort_keys=True)
-    cut = f"{tokenizer_digest(tokenizer)} {decoder_start(tokenizer)}"
+    # Texts are put into its chat template, and end with its end-of-text token.
+    about = (decoder_start(tokenizer), tokenizer.chat_template, tokenizer.special_tokens_map)
+    cut = f"{tokenizer_digest(tokenizer)} {about}"
     key = digest_of_strings([settings_of_task, split.digest, cut, settings.model_dump_json()])
     if key not in _cached:
         _cached[key] = task.features(split.examples, tokenizer, settings, progress)

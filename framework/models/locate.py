@@ -20,7 +20,7 @@ _LONGEST = 10_000  # characters of a token, a pattern, what replaces it
 _CHARSMAP = 10_000_000  # SentencePiece's table, in base64: 330,000 characters for NFKC and lower case
 _MOST_LETTERS = 20_000_000  # of all tokens together; the library takes up to 350 bytes for each
 _GROWTH = 10_000
-SMALL_FILES = ["*.json", "*.txt", "*.model"]  # configuration and tokenizer
+SMALL_FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # configuration, tokenizer and chat template
 _MOST_BYTES = {"config.json": 20_000_000, "tokenizer.json": MOST_BYTES}
 _MOST_OTHERS = 500_000_000
 

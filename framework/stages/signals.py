@@ -66,7 +66,10 @@ def collection(
     }
     inputs |= {"shown": shown.inputs} if shown is not None else {}
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
-    key = key_of(context, "signals", inputs, versions(_CODE[device], MODELS, device))
+    made_by = versions(_CODE[device], MODELS, device)
+    if context.task.signals_version != 1:
+        made_by["task"] = context.task.signals_version
+    key = key_of(context, "signals", inputs, made_by)
     title = f"collect signals of {name} on '{split}'"
     teacher_pass = TeacherPass(
         name=name,

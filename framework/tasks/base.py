@@ -88,7 +88,8 @@ class Task(Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window.
 
     fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind; loss_rows: names of the rows
-    that it has for losses of their own, see OnItsOwnRows; writes: whether its models write texts, so that a tokenizer must lose nothing.
+    that it has for losses of their own, see OnItsOwnRows; writes: whether its models write texts, so that a tokenizer must lose nothing;
+    signals_version: a number that it raises when the heads or outcomes of its signals come to mean something else.
     """
 
     kind: Own
@@ -99,6 +100,10 @@ class Task(Protocol):
 
     @property
     def writes(self) -> bool:
+        """See above."""
+
+    @property
+    def signals_version(self) -> int:
         """See above."""
 
     @property

@@ -46,6 +46,7 @@ class TaskSection(Section):
     items: ClassVar[str] = "examples"
     loss_rows: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[bool] = False
+    signals_version: ClassVar[int] = 1
 
     @property
     def packages(self) -> Mapping[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked, Fields, Record
 from distil.framework.progress import SILENT, Progress
-from distil.framework.tasks.text import data, requests
+from distil.framework.tasks.text import data, requests, units
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.metrics import answer_of
 from distil.framework.tasks.text.settings import TextSettings
@@ -40,6 +40,7 @@ class Text(TextSettings):
     items: ClassVar[str] = "texts"
     loss_rows: ClassVar[tuple[str, ...]] = ("units",)
     writes: ClassVar[bool] = True
+    signals_version: ClassVar[int] = units.VERSION
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
     request: ClassVar[type[BaseModel]] = requests.PromptRequest
     response: ClassVar[type[BaseModel]] = requests.TextResponse

@@ -6,18 +6,17 @@ that a unit's first byte is a token's. One that does not says nothing of that pl
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.segments import Ints
 
+VERSION = 1  # of this file's units and of what token_bytes.py makes of vocabularies: raise it with either, as signals are stored by them
 SPACE, LETTER, NUMBER, OTHER = range(4)  # classes of characters
 _APOSTROPHES = "'’"  # which words have within them
 
 
-@lru_cache(maxsize=2**16)
 def class_of(character: str) -> int:
     """The class of a character. A mark belongs to the letter before it."""
     if character.isspace():
@@ -25,6 +24,18 @@ def class_of(character: str) -> int:
     if character in _APOSTROPHES or unicodedata.category(character)[0] in "LM":
         return LETTER
     return NUMBER if character.isnumeric() else OTHER
+
+
+_WIDER = np.asarray([0x80, 0x800, 0x10000], np.uint32)  # from each of these on a character takes a byte more
+_known = np.full(0x110000, -1, np.int8)  # classes, as far as they have been asked for
+
+
+def _classes(characters: NDArray[np.uint32]) -> NDArray[np.int8]:
+    """Of many characters: each different one is looked up once."""
+    found = _known[characters]
+    for new in np.unique(characters[found < 0]).tolist():
+        _known[new] = class_of(chr(new))
+    return _known[characters] if (found < 0).any() else found
 
 
 @dataclass(frozen=True)
@@ -42,15 +53,16 @@ def units_of(text: str) -> Units:
     A unit is a run of characters of one class, with the single space before it; of a longer run of white space the last space goes
     with what follows.
     """
-    codes = np.asarray([class_of(character) for character in text], np.int8)
+    characters = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    codes = _classes(characters)
     if not len(codes):
         return Units(np.zeros(1, np.int64), codes)
     begins = np.append(True, codes[1:] != codes[:-1])
-    blank = np.asarray([character == " " for character in text])
+    blank = characters == ord(" ")
     after = np.flatnonzero(begins[1:] & (codes[1:] != SPACE) & blank[:-1]) + 1  # what follows a space
     begins[after] = False
     begins[after - 1] = True
-    widths = np.asarray([len(character.encode()) for character in text], np.int64)
+    widths = 1 + np.searchsorted(_WIDER, characters, side="right")  # bytes
     ends = np.cumsum(widths)
     at = np.flatnonzero(begins)
     return Units(np.append((ends - widths)[at], ends[-1]), codes[np.append(at[1:], len(codes)) - 1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import DynamicCache
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 from distil.framework.errors import ModelError
 from distil.framework.export.compare import compare_forms
@@ -117,4 +117,19 @@ def test_eight_bits_write_much_the_same(model: Any, files: tuple[Path, Path]) ->
 def test_what_cannot_be_exported_is_refused_in_one_line(model: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="made of weights in fp32") as refused:
         write_decoder(deepcopy(writer("gpt2").model).half(), tmp_path / "model.onnx")  # others share it
+    assert "\n" not in str(refused.value)
+
+
+def test_a_cache_that_slides_is_refused_in_one_line(tmp_path: Path) -> None:
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "head_dim": 8,
+    }
+    layers = {"sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}
+    config = AutoConfig.for_model("gemma3_text", vocab_size=64, num_key_value_heads=1, **sizes, **layers)
+    with pytest.raises(ModelError, match=r"cannot export a gemma3_text model .* more than keys and values") as refused:
+        write_decoder(AutoModelForCausalLM.from_config(config).eval(), tmp_path / "model.onnx")
     assert "\n" not in str(refused.value)
