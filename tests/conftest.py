@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.databases import copy_from
+
 # No test asserts how long anything takes. Other examples are tried each time: a quarter of hypothesis's hundred do.
 settings.register_profile("distil", deadline=None, max_examples=25)
 settings.load_profile("distil")
@@ -36,6 +38,9 @@ _LONGEST = [
 # No test sees the hub or what lies in the user's cache of it. Set before anything reads it.
 _HOME = tempfile.TemporaryDirectory(prefix="hugging-face-")
 os.environ |= {"HF_HOME": _HOME.name, "HF_HUB_OFFLINE": "1"}
+
+_DATABASES = tempfile.TemporaryDirectory(prefix="mlflow-")
+copy_from(Path(_DATABASES.name))
 
 
 gc.disable()  # until all tests are imported, of which nothing is garbage

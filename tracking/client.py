@@ -128,16 +128,21 @@ def open_client(destination: Destination) -> "MlflowClient":
 
 def _ensure_tables(database: Path) -> None:
     """Create the database if it is not there: as a whole, as MLflow refuses one whose creation was broken off."""
-    from mlflow import MlflowClient
-
     database.parent.mkdir(parents=True, exist_ok=True)
     # Processes that create the tables at the same time all fail.
     with locked(database.with_name(f".{database.name}.lock"), f"the creation of {database}"):
         if not database.exists():
             new = database.with_name(f".{database.name}.new")
             new.unlink(missing_ok=True)
-            MlflowClient(tracking_uri=sqlite_uri(new))
+            create_tables(new)
             new.replace(database)
+
+
+def create_tables(database: Path) -> None:
+    """Have MLflow create a database, which goes through all its versions and takes a second or two."""
+    from mlflow import MlflowClient
+
+    MlflowClient(tracking_uri=sqlite_uri(database))
 
 
 def experiment_id(client: "MlflowClient", destination: Destination) -> str:

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ FORBIDDEN = {"framework": {"launch", "tracking", "ray", "mlflow"}, "tracking": {
 
 def imported(path: Path) -> Iterator[str]:
     """Libraries, and of distil its packages; of what else lies in it, "distil"."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             yield from (_package(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -42,11 +43,10 @@ MAY_NAME_TASKS = {"distil.framework.tasks.registry"} | {
 def test_only_the_registry_and_report_parts_name_a_task() -> None:
     tasks = [path.name for path in (ROOT / "framework" / "tasks").iterdir() if (path / "task.py").is_file()]
     assert "span_qa" in tasks
+    everywhere = edges(whole=True)
     for task in tasks:
         own = f"distil.framework.tasks.{task}"
-        importers = {
-            name for name, found in edges(whole=True).items() if any(_lies_in(module, own) for module in found)
-        }
+        importers = {name for name, found in everywhere.items() if any(_lies_in(module, own) for module in found)}
         assert not {name for name in importers if not _lies_in(name, own)} - MAY_NAME_TASKS
 
 
@@ -70,10 +70,12 @@ def edges(whole: bool, types: bool = False) -> dict[str, set[str]]:
         for path in (ROOT / package).rglob("*.py")
         if "clusters" not in path.parts
     }
-    return {
-        name: set(_imports(ast.parse(path.read_text()), set(paths), whole, types)) - {name}
-        for name, path in paths.items()
-    }
+    return {name: set(_imports(_parsed(path), set(paths), whole, types)) - {name} for name, path in paths.items()}
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def _name(path: Path) -> str:

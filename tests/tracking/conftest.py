@@ -1,5 +1,4 @@
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,7 @@ import yaml
 from distil.framework.data.load import load_data
 from distil.framework.files import write_json
 from distil.framework.recipe.load import recipe_from_values
-from distil.framework.recipe.sections import Tracking
 from distil.framework.tasks.registry import summary_of
-from distil.tracking.client import destination_of, open_client
 
 
 @pytest.fixture(autouse=True)
@@ -180,20 +177,10 @@ def _split(examples: int, digest: str, repaired: int = 0, dropped: int = 0) -> d
     return {**counts, "digest": digest}
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """An SQLite store with its tables, whose creation takes a second."""
-    output = tmp_path_factory.mktemp("store")
-    open_client(destination_of(Tracking(), output, {}))
-    return output / "mlflow.db"
-
-
 @pytest.fixture
-def run(tmp_path, empty_store) -> RunOnDisk:
-    """A run in an output folder with an empty store."""
-    run = RunOnDisk(tmp_path / "мои runs")
-    shutil.copy(empty_store, run.output / "mlflow.db")
-    return run
+def run(tmp_path) -> RunOnDisk:
+    """A run in an output folder, in which there is no store yet."""
+    return RunOnDisk(tmp_path / "мои runs")
 
 
 class Seen:

@@ -13,6 +13,7 @@ import pytest
 from distil.framework.errors import TrackingError
 from distil.framework.progress import Silent
 from distil.framework.recipe.sections import Tracking
+from distil.tracking import client
 from distil.tracking.live import LiveSync
 from distil.tracking.mlflow_sync import sync
 from tests.forked import Command
@@ -83,6 +84,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path, run):
+    client.create_tables(run.output / "mlflow.db")
     one = Server(tmp_path / "artifacts", run.output / "mlflow.db")
     yield one
     one.kill()

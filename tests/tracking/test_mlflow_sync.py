@@ -7,11 +7,12 @@ import pytest
 
 from distil.framework.errors import OutputError, StoreError, TrackingError
 from distil.framework.recipe.sections import Tracking
-from distil.tracking import sender
+from distil.tracking import client, sender
 from distil.tracking.content import milliseconds
 from distil.tracking.ledger import Ledger
 from distil.tracking.mlflow_sync import sync
 from distil.tracking.sent import is_sent
+from tests.databases import create_tables
 from tests.forked import SERVER
 from tests.tracking.conftest import RunOnDisk, Seen
 
@@ -343,12 +344,12 @@ def test_what_is_wrong_with_the_folder_is_named(run, tmp_path):
 def _sync_in_a_process(folder, environment):
     os.environ.clear()
     os.environ.update(environment)  # not that in which the server was started
+    client.create_tables = create_tables
     sync(folder, TRACKING, final=True)
 
 
-def test_a_database_whose_creation_was_broken_off_is_created_anew(run, seen):
-    database = run.output / "mlflow.db"
-    database.unlink()
+def test_a_database_whose_creation_was_broken_off_is_created_anew(run, seen, monkeypatch):
+    monkeypatch.setattr(client, "create_tables", create_tables)
     with sqlite3.connect(run.output / ".mlflow.db.new") as begun:
         begun.executescript("CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('1')")
     sync(run.folder, TRACKING, final=True)
@@ -357,7 +358,6 @@ def test_a_database_whose_creation_was_broken_off_is_created_anew(run, seen):
 
 
 def test_processes_that_create_the_database_together_all_succeed(run, seen):
-    (run.output / "mlflow.db").unlink()
     folders = [run.folder, run.output / "other"]
     shutil.copytree(*folders)
     processes = [SERVER.Process(target=_sync_in_a_process, args=(folder, dict(os.environ))) for folder in folders]
