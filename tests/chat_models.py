@@ -75,7 +75,9 @@ class Answering:
             others = {self._text(one): p for one, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)}
             tokens.append((self._text(id), log_p[id].item(), others))
         text = self.tokenizer.decode(new, skip_special_tokens=True)
-        return completion([text], asked["model"], (ids.shape[1], len(new)), tokens if asked.get("logprobs") else None)
+        finish = "stop" if new[-1] == self.tokenizer.eos_token_id else "length"
+        given = tokens if asked.get("logprobs") else None
+        return completion([text], asked["model"], (ids.shape[1], len(new)), given, finish)
 
     def _text(self, id: int) -> str:
         return str(self.tokenizer.decode([id]))

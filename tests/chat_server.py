@@ -40,8 +40,10 @@ def completion(
     model: str = "m",
     usage: tuple[int, int] | None = (10, 2),
     tokens: Sequence[Any] | None = None,
+    finish: str = "stop",
 ) -> Reply:
-    """Answers as the interface has them. usage: tokens read and written; tokens: (text, log p, {other text: its log p}) of each place."""
+    """Answers as the interface has them. usage: tokens read and written; tokens: (text, log p, {other text: its log p}) of each place;
+    finish: why they end."""
     likely = None
     if tokens is not None:
         likely = {
@@ -55,7 +57,12 @@ def completion(
             ]
         }
     choices = [
-        {"index": number, "message": {"role": "assistant", "content": text}, "logprobs": likely}
+        {
+            "index": number,
+            "message": {"role": "assistant", "content": text},
+            "logprobs": likely,
+            "finish_reason": finish,
+        }
         for number, text in enumerate(texts)
     ]
     counted = None if usage is None else {"prompt_tokens": usage[0], "completion_tokens": usage[1]}

@@ -55,8 +55,8 @@ class Token(BaseModel):
 class Answer(BaseModel):
     """What a model has answered. tokens: where their likelihoods were asked for; scores: of the request's candidates each the
     logarithm of the probability that the answer begins with it, and with none that goes on from it; requests, input_tokens,
-    output_tokens: of several answers to one request the first has all of them; seconds: until it came; copied: whether it is kept, and
-    counted as spent, under another key, too."""
+    output_tokens: of several answers to one request the first has all of them; seconds: until it came; cut: whether it was cut off
+    where it had its most tokens; copied: whether it is kept, and counted as spent, under another key, too."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,6 +67,7 @@ class Answer(BaseModel):
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    cut: bool = False
     copied: bool = False
 
     @property
@@ -78,6 +79,11 @@ class Answer(BaseModel):
     def usage(self) -> Usage:
         """What it took."""
         return Usage(self.requests, self.input_tokens, self.output_tokens)
+
+
+def lost_key() -> str:
+    """By what is kept that something was spent on nothing that was asked for."""
+    return f"lost {uuid.uuid4().hex}"
 
 
 def answers_file(folder: Path, model: str) -> Path:
@@ -135,9 +141,8 @@ class Answers:
 
     def lose(self, usage: Usage) -> None:
         """Note what was spent without an answer."""
-        key = f"lost {uuid.uuid4().hex}"
         self.add(
-            key,
+            lost_key(),
             Answer(
                 text="", requests=usage.requests, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
             ),

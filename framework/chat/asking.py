@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from distil.framework.chat.answers import Answer, Answers, answers_file
+from distil.framework.chat.answers import Answer, Answers, Usage, answers_file, lost_key
 from distil.framework.chat.budget import Spending, at_most
 from distil.framework.chat.endpoint import EndpointError, Lost, Server
 from distil.framework.chat.messages import Request
+from distil.framework.chat.scoring import Scoring
 from distil.framework.chat.section import Budget, Endpoint, Prices
 from distil.framework.chat.shared import SharedAnswers
 from distil.framework.files import make_folder
@@ -24,6 +25,8 @@ from distil.framework.storage import Storage
 _PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # seconds before what was lost is sent again: at first, and at most
 Wanted = tuple[Request, int]  # and the number of the sample
 Missing = tuple[Request, list[int]]  # and the numbers of samples that are not there
+Sent = Request | Scoring  # what a server is asked
+_Sent = TypeVar("_Sent", bound=Sent)
 
 
 class ChatAsker(Protocol):
@@ -51,9 +54,9 @@ class ChatAsker(Protocol):
         """The answers to all that is wanted. bar: counts the requests that are answered."""
 
 
-def missing_of(answers: Answers, model: str, wanted: Sequence[Wanted]) -> list[Missing]:
+def missing_of(answers: Answers, model: str, wanted: Sequence[tuple[_Sent, int]]) -> list[tuple[_Sent, list[int]]]:
     """What is wanted of a model and not among its answers, each request once."""
-    missing: dict[str, Missing] = {}
+    missing: dict[str, tuple[_Sent, list[int]]] = {}
     for request, sample in wanted:
         if answers.get(request.key(model, sample)) is None:
             samples = missing.setdefault(request.key(model, 0), (request, []))[1]
@@ -114,11 +117,11 @@ class Asker:
         """Who is asked; opened when there is something to ask."""
         return Server(self.endpoint)
 
-    def kept(self, request: Request, sample: int) -> Answer | None:
+    def kept(self, request: Sent, sample: int) -> Answer | None:
         """An answer that is there already."""
         return self.answers.get(request.key(self.endpoint.model, sample))
 
-    def ask(self, wanted: Sequence[Wanted], bar: Task) -> list[Answer]:
+    def ask(self, wanted: Sequence[tuple[Sent, int]], bar: Task) -> list[Answer]:
         """The answers to all that is wanted. bar: counts the requests that are answered.
 
         Raises UserError for a budget that does not reach, and what Server does; whatever has been answered by then is kept.
@@ -137,12 +140,16 @@ class Asker:
         found = [self.kept(request, sample) for request, sample in wanted]
         return [answer for answer in found if answer is not None]
 
-    def _fetch_all(self, missing: Sequence[Missing], bar: Task) -> None:
+    def _fetch_all(self, missing: Sequence[tuple[Sent, list[int]]], bar: Task) -> None:
         server = self.server  # opened before threads do
         server.stopped.clear()
         spending = Spending(self.endpoint.model, self.budget, self.prices, self.answers)
         pool = ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="chat")
         try:
+            if missing[0][0].top_logprobs:  # one that gives no likelihoods is told by one answer
+                self._fetch(server, spending, *missing[0])
+                bar.advance(1)
+                missing = missing[1:]
             under_way = [pool.submit(self._fetch, server, spending, *one) for one in missing]
             for done in as_completed(under_way):
                 done.result()
@@ -154,14 +161,13 @@ class Asker:
             if self._shared is not None:
                 self._shared.push(self.answers)
 
-    def _fetch(self, server: Server, spending: Spending, request: Request, samples: list[int]) -> None:
+    def _fetch(self, server: Server, spending: Spending, request: Sent, samples: list[int]) -> None:
         lost = Counter[type[Lost]]()
         while samples:
             bound = at_most(request, len(samples))
             with spending.on(bound):
                 try:
-                    # Some servers give one answer, whatever was asked.
-                    found = server.complete(request, len(samples), bound)[: len(samples)]
+                    found = _answered(server, request, len(samples), bound)
                 except Lost as error:
                     self.answers.lose(bound)
                     lost[type(error)] += 1
@@ -171,23 +177,43 @@ class Asker:
                             "(timeout_s), and run again to go on"
                         ) from None
                     found = []
+                lacking = _lacks_likelihoods(request, found)
                 for sample, answer in zip(samples, found, strict=False):
-                    self.answers.add_all(self._keyed(request, sample, answer))
+                    self.answers.add_all(self._keyed(request, sample, answer, lacking))
+                if lacking:
+                    raise server.without_likelihoods(isinstance(request, Scoring))
             samples = samples[len(found) :]
             if not found:
                 server.stopped.wait(_pause(lost.total()))
 
-    def _keyed(self, request: Request, sample: int, answer: Answer) -> dict[str, Answer]:
-        """An answer by what was asked, and by what would have been without likelihoods, which change no answer."""
-        found = {request.key(self.endpoint.model, sample): answer}
-        if request.top_logprobs:
-            plain = replace(request, top_logprobs=0)
-            found[plain.key(self.endpoint.model, sample)] = answer.without_likelihoods
-        return found
+    def _keyed(self, request: Sent, sample: int, answer: Answer, lacking: bool) -> dict[str, Answer]:
+        """An answer by what was asked, and by what would have been without likelihoods, which change no answer. lacking: there are none,
+        so that it is no answer to what was asked."""
+        model = self.endpoint.model
+        whole = {request.key(model, sample): answer} if not lacking else {}
+        if isinstance(request, Scoring):
+            return whole or {lost_key(): answer}
+        if not request.top_logprobs:
+            return whole
+        plain = replace(request, top_logprobs=0).key(model, sample)
+        return {**whole, plain: answer if lacking else answer.without_likelihoods}
 
     @property
     def _path(self) -> Path | None:
         return None if self.folder is None else answers_file(self.folder, self.endpoint.model)
+
+
+def _answered(server: Server, request: Sent, count: int, bound: Usage) -> list[Answer]:
+    """Up to `count`: some servers give one answer, whatever was asked."""
+    if isinstance(request, Scoring):
+        return [server.score(request, bound)]
+    return server.complete(request, count, bound)[:count]
+
+
+def _lacks_likelihoods(request: Sent, found: Sequence[Answer]) -> bool:
+    """Whether they were asked for, and are not there; of an answer of no words there are none."""
+    said = isinstance(request, Scoring) or any(one.text for one in found)
+    return bool(found and request.top_logprobs and said and not any(one.tokens for one in found))
 
 
 def _pause(times: int) -> float:

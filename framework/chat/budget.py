@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from distil.framework.chat.answers import Answers, Usage
 from distil.framework.chat.messages import Request
+from distil.framework.chat.scoring import Scoring
 from distil.framework.chat.section import Budget, Prices
 from distil.framework.errors import UserError
 
@@ -21,8 +22,10 @@ def cost_of(usage: Usage, prices: Prices | None) -> float | None:
     return (usage.input_tokens * prices.input + usage.output_tokens * prices.output) / 1e6
 
 
-def at_most(request: Request, count: int) -> Usage:
+def at_most(request: Request | Scoring, count: int) -> Usage:
     """What a request for `count` answers takes at most: a token stands for a byte or more. Some servers show the model the schema."""
+    if isinstance(request, Scoring):
+        return Usage(1, len(request.ids), request.max_tokens)
     read = sum(len(message.content.encode("utf-8", "surrogatepass")) + _ROLE for message in request.messages)
     schema = len(json.dumps(request.schema)) if request.schema is not None else 0
     return Usage(1, read + schema + _TEMPLATE, count * request.max_tokens)

@@ -1,6 +1,8 @@
 """The client of a server with the interface of OpenAI's chat completions: its key, and what it does not do."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,26 @@ class PackedError(Exception):
 
 class UnansweredError(Exception):
     """A request that was sent, and of which nothing has come back: it may be paid for."""
+
+
+class Pace:
+    """Lets requests begin one after the other, so many in a minute."""
+
+    def __init__(self, per_minute: int | None) -> None:
+        """per_minute: None: as they come."""
+        self._between = 60.0 / per_minute if per_minute is not None else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self, stopped: threading.Event) -> None:
+        """Return when it is the caller's turn, or when all has stopped."""
+        if not self._between:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._between
+        stopped.wait(turn - now)
 
 
 def missing(endpoint: Endpoint) -> str | None:

@@ -6,13 +6,14 @@ import re
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.client import (
     NO_KEY,
+    Pace,
     PackedError,
     UnansweredError,
     key_of,
@@ -20,8 +21,9 @@ from distil.framework.chat.client import (
     open_in_words,
     url_of,
 )
-from distil.framework.chat.form import Completion, Tokens
+from distil.framework.chat.form import Completion, Counted, Tokens
 from distil.framework.chat.messages import Request, without_thoughts
+from distil.framework.chat.scoring import Scored, Scoring
 from distil.framework.chat.section import Endpoint, is_open
 from distil.framework.config import shortened
 from distil.framework.errors import DistilError, ModelError, UserError, first_line
@@ -29,10 +31,14 @@ from distil.framework.errors import DistilError, ModelError, UserError, first_li
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError
 
+_Form = TypeVar("_Form", Completion, Scored)
 _LOG = logging.getLogger(__name__)
 _MOST = 2**26  # bytes of an answer
 _OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
+NO_SCORES = (
+    "Where a server does not say how likely a prompt is, as vLLM does, its model writes alone: set read: completions"
+)
 _GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
 # How versions of a model are told from others whose names begin alike: -2024-08-06, -0613, -001, :latest, @main
 _VERSION = re.compile(r"[-:](?:latest|v\d+|\d{3,}(?:-\d\d){0,2})|@.+")
@@ -75,7 +81,7 @@ class Server:
         self._url = url_of(endpoint)
         self._key = key_of(endpoint)
         self._client = open_client(endpoint, self._url, self._key, self._before)
-        self._pace = _Pace(endpoint.per_minute)
+        self._pace = Pace(endpoint.per_minute)
         self.stopped = threading.Event()
         self._takes_schemas = True
         self._other_limit = False
@@ -107,17 +113,45 @@ class Server:
             return answers
 
     def _complete(self, request: Request, count: int, bound: Usage) -> list[Answer]:
+        body = {**request.body(self._endpoint.model), **({"n": count} if count > 1 else {})}
+        content, seconds = self._posted(body)
+        return self._answers(self._form(Completion, content), seconds, bound)
+
+    def score(self, asked: Scoring, bound: Usage) -> Answer:
+        """How likely each token is; an answer without tokens where the server does not say it. Raises as `complete` does, and ModelError
+        where it reads other tokens."""
+        try:
+            content, seconds = self._posted(asked.body(self._endpoint.model))
+        except (_BadRequestError, ModelError) as error:
+            raise type(error)(f"{error}. {NO_SCORES}") from None
+        found = self._form(Scored, content)
+        try:
+            tokens = found.tokens(asked)
+        except ModelError as error:
+            raise ModelError(f"{self._name()}: {error}") from None
+        usage = self._counted(found.usage, bound)
+        return Answer(
+            text="", tokens=tokens, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, seconds=seconds
+        )
+
+    def without_likelihoods(self, scores: bool) -> ModelError:
+        """What is said of a server that gives none, of prompts (`scores`) or of what it writes."""
+        if scores:
+            return ModelError(f"{self._name()} does not say how likely a prompt's tokens are. {NO_SCORES}")
+        return ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
+
+    def _posted(self, body: dict[str, object]) -> tuple[bytes, float]:
+        """See `_sent`; what goes wrong in the words of this module."""
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
-        body = {**request.body(self._endpoint.model), **({"n": count} if count > 1 else {})}
         other_limit = self._other_limit
         try:
-            content, seconds = self._sent(body, other_limit)
+            return self._sent(body, other_limit)
         except APIStatusError as error:
-            if other_limit or error.status_code != 400 or _OTHER_LIMIT not in str(error):
+            if other_limit or error.status_code != 400 or _OTHER_LIMIT not in str(error) or "prompt" in body:
                 raise self._refusal(error) from None
             self._other_limit = True  # for all that come after
-            return self._complete(request, count, bound)
+            return self._posted(body)
         except PackedError as error:
             raise self._garbled(str(error)) from None
         except UnansweredError as error:
@@ -128,24 +162,26 @@ class Server:
             raise EndpointError(self._without_key(said)) from None
         except OpenAIError as error:
             raise EndpointError(self._without_key(f"{self._name()}: {first_line(error)}; run again to go on")) from None
+
+    def _form(self, form: type[_Form], content: bytes) -> _Form:
+        """What was answered, by a model that is the one that was asked."""
         try:
-            found = Completion.model_validate_json(content)
+            found = form.model_validate_json(content)
         except ValidationError as error:
             raise self._garbled(first_line(error)) from None
         self._check_model(found.model)
-        answers = self._answers(found, seconds, bound)
-        if request.top_logprobs and any(one.text for one in answers) and not any(one.tokens for one in answers):
-            raise ModelError(f"{self._name()} gives no likelihoods of tokens (logprobs): set read: votes")
-        return answers
+        return found
 
     def _sent(self, body: dict[str, object], other_limit: bool) -> tuple[bytes, float]:
         """The body of the answer, as nobody has read it yet, and the seconds that it took since it was sent for the last time; no more
         of it, and for no longer, than an answer takes."""
-        known = {name: body[name] for name in ("model", "messages")}
+        known = {name: body[name] for name in ("model", "messages", "prompt") if name in body}
         rest = {name: value for name, value in body.items() if name not in known}
-        if other_limit:
+        scores = "prompt" in body
+        if other_limit and not scores:
             rest[_OTHER_LIMIT] = rest.pop("max_tokens")
-        with self._client.chat.completions.with_streaming_response.create(**known, extra_body=rest) as response:
+        client = self._client.completions if scores else self._client.chat.completions
+        with client.with_streaming_response.create(**known, extra_body=rest) as response:
             content, until = b"", time.monotonic() + self._endpoint.timeout_s
             try:
                 for part in response.iter_bytes():
@@ -159,24 +195,27 @@ class Server:
         raise self._garbled(f"it has no end ({len(content):,} bytes so far)")
 
     def _garbled(self, problem: str) -> Lost:
-        said = f"{self._name()} answered in another form than that of chat completions: {problem}"
+        said = f"{self._name()} answered in another form than that of completions: {problem}"
         return _Garbled(self._without_key(said), _GARBLED)
 
     def _answers(self, found: Completion, seconds: float, bound: Usage) -> list[Answer]:
-        counted = found.usage
-        read = counted.prompt_tokens if counted is not None else bound.input_tokens
-        written = counted.completion_tokens if counted is not None else bound.output_tokens
+        usage = self._counted(found.usage, bound)
         return [
             Answer(
                 text=self._without_key(without_thoughts(choice.message.content or "")),
                 tokens=self._tokens(choice.logprobs),
                 requests=int(number == 0),
-                input_tokens=read if number == 0 else 0,
-                output_tokens=written if number == 0 else 0,
+                input_tokens=usage.input_tokens if number == 0 else 0,
+                output_tokens=usage.output_tokens if number == 0 else 0,
                 seconds=seconds if number == 0 else 0.0,
+                cut=choice.finish_reason == "length",
             )
             for number, choice in enumerate(found.choices)
         ]
+
+    @staticmethod
+    def _counted(counted: Counted | None, bound: Usage) -> Usage:
+        return bound if counted is None else Usage(1, counted.prompt_tokens, counted.completion_tokens)
 
     def _tokens(self, found: Tokens | None) -> list[Token]:
         if found is None or found.content is None:
@@ -232,25 +271,6 @@ class Server:
 
     def _without_key(self, text: str) -> str:
         return text if self._key == NO_KEY else text.replace(self._key, "***")
-
-
-class _Pace:
-    """Lets requests begin one after the other, so many in a minute."""
-
-    def __init__(self, per_minute: int | None) -> None:
-        self._between = 60.0 / per_minute if per_minute is not None else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self, stopped: threading.Event) -> None:
-        """Return when it is the caller's turn, or when all has stopped."""
-        if not self._between:
-            return
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self._between
-        stopped.wait(turn - now)
 
 
 def _is_version(answering: str, asked: str) -> bool:

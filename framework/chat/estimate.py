@@ -3,10 +3,12 @@ letters, and corrected by what the server has counted in answers of before."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from distil.framework.chat.answers import Answer, Usage
+from distil.framework.chat.asking import ChatAsker
 from distil.framework.chat.messages import Request
+from distil.framework.chat.scoring import Scoring
 from distil.framework.data.example import Example
 from distil.framework.files import Json
 
@@ -17,7 +19,8 @@ _FIRST_OTHER, _FIRST_DENSE = "\u0250", "\u2e80"
 _FRAME = 4  # tokens that a template puts around a message, and before an answer, about
 _ENOUGH = 4  # answers by which tokens are corrected
 
-Kept = Callable[[Request, int], Answer | None]
+_Sent = TypeVar("_Sent", bound=Request | Scoring)
+Kept = Callable[[_Sent, int], Answer | None]
 
 
 @dataclass(frozen=True)
@@ -29,25 +32,33 @@ class Estimate:
     at_most: Usage
     by: int
 
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(self.wanted + other.wanted, self.at_most + other.at_most, min(self.by, other.by))
+
 
 @runtime_checkable
 class Paid(Protocol):
     """A Predictor whose answers are paid for."""
 
-    def estimate(self, examples: Sequence[Example]) -> Estimate:
-        """What answers about some examples will take that are not there yet; nothing is asked."""
+    @property
+    def asker(self) -> ChatAsker:
+        """Who has its answers, and asks for the others."""
+
+    def estimate(self, taught: Sequence[Example], measured: Sequence[Example] = ()) -> Estimate:
+        """What answers will take that are not there yet, those of which signals about `taught` are made and those by which it is
+        `measured`; nothing is asked."""
 
     def usage(self, examples: Sequence[Example]) -> Json:
         """What its answers about some examples took, which it has given."""
 
 
-def estimate(requests: Sequence[Request], samples: int, kept: Kept) -> Estimate:
+def estimate(requests: Sequence[_Sent], samples: int, kept: Kept[_Sent]) -> Estimate:
     """Of so many samples of each of distinct requests. kept: the answers that are there.
 
     An answer that is not valid is asked for once more, which nobody knows before.
     """
-    missing: list[tuple[Request, int]] = []
-    seen: list[tuple[Request, list[Answer]]] = []
+    missing: list[tuple[_Sent, int]] = []
+    seen: list[tuple[_Sent, list[Answer]]] = []
     for request in requests:
         found = [answer for sample in range(samples) if (answer := kept(request, sample)) is not None]
         if found:
@@ -69,8 +80,10 @@ def estimate(requests: Sequence[Request], samples: int, kept: Kept) -> Estimate:
     )
 
 
-def tokens_of(request: Request) -> float:
+def tokens_of(request: Request | Scoring) -> float:
     """About how many tokens a request is read as."""
+    if isinstance(request, Scoring):
+        return len(request.ids)
     return _FRAME + sum(_FRAME + letters_as_tokens(message.content) for message in request.messages)
 
 

@@ -1,13 +1,17 @@
 """The form in which a server answers, as far as it is read."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
+
+LogP = Annotated[float | None, Field(le=0.01)]  # which neither NaN is nor a logit; rounding may exceed 0
 
 
 class Likely(BaseModel):
     """A token that might stand in a place."""
 
     token: str
-    logprob: float | None = Field(default=None, le=0.01)  # which neither NaN is nor a logit; rounding may exceed 0
+    logprob: LogP = None
 
 
 class Token(Likely):
@@ -33,6 +37,7 @@ class Choice(BaseModel):
 
     message: Message
     logprobs: Tokens | None = None
+    finish_reason: str | None = None
 
 
 class Counted(BaseModel):

@@ -3,21 +3,45 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from distil.framework.chat.answers import Usage
-from distil.framework.chat.asking import ChatAsker, Wanted
+from distil.framework.chat.asking import Asker, ChatAsker, Wanted
 from distil.framework.chat.budget import cost_of
 from distil.framework.chat.estimate import Estimate, estimate
+from distil.framework.chat.local import local_asker
 from distil.framework.chat.messages import Request
-from distil.framework.chat.requests import ChatSection, Requests
+from distil.framework.chat.requests import Requests
+from distil.framework.chat.shots import Chosen
 from distil.framework.chat.task import ChatTask, Conversation, Telling
+from distil.framework.errors import ModelError
 from distil.framework.files import Json
 from distil.framework.progress import SILENT, Progress, Task
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.silence import silenced
 from distil.framework.tasks.base import Examples, InferenceConfig, Own, Plain
+from distil.framework.tasks.sections import ChatSection
+
+
+def chat_predictor(
+    teacher: ChatSection, task: ChatTask[Own, Own], folder: Path, inference: InferenceConfig
+) -> "ChatPredictor":
+    """The model of a chat teacher, in `folder` or behind its server. Raises ModelError."""
+    chosen = None
+    if teacher.examples is not None:
+        if inference.pool is None:
+            raise ModelError(
+                f"a chat teacher is shown examples of split '{teacher.examples.split}', which are not at hand here: ask another model"
+            )
+        chosen = Chosen(teacher.examples, inference.pool)
+    asker: ChatAsker
+    if teacher.endpoint is not None:
+        asker = Asker(teacher.endpoint, teacher.budget, teacher.prices, inference.answers, inference.storage)
+    else:
+        asker = local_asker(folder, inference, teacher.prompt, teacher.max_length)
+    return ChatPredictor(teacher, task, Requests(teacher, task, asker.over, chosen), asker, inference)
 
 
 @dataclass(frozen=True)
@@ -70,9 +94,9 @@ class ChatPredictor:
             "invalid": sum(one is None for one in self._read(examples, conversations)) / max(1, len(conversations)),
         }
 
-    def estimate(self, examples: Examples) -> Estimate:
-        """What the answers about some examples will take that are not there yet; nothing is asked."""
-        return estimate(self._distinct(examples), self.teacher.samples, self.asker.kept)
+    def estimate(self, taught: Examples, measured: Examples = ()) -> Estimate:
+        """See Paid: both take the same answers."""
+        return estimate(self._distinct([*taught, *measured]), self.teacher.samples, self.asker.kept)
 
     def _distinct(self, examples: Examples) -> list[Request]:
         requests = map(self.request, examples)

@@ -2,35 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 from distil.framework.chat.messages import Message, Request, defused, filled
-from distil.framework.chat.section import Prices
 from distil.framework.chat.shots import Chosen
-from distil.framework.chat.task import ChatTask, Reading, Structured
+from distil.framework.chat.task import ChatTask, Structured
 from distil.framework.errors import RecipeError
-from distil.framework.files import Json
-from distil.framework.models.section import ModelSource
 from distil.framework.tasks.base import Own
+from distil.framework.tasks.sections import ChatSection
 
 _FEWEST = 16  # letters of a text that a conversation has to have room for
-
-
-class ChatSection(Protocol):
-    """See Chat."""
-
-    read: Reading
-    samples: int
-    sampling_temperature: float | None
-    top_logprobs: int
-    max_answer: int | None
-    instructions: str | None
-    prompt: str | None
-    extra: Json
-    invalid: Literal["uniform", "leave_out"]
-    model: ModelSource | None
-    max_length: int | None
-    prices: Prices | None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from distil.framework.chat.answers import Answer
 from distil.framework.files import Json
 from distil.framework.signals.algebra import Signals
 
-Reading = Literal["votes", "likelihood", "first_token"]
+Reading = Literal["votes", "likelihood", "first_token", "completions"]
 Conversation = Sequence[
     Answer
 ]  # what a model has said to an example: an answer, or one that is not valid, and a second one

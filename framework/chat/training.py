@@ -8,13 +8,14 @@ import numpy as np
 
 from distil.framework.chat.conversations import Conversations
 from distil.framework.chat.local import chat_generator, longest_conversation
-from distil.framework.chat.requests import ChatSection, Requests
+from distil.framework.chat.requests import Requests
 from distil.framework.chat.task import ChatTask
 from distil.framework.chat.template import check_template, turn_ends
 from distil.framework.errors import DataError
 from distil.framework.generative.training import Generation
 from distil.framework.models.tokenizers import special_tokens
 from distil.framework.tasks.base import Own
+from distil.framework.tasks.sections import ChatSection
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerFast

@@ -28,8 +28,8 @@ def paid_in_run(
     models: Sequence[ModelResults], metrics: Sequence[Metric], answers: Callable[[ModelResults], Answered]
 ) -> list[ComparisonResults]:
     """All that `pairs` says of the models of a run. answers: what is known of a model's, asked for once."""
-    measured = {model["name"]: model for model in models if model["evaluation"] is not None}
     metric = primary_of(metrics)
+    measured = {model["name"]: model for model in models if metric.name in (model["evaluation"] or {})}
     figures = {name: model["evaluation"][metric.name] for name, model in measured.items() if model["evaluation"]}
     wanted = pairs({name: model["role"] for name, model in measured.items()}, figures, metric)
     found = {name: [answers(measured[name])] for name in dict.fromkeys(name for pair in wanted for name in pair)}

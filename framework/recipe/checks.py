@@ -14,6 +14,7 @@ from distil.framework.losses.live_checks import live_problems
 from distil.framework.losses.logits import HardLabel
 from distil.framework.models.formats import format_of
 from distil.framework.models.section import LayersModel
+from distil.framework.recipe.chat_checks import chat_problems
 from distil.framework.recipe.ensemble_checks import ensemble_problems
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
@@ -29,6 +30,7 @@ def recipe_problems(recipe: Recipe) -> list[str]:
     """All problems of a recipe but those of its search, in words."""
     checks = (
         teacher_problems,
+        chat_problems,
         ensemble_problems,
         held_out_problems,
         student_problems,

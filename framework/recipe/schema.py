@@ -22,7 +22,7 @@ from distil.framework.search.section import PRIMARY, Search
 from distil.framework.signals.section import SignalSettings
 from distil.framework.tasks.registry import DEFAULT_TASK, AnyTask
 from distil.framework.teachers import AnyTeacher
-from distil.framework.teachers.base import idle_settings
+from distil.framework.teachers.base import idle_settings, only_writes
 from distil.framework.training.section import Engine
 
 
@@ -118,7 +118,11 @@ class Recipe(Section):
     def calibrated(self) -> list[str]:
         """The teachers about whom something has to be known first: a temperature, or a metric for weights."""
         measured = self.ensemble is not None and self.ensemble.metric is not None
-        return [name for name, teacher in self.teachers.items() if measured or teacher.temperature == "calibrated"]
+        return [
+            name
+            for name, teacher in self.teachers.items()
+            if (measured or teacher.temperature == "calibrated") and not only_writes(teacher)
+        ]
 
     @property
     def digest(self) -> str:

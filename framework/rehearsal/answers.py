@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from distil.framework.chat.budget import beyond, cost_of
 from distil.framework.chat.client import missing, open_in_words, url_of
-from distil.framework.chat.estimate import Estimate
-from distil.framework.chat.predictor import ChatPredictor
+from distil.framework.chat.estimate import Estimate, Paid
 from distil.framework.chat.section import Prices, is_open
 from distil.framework.chat.shots import Pool, pool_of
 from distil.framework.data.load import Split
@@ -14,6 +13,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.stage import answers_folder
 from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.teachers.base import only_writes
 from distil.framework.teachers.chat import Chat
 
 
@@ -26,9 +26,11 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
         if not isinstance(teacher, Chat) or teacher.endpoint is None:
             continue
         predictor = _drawn(teacher).predictor(answers, replace(inference, pool=_pool(recipe, teacher, splits)))
-        assert isinstance(predictor, ChatPredictor)
-        asked = _splits_asked_about(recipe, name)
-        found = predictor.estimate([example for split in asked for example in splits[split].examples])
+        assert isinstance(predictor, Paid)
+        taught, measured = _splits_of_signals(recipe, name), recipe.evaluation.split
+        asked = list(dict.fromkeys([*taught, measured]))
+        examples = [example for split in taught for example in splits[split].examples]
+        found = predictor.estimate(examples, splits[measured].examples)
         if not found.wanted.requests:
             yield f"{name}: all answers about {', '.join(asked)} are there"
             continue
@@ -63,13 +65,16 @@ def _pool(recipe: Recipe, teacher: Chat, splits: Mapping[str, Split]) -> Pool | 
     return pool_of(name, splits[name].examples, measured, None, recipe.windows.max_length)
 
 
-def _splits_asked_about(recipe: Recipe, name: str) -> list[str]:
-    """Those that every teacher is measured on, the student learns from, and this one is calibrated on."""
+def _splits_of_signals(recipe: Recipe, name: str) -> list[str]:
+    """Those that the student learns from, this teacher is calibrated on, and the ensemble is measured on."""
+    if only_writes(recipe.teachers[name]):
+        return []
     student = recipe.student
     taught = student is not None and any(loss.source == "signal" for loss in recipe.losses.values())
     splits = [student.split, *student.unlabelled] if student is not None and taught else []
     held_out = [recipe.held_out] if name in recipe.calibrated else []
-    return list(dict.fromkeys([*splits, *held_out, recipe.evaluation.split]))
+    pooled = [recipe.evaluation.split] if recipe.ensemble is not None else []
+    return list(dict.fromkeys([*splits, *held_out, *pooled]))
 
 
 def _in_words(found: Estimate, prices: Prices | None) -> str:

@@ -69,7 +69,9 @@ def initial_stage(
     """
     task, model, settings = context.task, section.model, section.tokenizer
     if model is None:
-        return Stage(f"prepare {name}", Key("initial", {"teacher": section.kind}), lambda folder: {"parameters": 0})
+        read_by = {"tokenizer": _tokenizer_identity(settings)} if getattr(settings, "id", None) is not None else {}
+        key = Key("initial", {"teacher": section.kind, **read_by})
+        return Stage(f"prepare {name}", key, lambda folder: {"parameters": 0})
 
     weights = format_of(model)
     config = planned_config(context.recipe, section)

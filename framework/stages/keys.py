@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from distil.framework.chat.client import missing
-from distil.framework.chat.predictor import ChatPredictor
+from distil.framework.chat.estimate import Paid
 from distil.framework.data.example import Example
 from distil.framework.errors import UserError
 from distil.framework.stages.evaluation import Measured
@@ -13,9 +13,9 @@ from distil.framework.stages.stage import Context
 from distil.framework.teachers.chat import Chat
 
 
-def check_keys(context: Context, collections: Sequence[Collection], measured: Iterable[Measured]) -> None:
-    """Raise UserError for a teacher behind a server whose key, or URL, the environment lacks. measured: the models whose evaluation is to do."""
-    to_measure = {one.name: one for one in measured}
+def check_keys(context: Context, collections: Sequence[Collection], models: Iterable[Measured]) -> None:
+    """Raise UserError for a teacher behind a server whose key, or URL, the environment lacks. models: those whose evaluation is to do."""
+    to_measure = {one.name: one for one in models}
     for name, teacher in context.recipe.teachers.items():
         problem = missing(teacher.endpoint) if isinstance(teacher, Chat) and teacher.endpoint is not None else None
         if problem is None:
@@ -25,9 +25,8 @@ def check_keys(context: Context, collections: Sequence[Collection], measured: It
             for one in collections
             if one.teacher == name and not one.stage.is_done(context.store)
         ]
-        if name in to_measure:
-            wanted.append(context.data[context.recipe.evaluation.split].examples)
-        if not wanted:
+        measured = context.data[context.recipe.evaluation.split].examples if name in to_measure else ()
+        if not wanted and not measured:
             continue
         pools = [one.teacher_pass.inference.pool for one in collections if one.teacher == name]
         pools += [to_measure[name].inference(context).pool] if name in to_measure else []
@@ -37,6 +36,6 @@ def check_keys(context: Context, collections: Sequence[Collection], measured: It
             raise UserError(f"teachers.{name}.{problem}")
         inference = replace(context.inference(teacher.windows or context.recipe.windows), pool=pool)
         predictor = teacher.predictor(context.answers, inference)
-        assert isinstance(predictor, ChatPredictor)
-        if predictor.estimate([example for examples in wanted for example in examples]).wanted.requests:
+        assert isinstance(predictor, Paid)
+        if predictor.estimate([example for examples in wanted for example in examples], measured).wanted.requests:
             raise UserError(f"teachers.{name}.{problem}")

@@ -23,7 +23,7 @@ from distil.framework.signals.algebra import Signals
 from distil.framework.signals.source import SignalSource, TeacherSignals
 from distil.framework.storage import Storage
 from distil.framework.tasks.reports import CardParts, Scores
-from distil.framework.tasks.sections import GenerativeSection, Sections
+from distil.framework.tasks.sections import ChatSection, GenerativeSection, Sections
 from distil.framework.training.items import Items
 
 if TYPE_CHECKING:
@@ -171,6 +171,19 @@ class Task(Protocol):
 
     def generative_predictor(self, teacher: GenerativeSection, folder: Path, inference: InferenceConfig) -> Predictor:
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
+
+    def chat_objective(
+        self,
+        teacher: ChatSection,
+        windows: WindowSettings,
+        examples: Examples,
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """What a chat model that is here is fine-tuned towards."""
+
+    def chat_predictor(self, teacher: ChatSection, folder: Path, inference: InferenceConfig) -> Predictor:
+        """A chat model, in `folder` or behind a server, as a teacher of this task. Raises ModelError."""
 
     def chat(self) -> "ChatTask[Own, Own]":
         """What is said to language models, and read from their answers. A task without chat teachers refuses them in `check`."""

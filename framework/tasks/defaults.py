@@ -16,7 +16,7 @@ from distil.framework.models.formats import WeightFormat
 from distil.framework.models.kind import ModelKind
 from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
 from distil.framework.tasks.reports import CardParts
-from distil.framework.tasks.sections import GenerativeSection, Sections, refused
+from distil.framework.tasks.sections import ChatSection, GenerativeSection, Sections, refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,6 +185,25 @@ class TaskSection(Section):
     ) -> "Objective":
         """See Task; `check` refuses such a teacher."""
         raise ModelError(f"a generative model does not teach the task {self.kind}")
+
+    def chat_objective(
+        self,
+        teacher: ChatSection,
+        windows: WindowSettings,
+        examples: Sequence[Own],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Own,
+    ) -> "Objective":
+        """See Task: to give the right answers, as `chat` puts them into words."""
+        from distil.framework.chat.training import chat_generation
+
+        return chat_generation(teacher, self.chat(), examples, tokenizer, teacher.configuration(tokenizer))
+
+    def chat_predictor(self, teacher: ChatSection, folder: Path, inference: InferenceConfig) -> Predictor:
+        """See Task: what it answers is read as `chat` says."""
+        from distil.framework.chat.predictor import chat_predictor
+
+        return chat_predictor(teacher, self.chat(), folder, inference)
 
     def chat(self) -> "ChatTask[Own, Own]":
         """See Task; `check` refuses such a teacher."""

@@ -1,14 +1,18 @@
 """What a task sees of the other sections of a recipe, of which it is a part itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distil.framework.data.features import WindowSettings
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
+    from distil.framework.chat.section import Budget, Endpoint, Prices, Shots
+    from distil.framework.chat.task import Reading
     from distil.framework.ensembles.base import Ensemble
+    from distil.framework.files import Json
+    from distil.framework.models.section import ModelSource, TokenizerSource
 
 
 class TeacherSection(Protocol):
@@ -38,6 +42,30 @@ class GenerativeSection(Protocol):
 
     def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> tuple[Any, int | None]:
         """The configuration of its model, and the token that this forces to come first."""
+
+
+class ChatSection(Protocol):
+    """See Chat."""
+
+    read: "Reading"
+    samples: int
+    sampling_temperature: float | None
+    top_logprobs: int
+    max_answer: int | None
+    instructions: str | None
+    prompt: str | None
+    extra: "Json"
+    invalid: Literal["uniform", "leave_out"]
+    model: "ModelSource | None"
+    endpoint: "Endpoint | None"
+    tokenizer: "TokenizerSource"
+    max_length: int | None
+    examples: "Shots | None"
+    prices: "Prices | None"
+    budget: "Budget"
+
+    def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedConfig":
+        """The configuration of its model."""
 
 
 class StudentSection(Protocol):

@@ -137,6 +137,11 @@ def is_elsewhere(teacher: object) -> bool:
     return getattr(teacher, "endpoint", None) is not None
 
 
+def only_writes(teacher: object) -> bool:
+    """Whether it completes prompts, and cannot say how likely a text is that others have written."""
+    return bool(getattr(teacher, "only_writes", False))
+
+
 class Teacher(Protocol):
     """A recipe's teacher section.
 

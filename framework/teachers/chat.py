@@ -9,14 +9,13 @@ from pydantic import Field, model_validator
 from distil.framework.chat.section import Budget, Endpoint, Prices, Shots
 from distil.framework.chat.task import Reading
 from distil.framework.config import Section
-from distil.framework.errors import ModelError
 from distil.framework.files import Json
 from distil.framework.models.section import ConfigModel, ModelSource, PretrainedTokenizer, TokenizerSource
 from distil.framework.teachers.base import Actor, Crossfit, TeacherTemperature, check_teacher, without_model
 from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
     from distil.framework.data.example import Example
     from distil.framework.data.features import WindowSettings
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 _RESERVED = (
     "model",
     "messages",
+    "prompt",
+    "echo",
+    "prompt_logprobs",
     "temperature",
     "n",
     "logprobs",
@@ -50,7 +52,10 @@ class Chat(Section):
     kind: Literal["chat"] = "chat"
     model: ModelSource | None = Field(default=None, description="The model, which runs here; or `endpoint`.")
     endpoint: Endpoint | None = Field(default=None, description="The server that runs it; or `model`.")
-    tokenizer: TokenizerSource = PretrainedTokenizer()
+    tokenizer: TokenizerSource = Field(
+        default=PretrainedTokenizer(),
+        description="Of a model behind a server, with its `id`: the tokens of which the server is asked how likely texts are.",
+    )
     fine_tune: Training | None = Field(default=None, description="Left out: the model is taken as it is.")
     split: str = Field(default="train", description="Split that it is fine-tuned on.")
     crossfit: Crossfit = None
@@ -63,7 +68,8 @@ class Chat(Section):
     read: Reading = Field(
         default="votes",
         description="votes: what its answers say; likelihood: how likely it finds each label, of a server by the likeliest tokens in "
-        "each place of its answer, which it has to give; first_token: by those in the first place alone.",
+        "each place of its answer, which it has to give, or how likely it finds a text, of a server by those in each place of a prompt; first_token: by "
+        "those in the first place alone; completions: a teacher of texts that writes alone.",
     )
     samples: int = Field(default=1, ge=1, le=1000, description="Answers to each question, whose mean is taken.")
     sampling_temperature: float | None = Field(
@@ -108,6 +114,11 @@ class Chat(Section):
         windows: WindowSettings | None = None
         takes_proposals: bool = False
 
+    @property
+    def only_writes(self) -> bool:
+        """See only_writes."""
+        return self.read == "completions"
+
     @model_validator(mode="after")
     def _check(self) -> "Chat":
         if (self.model is None) == (self.endpoint is None):
@@ -116,10 +127,12 @@ class Chat(Section):
                 + ("" if self.model is None else ", not both")
             )
         ignored = _OF_A_SERVER if self.endpoint is None else _OF_A_MODEL
+        reads = self.endpoint is not None and self.read == "likelihood"  # whose tokens a server is sent
         given = [
             name
             for name in ignored
-            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True)
+            if not (reads and name == "tokenizer")
+            and getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True)
         ]
         if given:
             raise ValueError(f"{', '.join(given)}: this is for {ignored[given[0]]}; drop it")
@@ -130,9 +143,9 @@ class Chat(Section):
                 "`examples` are for a model that has learnt from none, and this one is fine-tuned: drop one of both"
             )
         usual = type(self).model_fields["top_logprobs"].default
-        if self.read == "votes" and self.top_logprobs != usual:
+        if self.read in ("votes", "completions") and self.top_logprobs != usual:
             raise ValueError(
-                "`top_logprobs` is for likelihoods, and answers are votes: drop it, or set read: likelihood"
+                f"`top_logprobs` is for likelihoods, and read is {self.read}: drop it, or set read: likelihood"
             )
         if self.samples > 1 and self.sampling_temperature == 0:
             raise ValueError("at a sampling_temperature of 0 all `samples` are the same: raise it, or drop `samples`")
@@ -158,34 +171,17 @@ class Chat(Section):
         progress: "Progress",
     ) -> "Objective":
         """See Teacher: to give the right answers, as the task puts them into words."""
-        from distil.framework.chat.training import chat_generation
+        return inference.task.chat_objective(self, inference.windows, examples, tokenizer, progress)
+
+    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
+        """See Teacher."""
+        return inference.task.chat_predictor(self, folder, inference)
+
+    def configuration(self, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedConfig":
+        """The configuration of its model."""
         from distil.framework.models.configuration import new_config, read_config
         from distil.framework.models.locate import locate
 
         if isinstance(self.model, ConfigModel):
-            config = new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id))
-        else:
-            config = read_config(locate(self.model))  # type: ignore[arg-type]
-        return chat_generation(self, inference.task.chat(), examples, tokenizer, config)
-
-    def predictor(self, folder: Path, inference: "InferenceConfig") -> "Predictor":
-        """See Teacher."""
-        from distil.framework.chat.asking import Asker, ChatAsker
-        from distil.framework.chat.local import local_asker
-        from distil.framework.chat.predictor import ChatPredictor
-        from distil.framework.chat.requests import Requests
-        from distil.framework.chat.shots import Chosen
-
-        task, chosen = inference.task.chat(), None
-        if self.examples is not None:
-            if inference.pool is None:
-                raise ModelError(
-                    f"a chat teacher is shown examples of split '{self.examples.split}', which are not at hand here: ask another model"
-                )
-            chosen = Chosen(self.examples, inference.pool)
-        asker: ChatAsker
-        if self.endpoint is not None:
-            asker = Asker(self.endpoint, self.budget, self.prices, inference.answers, inference.storage)
-        else:
-            asker = local_asker(folder, inference, self.prompt, self.max_length)
-        return ChatPredictor(self, task, Requests(self, task, asker.over, chosen), asker, inference)
+            return new_config(self.model, len(tokenizer), int(tokenizer.pad_token_id))
+        return read_config(locate(self.model))  # type: ignore[arg-type]

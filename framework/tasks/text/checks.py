@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
-from distil.framework.models.section import TrainedTokenizer
+from distil.framework.models.section import PretrainedTokenizer, TrainedTokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
     from distil.framework.tasks.sections import Sections, TeacherSection
+    from distil.framework.teachers.chat import Chat
 
 _ANSWERS = {  # options of a generative teacher that are about what it answers itself
     "prompt": "how prompts are worded is for all models the same: set it in `task`",
@@ -18,6 +19,16 @@ _ANSWERS = {  # options of a generative teacher that are about what it answers i
     "candidates": "a teacher of texts says how likely completions are, and is shown none",
     "length_normalisation": "a teacher of texts says how likely completions are as they stand",
     "max_answer": "how much a model writes is for all models the same: set task.generation.max_new_tokens",
+}
+
+
+_SPOKEN = {  # options of a chat teacher that are about answers to be read
+    "prompt": "how prompts are worded is for all models the same: set it in `task`",
+    "examples": "a teacher of texts is shown none",
+    "samples": "a teacher of texts is not asked for answers; `distil complete` has --count",
+    "sampling_temperature": "a teacher of texts is not asked for answers; `distil complete` has --temperature",
+    "max_answer": "how much a model writes is for all models the same: set task.generation.max_new_tokens",
+    "invalid": "no completion is invalid",
 }
 
 
@@ -44,10 +55,13 @@ def _window_problems(place: str, windows: WindowSettings) -> Iterator[str]:
 
 
 def _teacher_problems(teacher: "TeacherSection") -> Iterator[str]:
+    from distil.framework.teachers.chat import Chat
     from distil.framework.teachers.generative import Generative
 
-    if teacher.kind in ("encoder", "chat"):
-        yield f": {_article(teacher.kind)} model does not say how likely a text is: take a model that writes, kind generative"
+    if teacher.kind == "encoder":
+        yield ": an encoder model does not say how likely a text is: take a model that writes, kind generative or chat"
+    if isinstance(teacher, Chat):
+        yield from _chat_problems(teacher)
     if isinstance(teacher, Generative):
         usual = type(teacher).model_fields
         for name, reason in _ANSWERS.items():
@@ -56,8 +70,30 @@ def _teacher_problems(teacher: "TeacherSection") -> Iterator[str]:
         yield from _tokenizer_problems(teacher.tokenizer)
 
 
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+def _chat_problems(teacher: "Chat") -> Iterator[str]:
+    """What is asked for answers that are read, where texts are completed, or read themselves."""
+    usual = type(teacher).model_fields
+    for name, reason in _SPOKEN.items():
+        if getattr(teacher, name) != usual[name].default:
+            yield f".{name}: {reason}; drop it"
+    served = teacher.endpoint is not None
+    own = isinstance(teacher.tokenizer, PretrainedTokenizer) and teacher.tokenizer.id is not None
+    if teacher.read not in ("likelihood", "completions"):
+        yield (
+            f".read: {teacher.read} is of answers: set likelihood, of a model that runs here or whose server says how likely a prompt is (vLLM does), or "
+            "completions, of one that writes alone"
+        )
+    if teacher.only_writes and teacher.temperature != 1.0:
+        yield ".temperature: a teacher that writes alone (read: completions) says nothing that could be tempered: drop it"
+    if teacher.read == "likelihood" and served and not own:
+        yield (
+            ".tokenizer: a server says how likely texts are by tokens, which are made here: give the tokenizer of its model, {kind: "
+            "pretrained, id: Qwen/Qwen2.5-7B-Instruct}, say; or set read: completions, for a model that writes alone"
+        )
+    if not served:
+        yield from _tokenizer_problems(teacher.tokenizer)
+        if teacher.top_logprobs != usual["top_logprobs"].default:
+            yield ".top_logprobs is for a server, and of a model that runs here all tokens count: drop it"
 
 
 def _tokenizer_problems(tokenizer: object) -> Iterator[str]:

@@ -27,6 +27,7 @@ from distil.framework.signals.steps import ask
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.probabilities import FirstBytes, Places, UnitLogits, places_of
+from distil.framework.tasks.text.prompts import Wording
 from distil.framework.tasks.text.reading import TextReader, text_reader
 from distil.framework.tasks.text.requests import written
 from distil.framework.tasks.text.settings import TextSettings
@@ -250,9 +251,10 @@ def text_predictor(
     settings: TextSettings,
     label_map: Mapping[str, str | None] | None = None,
     weights: "WeightFormat | None" = None,
+    wording: Wording | None = None,
 ) -> TextPredictor:
-    """The model in `folder`. Raises ModelError."""
+    """The model in `folder`. wording: of its prompts, default: the settings'. Raises ModelError."""
     model = pretrained_model(inference.task, folder, weights=weights)
     inference.task.translated([], model.config, label_map)
-    reader = text_reader(load_model_tokenizer(folder), settings.wording, inference.windows.max_length)
+    reader = text_reader(load_model_tokenizer(folder), wording or settings.wording, inference.windows.max_length)
     return TextPredictor(model, reader, inference, settings)

@@ -16,10 +16,11 @@ USUAL = "Question: {prompt}\nAnswer:"
 @dataclass(frozen=True)
 class Wording:
     """How prompts without roles are put. template: a text with {prompt} in it, None: the prompt as it stands; chat: whether that is
-    what a user says in a conversation."""
+    what a user says in a conversation; system: what stands before a conversation that has no system message of its own."""
 
     template: str | None = None
     chat: bool = False
+    system: str | None = None
 
     def text(self, prompt: str) -> str:
         """A prompt of the data in its words; an empty one stays that. Raises ValueError for a template that does not name it."""
@@ -32,9 +33,11 @@ class Wording:
 
     def messages(self, example: Written) -> tuple[Message, ...]:
         """The conversation that an example's completion goes on with, none where there is no prompt or no conversation."""
-        if example.messages or not self.chat or not example.prompt:
-            return example.messages
-        return (Message("user", self.text(example.prompt)),)
+        asks = self.chat and bool(example.prompt)
+        turns = example.messages or ((Message("user", self.text(example.prompt)),) if asks else ())
+        if turns and self.system is not None and turns[0].role != "system":
+            return (Message("system", self.system), *turns)
+        return turns
 
 
 PLAIN = Wording()

@@ -54,7 +54,9 @@ class TextResponse(BaseModel):
     """What a model has written."""
 
     text: str
-    log_probability: float = Field(description="Natural logarithm of the text's probability, given the prompt.")
+    log_probability: float | None = Field(
+        description="Natural logarithm of the text's probability, given the prompt; null of a model behind a server."
+    )
     tokens: int = Field(description="Tokens that were written, the end included.")
     ended: bool = Field(description="Whether the model ended the text; else it was cut off at the most tokens.")
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distil.framework.signals.source import SignalSource
     from distil.framework.tasks.base import InferenceConfig, Logits, Own, Plain, Predictor
     from distil.framework.tasks.reports import CardParts, Scores
-    from distil.framework.tasks.sections import GenerativeSection, Sections
+    from distil.framework.tasks.sections import ChatSection, GenerativeSection, Sections
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.items import TextItems
     from distil.framework.training.objective import Objective
@@ -200,12 +200,35 @@ class Text(TextSettings):
         progress: Progress,
     ) -> "Objective":
         """See Task: to write the completions, as a student learns them."""
+        features = self.features(examples, tokenizer, windows, progress)
+        return self.objective_of(examples, features, int(tokenizer.pad_token_id))
+
+    def objective_of(self, examples: Sequence[Written], features: "TextRows", pad_id: int) -> "Objective":
+        """To write the completions of some rows."""
         from distil.framework.losses.logits import HardLabel
         from distil.framework.training.distillation import Distillation
 
-        features = self.features(examples, tokenizer, windows, progress)
-        items = self.training_items(examples, features, int(tokenizer.pad_token_id), None, (), eager=True)
+        items = self.training_items(examples, features, pad_id, None, (), eager=True)
         return Distillation(self, items, {"hard_label": HardLabel()}, seed=0)
+
+    def chat_objective(
+        self,
+        teacher: "ChatSection",
+        windows: WindowSettings,
+        examples: Sequence[Written],
+        tokenizer: "PreTrainedTokenizerFast",
+        progress: Progress,
+    ) -> "Objective":
+        """See Task: to write the completions, as what is said to a user."""
+        from distil.framework.tasks.text.spoken import spoken_objective
+
+        return spoken_objective(self, teacher, windows, examples, tokenizer, progress)
+
+    def chat_predictor(self, teacher: "ChatSection", folder: "Path", inference: "InferenceConfig") -> "Predictor":
+        """See Task: one that is here is a model like the students, to which prompts are what a user says."""
+        from distil.framework.tasks.text.spoken import spoken_predictor
+
+        return spoken_predictor(self, teacher, folder, inference)
 
     def generative_predictor(
         self, teacher: "GenerativeSection", folder: "Path", inference: "InferenceConfig"

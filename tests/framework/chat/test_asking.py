@@ -366,9 +366,14 @@ def test_machines_that_share_a_storage_pay_for_each_answer_once(tmp_path: Path) 
     assert len(server.asked) == len(TEXTS) + 1
 
 
-def test_likelihoods_that_a_server_does_not_give_are_missed() -> None:
-    with chat_server(echo) as server, SILENT.task("", 1) as bar, pytest.raises(ModelError, match="set read: votes"):
-        asker(server, None).ask([(request("x", top_logprobs=5), 0)], bar)
+def test_a_server_that_gives_no_likelihoods_is_told_by_one_answer_which_is_kept_for_votes(tmp_path: Path) -> None:
+    with chat_server(echo) as server:
+        with SILENT.task("", 1) as bar, pytest.raises(ModelError, match="set read: votes"):
+            asker(server, tmp_path).ask([(request(text, top_logprobs=5), 0) for text in TEXTS], bar)
+        assert said(server) == TEXTS[:1]
+        assert ask(asker(server, tmp_path)) == TEXTS
+        assert said(server) == sorted(TEXTS)
+        assert asker(server, tmp_path).answers.spent.requests == len(TEXTS)
 
 
 @pytest.mark.parametrize("budget", [Budget(requests=5), Budget(tokens=600), Budget(max_cost=0.06)], ids=str)

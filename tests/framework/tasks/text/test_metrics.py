@@ -68,7 +68,16 @@ def test_models_that_write_nothing_have_no_value_of_texts() -> None:
     found = scores(_examples("abcd", "efgh"), _predicted(None, None), task.measures, 10, 0)
     assert found.metrics.keys() == found.resampled.keys() == {"bits_per_byte"}
     assert main_metrics(task, found.metrics) == found.metrics  # type: ignore[arg-type]
-    assert [metric.optional for metric in task.metrics] == [False, True]
+    assert [metric.optional for metric in task.metrics] == [True, True]
+
+
+def test_models_that_write_alone_have_no_value_of_bits() -> None:
+    task = TextSettings.model_validate({"kind": "text"})
+    predicted = {id: {**one, "bits": None, "bytes": 0} for id, one in _predicted("abcd", "x").items()}
+    found = scores(_examples("abcd", "efgh"), predicted, task.measures, 10, 0)
+    assert found.metrics == {"exact_match": 50.0}
+    assert found.unread == 0
+    assert answer_of(predicted["0"]) == ("abcd", None)
 
 
 def test_unlabelled_examples_do_not_count() -> None:
