@@ -173,12 +173,7 @@ class Task(Protocol):
         """The generative model in `folder`, as a teacher of this task. Raises ModelError."""
 
     def chat_objective(
-        self,
-        teacher: ChatSection,
-        windows: WindowSettings,
-        examples: Examples,
-        tokenizer: "PreTrainedTokenizerFast",
-        progress: Progress,
+        self, teacher: ChatSection, windows: WindowSettings, examples: Examples, tokenizer: Own, progress: Progress
     ) -> "Objective":
         """What a chat model that is here is fine-tuned towards."""
 
