@@ -9,9 +9,10 @@ import numpy as np
 
 from distil.framework.data.example import Example
 from distil.framework.segments import Floats, Ints
-from distil.framework.signals.algebra import Signals, gold_log_likelihood
+from distil.framework.signals.algebra import Signals, gold_log_likelihood, log_likelihood
 
 Mixing = Literal["arithmetic", "geometric", "one_of"]
+LEAST = float(np.log(1e-30))  # who holds impossible what stands there is out for good, and not without a number
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,17 @@ class TeacherOutputs:
         return np.stack([signals.head_means(figure(signals)) for signals in self.signals], axis=1)
 
     def gold_log_likelihood(self) -> Floats:
-        """What every teacher says of the gold outcomes of labelled examples: means over heads, in nats. [E, K]"""
-        return self.by_teacher(partial(gold_log_likelihood, gold=self.task.gold_outcomes(self.examples)))
+        """What every teacher says of the gold outcomes of labelled examples: means over heads, in nats; where heads unfold, of what shows
+        there, so that of a text each unit counts, and nothing twice. [E, K]"""
+        if self.task.unfolding(self.signals[0]) is None:
+            return self.by_teacher(partial(gold_log_likelihood, gold=self.task.gold_outcomes(self.examples)))
+        return np.stack([self._shown(signals) for signals in self.signals], axis=1)
+
+    def _shown(self, signals: Signals) -> Floats:
+        unfolding = self.task.unfolding(signals)
+        assert unfolding is not None
+        likely = np.maximum(log_likelihood(signals, unfolding.outcome, unfolding.outcome), LEAST)
+        return signals.head_means(likely, signals.said & (unfolding.outcome >= 0))
 
     def same(self, weights: Floats) -> Floats:
         """Weights [K] that are the same for every example. [E, K]"""

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distil.framework.ensembles.base import TeacherOutputs
+from distil.framework.ensembles.base import LEAST, TeacherOutputs
 from distil.framework.errors import ModelError
 from distil.framework.segments import Floats, bounds, maxima, owners, softmax
 from distil.framework.signals.algebra import log_likelihood
-
-_LEAST = np.log(1e-30)  # who holds impossible what stands there is out for good, and not without a number
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def posterior(outputs: TeacherOutputs, prior: Floats, tau: float) -> Posterior:
     place = at[owner] + unfolding.turn  # [H]
     log_p = np.full((int(at[-1]), len(signals)), np.nan)  # nan: says nothing
     for teacher, one in enumerate(signals):
-        likely = np.maximum(log_likelihood(one, unfolding.outcome, unfolding.outcome), _LEAST)
+        likely = np.maximum(log_likelihood(one, unfolding.outcome, unfolding.outcome), LEAST)
         log_p[place[shows], teacher] = np.where(one.said, likely, np.nan)[shows]
     known, total = np.zeros(log_p.shape), np.zeros((len(outputs.examples), len(signals)))
     log_prior = np.log(prior)
@@ -55,7 +53,7 @@ def _charged(log_p: Floats, log_weights: Floats) -> Floats:
     speaks = ~np.isnan(log_p)
     some = speaks.any(1, keepdims=True)
     weights = softmax(np.where(speaks, log_weights, np.where(some, -np.inf, 0.0)))
-    own = np.where(speaks, log_p, _LEAST)
+    own = np.where(speaks, log_p, LEAST)
     peak = own.max(1, keepdims=True)
     together = peak + np.log(np.sum(weights * np.exp(own - peak), axis=1, keepdims=True))
-    return np.where(speaks, log_p, np.where(some, np.maximum(together, _LEAST), 0.0))
+    return np.where(speaks, log_p, np.where(some, np.maximum(together, LEAST), 0.0))

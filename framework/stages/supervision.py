@@ -62,12 +62,17 @@ class Supervision:
                 for name, parts in self.collections.items()
             ],
             "ensemble": settings_of(self.ensemble) if self.ensemble is not None else None,
+            **({"gold": "units"} if self._weighs_texts(context) else {}),
             **(
                 {"column": digest_of_strings(part for one in column.items() for part in map(str, one))}
                 if column
                 else {}
             ),
         }
+
+    def _weighs_texts(self, context: Context) -> bool:
+        """Whether teachers weigh by how likely they find texts."""
+        return context.task.writes and self.ensemble is not None and self.ensemble.needs_labels
 
     def to_stream(self, context: Context) -> list[Collection]:
         """Collections that are not complete, with those that are proposals to their teachers, where the run streams."""

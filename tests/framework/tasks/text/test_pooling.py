@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from distil.framework.ensembles.base import TeacherOutputs
 from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.rules import (
     Agreement,
@@ -269,6 +270,18 @@ def test_a_text_takes_at_most_the_bits_of_the_best_of_three_unlike_teachers_and_
     whole = [bits(one, sizes)[1].tolist() == bits(mixed, sizes)[1].tolist() for one in said]
     assert any(whole)
     assert (bits(mixed, sizes)[0] <= own[whole].min(0) + np.log2(3) + 1e-3).all()
+
+
+def test_who_finds_a_text_likeliest_teaches_it_whatever_its_first_bytes() -> None:
+    said = [written(kind, _EXAMPLES) for kind in ("bytes", "gpt2")]
+    sizes = read("bytes", _EXAMPLES).sizes
+    own, known = zip(*(bits(one, sizes) for one in said), strict=True)
+    same = np.flatnonzero(known[0] == known[1])
+    assert len(same) > 0
+    (mixed,) = pooled(Route(by="likelihood"), said, _EXAMPLES)
+    assert bits(mixed, sizes)[0][same] == pytest.approx(np.stack(own).min(0)[same])
+    weights = LabelAware().weigh(TeacherOutputs(_EXAMPLES, ["bytes", "gpt2"], said, {}, Text()))
+    assert (weights.argmax(1) == np.stack(own).argmin(0))[same].all()
 
 
 @pytest.mark.parametrize("rule", RULES[:7], ids=lambda rule: rule.rule)
