@@ -22,6 +22,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.splits import prompts_alone
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -56,13 +57,16 @@ def context_of(
     stream: Streamer | None,
     progress: Progress,
     data: Mapping[str, Split] | None = None,
+    prompts: frozenset[str] = frozenset(),
 ) -> Context:
-    """Load the data of a recipe, and settle what its stages share; see `prepare`."""
+    """Load the data of a recipe, and settle what its stages share; see `prepare`. prompts: splits that are completed beside what the
+    recipe does."""
     check_packages(recipe)
     if recipe.signals.mode == "streamed" and stream is None:
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
     if data is None:
-        data = load_data(recipe.data, recipe.task, progress, column_of(recipe.ensemble))
+        alone = prompts_alone(recipe, prompts)
+        data = load_data(recipe.data, recipe.task, progress, column_of(recipe.ensemble), alone)
     return Context(
         recipe=recipe,
         task=recipe.task.fitted({name: split.examples for name, split in data.items()}),

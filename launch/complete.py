@@ -11,7 +11,7 @@ from distil.launch.label import check_asks_teachers
 from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
-    from distil.framework.complete import Completions
+    from distil.framework.complete import Completed
 
 
 def complete_recipe(
@@ -40,7 +40,7 @@ def complete_recipe(
 
 def completed(
     recipe: Recipe, split: str, to: Path | None, count: int, temperature: float, progress: Progress
-) -> "Completions":
+) -> "Completed":
     """Have the teachers of a recipe complete a split's prompts, trained with Ray where it wants that. Raises DistilError."""
     check_asks_teachers(recipe, "write")
     from distil.framework.complete import complete

@@ -1,9 +1,9 @@
 """From the recipe's data section to examples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from distil.framework.data.column import Column
 from distil.framework.data.example import Notebook, Notes, Row, described, fingerprint
@@ -17,6 +17,17 @@ from distil.framework.tasks.base import Task
 
 if TYPE_CHECKING:
     from distil.framework.tasks.base import Task
+
+
+class Dataset(Protocol):
+    """Examples that are there, or will be once the stages that write them are made."""
+
+    @property
+    def identity(self) -> object:
+        """What stands for it among the inputs of a stage: a digest, or keys of stages."""
+
+    def read(self) -> "Split":
+        """Its examples. Raises StoreError where they are not made, or damaged."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +55,35 @@ class Split:
         return fingerprint(self.examples)
 
     @property
+    def identity(self) -> str:
+        """See Dataset."""
+        return self.digest
+
+    def read(self) -> Self:
+        """See Dataset."""
+        return self
+
+    @property
     def unlabelled(self) -> int:
         """How many examples carry no label."""
         return sum(not example.labelled for example in self.examples)
 
 
-def load_data(section: Data, task: "Task", progress: Progress = SILENT, column: str | None = None) -> dict[str, Split]:
-    """Read every split that the section names. column: one of the data's that is wanted beside what the task asks for.
+def load_data(
+    section: Data,
+    task: "Task",
+    progress: Progress = SILENT,
+    column: str | None = None,
+    prompts: Set[str] = frozenset(),
+) -> dict[str, Split]:
+    """Read every split that the section names. column: one of the data's that is wanted beside what the task asks for; prompts: splits
+    of which nothing else is wanted, of a task whose models write.
 
     Raises:
         DataError: data that cannot be had or read, or that are not what the task asks for; the message names the place.
     """
     wanted = Column(column) if column is not None else None
-    reading = _Reading(task, progress, wanted)
+    reading = _Reading(task, progress, wanted, prompts)
     rows = _cut(section, reading) if section.cut else _slices(section.source, section.splits, reading)
     for name, extra in section.extra.items():
         rows |= _slices(extra.source, {name: extra.split}, reading)
@@ -64,7 +91,7 @@ def load_data(section: Data, task: "Task", progress: Progress = SILENT, column: 
     for name, chosen in rows.items():
         if not chosen:
             raise DataError(f"the split '{name}' is empty; {_emptiness(section, name)}")
-        split = splits[name] = _to_split(chosen, task, wanted)
+        split = splits[name] = _to_split(chosen, task, wanted, name in prompts)
         lines = described(split.notes, task.items)
         if not split.examples:
             raise DataError(f"the split '{name}': none of its {task.items} can be used; {'; '.join(lines)}")
@@ -78,11 +105,13 @@ class _Reading:
     task: "Task"
     progress: Progress
     column: Column | None
+    prompts: Set[str]
 
 
 def _slices(source: Source, splits: Mapping[str, str], reading: _Reading) -> dict[str, list[Row]]:
     wanted = {name: parse_slice(text) for name, text in splits.items()}
-    rows = _read(source, [part.split for part in wanted.values()], reading)
+    others = {part.split for name, part in wanted.items() if name not in reading.prompts}
+    rows = _read(source, [part.split for part in wanted.values()], reading, others)
     return {
         name: [rows[part.split][index] for index in part.rows(len(rows[part.split]))] for name, part in wanted.items()
     }
@@ -91,13 +120,14 @@ def _slices(source: Source, splits: Mapping[str, str], reading: _Reading) -> dic
 def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     cut = section.cut
     assert isinstance(cut, Cut)
-    rows = _read(section.source, [cut.split], reading)[cut.split]
+    others = {cut.split} if set(cut.shares) - reading.prompts else set()
+    rows = _read(section.source, [cut.split], reading, others)[cut.split]
     side = cut_groups((row.group for row in rows), cut.shares, cut.seed)
     return {name: [row for row in rows if side.get(row.group) == name] for name in cut.shares}
 
 
-def _read(source: Source, wanted: Iterable[str], reading: _Reading) -> dict[str, list[Row]]:
-    """The rows of the wanted splits of the source, each read once."""
+def _read(source: Source, wanted: Iterable[str], reading: _Reading, whole: Set[str]) -> dict[str, list[Row]]:
+    """The rows of the wanted splits of the source, each read once. whole: those of which not only prompts are wanted."""
     task, column = reading.task, reading.column
     fields = Fields((*task.fields, column.asked) if column is not None else task.fields, given_names(source))
     readers = source.readers(reading.progress, fields, task.formats)
@@ -113,7 +143,8 @@ def _read(source: Source, wanted: Iterable[str], reading: _Reading) -> dict[str,
         for name in names:
             fields.begin()
             records = readers[name]()
-            rows = list(task.rows(column.noted(records) if column is not None else records, fields))
+            read = task.rows if name in whole else task.prompt_rows
+            rows = list(read(column.noted(records) if column is not None else records, fields))
             found[name] = task.settle(source.chosen(rows) if isinstance(source, Hub) else rows)
             if not found[name]:
                 raise DataError(f"the data's split '{name}' holds no {task.items}; expected at least one")
@@ -126,7 +157,7 @@ def given_names(source: Source) -> Mapping[str, str]:
     return source.fields if isinstance(source, Hub | Files) else {}
 
 
-def _to_split(rows: list[Row], task: "Task", column: Column | None) -> Split:
+def _to_split(rows: list[Row], task: "Task", column: Column | None, prompts: bool) -> Split:
     examples: list[Any] = []
     notebook = Notebook(task.notes)
     first: dict[str, Row] = {}
@@ -134,7 +165,7 @@ def _to_split(rows: list[Row], task: "Task", column: Column | None) -> Split:
         earlier = first.setdefault(row.id, row)
         if earlier is not row:
             raise DataError(f"{row.place}: the id '{row.id}' is taken already, at {earlier.place}")
-        example = task.example(row, notebook)
+        example = task.prompt_of(row, notebook) if prompts else task.example(row, notebook)
         if example is not None:
             examples.append(example)
     values = {row.id: column.at(row.place) for row in rows} if column is not None else {}

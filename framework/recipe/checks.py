@@ -2,7 +2,6 @@
 
 from pydantic import ValidationError
 
-from distil.framework.chat.section import Shots
 from distil.framework.config import nearest_hint, shortened
 from distil.framework.data.load import given_names
 from distil.framework.data.records import Fields
@@ -18,9 +17,9 @@ from distil.framework.recipe.chat_checks import chat_problems
 from distil.framework.recipe.ensemble_checks import ensemble_problems
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
+from distil.framework.recipe.splits import examples_wanted, prompts_wanted, shown, trainings
 from distil.framework.recipe.wording import Where, worded
-from distil.framework.teachers.chat import Chat
-from distil.framework.training.section import Training
+from distil.framework.recipe.writing_checks import writing_problems
 
 _MOST_NAME = 100  # bytes
 _TAKEN = {"student", "student_no_distillation", "no_distillation", "ensemble"}
@@ -34,6 +33,7 @@ def recipe_problems(recipe: Recipe) -> list[str]:
         ensemble_problems,
         held_out_problems,
         student_problems,
+        writing_problems,
         live_problems,
         format_problems,
         task_problems,
@@ -93,7 +93,7 @@ def student_problems(recipe: Recipe) -> list[str]:
         ]
     problems = []
     copied = student.model.teacher if isinstance(student.model, LayersModel) else None
-    if recipe.distils and not recipe.teachers:
+    if recipe.compares and not recipe.teachers:
         names = [name for name, loss in recipe.losses.items() if loss.source != "labels"]
         problems.append(f"the losses {names} compare with teachers, and there are none: add `teachers`")
     if recipe.teachers and not recipe.distils and copied is None and recipe.ensemble is None:
@@ -103,7 +103,7 @@ def student_problems(recipe: Recipe) -> list[str]:
     if copied is not None and copied not in recipe.teachers:
         hint = nearest_hint(copied, list(recipe.teachers))
         problems.append(f"student.model.teacher: no teacher is called '{copied}'; {hint}")
-    if student.unlabelled and not recipe.distils:
+    if student.unlabelled and not recipe.compares:
         problems.append("student.unlabelled: no loss compares with a teacher, so nothing can be learnt there; drop it")
     return [*problems, *_baseline_problems(recipe, student)]
 
@@ -179,19 +179,7 @@ def data_problems(recipe: Recipe) -> list[str]:
 def split_problems(recipe: Recipe) -> list[str]:
     """Splits that are wanted have to be there, and those that are given have to be wanted."""
     legal = recipe.data.names
-    wanted = {f"teachers.{name}.split": teacher.split for name, teacher in recipe.teachers.items() if teacher.fine_tune}
-    shown = _shown(recipe)
-    wanted |= {f"teachers.{name}.examples.split": shots.split for name, shots in shown.items()}
-    if recipe.student is not None:
-        wanted["student.split"] = recipe.student.split
-        wanted |= {f"student.unlabelled[{n}]": name for n, name in enumerate(recipe.student.unlabelled)}
-        trimmed = recipe.student.trim.splits if recipe.student.trim is not None else None
-        wanted |= {f"student.trim.splits[{n}]": name for n, name in enumerate(trimmed or ())}
-    wanted["evaluation.split"] = recipe.evaluation.split
-    trainings = _trainings(recipe).items()
-    wanted |= {f"{place}.validation": one.validation for place, (one, _) in trainings if one.validation is not None}
-    if recipe.signals.held_out is not None:
-        wanted["signals.held_out"] = recipe.signals.held_out
+    wanted = {**examples_wanted(recipe), **prompts_wanted(recipe)}
     problems = [
         f"{place}: no split of `data` is called '{split}'; {nearest_hint(split, legal)}"
         for place, split in wanted.items()
@@ -199,12 +187,12 @@ def split_problems(recipe: Recipe) -> list[str]:
     ]
     problems += [
         f"teachers.{name}.examples.split is '{shots.split}', by which all is measured (evaluation.split): name another labelled split"
-        for name, shots in shown.items()
+        for name, shots in shown(recipe).items()
         if shots.split == recipe.evaluation.split
     ]
     problems += [
         f"teachers.{name}.examples.by: nearest is by the student's embeddings, and there is no student: set by: random"
-        for name, shots in shown.items()
+        for name, shots in shown(recipe).items()
         if shots.by == "nearest" and recipe.student is None
     ]
     idle = [name for name in legal if name not in wanted.values()]
@@ -213,26 +201,10 @@ def split_problems(recipe: Recipe) -> list[str]:
     return problems
 
 
-def _shown(recipe: Recipe) -> dict[str, Shots]:
-    """What teachers are shown before they are asked, by their names."""
-    found = {name: teacher.examples for name, teacher in recipe.teachers.items() if isinstance(teacher, Chat)}
-    return {name: shots for name, shots in found.items() if shots is not None}
-
-
-def _trainings(recipe: Recipe) -> dict[str, tuple[Training, str]]:
-    """Every section of training settings with the split that is trained on, by place."""
-    found = {
-        f"teachers.{name}.fine_tune": (teacher.fine_tune, teacher.split)
-        for name, teacher in recipe.teachers.items()
-        if teacher.fine_tune is not None
-    }
-    return found | ({"student": (recipe.student, recipe.student.split)} if recipe.student is not None else {})
-
-
 def watching_problems(recipe: Recipe) -> list[str]:
     """What is chosen by labels must not be measured by them, nor trained on them."""
     problems, measured = [], recipe.evaluation
-    for place, (training, split) in _trainings(recipe).items():
+    for place, (training, split) in trainings(recipe).items():
         others = "another labelled split, such as one that data.cut or a slice (train[95%:]) sets apart"
         if training.validation == measured.split:
             plain = "" if training.selects else ", or set evaluation.during_training to see curves on this one"

@@ -104,9 +104,14 @@ class Recipe(Section):
         return self
 
     @property
-    def distils(self) -> bool:
+    def compares(self) -> bool:
         """Whether any loss compares the student with the teachers."""
         return any(loss.source != "labels" for loss in self.losses.values())
+
+    @property
+    def distils(self) -> bool:
+        """Whether teachers teach the student: by such a loss, or by texts that they write."""
+        return self.compares or (self.student is not None and self.student.completions is not None)
 
     @property
     def held_out(self) -> str:
@@ -139,6 +144,10 @@ class Recipe(Section):
             "search": {"trials", "minutes", "resources", "concurrent"} if self.search is not None else True,
             "teachers": {name: idle for name, teacher in self.teachers.items() if (idle := idle_settings(teacher))},
         }
+        if (
+            self.student is not None
+        ):  # what came later is left out where it is not asked for: runs of before stay what they were
+            left_out["student"] = {name for name in ("completions", "rounds") if getattr(self.student, name) is None}
         values = self.model_dump(mode="json", exclude=left_out)
         # Teachers count in their order, the only thing in a recipe whose order does; alphabetical goes without saying.
         order = list(self.teachers)

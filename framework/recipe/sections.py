@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from distil.framework.config import Section
+from distil.framework.config import MOST_EPOCHS, Section
 from distil.framework.models.formats import FLOAT32, format_of
 from distil.framework.models.section import (
     ConfigModel,
@@ -29,6 +29,41 @@ class Trim(Section):
     )
 
 
+class Completions(Section):
+    """Texts that teachers write, of which a student learns the best after each prompt (Kim & Rush, arXiv 1606.07947)."""
+
+    of: list[str] = Field(min_length=1, description="Splits whose prompts are completed.")
+    count: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Completions of a prompt by each teacher. One is of the likeliest tokens, several are drawn.",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0.01, le=100, description="At which several are drawn; default: 1."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Completions":
+        if self.count == 1 and self.temperature is not None:
+            raise ValueError(
+                "`temperature` is for completions that are drawn, and one is the likeliest: drop it, or raise `count`"
+            )
+        return self
+
+
+class Rounds(Section):
+    """Texts that a student writes itself, of which teachers say how likely they are, again and again (Agarwal et al., arXiv 2306.13649)."""
+
+    count: int = Field(default=1, ge=1, le=100, description="Rounds of writing, asking and training.")
+    of: list[str] = Field(min_length=1, description="Splits after whose prompts the student writes, each once a round.")
+    temperature: float = Field(default=1.0, ge=0, le=100, description="At which tokens are drawn; 0: the likeliest.")
+    epochs: int = Field(default=1, ge=1, le=MOST_EPOCHS, description="Epochs of training on the texts of a round.")
+    lr: float | None = Field(
+        default=None, gt=0, le=100, description="Peak learning rate of a round; default: the student's."
+    )
+
+
 class Student(Training):
     """A small model. Its training settings stand in the same section (`student.lr`)."""
 
@@ -39,6 +74,12 @@ class Student(Training):
     unlabelled: list[str] = Field(
         default_factory=list,
         description="Splits whose questions are added without their answers: only what teachers think of them counts.",
+    )
+    completions: Completions | None = Field(
+        default=None, description="Texts that teachers write, which are learnt beside those of `split`."
+    )
+    rounds: Rounds | None = Field(
+        default=None, description="Texts that the student writes itself, on which it goes on learning."
     )
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from distil.framework.models.formats import format_of
 from distil.framework.models.section import HubModel, LayersModel
 from distil.framework.paper import PUBLISHED, published_config, published_sizes
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.splits import prompts_alone
 from distil.framework.stages.planned import planned_config
 from distil.framework.training.section import Training
 
@@ -84,7 +85,7 @@ def known_data(recipe: Recipe) -> KnownData:
     """
     data = recipe.data
     try:
-        splits = load_data(data, recipe.task)
+        splits = load_data(data, recipe.task, prompts=prompts_alone(recipe))
     except MissingDataError:
         slices = {name: (data.source, text) for name, text in data.splits.items()}
         slices |= {name: (extra.source, extra.split) for name, extra in data.extra.items()}

@@ -72,15 +72,17 @@ def collect(
     progress: Progress,
     title: str,
     proposals: Sequence[TeacherSignals] = (),
+    known: Sequence[SignalReader] = (),
 ) -> dict[str, float]:
     """Write the signals of all examples that are not in `folder` yet; a teacher that has nothing to say is not opened.
 
     While its model is at a shard, the next one is prepared and the last one written. What ends it before its time loses at most
-    these: the shard that the model is at, and the one that is being written. proposals: of the teachers that it is shown.
-    Returns figures on the store; null_mass is the mean probability of NULL, such as "no answer here"; left_out: of how many
+    these: the shard that the model is at, and the one that is being written. proposals: of the teachers that it is shown; known: what it
+    has said before, of the same texts among others. Returns figures on the store; known: of how many examples it was not asked again, if any; null_mass is the mean probability of NULL, such as "no answer here"; left_out: of how many
     examples the teacher says nothing, if there are any.
     """
     writer = SignalWriter(folder, settings)
+    copied = sum(_copied(writer, examples, one) for one in known)
     missing = [example for example in longest_first(examples) if example not in writer]
     with progress.task(title, len(examples)) as bar:
         bar.advance(len(examples) - len(missing))
@@ -97,7 +99,17 @@ def collect(
         "bytes_per_example": bytes_on_disk(folder) / len(examples),
         "null_mass": float(np.concatenate(nulls).mean()),
         **({"left_out": nothing} if nothing else {}),
+        **({"known": copied} if copied else {}),
     }
+
+
+def _copied(writer: SignalWriter, examples: Sequence[Example], known: SignalReader) -> int:
+    """Write what is known of the examples that are not there yet; of how many it is."""
+    found = {row_key(one): one for one in examples if one in known and one not in writer}
+    if found:
+        writer.add(list(found.values()), known.signals(list(found.values())))
+        writer.flush()
+    return len(found)
 
 
 def _collected(

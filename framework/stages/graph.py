@@ -1,22 +1,26 @@
 """All stages of a recipe, in the order in which they run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from distil.framework.ensembles.source import check_labelled
+from distil.framework.generative.sampling import Sampling
 from distil.framework.losses.base import Loss
 from distil.framework.losses.logits import HardLabel
 from distil.framework.models.section import FolderModel, HubModel
 from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.completions import Completions, completions_of, sampling_of
 from distil.framework.stages.evaluation import check_labels, ensemble_stage, latency_stage
 from distil.framework.stages.initial import fetch
 from distil.framework.stages.models import ModelStages, student_stages, teacher_stages
 from distil.framework.stages.planned import check_models
 from distil.framework.stages.shown import chosen_by_student
-from distil.framework.stages.signals import Collection, collection, held_out_stage
+from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
+from distil.framework.stages.teaching import Teaching
+from distil.framework.stages.written import Prompts, prompts_of
 from distil.framework.teachers.base import Teacher
 
 
@@ -24,13 +28,16 @@ from distil.framework.teachers.base import Teacher
 class Graph:
     """The stages of a recipe.
 
-    models: in the order of the table; collections: every teacher's signals, by teacher and split; held_out: what has to
+    models: in the order of the table; collections: every teacher's signals on the data, by teacher and split; of_texts: those on texts that
+    models write; completions: what teachers write for students; held_out: what has to
     be known of teachers first, by their name; ensemble: its evaluation; latency: of all models, if they are timed; streams: whether students' signals are asked for
     while they are trained, but for those on the splits `first`, which held_out and ensemble read.
     """
 
     models: list[ModelStages]
     collections: dict[tuple[str, str], Collection]
+    of_texts: list[Collection]
+    completions: list[Completions]
     held_out: dict[str, Stage]
     ensemble: Stage | None
     latency: Stage | None
@@ -66,6 +73,8 @@ class Graph:
         yield from self.held_out.values()
         if self.ensemble is not None:
             yield self.ensemble
+        for written in self.completions:
+            yield from written.stages
 
     def _of_students(self) -> Iterator[Stage]:
         for model in self._students():
@@ -96,21 +105,21 @@ def build_graph(context: Context) -> Graph:
     check_labels(context, "evaluation.split", recipe.evaluation.split, "to compare with")
     teachers = _teachers(context)
     first = _read_first(recipe)
-    collections = _Collections(context, teachers, first)
-    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
+    teaching = Teaching(context, teachers, first)
     ensemble = None
     if recipe.ensemble is not None:
-        ensemble = ensemble_stage(
-            context, _supervision(context, collections, held_out, [recipe.evaluation.split], None)
-        )
-    students = list(_students(context, teachers, collections, held_out))
+        ensemble = ensemble_stage(context, teaching.by([recipe.evaluation.split], None))
+    completions = _completions(context, teachers, teaching)
+    students = list(_students(context, teachers, teaching, completions))
     models = [*teachers.values(), *students]
     _fetch_models(context, models)
     after = [ensemble] if ensemble is not None else []
     return Graph(
         models,
-        collections.made,
-        held_out,
+        teaching.of_splits,
+        teaching.of_texts,
+        list(completions.values()),
+        teaching.held_out,
         ensemble,
         latency_stage(context, [(model.measured, model.evaluation) for model in models if model.measured.timed], after),
         streams=context.stream is not None,
@@ -143,21 +152,43 @@ class Labelling:
 def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:
     """Lay out what it takes to label splits, without training students and without measuring anything. Raises UserError as build_graph
     does."""
+    return _labelling(context, splits)[0]
+
+
+def _labelling(context: Context, splits: Sequence[str]) -> tuple[Labelling, dict[str, ModelStages], Teaching]:
     recipe = context.recipe
     _check_labelled(context, splits)
     by_student = any(chosen_by_student(teacher) for teacher in recipe.teachers.values())
     check_models(recipe if by_student else recipe.model_copy(update={"student": None}))
     teachers = _teachers(context)
     before_students = _read_first(recipe)
-    collections = _Collections(context, teachers, before_students)
-    held_out = {name: held_out_stage(context, collections.get(name, recipe.held_out)) for name in recipe.calibrated}
+    teaching = Teaching(context, teachers, before_students)
     _fetch_models(context, list(teachers.values()))
     for shown in (model.shown for model in teachers.values() if model.shown is not None and model.shown.before):
         _fetch(context, recipe.student, None, shown.before[-1])
-    first = [found.stage for found in collections.made.values()]
-    by_split = {split: _supervision(context, collections, held_out, [split], None) for split in splits}
-    making = [*(stage for model in teachers.values() for stage in model.making), *first, *held_out.values()]
-    return Labelling(making, by_split, frozenset(splits) - before_students, list(collections.made.values()))
+    first = [found.stage for found in teaching.of_splits.values()]
+    by_split = {split: teaching.by([split], None) for split in splits}
+    making = [*(stage for model in teachers.values() for stage in model.making), *first, *teaching.held_out.values()]
+    labelling = Labelling(making, by_split, frozenset(splits) - before_students, list(teaching.of_splits.values()))
+    return labelling, teachers, teaching
+
+
+@dataclass(frozen=True)
+class Completing:
+    """What it takes to have a recipe's teachers complete prompts. stages: all of them, in order; the last chooses."""
+
+    prompts: Prompts
+    completions: Completions
+    stages: list[Stage]
+
+
+def build_completing(context: Context, split: str, sampling: Sampling) -> Completing:
+    """Lay out what it takes to complete the prompts of a split, without training students and without measuring anything. Raises UserError
+    as build_graph does."""
+    labelling, teachers, teaching = _labelling(context, [])
+    prompts = prompts_of(context, [split])
+    completions = completions_of(context, teachers, teaching, prompts, sampling, None)
+    return Completing(prompts, completions, list(_once([*labelling.making, *completions.stages])))
 
 
 def _teachers(context: Context) -> dict[str, ModelStages]:
@@ -188,48 +219,60 @@ def _fetch(context: Context, section: Any, teacher: Teacher | None, initial: Sta
         fetch(context.task, section, teacher)
 
 
-class _Collections:
-    """Makes each teacher's collection on each split once."""
-
-    def __init__(self, context: Context, teachers: dict[str, ModelStages], first: frozenset[str]) -> None:
-        self._context, self._teachers, self._first = context, teachers, first
-        self.made: dict[tuple[str, str], Collection] = {}
-
-    def get(self, name: str, split: str) -> Collection:
-        """The signals of a teacher on a split; those of teachers that it is shown come first."""
-        if (name, split) not in self.made:
-            others = self._context.recipe.teachers
-            shown = (
-                [other for other in others if not others[other].takes_proposals] if others[name].takes_proposals else []
-            )
-            proposals = {other: self.get(other, split) for other in shown}
-            streamed = self._context.stream is not None and split not in self._first
-            models = self._teachers[name].askable
-            self.made[name, split] = collection(
-                self._context, name, models, split, proposals, streamed, self._teachers[name].shown
-            )
-        return self.made[name, split]
-
-
 def _students(
-    context: Context, teachers: dict[str, ModelStages], collections: _Collections, held_out: dict[str, Stage]
+    context: Context,
+    teachers: dict[str, ModelStages],
+    teaching: Teaching,
+    completions: Mapping[str | None, Completions],
 ) -> Iterator[ModelStages]:
+    """completions: by the teacher that alone writes, None: all of them."""
     recipe, student = context.recipe, context.recipe.student
     if student is None:
         return
     # Losses that look into a live teacher need no signals.
     signals = any(loss.source == "signal" for loss in recipe.losses.values())
     splits = [student.split, *student.unlabelled] if signals else []
-    labels: dict[str, Loss] = {"hard_label": HardLabel()}
+
+    def taught(name: str, role: str, only: str | None) -> ModelStages:
+        written = completions.get(only)
+        candidates = [written.candidates] if written is not None and signals else []
+        return student_stages(
+            context,
+            name,
+            role,
+            recipe.losses,
+            teaching.by([*splits, *candidates], only),
+            teachers,
+            written.best if written is not None else None,
+            lambda texts: teaching.by([texts] if signals else [], only, streamed=True),
+        )
+
     for name in recipe.baselines:
         if name == "no_distillation":
-            yield student_stages(context, "student_no_distillation", "baseline", labels, None, teachers)
+            as_long = completions[None].best if completions else None
+            labels: dict[str, Loss] = {"hard_label": HardLabel()}
+            yield student_stages(context, "student_no_distillation", "baseline", labels, None, teachers, as_long, None)
         else:
-            supervision = _supervision(context, collections, held_out, splits, name)
-            yield student_stages(context, f"student_from_{name}", "baseline", recipe.losses, supervision, teachers)
+            yield taught(f"student_from_{name}", "baseline", name)
     _check_labelled(context, splits)
-    taught = _supervision(context, collections, held_out, splits, None) if recipe.distils else None
-    yield student_stages(context, "student", "student", recipe.losses, taught, teachers)
+    if recipe.distils:
+        yield taught("student", "student", None)
+    else:
+        yield student_stages(context, "student", "student", recipe.losses, None, teachers, None, None)
+
+
+def _completions(
+    context: Context, teachers: Mapping[str, ModelStages], teaching: Teaching
+) -> dict[str | None, Completions]:
+    """What teachers write for students to learn: all together, and each for the student of it alone."""
+    recipe = context.recipe
+    settings = recipe.student.completions if recipe.student is not None else None
+    if settings is None:
+        return {}
+    prompts = prompts_of(context, settings.of)
+    sampling = sampling_of(settings.count, settings.temperature, recipe.seed)
+    writers = [None, *(name for name in recipe.baselines if name in teachers)]
+    return {only: completions_of(context, teachers, teaching, prompts, sampling, only) for only in writers}
 
 
 def _check_labelled(context: Context, splits: Sequence[str]) -> None:
@@ -237,16 +280,3 @@ def _check_labelled(context: Context, splits: Sequence[str]) -> None:
     if context.recipe.ensemble is not None:
         for split in splits:
             check_labelled(context.recipe.ensemble, context.data[split].examples)
-
-
-def _supervision(
-    context: Context, collections: _Collections, held_out: dict[str, Stage], splits: Sequence[str], only: str | None
-) -> Supervision:
-    """Supervision by all teachers of the recipe, or by one of them."""
-    recipe = context.recipe
-    names = list(recipe.teachers) if only is None else [only]
-    return Supervision(
-        {name: [collections.get(name, split) for split in splits] for name in names},
-        {name: stage for name, stage in held_out.items() if name in names},
-        recipe.ensemble if only is None else None,
-    )

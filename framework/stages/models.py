@@ -1,9 +1,10 @@
 """The stages of one model: its tokenizer, its first weights, its training, its evaluation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from distil.framework.data.load import Split
+from distil.framework.data.load import Dataset, Split
 from distil.framework.data.section import fold_of
 from distil.framework.errors import DataError
 from distil.framework.losses.live import Term, on_states
@@ -13,10 +14,12 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.evaluation import Measured, check_labels, evaluation_stage
 from distil.framework.stages.initial import initial_stage, student_initial, trained_tokenizer, trim_stage
 from distil.framework.stages.live import check_live, check_one_tokenizer
+from distil.framework.stages.rounds import Round, rounds_of
 from distil.framework.stages.shown import Shown, shown_to
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
 from distil.framework.stages.training import student_spec, teacher_spec, training_stage
+from distil.framework.stages.written import Written
 from distil.framework.teachers.base import Teacher, is_elsewhere, own_settings
 from distil.framework.training.section import Training
 
@@ -25,7 +28,7 @@ from distil.framework.training.section import Training
 class ModelStages:
     """The stages of one model of the table. role: teacher, baseline or student.
 
-    trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
+    trained: its training on the data; rounds: those on its own texts that follow; trimmed: the student's first weights with fewer tokens; folds: trainings on all but one fold each, for out-of-fold
     signals; supervision: by whom a student is taught; live: the teachers that run beside it while it is trained; shown: what a
     teacher is shown before it is asked.
     """
@@ -40,6 +43,7 @@ class ModelStages:
     measured: Measured
     evaluation: Stage
     trimmed: Stage | None = None
+    rounds: tuple[Round, ...] = ()
     folds: tuple[Stage, ...] = ()
     supervision: Supervision | None = None
     live: tuple[str, ...] = ()
@@ -53,6 +57,8 @@ class ModelStages:
     @property
     def weights(self) -> Stage:
         """The stage that leaves the model's final weights."""
+        if self.rounds:
+            return self.rounds[-1].trained
         return self.trained if self.trained is not None else self.first
 
     @property
@@ -64,7 +70,8 @@ class ModelStages:
     def making(self) -> Iterator[Stage]:
         """All stages before the evaluation."""
         shown = self.shown.before if self.shown is not None else ()
-        stages = (*shown, self.tokenizer, self.initial, self.trimmed, self.trained, *self.folds)
+        rounds = (stage for one in self.rounds for stage in one.stages)
+        stages = (*shown, self.tokenizer, self.initial, self.trimmed, self.trained, *rounds, *self.folds)
         return (stage for stage in stages if stage is not None)
 
 
@@ -126,8 +133,12 @@ def student_stages(
     losses: Mapping[str, Term],
     supervision: Supervision | None,
     teachers: Mapping[str, ModelStages],
+    written: Written | None,
+    taught_on: Callable[[Written], Supervision] | None,
 ) -> ModelStages:
-    """A student. All students of a recipe begin with the same weights and see the same labelled data."""
+    """A student. All students of a recipe begin with the same weights and see the same labelled data. written: texts of teachers that it
+    learns beside these, or by which a student without teachers is trained as long; taught_on: by whom it is taught on texts of its own, None:
+    it learns none."""
     recipe, student = context.recipe, context.recipe.student
     assert student is not None
     seed = recipe.seed if student.seed is None else student.seed
@@ -137,15 +148,20 @@ def student_stages(
     _check_learnt(context, losses, supervision)
     _check_validation(context, "student.validation", student)
     # Without a teacher there is nothing to learn from questions without labels: the others are gone through more often.
-    whole = student_split(context)
-    split = whole if supervision is not None else context.data[student.split]
-    as_long_as = whole if supervision is None and student.unlabelled else None
+    whole = _with_texts(student_split(context), written)
+    data = whole if supervision is not None else context.data[student.split]
+    as_long_as = whole if supervision is None and (student.unlabelled or written is not None) else None
     # In the order of their names, so that a sum's last bits do not hang on how the recipe is written.
     losses = dict(sorted(_taught_losses(recipe, losses, supervision).items()))
     live = _live_stages(recipe, losses, tokenizer, teachers)
-    spec = student_spec(context, split, losses, supervision, live, seed, as_long_as)
+    spec = student_spec(context, data, losses, supervision, live, seed, as_long_as)
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
-    measured = Measured(name, trained, recipe.windows, {}, context.task.predictor)
+    rounds: tuple[Round, ...] = ()
+    if student.rounds is not None and taught_on is not None:
+        soft = {loss: term for loss, term in losses.items() if term.source != "labels"}
+        rounds = tuple(rounds_of(context, name, trained, student, student.rounds, soft, taught_on, live, seed))
+    weights = rounds[-1].trained if rounds else trained
+    measured = Measured(name, weights, recipe.windows, {}, context.task.predictor)
     return ModelStages(
         name,
         role,
@@ -157,6 +173,7 @@ def student_stages(
         measured,
         evaluation_stage(context, measured),
         trimmed=trimmed,
+        rounds=rounds,
         supervision=supervision,
         live=live_teachers(recipe, losses),
     )
@@ -187,6 +204,31 @@ def student_split(context: Context) -> Split:
     others = [context.data[name] for name in student.unlabelled]
     examples = [example.without_label() for other in others for example in other.examples]
     return Split([*labelled.examples, *examples], labelled.notes)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """See Dataset: a split, and texts that models write."""
+
+    split: Split
+    written: Written
+
+    @property
+    def identity(self) -> object:
+        """See Dataset."""
+        return [self.split.identity, self.written.identity]
+
+    @cached_property
+    def _whole(self) -> Split:
+        return Split([*self.split.examples, *self.written.read().examples], self.split.notes)
+
+    def read(self) -> Split:
+        """See Dataset."""
+        return self._whole
+
+
+def _with_texts(split: Split, written: Written | None) -> Dataset:
+    return split if written is None else _Joined(split, written)
 
 
 def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split]:

@@ -1,6 +1,6 @@
 """The stages that ask a teacher about every question of a split, once, and that look at what it says of held-out labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from distil.framework.chat.estimate import Paid
-from distil.framework.digest import MODELS, versions
+from distil.framework.data.load import Dataset, Split
+from distil.framework.digest import MODELS, Key, versions
 from distil.framework.errors import DataError
 from distil.framework.files import Json
+from distil.framework.manifest import MANIFEST, read_manifest
 from distil.framework.plugins import settings_of
 from distil.framework.signals.calibration import calibrate
 from distil.framework.signals.collect import collect
@@ -27,14 +29,20 @@ _CODE = {"cpu": 3, "cuda": 4}  # on a GPU attention gets masks that hide nothing
 
 @dataclass(frozen=True)
 class Collection:
-    """A teacher's signals on a split: the stage that collects them, the pass of the teacher that it takes, and the
-    collections that the teacher is shown."""
+    """A teacher's signals on a split, or on texts that models write: the stage that collects them, the data, and the collections that
+    the teacher is shown. asking: the pass of the teacher that it takes, without its examples."""
 
     teacher: str
     split: str
     stage: Stage
-    teacher_pass: TeacherPass
+    data: Dataset
+    asking: TeacherPass
     proposals: tuple["Collection", ...]
+
+    @property
+    def teacher_pass(self) -> TeacherPass:
+        """The pass of the teacher. Raises StoreError where what it is about is not written yet."""
+        return replace(self.asking, examples=self.data.read().examples)
 
 
 def collection(
@@ -42,12 +50,13 @@ def collection(
     name: str,
     models: Sequence[Stage],
     split: str,
+    data: Dataset,
     proposals: Mapping[str, Collection],
     streamed: bool,
     shown: Shown | None,
 ) -> Collection:
-    """The signals of teacher `name` on a split. models: the trained one, or one a fold; proposals: others' signals on it;
-    streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before; shown: what it is shown before it
+    """The signals of teacher `name` on data that are called `split`. models: the trained one, or one a fold; proposals: others' signals on
+    them; streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before; shown: what it is shown before it
     is asked."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
@@ -57,7 +66,7 @@ def collection(
         "models": [model.key for model in models],
         "teacher": own_settings(teacher),
         "task": trained_settings(context.task),
-        "data": context.data[split].digest,
+        "data": data.identity,
         "windows": inference.windows.model_dump(),
         "proposals": [found.stage.key for found in proposals.values()],
         "top_k": settings.top_k,
@@ -71,32 +80,45 @@ def collection(
         made_by["task"] = context.task.signals_version
     key = key_of(context, "signals", inputs, made_by)
     title = f"collect signals of {name} on '{split}'"
-    teacher_pass = TeacherPass(
+    asking = TeacherPass(
         name=name,
         teacher=teacher,
         inference=inference,
         models=tuple(model.folder(context.store) / "model" for model in models),
-        examples=context.data[split].examples,
+        examples=(),
         folder=context.store.folder(key),
-        proposals=tuple(found.teacher_pass.folder for found in proposals.values()),
+        proposals=tuple(found.asking.folder for found in proposals.values()),
         settings=settings,
     )
     chosen_by = shown.before if shown is not None else ()
-    making = _maker(context, teacher_pass, [*models, *chosen_by, *(found.stage for found in proposals.values())], title)
-    stage = Stage(title, key, making)
-    return Collection(name, split, stage, teacher_pass, tuple(proposals.values()))
+    before = [*models, *chosen_by, *(found.stage for found in proposals.values())]
 
-
-def _maker(context: Context, teacher_pass: TeacherPass, before: Sequence[Stage], title: str) -> Any:
     def make(folder: Path) -> dict[str, Any]:
         for stage in before:
             stage.result(context.store)
-        proposals = [SignalReader(folder) for folder in teacher_pass.proposals]
-        examples, settings = teacher_pass.examples, teacher_pass.settings
-        facts = collect(folder, examples, teacher_pass.open, settings, context.progress, title, proposals)
-        return {**facts, **_usage(teacher_pass)}
+        asked = found.teacher_pass
+        shown_signals = [SignalReader(folder) for folder in asked.proposals]
+        known = [] if isinstance(data, Split) else list(_of_other_data(context, key))
+        facts = collect(
+            folder, asked.examples, asked.open, asked.settings, context.progress, title, shown_signals, known
+        )
+        return {**facts, **_usage(asked)}
 
-    return make
+    found = Collection(name, split, Stage(title, key, make), data, asking, tuple(proposals.values()))
+    return found
+
+
+def _of_other_data(context: Context, key: Key) -> Iterator[SignalReader]:
+    """What the same teacher has said of other data, as far as it is here: a text is not asked about again that a model writes once more."""
+
+    def same(inputs: Json) -> Json:
+        return {name: value for name, value in inputs.items() if name != "data"}
+
+    wanted = {"inputs": same(key.plain_inputs), "versions": dict(key.versions)}
+    for path in sorted((context.store.root / key.kind).glob(f"*/{MANIFEST}")):
+        manifest = read_manifest(path.read_bytes(), path)
+        if {"inputs": same(manifest["inputs"]), "versions": manifest["versions"]} == wanted:
+            yield SignalReader(path.parent)
 
 
 def _usage(teacher_pass: TeacherPass) -> Json:

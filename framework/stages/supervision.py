@@ -25,6 +25,7 @@ from distil.framework.signals.shards import SignalReader, row_key
 from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, taught_share
 from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.stages.written import Written
 from distil.framework.tasks.base import Plain
 from distil.framework.tasks.facts import trained_settings
 from distil.framework.training.items import EagerSignals, Items, SignalItems
@@ -49,7 +50,7 @@ class Supervision:
 
     def inputs(self, context: Context) -> dict[str, Any]:
         """What the source depends on."""
-        column = self._column(context)
+        column = self._column(context, ())
         return {
             # A list, as rules may choose by place, and sums depend on it in their last bits.
             "teachers": [
@@ -104,12 +105,13 @@ class Supervision:
             return OneTeacher(teachers[name], temperatures[name])
         facts = {name: stage.facts(context.store) for name, stage in self.held_out.items()}
         points = points_of(self.ensemble.metric, context.task.metrics, facts)
-        column = self._column(context)
+        texts = {id(part.data): part.data for parts in self.collections.values() for part in parts}
+        column = self._column(context, [one for one in texts.values() if isinstance(one, Written)])
         return EnsembleSource(self.ensemble, teachers, temperatures, points, context.task, ignore_labels, column)
 
-    def _column(self, context: Context) -> dict[RowKey, str]:
-        """Of the examples about which teachers are asked the values of the column that the rule names, if it does. Raises DataError for
-        one that names no teacher."""
+    def _column(self, context: Context, texts: Sequence[Written]) -> dict[RowKey, str]:
+        """Of the examples about which teachers are asked, texts that models write among them, the values of the column that the rule names,
+        if it does. Raises DataError for one that names no teacher."""
         if not isinstance(self.ensemble, Route) or self.ensemble.column is None:
             return {}
         found = {}
@@ -118,7 +120,7 @@ class Supervision:
                 if example.id in split.column:
                     self.ensemble.check_value(split.column[example.id], example.id, list(self.collections))
                     found[row_key(example)] = split.column[example.id]
-        return found
+        return found | {row_key(example): value for one in texts for example, value in one.columned()}
 
     def teachers(self, context: Context, streams: Mapping[str, TeacherSignals]) -> dict[str, TeacherSignals]:
         """Every teacher's signals, streamed or stored."""

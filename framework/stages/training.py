@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.answer import save_settings
 from distil.framework.data.batches import epoch_steps
-from distil.framework.data.load import Split
+from distil.framework.data.load import Dataset, Split
 from distil.framework.data.window_cache import split_features
 from distil.framework.device import resolve_workers
 from distil.framework.digest import MODELS, TRAINING, versions
@@ -185,15 +185,15 @@ def teacher_spec(context: Context, teacher: Teacher, training: Training, split: 
 
 def student_spec(
     context: Context,
-    split: Split,
+    data: Dataset,
     losses: Mapping[str, Term],
     supervision: Supervision | None,
     live: Mapping[str, Stage],
     seed: int,
-    as_long_as: Split | None = None,
+    as_long_as: Dataset | None = None,
 ) -> TrainingSpec:
     """Labels and, with `supervision`, signals. live: for each loss that looks into a teacher, the stage that leaves it;
-    as_long_as: training takes as many steps as so many epochs of this split would."""
+    as_long_as: training takes as many steps as so many epochs of these data would."""
     recipe, student = context.recipe, context.recipe.student
     assert student is not None
     inference = context.inference(recipe.windows)
@@ -202,9 +202,10 @@ def student_spec(
     @contextmanager
     def begin(tokenizer: "PreTrainedTokenizerFast") -> Iterator[tuple[Objective, dict[str, Any]]]:
         shared = shared_tokenizer(context, losses, tokenizer, live)
+        split = data.read()
         windows = split_features(context.task, split, shared, recipe.windows, context.progress)
         figures: dict[str, Any] = {}
-        if supervision is None:
+        if supervision is None or not any(supervision.collections.values()):
             items = context.task.training_items(split.examples, windows, tokenizer.pad_token_id, None, (), eager=True)
             yield student_objective(context, losses, live, items, seed), figures
             return
@@ -216,19 +217,19 @@ def student_spec(
 
     return TrainingSpec(
         inputs={
-            "data": split.digest,
+            "data": data.identity,
             "task": trained_settings(context.task),
             "windows": recipe.windows.model_dump(),
             "losses": {key: settings_of(loss) for key, loss in losses.items()},
             "teaching": supervision.inputs(context) if supervision is not None else None,
             "live": {name: stage.key for name, stage in live.items()},
-            "as_long_as": as_long_as.digest if as_long_as is not None else None,
+            "as_long_as": as_long_as.identity if as_long_as is not None else None,
             **selection_inputs(context, student, {}),
         },
         begin=begin,
         note=lambda folder: save_settings(folder, inference, None),
         validation=lambda tokenizer: student_validation(context, student, tokenizer),
-        counted=None if as_long_as is None else lambda tokenizer: _windows(context, as_long_as, tokenizer),
+        counted=None if as_long_as is None else lambda tokenizer: _windows(context, as_long_as.read(), tokenizer),
     )
 
 

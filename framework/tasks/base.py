@@ -202,6 +202,12 @@ class Task(Protocol):
     def example(self, row: Own, notebook: Notebook) -> Own:
         """The example of a row, or None; `notebook` takes what was done to it. Raises DataError, which names the place."""
 
+    def prompt_rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Own]:
+        """Rows of which nothing but the prompt is read, where its models write. Raises DataError, which names the place."""
+
+    def prompt_of(self, row: Own, notebook: Notebook) -> Own:
+        """The prompt of a row or an example, as an example without a completion; None, which is noted, where there is none."""
+
     def record(self, example: Own) -> Plain:
         """An example as a record's values, under the task's own names."""
 

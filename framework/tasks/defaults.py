@@ -1,6 +1,6 @@
 """What most tasks say alike: a section that a task builds on, and puts other methods in the place of where it differs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from distil.framework.config import Section
 from distil.framework.data.example import Note, Notebook
 from distil.framework.data.features import WindowSettings
-from distil.framework.data.records import Asked, Formats
+from distil.framework.data.records import Asked, Fields, Formats, Record
 from distil.framework.errors import DataError, ModelError, RecipeError
 from distil.framework.metrics import Metric, metrics_in_words
 from distil.framework.models.formats import WeightFormat
@@ -76,6 +76,14 @@ class TaskSection(Section):
     def example(self, row: Own, notebook: Notebook) -> Own:
         """See Task."""
         return row
+
+    def prompt_rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Own]:
+        """See Task. Raises DataError, as models of this task write nothing."""
+        raise DataError(f"models of the task {self.kind} write nothing, so that it has no prompts")
+
+    def prompt_of(self, row: Own, notebook: Notebook) -> Own:
+        """See Task. Raises DataError, as models of this task write nothing."""
+        raise DataError(f"models of the task {self.kind} write nothing, so that it has no prompts")
 
     def record(self, example: Own) -> Plain:
         """See Task: what the example calls as `fields` do."""

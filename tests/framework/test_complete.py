@@ -46,7 +46,7 @@ def test_of_what_teachers_write_the_likeliest_to_all_is_chosen_and_kept(
         *(tmp_path / "store/completions").glob("*/manifest.json"),
         *(tmp_path / "store/signals").glob("*/manifest.json"),
     ]
-    assert len(made) == 4
+    assert len(made) == 5
     times = [path.stat().st_mtime_ns for path in made]
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(settings(tmp_path)), encoding="utf-8")

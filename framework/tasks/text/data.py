@@ -1,6 +1,7 @@
 """From records to prompts and completions: columns of both, texts alone, and conversations whose last turn is the completion."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from distil.framework.chat.messages import Message
 from distil.framework.data.example import Note, Notebook
@@ -15,7 +16,10 @@ FIELDS = (
     Asked("messages", ("messages", "conversations"), required=False, structured=True),
     Asked("id", required=False),
 )
-NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no completion", dropped=True)}
+NOTES: Mapping[str, Note] = {
+    "blank": Note("left out, as they have no completion", dropped=True),
+    "no_prompt": Note("left out, as they have no prompt to be completed", dropped=True),
+}
 
 _FORMS = ("messages", "completion", "text")  # by the field that each has to have
 _ROLES = {name: name for name in ("system", "user", "assistant")} | {"human": "user", "gpt": "assistant"}
@@ -25,6 +29,24 @@ _NAMES = (("role", "content"), ("from", "value"))  # of what a turn has: as most
 def read_rows(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
     """Prompts and completions as the records have them, a missing completion as an empty one. Raises DataError, which names the
     place."""
+    for values, id, place in _known(records, fields):
+        yield _row(values, fields, id, place)
+
+
+def read_prompts(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
+    """What stands before completions, which need not be there and are not read. Raises DataError, which names the place."""
+    for values, id, place in _known(records, fields):
+        found, prompt = fields.find(values, "messages")
+        turns = _turns(prompt, "messages", "", place) if found else []
+        if not turns:
+            prompt = fields.optional(values, "prompt", place)
+            turns = _turns(prompt, "prompt", "user", place) if isinstance(prompt, list) else []
+        said = conversation(id, turns, place) if turns else Written(id, _text(prompt, "prompt", place), "", place=place)
+        yield replace(said, completion="", labelled=False)
+
+
+def _known(records: Iterable[Record], fields: Fields) -> Iterator[tuple[dict[str, object], str, str]]:
+    """Values, id and place of each record. Raises DataError for one that has no fields."""
     for number, record in enumerate(records):
         values, place = record.values, record.place
         if not isinstance(values, dict):
@@ -32,7 +54,7 @@ def read_rows(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
                 f"{place}: expected an object with prompt and completion, text, or messages, found {shown(values)}"
             )
         id = fields.optional(values, "id", place)
-        yield _row(values, fields, str(number) if is_missing(id) else str(id), place)
+        yield values, str(number) if is_missing(id) else str(id), place
 
 
 def usable(row: Written, notebook: Notebook) -> Written | None:
@@ -40,6 +62,14 @@ def usable(row: Written, notebook: Notebook) -> Written | None:
     if row.completion.strip():
         return row
     notebook.add("blank", row.id)
+    return None
+
+
+def prompt_of(row: Written, notebook: Notebook) -> Written | None:
+    """A row without its completion; none, which is noted, where nothing stands before that."""
+    if row.prompt.strip():
+        return replace(row, completion="", labelled=False)
+    notebook.add("no_prompt", row.id)
     return None
 
 
@@ -96,7 +126,10 @@ def _form(values: dict[str, object], fields: Fields, place: str) -> str:
             "{completion: text} or {text: text}, in `fields` of the data's source"
         )
     what = "a prompt without a completion" if has_prompt else "no prompt with a completion, text or messages"
-    raise DataError(f"{place}: {what} (found: {there}); {OTHER_NAMES}, as {{completion: answer}} does")
+    alone = "; splits that are nothing but prompts serve as student.completions.of and student.rounds.of alone"
+    raise DataError(
+        f"{place}: {what} (found: {there}); {OTHER_NAMES}, as {{completion: answer}} does{alone if has_prompt else ''}"
+    )
 
 
 def _turns(value: object, name: str, usual: str, place: str) -> list[Message]:

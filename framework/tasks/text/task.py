@@ -59,6 +59,14 @@ class Text(TextSettings):
         """See Task."""
         return data.usable(row, notebook)
 
+    def prompt_rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Written]:
+        """See Task."""
+        return data.read_prompts(records, fields)
+
+    def prompt_of(self, row: Written, notebook: Notebook) -> Written | None:
+        """See Task."""
+        return data.prompt_of(row, notebook)
+
     def record(self, example: Written) -> "Plain":
         """See Task."""
         return data.record_of(example)

@@ -1,0 +1,85 @@
+"""Rounds in which a student writes itself, its teachers say how likely that is, and it goes on learning from what they say (on-policy
+distillation: Agarwal et al., arXiv 2306.13649)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from distil.framework.generative.sampling import Sampling
+from distil.framework.losses.live import Term
+from distil.framework.recipe.sections import Rounds
+from distil.framework.stages.evaluation import Measured, evaluation_stage
+from distil.framework.stages.stage import Context, Stage
+from distil.framework.stages.supervision import Supervision
+from distil.framework.stages.training import student_spec, training_stage
+from distil.framework.stages.written import Author, Prompts, Text, Written, prompts_of, writing_stage, written_by
+from distil.framework.training.section import Training
+
+_MOST_ROUNDS = 1000  # more than there can be: seeds of rounds are those of no other seed
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round. before: the evaluation of the student as it was; texts: what it writes; supervision: who says how likely that is, while the
+    student is trained if `streamed`; trained: leaves its weights."""
+
+    before: Stage
+    texts: Written
+    supervision: Supervision
+    streamed: bool
+    trained: Stage
+
+    @property
+    def stages(self) -> Iterator[Stage]:
+        """Every stage, after those that it depends on."""
+        asking = [
+            part.stage
+            for found in self.supervision.collections.values()
+            for one in found
+            for part in (*one.proposals, one)
+        ]
+        yield self.before
+        yield from self.texts.stages
+        yield from () if self.streamed else asking
+        yield self.trained
+        yield from asking  # complete by now, if they are streamed
+
+
+def rounds_of(
+    context: Context,
+    name: str,
+    student: Stage,
+    training: Training,
+    settings: Rounds,
+    losses: Mapping[str, Term],
+    taught_on: Callable[[Written], Supervision],
+    live: Mapping[str, Stage],
+    seed: int,
+) -> Iterator[Round]:
+    """The rounds of the student that a stage leaves. losses: without those that know nothing but labels; taught_on: by whom it is taught
+    on texts; live: see student_spec."""
+    prompts = prompts_of(context, settings.of)
+    inference = context.inference(context.recipe.windows)
+    rate = training.lr if settings.lr is None else settings.lr
+    training = training.model_copy(update={"epochs": settings.epochs, "lr": rate})
+    for number in range(1, settings.count + 1):
+        before = Measured(f"{name} before round {number}", student, context.recipe.windows, {}, context.task.predictor)
+        called = f"{name}, round {number}"
+        author = Author(called, "student.rounds: the student", [student], {}, inference, context.task.predictor)
+        sampling = Sampling(1, settings.temperature, _MOST_ROUNDS * seed + number)
+        texts = _own_texts(context, author, prompts, sampling)
+        supervision = taught_on(texts)
+        spec = student_spec(context, texts, losses, supervision, live, seed)
+        student = training_stage(context, called, student, training, seed, spec)
+        yield Round(evaluation_stage(context, before), texts, supervision, context.stream is not None, student)
+
+
+def _own_texts(context: Context, author: Author, prompts: Prompts, sampling: Sampling) -> Written:
+    """What the student writes, where it is cut off, too: how likely it was to end or go on is to be learnt."""
+    writing = writing_stage(context, author, prompts, sampling)
+
+    def texts() -> list[Text]:
+        written = enumerate(written_by(context, writing))
+        return [Text(number, text, author.name) for number, found in written for text, _ in found]
+
+    nothing = f"{author.name}: the student writes nothing after any prompt: train it longer before its rounds (student.epochs)"
+    return Written(author.name, (writing,), prompts, False, texts, nothing)
