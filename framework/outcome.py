@@ -76,6 +76,17 @@ class SignalResults(TypedDict):
     reused: NotRequired[bool]
 
 
+class RoundResults(TypedDict, total=False):
+    """A student after so many rounds on texts of its own. texts: those of the last one; training, evaluation: what it came to; nothing that is not known yet."""
+
+    round: int
+    digest: str
+    history: str
+    texts: int
+    training: Json
+    evaluation: Json
+
+
 class ModelResults(TypedDict):
     """A model's entry in results.json."""
 
@@ -97,6 +108,7 @@ class ModelResults(TypedDict):
     card: NotRequired[str]
     trimmed: NotRequired[Json]
     transductive: NotRequired[bool]
+    rounds: NotRequired[list[RoundResults]]
     weights: NotRequired[Json]
     usage: NotRequired[Json]
 

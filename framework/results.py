@@ -1,7 +1,7 @@
 """What a run found out, on disk: results.json, rewritten after every stage, and the files beside it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -11,30 +11,27 @@ from distil.framework.data.example import counted
 from distil.framework.digest import differences
 from distil.framework.errors import OutputError
 from distil.framework.files import Json, moment, now, read_json, write_atomic, write_sealed
-from distil.framework.models.formats import format_of
+from distil.framework.model_records import model_records
 from distil.framework.outcome import (
     FORMAT,
     DataResults,
     ModelResults,
     Provenance,
-    Role,
     RunResults,
     SignalResults,
     State,
     read_outcome,
 )
-from distil.framework.plugins import SOURCE
 from distil.framework.store import Artifact
 from distil.framework.tasks.registry import summary_of
-from distil.framework.training.section import Training
 
 if TYPE_CHECKING:  # who reads results needs no models
     from distil.framework.data.load import Split
     from distil.framework.recipe.schema import Recipe
     from distil.framework.stages.graph import Graph
-    from distil.framework.stages.models import ModelStages
     from distil.framework.stages.signals import Collection
     from distil.framework.stages.stage import Context, Stage
+    from distil.framework.stages.supervision import Supervision
 
 
 class Results:
@@ -59,27 +56,28 @@ class Results:
             "task": {**summary_of(context.task).as_data(), "settings": context.task.model_dump(mode="json")},
             "provenance": provenance,
             "data": data_results(recipe, context.data),
-            "signals": [_signals(found) for found in graph.collections.values()],
+            "signals": [_signals(found) for found in [*graph.collections.values(), *graph.of_texts]],
             "held_out": {},
             "accepted": [],
-            "models": list(_models(context, graph)),
+            "models": list(model_records(context, graph)),
         }
         self._models = self.values["models"]
 
     def begin(self, stage: "Stage") -> None:
         """Note that a stage is about to be made, if a model is known by it, and write the file."""
         for record in self._models:
-            if stage.digest == self._stage_of(record):
-                record["started"] = moment(time.time())
+            if stage.digest in self._stages_of(record):
+                _begun(record, time.time())
                 self.save()
 
     def note(self, stage: "Stage", artifact: Artifact) -> None:
         """Take in what a stage has found, and write the file."""
         for record in self._models:
-            if stage.digest == self._stage_of(record):
+            if stage.digest in self._stages_of(record):
                 _note_times(record, artifact)
             if stage.digest == record["digest"] and record["role"] != "ensemble":
-                self._note_training(record, artifact)
+                record["reused"] = artifact.reused
+            self._note_training(stage, record, artifact)
             if record.get("trimmed", {}).get("digest") == stage.digest:
                 record["trimmed"].update(artifact.facts)
             if stage.digest == self._evaluations[record["name"]]:
@@ -122,17 +120,29 @@ class Results:
         """Write results.json and the resolved recipe."""
         write_sealed(self.folder / "results.json", self.values)
 
-    def _stage_of(self, record: ModelResults) -> str:
-        """The digest of the stage by whose times a model is known: its training, or if it is taken as it is its evaluation."""
-        return record["digest"] if record["history"] is not None else self._evaluations[record["name"]]
+    def _stages_of(self, record: ModelResults) -> list[str]:
+        """The digests of the stages by whose times a model is known: its trainings, or if it is taken as it is its evaluation."""
+        trained = record["digest"] if record["history"] is not None else self._evaluations[record["name"]]
+        return [*(one["digest"] for one in record.get("rounds", [])[:-1]), trained]
 
-    def _note_training(self, record: ModelResults, artifact: Artifact) -> None:
-        record["reused"] = artifact.reused
-        if record["history"] is None:
+    def _note_training(self, stage: "Stage", record: ModelResults, artifact: Artifact) -> None:
+        """Take in what a training of a model, on the data or in a round, has found, or what a student was worth before a round."""
+        model = next((model for model in self._graph.models if model.name == record["name"]), None)
+        if model is None:
             return
-        record["training"] = artifact.facts
-        (model,) = (model for model in self._graph.models if model.name == record["name"])
-        taught = model.supervision.collections if model.supervision is not None else {}
+        if model.trained is not None and stage.digest == model.trained.digest:
+            record["training"] = artifact.facts
+            self._note_moved_mass(model.supervision, artifact)
+        for number, one in enumerate(model.rounds):
+            before, after = record["rounds"][number : number + 2]
+            if stage.digest == one.before.digest:
+                before["evaluation"] = one_name(artifact.facts["evaluation"]["metrics"])
+            if stage.digest == one.trained.digest:
+                after["training"], after["texts"] = artifact.facts, len(one.texts.known)
+                self._note_moved_mass(one.supervision, artifact)
+
+    def _note_moved_mass(self, supervision: "Supervision | None", artifact: Artifact) -> None:
+        taught = supervision.collections if supervision is not None else {}
         for signals in self.values["signals"]:
             if any(found.stage.digest == signals["digest"] for found in taught.get(signals["teacher"], [])):
                 signals["moved_mass"] = artifact.facts["moved_mass"][signals["teacher"]]
@@ -153,6 +163,8 @@ class Results:
             **{f"{name}_interval": list(bounds) for name, bounds in one_name(measured["intervals"]).items()},
             **{name: one_name(metrics) for name, metrics in measured["variants"].items()},
         }
+        if "rounds" in record:
+            record["rounds"][-1]["evaluation"] = one_name(measured["metrics"])
         predictions = self.folder / "predictions" / f"{record['name']}.json"
         write_atomic(predictions, (artifact.folder / "predictions.json").read_bytes())
         record["predictions"] = str(predictions.relative_to(self.folder))
@@ -217,84 +229,13 @@ def _signals(found: "Collection") -> SignalResults:
     }
 
 
-def _models(context: "Context", graph: "Graph") -> Iterator[ModelResults]:
-    """The rows of the table: teachers, the ensemble beside its members, baselines, the student."""
-    teachers = [model for model in graph.models if model.role == "teacher"]
-    yield from (_model(context, model) for model in teachers)
-    if graph.ensemble is not None:
-        assert context.recipe.ensemble is not None
-        yield _record("ensemble", "ensemble", graph.ensemble.digest, context.recipe.ensemble.model_dump(mode="json"))
-    yield from (_model(context, model) for model in graph.models if model.role != "teacher")
-
-
-def _model(context: "Context", model: "ModelStages") -> ModelResults:
-    root = context.store.root.parent
-    weights = model.weights.folder(context.store)
-    record = _record(model.name, cast(Role, model.role), model.weights.digest, _settings(model))
-    # A teacher of the user's own kind may have no model.
-    if model.role != "teacher" or context.recipe.teachers[model.name].model is not None:
-        record["folder"] = str((weights / "model").relative_to(root))
-        section = context.recipe.teachers[model.name] if model.role == "teacher" else context.recipe.student
-        record["dtype"] = format_of(section.model).name if section is not None else None
-    if model.trimmed is not None:
-        record["trimmed"] = {"digest": model.trimmed.digest}
-    if model.trained is not None:
-        record["history"] = str((weights / "history.jsonl").relative_to(root))
-    if model.supervision is not None:
-        record["transductive"] = _transductive(context)
-    return record
-
-
-def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
-    return {
-        "name": name,
-        "role": role,
-        "folder": None,
-        "history": None,
-        "digest": digest,
-        "reused": True,
-        "parameters": None,
-        "dtype": None,
-        "settings": settings,
-        "started": None,
-        "finished": None,
-        "training": None,
-        "evaluation": None,
-        "latency": None,
-        "predictions": None,
-    }
+def _begun(record: ModelResults, at: float) -> None:
+    """Note when a model was begun, in Unix time: with its first training, where there are several."""
+    if "rounds" not in record or record["started"] is None:
+        record["started"] = moment(at)
 
 
 def _note_times(record: ModelResults, artifact: Artifact) -> None:
     before = artifact.finished - artifact.facts.get("seconds", 0)  # for results that do not say it
-    started = before if artifact.started is None else artifact.started
-    record["started"], record["finished"] = moment(started), moment(artifact.finished)
-
-
-def _transductive(context: "Context") -> bool:
-    """Whether a student learns from the very questions (not their answers) on which it is measured."""
-    recipe = context.recipe
-    unlabelled = recipe.student.unlabelled if recipe.student is not None else []
-    measured = {one.texts for one in context.data[recipe.evaluation.split].examples}
-    return any(one.texts in measured for name in unlabelled for one in context.data[name].examples)
-
-
-def _settings(model: "ModelStages") -> Json:
-    """The hyper-parameters of a model's training, flat."""
-    if model.training is None or model.trained is None:
-        return {}
-    inputs = model.trained.inputs
-    settings = {**model.training.model_dump(mode="json", include=set(Training.model_fields)), "seed": inputs["seed"]}
-    lora = settings.pop("lora")
-    settings |= {f"lora.{name}": value for name, value in (lora or {}).items()}
-    if inputs.get("as_long_as") is not None:
-        settings["epochs"] = "until it has as many steps as the student"
-    flat = {"split": model.split, **settings, **inputs["engine"]}
-    for name, loss in inputs["losses"].items():
-        flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key not in ("kind", SOURCE)})
-    if model.supervision is not None:
-        flat["teachers"] = ", ".join(model.supervision.collections)
-        if model.supervision.ensemble is not None:
-            ensemble = model.supervision.ensemble.model_dump(mode="json")
-            flat.update({f"ensemble.{key}": value for key, value in ensemble.items()})
-    return flat
+    _begun(record, before if artifact.started is None else artifact.started)
+    record["finished"] = moment(artifact.finished)
