@@ -17,6 +17,7 @@ from distil.framework.files import Json, make_folder, read_json, write_json, wri
 from distil.framework.plugins import settings_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.splits import prompts_alone
 from distil.framework.run import context_of, make
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.mixing import mix
@@ -122,6 +123,11 @@ def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
     for name in given:
         if name not in legal:
             raise UserError(f"no split of `data` is called '{name}'; {nearest_hint(name, legal)}")
+        if name in prompts_alone(recipe):
+            raise UserError(
+                f"the recipe takes nothing but prompts from the split '{name}', and labels are of whole texts: name another split, or have these "
+                "prompts completed (`distil complete`)"
+            )
     student = recipe.student
     usual = legal if student is None else [student.split, *student.unlabelled]
     return list(dict.fromkeys(given or usual))

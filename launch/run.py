@@ -25,7 +25,7 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
     recipe = load_recipe(path, overrides, note)
     progress = console_progress()
     if recipe.rehearse:
-        from distil.launch.plan import show_rehearsal
+        from distil.launch.rehearsal import show_rehearsal
 
         show_rehearsal(recipe, progress)
         return

@@ -39,7 +39,7 @@ def search_recipe(path: Path, overrides: list[str]) -> None:
 
     recipe = load_recipe(path, overrides, note)
     if recipe.rehearse:
-        from distil.launch.plan import show_rehearsal
+        from distil.launch.rehearsal import show_rehearsal
 
         show_rehearsal(recipe, console_progress())
         return

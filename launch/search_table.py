@@ -117,7 +117,9 @@ def _cells(log: SearchLog, trial: TrialResults) -> tuple[str, str, str, str]:
     done = trial["epochs"][-1] if trial["epochs"] else None
     figure = trial["metrics"] or done or {}
     student = log.recipe.student
-    epochs = trial["values"].get("student.epochs", student.epochs if student is not None else 0)
+    own = student.epochs if student is not None else 0
+    in_rounds = student.all_epochs - own if student is not None else 0
+    epochs = trial["values"].get("student.epochs", own) + in_rounds
     return (
         str(trial["number"]),
         trial["state"],

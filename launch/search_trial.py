@@ -81,7 +81,7 @@ def search_trial(
             return
     student = varied(recipe, values).student
     assert student is not None
-    tune.report({EPOCH: student.epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
+    tune.report({EPOCH: student.all_epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
 
 
 def is_out_of_memory(error: BaseException) -> bool:

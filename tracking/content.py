@@ -158,14 +158,16 @@ def difference_metrics(results: RunResults, name: str) -> dict[str, float]:
 
 
 def model_metrics(model: ModelResults) -> dict[str, float]:
-    """The final figures of a model: its metrics, their intervals, latency_*, parameters, training/*, weights/*, usage/*."""
+    """The final figures of a model: its metrics, their intervals, latency_*, parameters, training/*, weights/*, usage/*, and of a student that
+    learnt texts of its own round/NUMBER/*."""
     evaluation = dict(model.get("evaluation") or {})
     for key in [key for key in evaluation if key.endswith(_INTERVAL)]:
         name, bounds = key.removesuffix(_INTERVAL), evaluation.pop(key)
         evaluation[f"{name}_low"], evaluation[f"{name}_high"] = bounds or (None, None)
     latency = {f"latency_{name}": value for name, value in (model.get("latency") or {}).items()}
     others = {name: model.get(name) for name in ("parameters", "training", "weights", "usage")}
-    return numbers({**evaluation, **latency, **others})
+    rounds = {str(one["round"]): one.get("evaluation") for one in model.get("rounds", [])}
+    return numbers({**evaluation, **latency, **others, "round": rounds})
 
 
 def model_status(results: RunResults, model: ModelResults) -> str:

@@ -156,6 +156,7 @@ def state_line(results: RunResults, words: Words = ENGLISH) -> str:
         taught_line(results, words),
         usage_line(results, words),
         selection_line(results, words),
+        rounds_line(results, words),
         _latency_line(results, words),
         accepted_line(results, words),
     ]
@@ -225,6 +226,21 @@ def selection_line(results: RunResults, words: Words = ENGLISH) -> str:
         if "selection" in training:
             metric = metrics[training["selection"]["metric"]]
             said.append(kept_in_words(model["name"], training, model["settings"], metric, words))
+    return " ".join(said)
+
+
+def rounds_line(results: RunResults, words: Words = ENGLISH) -> str:
+    """What students were worth after each round on texts of their own, in a sentence each; empty if there were none."""
+    said = []
+    for model in results["models"]:
+        found = [one["evaluation"] for one in model.get("rounds", []) if "evaluation" in one]
+        figures = [
+            f"{metric.label} {', '.join(words.figures(metric.text(one[metric.name])) for one in found)}"
+            for metric in summary_in(results).metrics
+            if found and all(metric.name in one for one in found)
+        ]
+        if figures:
+            said.append(words("rounds", name=model["name"], figures="; ".join(figures)))
     return " ".join(said)
 
 

@@ -65,6 +65,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "usage": "{name}: {requests} requests, {tokens} tokens{cost}, {seconds} s for each; {invalid} of its answers were not valid.",
     "usage column": "tokens / cost / s an example",
     "usage cost": ", {cost} by its prices",
+    "rounds": "{name}, before rounds on its own texts and after each: {figures}.",
     "timed": "Latency: of {items}, each asked alone, on {threads}, all models taking turns.",
     "threads": ("{count} CPU thread", "{count} CPU threads"),
     "accepted": "Accepted, made by other versions than there are now: {found}.",

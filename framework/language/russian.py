@@ -65,6 +65,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "usage": "{name}: запросов {requests}, токенов {tokens}{cost}, по {seconds} с; непригодных ответов {invalid}.",
     "usage column": "токены / цена / с на пример",
     "usage cost": ", {cost} по указанным ценам",
+    "rounds": "{name}, до раундов на собственных текстах и после каждого: {figures}.",
     "timed": "Задержка: {items}, каждый отдельно, на {threads}, все модели по очереди.",
     "threads": ("{count} потоке CPU", "{count} потоках CPU", "{count} потоках CPU"),
     "accepted": "Приняты результаты других версий: {found}.",

@@ -82,6 +82,11 @@ class Student(Training):
         default=None, description="Texts that the student writes itself, on which it goes on learning."
     )
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of its training and of its rounds."""
+        return self.epochs + (0 if self.rounds is None else self.rounds.count * self.rounds.epochs)
+
     @model_validator(mode="after")
     def _check_tokenizer(self) -> "Student":
         check_tokenizer_fits(self.model, self.tokenizer)

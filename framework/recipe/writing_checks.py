@@ -4,10 +4,23 @@ from collections.abc import Iterator
 
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.splits import prompts_wanted
+from distil.framework.teachers.base import only_writes
 
 
 def writing_problems(recipe: Recipe) -> list[str]:
     """Somebody has to write, somebody to say how likely that is, and a loss to compare it with the student."""
+    return [*_silent_problems(recipe), *_student_problems(recipe)]
+
+
+def _silent_problems(recipe: Recipe) -> Iterator[str]:
+    for name in recipe.baselines:
+        if recipe.compares and name in recipe.teachers and only_writes(recipe.teachers[name]):
+            yield (
+                f"baselines: '{name}' writes alone and says of no text how likely it is, which the student's losses ask for: drop it"
+            )
+
+
+def _student_problems(recipe: Recipe) -> list[str]:
     student = recipe.student
     if student is None or (student.completions is None and student.rounds is None):
         return []

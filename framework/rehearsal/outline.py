@@ -1,7 +1,7 @@
 """What a recipe takes, by configurations alone: the hub's files are not needed where a configuration is published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distil.framework.data.batches import epoch_steps
@@ -33,7 +33,8 @@ class ModelOutline:
     questions of a measurement while it is trained, 0 without any, and asked one at a time for its latency, those that do not count
     included;
     memory: bytes of weights, gradients and moments a worker, or of the weights alone of a model that is not trained;
-    live: bytes of the weights of the teachers that run beside it while it is trained, by name.
+    live: bytes of the weights of the teachers that run beside it while it is trained, by name; writes: completions that it writes for
+    students to learn, at most; own: of the texts that students write themselves, all that are learnt, each as often as it is.
     """
 
     name: str
@@ -50,6 +51,8 @@ class ModelOutline:
     alone: int
     memory: float
     live: Mapping[str, int]
+    writes: int = 0
+    own: int = 0
 
     @property
     def steps(self) -> int:
@@ -119,17 +122,59 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
             held_out = {recipe.held_out} if name in recipe.calibrated else set()
             trainings = 0 if teacher.fine_tune is None else 1 + (teacher.crossfit or 0)
             questions = sum(sizes[split] for split in asked | held_out)
+            texts = texts_written(recipe, name, sizes)
             found.append(
-                _outline(
-                    recipe, name, teacher, teacher.fine_tune, trainings, sizes[teacher.split], questions, sizes, {}
+                replace(
+                    _outline(
+                        recipe,
+                        name,
+                        teacher,
+                        teacher.fine_tune,
+                        trainings,
+                        sizes[teacher.split],
+                        questions + texts.asked,
+                        sizes,
+                        {},
+                    ),
+                    writes=texts.by_teacher,
                 )
             )
     if student is not None:
-        learns = sum(sizes[split] for split in (student.split, *student.unlabelled))
+        texts = texts_written(recipe, None, sizes)
+        learns = sum(sizes[split] for split in (student.split, *student.unlabelled)) + texts.chosen
         names = live_teachers(recipe, recipe.losses)
         live = {model.name: model.weights for model in found if model.name in names}
-        found.append(_outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, sizes, live))
+        model = _outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, sizes, live)
+        epochs = student.rounds.epochs if student.rounds is not None else 0
+        found.append(replace(model, writes=texts.by_students, own=epochs * texts.by_students))
     return found
+
+
+@dataclass(frozen=True)
+class TextsWritten:
+    """How many texts models write, at most. by_teacher: one of them; chosen: a student learns of those; by_students: all students
+    themselves; asked: a teacher is asked about."""
+
+    by_teacher: int
+    chosen: int
+    by_students: int
+    asked: int
+
+
+def texts_written(recipe: Recipe, name: str | None, sizes: Mapping[str, int]) -> TextsWritten:
+    """Texts for students to learn, by what the recipe says. name: of the teacher that is asked."""
+    student = recipe.student
+    completions = student.completions if student is not None else None
+    rounds = student.rounds if student is not None else None
+    chosen = sum(sizes[split] for split in completions.of) if completions is not None else 0
+    by_teacher = chosen * completions.count if completions is not None else 0
+    a_student = rounds.count * sum(sizes[split] for split in rounds.of) if rounds is not None else 0
+    alone = [other for other in recipe.baselines if other in recipe.teachers]
+    taught_by = 1 + (name in alone)  # students whose texts the teacher is asked about
+    asked = (
+        by_teacher * len(recipe.teachers) + a_student * taught_by
+    )  # what a teacher alone has written is known by then
+    return TextsWritten(by_teacher, chosen, a_student * (1 + len(alone)), asked)
 
 
 def check_heads(recipe: Recipe) -> None:

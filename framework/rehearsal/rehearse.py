@@ -14,6 +14,7 @@ from distil.framework.data.load import load_data
 from distil.framework.data.section import Data
 from distil.framework.device import available_bytes
 from distil.framework.files import Json, read_json_lines, write_json
+from distil.framework.generative.sampling import GREEDY
 from distil.framework.latency import measure_side_by_side
 from distil.framework.models.build import random_model, save_model
 from distil.framework.models.kind import ModelKind
@@ -28,6 +29,7 @@ from distil.framework.run import prepare, produce
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.models import ModelStages
 from distil.framework.stages.stage import Context
+from distil.framework.stages.written import writer_of
 from distil.framework.tasks.base import Predictor
 
 _EVERY = 0.05  # seconds
@@ -81,8 +83,8 @@ class PeakMemory:
 class Rehearsed:
     """What a rehearsal measured.
 
-    step: seconds of an optimizer step; windows: of a question, on average; ask, evaluate, alone: seconds a question, for signals, in an
-    evaluation, and asked one at a time; opening: seconds until the model is loaded; tokens: of a window, on average; peak: bytes of
+    step: seconds of an optimizer step; windows: of a question, on average; ask, evaluate, alone, write: seconds a question, for signals, in an
+    evaluation, asked one at a time, and to complete a prompt; opening: seconds until the model is loaded; tokens: of a window, on average; peak: bytes of
     memory.
     """
 
@@ -94,6 +96,7 @@ class Rehearsed:
     alone: float
     opening: float
     peak: int
+    write: float = 0.0
 
     def steps(self, model: ModelOutline) -> float:
         """Optimizer steps of a training."""
@@ -103,7 +106,8 @@ class Rehearsed:
 
     def training_seconds(self, model: ModelOutline) -> float:
         """Seconds of all the trainings of a model, without what is measured on the way."""
-        return self.steps(model) * self.step * model.trainings
+        own = self.windows * model.own / model.training.batch_size if model.training is not None else 0.0
+        return (self.steps(model) * model.trainings + own) * self.step
 
     def measuring_seconds(self, model: ModelOutline) -> float:
         """Seconds of all that a model is measured by: on the way, when it is done, and its latency."""
@@ -113,8 +117,9 @@ class Rehearsed:
         return looks * (self.opening + self.evaluate * model.watched) + models * done
 
     def seconds(self, model: ModelOutline) -> float:
-        """Seconds of a model's part of the recipe: its trainings, its signals, its measurements."""
-        return self.training_seconds(model) + self.ask * model.asked + self.measuring_seconds(model)
+        """Seconds of a model's part of the recipe: its trainings, its signals, its measurements, what it writes."""
+        asked = self.ask * model.asked + self.write * model.writes
+        return self.training_seconds(model) + asked + self.measuring_seconds(model)
 
 
 def obstacle(model: ModelOutline) -> str | None:
@@ -150,6 +155,7 @@ def rehearse(
         ask = _seconds(lambda: predictor.signals(examples)) if model.asked else 0.0
         evaluate = _seconds(lambda: predictor.predict(examples))
         alone = _seconds_alone(context, stages, examples) if model.alone else 0.0
+        write = _seconds(lambda: writer_of(predictor, model.name).write(examples, GREEDY)) if model.writes else 0.0
     step, windows, tokens = _speed(context, stages)
     return Rehearsed(
         step=step,
@@ -160,6 +166,7 @@ def rehearse(
         alone=alone,
         opening=opening,
         peak=memory.peak,
+        write=write / len(examples),
     )
 
 
@@ -225,7 +232,8 @@ def _short(model: ModelOutline) -> Json:
     short = {"epochs": 1, "log_every": 1, **unwatched}
     section: Json = model.section.model_dump(mode="json")
     if model.role == "student":
-        return {**section, **short, "split": "train", "unlabelled": [], "trim": None}
+        without: Json = {"unlabelled": [], "trim": None, "completions": None, "rounds": None}
+        return {**section, **short, "split": "train", **without}
     fine_tune = None if section["fine_tune"] is None else {**section["fine_tune"], **short}
     if section.get("examples") is not None:
         section["examples"] |= {"split": "train", "by": "random"}

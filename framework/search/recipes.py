@@ -62,9 +62,9 @@ def edges(recipe: Recipe) -> Iterator[tuple[str, Any]]:
 
 
 def most_epochs(recipe: Recipe) -> int:
-    """Epochs of the longest training among the trials."""
+    """Epochs of the longest trial, rounds on a student's own texts included."""
     students = [recipe.student, *(varied(recipe, {place: value}).student for place, value in edges(recipe))]
-    return max(student.epochs for student in students if student is not None)
+    return max(student.all_epochs for student in students if student is not None)
 
 
 def search_problems(recipe: Recipe) -> list[str]:

@@ -1,6 +1,7 @@
 """One trial: a student, or one a seed, from training to figures."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from distil.framework.data.load import Split
@@ -41,7 +42,7 @@ def run_trial(
         listen = tell if place == 0 else _nobody
         trial = trial_recipe(recipe, values, place)
         at_hand = data if trial.data == recipe.data else None
-        students.append(_run_student(trial, _heard(train, listen, told, goes_on), at_hand))
+        students.append(_run_student(trial, train, _Heard(listen, told, goes_on), at_hand))
     epochs = [student.pop("epochs") for student in students]
     return {
         "epochs": epochs[0],
@@ -50,17 +51,38 @@ def run_trial(
     }
 
 
-def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | None) -> dict[str, Any]:
-    context, graph = prepare(recipe, train, data=data)
+@dataclass(frozen=True)
+class _Heard:
+    """Who hears of a student's epochs after those up to `told`. begins: after how many epochs each of its trainings begins, by digest."""
+
+    tell: Tell
+    told: int
+    goes_on: GoesOn
+    begins: dict[str, int] = field(default_factory=dict)
+
+
+def _run_student(recipe: Recipe, train: Trainer, heard: _Heard, data: Mapping[str, Split] | None) -> dict[str, Any]:
+    context, graph = prepare(recipe, _telling(train, heard), data=data)
+    (student,) = (model for model in graph.models if model.role == "student")
+    assert recipe.student is not None
+    trainings = [*([student.trained] if student.trained is not None else []), *(one.trained for one in student.rounds)]
+    in_rounds = recipe.student.rounds.epochs if recipe.student.rounds is not None else 0
+    heard.begins.update(
+        (stage.digest, number and recipe.student.epochs + (number - 1) * in_rounds)
+        for number, stage in enumerate(trainings)
+    )
     for stage in graph.models_stages():
         produce(context, stage)
-    (student,) = (model for model in graph.models if model.role == "student")
     timed = latency_stage(context, [(student.measured, student.evaluation)])
     latency = {} if timed is None else produce(context, timed).facts["latency"][0]
     folder = student.weights.result(context.store)
-    training, found = student.weights.facts(context.store), student.evaluation.facts(context.store)
-    rows = [row for row in read_json_lines(folder / "history.jsonl") if _of_an_epoch(row["kind"], row["epoch"])]
-    assert recipe.student is not None
+    found = student.evaluation.facts(context.store)
+    rows = [
+        {**row, "epoch": heard.begins[stage.digest] + row["epoch"]}
+        for stage in trainings
+        for row in read_json_lines(stage.result(context.store) / "history.jsonl")
+        if _of_an_epoch(row["kind"], row["epoch"])
+    ]
     return {
         "seed": recipe.seed if recipe.student.seed is None else recipe.student.seed,
         "digest": folder.name,
@@ -70,22 +92,26 @@ def _run_student(recipe: Recipe, train: Trainer, data: Mapping[str, Split] | Non
             **main_metrics(recipe.task, one_name(found["evaluation"]["metrics"])),
             "parameters": found["parameters"],
             **{f"latency_{name}": latency[name] for name in ("median_ms", "q1_ms", "q3_ms", "p95_ms") if latency},
-            "training_seconds": training["seconds"],
+            "training_seconds": sum(stage.facts(context.store)["seconds"] for stage in trainings),
         },
         "epochs": [{"epoch": round(row["epoch"]), **row["metrics"]} for row in rows],
     }
 
 
-def _heard(train: Trainer, tell: Tell, told: int, goes_on: GoesOn) -> Trainer:
-    """A trainer by which `tell` hears of the student's epochs after those up to `told`, but for the last one."""
+def _telling(train: Trainer, heard: _Heard) -> Trainer:
+    """A trainer by which is heard of the student's epochs, but for the last one of all."""
 
     def training(job: TrainingJob, report: ReportTo) -> TrainingSummary:
+        begin = heard.begins.get(job.output.name, 0)
+        last = begin == max(heard.begins.values(), default=0)
+
         def listen(row: Report) -> None:
             report(row)
             if row.kind == "resume" and row.step:
-                goes_on(row.step, row.total_steps)
-            if _of_an_epoch(row.kind, row.epoch) and row.step < row.total_steps and row.epoch > told:
-                tell({"epoch": round(row.epoch), **row.metrics})
+                heard.goes_on(row.step, row.total_steps)
+            goes_on = row.step < row.total_steps or not last
+            if _of_an_epoch(row.kind, row.epoch) and goes_on and begin + row.epoch > heard.told:
+                heard.tell({"epoch": begin + round(row.epoch), **row.metrics})
 
         return train(job, listen)
 

@@ -70,12 +70,14 @@ def completions_of(
         name: writing_stage(context, _author(context, name, teachers[name]), prompts, sampling) for name in names
     }
     name = f"completions of {prompts.name}" + ("" if only is None else f" by {only}")
+    count = len(prompts.examples)
+    most = count * sampling.count * len(writing)
     candidates = Written(
-        name, tuple(writing.values()), prompts, True, lambda: list(_candidates(context, writing)), _NOTHING
+        name, tuple(writing.values()), prompts, True, lambda: list(_candidates(context, writing)), most, _NOTHING
     )
     scores = teaching.by([candidates], only)
     choosing = _choosing(context, candidates, scores)
-    best = Written(name, (choosing,), prompts, True, lambda: _best(context, choosing), _NOTHING)
+    best = Written(name, (choosing,), prompts, True, lambda: _best(context, choosing), count, _NOTHING)
     return Completions(candidates, scores, best)
 
 

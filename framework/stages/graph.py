@@ -21,7 +21,7 @@ from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
 from distil.framework.stages.teaching import Teaching
 from distil.framework.stages.written import Prompts, prompts_of
-from distil.framework.teachers.base import Teacher
+from distil.framework.teachers.base import Teacher, only_writes
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def build_graph(context: Context) -> Graph:
     first = _read_first(recipe)
     teaching = Teaching(context, teachers, first)
     ensemble = None
-    if recipe.ensemble is not None:
+    if recipe.ensemble is not None and sum(not only_writes(teacher) for teacher in recipe.teachers.values()) > 1:
         ensemble = ensemble_stage(context, teaching.by([recipe.evaluation.split], None))
     completions = _completions(context, teachers, teaching)
     students = list(_students(context, teachers, teaching, completions))

@@ -82,4 +82,4 @@ def _own_texts(context: Context, author: Author, prompts: Prompts, sampling: Sam
         return [Text(number, text, author.name) for number, found in written for text, _ in found]
 
     nothing = f"{author.name}: the student writes nothing after any prompt: train it longer before its rounds (student.epochs)"
-    return Written(author.name, (writing,), prompts, False, texts, nothing)
+    return Written(author.name, (writing,), prompts, False, texts, len(prompts.examples), nothing)

@@ -66,13 +66,14 @@ class Text:
 @dataclass(frozen=True)
 class Written:
     """See Dataset: the texts that `stages` leave, under the ids of their prompts, of which one may have several. labelled: whether they
-    are to be learnt as they stand; texts: reads them; nothing: what to say where there are none."""
+    are to be learnt as they stand; texts: reads them; most: how many there may be; nothing: what to say where there are none."""
 
     name: str
     stages: tuple[Stage, ...]
     prompts: Prompts
     labelled: bool
     texts: Callable[[], Sequence[Text]]
+    most: int
     nothing: str
 
     @property
@@ -138,16 +139,18 @@ class Author:
 
     def writers(self, context: Context) -> list[_Writer]:
         """What writes, of each fold. Raises UserError for a model that cannot."""
-        found = []
-        for stage in self.models:
-            predictor = self.opens(stage.result(context.store) / "model", self.inference)
-            writer: _Writer | None = getattr(predictor, "writer", None)
-            if writer is None:
-                raise UserError(
-                    f"{self.place} writes no completions, as its predictor has no `writer`: give it one, or take a teacher of kind generative"
-                )
-            found.append(writer)
-        return found
+        folders = (stage.result(context.store) / "model" for stage in self.models)
+        return [writer_of(self.opens(folder, self.inference), self.place) for folder in folders]
+
+
+def writer_of(predictor: Predictor, place: str) -> _Writer:
+    """What writes with a loaded model. place: of the recipe. Raises UserError for a model that cannot."""
+    writer: _Writer | None = getattr(predictor, "writer", None)
+    if writer is None:
+        raise UserError(
+            f"{place} writes no completions, as its predictor has no `writer`: give it one, or take a teacher of kind generative"
+        )
+    return writer
 
 
 def writing_stage(context: Context, author: Author, prompts: Prompts, sampling: Sampling) -> Stage:

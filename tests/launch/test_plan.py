@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from distil.framework.errors import MissingDataError, MissingModelError
 from distil.framework.paper import PUBLISHED, STUDENT, Published
 from distil.launch.commands import app
-from distil.launch.plan import duration
+from distil.launch.rehearsal import duration
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "sberquad"
 SMALL = Published("distilbert", 1500, "wordpiece", {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 32})

@@ -134,6 +134,8 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Trim", "splits"): ["train"],
     ("Student", "split"): "spare",
     ("Student", "unlabelled"): ["dev", "more", "rest"],
+    ("Completions", "of"): ["train"],
+    ("Rounds", "of"): ["train"],
     ("Training", "checkpoint_every"): 3,
     ("Student", "checkpoint_every"): 3,
     ("Training", "log_every"): 3,
@@ -212,7 +214,13 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     yield from _classifiers(folder)
     tagging = {"windows": {"max_length": 64, "doc_stride": 8}, "task": {"kind": "tagging", "labels": _TAGS}}
     yield several_values(folder, **tagging, data__source={"kind": "news", "examples": {"train": 40, "validation": 8}})
-    yield texts(folder, data__splits={"train": "train[:32]", "dev": "train[32:]"}, ensemble={"rule": "posterior"})
+    yield texts(
+        folder,
+        data__splits={"train": "train[:32]", "more": "train[32:40]", "dev": "train[40:]"},
+        ensemble={"rule": "posterior"},
+        student__completions={"of": ["more"], "count": 2, "temperature": 0.5},
+        student__rounds={"of": ["more"], "lr": 0.001},
+    )
     one = {"kind": "bpe", "vocab_size": 300}
     tokenizers = {f"{place}__tokenizer": one for place in ("teachers__a", "teachers__b", "student")}
     yield texts(folder, **tokenizers, losses={"next_token": {"teacher": "a"}}, task={"kind": "text", "as_chat": True})
