@@ -125,7 +125,7 @@ def _choosing(context: Context, candidates: Written, scores: Supervision) -> Sta
 
     inputs = {"candidates": candidates.identity, "teaching": scores.inputs(context) if scored else None}
     key = key_of(context, "completions", inputs, versions(1))
-    return Stage(f"choose of the {candidates.name}", key, make)
+    return Stage(f"choose among the {candidates.name}", key, make)
 
 
 def _bits(context: Context, candidates: Written, scores: Supervision) -> Floats:
