@@ -22,6 +22,7 @@ from distil.framework.segments import Ints
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.source import SignalSource, TeacherSignals
 from distil.framework.storage import Storage
+from distil.framework.tasks.prompting import Prompting
 from distil.framework.tasks.reports import CardParts, Scores
 from distil.framework.tasks.sections import ChatSection, GenerativeSection, Sections
 from distil.framework.training.items import Items
@@ -84,7 +85,7 @@ class Predictor(Protocol):
         """The model's output distributions on each example. proposals: other teachers' signals about the same examples."""
 
 
-class Task(Protocol):
+class Task(Prompting, Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window.
 
     fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind; loss_rows: names of the rows
@@ -202,12 +203,6 @@ class Task(Protocol):
     def example(self, row: Own, notebook: Notebook) -> Own:
         """The example of a row, or None; `notebook` takes what was done to it. Raises DataError, which names the place."""
 
-    def prompt_rows(self, records: Iterable[Record], fields: Fields) -> Iterator[Own]:
-        """Rows of which nothing but the prompt is read, where its models write. Raises DataError, which names the place."""
-
-    def prompt_of(self, row: Own, notebook: Notebook) -> Own:
-        """The prompt of a row or an example, as an example without a completion; None, which is noted, where there is none."""
-
     def record(self, example: Own) -> Plain:
         """An example as a record's values, under the task's own names."""
 
@@ -224,8 +219,7 @@ class Task(Protocol):
         """Fields of the configuration of a new head: id2label, say."""
 
     def check_config(self, config: Own, as_it_is: bool) -> None:
-        """Refuse the configuration of a model that cannot be one of the task, or cannot be taken as it is. Raises
-        ModelError."""
+        """Refuse the configuration of a model that cannot be one of the task, or be taken as it is. Raises ModelError."""
 
     def check_model(self, model: Own) -> None:
         """Refuse a model whose weights are sound and whose answers are no numbers. Raises ModelError."""

@@ -216,10 +216,16 @@ def test_who_says_nothing_of_texts_writes_all_the_same(
     results: dict[str, Any], output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Generative, "only_writes", True, raising=False)
-    found = complete(recipe(output), "prompts", tmp_path / "out", count=2, temperature=0.7)
+    alone = {"losses": {"hard_label": {}}, "student__rounds": None}
+    found = complete(recipe(output, **alone), "prompts", tmp_path / "out", count=2, temperature=0.7)
     rows = [json.loads(line) for line in (found.folder / "prompts.jsonl").open(encoding="utf-8")]
     assert rows
     assert {row["bits_per_byte"] for row in rows} == {None}
+    monkeypatch.setattr(Generative, "only_writes", property(lambda self: self.tokenizer.vocab_size == 300))
+    _, graph = prepare(recipe(output))
+    assert {found.teacher for found in graph.of_texts} == {"b"}
+    assert next(stage.title for stage in graph.completions[0].candidates.stages) == "have a write on 'prompts'"
+    assert graph.ensemble is None
     with pytest.raises(RecipeError, match="baselines: 'a' writes alone and says of no text how likely it is"):
         recipe(output, baselines=["a"])
 
