@@ -71,7 +71,8 @@ def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
             str(text).encode()
         except UnicodeEncodeError as error:
             raise DataError(
-                f"the {name} holds half of a surrogate pair, or a byte that is not UTF-8, at character {error.start}"
+                f"the {name} holds half of a surrogate pair, or a byte that is not UTF-8, at character {error.start}: take it out, or "
+                "write the text in UTF-8"
             ) from None
     try:
         return task.request.model_validate(values)

@@ -21,7 +21,7 @@ COLUMNS = (
     "tokens a window",
     "s a step",
     "training",
-    "ms a question, asked",
+    "ms an example, asked",
     "signals",
     "measuring",
     "whole",

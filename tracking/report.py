@@ -1,5 +1,6 @@
 """The table of a run, from its `results.json`: for a terminal and in Markdown."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distil.framework.digest import in_words
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-EnsembleTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Cells = tuple[str, ...]
+PlainTable = tuple[Cells, list[Cells]]  # columns, and rows
 
 
 def rich_table(results: RunResults) -> "Table":
@@ -64,10 +66,9 @@ def markdown_table(results: RunResults) -> str:
         parts += ["## Data", markdown_rows(("split", "examples", "unlabelled", "repaired", "dropped"), rows, left=1)]
         noted = [row for name, split in splits.items() for row in _noted(name, split.get("notes") or {})]
         if noted:
-            parts.append(markdown_rows(("split", "what was done to questions", "ids", "questions"), noted, left=3))
+            parts.append(markdown_rows(("split", "what was done to examples", "ids", "examples"), noted, left=3))
     if results.get("signals"):
-        columns = ("teacher", "split", "examples", "bytes an example", "null mass", "moved mass")
-        parts += ["## Signals", markdown_rows(columns, [_signal(signal) for signal in results["signals"]], left=2)]
+        parts += ["## Signals", markdown_rows(*_signals(results["signals"]), left=2)]
     ensemble = ensemble_table(results)
     if ensemble is not None:
         parts += ["## Ensemble", markdown_rows(*ensemble, left=1)]
@@ -90,7 +91,7 @@ def taught_line(results: RunResults, words: Words = ENGLISH) -> str:
     return "" if share is None else words("taught", share=f"{share:.2%}")
 
 
-def ensemble_table(results: RunResults, words: Words = ENGLISH) -> EnsembleTable | None:
+def ensemble_table(results: RunResults, words: Words = ENGLISH) -> PlainTable | None:
     """What each teacher weighs in the ensemble, columns and rows; None where that is not known."""
     ensemble, student = _model_of_role(results, "ensemble"), _model_of_role(results, "student")
     if ensemble is None or not ensemble.get("weights") or ensemble["evaluation"] is None:
@@ -109,14 +110,21 @@ def _noted(name: str, notes: Json) -> list[tuple[str, ...]]:
     return rows
 
 
-def _signal(signal: SignalResults) -> tuple[str, ...]:
+def _signals(signals: Sequence[SignalResults]) -> PlainTable:
+    """Columns and rows; null stands there where a teacher may say it."""
+    nulls = any(signal.get("null_mass") for signal in signals)
+    columns = ("teacher", "split", "examples", "bytes an example", *(("null mass",) if nulls else ()), "moved mass")
+    return columns, [_signal(signal, nulls) for signal in signals]
+
+
+def _signal(signal: SignalResults, null: bool) -> Cells:
     size = signal.get("bytes_per_example")
     return (
         signal["teacher"],
         signal["split"],
         _count(signal.get("examples")),
         NOTHING if size is None else f"{size:.0f}",
-        _share(signal.get("null_mass")),
+        *((_share(signal.get("null_mass")),) if null else ()),
         _share(signal.get("moved_mass")),
     )
 

@@ -35,7 +35,9 @@ def text_of(value: object, name: str, place: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{place}: {name} holds half of a surrogate pair at character {error.start}") from None
+        raise DataError(
+            f"{place}: {name} holds half of a surrogate pair at character {error.start}: take it out"
+        ) from None
     return value
 
 

@@ -10,7 +10,7 @@ from distil.framework.tasks.registry import summary_in
 
 def form_columns(export: Json) -> tuple[str, ...]:
     """The names of the columns."""
-    timed = [f"ms a question, {in_threads(count)}" for count in _counts(export)]
+    timed = [f"ms an example, {in_threads(count)}" for count in _counts(export)]
     written = [f"tokens a second, {in_threads(count)}" for count in _counts(export) if _writes(export)]
     return (
         "model",
@@ -18,7 +18,7 @@ def form_columns(export: Json) -> tuple[str, ...]:
         "MB",
         *metric_columns(summary_in(export).metrics),
         "other answers",
-        "log-probabilities differ by" if _writes(export) else "logits differ by",
+        "log p differs by" if _writes(export) else "logits differ by",
         *timed,
         *written,
     )

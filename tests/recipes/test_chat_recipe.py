@@ -13,9 +13,9 @@ from tests.tiny import model_of
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart_chat.yaml"
 SMALLER = [
-    "data.source.examples={train: 48, validation: 60}",
-    "data.splits={train: train, held_out: 'validation[:20]', dev: 'validation[20:]'}",
-    *(f"data.extra.{name}.source.examples.train={count}" for name, count in {"letters": 48, "chats": 96, "more": 24}.items()),
+    "data.source.examples={train: 32, validation: 32}",
+    "data.splits={train: train, held_out: 'validation[:12]', dev: 'validation[12:]'}",
+    *(f"data.extra.{name}.source.examples.train={count}" for name, count in {"letters": 32, "chats": 48, "more": 12}.items()),
     "teachers.letters-bert.fine_tune.epochs=1",
     "student.epochs=1",
     "evaluation.latency_questions=1",
@@ -23,7 +23,7 @@ SMALLER = [
 ]  # fmt: skip
 ALONE = [  # teachers without students
     *SMALLER,
-    "data.splits={held_out: 'validation[:20]', dev: 'validation[20:]'}",
+    "data.splits={held_out: 'validation[:12]', dev: 'validation[12:]'}",
     "data.extra.more=null",
     "student=null",
     "losses={hard_label: {weight: 1.0}}",
@@ -57,4 +57,4 @@ def test_it_runs_here_and_behind_a_server(tmp_path: Path) -> None:
         there: Any = run(load_recipe(RECIPE, [*SERVED, f"output={tmp_path}", endpoint]))
     accuracy = {model_of(one, "chats-llama")["evaluation"]["accuracy"] for one in (here, there)}
     assert len(accuracy) == 1
-    assert model_of(there, "chats-llama")["usage"]["requests"] == 40
+    assert model_of(there, "chats-llama")["usage"]["requests"] == 20

@@ -17,7 +17,7 @@ from distil.framework.training.history import EVALUATION, VALIDATION
 from distil.tracking.content import Line as HistoryLine
 from distil.tracking.content import new_lines
 from distil.tracking.html.plot import Line, Mark, Plot, number_axis
-from distil.tracking.report import EnsembleTable, ensemble_table
+from distil.tracking.report import PlainTable, ensemble_table
 
 _POINTS = 200  # of a line at most
 WIDTH, ROW = 480, 26
@@ -230,7 +230,7 @@ class Ensemble:
     """settings: the rule and its options; table: what teachers weigh; bars: metrics, and weights."""
 
     settings: Json
-    table: EnsembleTable | None
+    table: PlainTable | None
     bars: list[Bars]
 
 
