@@ -133,11 +133,19 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Put everything into this new folder.")],
     model: ModelName = None,
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Without ONNX files.")] = False,
+    gguf: Annotated[
+        str | None,
+        typer.Option(
+            "--gguf",
+            metavar="CONVERTER",
+            help="With a GGUF file of 8 bits, by llama.cpp's convert_hf_to_gguf.py: its path, or name on PATH.",
+        ),
+    ] = None,
 ) -> None:
     """Put a model into a folder for others: safetensors, ONNX, 8 bit, all measured, with a model card."""
     from distil.launch.export import export_run
 
-    export_run(run, to, model, with_onnx=not no_onnx)
+    export_run(run, to, model, with_onnx=not no_onnx, gguf=gguf)
 
 
 @app.command()

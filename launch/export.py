@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from distil.framework.recipe.schema import Recipe
 
 
-def export_run(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
+def export_run(run: Path, to: Path, model: str | None, with_onnx: bool, gguf: str | None = None) -> None:
     """Export a model of a run, and say where it is. Raises as `export_measured` does."""
-    export_measured(run, to, model, with_onnx)
+    export_measured(run, to, model, with_onnx, gguf)
     console_progress().say(f"exported to {to}; its card: {to / 'README.md'}")
 
 
-def export_measured(run: Path, to: Path, model: str | None, with_onnx: bool) -> None:
+def export_measured(run: Path, to: Path, model: str | None, with_onnx: bool, gguf: str | None = None) -> None:
     """Export a model of a run, print what was measured, and send that to MLflow where the run is tracked.
 
-    Raises ExportError, with the folder in place, if an ONNX file is missing or does not answer as the model does; UserError.
+    gguf: see export_model. Raises ExportError, with the folder in place, if a file is missing or does not answer as the model does; UserError.
     """
     be_quiet()
     # ONNX Runtime computes on the CPU here: PyTorch has to as well, or neither logits nor times could be compared.
@@ -48,7 +48,7 @@ def export_measured(run: Path, to: Path, model: str | None, with_onnx: bool) -> 
     progress = console_progress()
     recipe = recipe_from_values(results["recipe"], str(run / "results.json"))
     finished = FinishedRun(results, recipe, run.absolute().parent)
-    export = export_model(finished, model or usual_model(results), to, with_onnx, provenance(), progress)
+    export = export_model(finished, model or usual_model(results), to, with_onnx, provenance(), progress, gguf)
     table_console().print(_table(export))
     if said := cost(export["forms"], recipe.task.metrics):
         progress.say(said)
@@ -62,10 +62,10 @@ def export_measured(run: Path, to: Path, model: str | None, with_onnx: bool) -> 
 
 
 def refuse_problems(export: Json, to: Path) -> None:
-    """Raises ExportError if an ONNX file of the folder `to` is missing or does not answer as the model does."""
+    """Raises ExportError if a file of the folder `to` is missing or does not answer as the model does."""
     if export["problems"]:
         raise ExportError(
-            f"'{export['model']['name']}' is in {to}, as safetensors that are whole, but not all of its ONNX files are to be "
+            f"'{export['model']['name']}' is in {to}, as safetensors that are whole, but not all of its other files are to be "
             f"used: {'. '.join(export['problems'])}"
         )
 

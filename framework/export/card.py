@@ -10,6 +10,8 @@ from distil.framework.data.local_files import Files
 from distil.framework.data.records import Source
 from distil.framework.export.compare import cost
 from distil.framework.export.finished_run import FinishedRun
+from distil.framework.export.forms import GGUF
+from distil.framework.export.gguf import FILE
 from distil.framework.export.table import form_columns, form_rows, in_threads
 from distil.framework.files import Json
 from distil.framework.language.texts import are_russian
@@ -195,6 +197,10 @@ def _limits(run: FinishedRun, model: ModelResults, forms: Collection[str], own: 
         limits.append(f"It has read the {recipe.task.items} (not the answers) on which it is measured.")
     if not isinstance(recipe.data.source, Hub | Files):
         limits.append("The texts are generated: the figures say nothing about real text.")
+    if GGUF in forms:
+        limits.append(
+            f"`{FILE}` was made by llama.cpp's converter; its figures are those of its weights as transformers reads them, and llama.cpp has not run it."
+        )
     if "int8" in forms:
         limits.append(
             f"What the 8-bit file gains in time, and loses in {run.recipe.task.metrics[0].label}, depends on the processor."

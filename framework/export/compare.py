@@ -58,14 +58,17 @@ def compare_forms(
 
 
 def problems(forms: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> list[str]:
-    """How the ONNX files fail to be the model that they were made of, in words: the first in its logits and answers, the one
-    of 8 bits in what it costs."""
+    """How the files fail to be the model that they were made of, in words: the first ONNX file in its logits and answers, those
+    of 8 bits in what they cost."""
     found = []
     if "onnx" in forms:
         found += [f"the ONNX file does not answer as the model does: {reason}" for reason in _unlike(forms["onnx"])]
     if "int8" in forms:
         found += [f"8 bits cost too much: {reason}" for reason in _costly(forms["torch"], forms["int8"], metrics)]
-    return [f"{problem}; {NO_ONNX}" for problem in found]
+    lost = [] if "gguf" not in forms else _costly(forms["torch"], forms["gguf"], metrics)
+    return [f"{problem}; {NO_ONNX}" for problem in found] + [
+        f"the GGUF file costs too much: {reason}" for reason in lost
+    ]
 
 
 def cost(forms: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> str | None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from distil.framework.answer import save_settings
 from distil.framework.data.example import Example
-from distil.framework.errors import OutputError, reason
+from distil.framework.errors import OutputError, UserError, reason
 from distil.framework.export.card import CARD, card_of, language_in
 from distil.framework.export.compare import compare_forms, problems
 from distil.framework.export.finished_run import FinishedRun
-from distil.framework.export.forms import Form, Forms, Opening, make_forms, time_forms
+from distil.framework.export.forms import GGUF, Form, Forms, Opening, make_forms, time_forms
+from distil.framework.export.gguf import converter_of
 from distil.framework.export.onnx_files import check_exporter
 from distil.framework.files import now, write_atomic, write_json
 from distil.framework.manifest import check_saved, write_manifest
@@ -63,23 +64,32 @@ def megabytes(*files: Path) -> float:
 
 
 def export_model(
-    run: FinishedRun, name: str, to: Path, with_onnx: bool, provenance: Provenance, progress: Progress = SILENT
+    run: FinishedRun,
+    name: str,
+    to: Path,
+    with_onnx: bool,
+    provenance: Provenance,
+    progress: Progress = SILENT,
+    gguf: str | None = None,
 ) -> dict[str, Any]:
     """Put the model `name` of a run into the new folder `to`, and return what export.json says of it.
 
-    The folder is kept where an ONNX file cannot be made, does not run or does not answer as the model does: see `problems`
-    in the result.
+    gguf: the converter of llama.cpp, by its path or name, where it is to make a GGUF file. The folder is kept where a file cannot be made,
+    does not run or does not answer as the model does: see `problems` in the result.
     Raises UserError for what cannot be exported, or not with the libraries that are here, and for a folder that holds something.
     """
     model = run.model(name)
     if with_onnx:
         check_exporter()
+    if gguf is not None and not run.recipe.task.writes:
+        raise UserError(f"--gguf is for models that write, and the task is {run.recipe.task.kind}: drop it")
+    converter = None if gguf is None else converter_of(gguf)
     with new_folder(to) as folder:
         examples = run.examples(progress)
         predictor = _copy(run, model, folder)
         if with_onnx:
             progress.say("export to ONNX")
-        forms = make_forms(predictor, folder, examples[0], with_onnx)
+        forms = make_forms(predictor, folder, examples[0], with_onnx, converter)
         values = _measured(run, model, forms, examples, progress)
         values = {**_origin(run, model), "exported": now(), "provenance": provenance, **values}
         write_json(folder / EXPORT, values)
@@ -112,7 +122,7 @@ def _measured(
     )
     for form, problem in failed.items():
         forms.drop(form, problem)
-    timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in forms.opening.items()}
+    timed: dict[Form, Opening] = {(model["name"], form): opens for form, opens in forms.opening.items() if form != GGUF}
     for teacher in run.teachers():
         if teacher["name"] != model["name"]:
             beside = run.predictor(teacher, run.folder(teacher))

@@ -12,11 +12,13 @@ from typing import Any
 from distil.framework.answer import Answerer
 from distil.framework.data.example import Example
 from distil.framework.errors import ModelError
+from distil.framework.export import gguf
 from distil.framework.export.onnx_decoder import OnnxDecoder, open_decoder, write_decoder
 from distil.framework.export.onnx_files import OnnxModel, open_onnx, write_int8, write_onnx
 from distil.framework.latency import Ask, measure_side_by_side
 from distil.framework.predictors.compared import Compared
 
+GGUF = "gguf"  # read by transformers it has the weights of the file, and not llama.cpp's time
 _WARM_UP = 3  # questions that each form answers before it is timed
 
 Form = tuple[str, str]  # a model's name, and that of the form
@@ -41,12 +43,22 @@ class Forms:
         self.problems.append(problem)
 
 
-def make_forms(predictor: Compared, folder: Path, example: Example, with_onnx: bool) -> Forms:
-    """The forms of the model in `folder`, which `predictor` has open. ONNX files that cannot be written, or cannot answer the
-    question of `example`, are left out."""
+def make_forms(
+    predictor: Compared, folder: Path, example: Example, with_onnx: bool, converter: Path | None = None
+) -> Forms:
+    """The forms of the model in `folder`, which `predictor` has open. Files that cannot be written, or cannot answer the question of
+    `example`, are left out. converter: makes a GGUF file, None: there is none."""
     forms = Forms({"torch": lambda threads: predictor}, {"torch": sorted(folder.glob("*.safetensors"))}, [])
-    if not with_onnx:
-        return forms
+    if converter is not None:
+        path = folder / gguf.FILE
+        write = partial(gguf.write_gguf, converter, folder, path)
+        _add(forms, GGUF, path, write, lambda threads: predictor.form(gguf.open_gguf(path), None), example)
+    if with_onnx:
+        _add_onnx(forms, predictor, folder, example)
+    return forms
+
+
+def _add_onnx(forms: Forms, predictor: Compared, folder: Path, example: Example) -> None:
     onnx, int8 = folder / "onnx/model.onnx", folder / "onnx/model_int8.onnx"
     onnx.parent.mkdir()
     # Exporters change some models, such as BigBird's attention.
@@ -56,7 +68,6 @@ def make_forms(predictor: Compared, folder: Path, example: Example, with_onnx: b
     _add(forms, "onnx", onnx, write, partial(_open, predictor, onnx), example)
     if "onnx" in forms.files:
         _add(forms, "int8", int8, partial(write_int8, onnx, int8), partial(_open_int8, predictor, int8), example)
-    return forms
 
 
 def _add(forms: Forms, name: str, path: Path, write: Callable[[], None], opening: Opening, example: Example) -> None:

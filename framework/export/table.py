@@ -48,8 +48,11 @@ def _measured(form: Json, metrics: Sequence[Metric]) -> tuple[str, ...]:
 def _times(export: Json, model: str, form: str) -> tuple[str, ...]:
     """Median and 95th percentile for each number of threads; then the speeds of models that write."""
     found = {row["threads"]: row for row in export["latency"] if (row["model"], row["form"]) == (model, form)}
-    times = [milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) for count in _counts(export)]
-    speeds = [_speed(found[count].get("tokens_per_second")) for count in _counts(export) if _writes(export)]
+    times = [
+        milliseconds_pair(found[count]["median_ms"], found[count]["p95_ms"]) if count in found else NOTHING
+        for count in _counts(export)
+    ]
+    speeds = [_speed(found.get(count, {}).get("tokens_per_second")) for count in _counts(export) if _writes(export)]
     return (*times, *speeds)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, ExportError
 from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
 from distil.framework.tasks.text.task import Text
 from distil.launch.answer import answer, harmless
+from distil.launch.export import export_measured
 from distil.launch.run import options_asking
 from distil.launch.serve_models import models_in
 from distil.predictor import Predictor
@@ -98,6 +99,20 @@ def test_it_is_exported_with_what_it_was_measured_by(served: Served, tmp_path: P
     assert "pipeline_tag: text-generation" in card
     assert "tokens a second" in card
     assert "convert_hf_to_gguf.py" in card
+
+
+def test_without_a_gguf_file_that_was_asked_for_it_is_exported_and_that_is_said(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distil.framework.export.gguf.find_spec", lambda name: name)
+    converter = tmp_path / "convert_hf_to_gguf.py"
+    converter.write_text("raise SystemExit('BPE pre-tokenizer was not recognized')")
+    to = tmp_path / "exported"
+    with pytest.raises(ExportError, match=r"not all of its other files.*makes no GGUF file of this model"):
+        export_measured(served.run, to, None, with_onnx=False, gguf=str(converter))
+    assert list(json.loads((to / "export.json").read_text(encoding="utf-8"))["forms"]) == ["torch"]
+    assert not list(to.glob("*.gguf"))
+    assert (to / "model.safetensors").is_file()
 
 
 def test_it_is_logged_as_a_model_that_writes(served: Served, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def card_parts(settings: TextSettings, max_length: int, onnx: str | None, langua
             *(() if onnx is None else (_ONNX.format(file=onnx),)),
             "With distil, which prints what is written as it comes, and serves a page:",
             _DISTIL.format(prompt=prompt),
-            "For llama.cpp its own script makes a GGUF file, of models and tokenizers that it knows; distil has neither made nor measured one:",
+            "For llama.cpp its own script makes a GGUF file, of models and tokenizers that it knows, as `distil export --gguf` has it do:",
             _GGUF,
         ),
     )
