@@ -29,6 +29,7 @@ from distil.framework.stages.keys import check_keys
 from distil.framework.stages.stage import Context
 from distil.framework.stages.supervision import Supervision
 from distil.framework.tasks.base import Task
+from distil.framework.teachers.base import only_writes
 from distil.framework.training.job import Trainer
 from distil.framework.training.loop import train_in_process
 
@@ -118,6 +119,11 @@ def _splits(recipe: Recipe, given: Sequence[str]) -> list[str]:
     if len(names) > 1 and recipe.ensemble is None:
         raise UserError(
             f"{len(names)} teachers ({', '.join(names)}): say how they become one, for example `ensemble: {{rule: mean}}`"
+        )
+    if all(map(only_writes, recipe.teachers.values())):
+        raise UserError(
+            f"the teachers ({', '.join(names)}) write alone, and say of no text how likely it is: set read: likelihood, or have them complete prompts "
+            "(`distil complete`)"
         )
     legal = recipe.data.names
     for name in given:

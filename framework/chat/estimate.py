@@ -52,6 +52,14 @@ class Paid(Protocol):
         """What its answers about some examples took, which it has given."""
 
 
+@runtime_checkable
+class PaidWriter(Protocol):
+    """A Paid that completes prompts, too."""
+
+    def estimate_written(self, examples: Sequence[Example], samples: int, temperature: float) -> Estimate:
+        """What so many completions of each prompt will take that are not there yet; nothing is asked."""
+
+
 def estimate(requests: Sequence[_Sent], samples: int, kept: Kept[_Sent]) -> Estimate:
     """Of so many samples of each of distinct requests. kept: the answers that are there.
 

@@ -30,6 +30,6 @@ def _unheard(recipe: Recipe) -> Iterator[str]:
         if taught and len(silent) == len(recipe.teachers):
             yield (
                 f"teachers.{name}.read: completions: it writes alone, and the student's losses compare with what teachers say of texts: set "
-                "read: likelihood, where it runs here or its server says how likely a prompt is (vLLM does), or leave hard_label alone and "
-                "learn from what it writes (`distil complete`)"
+                "read: likelihood, where it runs here or its server says how likely a prompt is (vLLM does), or have it write texts "
+                "(student.completions) that hard_label alone learns"
             )

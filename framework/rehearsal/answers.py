@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from distil.framework.chat.budget import beyond, cost_of
 from distil.framework.chat.client import missing, open_in_words, url_of
-from distil.framework.chat.estimate import Estimate, Paid
+from distil.framework.chat.estimate import Estimate, Paid, PaidWriter
 from distil.framework.chat.section import Prices, is_open
 from distil.framework.chat.shots import Pool, pool_of
+from distil.framework.data.example import Example, Notebook
 from distil.framework.data.load import Split
 from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.completions import sampling_of
 from distil.framework.stages.stage import answers_folder
 from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
@@ -31,6 +33,12 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
         asked = list(dict.fromkeys([*taught, measured]))
         examples = [example for split in taught for example in splits[split].examples]
         found = predictor.estimate(examples, splits[measured].examples)
+        completions = recipe.student.completions if recipe.student is not None else None
+        if completions is not None and isinstance(predictor, PaidWriter):
+            drawn = sampling_of(completions.count, completions.temperature, recipe.seed)
+            prompts = [one for split in completions.of for one in _prompts(task, splits[split])]
+            found += predictor.estimate_written(prompts, drawn.count, drawn.temperature)
+            asked = list(dict.fromkeys([*asked, *completions.of]))
         if not found.wanted.requests:
             yield f"{name}: all answers about {', '.join(asked)} are there"
             continue
@@ -49,6 +57,12 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
                     "stopped there, and goes on with a larger one"
                 )
                 break
+
+
+def _prompts(task: Task, split: Split) -> Iterator[Example]:
+    """What is completed; what is written then, and asked about, nobody knows before."""
+    notebook = Notebook(task.notes)
+    return (found for one in split.examples if (found := task.prompt_of(one, notebook)) is not None)
 
 
 def _drawn(teacher: Chat) -> Chat:

@@ -192,6 +192,12 @@ class ServedTexts:
         parts = [estimate([*one.values()], 1, self.asker.kept) for one in (scorings, requests) if one]
         return sum(parts[1:], parts[0]) if parts else Estimate(Usage(), Usage(), 0)
 
+    def estimate_written(self, examples: Sequence[Written], samples: int, temperature: float) -> Estimate:
+        """See PaidWriter."""
+        requests = [self._request(example, temperature) for example in examples]
+        distinct = {one.key(self.asker.model, 0): one for one in requests if one is not None}
+        return estimate([*distinct.values()], samples, self.asker.kept)
+
     def usage(self, examples: Sequence[Written]) -> Json:
         """See Paid, as ChatPredictor has it; no answer is invalid."""
         kept = {id(answer): answer for one in self._sent(examples, examples) if (answer := self.asker.kept(one, 0))}

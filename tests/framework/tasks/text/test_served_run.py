@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from distil.framework.errors import UserError
+from distil.framework.label import label
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.rehearsal.answers import requests_in_words
 from distil.framework.run import prepare, run
 from tests.chat_models import chat_folder
-from tests.chat_server import Asked, Reply, Server, chat_server
+from tests.chat_server import Asked, Reply, Server, chat_server, completion
 from tests.forked import start
 from tests.framework.tasks.text.runs import values
 from tests.prompt_server import Prompted
@@ -86,6 +88,31 @@ def test_one_that_writes_alone_is_measured_by_what_it_writes(tmp_path: Path, fol
     measured = model_of(results, "llm")["evaluation"]
     assert "exact_match" in measured
     assert "bits_per_byte" not in measured
+
+
+def test_what_one_writes_that_writes_alone_is_learnt_and_judged_by_others(tmp_path: Path, folder: Path) -> None:
+    prompted = Prompted(folder)
+
+    def answer(asked: Asked) -> Reply:
+        return prompted(asked) if "prompt" in asked else completion(["Anna goes to Omsk."], asked["model"])
+
+    with chat_server(answer) as server:
+        given = recipe_values(tmp_path, folder, server.url)
+        writer = {"kind": "chat", "endpoint": {"url": server.url, "model": "w"}, "read": "completions"}
+        given["teachers"] = {"writer": writer, "llm": given["teachers"]["llm"]}
+        given |= {"ensemble": {"rule": "mean"}, "student": {**given["student"], "completions": {"of": ["train"]}}}
+        recipe = recipe_from_values(given, "here")
+        context, _ = prepare(recipe)
+        told, *_ = requests_in_words(recipe, context.task, context.data, context.store)
+        assert told.startswith("writer is asked about dev, train: 20 requests, about ")
+        results: Any = run(recipe)
+        assert sum(asked["model"] == "w" for asked in server.asked) == 20
+        assert {one["teacher"] for one in results["signals"]} == {"llm"}
+        alone = {**given, "teachers": {"writer": writer}, "ensemble": None, "losses": {"hard_label": {}}}
+        run(recipe_from_values({name: one for name, one in alone.items() if one is not None}, "here"))
+        assert sum(asked["model"] == "w" for asked in server.asked) == 20
+        with pytest.raises(UserError, match=r"the teachers \(writer\) write alone"):
+            label(recipe_from_values({name: one for name, one in alone.items() if one is not None}, "here"))
 
 
 def test_a_run_that_is_killed_asks_nothing_again_but_what_was_under_way(tmp_path: Path, folder: Path) -> None:
