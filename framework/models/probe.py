@@ -98,12 +98,12 @@ def _most_tokens(asked: Asked, wanted: int) -> int:
     model = _model(asked).eval()
     if wanted <= _SHORT:
         return wanted
-    if not _reads(model, asked, _SHORT):
-        return min(wanted, learnt)
     if getattr(text, "rope_parameters", None):
         wanted = min(wanted, learnt)
     if _reads(model, asked, wanted):
         return wanted
+    if not _reads(model, asked, _SHORT):  # its length is not what it minds
+        return min(wanted, learnt)
     least, most = _SHORT, wanted
     while most - least > 1:
         middle = (least + most) // 2

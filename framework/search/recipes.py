@@ -93,7 +93,8 @@ def check_models_of_trials(recipe: Recipe) -> None:
 
 
 def _metric_problems(recipe: Recipe, search: Search) -> list[str]:
-    legal = [metric.name for metric in recipe.task.metrics if not metric.optional]
+    # Students have the primary one always; what else a model may lack, no training measures.
+    legal = [metric.name for metric in recipe.task.metrics if metric.primary or not metric.optional]
     if search.metric in legal:
         return []
     if search.metric in [metric.name for metric in recipe.task.metrics]:

@@ -66,7 +66,8 @@ SMALLER = {
         "teachers.bert-wordpiece.fine_tune.epochs=1",
         "teachers.roberta-bpe.fine_tune.epochs=1",
         "teachers.t5-unigram.fine_tune.epochs=1",
-        "teachers.t5-unigram.max_answer=4",
+        "teachers.t5-unigram.beams=2",
+        "teachers.t5-unigram.max_answer=2",
         "student.epochs=1",
     ],
     "sberquad/ensemble_chat.yaml": [
@@ -80,13 +81,16 @@ SMALLER = {
         *SHORTER,
         "teachers.rut5-large.fine_tune.epochs=1",
         "teachers.mt5-large.fine_tune.epochs=1",
-        "teachers.rut5-large.max_answer=4",
-        "teachers.mt5-large.max_answer=4",
-        *(f"teachers.{name}.windows={{max_length: 192, doc_stride: 32}}" for name in ("rut5-large", "mt5-large")),
+        *(
+            f"teachers.{name}.{field}"
+            for name in ("rut5-large", "mt5-large")
+            for field in ("beams=2", "max_answer=2", "windows={max_length: 192, doc_stride: 32}")
+        ),
     ],
     "sberquad/rugpt3_medium.yaml": [
         *TEACHER_ALONE,
-        "teachers.rugpt3-medium.max_answer=4",
+        "teachers.rugpt3-medium.beams=2",
+        "teachers.rugpt3-medium.max_answer=2",
     ],
 }
 
