@@ -1,10 +1,14 @@
 """Keys and values of prompts, and of beams."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from transformers import DynamicCache
 
 from distil.framework.generative.beams import BeamsLayer
+from distil.framework.generative.causal import alike, rounding
 from distil.framework.generative.remembered import for_beams, for_rows
 
 
@@ -51,3 +55,18 @@ def test_beams_go_on_and_change_places_as_those_of_a_whole_cache_do(count: int) 
         assert beams.get_seq_length() == plain.get_seq_length()
         assert all(torch.equal(*both) for both in zip(values(beams), values(plain), strict=True))
     assert prompts.get_seq_length() == 5
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounded", "wrong"),
+    [(torch.float32, 1e-4, 4e-3), (torch.float16, 5e-3, 5e-2), (torch.bfloat16, 3e-2, 2e-1)],
+)
+def test_logits_that_many_layers_round_are_alike_and_those_of_other_positions_are_not(
+    dtype: torch.dtype, rounded: float, wrong: float
+) -> None:
+    model: Any = SimpleNamespace(dtype=dtype)
+    logits = torch.linspace(-20.0, 20.0, 50)[None]
+    apart = torch.zeros_like(logits)
+    apart[0, 7] = 20.0
+    assert alike(logits, logits + rounded * apart, rounding(model))
+    assert not alike(logits, logits + wrong * apart, rounding(model))
