@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 def checkpoint_gradients(module: "nn.Module") -> None:
-    """Turn it on in the transformers model that `module` is, or has inside. What is computed stays the same, bit for bit on a CPU,
-    dropout included. Raises ModelError for an architecture that cannot."""
+    """Turn it on in the transformers model that `module` is, or has inside. What is computed stays the same, dropout included, and
+    on a CPU bit for bit, but where products are rounded by where in memory their factors lie. Raises ModelError for an architecture that
+    cannot."""
     _, model = model_within(module, "gradient_checkpointing")
     # transformers 5.23 has renamed it, and warns of the former name.
     enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
