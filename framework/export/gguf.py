@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +60,9 @@ def open_gguf(path: Path) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            str(path.parent), gguf_file=path.name, dtype=torch.float32, trust_remote_code=False
-        ).eval()
+        with redirect_stderr(StringIO()):  # a bar that nothing else silences
+            return AutoModelForCausalLM.from_pretrained(
+                str(path.parent), gguf_file=path.name, dtype=torch.float32, trust_remote_code=False
+            ).eval()
     except Exception as error:  # what it raises of a family that it does not know is of several kinds
         raise ModelError(f"{path.name} was made, and transformers cannot read it: {first_line(error)}") from None

@@ -56,7 +56,7 @@ const VIEWS = {
       if (result.milliseconds === undefined || result.ended) return shown;
       return element("div", {}, shown, aside(words().cutOff(number(result.tokens, 0))));
     },
-    score: (result) => Math.exp(result.log_probability / result.tokens),
+    score: (result) => (result.log_probability === null ? null : Math.exp(result.log_probability / result.tokens)),
     log: (result) => result.text,
   },
   tagging: {
