@@ -20,6 +20,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.splits import prompts_alone
 from distil.framework.run import context_of, make
 from distil.framework.signals.algebra import Signals
+from distil.framework.signals.further import of_task
 from distil.framework.signals.mixing import mix
 from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.source import OneTeacher, SignalSource, TeacherSignals, in_chunks
@@ -214,14 +215,14 @@ def _rows(
 
 
 def _soft(task: Task, examples: Sequence[Example], source: SignalSource) -> list[Json | None]:
-    signals = _pooled(source, examples)
+    signals = _pooled(task, source, examples)
     labels = task.soft_labels(examples, evened(signals, task.head_sizes(examples)))
     return [None if nothing else found for nothing, found in zip(silent(signals), labels, strict=True)]
 
 
-def _pooled(source: SignalSource, examples: Sequence[Example]) -> Signals:
+def _pooled(task: Task, source: SignalSource, examples: Sequence[Example]) -> Signals:
     """One signal about each example: of alternatives, by which batches would be taught in turn, the mean."""
-    found = source.signals(examples, [1.0])[1.0]
+    found = [of_task(task, examples, one) for one in source.signals(examples, [1.0])[1.0]]
     if len(found) == 1:
         return found[0]
     return mix(found, np.full((len(examples), len(found)), 1 / len(found)), "arithmetic")

@@ -12,6 +12,7 @@ from distil.framework.errors import DataError, UserError
 from distil.framework.plugins import named_in_errors
 from distil.framework.segments import Floats, Ints, taken, totals
 from distil.framework.signals.algebra import Signals, from_parts, temper
+from distil.framework.signals.further import even, of_task, own_heads, weighed_as
 from distil.framework.signals.mixing import Mean, mix_heads, of_those_who_speak
 from distil.framework.signals.shards import Key, row_key
 from distil.framework.signals.silence import evened, silent
@@ -48,6 +49,8 @@ class EnsembleSource:
     def signals(self, examples: Sequence[Example], temperatures: Sequence[float]) -> Mapping[float, Sequence[Signals]]:
         """See SignalSource. Raises DataError where `weights` does."""
         found = self._found(examples)
+        if self.ignore_labels:  # an answer is that of the task's heads
+            found = [of_task(self.task, examples, one) for one in found]
         if self.ensemble.mixing == "one_of" and not self.ignore_labels:
             return {temperature: self._in_turn(examples, found, temperature) for temperature in temperatures}
         mean: Mean = "geometric" if self.ensemble.mixing == "geometric" else "arithmetic"
@@ -69,12 +72,22 @@ class EnsembleSource:
         return self._weights(examples, self._found(examples)).of_examples
 
     def _weights(self, examples: Sequence[Example], found: Sequence[Signals]) -> "_Weights":
+        alike = weighed_as(self.task, examples, found[0])
+        if alike is None:
+            return self._by_rule(examples, found).heard(found)
+        own = [own_heads(one, alike) for one in found]
+        weights = self._by_rule(examples, own)
+        number = np.cumsum(alike == np.arange(len(alike))) - 1  # of a head among those of the task
+        return _Weights(weights.heard(own).of_examples, weights.of_heads[number[alike]])
+
+    def _by_rule(self, examples: Sequence[Example], found: Sequence[Signals]) -> "_Weights":
+        """Also of teachers that say nothing of a head, if they say something of its example."""
         names, signals = list(self.teachers), self._at(found, 1.0)
         if not self.ignore_labels:
             check_labelled(self.ensemble, examples)
         speaks = ~np.stack([silent(one) for one in found], axis=1)
         if speaks.all():
-            return self._weigh(examples, names, signals).heard(found)
+            return self._weigh(examples, names, signals)
         heads = found[0].heads
         weights = _Weights(np.zeros((len(examples), len(names))), np.zeros((int(heads[-1]), len(names))))
         for who in np.unique(speaks, axis=0):
@@ -85,7 +98,7 @@ class EnsembleSource:
             part = self._weigh(about, [names[teacher] for teacher in teachers.tolist()], of_them, equal=not who.any())
             weights.of_examples[np.ix_(chosen, teachers)] = part.of_examples
             weights.of_heads[np.ix_(taken(heads, chosen)[0], teachers)] = part.of_heads
-        return weights.heard(found)
+        return weights
 
     def _weigh(
         self, examples: Sequence[Example], names: Sequence[str], signals: Sequence[Signals], equal: bool = False
@@ -137,7 +150,7 @@ class EnsembleSource:
             )
 
     def _found(self, examples: Sequence[Example]) -> list[Signals]:
-        return [teacher.signals(examples) for teacher in self.teachers.values()]
+        return even([teacher.signals(examples) for teacher in self.teachers.values()])
 
     def _at(self, found: Sequence[Signals], temperature: float) -> list[Signals]:
         """The teachers' signals at own · temperature."""

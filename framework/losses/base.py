@@ -113,6 +113,11 @@ class OnItsOwnRows(Protocol):
     rows: ClassVar[str]
 
 
+def is_of_tokens(loss: object) -> bool:
+    """Whether a loss compares next tokens, which a student shares with teachers of its tokenizer alone."""
+    return isinstance(loss, OnItsOwnRows) and loss.rows == "tokens"
+
+
 def weight_at(weight: float | Linear, progress: float) -> float:
     """The weight at `progress`, 0 at the first step and 1 after the last."""
     if isinstance(weight, Linear):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field
 
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked at inside a model. hidden: its hidden states; attention: layers, from 0, whose vectors are taken; logits: what it
-    says of next tokens, of models that write."""
+    """What is looked at inside a model. hidden: its hidden states; attention: layers, from 0, whose vectors are taken."""
 
     hidden: bool = False
     attention: frozenset[int] = frozenset()
-    logits: bool = False
 
     def __or__(self, other: "Wanted") -> "Wanted":
-        return Wanted(self.hidden or other.hidden, self.attention | other.attention, self.logits or other.logits)
+        return Wanted(self.hidden or other.hidden, self.attention | other.attention)
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,13 @@ class States:
     """What a model with so many layers and heads computes inside, for B windows padded to L tokens.
 
     hidden: of width D, [B, L, D], the embeddings' output and then each layer's; attention: for a layer, from 0, its
-    query, key and value vectors, [B, L, D] each; logits: [M, V], of what follows M tokens; tokens: int64 [M], the numbers of these
-    among the B · L. What is not wanted is left out.
+    query, key and value vectors, [B, L, D] each. What is not wanted is left out.
     """
 
     layers: int
     heads: int
     hidden: "Sequence[Tensor]" = ()
     attention: "Mapping[int, tuple[Tensor, Tensor, Tensor]]" = field(default_factory=dict)
-    logits: "Tensor | None" = None
-    tokens: "Tensor | None" = None
 
     def in_float32(self) -> "States":
         """The same in float32."""
@@ -85,13 +80,6 @@ class LiveLoss(Protocol):
 
     def __call__(self, student: States, teacher: States, mask: "Tensor", projection: "nn.Module | None") -> "Tensor":
         """Loss of each row, float32 [B]; mask: bool [B, L], false on padding."""
-
-
-@runtime_checkable
-class SumsTokens(Protocol):
-    """A LiveLoss of what a model says of next tokens: its loss of a row is a sum over tokens, each of which then weighs as its label does."""
-
-    sums_tokens: ClassVar[bool]
 
 
 Term = Loss | LiveLoss

@@ -5,7 +5,6 @@ from typing import Any
 
 from distil.framework.config import nearest_hint
 from distil.framework.losses.live import LiveLoss, on_states
-from distil.framework.losses.next_token import NextToken
 from distil.framework.recipe.schema import Recipe
 
 
@@ -25,14 +24,10 @@ def live_problems(recipe: Recipe) -> list[str]:
             problems.append(
                 f"losses.{name}.teacher: no teacher is called '{loss.teacher}'; {nearest_hint(loss.teacher, teachers)}"
             )
-        if isinstance(loss, NextToken) and not recipe.task.writes:
-            problems.append(
-                f"losses.{name}: models of the task {recipe.task.kind} say nothing of next tokens: take kl, which compares what they say"
-            )
     if recipe.signals.mode == "precomputed":
         problems.append(
             f"signals.mode is precomputed, but the losses {list(live)} need a teacher that runs beside the student, as the "
-            "store holds neither hidden states nor whole vocabularies: leave mode at auto"
+            "store holds no hidden states: leave mode at auto"
         )
     if recipe.student.trim is not None:
         problems.append(

@@ -1,12 +1,12 @@
 """Where a student's signals come from: one teacher's, or those of an ensemble."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from distil.framework.data.example import Example
-from distil.framework.segments import Ints
 from distil.framework.signals.algebra import Signals, temper
+from distil.framework.signals.further import TaskHeads, of_task
 
 _CHUNK = 1024  # examples whose signals are worked on together: enough to be quick, few enough for a processor's cache
 _Item = TypeVar("_Item")
@@ -52,19 +52,14 @@ class OneTeacher:
         return {temperature: [temper(found, self.own * temperature)] for temperature in temperatures}
 
 
-def taught_share(
-    source: SignalSource, examples: Sequence[Example], head_bytes: Callable[[Sequence[Example]], Ints | None]
-) -> float | None:
-    """The share of the examples' bytes that lie in heads of which a source says anything; None where there are no such heads.
-
-    head_bytes: see Task.
-    """
+def taught_share(source: SignalSource, examples: Sequence[Example], task: TaskHeads[Example]) -> float | None:
+    """The share of the examples' bytes that lie in heads of which a source says anything; None where there are no such heads."""
     taught = of_all = 0
     for part in in_chunks(examples):
-        sizes = head_bytes(part)
+        sizes = task.head_bytes(part)
         if sizes is None:
             return None
-        taught += int(sizes[source.signals(part, [1.0])[1.0][0].said].sum())
+        taught += int(sizes[of_task(task, part, source.signals(part, [1.0])[1.0][0]).said].sum())
         of_all += int(sizes.sum())
     return taught / max(of_all, 1)
 

@@ -1,4 +1,4 @@
-"""How live teachers come into a student's training."""
+"""Teachers that share a student's tokens: those that are asked about next ones, and how live ones come into its training."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import ModelError
+from distil.framework.losses.base import is_of_tokens
 from distil.framework.losses.live import LiveLoss, Term, on_logits, on_states
 from distil.framework.losses.live_checks import live_teacher
 from distil.framework.models.locate import tokenizer_folder
@@ -14,8 +15,10 @@ from distil.framework.models.section import LayersModel
 from distil.framework.models.tokenizers import load_model_tokenizer, load_tokenizer
 from distil.framework.plugins import named_in_errors
 from distil.framework.recipe.schema import Recipe
+from distil.framework.stages.initial import trained_tokenizer
 from distil.framework.stages.planned import planned_config
 from distil.framework.stages.stage import Context, Stage
+from distil.framework.teachers.base import only_writes
 from distil.framework.training.distillation import Distillation
 from distil.framework.training.items import Items
 from distil.framework.training.live import LiveDistillation, check_states
@@ -84,25 +87,42 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
         raise ModelError(f"losses.{name}: {error}") from None
 
 
-def check_one_tokenizer(
-    recipe: Recipe, name: str, loss: LiveLoss, own: Stage | None, trained: Mapping[str, Stage | None]
-) -> None:
-    """Refuse a teacher that does not read the student's tokens. own: the tokenizer that the run trains for the student;
-    trained: those that it trains for the teachers.
-
-    Raises ModelError.
-    """
-    student, called = recipe.student, live_teacher(recipe, loss)
+def reads_alike(recipe: Recipe, called: str, own: Stage | None, trained: Mapping[str, Stage | None]) -> bool:
+    """Whether a teacher reads the student's tokens. own: the tokenizer that the run trains for the student; trained: those that it
+    trains for the teachers."""
+    student = recipe.student
     assert student is not None
     reader: Any = student
     if isinstance(student.model, LayersModel):
         reader, own = recipe.teachers[student.model.teacher], trained[student.model.teacher]
     teacher, other = recipe.teachers[called], trained[called]
     if reader is teacher or (own is not None and other is not None and own.digest == other.digest):
-        return
-    if own is None and other is None and same_tokenizer(_load(reader), _load(teacher)):
-        return
-    raise unlike_tokenizers(name, called)
+        return True
+    return own is None and other is None and same_tokenizer(_load(reader), _load(teacher))
+
+
+def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> frozenset[str]:
+    """The teachers that are asked about next tokens: those that read as the student does, where a loss compares these.
+
+    trained: the tokenizers that the run trains for teachers. Raises ModelError if there are none, or a student would have no loss left.
+    """
+    recipe, student = context.recipe, context.recipe.student
+    named = [name for name, loss in recipe.losses.items() if is_of_tokens(loss)]
+    if student is None or not named:
+        return frozenset()
+    own = trained_tokenizer(context, student.tokenizer, context.data[student.split])
+    asked = [name for name, teacher in recipe.teachers.items() if not only_writes(teacher)]
+    alike = [name for name in asked if reads_alike(recipe, name, own, trained)]
+    if asked and not alike:
+        raise unlike_tokenizers(named[0], "', '".join(asked))
+    if len(named) == len(recipe.losses):
+        for name in recipe.baselines:
+            if name in asked and name not in alike:
+                raise ModelError(
+                    f"baselines: '{name}' would have no loss left: its tokenizer is not the student's, and losses.{named[0]} compares "
+                    "token by token; drop that baseline, or add a loss"
+                )
+    return frozenset(alike)
 
 
 def unlike_tokenizers(name: str, teacher: str) -> ModelError:

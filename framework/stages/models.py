@@ -7,13 +7,14 @@ from functools import cached_property
 from distil.framework.data.load import Dataset, Split
 from distil.framework.data.section import fold_of
 from distil.framework.errors import DataError
+from distil.framework.losses.base import is_of_tokens
 from distil.framework.losses.live import Term, on_states
 from distil.framework.losses.live_checks import live_teacher, live_teachers
 from distil.framework.models.section import LayersModel
 from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.evaluation import Measured, check_labels, evaluation_stage
 from distil.framework.stages.initial import initial_stage, student_initial, trained_tokenizer, trim_stage
-from distil.framework.stages.live import check_live, check_one_tokenizer
+from distil.framework.stages.live import check_live, reads_alike, unlike_tokenizers
 from distil.framework.stages.rounds import Round, rounds_of
 from distil.framework.stages.shown import Shown, shown_to
 from distil.framework.stages.stage import Context, Stage
@@ -248,11 +249,14 @@ def _check_validation(context: Context, place: str, training: Training) -> None:
 
 
 def _taught_losses(recipe: Recipe, losses: Mapping[str, Term], supervision: Supervision | None) -> dict[str, Term]:
-    """The losses without those that look into a teacher by whom a student is not taught."""
+    """The losses without those that look into a teacher by whom a student is not taught, or that are of tokens which none of its teachers
+    shares."""
     taught = supervision.collections if supervision is not None else {}
-    live = on_states(losses)
+    live, by_tokens = on_states(losses), supervision is not None and supervision.next_tokens
     return {
-        name: loss for name, loss in losses.items() if name not in live or live_teacher(recipe, live[name]) in taught
+        name: loss
+        for name, loss in losses.items()
+        if (by_tokens if is_of_tokens(loss) else name not in live or live_teacher(recipe, live[name]) in taught)
     }
 
 
@@ -267,5 +271,6 @@ def _live_stages(
     trained = {name: stages.tokenizer for name, stages in teachers.items()}
     for name, loss in live.items():
         check_live(recipe, name, loss)
-        check_one_tokenizer(recipe, name, loss, tokenizer, trained)
+        if not reads_alike(recipe, live_teacher(recipe, loss), tokenizer, trained):
+            raise unlike_tokenizers(name, live_teacher(recipe, loss))
     return {name: teachers[live_teacher(recipe, loss)].weights for name, loss in live.items()}

@@ -16,6 +16,7 @@ from distil.framework.manifest import MANIFEST, read_manifest
 from distil.framework.plugins import settings_of
 from distil.framework.signals.calibration import calibrate
 from distil.framework.signals.collect import collect
+from distil.framework.signals.further import of_task
 from distil.framework.signals.shards import FORMAT, SignalReader
 from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.teacher_pass import TeacherPass
@@ -54,14 +55,16 @@ def collection(
     proposals: Mapping[str, Collection],
     streamed: bool,
     shown: Shown | None,
+    next_tokens: bool = False,
 ) -> Collection:
     """The signals of teacher `name` on data that are called `split`. models: the trained one, or one a fold; proposals: others' signals on
     them; streamed: whether an actor asks the teacher while students are trained, as far as nobody has asked before; shown: what it is shown before it
-    is asked."""
+    is asked; next_tokens: whether it is asked about these, too."""
     recipe = context.recipe
     teacher, settings = recipe.teachers[name], recipe.signals
     pool = shown.pool if shown is not None else None
-    inference = replace(context.inference(teacher.windows or recipe.windows), pool=pool)
+    inference = context.inference(teacher.windows or recipe.windows)
+    inference = replace(inference, pool=pool, next_tokens=settings.top_k if next_tokens else 0)
     inputs = {
         "models": [model.key for model in models],
         "teacher": own_settings(teacher),
@@ -74,6 +77,7 @@ def collection(
         "format": FORMAT,
     }
     inputs |= {"shown": shown.inputs} if shown is not None else {}
+    inputs |= {"next_tokens": True} if next_tokens else {}
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
     made_by = versions(_CODE[device], MODELS, device)
     if context.task.signals_version != 1:
@@ -152,7 +156,7 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         )
 
     def make(folder: Path) -> dict[str, Any]:
-        signals = SignalReader(found.stage.result(context.store)).signals(labelled)
+        signals = of_task(task, labelled, SignalReader(found.stage.result(context.store)).signals(labelled))
         predictions = task.predict_from_signals(labelled, evened(signals, task.head_sizes(labelled)))
         scores = task.score(labelled, predictions, resamples=100, seed=recipe.seed)
         said = np.flatnonzero(~silent(signals))

@@ -48,6 +48,11 @@ class Supervision:
     held_out: Mapping[str, Stage]
     ensemble: Ensemble | None
 
+    @property
+    def next_tokens(self) -> bool:
+        """Whether any teacher is asked about these."""
+        return any(found.asking.inference.next_tokens for parts in self.collections.values() for found in parts)
+
     def inputs(self, context: Context) -> dict[str, Any]:
         """What the source depends on."""
         column = self._column(context, ())
@@ -138,7 +143,7 @@ class Supervision:
         }
         if isinstance(source, EnsembleSource):
             facts["weights"] = weight_figures(source, examples)
-        share = taught_share(source, examples, task.head_bytes)
+        share = taught_share(source, examples, task)
         if share is not None:
             facts["taught_share"] = share
         return facts

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from distil.framework.stages.live import token_teachers
 from distil.framework.stages.signals import Collection, collection, held_out_stage
 from distil.framework.stages.stage import Context
 from distil.framework.stages.supervision import Supervision
@@ -18,8 +19,10 @@ class Teaching:
     split; held_out: what has to be known of teachers first, by their name."""
 
     def __init__(self, context: Context, teachers: "Mapping[str, ModelStages]", first: frozenset[str]) -> None:
-        """first: splits on which signals are read before any student is trained."""
+        """first: splits on which signals are read before any student is trained. Raises ModelError for a loss of tokens that no teacher
+        shares with the student."""
         self._context, self._teachers, self._first = context, teachers, first
+        self._of_tokens = token_teachers(context, {name: stages.tokenizer for name, stages in teachers.items()})
         self._of_texts: dict[tuple[str, str], Collection] = {}
         self.of_splits: dict[tuple[str, str], Collection] = {}
         recipe = context.recipe
@@ -48,6 +51,8 @@ class Teaching:
         context, others = self._context, self._context.recipe.teachers
         is_split = isinstance(data, str)
         made = self.of_splits if is_split else self._of_texts
+        student = context.recipe.student
+        learnt = (student.split, *student.unlabelled) if student is not None else ()
         place = (name, data if isinstance(data, str) else "".join(stage.digest for stage in data.stages))
         if place not in made:
             shown = (
@@ -65,5 +70,6 @@ class Teaching:
                 proposals,
                 context.stream is not None and streamed and data not in self._first,
                 self._teachers[name].shown,
+                name in self._of_tokens and (data in learnt if isinstance(data, str) else True),
             )
         return made[place]

@@ -51,7 +51,7 @@ class InferenceConfig:
     one question is asked at a time, so that batches need not be filled up on a GPU; batch_tokens: of a forward pass at
     most, what fills windows up included, "auto": as is quick on the device; answers: the folder in which answers of language models
     are kept, None: nowhere; storage: where they are kept as well, for other machines; pool: what a language model may be shown before it is
-    asked.
+    asked; next_tokens: how many likeliest ones its signals name at each token, 0: they say nothing of tokens.
     """
 
     task: "Task"
@@ -63,6 +63,7 @@ class InferenceConfig:
     answers: Path | None = None
     storage: Storage | None = None
     pool: "Pool | None" = None
+    next_tokens: int = 0
 
     def limit(self, device: "torch.device") -> BatchLimit:
         """What goes through a model on `device` at once."""
@@ -286,6 +287,10 @@ class Task(Prompting, Protocol):
 
     def unfolding(self, signals: Signals) -> Unfolding | None:
         """In which order the heads of signals show what is the case, as a text's do; None if they do in none."""
+
+    def weighed_as(self, examples: Examples, signals: Signals) -> Ints | None:
+        """Of signals that have heads behind the task's own: for each head of an example the number, within the example, of that whose
+        weights it takes, its own number of one of the task's. None without such heads. [H]"""
 
     def predict_from_signals(self, examples: Examples, signals: Signals) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""

@@ -151,6 +151,10 @@ class TaskSection(Section):
         """See Task: in none."""
         return None
 
+    def weighed_as(self, examples: Sequence[Own], signals: "Signals") -> "Ints | None":
+        """See Task: there are no others."""
+        return None
+
     def moved_mass(self, examples: Sequence[Own], features: Own, teacher: "TeacherSignals") -> float:
         """See Task: outcomes are the student's own."""
         return 0.0

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from distil.framework.data.example import Example
 from distil.framework.data.features import Features
 from distil.framework.device import device_kind
 from distil.framework.signals.algebra import Signals
+from distil.framework.signals.source import SignalSource
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,9 +101,47 @@ class EagerSignals:
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See WindowSignals; nothing has to be fetched."""
 
-    def read(self, rows: NDArray[np.int64], choice: int) -> Mapping[float, Signals]:
+    def read(self, rows: NDArray[np.integer], choice: int) -> Mapping[float, Signals]:
         """See WindowSignals."""
         return {t: alternatives[choice % len(alternatives)].take(rows) for t, alternatives in self.columns.items()}
+
+
+@dataclass(frozen=True)
+class ExampleSignals:
+    """Signals of examples, of which every row shows one: read beforehand (`known`), or as they come in. of_rows: [N], the number of each
+    row's example."""
+
+    examples: Sequence[Example]
+    of_rows: NDArray[np.integer]
+    source: SignalSource
+    temperatures: tuple[float, ...]
+    known: EagerSignals | None
+
+    def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
+        """Say which rows will be asked for, in this order."""
+        if self.known is None:
+            self.source.prefetch([[self.examples[number] for number in self.of_rows[rows]] for rows in batches])
+
+    def read(self, numbers: NDArray[np.integer], choice: int) -> Mapping[float, Signals]:
+        """Those of the examples with these numbers by temperature; of A alternatives the one numbered `choice` modulo A."""
+        if self.known is not None:
+            return self.known.read(numbers, choice)
+        found = self.source.signals([self.examples[number] for number in numbers], self.temperatures)
+        return {t: alternatives[choice % len(alternatives)] for t, alternatives in found.items()}
+
+
+def example_signals(
+    examples: Sequence[Example],
+    features: Features,
+    source: SignalSource | None,
+    temperatures: Sequence[float],
+    eager: bool,
+) -> ExampleSignals | None:
+    """What teachers think of the examples at each temperature; None where no loss reads it. eager: it is read now."""
+    if source is None or not temperatures:
+        return None
+    known = EagerSignals(source.signals(examples, temperatures)) if eager else None
+    return ExampleSignals(examples, features.example, source, tuple(temperatures), known)
 
 
 _SHORT = 64  # tokens

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from distil.framework.device import autocast, default_device
 from distil.framework.errors import ModelError
 from distil.framework.losses.base import check_losses, total_loss, weight_at
-from distil.framework.losses.live import LiveLoss, States, SumsTokens, Wanted
+from distil.framework.losses.live import LiveLoss, States, Wanted
 from distil.framework.losses.states import vector_modules
 from distil.framework.models.build import pretrained_model
-from distil.framework.models.head_rows import logits_at, taken_at
+from distil.framework.models.head_rows import logits_at
 from distil.framework.models.kind import ModelKind
 from distil.framework.models.probe import probe_inputs
 from distil.framework.models.tokenizers import takes_token_types
@@ -77,7 +77,7 @@ class LiveDistillation:
         rows = batch.targets.rows(self.logits.task.logits(output))
         total, terms = total_loss(self.logits.losses, rows, progress)
         for name, loss in self.losses.items():
-            term = (live[name] * _weight(loss, batch.targets)).sum()
+            term = (live[name] * batch.targets.weight).sum()
             terms[name] = term.detach()
             total = total + weight_at(loss.weight, progress) * term
         return total, terms
@@ -90,13 +90,6 @@ class LiveDistillation:
         """See Objective. Projections are left behind."""
         own = {name.removeprefix(_STUDENT): tensor for name, tensor in weights.items() if name.startswith(_STUDENT)}
         self.logits.save(module.student, own, folder)
-
-
-def _weight(loss: LiveLoss, targets: Targets) -> Tensor:
-    """Of what a loss comes to in each item, [B], or the same for all, []."""
-    if isinstance(loss, SumsTokens) and isinstance(targets, AtTokens):
-        return targets.token_weight
-    return targets.weight
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,7 @@ class LiveTeacher:
         """What the teacher computes inside on inputs [B, L]. at: see LiveStudent."""
         asked = logits_at(self.model, at) if at is not None else nullcontext()
         with torch.no_grad(), autocast(inputs["input_ids"].device, self.precision), asked:
-            states = run_with_states(self.model, inputs, self.wanted, at)[1]
+            states = run_with_states(self.model, inputs, self.wanted)[1]
         return states if self.model.dtype == torch.float32 else states.in_float32()
 
 
@@ -139,7 +132,7 @@ class LiveStudent(nn.Module):
     def forward(self, at: Tensor | None = None, **inputs: Tensor) -> tuple[Any, dict[str, Tensor]]:
         """The student's output on inputs [B, L], and each term's loss of each row [B]. at: int64 [M], the tokens of the B · L of which
         logits are looked at."""
-        output, own = run_with_states(self.student, inputs, self.wanted, at)
+        output, own = run_with_states(self.student, inputs, self.wanted)
         mask = inputs["attention_mask"].bool()
         rows: dict[str, Tensor] = {}
         for teacher in self.teachers:
@@ -179,18 +172,15 @@ def live_student(
     return LiveStudent(student, wanted, teachers)
 
 
-def run_with_states(
-    model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted, at: Tensor | None = None
-) -> tuple[Any, States]:
-    """The model's output on inputs [B, L], and what it computed inside. at: see LiveStudent. Raises ModelError as check_states does."""
+def run_with_states(model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted) -> tuple[Any, States]:
+    """The model's output on inputs [B, L], and what it computed inside. Raises ModelError as check_states does."""
     config = model.config
     options = {"output_hidden_states": True} if wanted.hidden else {}
     with _recorded(model, wanted) as attention:
         output = model(**_suited(config, inputs), **options)
     hidden = _hidden(config, output, inputs["input_ids"].shape[1]) if wanted.hidden else ()
     heads = config.num_attention_heads if wanted.attention else 0
-    logits = taken_at(output.logits, at) if wanted.logits and at is not None else None
-    return output, States(config.num_hidden_layers, heads, hidden, attention, logits, at)
+    return output, States(config.num_hidden_layers, heads, hidden, attention)
 
 
 def check_states(kind: ModelKind, config: "PreTrainedConfig", wanted: Wanted) -> None:

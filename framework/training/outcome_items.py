@@ -13,6 +13,7 @@ from distil.framework.data.features import Features
 from distil.framework.losses.base import Rows
 from distil.framework.signals.algebra import Signals, to_dense
 from distil.framework.signals.source import SignalSource
+from distil.framework.training.items import ExampleSignals, example_signals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,34 +24,29 @@ _Probabilities = NDArray[np.float32]  # [E, H, L]
 @dataclass(frozen=True)
 class OutcomeItems:
     """See Items. gold: int64 [E, H], the outcome of each head of an example, -1 if unlabelled; weight: float32 [E, H];
-    outcomes: L of each head; preloaded: what was read beforehand, by temperature every alternative, or else None; places: int64
-    [N, L], the token of a row at which a model gives each outcome's logit, -1 where the row does not show it; None of a model
+    outcomes: L of each head; signals: of the examples, None where no loss reads them; places: int64 [N, L], the token of a row at which a model gives each outcome's logit, -1 where the row does not show it; None of a model
     that gives one logit for an outcome of the row as a whole."""
 
     features: Features
     pad_id: int
-    examples: Sequence[Example]
     gold: NDArray[np.int64]
     weight: NDArray[np.float32]
     outcomes: int
-    source: SignalSource | None
-    temperatures: Sequence[float]
-    preloaded: Mapping[float, Sequence[_Probabilities]] | None
+    signals: ExampleSignals | None
     places: NDArray[np.int64] | None = None
 
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Items."""
-        if self.source is not None and self.preloaded is None:
-            self.source.prefetch(
-                [[self.examples[number] for number in self.features.example[rows]] for rows in batches]
-            )
+        if self.signals is not None:
+            self.signals.prefetch(batches)
 
     def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "OutcomeTargets":
         """See Items."""
         import torch
 
         numbers = self.features.example[rows]
-        gold, signals = self.gold[numbers], {t: self._taught(numbers, t, choice) for t in self.temperatures}
+        read = self.signals.read(numbers, choice) if self.signals is not None else {}
+        gold, signals = self.gold[numbers], {t: _dense(found, self.outcomes) for t, found in read.items()}
         places = None if self.places is None else self.places[rows]
         if places is not None:
             shown = places >= 0
@@ -63,14 +59,6 @@ class OutcomeItems:
             signals={t: torch.from_numpy(signal) for t, signal in signals.items()},
             places=None if places is None else torch.from_numpy(places),
         )
-
-    def _taught(self, numbers: NDArray[np.int32], temperature: float, choice: int) -> _Probabilities:
-        if self.preloaded is not None:
-            alternatives = self.preloaded[temperature]
-            return alternatives[choice % len(alternatives)][numbers]
-        assert self.source is not None
-        coming = self.source.signals([self.examples[number] for number in numbers], [temperature])[temperature]
-        return _dense(coming[choice % len(coming)], self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -128,14 +116,8 @@ def outcome_items(
     """
     shown = np.maximum(np.bincount(features.example, minlength=len(examples)), 1)
     weight = (weight / shown[:, None]).astype(np.float32)
-    wanted = tuple(temperatures) if source is not None else ()
-    known = None
-    if eager and source is not None:
-        known = {
-            t: [_dense(signals, outcomes) for signals in alternatives]
-            for t, alternatives in source.signals(examples, wanted).items()
-        }
-    return OutcomeItems(features, pad_id, examples, gold, weight, outcomes, source, wanted, known, places)
+    signals = example_signals(examples, features, source, temperatures, eager)
+    return OutcomeItems(features, pad_id, gold, weight, outcomes, signals, places)
 
 
 def _dense(signals: Signals, outcomes: int) -> _Probabilities:

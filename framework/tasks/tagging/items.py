@@ -13,37 +13,31 @@ from distil.framework.signals.algebra import to_dense
 from distil.framework.signals.source import SignalSource
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.features import UnitRows
+from distil.framework.training.items import ExampleSignals, example_signals
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_Probabilities = NDArray[np.float32]  # [U, L]
 
 
 @dataclass(frozen=True)
 class UnitItems:
     """See Items. gold: int64 [U], -1 if unlabelled; shown: numbers of the units that have a token, by their row; of_rows:
-    [N + 1], row r owns shown[of_rows[r] : of_rows[r + 1]]; weight: of each unit in its item's loss, one for all; preloaded: what
-    was read beforehand, by temperature every alternative, or else None."""
+    [N + 1], row r owns shown[of_rows[r] : of_rows[r + 1]]; weight: of each unit in its item's loss, one for all; signals: of the
+    examples, None where no loss reads them."""
 
     features: UnitRows
     pad_id: int
-    examples: Sequence[Tagged]
     gold: Ints
     shown: Ints
     of_rows: Ints
     weight: float
     outcomes: int
-    source: SignalSource | None
-    temperatures: Sequence[float]
-    preloaded: Mapping[float, Sequence[_Probabilities]] | None
+    signals: ExampleSignals | None
 
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Items."""
-        if self.source is not None and self.preloaded is None:
-            self.source.prefetch(
-                [[self.examples[number] for number in self.features.example[rows]] for rows in batches]
-            )
+        if self.signals is not None:
+            self.signals.prefetch(batches)
 
     def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "UnitTargets":
         """See Items."""
@@ -57,23 +51,20 @@ class UnitItems:
             place=torch.from_numpy(self.features.place[units].astype(np.int64)),
             gold=torch.from_numpy(self.gold[units]),
             unit_weight=torch.full((len(units),), self.weight * counts),
-            signals={
-                t: torch.from_numpy(self._taught(units, self.features.example[rows][item], t, choice))
-                for t in self.temperatures
-            },
+            signals=self._taught(units, self.features.example[rows][item], choice),
         )
 
-    def _taught(self, units: Ints, owner: NDArray[np.int32], temperature: float, choice: int) -> _Probabilities:
-        """owner: of each unit its example. [R, L]"""
-        if self.preloaded is not None:
-            alternatives = self.preloaded[temperature]
-            return alternatives[choice % len(alternatives)][units]
-        assert self.source is not None
+    def _taught(self, units: Ints, owner: NDArray[np.int32], choice: int) -> "dict[float, Tensor]":
+        """owner: of each unit its example. By temperature [R, L]"""
+        import torch
+
+        if self.signals is None:
+            return {}
         asked, place = np.unique(owner, return_inverse=True)
-        coming = self.source.signals([self.examples[number] for number in asked], [temperature])[temperature]
-        signals = coming[choice % len(coming)]
-        heads = signals.heads[place] + units - self.features.units[owner]
-        taught: _Probabilities = to_dense(signals, self.outcomes)[heads]
+        taught = {}
+        for temperature, signals in self.signals.read(asked, choice).items():
+            heads = signals.heads[place] + units - self.features.units[owner]
+            taught[temperature] = torch.from_numpy(to_dense(signals, self.outcomes)[heads])
         return taught
 
 
@@ -119,12 +110,6 @@ def unit_items(
     shown = np.flatnonzero(features.row >= 0)
     shown = shown[np.argsort(features.row[shown], kind="stable")]
     of_rows = np.searchsorted(features.row[shown], np.arange(len(features) + 1)).astype(np.int64)
-    wanted = tuple(temperatures) if source is not None else ()
-    known = None
-    if eager and source is not None:
-        known = {
-            t: [to_dense(signals, outcomes) for signals in alternatives]
-            for t, alternatives in source.signals(examples, wanted).items()
-        }
     weight = len(features) / max(len(shown), 1)
-    return UnitItems(features, pad_id, examples, gold, shown, of_rows, weight, outcomes, source, wanted, known)
+    signals = example_signals(examples, features, source, temperatures, eager)
+    return UnitItems(features, pad_id, gold, shown, of_rows, weight, outcomes, signals)

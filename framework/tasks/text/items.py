@@ -9,81 +9,57 @@ from numpy.typing import NDArray
 
 from distil.framework.losses.base import Rows
 from distil.framework.models.head_rows import taken_at
-from distil.framework.signals.algebra import Signals, to_dense
 from distil.framework.signals.source import SignalSource
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.probabilities import FirstBytes, Places, UnitLogits, places_of
-from distil.framework.tasks.text.signal import heads_of
+from distil.framework.tasks.text.taught import Named, Taught, taught
 from distil.framework.tasks.text.token_bytes import OUTCOMES
-from distil.framework.training.items import batch_length
+from distil.framework.training.items import ExampleSignals, batch_length, example_signals
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-UNITS, LABELS = "units", "labels"  # rows beside those of first bytes
+SIGNALS, UNITS, TOKENS = (
+    "signal",
+    "units",
+    "tokens",
+)  # rows beside those of labels: first bytes, by which teachers teach if no loss says otherwise
+_PLAIN = 1.0  # the temperature of next tokens
 
 
 @dataclass(frozen=True)
 class TextItems:
-    """See Items: one an example. token_weight, boundary_weight: of each one in its item's loss, the same for all; preloaded: what was
-    read beforehand, by temperature every alternative, or else None."""
+    """See Items: one an example. token_weight, boundary_weight: of each one in its item's loss, the same for all; signals: of the
+    examples, None where no loss reads them."""
 
     features: TextRows
     pad_id: int
-    examples: Sequence[Written]
+    labelled: NDArray[np.bool_]
     token_weight: float
     boundary_weight: float
-    source: SignalSource | None
-    temperatures: Sequence[float]
-    preloaded: Mapping[float, Sequence[Signals]] | None
+    signals: ExampleSignals | None
 
     def prefetch(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """See Items."""
-        if self.source is not None and self.preloaded is None:
-            self.source.prefetch([[self.examples[number] for number in rows] for rows in batches])
+        if self.signals is not None:
+            self.signals.prefetch(batches)
 
     def targets(self, rows: NDArray[np.int64], counts: bool, choice: int) -> "TextTargets":
         """See Items."""
         import torch
 
         places = places_of(self.features, rows, batch_length(self.features, rows))
+        read = self.signals.read(rows, choice) if self.signals is not None else {}
         return TextTargets(
             weight=torch.full((len(rows),), float(counts)),
-            labelled=torch.tensor([self.examples[row].labelled for row in rows]),
+            labelled=torch.from_numpy(self.labelled[rows]),
             token_weight=torch.tensor(self.token_weight * counts),
             boundary_weight=torch.tensor(self.boundary_weight * counts),
             places=places,
             first_bytes=FirstBytes.of(self.features.table),
-            taught={t: _taught(self._signals(rows, t, choice), places) for t in self.temperatures},
+            taught={temperature: taught(signals, places) for temperature, signals in read.items()},
         )
-
-    def _signals(self, rows: NDArray[np.int64], temperature: float, choice: int) -> Signals:
-        if self.preloaded is not None:
-            alternatives = self.preloaded[temperature]
-            return alternatives[choice % len(alternatives)].take(rows)
-        assert self.source is not None
-        coming = self.source.signals([self.examples[number] for number in rows], [temperature])[temperature]
-        return coming[choice % len(coming)]
-
-
-@dataclass(frozen=True)
-class Taught:
-    """What teachers think at the R boundaries that the student has: probabilities of first bytes, float32 [R, 257], and of another unit and
-    of the one that stands there, float32 [R, 2]; all 0 where they say nothing, or the student does not end the unit where they do."""
-
-    first_bytes: "Tensor"
-    units: "Tensor"
-
-
-def _taught(signals: Signals, places: Places) -> Taught:
-    import torch
-
-    byte_head, unit_head = heads_of(places.number.numpy(), places.count.numpy())
-    dense = to_dense(signals, OUTCOMES)
-    first = np.where(places.shows.numpy()[:, None], dense[byte_head], 0)
-    units = np.where(places.whole.numpy()[:, None], dense[unit_head, :2], 0)
-    return Taught(torch.from_numpy(first.astype(np.float32)), torch.from_numpy(units.astype(np.float32)))
 
 
 @dataclass(frozen=True)
@@ -104,29 +80,49 @@ class TextTargets:
         return self.places.token
 
     def rows(self, logits: "Tensor") -> Rows:
-        """See Targets: of first bytes, with `units` and `labels` as parts; without teachers of labels alone.
+        """See Targets: of labels; with teachers first bytes, `units` and `tokens` as parts.
 
         logits: as `Text.logits` gives them, [B, V, L], or [1, V, M] of `tokens` alone.
         """
         at_tokens = taken_at(logits.transpose(1, 2), self.tokens)
         if not self.taught:  # labels alone need no more than their tokens
-            return self._labels(_log_p(at_tokens, self.places.target))
+            return self._labels(_log_p(at_tokens, self.places.target), {})
         asked = UnitLogits(at_tokens, self.first_bytes, self.places)
-        taught = {temperature: one.first_bytes for temperature, one in self.taught.items()}
-        parts = {UNITS: lambda: self._units(asked), LABELS: lambda: self._labels(asked.tokens)}
-        return self._of_boundaries(asked.first_bytes, taught, parts)
+        parts = {SIGNALS: lambda: self._first_bytes(asked), UNITS: lambda: self._units(asked)}
+        of_tokens = self.taught[_PLAIN].tokens if _PLAIN in self.taught else None
+        if of_tokens is None:
+            return self._labels(asked.tokens, parts)
+        from distil.framework.tasks.text.next_tokens import named_tokens
+
+        log_p, named, others = named_tokens(at_tokens, self.places.target, of_tokens.keys)
+        return self._labels(log_p, {**parts, TOKENS: lambda: self._next_tokens(of_tokens, named, others)})
+
+    def _first_bytes(self, asked: UnitLogits) -> Rows:
+        taught = {temperature: one.first_bytes.dense(OUTCOMES) for temperature, one in self.taught.items()}
+        return self._of_boundaries(asked.first_bytes, taught)
 
     def _units(self, asked: UnitLogits) -> Rows:
         """Of another unit and of the one that stands there."""
-        taught = {temperature: one.units for temperature, one in self.taught.items()}
+        taught = {temperature: one.units.dense(2) for temperature, one in self.taught.items()}
         return self._of_boundaries(_no_and_yes(asked.units), taught)
 
-    def _of_boundaries(
-        self,
-        logits: "Tensor",
-        taught: "Mapping[float, Tensor]",
-        parts: "Mapping[str, Callable[[], Rows]] | None" = None,
-    ) -> Rows:
+    def _next_tokens(self, taught: Named, named: "Tensor", others: "Tensor") -> Rows:
+        """Of those that teachers name, and of all others as one outcome."""
+        import torch
+
+        there = taught.keys >= 0
+        item = self.places.item
+        return Rows(
+            logits=torch.cat([named.masked_fill(~there, -1e30), others[:, None]], 1),
+            mask=torch.nn.functional.pad(there, (0, 1), value=True),
+            label=torch.full_like(item, -1),
+            weight=self.token_weight.expand(len(item)),
+            item=item,
+            items=len(self.weight),
+            signals={_PLAIN: torch.cat([taught.mass, taught.rest[:, None]], 1)},
+        )
+
+    def _of_boundaries(self, logits: "Tensor", taught: "Mapping[float, Tensor]") -> Rows:
         import torch
 
         item = self.places.item[self.places.at]
@@ -138,10 +134,9 @@ class TextTargets:
             item=item,
             items=len(self.weight),
             signals=taught,
-            parts=parts or {},
         )
 
-    def _labels(self, log_p: "Tensor") -> Rows:
+    def _labels(self, log_p: "Tensor", parts: "Mapping[str, Callable[[], Rows]]") -> Rows:
         """Of another token and of the one that stands there, which is to be."""
         import torch
 
@@ -154,6 +149,7 @@ class TextTargets:
             item=item,
             items=len(self.weight),
             signals={},
+            parts=parts,
         )
 
 
@@ -183,16 +179,11 @@ def text_items(
     completions count for more; boundaries likewise."""
     tokens = int((features.lengths - features.begin).sum())
     boundaries = int((features.place >= 0).sum())
-    source = source if temperatures else None  # no loss reads signals
-    wanted = tuple(temperatures) if source is not None else ()
-    known = source.signals(examples, wanted) if eager and source is not None else None
     return TextItems(
         features,
         pad_id,
-        examples,
+        np.asarray([example.labelled for example in examples], np.bool_),
         len(features) / max(tokens, 1),
         len(features) / max(boundaries, 1),
-        source,
-        wanted,
-        known,
+        example_signals(examples, features, source, temperatures, eager),
     )

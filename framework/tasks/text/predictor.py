@@ -77,8 +77,7 @@ class Said:
     def signals(self) -> Signals:
         """About each text."""
         parts = [
-            write_units(batch.first_bytes.numpy(), batch.units.numpy(), batch.places).take(np.arange(len(rows)))
-            for rows, batch in self.batches
+            batch.signals(len(self.features.table.first)).take(np.arange(len(rows))) for rows, batch in self.batches
         ]
         order = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in self.batches)])
         return concat(parts).take(np.argsort(order))
@@ -86,12 +85,19 @@ class Said:
 
 @dataclass(frozen=True)
 class _Batch:
-    """See UnitLogits; places: on the host, of the rows and of what fills up the batch behind them."""
+    """See UnitLogits; places: on the host, of the rows and of what fills up the batch behind them; next_tokens: see likeliest, if they are
+    asked for."""
 
     places: Places
     tokens: Coming
     first_bytes: Coming
     units: Coming
+    next_tokens: Coming | None
+
+    def signals(self, vocabulary: int) -> Signals:
+        """About its rows."""
+        named = None if self.next_tokens is None else self.next_tokens.numpy()[: len(self.places.target)]
+        return write_units(self.first_bytes.numpy(), self.units.numpy(), self.places, named, vocabulary)
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,8 @@ class TextPredictor:
 
     def _batch(self, features: TextRows, rows: Rows, length: int, table: FirstBytes) -> _Batch:
         """What the model says of some rows, padded to `length`."""
+        from distil.framework.tasks.text.next_tokens import likeliest
+
         device = default_device()
         places = places_of(features, rows, length)
         there = on_device(places, device)
@@ -217,7 +225,9 @@ class TextPredictor:
         with logits_at(self.model, tokens), autocast(device, self.inference.precision):
             logits = self.model(**inputs).logits
         asked = UnitLogits(taken_at(logits, tokens), table, there)
-        return _Batch(places, Coming(asked.tokens), Coming(asked.first_bytes), Coming(asked.units))
+        count = self.inference.next_tokens
+        named = Coming(likeliest(asked.logits, len(table.cell), count)) if count else None
+        return _Batch(places, Coming(asked.tokens), Coming(asked.first_bytes), Coming(asked.units), named)
 
     def _limit(self, limit: BatchLimit) -> BatchLimit:
         """So many tokens that their logits have room, unless a recipe says how many."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from distil.framework.segments import bounds, totals
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.sides import decoder_length
 from distil.framework.tasks.text.token_bytes import CLASSES, ENDS, NEVER, OUTCOMES, TokenBytes
@@ -37,7 +38,8 @@ class Places:
     [R], the token, of these M, that begins at a boundary; before: int64 [R], see TextRows; owner: int64 [M], the boundary, of these R,
     that a token comes after; last: bool [R], whether the text ends there; whole: bool [R], whether the unit ends at the next boundary;
     shows: bool [R], whether the first byte of the token there is the text's;
-    number: int64 [R], the boundary's among all of the batch; count: int64 [B], boundaries of every row.
+    number: int64 [R], the boundary's among all of the batch; count: int64 [B], boundaries of every row; start: int64 [M], bytes of the
+    completion before a token, with a space that its tokenizer puts before it; of all others one more; bytes: int64 [B], of every completion.
     """
 
     token: "Tensor"
@@ -51,6 +53,8 @@ class Places:
     shows: "Tensor"
     number: "Tensor"
     count: "Tensor"
+    start: "Tensor"
+    bytes: "Tensor"
 
 
 def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Places:
@@ -75,12 +79,15 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
     followed = np.append(known[1:], False) | last
     at = (place - begin[of] + first[of])[known]
     owner = np.searchsorted(at, np.arange(len(item)), side="right") - 1
+    target = features.input_ids[features.rows[rows][item] + column]
+    sizes = features.table.lengths[target]
+    before = np.cumsum(sizes) - sizes
     if features.apart:
         length = decoder_length(features, rows)
     said_by = offset + len(features.decoder_start) if features.apart else column
     found = {
         "token": item * length + said_by - 1,
-        "target": features.input_ids[features.rows[rows][item] + column],
+        "target": target,
         "item": item,
         "at": at,
         "before": features.before[number][known],
@@ -90,6 +97,8 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
         "shows": ~(begins & features.led[rows][of])[known],
         "number": np.flatnonzero(known),
         "count": counts,
+        "start": before - before[first[item]] + ~features.led[rows][item],
+        "bytes": totals(features.sizes[number], bounds(counts)),
     }
     as_tensors = {
         name: torch.from_numpy(np.ascontiguousarray(values if values.dtype == bool else values.astype(np.int64)))

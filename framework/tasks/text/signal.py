@@ -3,6 +3,9 @@ or the end), and whether the unit follows that stands there.
 
 An example with B boundaries has the B heads of first bytes, then the B of units. A head that a model says nothing of, as its tokens
 have no boundary there, has no entries.
+
+Of a teacher that is asked about next tokens there are more behind these, whose outcomes are the tokens of its tokenizer: one for every byte of
+the completion, at which a token may begin, one for its end, and before them all one for a space that some tokenizers put before a text.
 """
 
 from collections.abc import Sequence
@@ -26,26 +29,46 @@ NO, YES = 0, 1
 _LEAST = 1e-9  # a first byte that is less likely joins the tail
 
 
-def heads_of(number: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """The head of first bytes and that of units of some boundaries. number: among all of some examples, [R]; count: boundaries of every
-    example, [E]."""
+def heads_of(places: "Places", heads: Ints) -> tuple[Ints, Ints]:
+    """The head of first bytes and that of units of the boundaries of a batch, [R] each. heads: of the signals about its rows, [B + 1]"""
+    count = places.count.numpy()
     ends = np.cumsum(count)
-    owner = np.searchsorted(ends, number, side="right")
-    byte_head = number + (ends - count)[owner]  # boundaries of the examples before have two heads each
+    owner = np.searchsorted(ends, places.number.numpy(), side="right")
+    byte_head = heads[owner] + places.number.numpy() - (ends - count)[owner]
     return byte_head, byte_head + count[owner]
 
 
-def write_units(first_bytes: NDArray[np.floating], units: NDArray[np.floating], places: "Places") -> Signals:
-    """The signals about the rows of a batch. first_bytes, units: see UnitLogits, [R, 257] and [R]; places: where these are, on the host."""
+def token_heads(places: "Places", heads: Ints) -> Ints:
+    """The head of every token of a batch, [M]. heads: see heads_of"""
+    item = places.item.numpy()
+    found: Ints = heads[item] + 2 * places.count.numpy()[item] + places.start.numpy()
+    return found
+
+
+def write_units(
+    first_bytes: NDArray[np.floating],
+    units: NDArray[np.floating],
+    places: "Places",
+    tokens: NDArray[np.floating] | None = None,
+    vocabulary: int = 0,
+) -> Signals:
+    """The signals about the rows of a batch. first_bytes, units: see UnitLogits, [R, 257] and [R]; places: where these are, on the host;
+    tokens: see likeliest, [M, 2 k + 1], of so large a vocabulary."""
     count, whole = places.count.numpy(), places.whole.numpy()
     first, unit = np.exp(first_bytes.astype(np.float64)), np.exp(units.astype(np.float64))
     heads = 2 * bounds(count)
-    byte_head, unit_head = heads_of(places.number.numpy(), count)
+    if tokens is not None:
+        heads += bounds(places.bytes.numpy() + 2)
+    byte_head, unit_head = heads_of(places, heads)
     first[~places.shows.numpy()] = 0.0
     named = first >= _LEAST
     sizes = np.zeros(int(heads[-1]), np.int64)
     sizes[byte_head] = named.sum(1)
     sizes[unit_head[whole]] = 2
+    named_of_tokens = 0 if tokens is None else tokens.shape[1] // 2
+    if tokens is not None:
+        token_head = token_heads(places, heads)
+        sizes[token_head] = named_of_tokens
     rows = bounds(sizes)
     keys, mass = np.zeros(int(rows[-1]), np.int64), np.zeros(int(rows[-1]))
     at = _cells(rows, byte_head, named.sum(1))
@@ -57,8 +80,26 @@ def write_units(first_bytes: NDArray[np.floating], units: NDArray[np.floating], 
     shown = byte_head[places.shows.numpy()]
     left = ~named[places.shows.numpy()]
     tail[shown], tail_size[shown] = (first[places.shows.numpy()] * left).sum(1), left.sum(1)
+    if tokens is not None:
+        at = rows[token_head][:, None] + np.arange(named_of_tokens)
+        mass[at], keys[at] = np.exp(tokens[:, :named_of_tokens], dtype=np.float64), tokens[:, named_of_tokens:-1]
+        tail[token_head] = np.exp(tokens[:, -1], dtype=np.float64)
+        tail_size[token_head] = vocabulary - named_of_tokens
     with np.errstate(divide="ignore"):
         return normalised(heads, rows, keys, np.log(mass), np.log(tail), tail_size)
+
+
+def weighed_as(examples: Sequence[Written], signals: Signals) -> Ints | None:
+    """See Task: a token has the weights of the unit in which it begins, or of the end."""
+    units, count = _units(examples)
+    sizes = np.diff(signals.heads)
+    if (sizes == 2 * count).all():
+        return None
+    found = [np.empty(0, np.int64)]
+    for one, boundaries, heads in zip(units, count.tolist(), sizes.tolist(), strict=True):
+        byte = np.maximum(np.arange(heads - 2 * boundaries) - 1, 0)
+        found += [np.arange(2 * boundaries), boundaries + np.searchsorted(one.bounds, byte, side="right") - 1]
+    return np.concatenate(found)
 
 
 def _cells(rows: Ints, heads: Ints, sizes: Ints) -> Ints:
@@ -123,7 +164,7 @@ def gold_outcomes(examples: Sequence[Written]) -> Ints:
 
 
 def predictions(examples: Sequence[Written], signals: Signals) -> dict[str, dict[str, object]]:
-    """By id: bits of the units of which anything is said, and their bytes."""
+    """By id: bits of the units of which anything is said, and their bytes. signals: of units, and of nothing else"""
     units, _ = _units(examples)
     sizes = [np.append(np.diff(one.bounds), 0) for one in units]
     taken, size = bits(signals, np.concatenate([np.empty(0, np.int64), *sizes]))
@@ -133,17 +174,19 @@ def predictions(examples: Sequence[Written], signals: Signals) -> dict[str, dict
     }
 
 
-def signals_of_logits(features: "TextRows", logits: Sequence[NDArray[np.float32]]) -> Signals:
-    """The signals of a model whose logits at all tokens of each row are here, each [V, tokens]."""
+def signals_of_logits(features: "TextRows", logits: Sequence[NDArray[np.float32]], next_tokens: int = 0) -> Signals:
+    """The signals of a model whose logits at all tokens of each row are here, each [V, tokens]. next_tokens: see InferenceConfig"""
     import torch
 
+    from distil.framework.tasks.text.next_tokens import likeliest
     from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 
     table, parts = FirstBytes.of(features.table), []
     for row, values in enumerate(logits):
         places = places_of(features, np.asarray([row]), values.shape[1])
         asked = UnitLogits(torch.from_numpy(values.T).index_select(0, places.token), table, places)
-        parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places))
+        named = likeliest(asked.logits, len(table.cell), next_tokens).numpy() if next_tokens else None
+        parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places, named, len(table.cell)))
     return concat(parts)
 
 

@@ -38,7 +38,7 @@ class Text(TextSettings):
 
     fields: ClassVar[tuple[Asked, ...]] = data.FIELDS
     items: ClassVar[str] = "texts"
-    loss_rows: ClassVar[tuple[str, ...]] = ("units",)
+    loss_rows: ClassVar[tuple[str, ...]] = ("units", "tokens")
     writes: ClassVar[bool] = True
     signals_version: ClassVar[int] = units.VERSION
     notes: ClassVar[Mapping[str, Note]] = data.NOTES
@@ -169,11 +169,18 @@ class Text(TextSettings):
 
         return gold_outcomes(examples)
 
+    def weighed_as(self, examples: Sequence[Written], signals: "Signals") -> "Ints | None":
+        """See Task: heads of tokens."""
+        from distil.framework.tasks.text.signal import weighed_as
+
+        return weighed_as(examples, signals)
+
     def predict_from_signals(self, examples: Sequence[Written], signals: "Signals") -> "Plain":
         """See Task: bits of the units of which anything is said; nothing is written."""
+        from distil.framework.signals.further import of_task
         from distil.framework.tasks.text.signal import predictions
 
-        return predictions(examples, signals)
+        return predictions(examples, of_task(self, examples, signals))
 
     def soft_labels(self, examples: Sequence[Written], signals: "Signals") -> "list[Plain]":
         """See Task: the bits that teachers would give the completions, and the bytes of these."""

@@ -29,13 +29,13 @@ class _TokenMass(torch.autograd.Function):
         """See token_mass."""
         scale = torch.empty(len(logits), device=logits.device)
         log_p, mass = torch.empty_like(scale), torch.zeros(len(logits), cells, device=logits.device)
-        for part in _parts(logits):
+        for part in parts(logits):
             peak = logits[part].amax(-1).float()
-            above = _above(logits[part], peak)
-            total = above.sum(-1)
+            each = above(logits[part], peak)
+            total = each.sum(-1)
             scale[part] = peak + total.log()
             log_p[part] = logits[part].gather(-1, target[part, None]).squeeze(-1).float() - scale[part]
-            mass[part].scatter_add_(1, cell.expand(above.shape), above).div_(total[:, None])
+            mass[part].scatter_add_(1, cell.expand(each.shape), each).div_(total[:, None])
         ctx.save_for_backward(logits, target, cell, scale, mass)
         return log_p, mass
 
@@ -46,20 +46,20 @@ class _TokenMass(torch.autograd.Function):
         of_log_p, of_mass = gradients
         mean = (of_mass * mass).sum(-1) + of_log_p
         found = torch.empty_like(logits)
-        for part in _parts(logits):
+        for part in parts(logits):
             each = of_mass[part].index_select(1, cell).sub_(mean[part, None])
-            each.mul_(_above(logits[part], scale[part]))
+            each.mul_(above(logits[part], scale[part]))
             each.scatter_add_(1, target[part, None], of_log_p[part, None])
             found[part] = each
         return found, None, None, None
 
 
-def _above(logits: Tensor, scale: Tensor) -> Tensor:
+def above(logits: Tensor, scale: Tensor) -> Tensor:
     """exp(logits - scale): probabilities, where that is their logarithmic sum. float32 [M, V]"""
     return logits.float().sub(scale[:, None]).exp_()
 
 
-def _parts(logits: Tensor) -> list[slice]:
+def parts(logits: Tensor) -> list[slice]:
     """Of the rows, so many that the numbers of each are few."""
     count, rows = (
         len(logits),

@@ -1,76 +1,97 @@
-"""The loss on what follows each token: the divergence over whole vocabularies, of models with one tokenizer."""
+"""The loss on what follows each token: runs in which teachers with the student's tokenizer are asked about it."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from distil.framework.errors import ModelError, RecipeError
-from distil.framework.losses.live import States
+from distil.framework.losses.base import Target
 from distil.framework.losses.next_token import NextToken
 from distil.framework.recipe.load import recipe_from_values
-from distil.framework.run import run
+from distil.framework.run import prepare, run
+from distil.framework.signals.shards import SignalReader
 from tests.framework.tasks.text.runs import bpe, model, values
 from tests.tiny import several_values
 
-MASK = torch.ones(3, 4, dtype=torch.bool)
-TOKENS = torch.tensor([1, 2, 5, 9, 10, 11])  # tokens 1 and 2 of the first row, 1 of the second, 1 to 3 of the third
+_MEASURED = {"latency_questions": 0, "bootstrap": 100}
+_WRITES_NOTHING = {"kind": "text", "measures": []}
 
 
-def states(seed: int, vocabulary: int = 7) -> States:
-    random = torch.Generator().manual_seed(seed)
-    return States(1, 1, logits=3 * torch.randn(len(TOKENS), vocabulary, generator=random), tokens=TOKENS)
+def test_it_is_the_divergence_of_what_is_named() -> None:
+    p, q = torch.tensor([[0.5, 0.25, 0.0, 0.25], [0.0, 0.0, 0.0, 0.0]]), torch.tensor([[0.25, 0.25, 0.25, 0.25]] * 2)
+    mask = torch.tensor([[True, True, False, True]] * 2)
+    found = NextToken()(q.log().masked_fill(~mask, -1e30), Target(mask, torch.tensor([-1, -1]), p))
+    assert found.tolist() == pytest.approx([0.5 * np.log(2), 0])
 
 
-@given(st.integers(0, 200), st.sampled_from([1.0, 2.0]))
-def test_it_is_the_divergence_of_next_tokens(seed: int, temperature: float) -> None:
-    student, teacher = states(seed), states(seed + 1)
-    found = NextToken(temperature=temperature)(student, teacher, MASK, None)
-    assert student.logits is not None
-    assert teacher.logits is not None
-    p, q = ((one.double() / temperature).softmax(-1) for one in (teacher.logits, student.logits))
-    each = temperature**2 * (p * (p / q).log()).sum(-1)
-    expected = [each[:2].sum(), each[2], each[3:].sum()]
-    assert found.tolist() == pytest.approx([float(one) for one in expected], rel=1e-4, abs=1e-5)
+def changed(output: Path, **changes: Any) -> dict[str, Any]:
+    """Of teachers `a` and `b` the first has the student's tokenizer."""
+    usual = {
+        "student__tokenizer": bpe(300),
+        "losses": {"next_token": None},
+        "evaluation": _MEASURED,
+        "task": _WRITES_NOTHING,
+    }
+    return values(output, **{**usual, "student__epochs": 2, **changes})
 
 
-def test_who_says_the_same_costs_nothing_and_rows_beyond_the_tokens_do_not_count() -> None:
-    one, wider = states(1), states(1)
-    assert NextToken()(one, one, MASK, None).tolist() == [0, 0, 0]
-    assert wider.logits is not None
-    padded = States(1, 1, logits=torch.cat([wider.logits, torch.full((len(TOKENS), 2), 9.0)], -1), tokens=TOKENS)
-    assert NextToken()(one, padded, MASK, None).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+def losses_of(results: dict[str, Any], output: Path, name: str) -> list[Any]:
+    """What the loss came to in each epoch."""
+    found = next(one for one in results["models"] if one["name"] == name)
+    lines = [json.loads(line) for line in (output / found["history"]).open(encoding="utf-8")]
+    return [line["metrics"].get("loss/next_token") for line in lines if line["kind"] == "epoch"]
 
 
-def one_teacher(output: Path, **changes: Any) -> dict[str, Any]:
-    teacher = {"kind": "generative", "model": model(), "tokenizer": bpe(300), "fine_tune": {"lr": 0.01, "epochs": 2}}
-    usual = {"teachers": {"a": teacher}, "ensemble": None, "student__tokenizer": bpe(300)}
-    return values(output, **{**usual, "losses": {"next_token": None}, **changes})
+def test_students_learn_from_what_is_stored_of_the_teachers_that_share_their_tokenizer(tmp_path: Path) -> None:
+    losses = {"next_token": None, "kl": {"temperature": 1}}
+    recipe = recipe_from_values(changed(tmp_path, losses=losses, baselines=["b"]), "here")
+    results = run(recipe)
+    epochs = losses_of(results, tmp_path, "student")
+    assert epochs[-1] < epochs[0]
+    assert losses_of(results, tmp_path, "student_from_b") == [None] * 2
+    context, graph = prepare(recipe)
+    named = {
+        place: np.diff(SignalReader(found.stage.result(context.store)).signals(found.teacher_pass.examples).rows).sum()
+        for place, found in graph.collections.items()
+    }
+    _, others = prepare(recipe_from_values(changed(tmp_path, losses={"kl": {"temperature": 1}}), "here"))
+    again = {place: found.stage.digest for place, found in others.collections.items()}
+    other = {place for place, found in graph.collections.items() if found.stage.digest != again[place]}
+    assert other == {("a", "train")}  # signals of before serve for all else
+    assert named["a", "train"] > 1.5 * named["b", "train"]
 
 
 def test_a_student_learns_from_next_tokens_alone(tmp_path: Path) -> None:
-    changes = {"student__epochs": 3, "evaluation": {"latency_questions": 0, "bootstrap": 100}}
-    results = run(recipe_from_values(one_teacher(tmp_path, **changes), "here"))
-    student = next(model for model in results["models"] if model["name"] == "student")
-    assert student["history"] is not None
-    assert student["evaluation"] is not None
-    lines = [json.loads(line) for line in (tmp_path / student["history"]).open(encoding="utf-8")]
-    epochs = [line["metrics"]["loss/next_token"] for line in lines if line["kind"] == "epoch"]
+    teacher = {"kind": "generative", "model": model(), "tokenizer": bpe(300), "fine_tune": {"lr": 0.01, "epochs": 2}}
+    results = run(recipe_from_values(changed(tmp_path, teachers={"a": teacher}, ensemble=None, baselines=[]), "here"))
+    student = next(one for one in results["models"] if one["name"] == "student")
+    epochs = losses_of(results, tmp_path, "student")
     assert epochs[-1] < epochs[0]
     assert student["evaluation"]["bits_per_byte"] < 7
+    assert 0.9 < student["training"]["taught_share"] <= 1
 
 
-def test_unlike_tokenizers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelError, match="the student's tokenizer is not that of teacher 'a', and the loss compares token by token"
-    ):
-        run(recipe_from_values(one_teacher(tmp_path, student__tokenizer=bpe(310)), "here"))
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"student__tokenizer": bpe(310), "baselines": []},
+            "the student's tokenizer is not that of teacher 'a', 'b', and the loss compares token by token",
+        ),
+        ({"baselines": ["b"]}, "baselines: 'b' would have no loss left: its tokenizer is not the student's"),
+    ],
+)
+def test_students_that_no_teacher_shares_tokens_with_are_refused(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ModelError, match=problem):
+        prepare(recipe_from_values(changed(tmp_path, **changes), "here"))
 
 
 def test_other_tasks_have_no_next_tokens(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="models of the task extractive_qa say nothing of next tokens: take kl"):
-        recipe_from_values(several_values(tmp_path, losses={"next_token": {"teacher": "a"}}), "here")
+    with pytest.raises(RecipeError, match="compares tokens, which the task extractive_qa does not have: drop it"):
+        recipe_from_values(several_values(tmp_path, losses={"next_token": None}), "here")

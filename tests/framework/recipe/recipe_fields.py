@@ -147,7 +147,7 @@ OTHER: dict[tuple[str, str], Any] = {
     ("Route", "by"): "likelihood",
     ("Route", "column"): "other",
     ("Route", "teachers"): {"x": "b", "y": "a"},
-    **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations", "NextToken")},
+    **{(loss, "teacher"): "b" for loss in ("HiddenMSE", "AttentionMSE", "MiniLMRelations")},
     **{(loss, "layers"): {0: 0} for loss in ("HiddenMSE", "AttentionMSE")},
     ("MiniLMRelations", "relation_heads"): 1,
     ("MiniLMRelations", "teacher_layer"): 0,
@@ -223,7 +223,7 @@ def bases(folder: Path) -> Iterator[dict[str, Any]]:
     )
     one = {"kind": "bpe", "vocab_size": 300}
     tokenizers = {f"{place}__tokenizer": one for place in ("teachers__a", "teachers__b", "student")}
-    yield texts(folder, **tokenizers, losses={"next_token": {"teacher": "a"}}, task={"kind": "text", "as_chat": True})
+    yield texts(folder, **tokenizers, losses={"next_token": None}, task={"kind": "text", "as_chat": True})
     every_split = {**common, "student__unlabelled": ["more", "rest", "dev", "spare"]}
     named = {"teachers__a__model": hub, "teachers__a__tokenizer": {"kind": "pretrained", "id": "me/model"}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer", "split")}

@@ -69,7 +69,7 @@ def two_teachers(output: Path, **changes: Any) -> Graph:
     [
         (
             {"signals__mode": "precomputed"},
-            "the store holds neither hidden states nor whole vocabularies: leave mode at auto",
+            "the store holds no hidden states: leave mode at auto",
         ),
         ({"losses": {"hidden_mse": {"teacher": "teecher"}}}, "did you mean 'teacher'"),
         ({"losses": {"hidden_mse": {"layers": {}}}}, "at least 1 item"),

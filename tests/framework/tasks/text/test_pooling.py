@@ -28,6 +28,7 @@ from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.losses.base import Target
 from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.logits import KL
+from distil.framework.segments import bounds
 from distil.framework.signals.algebra import Signals, to_dense
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
@@ -167,7 +168,7 @@ def test_with_a_token_a_byte_first_bytes_are_next_tokens_that_may_begin_a_unit(c
     student, teacher = (asked("bytes", examples, seed) for seed in (0, 1))
     signals = to_dense(write_units(teacher.first_bytes.numpy(), teacher.units.numpy(), teacher.places), OUTCOMES)
     places, table = teacher.places, table_of("bytes")
-    head, _ = heads_of(places.number.numpy(), places.count.numpy())
+    head, _ = heads_of(places, 2 * bounds(places.count.numpy()))
     target = Target(
         torch.ones(len(places.at), OUTCOMES).bool(), torch.full((len(places.at),), -1), torch.from_numpy(signals[head])
     )

@@ -22,7 +22,7 @@ from distil.framework.tasks.text.predictor import shown_bytes
 from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 from distil.framework.tasks.text.signal import YES, bits, said, write_units
 from distil.framework.tasks.text.task import Text
-from distil.framework.tasks.text.token_bytes import END, TokenBytes, token_bytes
+from distil.framework.tasks.text.token_bytes import END, OUTCOMES, TokenBytes, token_bytes
 from distil.framework.training.items import model_inputs
 from tests.built_tokenizers import BUILT
 from tests.framework.tasks.text.writers import tokenizer_of
@@ -198,7 +198,7 @@ def test_a_space_that_a_tokenizer_puts_before_a_text_is_not_its_first_byte() -> 
     for signals in found:
         assert log_likelihood(signals, gold[:, 0], gold[:, 1])[signals.said] == pytest.approx(0, abs=1e-3)
         items = text_items(examples, features, 0, OneTeacher(_Stored(signals)), [1.0], True)
-        taught = items.targets(np.arange(2), True, 0).taught[1.0].first_bytes
+        taught = items.targets(np.arange(2), True, 0).taught[1.0].first_bytes.dense(OUTCOMES)
         assert taught.sum(-1).tolist() == pytest.approx([0, 1, 1, 1, 0, 1])
 
 
