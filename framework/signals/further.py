@@ -16,13 +16,14 @@ _Asked = TypeVar("_Asked", contravariant=True)
 
 
 class TaskHeads(Protocol[_Asked]):
-    """What is asked of a task about heads."""
-
-    def weighed_as(self, examples: Sequence[_Asked], signals: Signals) -> Ints | None:
-        """See Task."""
+    """What is asked of a task about the heads of its signals."""
 
     def head_bytes(self, examples: Sequence[_Asked]) -> Ints | None:
-        """See Task."""
+        """How many bytes of its example each of the task's own heads is about; None where it is about the example as a whole. [H]"""
+
+    def weighed_as(self, examples: Sequence[_Asked], signals: Signals) -> Ints | None:
+        """Of signals that have heads behind the task's own: for each head the number, within its example, of that whose weights it takes;
+        of one of the task's its own number. None without such heads. [H]"""
 
 
 def even(signals: Sequence[Signals]) -> list[Signals]:

@@ -20,6 +20,7 @@ from distil.framework.models.kind import ModelKind
 from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Ints
 from distil.framework.signals.algebra import Signals
+from distil.framework.signals.further import TaskHeads
 from distil.framework.signals.source import SignalSource, TeacherSignals
 from distil.framework.storage import Storage
 from distil.framework.tasks.prompting import Prompting
@@ -86,7 +87,7 @@ class Predictor(Protocol):
         """The model's output distributions on each example. proposals: other teachers' signals about the same examples."""
 
 
-class Task(Prompting, Protocol):
+class Task(Prompting, TaskHeads[Own], Protocol):
     """A task. Its model gives logits for H heads over the tokens of a window.
 
     fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind; loss_rows: names of the rows
@@ -279,18 +280,11 @@ class Task(Prompting, Protocol):
     def head_sizes(self, examples: Examples) -> Ints:
         """How many outcomes each head of the signals about the examples has. [H]"""
 
-    def head_bytes(self, examples: Examples) -> Ints | None:
-        """How many bytes of its example each head is about; None where it is about the example as a whole. [H]"""
-
     def gold_outcomes(self, examples: Examples) -> Ints:
         """Of labelled examples the first and the last outcome of each head that count as gold; a single one: twice. [H, 2]"""
 
     def unfolding(self, signals: Signals) -> Unfolding | None:
         """In which order the heads of signals show what is the case, as a text's do; None if they do in none."""
-
-    def weighed_as(self, examples: Examples, signals: Signals) -> Ints | None:
-        """Of signals that have heads behind the task's own: for each head of an example the number, within the example, of that whose
-        weights it takes, its own number of one of the task's. None without such heads. [H]"""
 
     def predict_from_signals(self, examples: Examples, signals: Signals) -> Plain:
         """Predictions by example id, as `predict` gives them, from what teachers think."""

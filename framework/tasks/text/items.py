@@ -35,7 +35,7 @@ class TextItems:
 
     features: TextRows
     pad_id: int
-    labelled: NDArray[np.bool_]
+    examples: Sequence[Written]
     token_weight: float
     boundary_weight: float
     signals: ExampleSignals | None
@@ -53,7 +53,7 @@ class TextItems:
         read = self.signals.read(rows, choice) if self.signals is not None else {}
         return TextTargets(
             weight=torch.full((len(rows),), float(counts)),
-            labelled=torch.from_numpy(self.labelled[rows]),
+            labelled=torch.tensor([self.examples[row].labelled for row in rows]),
             token_weight=torch.tensor(self.token_weight * counts),
             boundary_weight=torch.tensor(self.boundary_weight * counts),
             places=places,
@@ -182,7 +182,7 @@ def text_items(
     return TextItems(
         features,
         pad_id,
-        np.asarray([example.labelled for example in examples], np.bool_),
+        examples,
         len(features) / max(tokens, 1),
         len(features) / max(boundaries, 1),
         example_signals(examples, features, source, temperatures, eager),
