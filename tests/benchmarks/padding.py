@@ -33,7 +33,7 @@ from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.signals import made_up
 from tests.questions import load
 
-_RECIPES = ("quickstart", "quickstart_classification", "quickstart_tagging")
+_RECIPES = ("quickstart", "quickstart_classification", "quickstart_tagging", "quickstart_text")
 _QUESTIONS = 8192
 
 
