@@ -111,7 +111,7 @@ def notes(
     without = f", without {', '.join(left)}, planned only" if left else ""
     said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
     said += [
-        f"Of these, the {model.role} {model.name} writes at most {model.writes:,} texts for students to learn."
+        f"Of these, {model.name} writes at most {model.writes:,} texts for students to learn."
         for model in models
         if model.writes
     ]

@@ -69,6 +69,27 @@ class Split:
         return sum(not example.labelled for example in self.examples)
 
 
+@dataclass(frozen=True)
+class Joined:
+    """See Dataset: several as one."""
+
+    parts: Sequence[Dataset]
+
+    @property
+    def identity(self) -> object:
+        """See Dataset."""
+        return [part.identity for part in self.parts]
+
+    @cached_property
+    def _whole(self) -> Split:
+        found = [part.read() for part in self.parts]
+        return Split([example for split in found for example in split.examples], found[0].notes)
+
+    def read(self) -> Split:
+        """See Dataset."""
+        return self._whole
+
+
 def load_data(
     section: Data,
     task: "Task",

@@ -62,6 +62,9 @@ class Rounds(Section):
     lr: float | None = Field(
         default=None, gt=0, le=100, description="Peak learning rate of a round; default: the student's."
     )
+    with_data: bool = Field(
+        default=False, description="Whether the texts of a round are learnt beside the data, instead of alone."
+    )
 
 
 class Student(Training):

@@ -20,7 +20,7 @@ from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
 from distil.framework.stages.teaching import Teaching
-from distil.framework.stages.written import Prompts, prompts_of
+from distil.framework.stages.written import Prompts, Written, prompts_of
 from distil.framework.teachers.base import Teacher, only_writes
 
 
@@ -236,6 +236,8 @@ def _students(
     def taught(name: str, role: str, only: str | None) -> ModelStages:
         written = completions.get(only)
         candidates = [written.candidates] if written is not None and signals else []
+        with_data = student.rounds is not None and student.rounds.with_data
+        beside: list[str | Written] = [*splits, *candidates] if with_data else []
         return student_stages(
             context,
             name,
@@ -244,7 +246,7 @@ def _students(
             teaching.by([*splits, *candidates], only),
             teachers,
             written.best if written is not None else None,
-            lambda texts: teaching.by([texts] if signals else [], only, streamed=True),
+            lambda texts: teaching.by([*beside, texts] if signals else [], only, streamed=True),
         )
 
     for name in recipe.baselines:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
-from distil.framework.data.load import Dataset, Split
+from distil.framework.data.load import Dataset, Joined, Split
 from distil.framework.data.section import fold_of
 from distil.framework.errors import DataError
 from distil.framework.losses.base import is_of_tokens
@@ -159,8 +158,7 @@ def student_stages(
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
     rounds: tuple[Round, ...] = ()
     if student.rounds is not None and taught_on is not None:
-        soft = {loss: term for loss, term in losses.items() if term.source != "labels"}
-        rounds = tuple(rounds_of(context, name, trained, student, student.rounds, soft, taught_on, live, seed))
+        rounds = tuple(rounds_of(context, name, trained, student, student.rounds, data, losses, taught_on, live, seed))
     weights = rounds[-1].trained if rounds else trained
     measured = Measured(name, weights, recipe.windows, {}, context.task.predictor)
     return ModelStages(
@@ -207,29 +205,8 @@ def student_split(context: Context) -> Split:
     return Split([*labelled.examples, *examples], labelled.notes)
 
 
-@dataclass(frozen=True)
-class _Joined:
-    """See Dataset: a split, and texts that models write."""
-
-    split: Split
-    written: Written
-
-    @property
-    def identity(self) -> object:
-        """See Dataset."""
-        return [self.split.identity, self.written.identity]
-
-    @cached_property
-    def _whole(self) -> Split:
-        return Split([*self.split.examples, *self.written.read().examples], self.split.notes)
-
-    def read(self) -> Split:
-        """See Dataset."""
-        return self._whole
-
-
 def _with_texts(split: Split, written: Written | None) -> Dataset:
-    return split if written is None else _Joined(split, written)
+    return split if written is None else Joined((split, written))
 
 
 def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split]:

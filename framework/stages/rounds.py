@@ -4,6 +4,7 @@ distillation: Agarwal et al., arXiv 2306.13649)."""
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from distil.framework.data.load import Dataset, Joined
 from distil.framework.generative.sampling import Sampling
 from distil.framework.losses.live import Term
 from distil.framework.recipe.sections import Rounds
@@ -50,17 +51,20 @@ def rounds_of(
     student: Stage,
     training: Training,
     settings: Rounds,
+    data: Dataset,
     losses: Mapping[str, Term],
     taught_on: Callable[[Written], Supervision],
     live: Mapping[str, Stage],
     seed: int,
 ) -> Iterator[Round]:
-    """The rounds of the student that a stage leaves. losses: without those that know nothing but labels; taught_on: by whom it is taught
-    on texts; live: see student_spec."""
+    """The rounds of the student that a stage leaves, which was trained on `data` with `losses`. taught_on: by whom it is taught on texts,
+    beside the data where these are learnt too; live: see student_spec."""
     prompts = prompts_of(context, settings.of)
     inference = context.inference(context.recipe.windows)
     rate = training.lr if settings.lr is None else settings.lr
     training = training.model_copy(update={"epochs": settings.epochs, "lr": rate})
+    if not settings.with_data:  # nobody says that these texts are right
+        losses = {loss: term for loss, term in losses.items() if term.source != "labels"}
     for number in range(1, settings.count + 1):
         before = Measured(f"{name} before round {number}", student, context.recipe.windows, {}, context.task.predictor)
         called = f"{name}, round {number}"
@@ -68,7 +72,8 @@ def rounds_of(
         sampling = Sampling(1, settings.temperature, _MOST_ROUNDS * seed + number)
         texts = _own_texts(context, author, prompts, sampling)
         supervision = taught_on(texts)
-        spec = student_spec(context, texts, losses, supervision, live, seed)
+        learnt = Joined((data, texts)) if settings.with_data else texts
+        spec = student_spec(context, learnt, losses, supervision, live, seed)
         student = training_stage(context, called, student, training, seed, spec)
         yield Round(evaluation_stage(context, before), texts, supervision, context.stream is not None, student)
 

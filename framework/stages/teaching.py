@@ -68,7 +68,7 @@ class Teaching:
                 data if isinstance(data, str) else data.name,
                 context.data[data] if isinstance(data, str) else data,
                 proposals,
-                context.stream is not None and streamed and data not in self._first,
+                context.stream is not None and streamed and not (is_split and data in self._first),
                 self._teachers[name].shown,
                 name in self._of_tokens and (data in learnt if isinstance(data, str) else True),
             )

@@ -9,19 +9,26 @@ from typing import Any
 import pytest
 
 from distil.framework.complete import complete
+from distil.framework.config import Section
 from distil.framework.errors import RecipeError, UserError
 from distil.framework.label import label
+from distil.framework.predictors.function import FunctionPredictor
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare, run
+from distil.framework.search.trial import run_trial
+from distil.framework.signals.algebra import concat
 from distil.framework.stages import written
+from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.text.predictor import TextPredictor
 from distil.framework.tasks.text.writing import TextWriter
+from distil.framework.teachers.base import without_model
 from distil.framework.teachers.generative import Generative
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.loop import train_in_process
 from distil.tracking.content import model_metrics
 from distil.tracking.report import markdown_table
+from tests.forked import start
 from tests.framework.tasks.text.runs import pairs, values
 from tests.tiny import figures, model_of, several_values, watched_run
 
@@ -202,6 +209,17 @@ def test_a_run_that_is_stopped_in_a_round_goes_on_there(
     assert figures(whole)["models"] == figures(found)["models"]  # type: ignore[arg-type]
 
 
+def test_a_round_may_go_through_the_data_as_well(results: dict[str, Any], output: Path) -> None:
+    found, objectives = watched_run(settings(output, student__rounds={**_ROUNDS, "count": 1, "with_data": True}))
+    student = model_of(found, "student")
+    learnt, known = (objectives.get(student["rounds"][1]["digest"]), model_of(results, "student")["rounds"][0])
+    assert student["rounds"][0]["digest"] == known["digest"]
+    assert learnt is not None
+    assert sum(not one.labelled for one in learnt.items.examples) == student["rounds"][1]["texts"]
+    assert sum(one.labelled for one in learnt.items.examples) > 24
+    assert list(learnt.losses) == ["chunk", "hard_label", "kl"]
+
+
 def test_texts_of_teachers_alone_can_be_learnt(results: dict[str, Any], output: Path) -> None:
     """Plain sequence-level distillation: labels, and nobody's opinion of them."""
     changes = {"losses": {"hard_label": {}}, "student__rounds": None, "baselines": ["no_distillation"]}
@@ -275,3 +293,51 @@ def test_recipes_without_written_texts_keep_their_digests(output: Path) -> None:
     left_out = settings(output, student__rounds=None, student__completions=None, data__extra=None)
     with_none["student"] |= {"rounds": None, "completions": None}
     assert recipe_from_values(with_none, "here").digest == recipe_from_values(left_out, "here").digest
+
+
+@without_model
+class Mute(Section):
+    """A teacher of one's own that does not write."""
+
+    kind: str
+
+    def predictor(self, folder: Path, inference: InferenceConfig) -> FunctionPredictor:
+        return FunctionPredictor(lambda examples: concat([]), inference)
+
+
+def test_a_teacher_of_ones_own_has_to_have_a_writer(output: Path, tmp_path: Path) -> None:
+    mute = {"kind": f"{__name__}:Mute"}
+    changes = {"teachers": {}, "teachers__a": mute, "teachers__b": None, "ensemble": None}
+    alone = settings(output, **changes)
+    del alone["student"], alone["losses"]
+    with pytest.raises(UserError, match=r"teachers\.a writes no completions, as its predictor has no `writer`"):
+        complete(recipe_from_values({**alone, "output": str(tmp_path)}, "here"), "prompts")
+
+
+def test_a_search_counts_the_epochs_of_rounds(results: dict[str, Any], output: Path) -> None:
+    space = {"student.rounds.lr": {"kind": "choice", "values": [0.005, 0.002]}}
+    values = settings(output, search={"space": space, "trials": 2}, student__completions=None)
+    values |= {"task": {**values["task"], "measures": []}}
+    told: list[dict[str, float]] = []
+    found = run_trial(recipe_from_values(values, "here"), {"student.rounds.lr": 0.002}, train_in_process, told.append)
+    assert [row["epoch"] for row in told] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in found["epochs"]] == [1, 2, 3, 4, 5]
+    assert found["epochs"][-1]["bits_per_byte"] == pytest.approx(found["metrics"]["bits_per_byte"])
+
+
+def test_commands_tell_of_texts_that_are_written(results: dict[str, Any], output: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps(settings(output)), encoding="utf-8")
+    planned = start("plan", path)
+    said = planned.stdout.read()
+    assert planned.wait(120) == 0
+    assert "have student, round 2 write on 'prompts'" in said
+    assert "signals of b on 'student, round 2': at most 16 texts, which are written first" in said
+    assert re.search(r"≥ 6 \+ 2 x ≤ 1", said)
+    written = start("complete", path, "--split", "prompts", "--count", "2", "--temperature", "0.7", "--to", tmp_path)
+    said = " ".join(written.stdout.read().split())
+    assert written.wait(120) == 0
+    assert re.search(r"\d+ of 16 prompts of 'prompts' have a completion", said)
+    facts = json.loads((tmp_path / "completions.json").read_text())
+    rows = (tmp_path / "prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    assert facts["completed"] == len(rows) > 0
