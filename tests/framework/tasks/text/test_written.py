@@ -310,8 +310,10 @@ def test_a_teacher_of_ones_own_has_to_have_a_writer(output: Path, tmp_path: Path
     changes = {"teachers": {}, "teachers__a": mute, "teachers__b": None, "ensemble": None}
     alone = settings(output, **changes)
     del alone["student"], alone["losses"]
+    paths = {"train": str(output / "prompts.jsonl"), "validation": str(output / "pairs.jsonl")}
+    alone |= {"output": str(tmp_path), "data": {"source": {"kind": "files", "path": paths}}}
     with pytest.raises(UserError, match=r"teachers\.a writes no completions, as its predictor has no `writer`"):
-        complete(recipe_from_values({**alone, "output": str(tmp_path)}, "here"), "prompts")
+        complete(recipe_from_values(alone, "here"), "train")
 
 
 def test_a_search_counts_the_epochs_of_rounds(results: dict[str, Any], output: Path) -> None:
