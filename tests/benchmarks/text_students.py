@@ -42,7 +42,7 @@ _FURTHER: dict[str, dict[str, Any]] = {
 _VOCABULARIES = {"gpt2": 1000, "qwen3": 1500}
 _SPLITS = {"gpt2": "train[2700:3950]", "qwen3": "train[3950:]"}
 _ANY = {"kl": {"weight": 0.4, "temperature": 1.0}, "chunk": {"weight": 0.4}, "hard_label": {"weight": 0.2}}
-_SAME = {"next_token": {"weight": 0.8, "temperature": 1.0}, "hard_label": {"weight": 0.2}}
+_SAME = {"next_token": {"weight": 0.8}, "hard_label": {"weight": 0.2}}
 Figures = dict[str, tuple[float, float]]  # bits per byte and exact match, of whoever writes; else NaN
 
 
