@@ -57,11 +57,10 @@ def main() -> None:
     be_quiet()
     quiet_transformers()
     output = arguments.output or Path(tempfile.mkdtemp(prefix="text-students-"))
-    output.mkdir(parents=True, exist_ok=True)
     found: list[Figures] = []
     for seed in arguments.seeds:
         found.append({})
-        for part in _seed(seed, arguments.rules, output, arguments.overrides):
+        for part in _seed(seed, arguments.rules, output / str(seed), arguments.overrides):
             new = {name: figures for name, figures in part.items() if name not in found[-1]}
             found[-1].update(new)
             said = (f"{name} {bits:.4f} / {exact:.1f}" for name, (bits, exact) in new.items())
@@ -73,6 +72,7 @@ def main() -> None:
 
 def _seed(seed: int, rules: list[str], output: Path, overrides: list[str]) -> Iterator[Figures]:
     """Figures of one seed's models, run by run."""
+    output.mkdir(parents=True, exist_ok=True)
     base: dict[str, Any] = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
     source = base["data"]["source"]
     source |= {"seed": seed, "examples": {**source["examples"], "train": 5200}}
@@ -118,10 +118,10 @@ def _teacher(name: str) -> dict[str, Any]:
 
 
 def _tokenizer(output: Path, size: int) -> Path:
-    """The folder of the tokenizer of so many tokens that was trained last."""
-    files = sorted(output.glob("store/tokenizers/*/tokenizer/tokenizer.json"), key=lambda file: file.stat().st_mtime)
+    """The folder of the tokenizer of so many tokens, less a few that are special."""
+    files = output.glob("store/tokenizers/*/tokenizer/tokenizer.json")
     sizes = {file.parent: len(json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]) for file in files}
-    return next(folder for folder in reversed(sizes) if size - 10 < sizes[folder] <= size)  # some tokens are special
+    return next(folder for folder, found in sizes.items() if size - 10 < found <= size)
 
 
 def _figures(evaluation: Mapping[str, Any]) -> tuple[float, float]:
