@@ -188,7 +188,7 @@ def test_the_digest_depends_on_their_fields(values: Callable[..., dict[str, Any]
         ({"losses__gentle": {"kind": "of_the_user:Silent"}}, "'of_the_user:Silent' lacks source, temperature; docs"),
         (
             {"task": {"kind": "of_the_user:Gentle"}},
-            "lacks loss_rows, writes, metrics, variants, items, fields, formats, notes, measured_with, ",
+            "lacks loss_rows, writes, signals_version, metrics, variants, items, fields, formats, notes, measured_with, ",
         ),
         ({"losses__gentle__gentelness": 1.0}, "did you mean 'gentleness'"),
         ({"losses__gentle__gentleness": "much"}, "losses.gentle.gentleness"),

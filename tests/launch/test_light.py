@@ -17,8 +17,8 @@ from tests.tiny import tiny_recipe
 ROOT = Path(__file__).parents[2]
 # Behind them what others import of their own accord where it is there.
 HIDDEN = sorted(
-    {*EXTRAS, "sklearn", "onnxruntime_extensions", "tensorboard", "wandb"} - {"requests", "urllib3"}
-)  # datasets'
+    {*EXTRAS, "sklearn", "onnxruntime_extensions", "tensorboard", "wandb"} - {"requests", "urllib3", "httpx2"}
+)  # datasets' and huggingface_hub's
 PROGRAM = """
 import io, json, sys
 from contextlib import redirect_stderr, redirect_stdout

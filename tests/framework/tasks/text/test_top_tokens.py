@@ -70,7 +70,8 @@ def test_with_all_tokens_told_nothing_is_taken_for_anything(kind: str, seed: int
     found, wanted = top_signals(rows, told(rows, logits, 10**6)), exact(rows, logits)
     for name in ("heads", "rows", "keys"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
-    np.testing.assert_allclose(found.log_p, wanted.log_p, rtol=2e-4, atol=5e-4)
+    np.testing.assert_allclose(np.exp(found.log_p), np.exp(wanted.log_p), rtol=7e-4, atol=3e-6)
+    np.testing.assert_allclose(found.log_p, wanted.log_p, atol=0.2)  # what is left beside a sure unit, in single precision
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
