@@ -96,6 +96,10 @@ def _settings(model: "ModelStages") -> Json:
         flat.update({f"losses.{name}.{key}": value for key, value in loss.items() if key not in ("kind", SOURCE)})
     if model.supervision is not None:
         flat["teachers"] = ", ".join(model.supervision.collections)
+        for name in ("completions", "rounds"):
+            section = getattr(model.training, name, None)  # of a student's training alone
+            found = {} if section is None else section.model_dump(mode="json")
+            flat |= {f"{name}.{key}": ", ".join(value) if key == "of" else value for key, value in found.items()}
         if model.supervision.ensemble is not None:
             ensemble = model.supervision.ensemble.model_dump(mode="json")
             flat.update({f"ensemble.{key}": value for key, value in ensemble.items()})

@@ -115,19 +115,22 @@ def _model_row(context: Context, graph: Graph, model: ModelStages) -> list[str]:
     }
     return [
         *row,
-        f"≥ {steps}{_in_rounds(model)}",
+        f"≥ {steps}{_in_rounds(context, graph, model)}",
         str(workers),
         training_memory(memory, live),
         gigabytes(weights),
     ]
 
 
-def _in_rounds(model: ModelStages) -> str:
-    """Steps on a student's own texts, in words."""
+def _in_rounds(context: Context, graph: Graph, model: ModelStages) -> str:
+    """Steps of a student's rounds, in words."""
     student = model.training
     if not model.rounds or not isinstance(student, Student) or student.rounds is None:
         return ""
-    most = epoch_steps(model.rounds[0].texts.most, student.batch_size) * student.rounds.epochs
+    texts = model.rounds[0].texts.most
+    if student.rounds.with_data:
+        texts += len(student_split(context).examples) + (graph.completions[0].best.most if graph.completions else 0)
+    most = epoch_steps(texts, student.batch_size) * student.rounds.epochs
     return f" + {len(model.rounds)} x ≤ {most}"
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING, Protocol
 
 from distil.framework.files import Json
@@ -116,10 +117,11 @@ def _cells(log: SearchLog, trial: TrialResults) -> tuple[str, str, str, str]:
     metric = log.goal.metric
     done = trial["epochs"][-1] if trial["epochs"] else None
     figure = trial["metrics"] or done or {}
-    student = log.recipe.student
-    own = student.epochs if student is not None else 0
-    in_rounds = student.all_epochs - own if student is not None else 0
-    epochs = trial["values"].get("student.epochs", own) + in_rounds
+    student, values = log.recipe.student, trial["values"]
+    epochs = values.get("student.epochs", student.epochs) if student is not None else 0
+    if student is not None and student.rounds is not None:
+        rounds = (values.get(f"student.rounds.{name}", getattr(student.rounds, name)) for name in ("count", "epochs"))
+        epochs += prod(rounds)
     return (
         str(trial["number"]),
         trial["state"],

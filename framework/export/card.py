@@ -102,10 +102,21 @@ def _data(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     student = run.recipe.student
     unlabelled = student.unlabelled if student is not None and model["settings"].get("teachers") else []
     others = f", and on `{'`, `'.join(unlabelled)}` without their answers" if unlabelled else ""
+    others += "".join(_written(model["settings"]))
     yield f"Trained on `{split}`{others}; {measured}." if split else f"Taken as it is, not trained here; {measured}."
     splits = run.results["data"]["splits"].items()
     rows = [(name, *(f"{count:,}" for count in counts_of(found))) for name, found in splits]
     yield markdown_rows(("split", run.recipe.task.items, "unlabelled", "repaired", "dropped"), rows, left=1)
+
+
+def _written(settings: Json) -> Iterator[str]:
+    """Which texts that models wrote a student learnt."""
+    if of := settings.get("completions.of"):
+        yield f", and on what its teachers wrote after prompts of `{'`, `'.join(of.split(', '))}`"
+    if of := settings.get("rounds.of"):
+        count = settings["rounds.count"]
+        times = "one round" if count == 1 else f"{count} rounds"
+        yield f", then in {times} on what it wrote itself after prompts of `{'`, `'.join(of.split(', '))}`"
 
 
 def _teachers(run: FinishedRun, model: ModelResults) -> Iterator[str]:
@@ -114,7 +125,8 @@ def _teachers(run: FinishedRun, model: ModelResults) -> Iterator[str]:
     yield "## Teachers"
     names = [name for name in (model["settings"].get("teachers") or "").split(", ") if name]
     if not names:
-        yield "None: it learnt from labels alone."
+        wrote = "completions.of" in model["settings"]
+        yield "They wrote texts, which it learnt as they stand." if wrote else "None: it learnt from labels alone."
         return
     training = model["training"] or {}
     temperatures, weights = training.get("teacher_temperature") or {}, training.get("weights") or {}

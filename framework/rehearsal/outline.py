@@ -34,7 +34,8 @@ class ModelOutline:
     included;
     memory: bytes of weights, gradients and moments a worker, or of the weights alone of a model that is not trained;
     live: bytes of the weights of the teachers that run beside it while it is trained, by name; writes: completions that it writes for
-    students to learn, at most; own: of the texts that students write themselves, all that are learnt, each as often as it is.
+    students to learn, at most; own: what students learn in rounds, texts that they write themselves and data, each as often as it is learnt;
+    again: how often students are measured before a round.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ModelOutline:
     live: Mapping[str, int]
     writes: int = 0
     own: int = 0
+    again: int = 0
 
     @property
     def steps(self) -> int:
@@ -145,8 +147,12 @@ def outline(recipe: Recipe, sizes: Mapping[str, int]) -> list[ModelOutline]:
         names = live_teachers(recipe, recipe.losses)
         live = {model.name: model.weights for model in found if model.name in names}
         model = _outline(recipe, "student", student, student, 1 + len(recipe.baselines), learns, 0, sizes, live)
-        epochs = student.rounds.epochs if student.rounds is not None else 0
-        found.append(replace(model, writes=texts.by_students, own=epochs * texts.by_students))
+        if student.rounds is not None:
+            rounds = student.rounds.count * (1 + sum(name in recipe.teachers for name in recipe.baselines))
+            beside = rounds * learns if student.rounds.with_data else 0
+            own = student.rounds.epochs * (texts.by_students + beside)
+            model = replace(model, writes=texts.by_students, own=own, again=rounds)
+        found.append(model)
     return found
 
 

@@ -114,7 +114,8 @@ class Rehearsed:
         looks = model.trainings * model.looks(self.steps(model))
         models = model.trainings if model.role == "student" else 1
         done = self.opening + self.evaluate * model.measured + self.alone * model.alone
-        return looks * (self.opening + self.evaluate * model.watched) + models * done
+        again = model.again * (self.opening + self.evaluate * model.measured)
+        return looks * (self.opening + self.evaluate * model.watched) + models * done + again
 
     def seconds(self, model: ModelOutline) -> float:
         """Seconds of a model's part of the recipe: its trainings, its signals, its measurements, what it writes."""

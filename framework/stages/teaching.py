@@ -36,8 +36,8 @@ class Teaching:
         return list(self._of_texts.values())
 
     def by(self, data: "Sequence[str | Written]", only: str | None, streamed: bool = False) -> Supervision:
-        """Supervision on splits and texts by all teachers that say how likely texts are, or by one of them. streamed: whether texts are
-        asked about while the student is trained, where the run streams."""
+        """Supervision on splits and texts by all teachers that say how likely texts are, or by one of them. streamed: whether texts, as
+        splits are, are asked about while the student is trained, where the run streams."""
         recipe = self._context.recipe
         names = [name for name, teacher in recipe.teachers.items() if only in (None, name) and not only_writes(teacher)]
         return Supervision(
@@ -46,8 +46,8 @@ class Teaching:
             recipe.ensemble if only is None and len(names) > 1 else None,
         )
 
-    def _asked(self, name: str, data: "str | Written", streamed: bool = True) -> Collection:
-        """The signals of a teacher on a split, or on texts; those of teachers that it is shown come first."""
+    def _asked(self, name: str, data: "str | Written", streamed: bool = False) -> Collection:
+        """The signals of a teacher on a split, or on texts, of these `streamed` or not; those of teachers that it is shown come first."""
         context, others = self._context, self._context.recipe.teachers
         is_split = isinstance(data, str)
         made = self.of_splits if is_split else self._of_texts
@@ -68,7 +68,7 @@ class Teaching:
                 data if isinstance(data, str) else data.name,
                 context.data[data] if isinstance(data, str) else data,
                 proposals,
-                context.stream is not None and streamed and not (is_split and data in self._first),
+                context.stream is not None and (data not in self._first if is_split else streamed),
                 self._teachers[name].shown,
                 name in self._of_tokens and (data in learnt if isinstance(data, str) else True),
             )

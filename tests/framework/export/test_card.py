@@ -56,6 +56,17 @@ def card(run: FinishedRun, language: str = "en", **changes: Any) -> tuple[dict[s
     return yaml.safe_load(header), text
 
 
+def test_it_names_texts_that_models_wrote(run: FinishedRun) -> None:
+    (student,) = run.results["models"]
+    student["settings"] |= {"completions.of": "train, more", "rounds.of": "more", "rounds.count": 2}
+    assert (
+        "Trained on `train`, and on `dev` without their answers, and on what its teachers wrote after prompts of `train`, `more`, then in 2 rounds "
+        "on what it wrote itself after prompts of `more`; measured on `dev`."
+    ) in card(run)[1]
+    student["settings"]["teachers"] = ""
+    assert "They wrote texts, which it learnt as they stand." in card(run)[1]
+
+
 def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: FinishedRun) -> None:
     header, text = card(run)
     assert header["base_model"] == "someone/small"

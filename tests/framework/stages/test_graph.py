@@ -120,3 +120,15 @@ def test_a_rule_that_needs_labels_is_refused_before_anybody_is_asked(tmp_path: P
     ):
         laid_out(tmp_path / "runs", data__source=source, ensemble={"rule": "label_aware"})
     laid_out(tmp_path / "runs", data__source=source, ensemble={"rule": "mean"})
+
+
+def test_what_actors_are_asked_for_is_known_by_their_devices(tmp_path: Path) -> None:
+    """What is read before any student is trained is asked for here."""
+
+    def never(_: object) -> Any:
+        raise AssertionError("nothing is asked")
+
+    changes = {"signals__mode": "streamed", "teachers__a__actor": {"gpus": 1}, "baselines": ["a"]}
+    _, graph = prepare(recipe_from_values(several_values(tmp_path, **changes), "here"), stream=never)
+    asked_on = {place: found.stage.key.versions["device"] for place, found in graph.collections.items()}
+    assert (asked_on["a", "train"], asked_on["a", "dev"], asked_on["b", "train"]) == ("cuda", "cpu", "cpu")

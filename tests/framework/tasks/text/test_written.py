@@ -14,7 +14,9 @@ from distil.framework.errors import RecipeError, UserError
 from distil.framework.label import label
 from distil.framework.predictors.function import FunctionPredictor
 from distil.framework.recipe.load import recipe_from_values
+from distil.framework.rehearsal.outline import outline
 from distil.framework.run import prepare, run
+from distil.framework.search.log import SearchLog
 from distil.framework.search.trial import run_trial
 from distil.framework.signals.algebra import concat
 from distil.framework.stages import written
@@ -26,6 +28,7 @@ from distil.framework.teachers.generative import Generative
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.loop import train_in_process
+from distil.launch.search_table import trials_table
 from distil.tracking.content import model_metrics
 from distil.tracking.report import markdown_table
 from tests.forked import start
@@ -107,6 +110,8 @@ def test_baselines_learn_from_nobody_or_from_one_teacher_alone(
     results, objectives = watched
     alone, without = model_of(results, "student_from_a"), model_of(results, "student_no_distillation")
     assert len(alone["rounds"]) == 3
+    assert (alone["settings"]["completions.of"], alone["settings"]["rounds.count"]) == ("prompts", 2)
+    assert not [name for name in without["settings"] if name.startswith(("completions", "rounds"))]
     assert "rounds" not in without
     assert without["training"]["steps"] == model_of(results, "student")["training"]["steps"]
     assert all(one.labelled for one in objectives[without["digest"]].items.examples)
@@ -327,15 +332,34 @@ def test_a_search_counts_the_epochs_of_rounds(results: dict[str, Any], output: P
     assert found["epochs"][-1]["bits_per_byte"] == pytest.approx(found["metrics"]["bits_per_byte"])
 
 
+def test_what_rounds_take_is_reckoned_with_beforehand(output: Path) -> None:
+    with_data = recipe(output, baselines=["a"], student__rounds={**_ROUNDS, "epochs": 3, "with_data": True})
+    *_, student = outline(with_data, {"train": 24, "dev": 8, "prompts": 16})
+    assert (student.again, student.writes) == (4, 64)
+    assert student.own == 3 * 4 * (16 + 24 + 16)  # its own, the data, completions
+    space = {"student.rounds.count": {"kind": "choice", "values": [1, 4]}}
+    log = SearchLog(recipe(output, search={"space": space, "trials": 2}), {})
+    trial = {
+        "number": 0,
+        "state": "running",
+        "epochs": [],
+        "metrics": None,
+        "reason": None,
+        "values": {"student.rounds.count": 4},
+    }
+    assert list(trials_table(log, [trial]).columns[2].cells) == ["0/7"]  # type: ignore[list-item]
+
+
 def test_commands_tell_of_texts_that_are_written(results: dict[str, Any], output: Path, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text(json.dumps(settings(output)), encoding="utf-8")
+    with_data = settings(output, student__rounds={**_ROUNDS, "with_data": True})
+    path.write_text(json.dumps(with_data), encoding="utf-8")
     planned = start("plan", path)
     said = planned.stdout.read()
     assert planned.wait(120) == 0
     assert "have student, round 2 write on 'prompts'" in said
     assert "signals of b on 'student, round 2': at most 16 texts, which are written first" in said
-    assert re.search(r"≥ 6 \+ 2 x ≤ 1", said)
+    assert re.search(r"≥ 6 \+ 2 x ≤ 4", said)  # of 24 texts, 16 completions and 16 of its own
     written = start("complete", path, "--split", "prompts", "--count", "2", "--temperature", "0.7", "--to", tmp_path)
     said = " ".join(written.stdout.read().split())
     assert written.wait(120) == 0
