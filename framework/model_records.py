@@ -1,8 +1,9 @@
 """The rows of the table as they stand before anything of them is made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from distil.framework.data.example import Notebook
 from distil.framework.files import Json
 from distil.framework.models.formats import format_of
 from distil.framework.outcome import ModelResults, Role
@@ -10,6 +11,7 @@ from distil.framework.plugins import SOURCE
 from distil.framework.training.section import Training
 
 if TYPE_CHECKING:  # who reads results needs no models
+    from distil.framework.data.load import Split
     from distil.framework.stages.graph import Graph
     from distil.framework.stages.models import ModelStages
     from distil.framework.stages.stage import Context, Stage
@@ -74,11 +76,24 @@ def _record(name: str, role: Role, digest: str, settings: Json) -> ModelResults:
 
 
 def _transductive(context: "Context") -> bool:
-    """Whether a student learns from the very questions (not their answers) on which it is measured."""
+    """Whether a student learns from the very questions (not their answers) on which it is measured, or from texts that models write after
+    these prompts."""
+    from distil.framework.recipe.splits import prompts_wanted
+
     recipe = context.recipe
     unlabelled = recipe.student.unlabelled if recipe.student is not None else []
     measured = {one.texts for one in context.data[recipe.evaluation.split].examples}
-    return any(one.texts in measured for name in unlabelled for one in context.data[name].examples)
+    if any(one.texts in measured for name in unlabelled for one in context.data[name].examples):
+        return True
+    written = [context.data[name] for name in set(prompts_wanted(recipe).values())]
+    return bool(written and _prompts(context, [context.data[recipe.evaluation.split]]) & _prompts(context, written))
+
+
+def _prompts(context: "Context", splits: "Iterable[Split]") -> set[object]:
+    """What stands before completions."""
+    notebook = Notebook(context.task.notes)
+    found = (context.task.prompt_of(one, notebook) for split in splits for one in split.examples)
+    return {one.texts for one in found if one is not None}
 
 
 def _settings(model: "ModelStages") -> Json:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from distil.framework.data.load import Dataset, Joined, Split
 from distil.framework.data.section import fold_of
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, ModelError
 from distil.framework.losses.base import is_of_tokens
 from distil.framework.losses.live import Term, on_states
 from distil.framework.losses.live_checks import live_teacher, live_teachers
@@ -158,6 +158,7 @@ def student_stages(
     trained = training_stage(context, name, trimmed or initial, student, seed, spec)
     rounds: tuple[Round, ...] = ()
     if student.rounds is not None and taught_on is not None:
+        _check_compared(name, losses)
         rounds = tuple(rounds_of(context, name, trained, student, student.rounds, data, losses, taught_on, live, seed))
     weights = rounds[-1].trained if rounds else trained
     measured = Measured(name, weights, recipe.windows, {}, context.task.predictor)
@@ -191,6 +192,15 @@ def _check_learnt(context: Context, losses: Mapping[str, Term], supervision: Sup
         )
     elif getattr(task, "class_weights", None) == "balanced":
         check_labels(context, "task.class_weights", student.split, "by which weights could be balanced")
+
+
+def _check_compared(name: str, losses: Mapping[str, Term]) -> None:
+    """Raise ModelError for the student of one teacher alone whose own texts would be compared with nothing."""
+    if all(loss.source == "labels" for loss in losses.values()):
+        raise ModelError(
+            f"baselines: '{name.removeprefix('student_from_')}' would have no loss left in rounds (student.rounds): what a student writes has "
+            "no label, and all others look into other teachers, or compare tokens that are not this one's; drop that baseline, or add a loss"
+        )
 
 
 def student_split(context: Context) -> Split:

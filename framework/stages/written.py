@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from unicodedata import normalize
 
 from distil.framework.data.example import Notebook, described, fingerprint
 from distil.framework.data.load import Split
@@ -154,7 +155,7 @@ def writer_of(predictor: Predictor, place: str) -> _Writer:
 
 
 def writing_stage(context: Context, author: Author, prompts: Prompts, sampling: Sampling) -> Stage:
-    """Have a model write after prompts."""
+    """Have a model write after prompts; kept in Unicode's composed form (NFC)."""
     title = f"have {author.name} write on '{prompts.name}'"
 
     def make(folder: Path) -> Json:
@@ -165,7 +166,8 @@ def writing_stage(context: Context, author: Author, prompts: Prompts, sampling: 
             bar.advance(done)
             for part in in_chunks(prompts.examples[done:], _AT_ONCE):
                 for texts in _texts(writers, part, sampling):
-                    line = [{"text": one.text, "ended": one.ended} for one in texts]
+                    # Composed, as many tokenizers make each text before they read it: letter by letter a model may write it otherwise.
+                    line = [{"text": normalize("NFC", one.text), "ended": one.ended} for one in texts]
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
                 bar.advance(len(part))
@@ -181,7 +183,7 @@ def writing_stage(context: Context, author: Author, prompts: Prompts, sampling: 
         "sampling": asdict(sampling),
         "precision": context.precision,
     }
-    return Stage(title, key_of(context, "completions", inputs, versions(2, MODELS, context.device)), make)
+    return Stage(title, key_of(context, "completions", inputs, versions(3, MODELS, context.device)), make)
 
 
 def written_by(context: Context, stage: Stage) -> list[list[tuple[str, bool]]]:

@@ -12,6 +12,7 @@ from distil.framework.complete import complete
 from distil.framework.config import Section
 from distil.framework.errors import RecipeError, UserError
 from distil.framework.label import label
+from distil.framework.model_records import model_records
 from distil.framework.predictors.function import FunctionPredictor
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.rehearsal.outline import outline
@@ -22,7 +23,7 @@ from distil.framework.signals.algebra import concat
 from distil.framework.stages import written
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.text.predictor import TextPredictor
-from distil.framework.tasks.text.writing import TextWriter
+from distil.framework.tasks.text.writing import Completion, TextWriter
 from distil.framework.teachers.base import without_model
 from distil.framework.teachers.generative import Generative
 from distil.framework.training.history import ReportTo
@@ -32,7 +33,7 @@ from distil.launch.search_table import trials_table
 from distil.tracking.content import model_metrics
 from distil.tracking.report import markdown_table
 from tests.forked import start
-from tests.framework.tasks.text.runs import pairs, values
+from tests.framework.tasks.text.runs import bpe, pairs, values
 from tests.tiny import figures, model_of, several_values, watched_run
 
 _LONGER = {"lr": 0.02, "epochs": 12, "batch_size": 16}
@@ -168,6 +169,26 @@ def test_with_other_losses_teachers_write_nothing_again(
     assert len(asked) == sum(one["examples"] or 0 for one in of_round) - known  # type: ignore[misc]
 
 
+class _Letters:
+    """Writes an é as a letter and its accent."""
+
+    def write(self, examples: Any, sampling: Any) -> Any:
+        return [[Completion(f"{one.id}: cafe\u0301", ended=True)] for one in examples]
+
+
+def test_what_is_kept_is_composed_and_goes_on_behind_a_kill(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or tokenizers that compose texts would not give them back."""
+    monkeypatch.setattr(written.Author, "writers", lambda author, context: [_Letters()])
+    _, graph = prepare(recipe(output))
+    begun = json.dumps([{"text": "before", "ended": True}])
+    (tmp_path / "written.jsonl").write_text(f'{begun}\n[{{"text": "bef', encoding="utf-8")
+    graph.completions[0].candidates.stages[0].make(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "written.jsonl").open(encoding="utf-8")]
+    assert [one["text"] for (one,) in lines] == ["before", *(f"{number}: caf\u00e9" for number in range(1, 16))]
+
+
 class _Stopped(BaseException):
     """As by a signal."""
 
@@ -286,6 +307,24 @@ def test_what_cannot_be_meant_is_refused(output: Path, changes: dict[str, Any], 
         UserError, match=r"a prompt without a completion .* student\.completions.of and student\.rounds\.of alone"
     ):
         prepare(recipe(output, **changes))
+
+
+def test_rounds_of_a_baseline_whose_teacher_is_compared_with_nothing_are_refused(output: Path) -> None:
+    """Of its teacher's tokens, which are not the student's."""
+    changes = {"baselines": ["b"], "teachers__a__tokenizer": bpe(350), "student__completions": None}
+    by_tokens = settings(output, **changes) | {"losses": {"next_token": {}, "hard_label": {}}}
+    with pytest.raises(UserError, match="baselines: 'b' would have no loss left in rounds "):
+        prepare(recipe_from_values(by_tokens, "here"))
+    by_tokens["baselines"] = ["a"]
+    assert prepare(recipe_from_values(by_tokens, "here"))
+
+
+def test_who_learns_of_the_prompts_by_which_all_is_measured_is_noted(output: Path) -> None:
+    for more, noted in (({"more": "train[24:36]"}, True), ({}, False)):
+        splits = {"train": "train[:24]", "dev": "train[32:40]", **more}
+        changes = {"data__splits": splits, "student__completions": None, "student__rounds": {"of": ["prompts", *more]}}
+        *_, student = model_records(*prepare(recipe(output, **changes)))
+        assert student["transductive"] is noted
 
 
 def test_other_tasks_have_nothing_to_write(tmp_path: Path) -> None:
