@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from distil.framework.chat.answers import Answer, Answers, Usage, answers_file, lost_key
 from distil.framework.chat.budget import Spending, at_most
+from distil.framework.chat.client import OtherModelError
 from distil.framework.chat.endpoint import EndpointError, Lost, Server
 from distil.framework.chat.messages import Request
 from distil.framework.chat.scoring import Scoring
@@ -168,6 +169,9 @@ class Asker:
             with spending.on(bound):
                 try:
                     found = _answered(server, request, len(samples), bound)
+                except OtherModelError:
+                    self.answers.lose(bound)
+                    raise
                 except Lost as error:
                     self.answers.lose(bound)
                     lost[type(error)] += 1

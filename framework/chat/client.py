@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from distil.framework.chat.section import Endpoint, checked_url
-from distil.framework.errors import UserError, first_line
+from distil.framework.errors import ModelError, UserError, first_line
 from distil.framework.extras import need
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ NO_KEY = "none"  # without one the client would take what the environment has fo
 
 class PackedError(Exception):
     """An answer that would have to be unpacked."""
+
+
+class OtherModelError(ModelError):
+    """An answer of another model, or about other tokens; it is paid for."""
 
 
 class UnansweredError(Exception):

@@ -2,9 +2,9 @@
 
 import json
 import logging
-import re
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.client import (
     NO_KEY,
+    OtherModelError,
     Pace,
     PackedError,
     UnansweredError,
@@ -21,7 +22,7 @@ from distil.framework.chat.client import (
     open_in_words,
     url_of,
 )
-from distil.framework.chat.form import Completion, Counted, Tokens
+from distil.framework.chat.form import Completion, Counted, Tokens, is_version
 from distil.framework.chat.messages import Request, without_thoughts
 from distil.framework.chat.scoring import Scored, Scoring
 from distil.framework.chat.section import Endpoint, is_open
@@ -40,8 +41,6 @@ NO_SCORES = (
     "Where a server does not say how likely a prompt is, as vLLM does, its model writes alone: set read: completions"
 )
 _GARBLED = 3  # how often a request is sent that is answered, and not in the interface's form
-# How versions of a model are told from others whose names begin alike: -2024-08-06, -0613, -001, :latest, @main
-_VERSION = re.compile(r"[-:](?:latest|v\d+|\d{3,}(?:-\d\d){0,2})|@.+")
 
 
 class EndpointError(DistilError):
@@ -128,10 +127,14 @@ class Server:
         try:
             tokens = found.tokens(asked)
         except ModelError as error:
-            raise ModelError(f"{self._name()}: {error}") from None
+            raise OtherModelError(self._without_key(f"{self._name()}: {error}")) from None
         usage = self._counted(found.usage, bound)
         return Answer(
-            text="", tokens=tokens, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, seconds=seconds
+            text="",
+            tokens=self._cleaned(tokens),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            seconds=seconds,
         )
 
     def without_likelihoods(self, scores: bool) -> ModelError:
@@ -220,23 +223,29 @@ class Server:
     def _tokens(self, found: Tokens | None) -> list[Token]:
         if found is None or found.content is None:
             return []
-        clean = self._without_key
-        return [
+        return self._cleaned(
             Token(
-                text=clean(token.token),
+                text=token.token,
                 log_p=token.logprob,
-                others=[(clean(one.token), one.logprob) for one in token.top_logprobs or [] if one.logprob is not None],
+                others=[(one.token, one.logprob) for one in token.top_logprobs or [] if one.logprob is not None],
             )
             for token in found.content
             if token.logprob is not None
+        )
+
+    def _cleaned(self, tokens: Iterable[Token]) -> list[Token]:
+        clean = self._without_key
+        return [
+            Token(text=clean(one.text), log_p=one.log_p, others=[(clean(name), log_p) for name, log_p in one.others])
+            for one in tokens
         ]
 
     def _check_model(self, answering: str | None) -> None:
         """A server may say a version of the model, or where it lies."""
         asked = self._endpoint.model
-        if answering is None or _is_version(answering.split("/")[-1], asked.split("/")[-1]):
+        if answering is None or is_version(answering.split("/")[-1], asked.split("/")[-1]):
             return
-        raise ModelError(
+        raise OtherModelError(
             self._without_key(
                 f"{self._name()} answers with the model '{answering[:200]}', and '{asked}' was asked: name that as model, or have the "
                 "server load the other"
@@ -271,13 +280,6 @@ class Server:
 
     def _without_key(self, text: str) -> str:
         return text if self._key == NO_KEY else text.replace(self._key, "***")
-
-
-def _is_version(answering: str, asked: str) -> bool:
-    """Whether a model is the one that was asked for, or a version of it: gpt-4-0613 is one of gpt-4, and gpt-4o is another model."""
-    model = asked.removesuffix("-latest").removesuffix(":latest")
-    rest = answering.removeprefix(model)
-    return answering == asked or (answering.startswith(model) and (not rest or bool(_VERSION.fullmatch(rest))))
 
 
 def _why(error: "APIConnectionError") -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from distil.framework.data.example import Example
 from distil.framework.language.texts import main_language
 
-_LOOKED_AT = 2000  # texts
+_LOOKED_AT, _READ = 2000, 2000  # texts, and letters of each
 # Characters of a token, as the tokenizers of the models that are proposed cut texts, rather too few than too many.
 _CHARACTERS = {"ru": 4.0, "en": 3.5, "other": 2.5}
 _WIDE = 1.0  # of scripts that write a syllable or a word as one character
@@ -56,7 +56,7 @@ class Facts:
 
 def facts_of(examples: Sequence[Example]) -> Facts:
     """What examples of any task show."""
-    sample = [" ".join(example.texts) for example in examples[:_LOOKED_AT]]
+    sample = [" ".join(text[:_READ] for text in example.texts) for example in examples[:_LOOKED_AT]]
     language = main_language(sample)
     lengths = np.asarray([sum(map(len, example.texts)) for example in examples])
     median, longest = (int(np.percentile(lengths, part)) for part in (50, 99))

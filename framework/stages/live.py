@@ -87,9 +87,11 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
         raise ModelError(f"losses.{name}: {error}") from None
 
 
-def reads_alike(recipe: Recipe, called: str, own: Stage | None, trained: Mapping[str, Stage | None]) -> bool:
+def reads_alike(
+    recipe: Recipe, called: str, own: Stage | None, trained: Mapping[str, Stage | None], ends: bool = False
+) -> bool:
     """Whether a teacher reads the student's tokens. own: the tokenizer that the run trains for the student; trained: those that it
-    trains for the teachers."""
+    trains for the teachers; ends: whether texts have to end with the same token, too."""
     student = recipe.student
     assert student is not None
     reader: Any = student
@@ -98,7 +100,10 @@ def reads_alike(recipe: Recipe, called: str, own: Stage | None, trained: Mapping
     teacher, other = recipe.teachers[called], trained[called]
     if reader is teacher or (own is not None and other is not None and own.digest == other.digest):
         return True
-    return own is None and other is None and same_tokenizer(_load(reader), _load(teacher))
+    if own is not None or other is not None:
+        return False
+    read, by_teacher = _load(reader), _load(teacher)
+    return same_tokenizer(read, by_teacher) and not (ends and read.eos_token_id != by_teacher.eos_token_id)
 
 
 def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> frozenset[str]:
@@ -112,7 +117,7 @@ def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> fro
         return frozenset()
     own = trained_tokenizer(context, student.tokenizer, context.data[student.split])
     asked = [name for name, teacher in recipe.teachers.items() if not only_writes(teacher)]
-    alike = [name for name in asked if reads_alike(recipe, name, own, trained)]
+    alike = [name for name in asked if reads_alike(recipe, name, own, trained, ends=True)]
     if asked and not alike:
         raise unlike_tokenizers(named[0], "', '".join(asked))
     if len(named) == len(recipe.losses):

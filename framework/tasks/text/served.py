@@ -13,8 +13,8 @@ from distil.framework.chat.asking import Asker, Sent
 from distil.framework.chat.budget import cost_of
 from distil.framework.chat.estimate import Estimate, estimate
 from distil.framework.chat.messages import Message, Request, defused
-from distil.framework.chat.scoring import NUMBERED, Scoring
-from distil.framework.errors import ModelError, UserError
+from distil.framework.chat.scoring import NUMBERED, UNKNOWN, Scoring
+from distil.framework.errors import UserError
 from distil.framework.files import Json
 from distil.framework.generative.sampling import GREEDY, Sampling
 from distil.framework.progress import SILENT, Progress
@@ -30,7 +30,7 @@ from distil.framework.tasks.text.settings import TextSettings
 from distil.framework.tasks.text.spoken import reader_of
 from distil.framework.tasks.text.top_tokens import TopTokens, bits_of, joined, top_signals
 
-_UNKNOWN = "\ufffd"  # part of a character, as text
+_LONG = 10  # digits that no token's number has
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ServedTexts:
                 "says it of a prompt, as vLLM does"
             )
         rows = self.reader.read(examples)
-        return top_signals(rows, self._said(rows, SILENT, ""))
+        return top_signals(rows, self._said(rows, SILENT, ""), self.inference.next_tokens)
 
     def write(
         self,
@@ -127,6 +127,7 @@ class ServedTexts:
                 int(rows.begin[number]),
                 self.teacher.top_logprobs,
                 self.teacher.extra,
+                self._spelled,
             )
             for number in range(len(rows))
         ]
@@ -138,13 +139,12 @@ class ServedTexts:
         return joined([self._top(asked, answer) for (asked, _), answer in zip(wanted, answers, strict=True)])
 
     def _top(self, asked: Scoring, answer: Answer) -> TopTokens:
-        """What is said of one row. Raises ModelError where tokens are told as texts that are not their bytes."""
+        """What is said of one row."""
         place: list[int] = []
         id: list[int] = []
         other: list[float] = []
         for number, (token, stands) in enumerate(zip(answer.tokens, asked.ids[asked.begin :], strict=True)):
             named = dict(filter(lambda one: one[0] >= 0, ((self._id(name), log_p) for name, log_p in token.others)))
-            self._check(token.text, stands)
             named[stands] = token.log_p
             place += [number] * len(named)
             id += named.keys()
@@ -155,34 +155,28 @@ class ServedTexts:
     def _id(self, name: str) -> int:
         """Of a token that is told by its number or its text; -1 of what is no token here, or cannot be told from others."""
         if name.startswith(NUMBERED):
-            number = int(name.removeprefix(NUMBERED))
-            return number if number < self._tokens else -1
+            number = name.removeprefix(NUMBERED)
+            known = number.isdecimal() and len(number) < _LONG and int(number) < len(self._spelled)
+            return int(number) if known else -1
         return self._by_text.get(name, -1)
 
-    def _check(self, text: str, stands: int) -> None:
-        """Raise ModelError where a token is told as a text that is neither its bytes nor its name."""
-        assert self.reader is not None
-        content = self.reader.table.text_of(np.asarray([stands])).decode("utf-8", "replace")
-        alike = (content, self.reader.prompter.tokenizer.convert_ids_to_tokens(stands))
-        if text and not text.startswith(NUMBERED) and content and _UNKNOWN not in content + text and text not in alike:
-            raise ModelError(
-                f"the server tells tokens as texts that are not what they stand for, {text!r} for {content!r}: ask one that tells their numbers, "
-                "as vLLM does"
-            )
-
     @cached_property
-    def _tokens(self) -> int:
+    def _spelled(self) -> list[tuple[str, str]]:
+        """See Scoring. [V]"""
         assert self.reader is not None
-        return len(self.reader.table.lengths)
+        table, numbers = self.reader.table, range(len(self.reader.table.lengths))
+        names = self.reader.prompter.tokenizer.convert_ids_to_tokens([*numbers])
+        return [
+            (table.text_of(np.asarray([number])).decode("utf-8", "replace"), str(name or ""))
+            for number, name in zip(numbers, names, strict=True)
+        ]
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
         """Numbers of tokens by their texts, and by the vocabulary's names of them; none of parts of characters, which look alike."""
-        assert self.reader is not None
-        table, found = self.reader.table, dict[str, int](self.reader.prompter.tokenizer.get_vocab())
-        for number in np.flatnonzero(table.lengths).tolist():
-            found[table.text_of(np.asarray([number])).decode("utf-8", "replace")] = number
-        return {text: number for text, number in found.items() if _UNKNOWN not in text}
+        found = {name: number for number, (_, name) in enumerate(self._spelled)}
+        found |= {text: number for number, (text, _) in enumerate(self._spelled) if text}
+        return {text: number for text, number in found.items() if UNKNOWN not in text}
 
     def estimate(self, taught: Sequence[Written], measured: Sequence[Written] = ()) -> Estimate:
         """See Paid."""

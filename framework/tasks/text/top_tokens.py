@@ -33,8 +33,8 @@ class TopTokens:
     other: Floats
 
 
-def top_signals(features: TextRows, said: TopTokens) -> Signals:
-    """The signals about all rows."""
+def top_signals(features: TextRows, said: TopTokens, next_tokens: int = 0) -> Signals:
+    """The signals about all rows. next_tokens: see InferenceConfig"""
     places = places_of(features, np.arange(len(features)), int(features.lengths.max(initial=1)))
     at, before = places.at.numpy(), places.before.numpy()
     table, begins = features.table, FirstBytes.of(features.table).may_begin.numpy().astype(np.float64)
@@ -48,7 +48,24 @@ def top_signals(features: TextRows, said: TopTokens) -> Signals:
     first += np.clip(1 - named, 0, None)[:, None] * _of_vocabulary(table, begins)[before]
     may_begin = np.maximum(first.sum(1), _LEAST)
     units = _units(said.log_p, np.log(may_begin), places.owner.numpy(), places.last.numpy())
-    return write_units(np.log(np.maximum(first / may_begin[:, None], _LEAST)), units, places)
+    tokens = _likeliest(said, next_tokens) if next_tokens else None
+    first_bytes = np.log(np.maximum(first / may_begin[:, None], _LEAST))
+    return write_units(first_bytes, units, places, tokens, len(table.lengths))
+
+
+def _likeliest(said: TopTokens, count: int) -> Floats:
+    """See likeliest; where fewer are told, others that have no mass. [M, 2 · count + 1]"""
+    order = np.lexsort((-said.other, said.place))
+    place = said.place[order]
+    rank = np.arange(len(place)) - np.searchsorted(place, place)
+    order, place, rank = order[rank < count], place[rank < count], rank[rank < count]
+    count = int(rank.max(initial=0)) + 1
+    found = np.full((len(said.log_p), 2 * count + 1), -np.inf)
+    found[:, count:-1] = 0
+    found[place, rank], found[place, count + rank] = said.other[order], said.id[order]
+    with np.errstate(divide="ignore"):
+        found[:, -1] = np.log(np.clip(1 - np.exp(found[:, :count]).sum(1), 0, None))
+    return found
 
 
 def _of_vocabulary(table: TokenBytes, begins: Floats) -> Floats:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from distil.framework.draft.facts import facts_of
 from distil.framework.draft.write import draft_recipe
 from distil.framework.errors import DataError
 from distil.framework.language.texts import main_language
@@ -18,6 +19,7 @@ from distil.framework.recipe.checks import recipe_of
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.yaml_loader import document
 from distil.framework.rehearsal.outline import known_data, outline
+from distil.framework.tasks.text.example import Written
 
 Rows = Sequence[Mapping[str, Any]]
 ENGLISH = [
@@ -375,3 +377,8 @@ def test_columns_are_texts_to_be_written_if_one_says_so(tmp_path: Path) -> None:
         assert "#   not read: title" in text
     with pytest.raises(DataError, match=r"messages must be a list of objects with role and content"):
         drafted(as_table(tmp_path / "a.csv", [{"id": n, "messages": "a b"} for n in range(30)]))
+
+
+def test_of_a_long_text_the_beginning_tells_its_language_and_all_of_it_counts_as_its_length() -> None:
+    found = facts_of([Written("1", "", "the cat and the dog " * 100 + "кот " * 10_000)])
+    assert (found.language, found.characters) == ("en", (42_000, 42_000))

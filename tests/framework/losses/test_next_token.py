@@ -1,6 +1,7 @@
 """The loss on what follows each token: runs in which teachers with the student's tokenizer are asked about it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from distil.framework.losses.next_token import NextToken
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare, run
 from distil.framework.signals.shards import SignalReader
+from tests.chat_models import chat_folder
 from tests.framework.tasks.text.runs import bpe, model, values
 from tests.tiny import several_values
 
@@ -95,3 +97,21 @@ def test_students_that_no_teacher_shares_tokens_with_are_refused(
 def test_other_tasks_have_no_next_tokens(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="compares tokens, which the task extractive_qa does not have: drop it"):
         recipe_from_values(several_values(tmp_path, losses={"next_token": None}), "here")
+
+
+def test_a_teacher_that_ends_texts_with_another_token_is_not_asked(tmp_path: Path) -> None:
+    """As an instruction-tuned model does whose base the student is."""
+    folder, other = chat_folder(tmp_path / "teacher"), tmp_path / "student"
+    shutil.copytree(folder, other)
+    settings = json.loads((other / "tokenizer_config.json").read_text())
+    (other / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": settings["pad_token"]}))
+    teacher = {"kind": "generative", "model": {"kind": "folder", "path": str(folder)}}
+
+    def recipe(student: Path) -> Any:
+        given = changed(tmp_path, teachers={"a": teacher}, ensemble=None, baselines=[])
+        own = {"model": {"kind": "folder", "path": str(student)}, "epochs": 1}
+        return recipe_from_values({**given, "student": own}, "here")
+
+    prepare(recipe(folder))
+    with pytest.raises(ModelError, match="the student's tokenizer is not that of teacher 'a'"):
+        prepare(recipe(other))

@@ -1,5 +1,9 @@
 """Language models behind servers as teachers of texts: what they say is what they would say here, as far as servers tell it."""
 
+import json
+import math
+import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from distil.framework.tasks.text.signal import head_sizes
 from distil.framework.tasks.text.task import Text
 from distil.framework.teachers.chat import Chat
 from tests.chat_models import chat_folder
-from tests.chat_server import Server, chat_server, completion
+from tests.chat_server import Asked, Reply, Server, chat_server, completion
 from tests.framework.tasks.text.runs import values
 from tests.prompt_server import Form, Prompted
 
@@ -51,7 +55,8 @@ def served(server: Server, folder: Path, answers: Path | None = None, **fields: 
     read = {"read": "likelihood", "tokenizer": PretrainedTokenizer(id=str(folder))}
     if fields.get("read") == "completions":
         read = {}
-    teacher = Chat(endpoint={"url": server.url, "model": "m", "retries": 0}, **{**read, **fields})
+    key = {"key_env": "LLM_KEY"} if "LLM_KEY" in os.environ else {}
+    teacher = Chat(endpoint={"url": server.url, "model": "m", "retries": 0, **key}, **{**read, **fields})
     found = teacher.predictor(folder, inference(answers))
     assert isinstance(found, ServedTexts)
     return found
@@ -164,6 +169,88 @@ def test_a_server_that_reads_other_tokens_is_refused(folder: Path) -> None:
         answering.how = "other"
         with pytest.raises(ModelError, match=r"says nothing of token \d+.*another tokenizer"):
             served(server, folder, top_logprobs=1).signals(EXAMPLES)
+
+
+class Changed(Prompted):
+    """Changes what it says of prompts."""
+
+    def __init__(self, folder: Path, form: Form, change: Callable[[dict[str, Any]], object]) -> None:
+        super().__init__(folder, form)
+        self.change = change
+
+    def __call__(self, asked: Asked) -> Reply:
+        body = json.loads(super().__call__(asked).body)
+        self.change(body["choices"][0])
+        return Reply(200, json.dumps(body).encode())
+
+
+def in_each_place(form: Form, change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], object]:
+    """Changes what is said of each token."""
+
+    def changed(choice: dict[str, Any]) -> None:
+        said = choice["prompt_logprobs"] if form == "prompt_logprobs" else choice["logprobs"]["top_logprobs"]
+        for place in said[1:]:
+            change(place)
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "words"),
+    [
+        (
+            "prompt_logprobs",
+            in_each_place("prompt_logprobs", lambda place: [one.update(decoded_token="zz") for one in place.values()]),
+            r"token \d+ is 'zz' to it, and 'A' here: its model has another tokenizer",
+        ),
+        (
+            "prompt_logprobs",
+            in_each_place("prompt_logprobs", lambda place: [one.update(logprob=-math.inf) for one in place.values()]),
+            r"it says nothing of token \d+",
+        ),
+        ("prompt_logprobs", lambda choice: choice["prompt_logprobs"].pop(), r"it has read \d+ tokens"),
+        (
+            "echo_texts",
+            lambda choice: choice["logprobs"].update(tokens=["zz"] * len(choice["logprobs"]["tokens"])),
+            r"texts that are not what they stand for, 'zz' for 'A'",
+        ),
+        (
+            "echo_numbers",
+            lambda choice: choice["logprobs"].update(tokens=["token_id:sk-secret"] * len(choice["logprobs"]["tokens"])),
+            r"it echoes token_id:\*\*\* where token",
+        ),
+    ],
+)
+def test_one_answer_tells_a_server_with_other_tokens_and_is_counted_and_not_kept(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: Form,
+    change: Callable[[dict[str, Any]], object],
+    words: str,
+) -> None:
+    monkeypatch.setenv("LLM_KEY", "sk-secret")
+    with chat_server(Changed(folder, form, change)) as server:
+        there = served(server, folder, tmp_path)
+        with pytest.raises(ModelError, match=words):
+            there.signals(EXAMPLES)
+        assert len(server.asked) == there.asker.answers.spent.requests == 1
+        assert there.estimate(EXAMPLES).wanted.requests == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("form", ["prompt_logprobs", "echo_numbers"])
+def test_names_that_are_no_tokens_count_for_nothing_and_a_key_among_them_is_not_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form
+) -> None:
+    monkeypatch.setenv("LLM_KEY", "sk-secret")
+    said = {"logprob": -1.0} if form == "prompt_logprobs" else -1.0
+    names = ("token_id:x", "sk-secret", "9" * 5000, "-1", f"token_id:{'9' * 5000}")
+    change = in_each_place(form, lambda place: place.update(dict.fromkeys(names, said)))
+    with chat_server(Prompted(folder, form)) as server:
+        usual = served(server, folder).signals(EXAMPLES)
+    with chat_server(Changed(folder, form, change)) as server:
+        assert apart(served(server, folder, tmp_path).signals(EXAMPLES), usual) == 0.0
+    assert all(b"sk-secret" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(

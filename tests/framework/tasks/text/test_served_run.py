@@ -141,3 +141,16 @@ def test_a_run_that_is_killed_asks_nothing_again_but_what_was_under_way(tmp_path
     assert sum(asked.values()) - 24 <= 3  # as many as may be under way
     (results,) = tmp_path.glob("*/results.json")
     assert json.loads(results.read_text())["state"] == "finished"
+
+
+def test_next_tokens_are_learnt_from_a_server_whose_model_has_the_students_tokenizer(
+    tmp_path: Path, folder: Path
+) -> None:
+    with chat_server(Prompted(folder)) as server:
+        given = recipe_values(tmp_path, folder, server.url, losses={"next_token": {}})
+        given["student"] = {"model": {"kind": "folder", "path": str(folder)}, "lr": 0.01, "epochs": 2, "batch_size": 4}
+        results: Any = run(recipe_from_values(given, "here"))
+    history = (tmp_path / model_of(results, "student")["history"]).read_text().splitlines()
+    found = [line["metrics"]["loss/next_token"] for line in map(json.loads, history) if line["kind"] == "epoch"]
+    assert len(found) == 2
+    assert 0 < found[-1] < 2

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distil.framework.signals.algebra import Signals
+from distil.framework.signals.shards import as_stored
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.probabilities import FirstBytes, UnitLogits, places_of
 from distil.framework.tasks.text.prompts import PLAIN
 from distil.framework.tasks.text.reading import text_reader
-from distil.framework.tasks.text.signal import signals_of_logits
+from distil.framework.tasks.text.signal import signals_of_logits, weighed_as
 from distil.framework.tasks.text.top_tokens import TopTokens, bits_of, joined, top_signals
 from tests.framework.tasks.text.writers import tokenizer_of
 
@@ -51,14 +52,14 @@ def told(rows: TextRows, logits: list[torch.Tensor], most: int) -> TopTokens:
     return joined(parts)
 
 
-def exact(rows: TextRows, logits: list[torch.Tensor]) -> Signals:
+def exact(rows: TextRows, logits: list[torch.Tensor], next_tokens: int = 0) -> Signals:
     whole = []
     for row, of_row in enumerate(logits):
         before = int(rows.begin[row]) - 1
         padded = torch.zeros(int(rows.lengths[row]), of_row.shape[1])
         padded[before : before + len(of_row)] = of_row
         whole.append(padded.numpy().T)
-    return signals_of_logits(rows, whole)
+    return signals_of_logits(rows, whole, next_tokens)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
@@ -108,3 +109,27 @@ def test_bits_are_those_of_tokens_whatever_else_is_told() -> None:
     ids = [rows.input_ids[rows.slice_of(row)][int(rows.begin[row]) :].astype(np.int64) for row in range(len(rows))]
     each = [one.double().log_softmax(-1)[range(len(id)), id].sum().item() for one, id in zip(logits, ids, strict=True)]
     np.testing.assert_allclose(few, np.asarray(each) / -np.log(2))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_next_tokens_are_the_likeliest_that_are_told_and_the_others_are_one(kind: str) -> None:
+    rows = rows_of(kind)
+    logits = logits_of(rows, 5, 2.0)
+    wanted = as_stored(exact(rows, logits, 7), 7)
+    for most, told_of_each in ((7, 7), (10**6, 7), (0, 1)):
+        found = as_stored(top_signals(rows, told(rows, logits, most), 7), 7)
+        np.testing.assert_array_equal(found.heads, wanted.heads)
+        alike = weighed_as(EXAMPLES, found)
+        assert alike is not None
+        of_tokens = np.flatnonzero(
+            (alike + found.heads[:-1].repeat(np.diff(found.heads)) != np.arange(len(alike))) & found.said
+        )
+        assert len(of_tokens) == int((rows.lengths - rows.begin).sum())
+        for head in of_tokens.tolist():
+            mine, its = (slice(one.rows[head], one.rows[head + 1]) for one in (found, wanted))
+            assert mine.stop - mine.start == told_of_each
+            mass = float(np.exp(found.log_p[mine]).sum() + np.exp(found.tail[head]))
+            assert mass == pytest.approx(1, abs=5e-3)
+            if told_of_each == 7:
+                assert found.keys[mine].tolist() == wanted.keys[its].tolist()
+                np.testing.assert_allclose(found.log_p[mine], wanted.log_p[its], rtol=2e-3, atol=2e-3)
