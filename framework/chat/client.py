@@ -131,7 +131,7 @@ def _refuse_packed(response: "Response") -> None:
     """A small answer may be packed that fills all memory once it is unpacked."""
     packing = response.headers.get("content-encoding", "identity")
     if packing != "identity":
-        raise PackedError(f"it is packed ({packing[:50]}), which nobody has asked for")
+        raise PackedError(f"it is packed ({packing}), which nobody has asked for")
 
 
 def open_in_words(endpoint: Endpoint, url: str) -> str:

@@ -171,7 +171,9 @@ class Server:
         try:
             found = form.model_validate_json(content)
         except ValidationError as error:
-            raise self._garbled(first_line(error)) from None
+            (first, *_) = error.errors(include_input=False, include_url=False)
+            place = ".".join(map(str, first["loc"]))
+            raise self._garbled(f"{place}: {first['msg']}" if place else first["msg"]) from None
         self._check_model(found.model)
         return found
 
@@ -199,7 +201,7 @@ class Server:
 
     def _garbled(self, problem: str) -> Lost:
         said = f"{self._name()} answered in another form than that of completions: {problem}"
-        return _Garbled(self._without_key(said), _GARBLED)
+        return _Garbled(shortened(self._without_key(said), 600), _GARBLED)
 
     def _answers(self, found: Completion, seconds: float, bound: Usage) -> list[Answer]:
         usage = self._counted(found.usage, bound)
@@ -245,15 +247,15 @@ class Server:
         asked = self._endpoint.model
         if answering is None or is_version(answering.split("/")[-1], asked.split("/")[-1]):
             return
+        answered = shortened(self._without_key(answering), 200)
         raise OtherModelError(
-            self._without_key(
-                f"{self._name()} answers with the model '{answering[:200]}', and '{asked}' was asked: name that as model, or have the "
-                "server load the other"
-            )
+            f"{self._name()} answers with the model '{answered}', and '{asked}' was asked: name that as model, or have the server load the "
+            "other"
         )
 
     def _refusal(self, error: "APIStatusError") -> DistilError:
-        said = self._without_key(f"{self._name()} answers {error.status_code}{_told(error)}")
+        told = shortened(self._without_key(_told(error)), 300)  # a part of a key would be a key's, too
+        said = f"{self._name()} answers {error.status_code}{told}"
         if error.status_code in _REFUSED:
             key = self._endpoint.key_env
             return UserError(
@@ -269,7 +271,7 @@ class Server:
             return ModelError(f"{said}; look whether url ends with the version (/v1) and the server has the model")
         if error.status_code == 429 or error.status_code >= 500 or error.status_code in (408, 409):
             wait = error.response.headers.get("retry-after")
-            asks = f" and asks to wait (Retry-After: {wait[:50]})" if wait else ""
+            asks = f" and asks to wait (Retry-After: {shortened(self._without_key(wait), 50)})" if wait else ""
             return EndpointError(
                 f"{said}{asks}, after up to {self._endpoint.retries} more tries; run again later to go on"
             )
@@ -289,7 +291,7 @@ def _why(error: "APIConnectionError") -> str:
 
 def _told(error: "APIStatusError") -> str:
     """What a server says beside a status: of a form that the client knows its message, of another one as it is."""
-    message = first_line(error).removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
+    message = " ".join(str(error).split()).removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
     if not message and error.body:
         message = error.body if isinstance(error.body, str) else json.dumps(error.body, ensure_ascii=False)
-    return f": {shortened(' '.join(message.split()), 300)}" if message else ""
+    return f": {' '.join(message.split())}" if message else ""

@@ -1,5 +1,6 @@
 """A server that is asked: what it may do, and that nothing is asked twice or lost."""
 
+import json
 import math
 import os
 import signal
@@ -430,6 +431,23 @@ def test_the_key_comes_from_the_environment_and_reaches_nothing_but_the_server(
         assert not any("org-secret" in str(headers) for headers in server.headers)
     assert "sk-secret" not in str(found.value) + caplog.text
     assert not any(b"sk-secret" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(400, json.dumps({"error": {"message": "sk-secret" * 60}}).encode()),
+        Reply(429, b"{}", {"Retry-After": "sk-secret" * 20}),
+        Reply(200, b"{}", {"Content-Encoding": "sk-secret" * 80}),
+        completion(["a"], "sk-secret" * 40),
+    ],
+    ids=["refused", "later", "packed", "other model"],
+)
+def test_not_even_a_part_of_a_key_is_shown_where_words_are_cut(monkeypatch: pytest.MonkeyPatch, reply: Reply) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    with chat_server(lambda asked: reply) as server, pytest.raises(DistilError, match=r"\*\*\*") as found:
+        ask(asker(server, None, key_env="MY_KEY", retries=0))
+    assert "sk-" not in str(found.value)
 
 
 def test_no_key_of_another_server_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
