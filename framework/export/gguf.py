@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.framework.errors import ModelError, UserError, first_line
+from distil.framework.errors import ModelError, UserError, first_line, reason
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,15 +40,18 @@ def write_gguf(converter: Path, folder: Path, path: Path) -> None:
     """Have the converter make `path` of the model in `folder`. Raises ModelError in its words where it cannot."""
     script = [sys.executable, str(converter)] if converter.suffix == ".py" else [str(converter)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    done = subprocess.run(
-        [*script, str(folder), "--outfile", str(path), "--outtype", _KIND],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*script, str(folder), "--outfile", str(path), "--outtype", _KIND],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment,
+            check=False,
+        )
+    except OSError as error:
+        raise ModelError(f"{converter} is no program that can be run ({reason(error)})") from None
     if done.returncode or not path.is_file():
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["nothing"]
         raise ModelError(f"{converter.name} makes no GGUF file of this model: it ends with {said[-1].strip()[:300]!r}")

@@ -382,3 +382,10 @@ def test_columns_are_texts_to_be_written_if_one_says_so(tmp_path: Path) -> None:
 def test_of_a_long_text_the_beginning_tells_its_language_and_all_of_it_counts_as_its_length() -> None:
     found = facts_of([Written("1", "", "the cat and the dog " * 100 + "кот " * 10_000)])
     assert (found.language, found.characters) == ("en", (42_000, 42_000))
+
+
+def test_records_without_a_conversation_are_read_in_their_own_form_and_not_called_unread(tmp_path: Path) -> None:
+    asked = [{"prompt": f"what is {n}", "completion": f"it is {n}", "source": "web"} for n in range(20)]
+    told = [{"messages": turns(n), "text": "", "source": "web"} for n in range(20)]
+    _, text, _ = drafted(as_lines(tmp_path / "mine.jsonl", [*asked, *told]))
+    assert "#   not read: source\n" in text

@@ -40,6 +40,8 @@ def test_what_a_converter_says_is_told(tmp_path: Path) -> None:
     write_gguf(other, tmp_path, tmp_path / FILE)
     with pytest.raises(ModelError, match="transformers cannot read it"):
         open_gguf(tmp_path / FILE)
+    with pytest.raises(ModelError, match=r"convert is no program that can be run"):
+        write_gguf(refusing.rename(tmp_path / "convert"), tmp_path, tmp_path / FILE)
 
 
 @pytest.mark.skipif(not _HERE or find_spec("gguf") is None, reason="llama.cpp's converter is not here")
