@@ -145,7 +145,7 @@ def run_shared(recipe: Recipe, train: Trainer = train_in_process, progress: Prog
 def _check_keys(context: Context, graph: Graph) -> None:
     """Raise UserError for a teacher behind a server whose key is not there, and that is to be asked."""
     to_measure = [model.measured for model in graph.models if not model.evaluation.is_done(context.store)]
-    check_keys(context, list(graph.collections.values()), to_measure)
+    check_keys(context, list(graph.collections.values()), to_measure, graph.completions)
 
 
 def produce(context: Context, stage: Stage) -> Artifact:

@@ -28,9 +28,11 @@ _NOTHING = (
 
 @dataclass(frozen=True)
 class Completions:
-    """What teachers write after prompts. candidates: all of it, each text of a prompt once; scores: who says how likely these are;
-    best: the likeliest of each prompt."""
+    """What teachers write after prompts. writing: the stage of each teacher that writes; sampling: how; candidates: all of it, each text
+    of a prompt once; scores: who says how likely these are; best: the likeliest of each prompt."""
 
+    writing: Mapping[str, Stage]
+    sampling: Sampling
     candidates: Written
     scores: Supervision
     best: Written
@@ -78,7 +80,7 @@ def completions_of(
     scores = teaching.by([candidates], only)
     choosing = _choosing(context, candidates, scores)
     best = Written(name, (choosing,), prompts, True, lambda: _best(context, choosing), count, _NOTHING)
-    return Completions(candidates, scores, best)
+    return Completions(writing, sampling, candidates, scores, best)
 
 
 def _author(context: Context, name: str, stages: ModelStages) -> Author:

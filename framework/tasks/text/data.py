@@ -126,7 +126,10 @@ def _form(values: dict[str, object], fields: Fields, place: str) -> str:
             "{completion: text} or {text: text}, in `fields` of the data's source"
         )
     what = "a prompt without a completion" if has_prompt else "no prompt with a completion, text or messages"
-    alone = "; splits that are nothing but prompts serve as student.completions.of and student.rounds.of alone"
+    alone = (
+        "; splits that are nothing but prompts serve as student.completions.of and student.rounds.of alone, and where others are cut from the same "
+        "file each of their records has an empty completion"
+    )
     raise DataError(
         f"{place}: {what} (found: {there}); {OTHER_NAMES}, as {{completion: answer}} does{alone if has_prompt else ''}"
     )

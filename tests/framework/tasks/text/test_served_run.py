@@ -111,6 +111,16 @@ def test_what_one_writes_that_writes_alone_is_learnt_and_judged_by_others(tmp_pa
         alone = {**given, "teachers": {"writer": writer}, "ensemble": None, "losses": {"hard_label": {}}}
         run(recipe_from_values({name: one for name, one in alone.items() if one is not None}, "here"))
         assert sum(asked["model"] == "w" for asked in server.asked) == 20
+        keyed = {**writer, "endpoint": {**writer["endpoint"], "key_env": "NO_KEY"}}
+        more = {
+            **alone,
+            "teachers": {"writer": keyed},
+            "student": {**given["student"], "completions": {"of": ["train"], "count": 2}},
+        }
+        without_key = recipe_from_values({name: one for name, one in more.items() if one is not None}, "here")
+        with pytest.raises(UserError, match=r"teachers\.writer\.endpoint\.key_env: the environment has no NO_KEY"):
+            run(without_key)
+        assert not (without_key.run_folder / "results.json").exists()  # before anything is made
         with pytest.raises(UserError, match=r"the teachers \(writer\) write alone"):
             label(recipe_from_values({name: one for name, one in alone.items() if one is not None}, "here"))
 
