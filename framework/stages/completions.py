@@ -41,9 +41,7 @@ class Completions:
     def stages(self) -> Iterator[Stage]:
         """Every stage, after those that it depends on."""
         yield from self.candidates.stages
-        yield from (
-            part.stage for found in self.scores.collections.values() for one in found for part in (*one.proposals, one)
-        )
+        yield from self.scores.asking
         yield from self.best.stages
 
     def rows(self, context: Context) -> list[Json]:

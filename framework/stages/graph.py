@@ -140,13 +140,8 @@ class Labelling:
 
     def stages(self) -> Iterator[Stage]:
         """Every stage once, after those that it depends on."""
-        asking = (
-            (*found.proposals, found)
-            for supervision in self.by_split.values()
-            for parts in supervision.collections.values()
-            for found in parts
-        )
-        yield from _once([*self.making, *(one.stage for together in asking for one in together)])
+        asking = (stage for supervision in self.by_split.values() for stage in supervision.asking)
+        yield from _once([*self.making, *asking])
 
 
 def build_labelling(context: Context, splits: Sequence[str]) -> Labelling:

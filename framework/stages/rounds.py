@@ -32,17 +32,11 @@ class Round:
     @property
     def stages(self) -> Iterator[Stage]:
         """Every stage, after those that it depends on."""
-        asking = [
-            part.stage
-            for found in self.supervision.collections.values()
-            for one in found
-            for part in (*one.proposals, one)
-        ]
         yield self.before
         yield from self.texts.stages
-        yield from () if self.streamed else asking
+        yield from () if self.streamed else self.supervision.asking
         yield self.trained
-        yield from asking  # complete by now, if they are streamed
+        yield from self.supervision.asking  # complete by now, if they are streamed
 
 
 def rounds_of(

@@ -49,6 +49,12 @@ class Supervision:
     ensemble: Ensemble | None
 
     @property
+    def asking(self) -> Iterator[Stage]:
+        """Stages by which teachers are asked, each after those whose signals its teacher is shown."""
+        for found in (one for parts in self.collections.values() for one in parts):
+            yield from (part.stage for part in (*found.proposals, found))
+
+    @property
     def next_tokens(self) -> bool:
         """Whether any teacher is asked about these."""
         return any(found.asking.inference.next_tokens for parts in self.collections.values() for found in parts)
