@@ -115,20 +115,37 @@ def _records(
 
 
 def _class_names(schema: "pyarrow.Schema") -> dict[str, list[str]]:
-    """By column the names of its numbers, as datasets of Hugging Face note them in a file: of labels, and of lists of these."""
+    """By field (`a.b` is the field b of the object a) the names of its numbers, as datasets of Hugging Face note them in a file."""
     try:
         features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        inner = {name: feature.get("feature", feature) for name, feature in features.items()}
-        named = {name: feature.get("names") for name, feature in inner.items() if feature.get("_type") == "ClassLabel"}
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return dict(_named(features, ""))
+    except (KeyError, TypeError, ValueError, RecursionError):
         return {}
-    return {name: [str(one) for one in names] for name, names in named.items() if isinstance(names, list)}
+
+
+def _named(feature: object, place: str) -> Iterator[tuple[str, list[str]]]:
+    """The same of a feature and all that is in it: of labels, of lists of these, and of fields of objects."""
+    if isinstance(feature, list):
+        for inner in feature:
+            yield from _named(inner, place)
+    elif isinstance(feature, dict):
+        kind, names = feature.get("_type"), feature.get("names")
+        if kind == "ClassLabel" and isinstance(names, list):
+            yield place, [str(one) for one in names]
+        elif isinstance(kind, str):
+            yield from _named(feature.get("feature"), place)
+        else:
+            for name, inner in feature.items():
+                yield from _named(inner, f"{place}.{name}" if place else name)
 
 
 def _plain(column: "pyarrow.Array") -> "pyarrow.Array":
+    """Of categories the values, of decimal numbers floating ones."""
     import pyarrow
 
-    return column.dictionary_decode() if isinstance(column, pyarrow.DictionaryArray) else column
+    if isinstance(column, pyarrow.DictionaryArray):
+        column = column.dictionary_decode()
+    return column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
 
 
 def _values(column: "pyarrow.Array", name: str, path: Path) -> list[Any]:

@@ -110,6 +110,10 @@ class Fields:
         """All names that the records may have for what a task calls `name`."""
         return (self.given[name],) if name in self.given else self._asked(name).names or (name,)
 
+    def named_numbers(self, record: Record, name: str) -> Sequence[str] | None:
+        """The names that a record's source gives to the numbers in what a task calls `name`; None if it gives none."""
+        return next((record.classes[there] for there in self.names_of(name) if there in record.classes), None)
+
     def find(self, record: dict[str, Any], name: str) -> tuple[bool, Any]:
         """Whether a record has it, and what."""
         for there in self.names_of(name):

@@ -11,6 +11,25 @@ _IMPOSSIBLE = -1e4  # the logit of a label that a teacher does not have: finite,
 _UNNAMED = "LABEL_"  # how transformers calls the classes of a model to which nobody has given names
 
 
+def names_in_file(labels: Sequence[str] | None, named: Sequence[str] | None) -> Sequence[str] | None:
+    """The names that a file gives to numbers in it (`named`), by which these are read whatever the order of a task's labels; None where
+    it gives none, or where the labels are as many and others, so that they rename them."""
+    if named is None or (labels is not None and len(labels) == len(named) and not set(named) <= set(labels)):
+        return None
+    return named
+
+
+def by_names(value: object, names: Sequence[str] | None) -> object:
+    """A label, or a list of them, by these names of numbers, if there are any; none of -1, by which such files say that there is none."""
+    if names is None:
+        return value
+    if isinstance(value, list):
+        return [by_names(one, names) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool) and -1 <= value < len(names):
+        return None if value == -1 else names[value]
+    return value
+
+
 def own_classes(id2label: Mapping[int, str], labels: Sequence[str]) -> bool:
     """Whether a model's classes are the task's labels, in their order."""
     return [id2label[number] for number in sorted(id2label)] == list(labels)

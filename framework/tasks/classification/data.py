@@ -10,6 +10,7 @@ from distil.framework.data.example import Note, Notebook, why_unlabelled
 from distil.framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
 from distil.framework.errors import DataError
 from distil.framework.tasks.classification.settings import ClassificationSettings, asked_fields
+from distil.framework.tasks.label_names import by_names, names_in_file
 
 MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
@@ -78,7 +79,7 @@ def read_rows(task: ClassificationSettings, records: Iterable[Record], fields: F
             raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
         id = fields.optional(values, "id", place)
         pair = None if task.pairs is False else _pair(task, values, fields, place)
-        gold = _gold(task, values, fields, place)
+        gold = _gold(task, record, fields)
         yield Text(
             place=place,
             id=str(number) if is_missing(id) else str(id),
@@ -199,11 +200,13 @@ def _text(value: object, name: str, place: str) -> str:
     return "" if is_missing(value) else text_of(value, name, place)
 
 
-def _gold(task: ClassificationSettings, values: dict[str, object], fields: Fields, place: str) -> Gold | None:
+def _gold(task: ClassificationSettings, record: Record, fields: Fields) -> Gold | None:
+    values, place = record.values, record.place
     if task.problem_type == "regression":
         return _number(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
-        label = _name(fields.optional(values, "label", place), task.labels, place)
+        names = names_in_file(task.labels, fields.named_numbers(record, "label"))
+        label = _name(by_names(fields.optional(values, "label", place), names), task.labels, place)
         return None if label is None else (label,)
     if task.label_columns:
         columns = {label: fields.optional(values, label, place) for label in task.labels or ()}
@@ -211,7 +214,8 @@ def _gold(task: ClassificationSettings, values: dict[str, object], fields: Field
         if 0 < len(without) < len(columns):
             raise fields.missing(values, without[0], place)
         return _of_columns(columns, place)
-    return _several(fields.optional(values, "labels", place), task, place)
+    names = names_in_file(task.labels, fields.named_numbers(record, "labels"))
+    return _several(by_names(fields.optional(values, "labels", place), names), task, place)
 
 
 def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None:
@@ -221,7 +225,9 @@ def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, str | int):
-        raise DataError(f"{place}: a label must be a name or a number, found {shown(value)}")
+        hint = {list: "multi_label", float: "regression"}.get(type(value))
+        other = f"; that is for task.problem_type: {hint}" if hint else ""
+        raise DataError(f"{place}: a label must be a name or a whole number, found {shown(value)}{other}")
     name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
     if name == "" or (labels is not None and name in MINUS_ONE and name not in labels):
         return None

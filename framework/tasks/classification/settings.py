@@ -48,7 +48,7 @@ class ClassificationSettings(TaskSection):
     )
     labels: Annotated[list[Label], Field(min_length=2)] | None = Field(
         default=None,
-        description="Names of the labels in their order, by which numbers in the data are read. Default: those of the data, "
+        description="Names of the labels in their order, by which numbers in the data are read that their file does not name. Default: those of the data, "
         "sorted.",
     )
     pairs: bool | None = Field(

@@ -18,6 +18,7 @@ from distil.framework.data.records import (
     text_of,
 )
 from distil.framework.errors import DataError
+from distil.framework.tasks.label_names import names_in_file
 from distil.framework.tasks.tagging.example import Span, Tagged, joined, words_of
 from distil.framework.tasks.tagging.records import marked_in, tags_of
 from distil.framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
@@ -51,7 +52,8 @@ def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> I
             assert isinstance(data, dict)
             values = {"id": values.get("id"), **data, "spans": spans}
         id = fields.optional(values, "id", place)
-        row = _row(task, values, fields, place, record.classes)
+        names = names_in_file(task.labels, fields.named_numbers(record, "tags")) or task.labels
+        row = _row(names, values, fields, place)
         yield replace(row, id=str(number) if is_missing(id) else str(id))
 
 
@@ -95,9 +97,8 @@ def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
     return {"labels": found}
 
 
-def _row(
-    task: TagSettings, values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
-) -> Tagged:
+def _row(names: Sequence[str] | None, values: dict[str, object], fields: Fields, place: str) -> Tagged:
+    """names: of the numbers that tags may be."""
     tokens = fields.optional(values, "tokens", place)
     text = fields.optional(values, "text", place)
     if tokens is None and text is None:
@@ -107,7 +108,7 @@ def _row(
         units = words_of(written)
     else:
         written, units = _words(tokens, text, place)
-    tags = _tags(task, values, fields, place, classes) if tokens is not None else None
+    tags = _tags(names, values, fields, place) if tokens is not None else None
     if tags is not None:
         if len(tags) != len(units):
             raise DataError(f"{place}: {len(tags)} tags of {len(units)} tokens; each token has one")
@@ -140,9 +141,7 @@ def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, .
     return written, tuple(units)
 
 
-def _tags(
-    task: TagSettings, values: dict[str, object], fields: Fields, place: str, classes: Mapping[str, Sequence[str]]
-) -> tuple[str, ...] | None:
+def _tags(names: Sequence[str] | None, values: dict[str, object], fields: Fields, place: str) -> tuple[str, ...] | None:
     """A tag for each word, by name; None where there are none, or spans instead."""
     found = fields.optional(values, "tags", place)
     if is_missing(found):
@@ -151,22 +150,21 @@ def _tags(
         raise DataError(f"{place}: tags must be a list, found {shown(found)}")
     if found and all(isinstance(one, list | dict) for one in found):  # spans may be called labels, too
         return None
-    named = next((classes[name] for name in fields.names_of("tags") if name in classes), None)
-    return tuple(_name(one, task.labels or named, place) for one in found)
+    return tuple(_name(one, names, place) for one in found)
 
 
-def _name(value: object, labels: Sequence[str] | None, place: str) -> str:
+def _name(value: object, names: Sequence[str] | None, place: str) -> str:
     """A tag's name: the value itself, or the one of that number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if labels is None:
+        if names is None:
             raise DataError(
                 f"{place}: the tags are numbers, such as {value}; name them, in their order, in task.labels"
             )
-        if not 0 <= value < len(labels):
-            raise DataError(f"{place}: there is no tag number {value}: task.labels names {len(labels)}, from 0 on")
-        return labels[value]
+        if not 0 <= value < len(names):
+            raise DataError(f"{place}: there is no tag number {value}: {len(names)} are named, from 0 on")
+        return names[value]
     name = text_of(value, "a tag", place).strip()
     if not name:
         raise DataError(f"{place}: a tag is blank; write {OUTSIDE} for a word outside of entities")

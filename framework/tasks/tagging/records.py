@@ -58,7 +58,7 @@ class _Columns:
     """How the lines of a text are cut, and into how many cells."""
 
     def __init__(self, text: str, separator: str | None = None, count: int | None = None) -> None:
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip() and not _is_document(line)]
         lines = [line for line in lines if not line.startswith("#")] or lines  # comments, mostly
         tabs = separator is not None or sum("\t" in line.strip() for line in lines) * 2 >= len(lines) > 0
         self._separator = re.compile("\t" if tabs else "[ \t]+")
@@ -73,13 +73,13 @@ class _Columns:
 def _sentences(text: str, columns: _Columns, place: str) -> Iterator[list[Line]]:
     sentence: list[Line] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
+        if not line.strip() or _is_document(line):
             if sentence:
                 yield sentence
             sentence = []
             continue
         cells = columns.cells(line)
-        if cells[0] == _DOCUMENT or (not sentence and _is_comment(line, cells, columns.count)):
+        if not sentence and _is_comment(line, cells, columns.count):
             continue
         if len(cells) != columns.count:
             raise DataError(
@@ -88,6 +88,11 @@ def _sentences(text: str, columns: _Columns, place: str) -> Iterator[list[Line]]
         sentence.append((number, cells))
     if sentence:
         yield sentence
+
+
+def _is_document(line: str) -> bool:
+    """Whether a document begins here; its other columns may be cut otherwise."""
+    return line.split(maxsplit=1)[0] == _DOCUMENT
 
 
 def _is_comment(line: str, cells: list[str], count: int) -> bool:

@@ -46,7 +46,8 @@ class Tagging(TaskSection):
     kind: Literal["tagging"] = "tagging"
     labels: Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=2)] | None = Field(
         default=None,
-        description="Names of the tags in their order, by which numbers in the data are read. Default: those of the data, sorted.",
+        description="Names of the tags in their order, by which numbers in the data are read that their file does not name. Default: those of the "
+        "data, sorted.",
     )
     scheme: Scheme = Field(
         default="auto",

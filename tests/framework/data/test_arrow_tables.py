@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from distil.framework.data import arrow_tables
+from distil.framework.data.records import Asked, Fields
 from distil.framework.errors import DataError
 from tests.questions import STANDARD, fields, read_arrow, read_parquet
 
@@ -55,6 +58,12 @@ def test_pandas_ways_to_write_numbers_and_categories(tmp_path: Path) -> None:
             ("Кот спит.", (("Кот", 0),), False),
             ("Кот спит.", None, True),
         ]
+
+
+def test_decimal_numbers_are_numbers(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", pa.table({"text": ["a"], "value": pa.array([Decimal("2.50")])}))
+    (record,) = arrow_tables.read_parquet(path, Fields((Asked("text"), Asked("value"))))
+    assert record.values == {"text": "a", "value": 2.5}
 
 
 def test_structs_of_lists_and_lists_of_structs(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from distil.framework.data.example import Notebook
+from distil.framework.data.load import load_data
 from distil.framework.data.records import Fields, Record
+from distil.framework.data.section import Data
 from distil.framework.errors import DataError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare
@@ -51,9 +53,34 @@ def test_numbers_are_read_by_the_recipes_labels(number: Any) -> None:
     assert text.gold == ("yes",)
 
 
+@pytest.mark.parametrize(("label", "kind"), [(0.5, "regression"), (["x"], "multi_label")])
+def test_what_another_kind_of_problem_is_meant_for_is_told(label: Any, kind: str) -> None:
+    with pytest.raises(DataError, match=rf"a name or a whole number, found .*; that is for task\.problem_type: {kind}"):
+        _texts([{"text": "a", "label": label}])
+
+
 def test_a_label_that_is_named_like_a_number_is_itself() -> None:
     (text,) = _texts([{"text": "да", "label": 1}], labels=["1", "0"])
     assert text.gold == ("1",)
+
+
+def test_numbers_are_read_by_the_names_that_their_file_gives(tmp_path: Path) -> None:
+    """Whatever the order of the labels, unless the recipe has as many others; of several labels, too."""
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    label, several = ClassLabel(names=["pos", "1", "neg"]), {"problem_type": "multi_label"}
+    rows = [{"text": "a", "label": 1, "labels": [2, 0]}, {"text": "b", "label": -1, "labels": []}]
+    features = Features({"text": Value("string"), "label": label, "labels": List(label)})
+    Dataset.from_list(rows, features=features).to_parquet(tmp_path / "rows.parquet")
+    source = {"kind": "files", "path": str(tmp_path / "rows.parquet")}
+    data = Data.model_validate({"source": source, "splits": {"train": "train"}})
+
+    def read(**settings: Any) -> list[Any]:
+        return [text.gold for text in load_data(data, Classification(**settings))["train"].examples]
+
+    assert read() == read(labels=["1", "neg", "pos"]) == read(labels=["1", "neg"]) == [("1",), None]
+    assert read(labels=["good", "so", "bad"]) == [("so",), None]
+    assert read(**several) == read(labels=["1", "neg", "pos"], **several) == [("neg", "pos"), ()]
 
 
 def test_pairs_have_two_texts_and_one_group() -> None:

@@ -82,18 +82,25 @@ def test_numbers_are_names_of_the_recipe_or_of_the_data(tmp_path: Path) -> None:
     ):
         examples(rows)
     assert [one.tags for one in examples(rows, Tagging(labels=["O", "S-X", "B-Y"]))] == [("B-X", "B-Y"), ("O",)]
-    with pytest.raises(DataError, match=r"no tag number 2: task\.labels names 2"):
+    with pytest.raises(DataError, match="no tag number 2: 2 are named"):
         examples(rows, Tagging(labels=["O", "B-X"]))
-    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-X", "I-X"]))})
-    saved = Dataset.from_list(rows, features=features)
+    features = {"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "I-X", "B-X"]))}
+    saved = Dataset.from_list(rows, features=Features(features))
     saved.save_to_disk(tmp_path / "saved")
     saved.to_parquet(tmp_path / "rows.parquet")
-    for name in ("saved", "rows.parquet"):
-        data = Data.model_validate(
-            {"source": {"kind": "files", "path": {"train": str(tmp_path / name)}}, "splits": {"train": "train"}}
-        )
+    within = [{"said": row} for row in rows]
+    Dataset.from_list(within, features=Features({"said": features})).to_parquet(tmp_path / "within.parquet")
+    for name in ("saved", "rows.parquet", "within.parquet"):
+        fields = {"tokens": "said.tokens", "tags": "said.ner_tags"} if name == "within.parquet" else {}
+        source = {"kind": "files", "path": {"train": str(tmp_path / name)}, "fields": fields}
+        data = Data.model_validate({"source": source, "splits": {"train": "train"}})
         split = load_data(data, Tagging())["train"]
-        assert [one.tags for one in split.examples] == [("B-X", "I-X"), ("O",)]
+        assert [one.tags for one in split.examples] == [("B-X", "B-X"), ("O",)]
+        fitted = Tagging().fitted({"train": split.examples})
+        assert fitted.labels == ["O", "B-X", "I-X"]  # in another order than the file's
+        assert load_data(data, fitted)["train"].examples == split.examples
+        renamed = load_data(data, Tagging(labels=["O", "I-Y", "B-Y"]))["train"]
+        assert [one.tags for one in renamed.examples] == [("B-Y", "B-Y"), ("O",)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ def test_blank_lines_may_hold_blanks_and_documents_begin_with_a_line() -> None:
     assert found[0].values["1"] == found[0].values["-3"] == ["NNP", "VBZ"]
 
 
+def test_lines_that_begin_documents_may_be_cut_otherwise() -> None:
+    """CoNLL-2003's have blanks where others have tabs; they end a sentence, too."""
+    found = list(read_conll("-DOCSTART- -X- O\n\nEU\tB-ORG\n-DOCSTART-\nPeter\tB-PER\n", "f"))
+    assert [record.values["tokens"] for record in found] == [["EU"], ["Peter"]]
+
+
 def test_columns_are_taken_by_number() -> None:
     records = read_conll("a X B-1 O\nb Y O O\n", "f")
     (found,) = examples(records, None, tags="2")
