@@ -88,7 +88,7 @@ def _track(run: Path, recipe: "Recipe", progress: "Progress") -> None:
     from distil.tracking.ledger import CURSOR
     from distil.tracking.mlflow_sync import sync
 
-    if not (run / CURSOR).is_file():
+    if not (run / CURSOR).is_file() or not recipe.tracking.mlflow:
         return
     try:
         sync(run, recipe.tracking, final=False)

@@ -211,13 +211,18 @@ def show_report(run: Path, as_json: bool, markdown: bool) -> None:
 
 
 def track_run(run: Path) -> None:
-    """Send a run to MLflow, and to the other trackers of its recipe. Raises OutputError, UserError or TrackingError."""
+    """Send a run to MLflow and to the other trackers, as its recipe says. Raises OutputError, UserError or TrackingError."""
     be_quiet()
     from distil.tracking.mlflow_sync import sync
     from distil.tracking.tracker import Sending
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
     tracking = Tracking.model_validate(results["recipe"]["tracking"])
+    if not (tracking.mlflow or tracking.also):
+        raise UserError(
+            f"{results['run']} is not to be tracked, as tracking.mlflow is false in its recipe; `distil run` on it with "
+            "tracking.mlflow=true sends what is there"
+        )
     failures: list[DistilError] = []
     for name in tracking.also:
         try:
@@ -226,11 +231,10 @@ def track_run(run: Path) -> None:
                 print(f"{results['run']} is at {sending.send(final=True)}")
         except DistilError as error:
             failures.append(error)  # the others get it all the same
-    report = sync(run, tracking, final=True)
-    for note in report.notes:
-        print(note)
-    print(f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}")
-    print(report.look())
+    if tracking.mlflow:
+        report = sync(run, tracking, final=True)
+        at = f"{results['run']} is at {report.uri}, experiment '{report.experiment}', run {report.run_id}"
+        print(*report.notes, at, report.look(), sep="\n")
     for failure in failures[1:]:
         print(failure, file=sys.stderr)
     if failures:

@@ -81,12 +81,12 @@ def destination_of(tracking: Tracking, output: Path, environment: Mapping[str, s
 
 
 def is_tracked(tracking: Tracking, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether runs go to MLflow: not where it is not installed, and nothing says that they should.
+    """Whether runs go to MLflow: not where the recipe says no, nor where it is not installed, and nothing says that they should.
 
     Raises MissingPackageError where the recipe or the environment does, and it is not.
     """
-    if is_there("mlflow"):
-        return True
+    if not tracking.mlflow or is_there("mlflow"):
+        return tracking.mlflow
     if tracking.by_mlflow:
         need("the section `tracking`", "mlflow")
     if environment.get("MLFLOW_TRACKING_URI"):

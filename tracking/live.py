@@ -24,7 +24,7 @@ _STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to sto
 
 
 def following(run_folder: Path, tracking: Tracking, progress: Progress = SILENT) -> AbstractContextManager[object]:
-    """The context in which a run, or a search, goes on, and is tracked meanwhile: by MLflow, where that is installed, and by all
+    """The context in which a run, or a search, goes on, and is tracked meanwhile: by MLflow, where `tracking` has it and it is installed, and by all
     others that `tracking` names, each in a thread of its own.
 
     Raises UserError where it cannot be tracked as the recipe or the environment says.
@@ -33,7 +33,7 @@ def following(run_folder: Path, tracking: Tracking, progress: Progress = SILENT)
     if is_tracked(tracking):
         destination_of(tracking, run_folder.parent)  # a URI that cannot be right is refused before anything runs
         trackers.insert(0, MLFLOW)
-    else:
+    elif tracking.mlflow:
         progress.say(f"not tracked, as MLflow is not installed; to have it: {command('mlflow')}")
     return _followed([LiveSync(run_folder, tracking, progress, to=to) for to in trackers])
 

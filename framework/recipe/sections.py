@@ -127,8 +127,9 @@ warnings.filterwarnings("ignore", 'Field name "register" in "Tracking" shadows',
 
 
 class Tracking(Section):
-    """An MLflow store and what goes into it. The run folder stays the truth; MLflow is a copy of it."""
+    """Where runs are copied to: MLflow, and further trackers. The run folder stays the truth."""
 
+    mlflow: bool = Field(default=True, description="Copy runs to MLflow, where it is installed.")
     uri: str | None = Field(
         default=None,
         description="MLflow server or database; if none: MLFLOW_TRACKING_URI, else SQLite in `output`.",
@@ -179,10 +180,19 @@ class Tracking(Section):
             raise ValueError("`register` takes models that are logged: set `log_models` to true, or drop `register`")
         return self
 
+    @model_validator(mode="after")
+    def _check_without_mlflow(self) -> "Tracking":
+        # W&B takes the experiment for its project's name, and students' files.
+        mlflows = ("uri", "register", "alias", *(() if "wandb" in self.also else ("experiment", "log_models")))
+        idle = [name for name in mlflows if getattr(self, name) != Tracking.model_fields[name].default]
+        if idle and not self.mlflow:
+            raise ValueError(f"`{idle[0]}` is for MLflow, and `mlflow` is false: drop one of them")
+        return self
+
     @property
     def by_mlflow(self) -> bool:
         """Whether something of it is meant for MLflow."""
-        return self.model_copy(update={"also": [], "report": True}) != Tracking()
+        return self.mlflow and self.model_copy(update={"also": [], "report": True}) != Tracking()
 
     @field_validator("uri")
     @classmethod

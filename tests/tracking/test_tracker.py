@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from distil.framework.errors import TrackingError
+from distil.framework.errors import TrackingError, UserError
 from distil.framework.recipe.sections import Tracking
 from distil.launch.inspect import track_run
 from distil.tracking import tracker
@@ -140,6 +140,25 @@ def test_sent_later_it_reaches_those_who_take_it(run, seen, counted, monkeypatch
     assert counted.told[-1] == ("close", "finished")
     assert len(seen().parents()) == 1
     assert "to look at it: mlflow ui" in capsys.readouterr().out
+
+
+def test_mlflow_is_left_out_where_the_recipe_says_so(run, counted, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    run.results["recipe"]["tracking"] = {"mlflow": False, "also": ["tensorboard"]}
+    _whole(run)
+    tracking = Tracking(**run.results["recipe"]["tracking"])
+    with following(run.folder, tracking):
+        pass
+    assert counted.told[-1] == ("close", "finished")
+    assert is_sent(run.folder, tracking)
+    track_run(run.folder)
+    assert capsys.readouterr().out.splitlines() == [f"{run.results['run']} is at there"]
+    assert not (run.folder / "tracked.json").exists()
+    assert not (run.output / "mlflow.db").exists()
+    run.results["recipe"]["tracking"] = {"mlflow": False}
+    run.save()
+    with pytest.raises(UserError, match=r"not to be tracked, as tracking.mlflow is false .* tracking.mlflow=true sends"):
+        track_run(run.folder)
 
 
 @needs_tensorboard

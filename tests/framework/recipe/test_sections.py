@@ -56,6 +56,10 @@ def test_what_mlflow_can_track_to_is_taken(uri):
         ({"register": "a", "alias": "a b"}, "'a b' is no alias"),
         ({"also": ["wandb", "wandb"]}, "names a tracker more than once"),
         ({"also": ["mlflow"]}, "wandb.*tensorboard"),
+        ({"mlflow": False, "uri": "http://127.0.0.1:5000"}, "`uri` is for MLflow, and `mlflow` is false"),
+        ({"mlflow": False, "register": "a", "also": ["wandb"]}, "`register` is for MLflow"),
+        ({"mlflow": False, "experiment": "mine", "also": ["tensorboard"]}, "`experiment` is for MLflow"),
+        ({"mlflow": False, "log_models": False}, "`log_models` is for MLflow"),
     ],
 )
 def test_what_trackers_would_ignore_or_refuse_is_refused(values: dict[str, Any], expected: str) -> None:
@@ -66,6 +70,11 @@ def test_what_trackers_would_ignore_or_refuse_is_refused(values: dict[str, Any],
 def test_names_that_registries_take_are_taken() -> None:
     tracking = Tracking(register="main.qa.вопросы и ответы", alias="latest-good", also=["tensorboard", "wandb"])
     assert (tracking.register, tracking.alias) == ("main.qa.вопросы и ответы", "latest-good")
+
+
+def test_without_mlflow_its_experiment_names_a_project_of_another_tracker() -> None:
+    tracking = Tracking(mlflow=False, experiment="mine", log_models=False, also=["wandb"])
+    assert not tracking.by_mlflow
 
 
 def test_a_recipe_without_a_student_registers_nothing(tmp_path: Path) -> None:
