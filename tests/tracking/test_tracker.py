@@ -9,7 +9,7 @@ import pytest
 from distil.framework.errors import TrackingError, UserError
 from distil.framework.recipe.sections import Tracking
 from distil.launch.inspect import track_run
-from distil.tracking import tracker
+from distil.tracking import client, tracker
 from distil.tracking.live import following
 from distil.tracking.sent import is_sent
 from distil.tracking.tracker import Sending
@@ -99,6 +99,7 @@ def test_a_tracker_is_told_everything_once(run, counted):
 
 
 def test_what_every_tracker_has_got_is_known_without_it(run, counted):
+    client.create_tables(run.output / "mlflow.db")  # for which nobody waits so long on a busy machine
     tracking = Tracking(log_models=False, also=["tensorboard"])
     _whole(run)
     with following(run.folder, tracking):
@@ -157,7 +158,9 @@ def test_mlflow_is_left_out_where_the_recipe_says_so(run, counted, capsys, monke
     assert not (run.output / "mlflow.db").exists()
     run.results["recipe"]["tracking"] = {"mlflow": False}
     run.save()
-    with pytest.raises(UserError, match=r"not to be tracked, as tracking.mlflow is false .* tracking.mlflow=true sends"):
+    with pytest.raises(
+        UserError, match=r"not to be tracked, as tracking\.mlflow is false .* tracking\.mlflow=true sends"
+    ):
         track_run(run.folder)
 
 
