@@ -42,12 +42,21 @@ class Listed(BaseModel):
     problem: str | None = Field(description="Why it cannot be asked; null if it can.")
 
 
+class RequestField(BaseModel):
+    """A part of a request, which is text."""
+
+    name: str
+    description: str
+    required: bool
+
+
 class Listing(BaseModel):
-    """The models that can be asked, and the most characters of what they are asked."""
+    """The models that can be asked, what they are asked, and the most characters of that."""
 
     run: str
     default: str
     task: str = Field(description="Its kind, as in recipes.")
+    fields: list[RequestField]
     most: dict[str, int] = Field(description="Characters of each text of a request, at most.")
     models: list[Listed]
 
@@ -92,6 +101,10 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
             run=models.title,
             default=models.default,
             task=task.kind,
+            fields=[
+                RequestField(name=name, description=field.description or "", required=field.is_required())
+                for name, field in task.request.model_fields.items()
+            ],
             most=most,
             models=listed,
         )

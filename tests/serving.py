@@ -5,7 +5,7 @@ import json
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,14 +66,15 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def asked_page(served: Served, text: str, field: str = "Text") -> Iterator[Any]:
-    """The English page, in a real browser, with the answers about a text. What it complains about fails the test."""
+def asked_page(served: Served, texts: Mapping[str, str]) -> Iterator[Any]:
+    """The English page, in a real browser, with the answers about the texts in its fields. What it complains about fails the test."""
     with chromium() as browser:
         page = browser.new_context(locale="en-GB").new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"http://127.0.0.1:{served.port}/")
-        page.get_by_label(field, exact=True).fill(text)
+        for field, text in texts.items():
+            page.get_by_label(field, exact=True).fill(text)
         page.get_by_role("button", name="Ask", exact=True).click()
         yield page
         assert problems == []

@@ -13,8 +13,9 @@ let complaint = null; // a function, so that it can be said in another language
 const MOST_CALLED = 120; // characters of an example on its button
 
 const words = () => WORDS[language];
-const task = () => (served && Object.hasOwn(VIEWS, served.task) ? served.task : "extractive_qa");
+const task = () => (!served ? "extractive_qa" : Object.hasOwn(VIEWS, served.task) ? served.task : "own");
 const view = () => VIEWS[task()];
+const worded = (text) => (typeof text === "function" ? text() : words()[text]);
 
 function storedLanguage() {
   try {
@@ -171,9 +172,9 @@ function complain(message, field) {
 // A message and the field that cannot be sent; undefined if all can.
 function wrong() {
   const wrongs = view().fields.map(({ name, id, label, needed }) => {
-    if (needed && !$(id).value.trim()) return [() => words()[needed], $(id)];
+    if (needed && !$(id).value.trim()) return [() => worded(needed), $(id)];
     const most = served.most[name];
-    return Array.from($(id).value).length > most && [() => words().tooLong(words()[label], number(most, 0)), $(id)];
+    return Array.from($(id).value).length > most && [() => words().tooLong(worded(label), number(most, 0)), $(id)];
   });
   return wrongs.find(Boolean);
 }
@@ -249,10 +250,10 @@ async function load() {
     const body = await response.json();
     if (!response.ok) throw new Error(body.message);
     served = body;
+    if (task() === "own") askFor(served.fields);
     $("run").textContent = served.run;
     show();
-    if (Object.hasOwn(VIEWS, served.task)) loadExamples();
-    else refuse();
+    loadExamples();
     return true;
   } catch {
     complain(() => words().unreachable);
@@ -260,10 +261,22 @@ async function load() {
   }
 }
 
-// A task that this page has no view of, such as one of the user's own.
-function refuse() {
-  for (const control of form.elements) control.disabled = true;
-  complain(() => words().noView(served.task, Object.keys(served.most).join(", ")));
+// What a task asks for that this page has no view of, such as one of the user's own.
+function askFor(fields) {
+  view().fields = fields.map(({ name, required }) => ({
+    name,
+    id: `own-${name}`,
+    label: () => name,
+    needed: required && (() => words().needsField(name)),
+  }));
+  const controls = fields.map(({ name, description }) => {
+    const id = `own-${name}`;
+    const about = element("p", { id: `${id}-about`, className: "hint" }, description);
+    const control = element("textarea", { id, rows: 3, spellcheck: false });
+    control.setAttribute("aria-describedby", `${about.id} problem`);
+    return [element("label", { htmlFor: id }, name), about, control];
+  });
+  $("own").replaceChildren(...controls.flat());
 }
 
 form.addEventListener("submit", (event) => {

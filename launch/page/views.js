@@ -1,10 +1,10 @@
 "use strict";
 
-// What each task asks for and how its answers look. Elements are made by page.js, of nodes and text alone.
+// What each task asks for and how its answers look; `own` is any other. Elements are made by page.js, of nodes and text alone.
 
 const MOST_BARS = 5; // labels shown of a model, the likeliest
 
-// fields: of a request, with the id of their element, the words beside it and the complaint where it is needed and blank;
+// fields: of a request, with the id of their element, the words beside it and the complaint where it is needed and blank (names of words, or functions);
 // streams: whether answers are texts that grow; heading, text: what stands above the answers; said: an answer in the table; score: its probability; called: an example; log: for
 // listeners.
 const VIEWS = {
@@ -74,7 +74,25 @@ const VIEWS = {
     },
     log: (result) => parts(result).map((part) => `${part.text}: ${part.type}`).join("; ") || words().noEntity,
   },
+  own: {
+    fields: [], // those of the task, once they are known
+    called: (request) => Object.values(request).join(" / "),
+    heading: () => "",
+    text: (request) => [Object.entries(request).map(([name, text]) => `${name}: ${text}`).join("\n")],
+    said: (result) => {
+      const { model, milliseconds, ...found } = result;
+      const lines = Object.entries(found).map(([name, value]) => element("li", {}, `${name}: ${plainly(value)}`));
+      return element("ul", { className: "parts" }, ...lines);
+    },
+    score: (result) => (typeof result.score === "number" ? result.score : null),
+  },
 };
+
+// Values of an answer as text: what is no plain value as JSON.
+function plainly(value) {
+  if (typeof value === "number") return significant(value, 4);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
 
 // Entities, or words with their tags, by one name.
 function parts(result) {

@@ -42,7 +42,7 @@ const WORDS = {
     needsTagged: "Give a text: it is what is marked.",
     needsPrompt: "Give a prompt: it is what the model goes on with.",
     tooLong: (field, most) => `${field}: more than ${most} characters; give fewer.`,
-    noView: (task, fields) => `This page cannot ask models of the task ${task}; POST /api/answer can, with JSON: ${fields}.`,
+    needsField: (name) => `Give something for ${name}.`,
     unreachable: "The server does not answer; see whether `distil serve` still runs.",
   },
   ru: {
@@ -85,7 +85,7 @@ const WORDS = {
     needsTagged: "Введите текст, который нужно разметить.",
     needsPrompt: "Введите начало, которое модель продолжит.",
     tooLong: (field, most) => `${field}: больше ${most} символов; введите меньше.`,
-    noView: (task, fields) => `Модели задачи ${task} на этой странице не спросить; это может POST /api/answer с JSON: ${fields}.`,
+    needsField: (name) => `Заполните поле ${name}.`,
     unreachable: "Сервер не отвечает; проверьте, работает ли `distil serve`.",
   },
 };

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 import yaml
 
 from distil.framework.errors import RecipeError
+from distil.framework.outcome import RunResults
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from distil.launch.answer import answer
 from distil.launch.evaluate import evaluate_model
-from tests.serving import serving
+from tests.serving import asked_page, serving
 
 TEXT = (Path(__file__).parents[2] / "docs" / "own_task.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(# my_choice\.py\n.*?)```", TEXT, flags=re.DOTALL)[0]
@@ -64,16 +66,23 @@ def values(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     found = tmp_path_factory.mktemp("own-task")
     (found / "my_choice.py").write_text(CODE, encoding="utf-8")
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(found)
+        importlib.invalidate_caches()
+        yield found
 
 
-@pytest.fixture(autouse=True)
-def importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(folder)
-    importlib.invalidate_caches()
+@pytest.fixture(scope="module")
+def results(folder: Path) -> RunResults:
+    return run(recipe_from_values(values(folder), "docs/own_task.md"))
+
+
+@pytest.fixture(scope="module")
+def run_folder(results: RunResults, folder: Path) -> Path:
+    return folder / "runs" / results["run"]
 
 
 def test_the_task_is_short() -> None:
@@ -81,23 +90,20 @@ def test_the_task_is_short() -> None:
 
 
 def test_teachers_teach_a_student_which_is_measured_and_answers(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, results: RunResults, run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = recipe_from_values(values(folder), "docs/own_task.md")
-    results = run(recipe)
-
     found = {model["name"]: model["evaluation"]["accuracy"] for model in results["models"]}
     assert set(found) == {"bert", "xlm", "ensemble", "student_no_distillation", "student"}
     assert min(found["bert"], found["ensemble"], found["student"]) > 80  # a third are right by chance
 
     capsys.readouterr()
     asked = ["--question", "Which of them swims in lake 3?", "--candidates", "stone | whale | wall"]
-    answer([str(recipe.run_folder), *asked])
+    answer([str(run_folder), *asked])
     answered = json.loads(capsys.readouterr().out)
     assert answered["answer"] == "whale"
     assert sum(answered["probabilities"]) == pytest.approx(1, abs=1e-3)
 
-    with serving(recipe.run_folder) as server:
+    with serving(run_folder) as server:
         for model in found:
             status, said = server.ask(
                 {"question": "Which of them swims in lake 3?", "candidates": "stone|whale", "model": model}
@@ -105,8 +111,23 @@ def test_teachers_teach_a_student_which_is_measured_and_answers(
             assert (status, said["answer"] in ("stone", "whale")) == (200, True)
         assert server.ask({"question": "Which?", "candidates": "stone"})[0] == 422
 
-    evaluate_model(recipe.run_folder, None, folder / "dev.jsonl", [], None, as_json=True)
+    evaluate_model(run_folder, None, folder / "dev.jsonl", [], None, as_json=True)
     assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx(found["student"])
+
+
+def test_the_page_asks_for_the_fields_of_a_request_and_shows_those_of_the_answer(run_folder: Path) -> None:
+    asked = {"question": "Which of them <b>swims</b>?", "candidates": "stone|whale"}
+    with serving(run_folder) as server, asked_page(server, asked) as page:
+        for number, model in enumerate(("student", "bert")):  # the one that is asked by default comes first
+            row = page.locator("tbody tr").nth(number)
+            found = server.ask({**asked, "model": model})[1]
+            row.get_by_text(f"answer: {found['answer']}", exact=True).wait_for()
+            row.get_by_text(f"probabilities: {json.dumps(found['probabilities'], separators=(',', ':'))}").wait_for()
+        assert page.locator("#text").inner_text() == "\n".join(f"{name}: {text}" for name, text in asked.items())
+        assert "Metrics" in page.locator("main").inner_text()
+        page.get_by_label("candidates", exact=True).fill(" ")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        page.get_by_text("Give something for candidates.").wait_for()
 
 
 def test_what_the_task_cannot_do_is_refused_before_anything_runs(folder: Path) -> None:

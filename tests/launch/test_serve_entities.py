@@ -50,7 +50,7 @@ def test_the_model_gives_entities_that_stand_in_the_text(served: Served) -> None
 
 def test_the_page_marks_them_with_their_types(served: Served) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
-    with asked_page(served, TEXT) as page:
+    with asked_page(served, {"Text": TEXT}) as page:
         sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
         entities = served.ask({"text": TEXT})[1]["entities"]
         marks = page.locator("#text mark").all_inner_texts()

@@ -54,7 +54,7 @@ def test_every_model_of_the_run_gives_labels_with_probabilities(served: Served) 
 
 def test_the_page_shows_labels_with_bars(served: Served) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
-    with asked_page(served, TEXT) as page:
+    with asked_page(served, {"Text": TEXT}) as page:
         sync_api.expect(page.locator("tbody tr")).to_have_count(4)
         sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
         expected = served.ask({"text": TEXT})[1]

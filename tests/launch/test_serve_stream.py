@@ -150,7 +150,7 @@ def test_what_cannot_be_asked_is_refused_in_words(served: Served, body: dict[str
 
 
 def test_the_page_shows_a_text_as_it_grows(served: Served, speller: Speller) -> None:
-    with asked_page(served, "<b>\n.so", "Prompt") as page:
+    with asked_page(served, {"Prompt": "<b>\n.so"}) as page:
         written = page.locator("#rows .written")
         sync_api = pytest.importorskip("playwright.sync_api")
         sync_api.expect(written).to_have_text("<b>\n.")
