@@ -29,6 +29,11 @@ def live_problems(recipe: Recipe) -> list[str]:
             f"signals.mode is precomputed, but the losses {list(live)} need a teacher that runs beside the student, as the "
             "store holds no hidden states: leave mode at auto"
         )
+    if recipe.engine.compile:
+        problems.append(
+            f"engine.compile: the losses {list(live)} look at what layers compute inside, which compiled ones do not show: drop compile, or "
+            "these losses"
+        )
     if recipe.student.trim is not None:
         problems.append(
             f"student.trim renumbers the student's tokens, but the losses {list(live)} let student and teacher read the same "

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel
 
+_DECAY = "layer_decay"
+
 Layers = list[list[str]]  # from the lowest to the uppermost: beginnings of the names of each one's parameters
 
 
@@ -19,8 +21,8 @@ def distances_from_head(module: "nn.Module") -> dict[str, int]:
     lowest, in an encoder and a decoder each for itself; N + 1: embeddings, and what else is below the lowest layer. A matrix that
     embeddings and head share belongs to the embeddings. Raises ModelError for a model whose layers cannot be told.
     """
-    prefix, model = model_within(module, "layer_decay")
-    stacks = _stacks(model)
+    prefix, model = model_within(module, _DECAY)
+    stacks = _stacks(model, _DECAY)
     within = {
         beginning: len(stack) - number
         for stack in stacks
@@ -43,6 +45,13 @@ def distances_from_head(module: "nn.Module") -> dict[str, int]:
     return {name: distances.get(name, 0) for name, _ in module.named_parameters()}
 
 
+def layers_of(model: "PreTrainedModel", wanted_for: str) -> "list[nn.Module]":
+    """The modules that make up the layers of a model, or of its encoder and its decoder, in order. wanted_for: see model_within; ModelError, too,
+    where the layers cannot be told."""
+    stacks = _stacks(model, wanted_for)
+    return [model.get_submodule(name.removesuffix(".")) for stack in stacks for layer in stack for name in layer]
+
+
 def model_within(module: "nn.Module", wanted_for: str) -> tuple[str, "PreTrainedModel"]:
     """What the names of its parameters begin with, and the transformers model that `module` is, or has inside. wanted_for: the option
     that ModelError names where there is none."""
@@ -60,18 +69,19 @@ def _embeds(part: "nn.Module") -> bool:
     return isinstance(part, nn.Embedding)
 
 
-def _stacks(model: "PreTrainedModel") -> list[Layers]:
+def _stacks(model: "PreTrainedModel", wanted_for: str) -> list[Layers]:
     """The model's layers: one stack, or an encoder's and a decoder's. Raises ModelError where there is none of the length that its
     configuration says."""
     config, lists = model.config, list(_lists(model))
     if not config.is_encoder_decoder:
-        return [_stack(config, lists, _count(config, ("num_hidden_layers",)))]
+        return [_stack(config, lists, _count(config, ("num_hidden_layers",)), wanted_for)]
     decoding = [found for found in lists if "decoder" in found[0].split(".")]
     encoding = [found for found in lists if found not in decoding]
-    stacks = [_stack(config, encoding, _count(config, ("encoder_layers", "num_hidden_layers", "encoder")))]
+    count = _count(config, ("encoder_layers", "num_hidden_layers", "encoder"))
+    stacks = [_stack(config, encoding, count, wanted_for)]
     if decoding:  # some heads stand on the encoder alone
-        names = ("decoder_layers", "num_decoder_layers", "decoder", "num_hidden_layers")
-        stacks.append(_stack(config, decoding, _count(config, names)))
+        count = _count(config, ("decoder_layers", "num_decoder_layers", "decoder", "num_hidden_layers"))
+        stacks.append(_stack(config, decoding, count, wanted_for))
     return stacks
 
 
@@ -85,13 +95,13 @@ def _count(config: "PreTrainedConfig", names: Sequence[str]) -> int:
     return 0
 
 
-def _stack(config: "PreTrainedConfig", lists: Sequence[tuple[str, list[str]]], count: int) -> Layers:
+def _stack(config: "PreTrainedConfig", lists: Sequence[tuple[str, list[str]]], count: int, wanted_for: str) -> Layers:
     """Of several lists of this length (of attentions and of what follows them, say) one item each makes a layer."""
     found = [items for _, items in lists if len(items) == count]
     if not found or not count:
         raise ModelError(
-            f"layer_decay: cannot tell the layers of a {config.model_type} model: its configuration says {count}, and it has no list of "
-            "so many (layers may share their weights); drop layer_decay, or use another model"
+            f"{wanted_for}: cannot tell the layers of a {config.model_type} model: its configuration says {count}, and it has no list of "
+            f"so many (layers may share their weights); drop {wanted_for}, or use another model"
         )
     return [list(beginnings) for beginnings in zip(*found, strict=True)]
 

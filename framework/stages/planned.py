@@ -10,12 +10,13 @@ from distil.framework.generative.trial import TRIED, try_architecture
 from distil.framework.models.bounds import TooLarge, check_fits
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.checkpointing import checkpoint_gradients
+from distil.framework.models.compiling import OPTION
 from distil.framework.models.configuration import new_config, read_config
 from distil.framework.models.copies import check_layers, copy_layers_config
 from distil.framework.models.formats import format_of
 from distil.framework.models.heads import check_published_head
 from distil.framework.models.kind import Generator, ModelKind
-from distil.framework.models.layers import distances_from_head
+from distil.framework.models.layers import distances_from_head, layers_of
 from distil.framework.models.locate import locate, tokenizer_folder
 from distil.framework.models.probe import check_reads_text, most_tokens
 from distil.framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
@@ -76,7 +77,8 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
     kind = _kind(recipe, section, config)
     training: Training | None = section if section is recipe.student else section.fine_tune
     if training is not None:
-        _check_training(place if section is recipe.student else f"{place}.fine_tune", kind, config, training)
+        where = place if section is recipe.student else f"{place}.fine_tune"
+        _check_training(where, kind, config, training, recipe.engine.compile)
     most = most_tokens(kind, config, windows.max_length)
     if windows.max_length > most:
         raise ModelError(
@@ -106,9 +108,11 @@ def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":
     return config
 
 
-def _check_training(place: str, kind: ModelKind, config: "PreTrainedConfig", training: Training) -> None:
+def _check_training(
+    place: str, kind: ModelKind, config: "PreTrainedConfig", training: Training, compiled: bool
+) -> None:
     """Refuse what cannot be done with the layers of such a model."""
-    if training.layer_decay == 1 and not training.gradient_checkpointing:
+    if training.layer_decay == 1 and not training.gradient_checkpointing and not compiled:
         return
     from distil.framework.models.weightless import weightless_model
 
@@ -118,6 +122,8 @@ def _check_training(place: str, kind: ModelKind, config: "PreTrainedConfig", tra
             distances_from_head(model)
         if training.gradient_checkpointing:
             checkpoint_gradients(model)
+        if compiled:
+            layers_of(model, OPTION)
     except ModelError as error:
         raise ModelError(f"{place}.{error}") from None
 

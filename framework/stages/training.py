@@ -115,6 +115,9 @@ def training_stage(
             "zero_stage": engine.zero_stage,
             "precision": context.precision,
             "workers": workers,
+            **(
+                {"compile": True} if engine.compile else {}
+            ),  # left out where it is off, so that trainings of before are found
         },
         "seed": seed,
     }

@@ -11,6 +11,7 @@ from distil.framework.device import cpu_threads, default_device, free_memory
 from distil.framework.errors import RecipeError, TrainingError
 from distil.framework.models.adapters import add_adapters
 from distil.framework.models.checkpointing import checkpoint_gradients
+from distil.framework.models.compiling import compile_layers
 from distil.framework.pipeline import ahead
 from distil.framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from distil.framework.training.engine import TrainingEngine, build_engine
@@ -45,6 +46,8 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
         add_adapters(module, training.lora, job.seed)
     if training.gradient_checkpointing:
         checkpoint_gradients(module)
+    if job.engine.compile:
+        compile_layers(module)
     dist.barrier()  # loading takes some longer than others, and groups of DeepSpeed's own have no patience
     engine = build_engine(module, training, job.engine, job.precision, accumulation, world_size, job.steps)
     try:

@@ -145,6 +145,10 @@ class Engine(Section):
         default="auto",
         description="auto: bf16 on a GPU that has it, fp32 elsewhere. tf32, fp16: on a GPU.",
     )
+    compile: bool = Field(
+        default=False,
+        description="Whether torch.compile makes the layers of what is trained into kernels of their own: with backend torch.",
+    )
     worker_failures: int = Field(
         default=2,
         ge=0,
@@ -182,6 +186,8 @@ class Engine(Section):
             raise ValueError(
                 f"backend torch shares nothing out, and zero_stage is {self.zero_stage}; set zero_stage: 0, or backend: deepspeed"
             )
+        if self.compile and self.backend_here == "deepspeed":
+            raise ValueError("compile is for PyTorch by itself: drop it, or set zero_stage: 0 and backend: torch")
         if self.precision == "fp16" and self.backend == "deepspeed" and self.zero_stage == 0:
             raise ValueError(
                 "precision fp16 with backend deepspeed takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small "

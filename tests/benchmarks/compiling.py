@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/compiling.py [--width 256] [--batch 16] [--lengths 128 160 160 192]
 
 A DistilBERT of six layers with random weights in float32 takes a step (fused AdamW, clipping) on batches of these lengths as it is, with a
-graph for each length (`dynamic=False`), and with one graph for all (`dynamic=True`), each in a process of its own with nothing
+graph for each length (`dynamic=False`), with one graph for all (`dynamic=True`), and by layers, as `engine.compile` does it, each in a process of its own with nothing
 compiled beforehand. A step that meets a new graph has its compiling in it, and what compilers in other processes took is shown last.
 """
 
@@ -20,8 +20,14 @@ from torch.nn.utils import clip_grad_norm_
 from transformers import DistilBertConfig, DistilBertForQuestionAnswering
 
 from distil.framework.models.attention import unread_masks
+from distil.framework.models.compiling import compile_layers
 
-_WAYS: dict[str, bool | None] = {"as it is": None, "a graph for each length": False, "one graph": True}
+_WAYS: dict[str, bool | None] = {
+    "as it is": None,
+    "a graph for each length": False,
+    "one graph": True,
+    "by layers": None,
+}
 _VOCABULARY = 14_000
 
 
@@ -49,6 +55,8 @@ def _train(way: str, width: int, batch: int, lengths: list[int]) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     if _WAYS[way] is not None:
         model.compile(dynamic=_WAYS[way])
+    if way == "by layers":
+        compile_layers(model)
     for number, length in enumerate(lengths):
         drawn = torch.Generator().manual_seed(number)
         ids = torch.randint(5, _VOCABULARY, (batch, length), generator=drawn)

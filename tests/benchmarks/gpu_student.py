@@ -56,11 +56,15 @@ def speed(card: Card) -> Iterator[dict[str, Any]]:
 
 
 def variants(card: Card) -> Iterator[dict[str, Any]]:
-    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself."""
+    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself, and that with compiled layers."""
     job = _job(card)
-    for backend, stage in (("torch", 0), *(("deepspeed", stage) for stage in range(4))):
-        row = _timed(card, job, 16, "bf16", 60, True, backend=backend, zero_stage=stage)
-        yield {"backend": backend, "zero": stage, **row}
+    for batch in (16, 64):
+        for compiled in (False, True):
+            row = _timed(card, job, batch, "bf16", 60, True, backend="torch", compile=compiled)
+            yield {"backend": "torch, compiled" if compiled else "torch", "zero": 0, **row}
+    for stage in range(4):
+        row = _timed(card, job, 16, "bf16", 60, True, backend="deepspeed", zero_stage=stage)
+        yield {"backend": "deepspeed", "zero": stage, **row}
 
 
 def ideal(card: Card) -> Iterator[dict[str, Any]]:

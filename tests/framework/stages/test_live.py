@@ -71,6 +71,7 @@ def two_teachers(output: Path, **changes: Any) -> Graph:
             {"signals__mode": "precomputed"},
             "the store holds no hidden states: leave mode at auto",
         ),
+        ({"engine__compile": True}, "which compiled ones do not show: drop compile, or these losses"),
         ({"losses": {"hidden_mse": {"teacher": "teecher"}}}, "did you mean 'teacher'"),
         ({"losses": {"hidden_mse": {"layers": {}}}}, "at least 1 item"),
         ({"teachers": None, "teachers__teacher__tokenizer": None, "baselines": None}, "there are none: add `teachers`"),

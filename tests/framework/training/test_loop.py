@@ -55,6 +55,25 @@ def test_deepspeed_trains_as_pytorch_does(tmp_path: Path, plain: list[float], st
     assert all(tensor.numel() for tensor in weights.values())
 
 
+def test_compiled_layers_learn_what_others_do(tmp_path: Path) -> None:
+    plain, _ = trained(tmp_path / "plain", student__model=_STILL)
+    compiled, weights = trained(tmp_path / "compiled", student__model=_STILL, engine__compile=True)
+    assert compiled == pytest.approx(plain, abs=1e-4)
+    assert not any("_orig_mod" in name for name in weights)
+
+
+def test_who_cannot_compile_is_told_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object, **options: object) -> None:
+        raise RuntimeError("no g++ is here")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(
+        RecipeError,
+        match=r"engine.compile: torch.compile cannot compile here: no g\+\+ is here; install a C\+\+ compiler",
+    ):
+        trained(tmp_path, engine__compile=True)
+
+
 @pytest.mark.parametrize("backend", ["torch", "deepspeed"])
 def test_accumulation_changes_nothing_without_dropout(tmp_path: Path, backend: str) -> None:
     alike = {"student__model": _STILL, "engine__backend": backend}
@@ -137,6 +156,8 @@ def test_fp16_is_refused_where_its_loss_would_not_be_scaled(tmp_path: Path) -> N
 
 
 def test_pytorch_by_itself_shares_nothing_out(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"compile is for PyTorch by itself: drop it, or set zero_stage: 0"):
+        recipe_from_values(tiny_values(tmp_path, engine__compile=True, engine__zero_stage=1), "here")
     with pytest.raises(RecipeError, match=r"backend torch shares nothing out, and zero_stage is 1; set zero_stage: 0"):
         recipe_from_values(tiny_values(tmp_path, engine__backend="torch", engine__zero_stage=1), "here")
 
