@@ -85,10 +85,10 @@ def accepted_line(results: RunResults, words: Words = ENGLISH) -> str:
 
 
 def taught_line(results: RunResults, words: Words = ENGLISH) -> str:
-    """What share of the texts teachers teach the student, in a sentence; empty where they teach examples as a whole."""
+    """What share of the texts teachers teach the student, in a sentence; empty where that is all of them."""
     student = _model_of_role(results, "student")
     share = ((student.get("training") if student is not None else None) or {}).get("taught_share")
-    return "" if share is None else words("taught", share=f"{share:.2%}")
+    return "" if share is None or share > 0.99995 else words("taught", share=f"{share:.2%}")
 
 
 def ensemble_table(results: RunResults, words: Words = ENGLISH) -> PlainTable | None:

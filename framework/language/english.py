@@ -206,6 +206,14 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "confused words": "The most frequent confusions of {model}: words, of all models",
     "gold tag": "gold tag",
     "tag given": "tag given",
+    # Texts that are written
+    "lengths": "Short and long texts",
+    "length figures": "Bits per byte by words of the completion; * fewer than {few} texts, whose figure says little",
+    "completion words": "words of the completion",
+    "more words": "more than {most}",
+    "student more bits": "The student takes more bits than every teacher and the ensemble",
+    "student fewer bits": "The student takes fewer bits than every teacher and the ensemble",
+    "writes nothing": "writes nothing",
     # A search
     "trials": "Trials",
     "best so far": "Best so far",

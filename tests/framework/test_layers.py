@@ -36,7 +36,13 @@ def test_imports_run_from_launch_to_tracking_to_framework(package: str) -> None:
 
 MAY_NAME_TASKS = {"distil.framework.tasks.registry"} | {
     f"distil.tracking.html.{name}"
-    for name in ("question_parts", "label_parts", "tag_parts", "sections")  # what reports show of a task
+    for name in (
+        "question_parts",
+        "label_parts",
+        "tag_parts",
+        "written_parts",
+        "sections",
+    )  # what reports show of a task
 }
 
 

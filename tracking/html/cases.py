@@ -2,10 +2,13 @@
 what models answered."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from distil.framework.language.words import Words
+from distil.framework.segments import Floats
 
 _LETTERS = 300  # characters of a text
 SHOWN = 20  # examples at most
@@ -27,16 +30,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class TextCase:
-    """The beginnings of a text, or of both of a pair; gold: the right answer."""
+    """The beginnings of a text, or of both of a pair; gold: the right answer; column: what answers' worth is called."""
 
     texts: list[str]
     gold: str
     answers: list[Answer]
+    column: str
 
 
-def text_case(texts: Sequence[str], gold: str, answers: Sequence[Answer]) -> TextCase:
-    """A text, or a pair of texts, with answers."""
-    return TextCase([_beginning(text) for text in texts], gold, list(answers))
+def text_case(texts: Sequence[str], gold: str, answers: Sequence[Answer], column: str) -> TextCase:
+    """A text, or a pair of texts, with answers, of which beginnings are shown."""
+    said = [replace(answer, text=_beginning(answer.text)) for answer in answers]
+    return TextCase([_beginning(text) for text in texts], _beginning(gold), said, column)
 
 
 def _beginning(text: str) -> str:
@@ -96,4 +101,26 @@ def cases_of(right: Sequence[Mapping[str, bool]], roles: Mapping[str, str], word
     return [
         Cases(words("student wrong"), len(worse), shown),
         Cases(words("student right"), len(better), better[: SHOWN - len(shown)]),
+    ]
+
+
+def further_off(off: Mapping[str, Floats], roles: Mapping[str, str], titles: tuple[str, str]) -> list[Cases[int]]:
+    """Numbers of the examples where the student is further off than all teachers and the ensemble, and the other way round, those with the
+    greatest difference first, each under its title.
+
+    off: by how much each model is, by example [n]; roles: by model. None without a student or others to compare it with.
+    """
+    student = next((name for name in off if roles[name] == "student"), None)
+    others = [name for name in off if roles[name] in ("teacher", "ensemble")]
+    if student is None or not others:
+        return []
+    beside = np.stack([off[name] for name in others])
+    gaps = zip(titles, (off[student] - beside.max(0), beside.min(0) - off[student]), strict=True)
+    return [
+        Cases(
+            title,
+            int((gap > 0).sum()),
+            [int(number) for number in np.argsort(-gap, kind="stable")[: SHOWN // 2] if gap[number] > 0],
+        )
+        for title, gap in gaps
     ]

@@ -202,6 +202,7 @@ def _case(answers: LabelAnswers, number: int, words: Words) -> TextCase:
             )
             for names in alike({name: given[number].tobytes() for name, given in answers.given.items()}).values()
         ],
+        words("right"),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from distil.framework.language.words import Words
-from distil.tracking.html.cases import SHOWN, Answer, Cases, TextCase, text_case
+from distil.tracking.html.cases import Answer, Cases, TextCase, further_off, text_case
 from distil.tracking.html.label_parts import NumberAnswers
 from distil.tracking.html.plot import Line, Mark, Plot, number_axis
 
@@ -38,31 +38,12 @@ def scatter(answers: NumberAnswers, roles: Mapping[str, str], words: Words) -> l
 def number_cases(answers: NumberAnswers, roles: Mapping[str, str], words: Words) -> list[Cases[TextCase]]:
     """Texts of which the student's number is further off than those of all teachers and the ensemble, and the other way
     round, those with the greatest difference first."""
-    student = next((name for name in answers.given if roles[name] == "student"), None)
-    others = [name for name in answers.given if roles[name] in ("teacher", "ensemble")]
-    if student is None or not others:
-        return []
     off = {name: np.abs(values - answers.gold) for name, values in answers.given.items()}
-    beside = np.stack([off[name] for name in others])
-    titles = {
-        words("student further"): off[student] - beside.max(0),
-        words("student nearer"): beside.min(0) - off[student],
-    }
-    return [
-        Cases(
-            title,
-            int((gap > 0).sum()),
-            [
-                _case(answers, int(number))
-                for number in np.argsort(-gap, kind="stable")[: SHOWN // 2]
-                if gap[number] > 0
-            ],
-        )
-        for title, gap in titles.items()
-    ]
+    found = further_off(off, roles, (words("student further"), words("student nearer")))
+    return [cases.map(lambda number: _case(answers, number, words)) for cases in found]
 
 
-def _case(answers: NumberAnswers, number: int) -> TextCase:
+def _case(answers: NumberAnswers, number: int, words: Words) -> TextCase:
     gold = answers.gold[number]
     return text_case(
         answers.texts[number].texts,
@@ -71,4 +52,5 @@ def _case(answers: NumberAnswers, number: int) -> TextCase:
             Answer(f"{values[number]:.4g}", f"{values[number] - gold:+.4g}", name)
             for name, values in answers.given.items()
         ],
+        words("off by"),
     )

@@ -10,6 +10,7 @@ from distil.framework.tasks.base import Own
 from distil.framework.tasks.classification.task import Classification
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.task import Tagging
+from distil.framework.tasks.text.task import Text
 from distil.tracking.html.answers import task_in
 from distil.tracking.html.cases import FEW
 from distil.tracking.html.label_parts import (
@@ -24,6 +25,7 @@ from distil.tracking.html.label_parts import (
 from distil.tracking.html.number_parts import number_cases, scatter
 from distil.tracking.html.question_parts import Group, by_answer_length, by_question_word, disagreements, read_questions
 from distil.tracking.html.tag_parts import mistakes, read_tagged, tag_cases, type_table
+from distil.tracking.html.written_parts import length_table, read_written, written_cases
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def task_sections(folder: Path, results: RunResults, words: Words) -> list[Secti
         keys, made = ["labels", "confusions", "calibration", "disagreements"], _of_texts
     elif isinstance(task, Tagging):
         keys, made = ["types" if task.of_entities else "tags", "mistakes", "disagreements"], _of_tagged
+    elif isinstance(task, Text):
+        keys, made = ["lengths", "disagreements"], _of_written
     else:
         return []
     try:
@@ -102,6 +106,14 @@ def _of_tagged(folder: Path, results: RunResults, task: Own, words: Words) -> li
         ("section_table.html.j2", type_table(answers, words)),
         ("section_table.html.j2", mistakes(answers, roles, words)),
         ("text_cases.html.j2", tag_cases(answers, roles, words)),
+    ]
+
+
+def _of_written(folder: Path, results: RunResults, task: Own, words: Words) -> list[tuple[str, object]]:
+    answers = read_written(folder, results)
+    return [
+        ("section_table.html.j2", length_table(answers, words)),
+        ("text_cases.html.j2", written_cases(answers, roles_in(results), words)),
     ]
 
 

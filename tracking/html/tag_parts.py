@@ -145,7 +145,7 @@ def _case(answers: TagAnswers, number: int, words: Words) -> TextCase:
         )
         for marks, names in found.items()
     ]
-    return text_case(text.texts, _named(text, gold, places) or words("nothing marked"), said)
+    return text_case(text.texts, _named(text, gold, places) or words("nothing marked"), said, words("right"))
 
 
 def _named(text: Tagged, marks: Marks, places: set[int] | None) -> str:
