@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from pydantic import BaseModel
 
+from distil.framework.config import shown
 from distil.framework.errors import RecipeError
 from distil.framework.files import Json
 from distil.framework.recipe.load import load_recipe as from_file
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.wording import shown
 
 RecipeLike: TypeAlias = "Recipe | Mapping[str, object] | str | PathLike[str]"
 Overrides: TypeAlias = Mapping[str, object] | Sequence[str]

@@ -1,10 +1,12 @@
 """What recipe sections are made of: their base, which is strict, frozen and helpful about keys that it does not know; seeds,
-layers and paths."""
+layers and paths; and what is wrong with a recipe, or a section of one, put into words."""
 
 import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -16,9 +18,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distil.framework.errors import RecipeError
+from distil.framework.files import Json
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -49,8 +52,6 @@ class Section(BaseModel):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                from distil.framework.recipe.wording import worded
-
                 name = type(self).__name__
                 raise RecipeError(worded(error, values, lambda place: name)) from None
 
@@ -116,3 +117,57 @@ PathTexts = Annotated[
     Annotated[PathText, Tag("one")] | Annotated[dict[str, PathText], Tag("several")],
     Discriminator(lambda value: "several" if isinstance(value, dict) else "one"),
 ]
+
+
+Where = Callable[[list[str | int]], str]
+"""Where a place of the recipe stands, as messages say it."""
+
+
+def worded(error: ValidationError, values: Json, where: Where) -> str:
+    """What pydantic has found in the values, a line each."""
+    # A default that follows from another field says nothing where that one is wrong.
+    told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
+    return "\n".join(dict.fromkeys(_line(details, values, where) for details in told))
+
+
+def _line(details: ErrorDetails, values: Json, where: Where) -> str:
+    place = _place(details["loc"], values, details["type"] == "missing")
+    if details["type"] == "unknown_key":
+        place = [*place, details["ctx"]["key"]]
+    dotted = shortened(".".join(str(part) for part in place), 200)
+    message = details["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if details["type"] == "missing":
+        return f"{where(place[:-1])}: {dotted} is missing; add it"
+    untold = isinstance(details["input"], dict) or (isinstance(details["input"], str) and is_secret(place))
+    found = "" if untold else f" (found {shown(details['input'])})"
+    if details["type"] == "string_type" and isinstance(details["input"], bool | int | float):
+        found += "; put it into quotes, as no and yes, true and false, and numbers are not text by themselves"
+    return f"{where(place)}: {dotted + ': ' if dotted else ''}{message}{found}"
+
+
+def is_secret(place: Sequence[str | int]) -> bool:
+    """Whether what stands at a place of a recipe is not shown: of a server somebody may have written the key where it does not belong."""
+    return "endpoint" in place
+
+
+def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
+    """The parts of pydantic's location that are keys of the recipe, or of which the last is `missing` there, without the
+    names of union members."""
+    place: list[str | int] = []
+    for number, part in enumerate(loc):
+        if (isinstance(values, dict) and part in values) or (
+            isinstance(values, list) and isinstance(part, int) and part < len(values)
+        ):
+            values = values[part]
+        elif number < len(loc) - 1 or not missing:
+            continue
+        place.append(part)
+    return place
+
+
+def shown(value: object) -> str:
+    """A value of a recipe as messages show it."""
+    return shortened(
+        repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
+    )

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from distil.framework.config import nearest_hint, shortened
+from distil.framework.config import Where, nearest_hint, shortened, worded
 from distil.framework.data.load import given_names
 from distil.framework.data.records import Fields
 from distil.framework.data.section import DEFAULT_SPLITS
@@ -18,7 +18,6 @@ from distil.framework.recipe.ensemble_checks import ensemble_problems
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
 from distil.framework.recipe.splits import examples_wanted, prompts_wanted, shown, trainings
-from distil.framework.recipe.wording import Where, worded
 from distil.framework.recipe.writing_checks import writing_problems
 
 _MOST_NAME = 100  # bytes

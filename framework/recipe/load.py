@@ -6,13 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from distil.framework.config import shortened
+from distil.framework.config import Where, is_secret, shortened, shown
 from distil.framework.errors import RecipeError, reason
 from distil.framework.files import Json
 from distil.framework.recipe.checks import recipe_of, refuse
 from distil.framework.recipe.paths import NoPlace, drop_at, notes_on, set_at
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.wording import Where, is_secret, shown
 from distil.framework.recipe.yaml_loader import MOST_LEVELS, document, line_of, problem_of, to_yaml
 from distil.framework.search.recipes import search_problems
 

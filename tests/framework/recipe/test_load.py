@@ -119,6 +119,7 @@ def test_an_override_leaves_what_was_merged_elsewhere_alone(tmp_path: Path) -> N
         ("seed=4294967296", "seed: input should be less than 2147483648"),
         ("student.lr=", "student.lr: input should be a valid number (found None)"),
         ("student.epoch=3", "did you mean 'epochs'"),
+        ("name=no", "name: input should be a valid string (found False); put it into quotes, as no and yes"),
         ("studnet.epochs=3", "did you mean 'student'"),
         ("losses.kl.kind=lk", "unknown kind 'lk'"),
         ("engine.zero_stage=5", "engine.zero_stage: input should be 0, 1, 2 or 3 (found 5)"),
