@@ -34,6 +34,11 @@ class Scoring:
     spelled: Sequence[tuple[str, str]] = field(default=(), repr=False, compare=False)
     max_tokens: ClassVar[int] = 1  # some servers take 0 for as many as there is room for
 
+    @property
+    def counted(self) -> int:
+        """Tokens of which it is to be said; of a text of which nothing is read, none."""
+        return len(self.ids) - self.begin
+
     def body(self, model: str) -> dict[str, object]:
         """All that decides about the answer. A server passes over the form that it does not know."""
         return {

@@ -25,11 +25,11 @@ NAMES: Mapping[str, Sequence[str]] = {
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "labels", "pos_tags"),
     "spans": ("spans", "entities", "label", "labels"),
-    "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"),
+    "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"), "prompt_input": ("prompt_input", "input"),
     "completion": ("completion", "response", "output", "answer", "reply", "ответ"),
     "messages": ("messages", "conversations", "conversation"),
 }  # fmt: skip
-_WRITTEN = ("prompt", "completion", "messages")  # fields that the task of texts alone has
+_WRITTEN = ("prompt", "prompt_input", "completion", "messages")  # fields that the task of texts alone has
 _MANY = 30  # so many different whole numbers are no labels any more
 _SEPARATORS = (";", "|", ",")
 
@@ -140,17 +140,23 @@ def _classification(table: Table, given: Mapping[str, str]) -> Meaning:
 
 def _texts(table: Table, given: Mapping[str, str]) -> Meaning:
     """Conversations, completions with their prompts, or texts as a whole."""
-    asked = next((name for name in ("messages", "completion", "text") if name in given), None)
-    if asked is None and "prompt" in given:
-        asked = "completion"
+    asked = next((name for name in ("messages", "completion", "text", "prompt", "prompt_input") if name in given), None)
+    asked = "completion" if asked in ("prompt", "prompt_input") else asked
     form = asked or next((name for name in ("messages", "completion") if _named(table, name)), "text")
-    fields = _by_name(table, given, (form,), ("prompt", "id") if form == "completion" else ("id",))
+    fields = _by_name(table, given, (form,), ("prompt", "prompt_input", "id") if form == "completion" else ("id",))
+    more = fields.get("prompt_input")
+    if more is not None and "prompt_input" not in given and (more == fields.get("prompt") or not table.columns[more]):
+        del fields["prompt_input"]
     told = _unusual(fields, "messages", ("conversations",))
     if form == "completion" and "text" in table.columns:
         told = {**fields, **told}  # or else the text may be meant
     what = {"messages": "conversations", "completion": "completions", "text": "texts to be written as a whole"}[form]
     # Where some records have no conversation, they are read in their own form.
-    others = () if told or len(table.columns[fields[form]]) == len(table.rows) else ("prompt", "completion", "text")
+    others = (
+        ()
+        if told or len(table.columns[fields[form]]) == len(table.rows)
+        else ("prompt", "prompt_input", "completion", "text")
+    )
     unread = _filled(table, [name for name in table.columns if name not in (*fields.values(), *others)])
     not_read = [f"not read: {listed(unread)}"] if unread else []
     return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *not_read])

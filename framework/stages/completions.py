@@ -12,6 +12,7 @@ from distil.framework.digest import versions
 from distil.framework.files import Json, read_json_lines, write_atomic
 from distil.framework.generative.sampling import GREEDY, Sampling
 from distil.framework.segments import Floats
+from distil.framework.signals.further import of_task
 from distil.framework.signals.source import in_chunks
 from distil.framework.stages.models import ModelStages
 from distil.framework.stages.stage import Context, Stage, key_of
@@ -100,20 +101,20 @@ def _candidates(context: Context, writing: Mapping[str, Stage]) -> Iterator[Text
 
 
 def _choosing(context: Context, candidates: Written, scores: Supervision) -> Stage:
-    """Choose of each prompt the completion that takes the fewest bits a byte; where no teacher says how many, the one that is written most
-    often; of equal ones the first."""
+    """Choose of each prompt the completion that takes the fewest bits a byte; one of which nobody reads the end only where there is no
+    other; where no teacher says how many, the one that is written most often; of equal ones the first."""
     scored = any(scores.collections.values())
 
     def make(folder: Path) -> Json:
         texts = candidates.known
-        bits = _bits(context, candidates, scores) if scored else None
-        cost = bits if bits is not None else -np.asarray([one.times for one in texts], np.float64)
+        rarely = -np.asarray([one.times for one in texts], np.float64)
+        cost = _bits(context, candidates, scores) if scored else rarely
         rows = [
             {
                 "prompt": number,
                 "text": texts[best].text,
                 "by": texts[best].by,
-                "bits_per_byte": float(bits[best]) if bits is not None else None,
+                "bits_per_byte": float(cost[best]) if scored and np.isfinite(cost[best]) else None,
                 "candidates": len(places),
             }
             for number, places in _by_prompt(texts)
@@ -124,18 +125,22 @@ def _choosing(context: Context, candidates: Written, scores: Supervision) -> Sta
         return {"prompts": len(candidates.prompts.examples), "completed": len(rows), "candidates": len(texts)}
 
     inputs = {"candidates": candidates.identity, "teaching": scores.inputs(context) if scored else None}
-    key = key_of(context, "completions", inputs, versions(1))
+    key = key_of(context, "completions", inputs, versions(2))
     return Stage(f"choose among the {candidates.name}", key, make)
 
 
 def _bits(context: Context, candidates: Written, scores: Supervision) -> Floats:
-    """What each candidate takes a byte under all teachers together."""
+    """What each candidate takes a byte under all teachers together; infinitely much where nobody says anything of its last head, its end."""
     source, found = scores.source(context, {}, ignore_labels=True), []
     for asked in in_chunks(candidates.read().examples):
-        signals = source.signals(asked, [1.0])[1.0][0]
+        signals = of_task(context.task, asked, source.signals(asked, [1.0])[1.0][0])
+        ends = signals.said[signals.heads[1:] - 1]
         numbered = [replace(one, id=str(number)) for number, one in enumerate(asked)]
         said = context.task.predict_from_signals(numbered, signals)
-        found += [said[one.id]["bits"] / max(said[one.id]["bytes"], 1) for one in numbered]
+        found += [
+            said[one.id]["bits"] / max(said[one.id]["bytes"], 1) if ended else np.inf
+            for one, ended in zip(numbered, ends.tolist(), strict=True)
+        ]
     return np.asarray(found)
 
 

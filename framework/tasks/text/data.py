@@ -11,6 +11,7 @@ from distil.framework.tasks.text.example import Written, in_lines
 
 FIELDS = (
     Asked("prompt", required=False),
+    Asked("prompt_input", required=False),
     Asked("completion", required=False),
     Asked("text", required=False),
     Asked("messages", ("messages", "conversations"), required=False, structured=True),
@@ -41,7 +42,11 @@ def read_prompts(records: Iterable[Record], fields: Fields) -> Iterator[Written]
         if not turns:
             prompt = fields.optional(values, "prompt", place)
             turns = _turns(prompt, "prompt", "user", place) if isinstance(prompt, list) else []
-        said = conversation(id, turns, place) if turns else Written(id, _text(prompt, "prompt", place), "", place=place)
+        said = (
+            conversation(id, turns, place)
+            if turns
+            else Written(id, _prompt(prompt, values, fields, place), "", place=place)
+        )
         yield replace(said, completion="", labelled=False)
 
 
@@ -100,13 +105,23 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
     if isinstance(prompt, list) or isinstance(found, list):
         turns = [*_turns(prompt, "prompt", "user", place), *_turns(found, "completion", "assistant", place)]
         return conversation(id, turns, place)
-    return Written(id, _text(prompt, "prompt", place), _text(found, form, place), place=place)
+    given = "" if form == "text" else _prompt(prompt, values, fields, place)
+    return Written(id, given, _text(found, form, place), place=place)
+
+
+def _prompt(prompt: object, values: dict[str, object], fields: Fields, place: str) -> str:
+    """With what it asks something of, if there is anything, behind an empty line."""
+    parts = [
+        _text(prompt, "prompt", place),
+        _text(fields.optional(values, "prompt_input", place), "prompt_input", place),
+    ]
+    return "\n\n".join(parts) if parts[1].strip() else parts[0]
 
 
 def _form(values: dict[str, object], fields: Fields, place: str) -> str:
     """In which of the forms a record is: what a recipe names, or else what is there; beside a conversation other fields repeat parts of
     it. Raises DataError where there is none, or more than one."""
-    named = {"completion" if name == "prompt" else name for name in fields.given if name != "id"}
+    named = {"completion" if name in ("prompt", "prompt_input") else name for name in fields.given if name != "id"}
     if len(named) > 1:
         raise DataError(
             f"{place}: `fields` names {listed(sorted(fields.given))}; a record has a prompt and a completion, or a text, or messages: name the "

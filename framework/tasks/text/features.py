@@ -1,6 +1,6 @@
 """Prompts and completions as a model reads them: rows of tokens that know where the units of the completion begin."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.data.features import TokenRows
-from distil.framework.errors import ModelError
 from distil.framework.models.tokenizers import told_of_panics
 from distil.framework.progress import SILENT, Progress
 from distil.framework.segments import Ints, bounds, taken
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _CHUNK = 512  # texts tokenised at once
-_SHOWN = 40  # bytes of a text in a message
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class TextRows(TokenRows):
     tokens to which either is padded then at most.
 
     A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
-    token has no place. led: whether a completion's first token begins with a space that is no part of it, as SentencePiece's does.
+    token has no place. led: whether a completion's first token begins with a space that is no part of it, as SentencePiece's does;
+    lost: bytes of it that its tokens do not give back, all that comes behind the first of them included.
     """
 
     begin: NDArray[np.int32]  # [E]  the row's first token of the completion; it is 1 at least
@@ -45,6 +44,7 @@ class TextRows(TokenRows):
     before: NDArray[np.int8]  # [B]  class of the character before it; SPACE of a completion's first
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
     led: NDArray[np.bool_]  # [E]
+    lost: NDArray[np.int64]  # [E]
     table: TokenBytes  # of the tokenizer
     longest: int
     decoder_start: tuple[int, ...]
@@ -57,7 +57,10 @@ class TextRows(TokenRows):
     @property
     def decoded(self) -> NDArray[np.int64]:
         """Tokens of a row that are read together with the completion's: all, or what a decoder reads. [E]"""
-        return self.lengths - self.begin + len(self.decoder_start) - 1 if self.apart else self.lengths
+        if not self.apart:
+            return self.lengths
+        decoded: NDArray[np.int64] = np.maximum(self.lengths - self.begin - 1, 0) + len(self.decoder_start)
+        return decoded
 
     def inputs(self, rows: NDArray[np.int64], pad_id: int, length: int | None) -> "dict[str, Tensor]":
         """See model_inputs."""
@@ -78,62 +81,85 @@ def text_features(
     decoder_start: tuple[int, ...] = (),
 ) -> TextRows:
     """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
-    longer completion the beginning.
+    longer completion the beginning. One that its tokens do not give back, as where a tokenizer makes one space of two, is read as far as they
+    do, and without its end, unless nothing but white space is left.
 
     table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
-    `end` stands before a completion without a prompt; wording: of prompts; decoder_start: see TextRows. Raises ModelError for a tokenizer that loses part of a text.
+    `end` stands before a completion without a prompt; wording: of prompts; decoder_start: see TextRows.
     """
-    parts, leads = [], []
+    parts = []
     prompter = Prompter(tokenizer, wording, start, end, bool(decoder_start))
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
         for first in range(0, len(examples), _CHUNK):
             chunk = examples[first : first + _CHUNK]
             prompts = prompter.given(chunk)
             completions = text_tokens(tokenizer, [example.completion for example in chunk])
-            starts = _byte_starts(chunk, completions, table, tokenizer)
-            for example, (given, last), completion, (at, led) in zip(chunk, prompts, completions, starts, strict=True):
-                room = max(max_length - len(completion) - 1, max_length // 2, 1)
-                parts.append(_row(example, prompter.cut(given, room), [*completion, last], at, max_length))
-                leads.append(led)
+            for example, (given, last), ids, read in zip(
+                chunk, prompts, completions, _read(chunk, completions, table), strict=True
+            ):
+                written = [*ids[: len(read.starts) - 1], *([last] if read.ended else [])]
+                room = max(max_length - len(written), max_length // 2, 1)
+                parts.append(_row(example, prompter.cut(given, room), written, read, max_length))
             bar.advance(len(chunk))
-    return _together(parts, leads, table, max_length, decoder_start)
+    return _together(parts, table, max_length, decoder_start)
 
 
-_Part = tuple[list[int], int, Ints, NDArray[np.int8], NDArray[np.int32]]
+@dataclass(frozen=True)
+class _Read:
+    """How far the tokens of a completion are the text. starts: bytes before each of these, and up to where the last one ends; led, lost: see
+    TextRows; ended: whether all that is lost is white space."""
+
+    starts: Ints
+    led: bool
+    lost: int
+    ended: bool
 
 
-def _row(example: Written, given: list[int], written: list[int], starts: Ints, longest: int) -> _Part:
-    """Tokens, where the completion begins in them, places, classes, sizes. starts: bytes before every token of the completion, and its
-    length."""
+@dataclass(frozen=True)
+class _Row:
+    """A row's tokens, how many stand before its completion, and of its boundaries what TextRows has."""
+
+    ids: list[int]
+    begin: int
+    place: Ints
+    before: NDArray[np.int8]
+    sizes: NDArray[np.int32]
+    led: bool
+    lost: int
+
+
+def _row(example: Written, given: list[int], written: list[int], read: _Read, longest: int) -> _Row:
     units = units_of(example.completion)
-    found = np.searchsorted(starts, units.bounds)
-    there = starts[np.minimum(found, len(starts) - 1)] == units.bounds
+    found = np.searchsorted(read.starts, units.bounds)
+    there = read.starts[np.minimum(found, len(read.starts) - 1)] == units.bounds
+    if read.lost:  # what comes behind the last token that is read is not what stands there
+        there &= found < len(read.starts) - 1
     ids = (given + written)[:longest]
-    place = np.where(there & (found + len(given) < len(ids)), found + len(given), -1)
-    return (
+    return _Row(
         ids,
         len(given),
-        place,
+        np.where(there & (found + len(given) < len(ids)), found + len(given), -1),
         np.concatenate([[SPACE], units.classes]).astype(np.int8),
         np.append(np.diff(units.bounds), 0).astype(np.int32),
+        read.led,
+        read.lost,
     )
 
 
-def _together(
-    parts: Sequence[_Part], leads: Sequence[bool], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]
-) -> TextRows:
-    lengths = np.asarray([len(ids) for ids, *_ in parts], np.int64)
+def _together(parts: Sequence[_Row], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]) -> TextRows:
+    lengths = np.asarray([len(one.ids) for one in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
-        input_ids=np.asarray([token for ids, *_ in parts for token in ids], np.int32),
+        input_ids=np.asarray([token for one in parts for token in one.ids], np.int32),
         token_types=None,
         example=np.arange(len(parts), dtype=np.int32),
-        begin=np.asarray([begin for _, begin, *_ in parts], np.int32),
-        boundaries=bounds(np.asarray([len(place) for *_, place, _, _ in parts], np.int64)),
-        place=np.concatenate([np.empty(0, np.int32), *(place for *_, place, _, _ in parts)]).astype(np.int32),
-        before=np.concatenate([np.empty(0, np.int8), *(before for *_, before, _ in parts)]),
-        sizes=np.concatenate([np.empty(0, np.int32), *(sizes for *_, sizes in parts)]),
-        led=np.asarray(leads, np.bool_),
+        begin=np.asarray([one.begin for one in parts], np.int32),
+        boundaries=bounds(np.asarray([len(one.place) for one in parts], np.int64)),
+        place=np.concatenate([np.empty(0, np.int32), *(one.place for one in parts)]).astype(np.int32),
+        before=np.concatenate([np.empty(0, np.int8), *(one.before for one in parts)]),
+        sizes=np.concatenate([np.empty(0, np.int32), *(one.sizes for one in parts)]),
+        led=np.asarray([one.led for one in parts], np.bool_),
+        lost=np.asarray([one.lost for one in parts], np.int64),
         table=table,
         longest=longest,
         decoder_start=decoder_start,
@@ -147,34 +173,27 @@ def text_tokens(tokenizer: "PreTrainedTokenizerFast", texts: list[str]) -> list[
     return ids
 
 
-def _byte_starts(
-    examples: Sequence[Written],
-    tokens: Sequence[Sequence[int]],
-    table: TokenBytes,
-    tokenizer: "PreTrainedTokenizerFast",
-) -> list[tuple[Ints, bool]]:
-    """Bytes before every token of each completion, and its length; and whether SentencePiece's space stands before it, which counts as
-    no byte of it. Raises ModelError where the tokens are not the text."""
+def _read(examples: Sequence[Written], tokens: Sequence[Sequence[int]], table: TokenBytes) -> Iterator[_Read]:
+    """How far the tokens of each completion are the text. SentencePiece's space before it counts as no byte of it."""
     flat = np.asarray([token for ids in tokens for token in ids], np.int64)
     places, rows = taken(table.rows, flat)
     content = table.content[places].tobytes()
     edges = bounds(np.asarray([len(ids) for ids in tokens], np.int64))
-    found = []
     for example, first, last in zip(examples, edges[:-1], edges[1:], strict=True):
         starts = rows[first : last + 1] - rows[first]
         text, read = example.completion.encode(), content[rows[first] : rows[last]]
         led = read == b" " + text
-        if led:
-            starts = np.maximum(starts - 1, 0)
-        elif read != text:
-            read = read.removeprefix(b" ") if not text.startswith(b" ") else read
-            at = next(
-                (n for n, (a, b) in enumerate(zip(read, text, strict=False)) if a != b), min(len(read), len(text))
-            )
-            shown = [part[at : at + _SHOWN].decode("utf-8", "replace") for part in (read, text)]
-            raise ModelError(
-                f"the tokenizer of {tokenizer.name_or_path or type(tokenizer).__name__} does not give back the text that it has read: it "
-                f"makes {shown[0]!r} of {shown[1]!r} in '{example.id}'; models of texts need one that loses nothing"
-            )
-        found.append((starts, led))
-    return found
+        if not led and read != text:
+            led = _shared(read, b" " + text) > _shared(read, text)
+        text = b" " + text if led else text
+        if read != text:
+            found = int(np.searchsorted(starts, _shared(read, text), side="right")) - 1
+            starts = starts[: int(np.searchsorted(starts, starts[found])) + 1]  # less tokens of nothing that end it
+        left = text[starts[-1] :]
+        yield _Read(np.maximum(starts - led, 0), led, len(left), not left.strip())
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Bytes with which both begin."""
+    unlike = (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(unlike, min(len(one), len(other)))

@@ -122,7 +122,8 @@ class TextPredictor:
     def predict(self, examples: Sequence[Written], progress: Progress = SILENT, title: str = "predict") -> "Plain":
         """See Predictor; with what the model writes after each prompt, if that is measured, if one alone is asked, or if a prompt has no
         completion."""
-        features = self.reader.read(examples)
+        # One alone may be anything, of several most are to be read.
+        features = self.reader.read_split(examples, progress) if len(examples) > 1 else self.reader.read(examples)
         return self._with_texts(examples, self.predict_features(examples, features, progress, title), progress, title)
 
     def compared(

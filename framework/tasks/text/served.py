@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from distil.framework.chat.answers import Answer, Usage
+from distil.framework.chat.answers import Answer, Token, Usage
 from distil.framework.chat.asking import Asker, Sent
 from distil.framework.chat.budget import cost_of
 from distil.framework.chat.estimate import Estimate, estimate
@@ -70,7 +70,7 @@ class ServedTexts:
         found: Plain = {example.id: {"bits": None, "bytes": 0, "text": None} for example in examples}
         known = [example for example in examples if example.completion]
         if self.reader is not None and known:
-            rows = self.reader.read(known)
+            rows = self.reader.read_split(known, progress) if len(known) > 1 else self.reader.read(known)
             taken, sizes = bits_of(rows, self._said(rows, progress, title)), shown_bytes(known, rows)
             for number, example in enumerate(known):
                 found[example.id] |= {"bits": float(taken[number]), "bytes": int(sizes[number])}
@@ -133,23 +133,24 @@ class ServedTexts:
         ]
 
     def _said(self, rows: TextRows, progress: Progress, title: str) -> TopTokens:
-        wanted = [(asked, 0) for asked in self._scorings(rows)]
+        scorings = self._scorings(rows)
+        wanted = [(asked, 0) for asked in scorings if asked.counted]
         with progress.task(title, len(wanted)) as bar:
-            answers = self.asker.ask(wanted, bar)
-        return joined([self._top(asked, answer) for (asked, _), answer in zip(wanted, answers, strict=True)])
+            answers = iter(self.asker.ask(wanted, bar))
+        return joined([self._top(one, next(answers).tokens if one.counted else ()) for one in scorings])
 
-    def _top(self, asked: Scoring, answer: Answer) -> TopTokens:
+    def _top(self, asked: Scoring, said: Sequence[Token]) -> TopTokens:
         """What is said of one row."""
         place: list[int] = []
         id: list[int] = []
         other: list[float] = []
-        for number, (token, stands) in enumerate(zip(answer.tokens, asked.ids[asked.begin :], strict=True)):
+        for number, (token, stands) in enumerate(zip(said, asked.ids[asked.begin :], strict=True)):
             named = dict(filter(lambda one: one[0] >= 0, ((self._id(name), log_p) for name, log_p in token.others)))
             named[stands] = token.log_p
             place += [number] * len(named)
             id += named.keys()
             other += named.values()
-        log_p = np.asarray([token.log_p for token in answer.tokens], np.float64)
+        log_p = np.asarray([token.log_p for token in said], np.float64)
         return TopTokens(log_p, np.asarray(place, np.int64), np.asarray(id, np.int64), np.asarray(other, np.float64))
 
     def _id(self, name: str) -> int:
@@ -207,7 +208,8 @@ class ServedTexts:
 
     def _sent(self, scored: Sequence[Written], written: Sequence[Written]) -> list[Sent]:
         known = [example for example in scored if example.completion]
-        found: list[Sent] = [*self._scorings(self.reader.read(known))] if self.reader is not None and known else []
+        scorings = self._scorings(self.reader.read(known)) if self.reader is not None and known else []
+        found: list[Sent] = [one for one in scorings if one.counted]
         return found + [one for one in (self._request(example, 0.0) for example in written) if one is not None]
 
 

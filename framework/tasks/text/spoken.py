@@ -32,7 +32,7 @@ def spoken_objective(
 ) -> "Objective":
     """To answer with the completions, as a student of conversations learns them."""
     reader = text_reader(tokenizer, wording_of(task, teacher), _read_by(teacher, windows).max_length)
-    return task.objective_of(examples, reader.read(examples, progress), reader.pad_id)
+    return task.objective_of(examples, reader.read_split(examples, progress), reader.pad_id)
 
 
 def spoken_predictor(

@@ -112,7 +112,7 @@ class Text(TextSettings):
         """See Task: a row for each text."""
         from distil.framework.tasks.text.reading import text_reader
 
-        return text_reader(tokenizer, self.wording, windows.max_length).read(examples, progress)
+        return text_reader(tokenizer, self.wording, windows.max_length).read_split(examples, progress)
 
     def logits(self, output: "Own") -> "Tensor":
         """See Task: [B, vocabulary, tokens]."""

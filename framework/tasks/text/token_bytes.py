@@ -92,13 +92,17 @@ def _class(part: bytes) -> int:
 def _spelling(state: Mapping[str, object], name: str) -> Callable[[str], bytes]:
     """How a vocabulary spells bytes: a function from a token's name to its bytes. Raises ModelError."""
     parts = [part for place in ("decoder", "pre_tokenizer", "normalizer") for part in _parts(state.get(place))]
+    if any(part["type"] == "Lowercase" or part.get("lowercase") for part in parts):
+        raise ModelError(
+            f"the tokenizer {name} does not give back the text that it has read, as it lower-cases it: models of texts need one that loses little"
+        )
     if any(part["type"] == "ByteLevel" for part in parts):
         table = {character: byte for byte, character in _byte_characters()}
         return lambda token: bytes(table[character] for character in token)
     if any(part["type"] == "Metaspace" or _SPACE in (part.get("content"), _pattern(part)) for part in parts):
         return _sentencepiece
     raise ModelError(
-        f"the tokenizer {name} does not give back the text that it has read, as one does not that lower-cases it or forgets its spaces: "
+        f"the tokenizer {name} does not give back the text that it has read, as one does not that forgets its spaces: "
         "models of texts need a byte-level one or SentencePiece's"
     )
 

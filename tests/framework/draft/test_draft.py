@@ -330,6 +330,11 @@ def turns(number: int) -> list[dict[str, str]]:
             "completions",
         ),
         (
+            lambda n: {"instruction": f"what is {n}", "input": f"the {n}" if n % 2 else "", "output": f"it is {n}"},
+            {"prompt": "instruction", "prompt_input": "input", "completion": "output"},
+            "completions",
+        ),
+        (
             lambda n: {"question": f"what is {n}", "answer": f"it is {n}"},
             {"prompt": "question", "completion": "answer"},
             "completions",

@@ -38,6 +38,16 @@ def test_columns_of_prompts_and_completions() -> None:
     assert row.id == "7"
 
 
+def test_what_a_prompt_asks_something_of_stands_below_it() -> None:
+    named = {"prompt": "instruction", "prompt_input": "input", "completion": "output"}
+    values = [{"instruction": "Add.", "input": given, "output": "2"} for given in ("1+1", " ", None)]
+    assert [row.prompt for row in _rows(*values, **named)] == ["Add.\n\n1+1", "Add.", "Add."]
+    assert [row.completion for row in _rows(*values, **named)] == ["2"] * 3
+    records = [Record("row", one) for one in values]
+    assert next(iter(data.read_prompts(records, Fields(data.FIELDS, named)))).prompt == "Add.\n\n1+1"
+    assert [row.prompt for row in _rows({"prompt": "Add.", "input": "1+1", "completion": "2"})] == ["Add."]
+
+
 def test_texts_alone_are_completions() -> None:
     (row,) = _rows({"text": "Всё."})
     assert row.texts == ("", "Всё.")

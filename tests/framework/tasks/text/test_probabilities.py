@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from distil.framework.errors import ModelError
 from distil.framework.signals.algebra import Signals, log_likelihood
 from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
@@ -24,7 +23,6 @@ from distil.framework.tasks.text.signal import YES, bits, said, write_units
 from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.token_bytes import END, OUTCOMES, TokenBytes, token_bytes
 from distil.framework.training.items import model_inputs
-from tests.built_tokenizers import BUILT
 from tests.framework.tasks.text.writers import tokenizer_of
 
 _TEXTS = ["Пётр Ильич родился в 1840 году, а Гайдн — в Рорау.", "The quick brown fox, isn't it? (998)"] * 3
@@ -145,15 +143,6 @@ def test_signals_hold_what_the_model_says(examples: list[Written]) -> None:
     heads = np.diff(signals.rows)[said(signals)]
     assert (heads >= 1).all()
     assert set(signals.keys[signals.rows[:-1][said(signals)]].tolist()) <= set(range(257)) | {YES}
-
-
-def test_a_tokenizer_that_loses_text_is_refused() -> None:
-    tokenizer = BUILT["Unigram, Metaspace"]()
-    table = token_bytes(tokenizer, [3])
-    with pytest.raises(ModelError, match="does not give back the text"):
-        text_features([Written("q1", "", "Two  spaces and Ω")], tokenizer, table, 3, [], 64)
-    with pytest.raises(ModelError, match="forgets its spaces"):
-        token_bytes(BUILT["WordPiece, BERT"](), [3])
 
 
 def test_long_texts_are_cut() -> None:
