@@ -152,11 +152,7 @@ def _texts(table: Table, given: Mapping[str, str]) -> Meaning:
         told = {**fields, **told}  # or else the text may be meant
     what = {"messages": "conversations", "completion": "completions", "text": "texts to be written as a whole"}[form]
     # Where some records have no conversation, they are read in their own form.
-    others = (
-        ()
-        if told or len(table.columns[fields[form]]) == len(table.rows)
-        else ("prompt", "prompt_input", "completion", "text")
-    )
+    others = () if told or len(table.columns[fields[form]]) == len(table.rows) else (*_WRITTEN, "text")
     unread = _filled(table, [name for name in table.columns if name not in (*fields.values(), *others)])
     not_read = [f"not read: {listed(unread)}"] if unread else []
     return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *not_read])

@@ -87,11 +87,9 @@ def check_live(recipe: Recipe, name: str, loss: LiveLoss) -> None:
         raise ModelError(f"losses.{name}: {error}") from None
 
 
-def reads_alike(
-    recipe: Recipe, called: str, own: Stage | None, trained: Mapping[str, Stage | None], ends: bool = False
-) -> bool:
+def reads_alike(recipe: Recipe, called: str, own: Stage | None, trained: Mapping[str, Stage | None]) -> bool:
     """Whether a teacher reads the student's tokens. own: the tokenizer that the run trains for the student; trained: those that it
-    trains for the teachers; ends: whether texts have to end with the same token, too."""
+    trains for the teachers."""
     student = recipe.student
     assert student is not None
     reader: Any = student
@@ -102,8 +100,7 @@ def reads_alike(
         return True
     if own is not None or other is not None:
         return False
-    read, by_teacher = _load(reader), _load(teacher)
-    return same_tokenizer(read, by_teacher) and not (ends and read.eos_token_id != by_teacher.eos_token_id)
+    return same_tokenizer(_load(reader), _load(teacher))
 
 
 def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> frozenset[str]:
@@ -117,9 +114,9 @@ def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> fro
         return frozenset()
     own = trained_tokenizer(context, student.tokenizer, context.data[student.split])
     asked = [name for name, teacher in recipe.teachers.items() if not only_writes(teacher)]
-    alike = [name for name in asked if reads_alike(recipe, name, own, trained, ends=True)]
+    alike = [name for name in asked if reads_alike(recipe, name, own, trained)]
     if asked and not alike:
-        raise unlike_tokenizers(named[0], "', '".join(asked))
+        raise unlike_tokenizers(named[0], *asked)
     if len(named) == len(recipe.losses):
         for name in recipe.baselines:
             if name in asked and name not in alike:
@@ -130,12 +127,17 @@ def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> fro
     return frozenset(alike)
 
 
-def unlike_tokenizers(name: str, teacher: str) -> ModelError:
-    """What to say about a teacher that does not read the student's tokens."""
+def unlike_tokenizers(name: str, *teachers: str) -> ModelError:
+    """What to say about teachers that do not read the student's tokens."""
+    *others, last = (f"'{teacher}'" for teacher in teachers)
+    whose, both, that = (
+        (f"any of the teachers {', '.join(others)} and {last}", "it and one of them", "one of them")
+        if others
+        else (f"teacher {last}", "both", "that teacher")
+    )
     return ModelError(
-        f"losses.{name}: the student's tokenizer is not that of teacher '{teacher}', and the loss compares token by token: give "
-        "both the same `tokenizer` (and the same split, where the run trains it), take the student from that teacher's layers, "
-        "or drop the loss"
+        f"losses.{name}: the student's tokenizer is not that of {whose}, and the loss compares token by token: give {both} the same "
+        f"`tokenizer` (and the same split, where the run trains it), take the student from the layers of {that}, or drop the loss"
     )
 
 

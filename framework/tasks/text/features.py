@@ -33,7 +33,7 @@ class TextRows(TokenRows):
 
     A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
     token has no place. led: whether a completion's first token begins with a space that is no part of it, as SentencePiece's does;
-    lost: bytes of it that its tokens do not give back, all that comes behind the first of them included.
+    lost: bytes of it that its tokens do not give back, all that comes behind the first of them included; end: the token that ends it.
     """
 
     begin: NDArray[np.int32]  # [E]  the row's first token of the completion; it is 1 at least
@@ -45,6 +45,7 @@ class TextRows(TokenRows):
     sizes: NDArray[np.int32]  # [B]  bytes of the unit that begins there; 0 of the text's end
     led: NDArray[np.bool_]  # [E]
     lost: NDArray[np.int64]  # [E]
+    end: NDArray[np.int32]  # [E]
     table: TokenBytes  # of the tokenizer
     longest: int
     decoder_start: tuple[int, ...]
@@ -99,7 +100,7 @@ def text_features(
             ):
                 written = [*ids[: len(read.starts) - 1], *([last] if read.ended else [])]
                 room = max(max_length - len(written), max_length // 2, 1)
-                parts.append(_row(example, prompter.cut(given, room), written, read, max_length))
+                parts.append(_row(example, prompter.cut(given, room), written, read, last, max_length))
             bar.advance(len(chunk))
     return _together(parts, table, max_length, decoder_start)
 
@@ -126,9 +127,10 @@ class _Row:
     sizes: NDArray[np.int32]
     led: bool
     lost: int
+    end: int
 
 
-def _row(example: Written, given: list[int], written: list[int], read: _Read, longest: int) -> _Row:
+def _row(example: Written, given: list[int], written: list[int], read: _Read, end: int, longest: int) -> _Row:
     units = units_of(example.completion)
     found = np.searchsorted(read.starts, units.bounds)
     there = read.starts[np.minimum(found, len(read.starts) - 1)] == units.bounds
@@ -143,6 +145,7 @@ def _row(example: Written, given: list[int], written: list[int], read: _Read, lo
         np.append(np.diff(units.bounds), 0).astype(np.int32),
         read.led,
         read.lost,
+        end,
     )
 
 
@@ -160,6 +163,7 @@ def _together(parts: Sequence[_Row], table: TokenBytes, longest: int, decoder_st
         sizes=np.concatenate([np.empty(0, np.int32), *(one.sizes for one in parts)]),
         led=np.asarray([one.led for one in parts], np.bool_),
         lost=np.asarray([one.lost for one in parts], np.int64),
+        end=np.asarray([one.end for one in parts], np.int32),
         table=table,
         longest=longest,
         decoder_start=decoder_start,

@@ -58,7 +58,10 @@ class TextItems:
             boundary_weight=torch.tensor(self.boundary_weight * counts),
             places=places,
             first_bytes=FirstBytes.of(self.features.table),
-            taught={temperature: taught(signals, places) for temperature, signals in read.items()},
+            taught={
+                temperature: taught(signals, places, len(self.features.table.first))
+                for temperature, signals in read.items()
+            },
         )
 
 

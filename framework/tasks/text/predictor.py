@@ -33,6 +33,7 @@ from distil.framework.tasks.text.requests import written
 from distil.framework.tasks.text.settings import TextSettings
 from distil.framework.tasks.text.sides import side_lengths
 from distil.framework.tasks.text.signal import write_units
+from distil.framework.tasks.text.token_bytes import TokenBytes
 from distil.framework.tasks.text.writing import TextWriter
 from distil.framework.training.items import model_inputs
 from distil.framework.transfer import Coming, on_device
@@ -76,9 +77,7 @@ class Said:
 
     def signals(self) -> Signals:
         """About each text."""
-        parts = [
-            batch.signals(len(self.features.table.first)).take(np.arange(len(rows))) for rows, batch in self.batches
-        ]
+        parts = [batch.signals(self.features.table).take(np.arange(len(rows))) for rows, batch in self.batches]
         order = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in self.batches)])
         return concat(parts).take(np.argsort(order))
 
@@ -94,10 +93,10 @@ class _Batch:
     units: Coming
     next_tokens: Coming | None
 
-    def signals(self, vocabulary: int) -> Signals:
-        """About its rows."""
+    def signals(self, table: TokenBytes) -> Signals:
+        """About its rows. table: of the vocabulary."""
         named = None if self.next_tokens is None else self.next_tokens.numpy()[: len(self.places.target)]
-        return write_units(self.first_bytes.numpy(), self.units.numpy(), self.places, named, vocabulary)
+        return write_units(self.first_bytes.numpy(), self.units.numpy(), self.places, named, table)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from distil.framework.segments import bounds, totals
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.sides import decoder_length
-from distil.framework.tasks.text.token_bytes import CLASSES, ENDS, NEVER, OUTCOMES, TokenBytes
+from distil.framework.tasks.text.token_bytes import CLASSES, END, ENDS, NEVER, OUTCOMES, TokenBytes
 from distil.framework.tasks.text.units import LETTER, NUMBER, OTHER, SPACE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Places:
     that a token comes after; last: bool [R], whether the text ends there; whole: bool [R], whether the unit ends at the next boundary;
     shows: bool [R], whether the first byte of the token there is the text's;
     number: int64 [R], the boundary's among all of the batch; count: int64 [B], boundaries of every row; start: int64 [M], bytes of the
-    completion before a token, with a space that its tokenizer puts before it; of all others one more; bytes: int64 [B], of every completion.
+    completion before a token, with a space that its tokenizer puts before it; of all others one more; bytes: int64 [B], of every completion; end: int64 [B], the token that ends it.
     """
 
     token: "Tensor"
@@ -55,6 +55,7 @@ class Places:
     count: "Tensor"
     start: "Tensor"
     bytes: "Tensor"
+    end: "Tensor"
 
 
 def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Places:
@@ -99,6 +100,7 @@ def places_of(features: TextRows, rows: NDArray[np.int64], length: int) -> Place
         "count": counts,
         "start": before - before[first[item]] + ~features.led[rows][item],
         "bytes": totals(features.sizes[number], bounds(counts)),
+        "end": features.end[rows],
     }
     as_tensors = {
         name: torch.from_numpy(np.ascontiguousarray(values if values.dtype == bool else values.astype(np.int64)))
@@ -151,16 +153,17 @@ class UnitLogits:
 
     @cached_property
     def units(self) -> "Tensor":
-        """log P of the unit that stands at every boundary, or of the end; where `whole` is not, of the part up to the next boundary that has
-        a place. [R]"""
+        """log P of the unit that stands at every boundary, or of the end, by whichever token; where `whole` is not, of the part up to the next
+        boundary that has a place. [R]"""
         import torch
 
+        ends = self.first_bytes[:, END]
         behind = self.places.owner >= 0
         sums = torch.zeros(len(self.places.at), device=self.tokens.device).index_add(
             0, self.places.owner[behind], self.tokens[behind]
         )
         after = torch.cat([self._may_begin[1:], self._may_begin.new_zeros(1)])
-        return (sums + torch.where(self.places.last, 0.0, after) - self._may_begin).clamp(max=0.0)
+        return torch.where(self.places.last, ends, sums + after - self._may_begin).clamp(max=0.0)
 
 
 @dataclass(frozen=True)

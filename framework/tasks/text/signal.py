@@ -4,7 +4,8 @@ or the end), and whether the unit follows that stands there.
 An example with B boundaries has the B heads of first bytes, then the B of units. A head that a model says nothing of, as its tokens
 have no boundary there, has no entries.
 
-Of a teacher that is asked about next tokens there are more behind these, whose outcomes are the tokens of its tokenizer: one for every byte of
+Of a teacher that is asked about next tokens there are more behind these, whose outcomes are the tokens of its tokenizer, and one behind them
+for all tokens that end a text, as a student may end it by another: one for every byte of
 the completion, at which a token may begin, one for its end, and before them all one for a space that some tokenizers put before a text.
 """
 
@@ -24,6 +25,7 @@ from distil.framework.tasks.text.units import Units, units_of
 if TYPE_CHECKING:
     from distil.framework.tasks.text.features import TextRows
     from distil.framework.tasks.text.probabilities import Places
+    from distil.framework.tasks.text.token_bytes import TokenBytes
 
 NO, YES = 0, 1
 _LEAST = 1e-9  # a first byte that is less likely joins the tail
@@ -50,10 +52,10 @@ def write_units(
     units: NDArray[np.floating],
     places: "Places",
     tokens: NDArray[np.floating] | None = None,
-    vocabulary: int = 0,
+    table: "TokenBytes | None" = None,
 ) -> Signals:
     """The signals about the rows of a batch. first_bytes, units: see UnitLogits, [R, 257] and [R]; places: where these are, on the host;
-    tokens: see likeliest, [M, 2 k + 1], of so large a vocabulary."""
+    tokens: see likeliest, [M, 2 k + 1]; table: of the vocabulary, where there are any."""
     count, whole = places.count.numpy(), places.whole.numpy()
     first, unit = np.exp(first_bytes.astype(np.float64)), np.exp(units.astype(np.float64))
     heads = 2 * bounds(count)
@@ -65,10 +67,10 @@ def write_units(
     sizes = np.zeros(int(heads[-1]), np.int64)
     sizes[byte_head] = named.sum(1)
     sizes[unit_head[whole]] = 2
-    named_of_tokens = 0 if tokens is None else tokens.shape[1] // 2
-    if tokens is not None:
+    if tokens is not None and table is not None:
         token_head = token_heads(places, heads)
-        sizes[token_head] = named_of_tokens
+        of_tokens = _with_one_end(tokens, table)
+        sizes[token_head] = of_tokens[0]
     rows = bounds(sizes)
     keys, mass = np.zeros(int(rows[-1]), np.int64), np.zeros(int(rows[-1]))
     at = _cells(rows, byte_head, named.sum(1))
@@ -80,13 +82,25 @@ def write_units(
     shown = byte_head[places.shows.numpy()]
     left = ~named[places.shows.numpy()]
     tail[shown], tail_size[shown] = (first[places.shows.numpy()] * left).sum(1), left.sum(1)
-    if tokens is not None:
-        at = rows[token_head][:, None] + np.arange(named_of_tokens)
-        mass[at], keys[at] = np.exp(tokens[:, :named_of_tokens], dtype=np.float64), tokens[:, named_of_tokens:-1]
+    if tokens is not None and table is not None:
+        at = _cells(rows, token_head, of_tokens[0])
+        _, keys[at], mass[at] = of_tokens
         tail[token_head] = np.exp(tokens[:, -1], dtype=np.float64)
-        tail_size[token_head] = vocabulary - named_of_tokens
+        tail_size[token_head] = len(table.first) - tokens.shape[1] // 2
     with np.errstate(divide="ignore"):
         return normalised(heads, rows, keys, np.log(mass), np.log(tail), tail_size)
+
+
+def _with_one_end(tokens: NDArray[np.floating], table: "TokenBytes") -> tuple[Ints, Ints, Floats]:
+    """How many outcomes each of M tokens names, which these are, and their masses: all that end a text are one, numbered as the vocabulary is
+    large. tokens: see likeliest."""
+    count = tokens.shape[1] // 2
+    keys, mass = tokens[:, count:-1].astype(np.int64), np.exp(tokens[:, :count], dtype=np.float64)
+    ends = table.first[keys] == END
+    first = ends & (np.cumsum(ends, 1) == 1)
+    mass = np.where(first, np.where(ends, mass, 0.0).sum(1, keepdims=True), mass)
+    kept = first | ~ends
+    return kept.sum(1), np.where(first, len(table.first), keys)[kept], mass[kept]
 
 
 def weighed_as(examples: Sequence[Written], signals: Signals) -> Ints | None:
@@ -186,7 +200,7 @@ def signals_of_logits(features: "TextRows", logits: Sequence[NDArray[np.float32]
         places = places_of(features, np.asarray([row]), values.shape[1])
         asked = UnitLogits(torch.from_numpy(values.T).index_select(0, places.token), table, places)
         named = likeliest(asked.logits, len(table.cell), next_tokens).numpy() if next_tokens else None
-        parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places, named, len(table.cell)))
+        parts.append(write_units(asked.first_bytes.numpy(), asked.units.numpy(), places, named, features.table))
     return concat(parts)
 
 

@@ -1,6 +1,6 @@
 """What teachers think of a batch of texts, at the boundaries and tokens that the student has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,15 +46,23 @@ class Taught:
     tokens: Named | None
 
 
-def taught(signals: Signals, places: Places) -> Taught:
-    """signals: about the rows of the batch whose places these are."""
+def taught(signals: Signals, places: Places, vocabulary: int) -> Taught:
+    """signals: about the rows of the batch whose places these are; vocabulary: tokens of the student's."""
     byte_head, unit_head = heads_of(places, signals.heads)
     more = (np.diff(signals.heads) > 2 * places.count.numpy()).any()
     return Taught(
         _named(signals, byte_head, places.shows.numpy(), OUTCOMES),
         _named(signals, unit_head, places.whole.numpy(), 2),
-        _named(signals, token_heads(places, signals.heads), None, None) if more else None,
+        _ended(_named(signals, token_heads(places, signals.heads), None, None), places, vocabulary) if more else None,
     )
+
+
+def _ended(tokens: Named, places: Places, vocabulary: int) -> Named:
+    """With the token by which the student ends a text in the place of whatever its teachers end it by."""
+    import torch
+
+    own = places.end[places.item][:, None]
+    return replace(tokens, keys=torch.where(tokens.keys == vocabulary, own, tokens.keys))
 
 
 def _named(signals: Signals, heads: Ints, shown: NDArray[np.bool_] | None, outcomes: int | None) -> Named:

@@ -17,7 +17,7 @@ from distil.framework.signals.algebra import Signals
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.probabilities import FirstBytes, places_of
 from distil.framework.tasks.text.signal import write_units
-from distil.framework.tasks.text.token_bytes import CLASSES, NEVER, OUTCOMES, TokenBytes
+from distil.framework.tasks.text.token_bytes import CLASSES, END, NEVER, OUTCOMES, TokenBytes
 
 _LEAST = 1e-30  # a mass of 0 has no logarithm
 
@@ -47,10 +47,13 @@ def top_signals(features: TextRows, said: TopTokens, next_tokens: int = 0) -> Si
     np.add.at(first, (row, table.first[id]), mass * begins[before[row], table.classes[id]])
     first += np.clip(1 - named, 0, None)[:, None] * _of_vocabulary(table, begins)[before]
     may_begin = np.maximum(first.sum(1), _LEAST)
-    units = _units(said.log_p, np.log(may_begin), places.owner.numpy(), places.last.numpy())
+    ends = np.bincount(row, mass * (table.first[id] == END), minlength=len(at))
+    units = _units(
+        said.log_p, np.log(may_begin), np.log(np.maximum(ends, _LEAST)), places.owner.numpy(), places.last.numpy()
+    )
     tokens = _likeliest(said, next_tokens) if next_tokens else None
     first_bytes = np.log(np.maximum(first / may_begin[:, None], _LEAST))
-    return write_units(first_bytes, units, places, tokens, len(table.lengths))
+    return write_units(first_bytes, units, places, tokens, table)
 
 
 def _likeliest(said: TopTokens, count: int) -> Floats:
@@ -78,11 +81,11 @@ def _of_vocabulary(table: TokenBytes, begins: Floats) -> Floats:
     return found
 
 
-def _units(log_p: Floats, mass: Floats, owner: NDArray[np.int64], last: NDArray[np.bool_]) -> Floats:
-    """log P of the unit at every boundary, see UnitLogits. mass: log S. [R]"""
+def _units(log_p: Floats, mass: Floats, ends: Floats, owner: NDArray[np.int64], last: NDArray[np.bool_]) -> Floats:
+    """log P of the unit at every boundary, see UnitLogits. mass: log S; ends: log P of all named tokens that end a text. [R]"""
     behind = owner >= 0
     sums = np.bincount(owner[behind], log_p[behind], minlength=len(mass))
-    found: Floats = np.minimum(sums + np.where(last, 0.0, np.append(mass[1:], 0.0)) - mass, 0.0)
+    found: Floats = np.minimum(np.where(last, ends, sums + np.append(mass[1:], 0.0)) - mass, 0.0)
     return found
 
 
