@@ -1,9 +1,11 @@
 """`distil plan`: what a recipe would do, and what it takes; where models or data are not here, by published configurations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.framework.data.batches import epoch_steps
+from distil.framework.data.example import Example
 from distil.framework.device import resolve_workers
 from distil.framework.errors import DistilError, MissingDataError, MissingModelError
 from distil.framework.models.bounds import training_bytes
@@ -15,6 +17,7 @@ from distil.framework.rehearsal.outline import KnownData, check_heads, known_dat
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.graph import Graph
 from distil.framework.stages.models import ModelStages, student_split
+from distil.framework.stages.signals import Collection
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.written import Written
 from distil.framework.tables import gigabytes, training_memory
@@ -63,22 +66,31 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     console.print(models)
     for found in graph.collections.values():
         asked = found.teacher_pass.examples
-        rows = len(asked)
-        size = signal_bytes(recipe.signals, rows, context.task.head_sizes(asked)) / 1e6
+        size = _signal_bytes(context, found, asked) / 1e6
         console.print(
-            f"signals of {found.teacher} on '{found.split}': {rows} {context.task.items}, about {size:.1f} MB",
+            f"signals of {found.teacher} on '{found.split}': {len(asked)} {context.task.items}, about {size:.1f} MB",
             markup=False,
             highlight=False,
         )
     for found in graph.of_texts:
         most = found.data.most if isinstance(found.data, Written) else 0
+        learnt = student_split(context).examples
+        size = most * _signal_bytes(context, found, learnt) / max(len(learnt), 1) / 1e6
         console.print(
-            f"signals of {found.teacher} on '{found.split}': at most {most} {context.task.items}, which are written first",
+            f"signals of {found.teacher} on '{found.split}': at most {most} {context.task.items}, which are written first; about {size:.1f} MB if "
+            "they are as long as those that the student learns from",
             markup=False,
             highlight=False,
         )
     for line in requests_in_words(recipe, context.task, context.data, context.store):
         console.print(line, markup=False, highlight=False)
+
+
+def _signal_bytes(context: Context, found: Collection, asked: Sequence[Example]) -> int:
+    """About how many bytes a teacher's signals about some examples take on disk."""
+    settings, task = context.recipe.signals, context.task
+    text = task.head_bytes(asked) if found.asking.inference.next_tokens else None
+    return signal_bytes(settings, len(asked), task.head_sizes(asked), 0 if text is None else int(text.sum()))
 
 
 def _state(context: Context, stage: Stage) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _Form = TypeVar("_Form", Completion, Scored)
 _LOG = logging.getLogger(__name__)
 _MOST = 2**26  # bytes of an answer
+_TOO_LONG = re.compile("context.?(length|window|size)|too (long|many tokens)|max_model_len", re.IGNORECASE)
+_LONGER = "have it read more (vLLM: --max-model-len, llama.cpp: -c), lower windows.max_length or how much may be written, or leave out such texts"
+_OTHERWISE = "put the teacher's settings right, or ask another server"
 _OTHER_LIMIT = "max_completion_tokens"  # what some models take instead of max_tokens, and name where they refuse that
 _REFUSED = {401, 403}
 NO_SCORES = (
@@ -264,9 +268,7 @@ class Server:
                 else f"{said}; put a key into the environment, and its variable's name into key_env"
             )
         if 300 <= error.status_code < 400:
-            return UserError(
-                f"{said}; nothing is sent on to another place: put the address at which the server itself is into url"
-            )
+            return UserError(f"{said}; nothing is sent on to another place: put the server's own address into url")
         if error.status_code == 404:
             return ModelError(f"{said}; look whether url ends with the version (/v1) and the server has the model")
         if error.status_code == 429 or error.status_code >= 500 or error.status_code in (408, 409):
@@ -275,7 +277,7 @@ class Server:
             return EndpointError(
                 f"{said}{asks}, after up to {self._endpoint.retries} more tries; run again later to go on"
             )
-        return _BadRequestError(f"{said}; put the teacher's settings right, or ask another server")
+        return _BadRequestError(f"{said}; {_LONGER if _TOO_LONG.search(told) else _OTHERWISE}")
 
     def _name(self) -> str:
         return f"the server at {self._url}"

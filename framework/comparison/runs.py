@@ -156,7 +156,7 @@ def compare_runs(runs: Sequence[ComparedRun]) -> RunComparison:
     differences, conclusions = [], []
     for group in groups:
         found = _within(group, task.metrics)
-        differences += found
+        differences += found if len(groups) == 1 else [_named(one, group) for one in found]
         said = sentences(found, task.metrics)
         conclusions += said if len(groups) == 1 else [f"{group.label}: {one}" for one in said]
     for group in groups[1:]:
@@ -204,6 +204,11 @@ def _between(group: Group, other: Group, metrics: Sequence[Metric]) -> Iterator[
             first, second = ([run.answered(name, run.contents) for run in one.runs] for one in (group, other))
         names = (f"{name} of {group.label}", f"{name} of {other.label}")
         yield compare(*names, first, second, metrics, by_seed=by_seed, paired=paired)
+
+
+def _named(one: ComparisonResults, group: Group) -> ComparisonResults:
+    """With the recipe's name behind the models'."""
+    return {**one, "model": f"{one['model']} of {group.label}", "against": f"{one['against']} of {group.label}"}
 
 
 def _same_models(group: Group, other: Group, name: str) -> bool:

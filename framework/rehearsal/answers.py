@@ -11,6 +11,7 @@ from distil.framework.chat.shots import Pool, pool_of
 from distil.framework.data.example import Example, Notebook
 from distil.framework.data.load import Split
 from distil.framework.recipe.schema import Recipe
+from distil.framework.rehearsal.outline import texts_written
 from distil.framework.stages.completions import sampling_of
 from distil.framework.stages.stage import answers_folder
 from distil.framework.store import Store
@@ -39,6 +40,12 @@ def requests_in_words(recipe: Recipe, task: Task, splits: Mapping[str, Split], s
             prompts = [one for split in completions.of for one in _prompts(task, splits[split])]
             found += predictor.estimate_written(prompts, drawn.count, drawn.temperature)
             asked = list(dict.fromkeys([*asked, *completions.of]))
+        unwritten = texts_written(recipe, name, {split: len(one.examples) for split, one in splits.items()}).asked
+        if unwritten and not only_writes(teacher):
+            yield (
+                f"{name} is asked how likely texts are, once these are written: one request for each of at most {unwritten:,}, whose tokens are in "
+                "no figure here"
+            )
         if not found.wanted.requests:
             yield f"{name}: all answers about {', '.join(asked)} are there"
             continue

@@ -16,6 +16,7 @@ from distil.framework.device import available_bytes
 from distil.framework.files import Json, read_json_lines, write_json
 from distil.framework.generative.sampling import GREEDY
 from distil.framework.latency import measure_side_by_side
+from distil.framework.losses.base import is_of_tokens
 from distil.framework.models.build import random_model, save_model
 from distil.framework.models.kind import ModelKind
 from distil.framework.models.section import LayersModel, TrainedTokenizer
@@ -42,8 +43,7 @@ _WHOLE = 2.3
 
 
 class PeakMemory:
-    """The most memory, in bytes, that this process has while the context lasts: of the GPU, or of the machine where
-    there is none, looked at 20 times a second."""
+    """The most memory, in bytes, that this process has while the context lasts: of the GPU, or else of the machine, looked at 20 times a second."""
 
     def __init__(self) -> None:
         self.peak = 0
@@ -203,14 +203,16 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
 
 
 def signal_size(recipe: Recipe, data: KnownData) -> float:
-    """About how many bytes a teacher's signal about one example takes, by some that are here, or generated ones."""
+    """About how many bytes a teacher's signal about one example takes, by some here, or generated ones; with next tokens where a loss compares them."""
     splits = data.splits
     if splits is None:
         source = {**recipe.task.stand_in(), "examples": {"train": _FEW}}
         splits = load_data(Data.model_validate({"source": source, "splits": {"train": "train"}}), recipe.task)
     task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
     some = [example for split in splits.values() for example in split.examples[:_FEW]]
-    return signal_bytes(recipe.signals, len(some), task.head_sizes(some)) / len(some)
+    text = task.head_bytes(some) if any(map(is_of_tokens, recipe.losses.values())) else None
+    length = 0 if text is None else int(text.sum())
+    return signal_bytes(recipe.signals, len(some), task.head_sizes(some), length) / len(some)
 
 
 def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Json:

@@ -50,10 +50,15 @@ class SignalSettings(Section):
         return self
 
 
-def signal_bytes(settings: SignalSettings, examples: int, sizes: Ints) -> int:
-    """About how many bytes signals about so many examples take on disk. sizes: how many outcomes each of their heads has. [H]"""
+_TOKEN, _NUMBER = 4, 4  # bytes of a text for each of its tokens, and of a token's number
+
+
+def signal_bytes(settings: SignalSettings, examples: int, sizes: Ints, text: int = 0) -> int:
+    """About how many bytes signals about so many examples take on disk. sizes: how many outcomes each of their heads has, [H]; text: bytes of
+    all texts about which next tokens are stored, too."""
     if not len(sizes):
         return 0
     number = 1 if sizes.max() < 255 else 2  # bytes of one of the outcomes, and of how many are left out
     entries = int(np.minimum(sizes, settings.top_k).sum())
-    return 20 * examples + (3 + number) * len(sizes) + (2 + number) * entries
+    next_tokens = 5 * text + (2 + _NUMBER) * settings.top_k * text // _TOKEN
+    return 20 * examples + (3 + number) * len(sizes) + (2 + number) * entries + next_tokens

@@ -85,7 +85,8 @@ def test_seeds_of_two_recipes_belong_together(tmp_path: Path, capsys: pytest.Cap
     one = [write_run(tmp_path / f"one-{seed}", seed=seed) for seed in range(4)]
     two = [write_run(tmp_path / f"two-{seed}", better, seed=seed, **SLOWER) for seed in reversed(range(4))]
     found = by_name(compared(capsys, *one, *two))
-    (names,) = (names for names in found if names[0].startswith("student of"))
+    (names,) = (names for names in found if all(name.startswith("student of") for name in names))
+    assert any(f"teacher of {names[0].removeprefix('student of ')}" == against for _, against in found)  # within it
     assert (found[names]["seeds"], found[names]["metrics"]["f1"]["verdict"]) == (4, "better")
     assert not any(name.startswith("teacher of") for name, _ in found)
 

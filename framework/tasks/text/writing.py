@@ -62,7 +62,8 @@ class TextWriter:
         progress: Progress = SILENT,
         title: str = "write",
     ) -> list[list[Completion]]:
-        """Completions of each example's prompt: by default one, of the likeliest tokens. On a CPU they depend on no other prompt."""
+        """Completions of each example's prompt: by default one, of the likeliest tokens. On a CPU they depend on no other prompt; with several
+        threads, on other processors than Intel's, their log_p may by rounding."""
         asking = self._asking(examples)
         found: list[list[Completion]] = [[] for _ in examples]
         with progress.task(title, len(examples)) as bar:

@@ -175,7 +175,12 @@ def test_who_is_killed_pays_for_no_answer_twice(tmp_path: Path) -> None:
         (Reply(307, b"", {"location": "http://127.0.0.1:9/v1"}), UserError, "307.*put the address"),
         (Reply(401, b'{"error": {"message": "no"}}'), UserError, "key_env"),
         (Reply(404, b'{"error": {"message": "no such model"}}'), ModelError, "no such model"),
-        (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long"),
+        (Reply(400, b'{"error": {"message": "too long"}}'), UserError, "too long; have it read more"),
+        (
+            Reply(400, b'{"error": {"message": "This model\'s maximum context length is 4096 tokens. However"}}'),
+            UserError,
+            r"4096 tokens\. However; have it read more \(vLLM: --max-model-len",
+        ),
         (Reply(400, b"x" * 2**16, endless=0), UserError, r"answers 400: x+\.\.\.; put"),
         (Reply(400, b"x", endless=0.05), UserError, r"answers 400: x+; put"),
         (Reply(503, b"x", endless=0.05), EndpointError, r"answers 503: x+, after up to 2 more tries"),

@@ -103,7 +103,8 @@ def test_what_one_writes_that_writes_alone_is_learnt_and_judged_by_others(tmp_pa
         given |= {"ensemble": {"rule": "mean"}, "student": {**given["student"], "completions": {"of": ["train"]}}}
         recipe = recipe_from_values(given, "here")
         context, _ = prepare(recipe)
-        told, *_ = requests_in_words(recipe, context.task, context.data, context.store)
+        told, later, *_ = requests_in_words(recipe, context.task, context.data, context.store)
+        assert "llm is asked how likely texts are, once these are written: one request for each of at most 32" in later
         assert told.startswith("writer is asked about dev, train: 20 requests, about ")
         results: Any = run(recipe)
         assert sum(asked["model"] == "w" for asked in server.asked) == 20

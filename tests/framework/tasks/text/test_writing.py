@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.generative.sampling import Likely
@@ -38,7 +39,13 @@ def test_what_is_written_depends_on_no_other_prompt(kind: str, sampling: Samplin
     asked = writer(kind)
     together = asked.write(ASKED * 3, sampling)
     alone = [asked.write([example], sampling)[0] for example in ASKED]
-    assert together == alone * 3
+    assert [[replace(text, log_p=0.0) for text in one] for one in together] == [
+        [replace(text, log_p=0.0) for text in one] for one in alone * 3
+    ]
+    # With several threads some processors add up in another order.
+    rounding = 0 if torch.get_num_threads() == 1 else 1e-6
+    for one, other in zip(together, alone * 3, strict=True):
+        assert [text.log_p for text in one] == pytest.approx([text.log_p for text in other], rel=rounding, abs=0)
     assert len({of_one[0].text for of_one in alone}) > 3
 
 

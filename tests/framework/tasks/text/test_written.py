@@ -397,7 +397,7 @@ def test_commands_tell_of_texts_that_are_written(results: dict[str, Any], output
     said = planned.stdout.read()
     assert planned.wait(120) == 0
     assert "have student, round 2 write on 'prompts'" in said
-    assert "signals of b on 'student, round 2': at most 16 texts, which are written first" in said
+    assert "signals of b on 'student, round 2': at most 16 texts, which are written first; about 0.0 MB if" in said
     assert re.search(r"≥ 6 \+ 2 x ≤ 4", said)  # of 24 texts, 16 completions and 16 of its own
     written = start("complete", path, "--split", "prompts", "--count", "2", "--temperature", "0.7", "--to", tmp_path)
     said = " ".join(written.stdout.read().split())
