@@ -157,7 +157,7 @@ def _read(source: Source, wanted: Iterable[str], reading: _Reading, whole: Set[s
         if name not in readers:
             raise DataError(
                 f"the data has no split '{name}'; it has: {', '.join(readers) or 'none'}. "
-                "Name one of these in data.splits, or cut one by paragraph with data.cut"
+                "Name one of these in data.splits, or cut one with data.cut"
             )
     found = {}
     with reading.progress.task("reading data", total=len(names), unit="splits") as bar:
@@ -197,7 +197,7 @@ def _emptiness(section: Data, name: str) -> str:
     if name in section.extra:
         return f"no row is in {section.extra[name].split}"
     if section.cut:
-        return f"its share of {section.cut.shares[name]:g} is less than one paragraph of '{section.cut.split}'"
+        return f"its share of {section.cut.shares[name]:g} is less than one of the texts that differ in '{section.cut.split}'"
     return f"no row is in {section.splits[name]}"
 
 
@@ -211,7 +211,7 @@ def unchanged_split(data: Data, task: Task, name: str, digest: str, progress: Pr
     split = load_split(data, task, name, progress)
     if split.digest != digest:
         raise DataError(
-            f"the data has changed since the run: its split '{name}' holds other questions or answers now; bring the data "
+            f"the data has changed since the run: its split '{name}' holds other {task.items} or labels now; bring the data "
             "back, or run the recipe again"
         )
     return split

@@ -100,7 +100,7 @@ def teacher_stages(context: Context, name: str, teacher: Teacher, others: Mappin
                 seed,
                 teacher_spec(context, teacher, training, part, seed),
             )
-            for number, part in enumerate(_without_folds(name, split, teacher.crossfit))
+            for number, part in enumerate(_without_folds(name, split, teacher.crossfit, context.task.items))
         )
     weights = trained if trained is not None else initial
     windows = teacher.windows or recipe.windows
@@ -219,13 +219,13 @@ def _with_texts(split: Split, written: Written | None) -> Dataset:
     return split if written is None else Joined((split, written))
 
 
-def _without_folds(name: str, split: Split, folds: int | None) -> Iterator[Split]:
+def _without_folds(name: str, split: Split, folds: int | None, items: str) -> Iterator[Split]:
     for number in range(folds or 0):
         kept = [example for example in split.examples if fold_of(example, folds or 1) != number]
         if len(kept) in (0, len(split.examples)):
             raise DataError(
-                f"teachers.{name}.crossfit is {folds}, but the questions are about too few paragraphs: fold {number + 1} of "
-                f"{folds} has {len(split.examples) - len(kept)} of {len(split.examples)} questions; lower crossfit"
+                f"teachers.{name}.crossfit is {folds}, but the {items} have too few texts that differ: fold {number + 1} of "
+                f"{folds} has {len(split.examples) - len(kept)} of {len(split.examples)} {items}; lower crossfit"
             )
         yield Split(kept)
 

@@ -242,7 +242,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         ),
         "`crossfit` fine-tunes the teacher on folds",
     ),
-    "more folds than paragraphs": (several(teachers__a__crossfit=40), "too few paragraphs"),
+    "more folds than paragraphs": (several(teachers__a__crossfit=40), "too few texts that differ"),
     "temperature that is no number": (several(teachers__a__temperature=float("inf")), "finite number"),
     "rate that is no number": (several(student__lr=float("nan")), "finite number"),
     "unknown baseline": (several(baselines=["d"]), "unknown baseline 'd'"),

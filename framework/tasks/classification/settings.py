@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from distil.framework.config import WORD_OR_LIST
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked
 from distil.framework.tasks.classification.synthetic import Messages
@@ -13,7 +14,17 @@ from distil.framework.tasks.defaults import TaskSection
 if TYPE_CHECKING:
     from distil.framework.tasks.sections import Sections
 
-Words = Annotated[str | Annotated[list[str], Field(min_length=1)], Field(union_mode="left_to_right")]
+
+def _no_blank(word: str) -> str:
+    if not word.strip():
+        raise ValueError("a blank word has no likelihood; write one, or leave its label out")
+    return word
+
+
+_Word = Annotated[str, AfterValidator(_no_blank)]
+Words = Annotated[
+    Annotated[_Word, Tag("word")] | Annotated[list[_Word], Field(min_length=1), Tag("list")], WORD_OR_LIST
+]
 Label = Annotated[str, Field(min_length=1, max_length=1000)]
 Range = Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)]], Field(min_length=2, max_length=2)]
 # Told apart beforehand, so that an error speaks of the form that was meant.

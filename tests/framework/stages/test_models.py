@@ -77,7 +77,10 @@ def test_no_fold_is_asked_about_a_context_that_it_was_trained_on(
 
 def test_folds_without_a_paragraph_are_refused(tmp_path: Path) -> None:
     values = one_teacher(tmp_path, teachers__a__crossfit=40)
-    with pytest.raises(DataError, match=r"teachers\.a\.crossfit is 40, .* too few paragraphs: .*; lower crossfit"):
+    with pytest.raises(
+        DataError,
+        match=r"teachers\.a\.crossfit is 40, .* the questions have too few texts that differ: .*; lower crossfit",
+    ):
         prepare(recipe_from_values(values, "here"))
 
 

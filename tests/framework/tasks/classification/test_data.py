@@ -265,6 +265,8 @@ def test_columns_of_some_labels_are_those_of_all() -> None:
         ({"problem_type": "regression", "labels": ["a", "b"]}, "regression has none"),
         ({"problem_type": "regression", "range": [1.0, 0.0]}, "the least first"),
         ({"range": [0.0, 1.0]}, "of problem_type: regression"),
+        ({"verbaliser": {"a": " "}}, "a blank word has no likelihood"),
+        ({"verbaliser": {"a": ["b", ""]}}, "a blank word has no likelihood"),
         ({"labels": ["a", "b"], "class_weights": {"c": 2.0}}, "'c' is none of the labels"),
     ],
 )
