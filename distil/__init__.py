@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import distil.framework  # noqa: F401  # before PyTorch, on whose products it has a say
 
 if TYPE_CHECKING:
+    from distil import asking as asking
     from distil import errors as errors
     from distil import losses as losses
     from distil import rules as rules
@@ -76,7 +77,7 @@ _NAMES = {
     "distil.searching": ("SearchRun", "load_search", "search"),
     "distil.sections": ("Recipe",),
 }
-_MODULES = ("errors", "losses", "rules", "sections", "training")
+_MODULES = ("asking", "errors", "losses", "rules", "sections", "training")
 _PLACES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = sorted([*_PLACES, *_MODULES])
 

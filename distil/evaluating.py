@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from distil.data import Rows, as_source, names_of
 from distil.framework.config import nearest_hint
 from distil.framework.errors import DataError, ModelError
@@ -40,7 +42,7 @@ class Evaluated:
 
 
 def evaluate(
-    source: "str | PathLike[str] | Run | SearchRun | Model | Predictor",
+    source: "str | PathLike[str] | Run | SearchRun | Model | Predictor[BaseModel]",
     data: "str | PathLike[str] | Rows",
     *,
     model: str | None = None,
@@ -97,7 +99,7 @@ def _read(
             raise DataError(str(error).replace(path["train"], "the data")) from None
 
 
-def _folder(source: "str | PathLike[str] | Run | SearchRun | Model | Predictor") -> Path | None:
+def _folder(source: "str | PathLike[str] | Run | SearchRun | Model | Predictor[BaseModel]") -> Path | None:
     """The run or search of which a model is, if that is known."""
     if isinstance(source, Predictor):
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
 
+Response = TypeVar("Response", bound=BaseModel, covariant=True)
+_Response = TypeVar("_Response", bound=BaseModel)
+
+
 @dataclass(frozen=True)
-class Predictor:
+class Predictor(Generic[Response]):
     """A loaded model. What it answers depends on nothing else that is asked at the same time."""
 
     name: str
@@ -32,9 +36,9 @@ class Predictor:
         return self.answerer.inference.task.request
 
     @property
-    def response(self) -> type[BaseModel]:
+    def response(self) -> type[Response]:
         """What it answers."""
-        return self.answerer.inference.task.response
+        return cast("type[Response]", self.answerer.inference.task.response)
 
     @property
     def parameters(self) -> int:
@@ -43,7 +47,7 @@ class Predictor:
 
     def predict(
         self, requests: "Iterable[BaseModel | Mapping[str, object]] | pandas.DataFrame", *, progress: Watch = False
-    ) -> Sequence[BaseModel]:
+    ) -> Sequence[Response]:
         """The response to each request, in their order, asked together. requests: of its `request` type, dicts with its fields, or a
         pandas frame with them as columns, or what gives Arrow's stream of such.
 
@@ -73,22 +77,34 @@ class Predictor:
                 raise DataError(f"request[{number}]: {error}") from None
             examples.append(example)
         if not all(is_dataclass(example) for example in examples):  # of a task of one's own: ids cannot be told apart
-            return [self.answerer.ask(example) for example in examples]
+            return cast("Sequence[Response]", [self.answerer.ask(example) for example in examples])
         told_apart = [replace(example, id=str(number)) for number, example in enumerate(examples)]
         found = (
             self.answerer.predictor.predict(told_apart, progress_of(progress), f"ask {self.name}") if examples else {}
         )
-        return [task.respond(found[example.id]) for example in told_apart]
+        return cast("Sequence[Response]", [task.respond(found[example.id]) for example in told_apart])
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}: {', '.join(self.request.model_fields)} -> {self.response.__name__})"
 
 
-def load(source: "str | PathLike[str] | Run | SearchRun | Model", model: str | None = None) -> Predictor:
-    """A model, to be asked: of a run (`model`: its name, by default the student; the ensemble too), a search's best student, or a model
-    that `distil export` or a run has saved.
+Source = str | PathLike[str] | Run | SearchRun | Model
 
-    Raises OutputError where there is none, ModelError for one that cannot be asked, StoreError for a damaged one.
+
+@overload
+def load(source: Source, model: str | None = None) -> Predictor[BaseModel]: ...
+
+
+@overload
+def load(source: Source, model: str | None = None, *, response: type[_Response]) -> Predictor[_Response]: ...
+
+
+def load(source: Source, model: str | None = None, *, response: type[BaseModel] = BaseModel) -> Predictor[BaseModel]:
+    """A model, to be asked: of a run (`model`: its name, by default the student; the ensemble too), a search's best student, or a model
+    that `distil export` or a run has saved. response: what it has to answer, one of `distil.asking`, by which type checkers know it.
+
+    Raises OutputError where there is none, ModelError for one that cannot be asked or that answers something else, StoreError for a
+    damaged one.
     """
     if isinstance(source, Model):
         if model not in (None, source.name):
@@ -103,4 +119,10 @@ def load(source: "str | PathLike[str] | Run | SearchRun | Model", model: str | N
     with quietly():
         models = models_in(folder, model, many=True)
         found = models.by_name[models.default]
-        return Predictor(found.name, found.load())
+        loaded = Predictor[BaseModel](found.name, found.load())
+    if not issubclass(loaded.response, response):
+        raise ModelError(
+            f"'{loaded.name}' answers with {loaded.response.__name__} ({', '.join(loaded.response.model_fields)}), and "
+            f"`response` is {response.__name__}: name what it answers, or load another model"
+        )
+    return loaded

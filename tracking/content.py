@@ -85,7 +85,9 @@ def run_description(results: RunResults) -> dict[str, str]:
 def model_description(results: RunResults, model: ModelResults) -> dict[str, str]:
     """A model's row of the table; of the student also whether it paid."""
     said = results.get("conclusions") or [] if model["role"] == "student" else []
-    return described(_table(results, [model["name"]]), *said)
+    return described(
+        *said, _table(results, [model["name"]])
+    )  # sentences first: lists of versions show the beginning as it is
 
 
 def _table(results: RunResults, names: Sequence[str]) -> str:

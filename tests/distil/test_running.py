@@ -18,6 +18,7 @@ from transformers.utils import logging
 from typer.testing import CliRunner
 
 import distil
+from distil.asking import LabelsResponse, SpanResponse
 from distil.framework.manifest import MANIFEST
 from distil.framework.results import read_results
 from distil.launch.commands import app
@@ -214,6 +215,11 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
     for opens in (distil.load, distil.load_run, distil.load_search):
         with pytest.raises(distil.OutputError, match=r"expected .*, found 3$"):
             opens(3)  # type: ignore[operator]
+    assert distil.load(run, response=SpanResponse).predict(ask)[0].answer == said[0][0].model_dump()["answer"]
+    with pytest.raises(
+        distil.ModelError, match=r"answers with SpanResponse \(answer, score, start, end\), and `response` is"
+    ):
+        distil.load(run, response=LabelsResponse)
     with pytest.raises(distil.ModelError, match="drop `model`"):
         distil.load(run["a"], "b")
 

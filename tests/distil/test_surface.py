@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import distil
-from distil import losses, rules, sections, training
+from distil import asking, losses, rules, sections, training
 from distil.framework.config import Section
+from distil.framework.tasks.registry import TASKS
+from distil.sections import Classification, Tagging
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -38,10 +40,17 @@ def test_the_document_names_all_of_it(name: str) -> None:
     assert re.search(rf"distil\.{name}\b", DOCUMENT)
 
 
-@pytest.mark.parametrize("module", [losses, rules, sections, training])
+@pytest.mark.parametrize("module", [asking, losses, rules, sections, training])
 def test_the_document_names_what_is_in_its_modules(module: object) -> None:
     missing = [name for name in module.__all__ if not re.search(rf"`(\w+\.)?{name}\b", DOCUMENT)]  # type: ignore[attr-defined]
     assert missing == []
+
+
+def test_every_request_and_response_of_a_task_is_there() -> None:
+    offered = {getattr(asking, name) for name in asking.__all__}
+    for task in TASKS:
+        assert {task().request, task().response} <= offered
+    assert {Classification(problem_type="regression").response, Tagging(scheme="none").response} <= offered
 
 
 def test_every_section_of_a_recipe_is_there() -> None:
