@@ -39,6 +39,11 @@ def live_problems(recipe: Recipe) -> list[str]:
             f"student.trim renumbers the student's tokens, but the losses {list(live)} let student and teacher read the same "
             "numbers: drop `trim`, or these losses"
         )
+    if recipe.student.packing:
+        problems.append(
+            f"student.packing has layers compute without what fills texts up, but the losses {list(live)} compare their hidden states as they "
+            "are: drop `packing`, or these losses"
+        )
     if problems:
         return problems
     return [

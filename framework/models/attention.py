@@ -30,8 +30,8 @@ def unread_masks() -> Iterator[None]:
     has to wait for the GPU."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS as KINDS
 
-    before = {kind: KINDS[kind] for kind in _whole_masks()}
-    KINDS.update(_whole_masks())
+    before = {kind: KINDS[kind] for kind in whole_masks()}
+    KINDS.update(whole_masks())
     try:
         yield
     finally:
@@ -39,8 +39,8 @@ def unread_masks() -> Iterator[None]:
 
 
 @cache
-def _whole_masks() -> "dict[str, Callable[..., Tensor | None]]":
-    """By kind of attention."""
+def whole_masks() -> "dict[str, Callable[..., Tensor | None]]":
+    """What makes attention masks, by kind of attention, without a look at what they hold."""
     from transformers.masking_utils import eager_mask, sdpa_mask
 
     return {"sdpa": partial(_whole_mask, sdpa_mask), "eager": partial(_whole_mask, eager_mask)}

@@ -108,7 +108,7 @@ def student_problems(recipe: Recipe) -> list[str]:
 
 
 def format_problems(recipe: Recipe) -> list[str]:
-    """Adapters, and weights in other numbers than fp32, with what trains them or is made of them."""
+    """Adapters, packing, and weights in other numbers than fp32, with what trains them or is made of them."""
     problems, engine = [], recipe.engine
     trainings = {f"teachers.{name}.fine_tune": teacher.fine_tune for name, teacher in recipe.teachers.items()}
     for place, training in {**trainings, "student": recipe.student}.items():
@@ -116,6 +116,10 @@ def format_problems(recipe: Recipe) -> list[str]:
             problems.append(
                 f"{place}.lora: what adapters leave to train is too little to be shared out: set engine.zero_stage: 0 and engine.backend: "
                 "torch, or drop `lora`"
+            )
+        if training and training.packing and engine.compile:
+            problems.append(
+                f"{place}.packing gathers tokens between layers in ways that cannot be compiled: drop it, or engine.compile"
             )
     for name, teacher in recipe.teachers.items():
         if teacher.fine_tune and format_of(teacher.model).dtype == "fp16" and engine.precision != "fp16":

@@ -7,8 +7,8 @@ from distil.framework.config import shortened
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import MissingModelError, ModelError
 from distil.framework.generative.trial import TRIED, try_architecture
-from distil.framework.models.bounds import TooLarge, check_fits
-from distil.framework.models.build import planned_parameters
+from distil.framework.models.bounds import TooLarge, check_fits, count_parameters
+from distil.framework.models.build import planned_parameters, random_model
 from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.models.compiling import OPTION
 from distil.framework.models.configuration import new_config, read_config
@@ -18,6 +18,7 @@ from distil.framework.models.heads import check_published_head
 from distil.framework.models.kind import Generator, ModelKind
 from distil.framework.models.layers import distances_from_head, layers_of
 from distil.framework.models.locate import locate, tokenizer_folder
+from distil.framework.models.packing import pack, packed_layers
 from distil.framework.models.probe import check_reads_text, most_tokens
 from distil.framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from distil.framework.models.tokenizer_training import TRAINED
@@ -112,7 +113,7 @@ def _check_training(
     place: str, kind: ModelKind, config: "PreTrainedConfig", training: Training, compiled: bool
 ) -> None:
     """Refuse what cannot be done with the layers of such a model."""
-    if training.layer_decay == 1 and not training.gradient_checkpointing and not compiled:
+    if training.layer_decay == 1 and not training.gradient_checkpointing and not training.packing and not compiled:
         return
     from distil.framework.models.weightless import weightless_model
 
@@ -124,6 +125,10 @@ def _check_training(
             checkpoint_gradients(model)
         if compiled:
             layers_of(model, OPTION)
+        if training.packing:
+            packed_layers(model)
+            if count_parameters(model) <= TRIED:
+                pack(random_model(kind, config, seed=0))
     except ModelError as error:
         raise ModelError(f"{place}.{error}") from None
 

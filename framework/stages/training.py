@@ -131,6 +131,7 @@ def _deciding(training: Training) -> Json:
     """The settings that decide what comes out; what came later is left out where it is off, so that trainings of before are found."""
     left_out = _SILENT_SETTINGS | ({"layer_decay"} if training.layer_decay == 1 else set())
     left_out |= {"lora"} if training.lora is None else set()
+    left_out |= set() if training.packing else {"packing"}
     return training.model_dump(mode="json", include=set(Training.model_fields) - left_out)
 
 

@@ -12,6 +12,7 @@ from distil.framework.errors import RecipeError, TrainingError
 from distil.framework.models.adapters import add_adapters
 from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.models.compiling import compile_layers
+from distil.framework.models.packing import pack
 from distil.framework.pipeline import ahead
 from distil.framework.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from distil.framework.training.engine import TrainingEngine, build_engine
@@ -48,6 +49,8 @@ def _train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> Tr
         checkpoint_gradients(module)
     if job.engine.compile:
         compile_layers(module)
+    if training.packing:
+        pack(module)
     dist.barrier()  # loading takes some longer than others, and groups of DeepSpeed's own have no patience
     engine = build_engine(module, training, job.engine, job.precision, accumulation, world_size, job.steps)
     try:

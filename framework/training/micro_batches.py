@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.data.batches import Rows, epoch_batches, epoch_steps, micro_batches
+from distil.framework.models.packing import with_places
 from distil.framework.training.job import TrainingJob
 from distil.framework.transfer import on_device
 
@@ -38,7 +39,10 @@ def batches_from(
         objective.prefetch([rows for part in parts for rows, _ in part])
         for batch, part in zip(batches, parts, strict=True):
             for rows, counts in part:
+                made = objective.batch(rows, counts, step)
+                if job.training.packing:
+                    made = replace(made, inputs=with_places(made.inputs))
                 with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-                    values = on_device(objective.batch(rows, counts, step), device)
+                    values = on_device(made, device)
                 yield MicroBatch(rows if counts else rows[:0], len(batch), values)
             step += 1

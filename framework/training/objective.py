@@ -31,7 +31,8 @@ class Objective(Protocol):
         """Say which items this worker will ask for, in this order, so that what they need can be fetched ahead."""
 
     def batch(self, rows: NDArray[np.int64], counts: bool, step: int) -> Any:
-        """The items `rows`: a dataclass of tensors on the CPU. With `counts` false they weigh nothing (they only fill up a batch).
+        """The items `rows`: a dataclass of tensors on the CPU; its `inputs`, by name, are what the module is run with. With `counts` false they
+        weigh nothing (they only fill up a batch).
 
         A thread calls this, in the order of training.
         """

@@ -54,6 +54,10 @@ class Training(Section):
         default=False,
         description="Whether layers keep only their inputs and compute the rest again in the backward pass: less memory, more time.",
     )
+    packing: bool = Field(
+        default=False,
+        description="Whether layers compute with the texts of a batch alone, and attention only with what fills these up.",
+    )
     seed: Seed | None = Field(default=None, description="Default: the recipe's seed.")
     lora: Lora | None = Field(
         default=None, description="Trains low-rank adapters and the head, and leaves all other weights as they are."

@@ -56,7 +56,8 @@ def speed(card: Card) -> Iterator[dict[str, Any]]:
 
 
 def variants(card: Card) -> Iterator[dict[str, Any]]:
-    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself, and that with compiled layers."""
+    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself, and that with compiled layers, or with such as see
+    texts alone."""
     job = _job(card)
     for batch in (16, 64):
         for compiled in (False, True):
@@ -65,6 +66,10 @@ def variants(card: Card) -> Iterator[dict[str, Any]]:
     for stage in range(4):
         row = _timed(card, job, 16, "bf16", 60, True, backend="deepspeed", zero_stage=stage)
         yield {"backend": "deepspeed", "zero": stage, **row}
+    for batch, steps in ((16, 60), (64, 60), (256, 30)):
+        for packing in (False, True):
+            packed = replace(job, training=job.training.model_copy(update={"packing": packing}))
+            yield {"packing": packing, **_timed(card, packed, batch, "bf16", steps, True)}
 
 
 def ideal(card: Card) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,7 @@ def main() -> None:
     be_quiet()
     quiet_transformers()
     rows = []
-    for name, features, sizes in _all(arguments.file):
+    for name, features, sizes in trainings(arguments.file):
         for size in sizes:
             ratios = [f"{one:.3f}" for one in _ratios(features, size)]
             rows.append([name, f"{features.lengths.mean():.0f}", str(size), *ratios])
@@ -53,8 +53,8 @@ def main() -> None:
     print(markdown_rows(names, rows, left=1))
 
 
-def _all(file: Path | None) -> Iterator[tuple[str, Features, Sequence[int]]]:
-    """Name, windows, and batch sizes."""
+def trainings(file: Path | None) -> Iterator[tuple[str, Features, Sequence[int]]]:
+    """Name, windows, and batch sizes; file: real text beside what is made up."""
     for name in _RECIPES:
         recipe = load_recipe(Path(f"recipes/{name}.yaml"), [f"output={tempfile.mkdtemp(prefix='padding-')}"])
         assert recipe.student is not None

@@ -31,3 +31,10 @@ def test_losses_are_those_of_the_cpu_and_saved_weights_are_not_rounded(
     assert weights.dtype == torch.float32
     for half in (torch.bfloat16, torch.float16):
         assert (weights == weights.to(half).float()).float().mean() < 0.2  # zeros and ones are
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_layers_that_see_texts_alone_train_as_the_cpus(known: Reference, tmp_path: Path, precision: str) -> None:
+    student = known.trained["student"]
+    rows, _ = train(student.job, tmp_path, precision, training={"packing": True})
+    check_losses(losses_of(rows), student.losses, precision)

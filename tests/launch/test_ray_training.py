@@ -33,6 +33,7 @@ WITHOUT_TEACHER = {
     "student__best": True,
     "student__layer_decay": 0.9,
     "student__gradient_checkpointing": True,
+    "student__packing": True,
 }
 
 
