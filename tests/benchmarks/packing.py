@@ -1,6 +1,6 @@
 """What does packing save? Processor time of a training's step with `packing`, and without it.
 
-    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/packing.py [--dim 64] [--layers 2] [--steps 12] [--only NAME]
+    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/packing.py [--dim 64] [--layers 2] [--steps 20] [--only NAME]
 
 A DistilBERT of this size, with random weights in float32, takes steps (fused AdamW, clipping) on batches as long as those of the quickstarts
 and of made-up questions (see padding.py), of which a CPU fills up each to its longest text, and a GPU further. Both ways compute with the same
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument(
         "--only", help="a part of names and batch sizes that are measured, such as 'made-up questions, 16'"
     )

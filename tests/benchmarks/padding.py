@@ -4,8 +4,8 @@
 
 The students of the quickstarts, and made-up questions about as long as SberQuAD's; FILE.json, in SQuAD's form, is real text. Nothing is
 trained: batches are drawn as a training draws them, windows of like lengths together, and counted as a CPU gets them (as long as their
-longest window) and as a GPU does (rounded up to multiples of 32, or of 8). Beside them are batches drawn at random, and windows all as
-long as the longest.
+longest window) and as a GPU does (rounded up to multiples of 32, or of 8), there with `packing`, too, of which a CPU computes real tokens alone. Beside
+them are batches drawn at random, and windows all as long as the longest.
 """
 
 import argparse
@@ -16,11 +16,13 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distil.framework.data.batches import epoch_batches
 from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.section import Data
 from distil.framework.data.window_cache import split_features
+from distil.framework.models.packing import PLACES, with_places
 from distil.framework.models.section import TrainedTokenizer
 from distil.framework.models.tokenizer_training import train_tokenizer
 from distil.framework.models.tokenizers import load_tokenizer
@@ -28,7 +30,7 @@ from distil.framework.recipe.load import load_recipe
 from distil.framework.run import prepare, produce
 from distil.framework.tables import markdown_rows
 from distil.framework.tasks.span_qa.task import ExtractiveQA
-from distil.framework.training.items import batch_length
+from distil.framework.training.items import batch_length, model_inputs
 from distil.launch.quiet import be_quiet, quiet_transformers
 from tests.benchmarks.signals import made_up
 from tests.questions import load
@@ -49,7 +51,7 @@ def main() -> None:
         for size in sizes:
             ratios = [f"{one:.3f}" for one in _ratios(features, size)]
             rows.append([name, f"{features.lengths.mean():.0f}", str(size), *ratios])
-    names = ["", "tokens", "batch", "CPU", "GPU", "at random, CPU", "GPU", "to the longest"]
+    names = ["", "tokens", "batch", "CPU", "GPU", "packed, GPU", "at random, CPU", "GPU", "to the longest"]
     print(markdown_rows(names, rows, left=1))
 
 
@@ -80,11 +82,24 @@ def _windows(examples: Sequence[Any]) -> Features:
 def _ratios(features: Features, size: int) -> Iterator[float]:
     lengths = features.lengths
     drawn = np.random.default_rng(0).permutation(len(lengths))
-    for batches in (epoch_batches(lengths, size, 0, 0), np.split(drawn, range(size, len(drawn), size))):
+    ours = epoch_batches(lengths, size, 0, 0)
+    for batches in (ours, np.split(drawn, range(size, len(drawn), size))):
         for device in ("cpu", "cuda"):
             with mock.patch("distil.framework.training.items.device_kind", return_value=device):
                 yield sum(len(rows) * batch_length(features, rows) for rows in batches) / lengths.sum()
+        if batches is ours:
+            yield sum(_packed(features, rows) for rows in ours) / lengths.sum()
     yield lengths.max() / lengths.mean()
+
+
+def _packed(features: Features, rows: NDArray[np.int64]) -> int:
+    """Tokens that go through packed layers on a GPU."""
+    with (
+        mock.patch("distil.framework.training.items.device_kind", return_value="cuda"),
+        mock.patch("distil.framework.models.packing.device_kind", return_value="cuda"),
+    ):
+        inputs = model_inputs(features, rows, 0, batch_length(features, rows))
+        return len(with_places(inputs)[PLACES])
 
 
 if __name__ == "__main__":

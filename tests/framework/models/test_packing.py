@@ -182,7 +182,12 @@ def test_other_models_and_saved_ones_know_nothing_of_it(tmp_path: Any) -> None:
         (QA, "bart", {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}, "it has an encoder and a decoder"),
         (QA, "deberta-v2", BERT, "does not attend by PyTorch's scaled_dot_product_attention"),
         (QA, "xlm", {"emb_dim": 16, "n_layers": 2, "n_heads": 2}, "does not attend by"),
-        (DECODER, "opt", {"hidden_size": 16, "ffn_dim": 16, "layerdrop": 0.1}, "leaves out layers at"),
+        (
+            DECODER,
+            "opt",
+            {"hidden_size": 16, "num_attention_heads": 2, "ffn_dim": 16, "layerdrop": 0.1},
+            "leaves out layers at",
+        ),
         (
             DECODER,
             "falcon",
