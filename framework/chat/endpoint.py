@@ -268,7 +268,7 @@ class Server:
                 else f"{said}; put a key into the environment, and its variable's name into key_env"
             )
         if 300 <= error.status_code < 400:
-            return UserError(f"{said}; nothing is sent on to another place: put the server's own address into url")
+            return UserError(f"{said}; nothing is sent on elsewhere: put the address of the server itself into url")
         if error.status_code == 404:
             return ModelError(f"{said}; look whether url ends with the version (/v1) and the server has the model")
         if error.status_code == 429 or error.status_code >= 500 or error.status_code in (408, 409):

@@ -1,7 +1,7 @@
 """Figures of a run: how models learnt, what their quality costs, and the ensemble beside its teachers and the student."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -53,6 +53,7 @@ def curves(folder: Path, results: RunResults, words: Words) -> Curves | None:
         for kind in (EVALUATION, VALIDATION)
         if (plot := _measured(kind, metric, lines, roles, words)) is not None
     ]
+    metrics += [plot for metric in summary_in(results).metrics for plot in _by_round(metric, results, words)]
     return Curves(losses, metrics, [name for name, found in lines.items() if not found])
 
 
@@ -72,6 +73,18 @@ def _measured(
     key = f"{metric.name}-{'validation' if own else 'epoch'}"
     title = words("validation during training" if own else "during training", label=metric.label)
     return _curve(key, title, words("epoch"), metric.axis(metric.label, words), drawn)
+
+
+def _by_round(metric: Metric, results: RunResults, words: Words) -> Iterator[Plot]:
+    """A metric of students before their rounds on texts of their own, and after each; nothing where there were none."""
+    drawn = []
+    for model in results["models"]:
+        measured = {one["round"]: one.get("evaluation", {}) for one in model.get("rounds", [])}
+        points = [(float(number), found[metric.name]) for number, found in measured.items() if metric.name in found]
+        drawn += [Line(model["name"], model["role"], points)] if points else []
+    if drawn:
+        title = words("after rounds", label=metric.label)
+        yield _curve(f"{metric.name}-round", title, words("round"), metric.axis(metric.label, words), drawn)
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[float, float]]:

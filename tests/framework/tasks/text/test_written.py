@@ -12,6 +12,7 @@ from distil.framework.complete import complete
 from distil.framework.config import Section
 from distil.framework.errors import RecipeError, UserError
 from distil.framework.label import label
+from distil.framework.language.words import ENGLISH
 from distil.framework.model_records import model_records
 from distil.framework.predictors.function import FunctionPredictor
 from distil.framework.recipe.load import recipe_from_values
@@ -31,6 +32,7 @@ from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.loop import train_in_process
 from distil.launch.search_table import trials_table
 from distil.tracking.content import model_metrics
+from distil.tracking.html.charts import curves
 from distil.tracking.report import markdown_table
 from tests.forked import start
 from tests.framework.tasks.text.runs import bpe, pairs, values
@@ -128,6 +130,12 @@ def test_figures_of_rounds_are_reported(results: dict[str, Any]) -> None:
     assert re.search(
         r"student, before rounds on its own texts and after each: bits per byte [\d.]+, [\d.]+, [\d.]+", text
     )
+    drawn = curves(Path(str(results["recipe"]["output"])) / "tiny", results, ENGLISH)  # type: ignore[arg-type]
+    assert drawn is not None
+    (plot,) = (one for one in drawn.metrics if one.key == "bits_per_byte-round")
+    assert [[round for round, _ in line.points] for line in plot.lines] == [
+        [0, 1, 2]
+    ] * 2  # the student's, and the baseline's
     metrics = model_metrics(model_of(results, "student"))  # type: ignore[arg-type]
     assert [name for name in metrics if name.startswith("round/") and name.endswith("bits_per_byte")] == [
         f"round/{number}/bits_per_byte" for number in range(3)
