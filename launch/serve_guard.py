@@ -28,7 +28,7 @@ class Guard:
     host: the address that the server is bound to. A page elsewhere could point its own name at this machine (DNS
     rebinding), so that only names in LOOPBACK and `host` itself are served; where that is every address of the machine, any
     address as well, since an address cannot be pointed elsewhere. most_bytes: of a request's body; reading on raises
-    HTTPException 413.
+    HTTPException 413. Starlette's TrustedHostMiddleware knows names alone, not any address, and says nothing of who asks.
     """
 
     def __init__(self, app: ASGIApp, host: str, most_bytes: int) -> None:

@@ -169,7 +169,10 @@ def draw_plots(search: Search, goal: Goal, trials: list[TrialResults], folder: P
 
 
 def parallel_coordinates(search: Search, goal: Goal, finished: Sequence[TrialResults]) -> "Figure":
-    """A line a trial through an upright axis a place, the last one being the metric, the brightest the best (Inselberg 1985)."""
+    """A line a trial through an upright axis a place, the last one being the metric, the brightest the best (Inselberg 1985).
+
+    Optuna's own takes a study, whose choices are numbers: its axes would show these and not what a recipe says.
+    """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
