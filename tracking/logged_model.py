@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
@@ -136,10 +137,12 @@ def _schema(model: type[BaseModel]) -> "Schema":
     """Fields as MLflow's columns; what is no plain value is written as JSON."""
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec(_COLUMNS.get(field.annotation, "string"), name, required=field.is_required())
-        for name, field in model.model_fields.items()
-    ]
+    columns: list[ColSpec | TensorSpec] = []
+    for name, field in model.model_fields.items():
+        kinds = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
+        (kind, *others) = (one for one in kinds if one is not NoneType)
+        column = _COLUMNS.get(None if others else kind, "string")
+        columns.append(ColSpec(column, name, required=field.is_required() and NoneType not in kinds))
     return Schema(columns)
 
 

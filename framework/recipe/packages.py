@@ -18,8 +18,8 @@ def check_packages(recipe: Recipe) -> None:
 def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
     engine, workers = recipe.engine, most_workers(recipe)
     if workers > 1:
-        here = " (one a GPU; 1 works without)" if engine.workers == "auto" else ""
-        yield f"engine.workers: {engine.workers}, of {workers} workers{here},", ("ray",)
+        here = f", of {workers} workers (one a GPU; 1 works without)," if engine.workers == "auto" else ""
+        yield f"engine.workers: {engine.workers}{here}", ("ray",)
     if recipe.signals.mode == "streamed":
         yield "signals.mode: streamed", ("ray",)
     if engine.backend_here == "deepspeed":

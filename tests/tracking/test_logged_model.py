@@ -8,8 +8,10 @@ from importlib.metadata import version
 import pytest
 
 from distil.framework.recipe.sections import Tracking
+from distil.framework.tasks.classification.usage import LabelsResponse
 from distil.framework.tasks.span_qa.usage import QuestionRequest
-from distil.tracking.logged_model import pack, requirements
+from distil.framework.tasks.text.requests import PromptRequest, TextResponse
+from distil.tracking.logged_model import _schema, pack, requirements
 from distil.tracking.mlflow_sync import sync
 
 CONTEXT = "Анна Петрова родилась в Туле. Иван Кузнецов живёт в Омске."
@@ -257,3 +259,23 @@ def test_requirements_are_pinned_to_what_is_installed():
     assert pins["transformers"] == version("transformers")
     assert not any("+" in pin for pin in pins.values())
     assert {"torch", "numpy", "pydantic"} <= set(pins)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (PromptRequest, [("prompt", "string", False), ("messages", "string", False)]),
+        (
+            TextResponse,
+            [
+                ("text", "string", True),
+                ("log_probability", "double", False),
+                ("tokens", "long", True),
+                ("ended", "boolean", True),
+            ],
+        ),
+        (LabelsResponse, [("labels", "string", True), ("probabilities", "string", True)]),
+    ],
+)
+def test_what_may_be_missing_is_optional_and_of_its_own_type(model, expected):
+    assert [(one.name, one.type.name, one.required) for one in _schema(model).inputs] == expected
