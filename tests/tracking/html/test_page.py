@@ -213,12 +213,29 @@ def test_nothing_is_wider_than_the_page_and_no_word_of_a_heading_is_broken(run: 
     student = model_of(results, "student")
     for name in ("student_no_distillation", "student_from_a_teacher-of-another-name"):
         results["models"].append({**student, "name": name, "role": "baseline"})
-    texts = [run_page(run, results, words) for words in (ENGLISH, RUSSIAN)]
+    more = copy.deepcopy(results)  # as a tagger's, with two more metrics and no variant
+    for model in more["models"]:
+        model["evaluation"].pop("russian", None)
+    more["task"]["metrics"] += [
+        {**more["task"]["metrics"][0], "name": name, "label": name} for name in ("recall", "accuracy")
+    ]
+    for one in [
+        *(model["evaluation"] for model in more["models"]),
+        *(found["metrics"] for found in more["comparisons"]),
+    ]:
+        one |= {
+            name.replace("f1", other): one[name]
+            for name in ("f1", "f1_interval")
+            if name in one
+            for other in ("recall", "accuracy")
+        }
+    texts = [run_page(run, one, words) for one in (results, more) for words in (ENGLISH, RUSSIAN)]
     with chromium() as browser:
-        for width in (360, 800, 1400):
-            page = browser.new_page(viewport={"width": width, "height": 800})
-            for text in texts:
-                page.set_content(text)
+        page = browser.new_page()
+        for text in texts:
+            page.set_content(text)
+            for width in (360, 769, 800, 961, 1281, 1400):
+                page.set_viewport_size({"width": width, "height": 800})
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
                 assert page.evaluate(WIDE) == []
                 assert page.evaluate(BROKEN) == []
