@@ -43,7 +43,7 @@ class BiasesRun:
 
     def begin(self, shown: Shown) -> None:
         """The recipe becomes the config."""
-        self._run.config.update(shown.recipe, allow_val_change=True)
+        self._run.config.update(shown.recipe, allow_val_change=True)  # type: ignore[no-untyped-call]
 
     def lines(self, part: Part, lines: Sequence[Line]) -> None:
         """Log `MODEL/METRIC` over `MODEL/step`."""

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from distil.framework.chat.section import Endpoint, checked_url
 from distil.framework.errors import ModelError, UserError, first_line
@@ -109,7 +109,7 @@ def open_client(endpoint: Endpoint, url: str, key: str, before: Callable[[], Non
         base_url=url,
         timeout=endpoint.timeout_s,
         max_retries=endpoint.retries,
-        default_headers=headers,
+        default_headers=cast("Mapping[str, str]", headers),  # Omit is taken, too
         # Neither keys nor texts go to where a server points.
         http_client=DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [sent], "response": [received]}),
     )

@@ -190,7 +190,7 @@ class Server:
         if other_limit and not scores:
             rest[_OTHER_LIMIT] = rest.pop("max_tokens")
         client = self._client.completions if scores else self._client.chat.completions
-        with client.with_streaming_response.create(**known, extra_body=rest) as response:
+        with client.with_streaming_response.create(**known, extra_body=rest) as response:  # type: ignore[call-overload]
             content, until = b"", time.monotonic() + self._endpoint.timeout_s
             try:
                 for part in response.iter_bytes():

@@ -42,7 +42,7 @@ def add_adapters(module: "nn.Module", lora: "Lora", seed: int) -> None:
     names = "|".join(re.escape(name) for name in heads)
     config = LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft says int, and divides it by the rank
         lora_dropout=lora.dropout,
         target_modules="all-linear" if lora.targets == "auto" else list(lora.targets),
         exclude_modules=rf"({names})(\..*)?" if heads else None,
@@ -92,7 +92,7 @@ def merged(model: "PreTrainedModel", weights: "dict[str, Tensor]") -> "dict[str,
     whole = dict(weights)
     for name, layer in _adapted(model):
         base = f"{name}.base_layer.weight"
-        change = layer.get_delta_weight(_NAME).detach().float().cpu()
+        change = layer.get_delta_weight(_NAME).detach().float().cpu()  # type: ignore[attr-defined]
         whole[base] = (whole[base].float() + change).to(whole[base].dtype)
     dtype = model.dtype
     found = {}

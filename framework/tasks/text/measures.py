@@ -107,7 +107,7 @@ def measured(measure: AnyMeasure, completions: Sequence[str], texts: Sequence[st
     """Raises UserError where a measure of the user's own fails or gives no number."""
     gold, said = [text.strip() for text in completions], [text.strip() for text in texts]
     if isinstance(measure, ChrF):
-        from sacrebleu.metrics import CHRF
+        from sacrebleu.metrics.chrf import CHRF
 
         found = CHRF(char_order=_ORDERS)._extract_corpus_statistics(said, [gold])
         return partial(_chrf, np.asarray(found, np.float64))
