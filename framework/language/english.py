@@ -59,7 +59,8 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "measured": "{metrics}, on {measured}.",
     "unlocated": "Not in the texts: {shares}.",
     "unlocated share": "{share} of what {name} wrote",
-    "unread": "Bytes of the texts that are not in the figures, as windows.max_length cuts them off or teachers say nothing of them: {shares}. "
+    "unread": "Bytes of the texts that are not in the figures, as windows.max_length cuts them off, tokenizers do not give them back, or teachers "
+    "say nothing of them: {shares}. "
     "Compare figures of the same texts alone.",
     "unread share": "{share} for {name}",
     "usage": "{name}: {requests} requests, {tokens} tokens{cost}, {seconds} s for each; {invalid} of its answers were not valid.",

@@ -59,7 +59,8 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "measured": "{metrics}, {measured}.",
     "unlocated": "Нет в текстах: {shares}.",
     "unlocated share": "{share} того, что написала модель {name}",
-    "unread": "Байты текстов, которых нет в показателях, потому что windows.max_length их отрезает или учителя о них ничего не говорят: {shares}. "
+    "unread": "Байты текстов, которых нет в показателях, потому что windows.max_length их отрезает, токенизатор их не возвращает или учителя о них "
+    "ничего не говорят: {shares}. "
     "Сравнивайте показатели одних и тех же текстов.",
     "unread share": "{share} у модели {name}",
     "usage": "{name}: запросов {requests}, токенов {tokens}{cost}, по {seconds} с; непригодных ответов {invalid}.",

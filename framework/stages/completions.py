@@ -125,7 +125,7 @@ def _choosing(context: Context, candidates: Written, scores: Supervision) -> Sta
         return {"prompts": len(candidates.prompts.examples), "completed": len(rows), "candidates": len(texts)}
 
     inputs = {"candidates": candidates.identity, "teaching": scores.inputs(context) if scored else None}
-    key = key_of(context, "completions", inputs, versions(2))
+    key = key_of(context, "completions", inputs, versions(3))
     return Stage(f"choose among the {candidates.name}", key, make)
 
 
@@ -134,7 +134,8 @@ def _bits(context: Context, candidates: Written, scores: Supervision) -> Floats:
     source, found = scores.source(context, {}, ignore_labels=True), []
     for asked in in_chunks(candidates.read().examples):
         signals = of_task(context.task, asked, source.signals(asked, [1.0])[1.0][0])
-        ends = signals.said[signals.heads[1:] - 1]
+        # Not by `said`: an ensemble takes all outcomes for alike in examples of which no teacher says anything.
+        ends = np.diff(signals.rows)[signals.heads[1:] - 1] > 0
         numbered = [replace(one, id=str(number)) for number, one in enumerate(asked)]
         said = context.task.predict_from_signals(numbered, signals)
         found += [

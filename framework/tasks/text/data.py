@@ -111,11 +111,11 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
 
 def _prompt(prompt: object, values: dict[str, object], fields: Fields, place: str) -> str:
     """With what it asks something of, if there is anything, behind an empty line."""
-    parts = [
-        _text(prompt, "prompt", place),
-        _text(fields.optional(values, "prompt_input", place), "prompt_input", place),
-    ]
-    return "\n\n".join(parts) if parts[1].strip() else parts[0]
+    asked = _text(prompt, "prompt", place)
+    about = _text(fields.optional(values, "prompt_input", place), "prompt_input", place)
+    if not about.strip():
+        return asked
+    return f"{asked}\n\n{about}" if asked.strip() else about
 
 
 def _form(values: dict[str, object], fields: Fields, place: str) -> str:

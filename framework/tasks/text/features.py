@@ -193,7 +193,8 @@ def _read(examples: Sequence[Written], tokens: Sequence[Sequence[int]], table: T
         if read != text:
             found = int(np.searchsorted(starts, _shared(read, text), side="right")) - 1
             starts = starts[: int(np.searchsorted(starts, starts[found])) + 1]  # less tokens of nothing that end it
-        left = text[starts[-1] :]
+        led &= len(starts) > 1  # no token, and so none with that space
+        left = example.completion.encode()[max(int(starts[-1]) - led, 0) :]
         yield _Read(np.maximum(starts - led, 0), led, len(left), not left.strip())
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Named:
-    """Probabilities in R heads, at most K of which are named in each. keys: int64 [R, K], different outcomes, then -1; mass: float32 [R, K],
+    """Probabilities in R heads, at most K of which are named in each. keys: int64 [R, K], different outcomes, and -1 of none; mass: float32 [R, K],
     0 where there is none; rest: float32 [R], of each outcome that is not named, or of all of them together."""
 
     keys: "Tensor"
@@ -58,11 +58,16 @@ def taught(signals: Signals, places: Places, vocabulary: int) -> Taught:
 
 
 def _ended(tokens: Named, places: Places, vocabulary: int) -> Named:
-    """With the token by which the student ends a text in the place of whatever its teachers end it by."""
+    """With the token by which the student ends a text in the place of whatever its teachers end it by. Where they name that one, too, as it
+    ends nothing to them, it is one outcome with their end."""
     import torch
 
     own = places.end[places.item][:, None]
-    return replace(tokens, keys=torch.where(tokens.keys == vocabulary, own, tokens.keys))
+    ends, same = tokens.keys == vocabulary, tokens.keys == own
+    twice = same & ends.any(1, keepdim=True)
+    mass = torch.where(ends, tokens.mass + (tokens.mass * same).sum(1, keepdim=True), tokens.mass)
+    keys = torch.where(twice, -1, torch.where(ends, own, tokens.keys))
+    return replace(tokens, keys=keys, mass=mass.masked_fill(twice, 0.0))
 
 
 def _named(signals: Signals, heads: Ints, shown: NDArray[np.bool_] | None, outcomes: int | None) -> Named:

@@ -46,6 +46,7 @@ def test_what_a_prompt_asks_something_of_stands_below_it() -> None:
     records = [Record("row", one) for one in values]
     assert next(iter(data.read_prompts(records, Fields(data.FIELDS, named)))).prompt == "Add.\n\n1+1"
     assert [row.prompt for row in _rows({"prompt": "Add.", "input": "1+1", "completion": "2"})] == ["Add."]
+    assert [row.prompt for row in _rows({"instruction": " ", "input": "1+1", "output": "2"}, **named)] == ["1+1"]
 
 
 def test_texts_alone_are_completions() -> None:

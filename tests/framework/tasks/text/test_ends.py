@@ -14,8 +14,10 @@ from distil.framework.losses.next_token import NextToken
 from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
+from distil.framework.tasks.text.probabilities import places_of
 from distil.framework.tasks.text.signal import signals_of_logits
 from distil.framework.tasks.text.task import Text
+from distil.framework.tasks.text.taught import taught
 from distil.framework.tasks.text.token_bytes import END
 from tests.chat_models import chat_tokenizer
 
@@ -65,3 +67,17 @@ def test_a_student_that_ends_where_its_teacher_does_has_learnt_all(mass: dict[in
     late = items.targets(np.asarray([0]), True, 0).rows(_sure(plain, {0: 0.01, 60: 0.99}))
     costs = total_loss(losses, late, 0.0)[1]
     assert min(float(costs["chunk"]), float(costs["next_token"])) > 0.5
+
+
+def test_what_ends_a_text_to_the_student_alone_is_one_outcome_with_what_ends_it_to_the_teacher() -> None:
+    """As <|endoftext|> of a base model is beside the <|im_end|> of an instruction-tuned one."""
+    plain, tokenizer = _rows(False), chat_tokenizer()
+    teacher = TASK.features(EXAMPLES, tokenizer, WindowSettings(max_length=64))
+    assert [int(rows.input_ids[-1]) for rows in (teacher, plain)] == [3, 0]
+    signals = signals_of_logits(teacher, [one.numpy() for one in _sure(teacher, {3: 0.9, 0: 0.1})], 16)
+    places = places_of(plain, np.asarray([0]), int(plain.lengths[0]))
+    tokens = taught(signals, places, len(plain.table.first)).tokens
+    assert tokens is not None
+    at_end = tokens.keys[-1] == 0
+    assert tokens.mass[-1][at_end].tolist() == pytest.approx([1.0])
+    assert float(tokens.mass[-1].sum()) == pytest.approx(1.0)

@@ -2,25 +2,31 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import T5Config, T5ForConditionalGeneration
 
+from distil.framework.ensembles.rules import Mean
+from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import ModelError
 from distil.framework.progress import Silent
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
+from distil.framework.stages.completions import _bits
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
 from distil.framework.tasks.text.predictor import TextPredictor, shown_bytes
 from distil.framework.tasks.text.probabilities import places_of
 from distil.framework.tasks.text.prompts import PLAIN
 from distil.framework.tasks.text.reading import text_reader
+from distil.framework.tasks.text.signal import signals_of_logits
+from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.token_bytes import token_bytes
 from distil.framework.tasks.text.units import units_of
 from distil.framework.tasks.text.writing import TextWriter
@@ -54,6 +60,7 @@ def _tokens(kind: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", _KINDS)
 @given(parts=st.lists(st.sampled_from([*HARD, "a", "  ", "Two", " fox", "Ω", "\n"]), max_size=6))
+@example(parts=["ⅰ", "a"])  # nothing of it
 @settings(max_examples=60)
 def test_what_is_read_is_how_the_text_begins(kind: str, parts: list[str]) -> None:
     text = "".join(parts)
@@ -95,6 +102,27 @@ def test_where_nothing_is_read_a_decoder_reads_its_start() -> None:
         places = places_of(rows, np.asarray(several), inputs["decoder_input_ids"].shape[1])
         assert (places.item == 0).sum() == 0
         assert len(places.number) == 2 * len(several) - 2
+
+
+def test_a_text_of_which_no_teacher_reads_anything_is_chosen_last() -> None:
+    """Nothing that is said of it takes no bits."""
+    kind, examples = "Unigram, Metaspace", [Written("0", "Who?", "ⅰfox"), Written("1", "Who?", "a fox")]
+
+    class Said:
+        def signals(self, asked: Any) -> Any:
+            rows = _rows(kind, [one.completion for one in asked], "Who?")
+            return signals_of_logits(
+                rows, [np.zeros((len(rows.table.first), int(tokens)), np.float32) for tokens in rows.lengths]
+            )
+
+    both: Any = {"a": Said(), "b": Said()}
+    source = EnsembleSource(Mean(), both, {"a": 1.0, "b": 1.0}, {}, Text(), ignore_labels=True)
+    context: Any = SimpleNamespace(task=Text())
+    written: Any = SimpleNamespace(read=lambda: SimpleNamespace(examples=examples))
+    scores: Any = SimpleNamespace(source=lambda *_, **__: source)
+    nothing, whole = _bits(context, written, scores)
+    assert nothing == np.inf
+    assert 0 < whole < np.inf
 
 
 def test_how_many_texts_are_read_in_part_is_said() -> None:
