@@ -139,7 +139,7 @@ def _line(details: ErrorDetails, values: Json, where: Where) -> str:
     message = message[:1].lower() + message[1:]
     if details["type"] == "missing":
         return f"{where(place[:-1])}: {dotted} is missing; add it"
-    untold = isinstance(details["input"], dict) or (isinstance(details["input"], str) and is_secret(place))
+    untold = isinstance(details["input"], dict) or (isinstance(details["input"], str | list) and is_secret(place))
     found = "" if untold else f" (found {shown(details['input'])})"
     if details["type"] == "string_type" and isinstance(details["input"], bool | int | float):
         found += "; put it into quotes, as no and yes, true and false, and numbers are not text by themselves"

@@ -112,7 +112,10 @@ class Fields:
 
     def named_numbers(self, record: Record, name: str) -> Sequence[str] | None:
         """The names that a record's source gives to the numbers in what a task calls `name`; None if it gives none."""
-        return next((record.classes[there] for there in self.names_of(name) if there in record.classes), None)
+        if not record.classes or not isinstance(record.values, dict):
+            return None
+        there = next((there for there in self.names_of(name) if lookup(record.values, there)[0]), None)
+        return None if there is None else record.classes.get(there)
 
     def find(self, record: dict[str, Any], name: str) -> tuple[bool, Any]:
         """Whether a record has it, and what."""

@@ -13,10 +13,11 @@ _UNNAMED = "LABEL_"  # how transformers calls the classes of a model to which no
 
 def names_in_file(labels: Sequence[str] | None, named: Sequence[str] | None) -> Sequence[str] | None:
     """The names that a file gives to numbers in it (`named`), by which these are read whatever the order of a task's labels; None where
-    it gives none, or where the labels are as many and others, so that they rename them."""
-    if named is None or (labels is not None and len(labels) == len(named) and not set(named) <= set(labels)):
-        return None
-    return named
+    it gives none, or where the labels are as many and rename some or all, so that the others stand where they do in the file."""
+    if named is None or labels is None or len(labels) != len(named) or set(named) <= set(labels):
+        return named
+    stay = all(label == name or label not in named for label, name in zip(labels, named, strict=True))
+    return None if stay else named
 
 
 def by_names(value: object, names: Sequence[str] | None) -> object:

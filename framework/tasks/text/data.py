@@ -51,15 +51,23 @@ def read_prompts(records: Iterable[Record], fields: Fields) -> Iterator[Written]
 
 
 def _known(records: Iterable[Record], fields: Fields) -> Iterator[tuple[dict[str, object], str, str]]:
-    """Values, id and place of each record. Raises DataError for one that has no fields."""
+    """Values, id and place of each record. Raises DataError for one that has no fields, and where a recipe names an input of prompts and
+    none has any: a single record may do without."""
+    first = None
     for number, record in enumerate(records):
         values, place = record.values, record.place
         if not isinstance(values, dict):
             raise DataError(
                 f"{place}: expected an object with prompt and completion, text, or messages, found {shown(values)}"
             )
+        if number == 0 and "prompt_input" in fields.given:
+            first = record
+        if first is not None and fields.find(values, "prompt_input")[0]:
+            first = None
         id = fields.optional(values, "id", place)
         yield values, str(number) if is_missing(id) else str(id), place
+    if first is not None:
+        raise fields.missing(first.values, "prompt_input", first.place)
 
 
 def usable(row: Written, notebook: Notebook) -> Written | None:
@@ -103,6 +111,10 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
         return conversation(id, _turns(found, "messages", "", place), place)
     prompt = fields.optional(values, "prompt", place) if form == "completion" else None
     if isinstance(prompt, list) or isinstance(found, list):
+        if not _is_blank(fields.find(values, "prompt_input")[1]):
+            raise DataError(
+                f"{place}: prompt_input stands below a prompt that is text, and here are turns: put it into one of these"
+            )
         turns = [*_turns(prompt, "prompt", "user", place), *_turns(found, "completion", "assistant", place)]
         return conversation(id, turns, place)
     given = "" if form == "text" else _prompt(prompt, values, fields, place)
@@ -112,7 +124,7 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
 def _prompt(prompt: object, values: dict[str, object], fields: Fields, place: str) -> str:
     """With what it asks something of, if there is anything, behind an empty line."""
     asked = _text(prompt, "prompt", place)
-    about = _text(fields.optional(values, "prompt_input", place), "prompt_input", place)
+    about = _text(fields.find(values, "prompt_input")[1], "prompt_input", place)
     if not about.strip():
         return asked
     return f"{asked}\n\n{about}" if asked.strip() else about

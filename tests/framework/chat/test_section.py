@@ -1,6 +1,7 @@
 """What a recipe may say of a server."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -66,9 +67,10 @@ def test_options_that_would_be_ignored_are_refused(fields: dict[str, object], wo
         {"url": "https://me:secret/word@host/v1"},
         {"url": "https://host/v1?key=secret"},
         {"model": None, "url": "secret"},
+        {"url": ["secret"]},
     ],
 )
-def test_messages_show_no_key_that_stands_where_it_does_not_belong(endpoint: dict[str, str]) -> None:
+def test_messages_show_no_key_that_stands_where_it_does_not_belong(endpoint: dict[str, Any]) -> None:
     values = tiny_values(Path("runs"), teachers={"llm": {"kind": "chat", "endpoint": {**SERVER, **endpoint}}})
     overrides = [f"teachers.llm.endpoint.{name}={value}" for name, value in endpoint.items() if value]
     whole = f"teachers.llm={yaml.safe_dump(values['teachers']['llm'], default_flow_style=True).strip()}"

@@ -330,7 +330,9 @@ def turns(number: int) -> list[dict[str, str]]:
             "completions",
         ),
         (
-            lambda n: {"instruction": f"what is {n}", "input": f"the {n}" if n % 2 else "", "output": f"it is {n}"},
+            lambda n: (
+                {"instruction": f"what is {n}", "output": f"it is {n}"} | ({"input": f"the {n}"} if n % 2 else {})
+            ),
             {"prompt": "instruction", "prompt_input": "input", "completion": "output"},
             "completions",
         ),

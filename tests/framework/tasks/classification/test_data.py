@@ -79,7 +79,8 @@ def test_numbers_are_read_by_the_names_that_their_file_gives(tmp_path: Path) -> 
         return [text.gold for text in load_data(data, Classification(**settings))["train"].examples]
 
     assert read() == read(labels=["1", "neg", "pos"]) == read(labels=["1", "neg"]) == [("1",), None]
-    assert read(labels=["good", "so", "bad"]) == [("so",), None]
+    assert read(labels=["good", "so", "bad"]) == read(labels=["pos", "so", "neg"]) == [("so",), None]
+    assert read(labels=["1", "so", "pos"]) == [("1",), None]  # what keeps its name keeps its meaning
     assert read(**several) == read(labels=["1", "neg", "pos"], **several) == [("neg", "pos"), ()]
 
 

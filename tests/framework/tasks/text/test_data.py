@@ -40,9 +40,16 @@ def test_columns_of_prompts_and_completions() -> None:
 
 def test_what_a_prompt_asks_something_of_stands_below_it() -> None:
     named = {"prompt": "instruction", "prompt_input": "input", "completion": "output"}
-    values = [{"instruction": "Add.", "input": given, "output": "2"} for given in ("1+1", " ", None)]
-    assert [row.prompt for row in _rows(*values, **named)] == ["Add.\n\n1+1", "Add.", "Add."]
-    assert [row.completion for row in _rows(*values, **named)] == ["2"] * 3
+    values: list[dict[str, object]] = [
+        {"instruction": "Add.", "input": given, "output": "2"} for given in ("1+1", " ", None)
+    ]
+    values += [{"instruction": "Add.", "output": "2"}, {"instruction": " ", "input": "1+1", "output": "2"}]
+    assert [row.prompt for row in _rows(*values, **named)] == ["Add.\n\n1+1", "Add.", "Add.", "Add.", "1+1"]
+    assert [row.completion for row in _rows(*values, **named)] == ["2"] * 5
+    with pytest.raises(DataError, match="row 0: no field 'input'"):  # of any of them
+        _rows(values[3], values[3], **named)
+    with pytest.raises(DataError, match="prompt_input stands below a prompt that is text"):
+        _rows({"prompt": [{"role": "user", "content": "Add."}], "prompt_input": "1+1", "completion": "2"})
     records = [Record("row", one) for one in values]
     assert next(iter(data.read_prompts(records, Fields(data.FIELDS, named)))).prompt == "Add.\n\n1+1"
     assert [row.prompt for row in _rows({"prompt": "Add.", "input": "1+1", "completion": "2"})] == ["Add."]
