@@ -31,9 +31,13 @@ _LEFT_OUT = ("layerdrop", "encoder_layerdrop", "decoder_layerdrop")
 
 def with_places(inputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """The inputs of a batch, with attention_mask [B, L], and `places`: int64 [T], which of its B · L tokens go through the layers. They are
-    those of the texts; on a GPU some that fill these up make T a round number."""
+    those of the texts; on a GPU some that fill these up make T a round number. Raises ModelError for inputs of which texts cannot be told."""
     import torch
 
+    if "attention_mask" not in inputs or "input_ids" not in inputs:
+        raise ModelError(
+            f"packing: a task gives its model {', '.join(inputs)}, and it takes input_ids and attention_mask to tell its texts; drop packing"
+        )
     inside = inputs["attention_mask"].numpy().astype(bool).flatten()
     if device_kind() != "cpu":
         filling = np.flatnonzero(~inside)

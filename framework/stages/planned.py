@@ -123,14 +123,17 @@ def _check_training(
             distances_from_head(model)
         if training.gradient_checkpointing:
             checkpoint_gradients(model)
-        if compiled:
-            layers_of(model, OPTION)
         if training.packing:
             packed_layers(model)
             if count_parameters(model) <= TRIED:
                 pack(random_model(kind, config, seed=0))
     except ModelError as error:
         raise ModelError(f"{place}.{error}") from None
+    try:
+        if compiled:
+            layers_of(model, OPTION)
+    except ModelError as error:  # names an option that stands elsewhere
+        raise ModelError(f"{place}: {error}") from None
 
 
 def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: "PreTrainedConfig") -> None:

@@ -73,8 +73,12 @@ def length_table(answers: WrittenAnswers, words: Words) -> Table:
 
 def written_cases(answers: WrittenAnswers, roles: Mapping[str, str], words: Words) -> list[Cases[TextCase]]:
     """Texts of which the student takes more bits a byte than all teachers and the ensemble, and the other way round, those with the greatest
-    difference first."""
+    difference first; none of which one reads less than the others."""
     off = {name: answers.per_byte(name) for name in answers.bits if not np.isnan(answers.bits[name]).any()}
+    # An ensemble may leave out single units of what its teachers read.
+    sizes = [answers.sizes[name] for name in off if roles[name] in ("student", "teacher")]
+    alike = np.all([(size == sizes[0]) & (size > 0) for size in sizes], axis=0)
+    off = {name: np.where(alike, bits, 0.0) for name, bits in off.items()}
     found = further_off(off, roles, (words("student more bits"), words("student fewer bits")))
     return [cases.map(lambda number: _case(answers, number, words)) for cases in found]
 

@@ -135,6 +135,11 @@ def test_on_a_gpu_some_of_what_fills_up_makes_a_round_number(monkeypatch: pytest
     assert_same(model, packed, RIGHT)
 
 
+def test_inputs_of_which_texts_cannot_be_told_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"^packing: a task gives its model input_ids, and it takes .* drop packing"):
+        with_places({"input_ids": RIGHT["input_ids"]})
+
+
 def test_layers_are_computed_again_as_they_were() -> None:
     found = []
     for checkpointed in (False, True):

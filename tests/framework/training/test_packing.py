@@ -146,3 +146,6 @@ def test_a_recipe_is_refused_whose_models_or_losses_cannot(tmp_path: Path) -> No
     told = r"^teachers\.teacher\.fine_tune\.packing: cannot tell the layers of a albert model"
     with pytest.raises(ModelError, match=told):
         prepare(recipe_from_values(values, "here"))
+    values = tiny_values(tmp_path, engine__compile=True, student__model=shared)
+    with pytest.raises(ModelError, match=r"^student: engine\.compile: cannot tell the layers of a albert model"):
+        prepare(recipe_from_values(values, "here"))

@@ -1,5 +1,6 @@
 """What a page shows of models that write: by length, and the texts of which the student takes more bits than its teachers, or fewer."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,17 @@ def test_texts_are_those_of_which_the_student_takes_more_or_fewer_bits(measured:
     last = more.shown[0].answers[-1]
     assert (last.text, last.worth) == (f"<script>student</script>\n{clearest}", f"{per_byte[clearest]:.3f}")
     assert [answer.text for answer in more.shown[0].answers if answer.models == "ensemble"] == ["writes nothing"]
+
+
+def test_texts_of_which_a_model_reads_less_are_not_compared(measured: tuple[Any, Any]) -> None:
+    run, examples = measured
+    path = run.folder / "predictions/student.json"
+    found = json.loads(path.read_text())
+    found[examples[0].id] |= {"bits": 0.0, "bytes": 0}
+    found[examples[7].id]["bytes"] -= 1
+    write_json(path, found)
+    answers = read_written(run.folder, run.results)
+    assert [cases.count for cases in written_cases(answers, ROLES, ENGLISH)] == [5, 0]
 
 
 def test_lengths_add_up_to_the_figure_of_all_texts(measured: tuple[Any, Any]) -> None:
