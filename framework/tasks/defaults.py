@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from distil.framework.training.objective import Objective
 
 
+# What `distil answer` and servers ask besides, and what servers answer besides.
+_TAKEN = {"request": {"model", "source", "help"}, "response": {"model", "milliseconds"}}
+
+
 class TaskSection(Section):
     """What a task is (see Task) where it does not say otherwise.
 
@@ -54,8 +58,13 @@ class TaskSection(Section):
         return {}
 
     def check(self, recipe: Sections) -> list[str]:
-        """See Task: teachers that write are refused."""
-        return refused(["generative", "chat"], self.kind, recipe)
+        """See Task: teachers that write are refused, and names in requests and responses that commands and servers use themselves."""
+        return [*refused(["generative", "chat"], self.kind, recipe), *self._taken_names()]
+
+    def _taken_names(self) -> Iterator[str]:
+        for called, names in _TAKEN.items():
+            for name in sorted(names & getattr(self, called).model_fields.keys()):
+                yield f"task: the {called} of {self.kind} has a field `{name}`, which distil adds itself: give it another name"
 
     def settle(self, rows: list[Own]) -> list[Own]:
         """See Task."""

@@ -79,18 +79,20 @@ const VIEWS = {
     called: (request) => Object.values(request).join(" / "),
     heading: () => "",
     text: (request) => [Object.entries(request).map(([name, text]) => `${name}: ${text}`).join("\n")],
-    said: (result) => {
-      const { model, milliseconds, ...found } = result;
-      const lines = Object.entries(found).map(([name, value]) => element("li", {}, `${name}: ${plainly(value)}`));
-      return element("ul", { className: "parts" }, ...lines);
-    },
+    said: (result) => element("ul", { className: "parts" }, ...listed(result).map((line) => element("li", {}, line))),
     score: (result) => (typeof result.score === "number" ? result.score : null),
+    log: (result) => listed(result).join("; "),
   },
 };
 
-// Values of an answer as text: what is no plain value as JSON.
+// A line for each part of an answer, without what the server adds.
+function listed({ model, milliseconds, ...found }) {
+  return Object.entries(found).map(([name, value]) => `${name}: ${plainly(value)}`);
+}
+
+// Values of an answer as text: whole numbers whole, what is no plain value as JSON.
 function plainly(value) {
-  if (typeof value === "number") return significant(value, 4);
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : significant(value, 4);
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

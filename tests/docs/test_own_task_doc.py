@@ -123,6 +123,10 @@ def test_the_page_asks_for_the_fields_of_a_request_and_shows_those_of_the_answer
             found = server.ask({**asked, "model": model})[1]
             row.get_by_text(f"answer: {found['answer']}", exact=True).wait_for()
             row.get_by_text(f"probabilities: {json.dumps(found['probabilities'], separators=(',', ':'))}").wait_for()
+        page.locator("#said").get_by_text(f"answer: {found['answer']}; probabilities: ").first.wait_for(
+            state="attached"
+        )
+        assert page.evaluate("[plainly(123456), plainly(0.123456)]") == ["123456", "0.1235"]
         assert page.locator("#text").inner_text() == "\n".join(f"{name}: {text}" for name, text in asked.items())
         assert "Metrics" in page.locator("main").inner_text()
         page.get_by_label("candidates", exact=True).fill(" ")
@@ -131,6 +135,16 @@ def test_the_page_asks_for_the_fields_of_a_request_and_shows_those_of_the_answer
 
 
 def test_what_the_task_cannot_do_is_refused_before_anything_runs(folder: Path) -> None:
+    wrong = CODE.replace("    candidates: str", "    model: str\n    candidates: str").replace(
+        "    answer: str\n", "    milliseconds: str\n"
+    )
+    (folder / "my_wrong.py").write_text(wrong, encoding="utf-8")
+    asked = values(folder)
+    asked["task"] = {**asked["task"], "kind": "my_wrong:Choice"}
+    with pytest.raises(
+        RecipeError, match=r"the request of my_wrong:Choice has a field `model`(.|\n)*response .* `milliseconds`"
+    ):
+        recipe_from_values(asked, "docs/own_task.md")
     asked = values(folder)
     asked["task"] = {**asked["task"], "separators": ";"}
     with pytest.raises(RecipeError, match="separator"):
