@@ -93,13 +93,13 @@ def write_units(
 
 def _with_one_end(tokens: NDArray[np.floating], table: "TokenBytes") -> tuple[Ints, Ints, Floats]:
     """How many outcomes each of M tokens names, which these are, and their masses: all that end a text are one, numbered as the vocabulary is
-    large. tokens: see likeliest."""
+    large; what has no mass is none, as it may only fill up the row. tokens: see likeliest."""
     count = tokens.shape[1] // 2
     keys, mass = tokens[:, count:-1].astype(np.int64), np.exp(tokens[:, :count], dtype=np.float64)
     ends = table.first[keys] == END
     first = ends & (np.cumsum(ends, 1) == 1)
     mass = np.where(first, np.where(ends, mass, 0.0).sum(1, keepdims=True), mass)
-    kept = first | ~ends
+    kept = (first | ~ends) & (mass > 0)
     return kept.sum(1), np.where(first, len(table.first), keys)[kept], mass[kept]
 
 

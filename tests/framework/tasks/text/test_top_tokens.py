@@ -62,6 +62,21 @@ def exact(rows: TextRows, logits: list[torch.Tensor], next_tokens: int = 0) -> S
     return signals_of_logits(rows, whole, next_tokens)
 
 
+def test_fewer_tokens_in_some_places_are_no_others_named_there() -> None:
+    rows = rows_of("gpt2")
+    all_of_them = told(rows, logits_of(rows, 0, 1.0), 3)
+    place, other = all_of_them.place, all_of_them.other
+    # In every other place those that are no likelier than what stands there.
+    kept = (place % 2 == 0) | (other <= all_of_them.log_p[place])
+    said = TopTokens(all_of_them.log_p, place[kept], all_of_them.id[kept], other[kept])
+    found = top_signals(rows, said, 16)
+    assert set(np.bincount(said.place).tolist()) == {1, 4}
+    named = [found.keys[first:last].tolist() for first, last in zip(found.rows[:-1], found.rows[1:], strict=True)]
+    sizes = np.diff(found.heads) - 2 * np.diff(rows.boundaries)
+    of_tokens = [one for last, size in zip(found.heads[1:], sizes, strict=True) for one in named[last - size : last]]
+    assert sorted(map(len, filter(None, of_tokens))) == sorted(np.bincount(said.place).tolist())
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), scale=st.floats(0.1, 8.0))
