@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -139,9 +139,10 @@ def _schema(model: type[BaseModel]) -> "Schema":
 
     columns: list[ColSpec | TensorSpec] = []
     for name, field in model.model_fields.items():
-        kinds = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
-        (kind, *others) = (one for one in kinds if one is not NoneType)
-        column = _COLUMNS.get(None if others else kind, "string")
+        union = get_origin(field.annotation) in (Union, UnionType)
+        kinds = get_args(field.annotation) if union else (field.annotation,)
+        known = [one for one in kinds if one is not NoneType]
+        column = _COLUMNS.get(known[0] if len(known) == 1 else None, "string")
         columns.append(ColSpec(column, name, required=field.is_required() and NoneType not in kinds))
     return Schema(columns)
 

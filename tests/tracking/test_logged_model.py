@@ -4,8 +4,10 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from typing import Union
 
 import pytest
+from pydantic import create_model
 
 from distil.framework.recipe.sections import Tracking
 from distil.framework.tasks.classification.usage import LabelsResponse
@@ -273,6 +275,10 @@ def test_requirements_are_pinned_to_what_is_installed():
                 ("tokens", "long", True),
                 ("ended", "boolean", True),
             ],
+        ),
+        (
+            create_model("OfOnesOwn", figure=(Union[float, None], ...), nothing=(None, None)),  # noqa: UP007
+            [("figure", "double", False), ("nothing", "string", False)],
         ),
         (LabelsResponse, [("labels", "string", True), ("probabilities", "string", True)]),
     ],
