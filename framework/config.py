@@ -2,6 +2,7 @@
 layers and paths; and what is wrong with a recipe, or a section of one, put into words."""
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -166,8 +167,10 @@ def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
     return place
 
 
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")  # of a URI
+
+
 def shown(value: object) -> str:
-    """A value of a recipe as messages show it."""
-    return shortened(
-        repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
-    )
+    """A value of a recipe as messages show it, without passwords in URIs."""
+    text = repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
+    return shortened(_PASSWORD.sub(r"\1…", text))

@@ -29,6 +29,13 @@ def test_what_mlflow_cannot_track_to_is_refused(uri, message):
         Tracking(uri=uri)
 
 
+def test_a_password_in_an_address_is_not_repeated():
+    with pytest.raises(RecipeError) as told:
+        Tracking(uri="https://me:pw99@host/base")
+    assert "https://me:…@host/base" in str(told.value)
+    assert "pw99" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     "uri",
     [
