@@ -115,9 +115,8 @@ def training_stage(
             "zero_stage": engine.zero_stage,
             "precision": context.precision,
             "workers": workers,
-            **(
-                {"compile": True} if engine.compile else {}
-            ),  # left out where it is off, so that trainings of before are found
+            # Left out where it is off, so that trainings of before are found.
+            **({"compile": True} if engine.compile else {}),
         },
         "seed": seed,
     }
