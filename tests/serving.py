@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shutil
 import socket
 import threading
@@ -53,6 +54,7 @@ class Served:
 def chromium() -> Iterator[Any]:
     """A real browser. Where there is none, the test is skipped."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
+    sync_api.expect.set_options(timeout=60_000)  # milliseconds
     with sync_api.sync_playwright() as playwright:
         try:
             # The system's own, where there is one: playwright's has to be downloaded.
@@ -65,6 +67,22 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def open_page(page: Any, served: Served) -> None:
+    """The page, once it knows which models are served, and so which fields to show."""
+    from playwright.sync_api import expect
+
+    page.goto(f"http://127.0.0.1:{served.port}/")
+    expect(page.locator("#run")).to_have_text(re.compile("."))
+
+
+def wait_for_answers(page: Any, models: int) -> None:
+    """Until each of so many models has a whole row in the table."""
+    from playwright.sync_api import expect
+
+    expect(page.locator("tbody tr")).to_have_count(models)
+    expect(page.locator("tbody td.number:empty")).to_have_count(0)
+
+
 @contextmanager
 def asked_page(served: Served, texts: Mapping[str, str]) -> Iterator[Any]:
     """The English page, in a real browser, with the answers about the texts in its fields. What it complains about fails the test."""
@@ -72,7 +90,7 @@ def asked_page(served: Served, texts: Mapping[str, str]) -> Iterator[Any]:
         page = browser.new_context(locale="en-GB").new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://127.0.0.1:{served.port}/")
+        open_page(page, served)
         for field, text in texts.items():
             page.get_by_label(field, exact=True).fill(text)
         page.get_by_role("button", name="Ask", exact=True).click()

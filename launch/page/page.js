@@ -5,6 +5,7 @@ const [form, problem] = ["form", "problem"].map($);
 
 let language = storedLanguage() || (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
 let served = null; // what /api/models says
+let loading = null; // the promise of it
 let examples = []; // requests, of the run's own data
 let asked = null; // {request, results by model}
 let asking = new AbortController();
@@ -13,7 +14,7 @@ let complaint = null; // a function, so that it can be said in another language
 const MOST_CALLED = 120; // characters of an example on its button
 
 const words = () => WORDS[language];
-const task = () => (!served ? "extractive_qa" : Object.hasOwn(VIEWS, served.task) ? served.task : "own");
+const task = () => served && (Object.hasOwn(VIEWS, served.task) ? served.task : "own"); // null until the server has said it
 const view = () => VIEWS[task()];
 const worded = (text) => (typeof text === "function" ? text() : words()[text]);
 
@@ -165,7 +166,7 @@ function size(parameters) {
 function complain(message, field) {
   complaint = message;
   problem.textContent = message ? message() : "";
-  for (const { id } of view().fields) $(id).setAttribute("aria-invalid", String($(id) === field));
+  for (const { id } of served ? view().fields : []) $(id).setAttribute("aria-invalid", String($(id) === field));
   if (field) field.focus();
 }
 
@@ -244,7 +245,13 @@ async function streamed(response, model, signal) {
   }
 }
 
-async function load() {
+// True once it is known what is served; one request at a time.
+function load() {
+  loading ??= learnModels().finally(() => (loading = null));
+  return loading;
+}
+
+async function learnModels() {
   try {
     const response = await fetch("/api/models");
     const body = await response.json();

@@ -15,7 +15,7 @@ from distil.framework.run import run
 from distil.launch.answer import answer
 from distil.launch.evaluate import evaluate_model
 from distil.tracking.html.page import run_page
-from tests.serving import Served, asked_page, serving
+from tests.serving import Served, asked_page, serving, wait_for_answers
 from tests.tiny import several_values
 
 TEXT = "Подскажите, пожалуйста, про доставку дивана. Про промокод мне уже ответили."
@@ -55,8 +55,7 @@ def test_every_model_of_the_run_gives_labels_with_probabilities(served: Served) 
 def test_the_page_shows_labels_with_bars(served: Served) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
     with asked_page(served, {"Text": TEXT}) as page:
-        sync_api.expect(page.locator("tbody tr")).to_have_count(4)
-        sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
+        wait_for_answers(page, 4)
         expected = served.ask({"text": TEXT})[1]
         row = page.locator("tbody tr").first
         assert row.locator("strong").inner_text() == expected["labels"][0]

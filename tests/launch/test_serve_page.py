@@ -9,7 +9,7 @@ import pytest
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from distil.framework.tasks.span_qa.usage import QuestionRequest
-from tests.serving import QUESTION, TEXT, Served, chromium, serving
+from tests.serving import QUESTION, TEXT, Served, chromium, open_page, serving, wait_for_answers
 from tests.tiny import several_values
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
@@ -43,7 +43,7 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
         opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         own = f"http://127.0.0.1:{served.port}/"
         opened.on("request", lambda request: None if request.url.startswith(own) else problems.append(request.url))
-        opened.goto(own)
+        open_page(opened, served)
         yield opened
         assert not [problem for problem in problems if not problem.startswith("data:")]
 
@@ -54,10 +54,9 @@ def ask(page: Any, context: str, question: str) -> None:
     page.get_by_role("button", name="Ask", exact=True).click()
 
 
-def wait_for_answers(page: Any) -> list[list[str]]:
+def answers(page: Any) -> list[list[str]]:
     """The cells of the table, once every model has answered."""
-    sync_api.expect(page.locator("tbody tr")).to_have_count(5)
-    sync_api.expect(page.locator("tbody td.number:empty")).to_have_count(0)
+    wait_for_answers(page, 5)
     return [row.locator("th, td").all_inner_texts() for row in page.locator("tbody tr").all()]
 
 
@@ -73,7 +72,7 @@ def test_the_keyboard_alone_asks(page: Any, served: Served) -> None:
             page.keyboard.insert_text(QUESTION)
             page.keyboard.press("Control+Enter")
     assert names == ["English", "Русский", "context", "question", "ask"]
-    rows = wait_for_answers(page)
+    rows = answers(page)
     expected = served.ask({"question": QUESTION, "context": TEXT})[1]
     assert [row[0].splitlines()[0] for row in rows] == ["student", "a", "b", "c", "ensemble"]
     assert rows[0][1] == page.locator("mark").inner_text() == expected["answer"]
@@ -85,7 +84,7 @@ def test_the_keyboard_alone_asks(page: Any, served: Served) -> None:
 
 def test_what_is_asked_is_shown_as_text(page: Any, served: Served) -> None:
     ask(page, HOSTILE, HOSTILE)
-    wait_for_answers(page)
+    answers(page)
     assert page.title().startswith("distil")
     assert page.locator("#answers img, #answers script, #answers b").count() == 0
     assert page.locator("#asked").inner_text() == HOSTILE
@@ -119,7 +118,7 @@ def test_empty_and_huge_texts_are_complained_about_and_not_sent(page: Any) -> No
     assert not [url for url in sent if url.endswith("/api/answer")]
     ask(page, TEXT, QUESTION)
     sync_api.expect(alert).to_be_empty()
-    wait_for_answers(page)
+    answers(page)
 
 
 def test_the_language_is_the_browsers_until_another_is_chosen(browser: Any, served: Served) -> None:
@@ -137,7 +136,7 @@ def test_an_example_of_the_runs_data_is_asked_on_a_narrow_screen(page: Any, serv
     example = json.loads(served.request("GET", "/api/examples")[2])[1]
     page.set_viewport_size({"width": 320, "height": 640})
     page.get_by_role("button", name=example["question"], exact=True).click()
-    wait_for_answers(page)
+    answers(page)
     assert page.locator("#asked").inner_text() == example["question"]
     assert page.get_by_label("Text", exact=True).input_value() == example["context"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
@@ -163,8 +162,8 @@ def test_a_number_is_shown_as_one(page: Any) -> None:
 def test_a_server_that_is_gone_is_said_to_be(browser: Any, served: Served) -> None:
     with browser.new_context(locale="en-GB") as context:
         page = context.new_page()
-        page.goto(f"http://127.0.0.1:{served.port}/")
-        sync_api.expect(page.locator("#run")).to_have_text(served.run.name)
+        open_page(page, served)
+        assert page.locator("#run").inner_text() == served.run.name
         context.set_offline(True)
         ask(page, TEXT, QUESTION)
         sync_api.expect(page.locator("tbody tr").first).to_contain_text("does not answer")
