@@ -114,10 +114,10 @@ def _seen(meaning: Meaning, facts: Facts, counts: Mapping[str, int]) -> list[str
         what = "types" if meaning.task["kind"] == "tagging" else "labels"
         told.append(f"{len(facts.labels)} {what}, and how often each occurs: {', '.join(shown)}{more}")
     if facts.unanswered:
-        told.append(f"questions without an answer: {facts.unanswered:.0%}")
+        told.append(f"questions without an answer: {_share(facts.unanswered)}")
     if facts.unlabelled:
         told.append(
-            f"without a label: {facts.unlabelled:.0%}, from which nothing is learnt but what the teacher thinks of them"
+            f"without a label: {_share(facts.unlabelled)}, from which nothing is learnt but what the teacher thinks of them"
         )
     return told
 
@@ -220,3 +220,8 @@ def recipe_name(path: Path) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _share(share: float) -> str:
+    """In percent, of which a few are not none."""
+    return f"{share:.0%}" if share >= 0.005 else "less than 1%"

@@ -19,7 +19,7 @@ from distil.framework.data.records import (
 )
 from distil.framework.errors import DataError
 from distil.framework.tasks.label_names import names_in_file
-from distil.framework.tasks.tagging.example import Span, Tagged, joined, words_of
+from distil.framework.tasks.tagging.example import Span, Tagged, joined, places_in, words_of
 from distil.framework.tasks.tagging.records import marked_in, tags_of
 from distil.framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
@@ -113,9 +113,14 @@ def _row(names: Sequence[str] | None, values: dict[str, object], fields: Fields,
         if len(tags) != len(units):
             raise DataError(f"{place}: {len(tags)} tags of {len(units)} tokens; each token has one")
         return Tagged(place, "", written, units, tags)
-    entities = None
+    entities, spans = None, fields.optional(values, "spans", place)
+    if isinstance(spans, list) and spans and isinstance(text, str) and text != written:
+        raise DataError(
+            f"{place}: the text, in which the spans count characters, is not its tokens with white space between; give the tokens' start "
+            "and end, too, or leave them out"
+        )
     if values.get("answer", "accept") == "accept":  # Prodigy's; who rejects an example says nothing of the right one
-        entities = marked_in(fields.optional(values, "spans", place), written, place)
+        entities = marked_in(spans, written, place)
     if entities is None:
         lacks = fields.absent.get("spans" if tokens is None else "tags", "")
         return Tagged(place, "", written, units, None, lacks=lacks)
@@ -123,11 +128,13 @@ def _row(names: Sequence[str] | None, values: dict[str, object], fields: Fields,
 
 
 def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, ...]]:
-    """Words, or objects that say where they stand in the text."""
+    """Words, which stand in the text if they make it up, or objects that say where they do."""
     if not isinstance(tokens, list):
         raise DataError(f"{place}: tokens must be a list, found {shown(tokens)}")
     if not any(isinstance(one, dict) for one in tokens):
-        return joined([text_of(one, "a token", place) for one in tokens])
+        words = [text_of(one, "a token", place) for one in tokens]
+        places = places_in(text, words) if isinstance(text, str) else None
+        return joined(words) if places is None else (text_of(text, "text", place), places)
     written = text_of(text, "text", place)
     units: list[Span] = []
     for one in tokens:

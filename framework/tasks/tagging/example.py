@@ -61,6 +61,19 @@ def words_of(text: str) -> tuple[Span, ...]:
     return tuple(found)
 
 
+def places_in(text: str, words: list[str]) -> tuple[Span, ...] | None:
+    """Where words stand in a text that is nothing but them, in their order, and white space; None if it is something else."""
+    units, at = [], 0
+    for word in words:
+        while text[at : at + 1].isspace():
+            at += 1
+        if not text.startswith(word, at):
+            return None
+        units.append((at, at + len(word)))
+        at += len(word)
+    return None if text[at:].strip() else tuple(units)
+
+
 def joined(words: list[str]) -> tuple[str, tuple[Span, ...]]:
     """Words as one text, with a space between each two, and where they stand in it."""
     units, begin = [], 0

@@ -25,6 +25,7 @@ NOTES: Mapping[str, Note] = {
 _FORMS = ("messages", "completion", "text")  # by the field that each has to have
 _ROLES = {name: name for name in ("system", "user", "assistant")} | {"human": "user", "gpt": "assistant"}
 _NAMES = (("role", "content"), ("from", "value"))  # of what a turn has: as most call it, and as ShareGPT does
+_CALLS = ("tool_calls", "function_call")  # what a turn has that calls a tool
 
 
 def read_rows(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
@@ -185,6 +186,11 @@ def _turn(value: object, name: str, place: str) -> Message:
     if not isinstance(said, str) or said not in _ROLES:
         raise DataError(
             f"{place}: the {role} of {name} is {shown(said)}; expected one of {', '.join(_ROLES)}: leave out conversations with other turns"
+        )
+    calls = next((call for call in _CALLS if value.get(call)), None)
+    if calls is not None:
+        raise DataError(
+            f"{place}: {name} calls a tool ({calls}), which models here do not learn: leave out conversations with such turns"
         )
     return Message(_ROLES[said], text_of(value[content], f"the {content} of {name}", place))
 

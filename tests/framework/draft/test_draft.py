@@ -76,6 +76,12 @@ def test_a_table_with_labels(tmp_path: Path) -> None:
     assert "delivery 50, price 6, quality 4" in text
 
 
+def test_a_few_texts_without_a_label_are_not_called_none(tmp_path: Path) -> None:
+    labels = ["", *(["price", "quality"] * 150)]
+    rows = [{"text": f"{number} sofas", "label": label} for number, label in enumerate(labels)]
+    assert "without a label: less than 1%, from which" in drafted(as_table(tmp_path / "data.csv", rows))[1]
+
+
 def test_columns_of_other_names_are_told_by_what_is_in_them(tmp_path: Path) -> None:
     rows = [
         {"nr": number, "what they said": text, "kind": "ab"[number % 2]} for number, text in enumerate(texts(ENGLISH))

@@ -45,6 +45,19 @@ def test_marked_entities_become_tags_of_words(record: dict[str, Any]) -> None:
     assert found.id == str(record.get("id", 0))
 
 
+def test_words_stand_where_a_text_that_is_nothing_but_them_has_them() -> None:
+    words = {"tokens": ["Hello", ",", "Omsk"], "tags": ["O", "O", "B-LOC"]}
+    found = examples(
+        [{**words, "text": text} for text in ("Hello,  Omsk\n", "Hello, dear Omsk", "Hello, Omsk!", "Hello,", None)]
+    )
+    assert [(one.text, one.units[2]) for one in found] == [("Hello,  Omsk\n", (8, 12))] + 4 * [
+        ("Hello , Omsk", (8, 12))
+    ]
+    assert {one.tags for one in found} == {("O", "O", "B-LOC")}
+    (marked,) = examples([{"text": "Hello, Omsk", "tokens": ["Hello", ",", "Omsk"], "spans": [[7, 11, "LOC"]]}])
+    assert marked.tags == ("O", "O", "B-LOC")
+
+
 def test_what_nobody_has_marked_is_unlabelled_and_what_holds_no_entity_is_labelled() -> None:
     found = examples(
         [{"text": "a"}, {"text": "a", "spans": []}, {"text": "a", "spans": None}, _label_studio(was_cancelled=True)]
@@ -114,6 +127,7 @@ def test_numbers_are_names_of_the_recipe_or_of_the_data(tmp_path: Path) -> None:
         ({"text": "a", "spans": [[0, 1]]}, r"a span must be \[start, end, type\]"),
         ({"text": "a", "spans": [[0, 1, ["X", "Y"]]]}, "a span must have one type"),
         ({"text": "a", "tokens": [{"start": 0, "end": 3}]}, "a token must say its start and end"),
+        ({"text": "a, b", "tokens": ["a", "b"], "spans": [[3, 4, "X"]]}, "is not its tokens with white space between"),
         (_label_studio(end=24), "the entity 'Омск' does not stand at 21:24 of the text"),
     ],
 )

@@ -97,6 +97,11 @@ def test_other_ways_to_write_a_conversation(values: dict[str, Any]) -> None:
         ({"messages": "A"}, {}, "row 0: messages must be a list of objects with role and content, found 'A'"),
         ({"messages": [{"role": "user"}]}, {}, r"row 0: messages\[0\] must be an object with role and content"),
         ({"messages": [{"role": "tool", "content": ""}]}, {}, r"the role of messages\[0\] is 'tool'; expected one of"),
+        (
+            {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
+            {},
+            r"messages\[0\] calls a tool \(tool_calls\)",
+        ),
         ({"messages": [_TURNS[1], _TURNS[0]]}, {}, r"messages\[1\] is the system's; only the first turn may be"),
         (
             {"messages": [{"role": "user", "content": None}]},
