@@ -1,17 +1,12 @@
 """Classes of the user's own, beside distil's: chosen by import path where a field, `kind` as a rule, discriminates a union, and
 known by their source, so that results can be told apart by it."""
 
-import ast
-import hashlib
 import importlib
 import sys
-import sysconfig
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -20,8 +15,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from distil.framework.config import nearest_hint, shortened
 from distil.framework.errors import DistilError, UserError, first_line
 from distil.framework.files import Json
+from distil.framework.own_code import changed_files, source_digest
 
 _user_modules: set[str] = set()
+_user_classes: set[type[BaseModel]] = set()
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,19 @@ def user_modules() -> list[str]:
     return sorted(_user_modules)
 
 
+def check_unchanged() -> None:
+    """Raise UserError if code of the user's own, from which recipes have taken classes, is no longer what this process has imported: other
+    processes would import it as it is now."""
+    for cls in _user_classes:
+        current = getattr(sys.modules.get(cls.__module__), cls.__name__, None)
+        changed = changed_files(cls) if current is cls else []
+        if changed:
+            raise UserError(
+                f"{', '.join(map(str, changed))} changed since this process imported it, and other processes would run it as it is now: run "
+                "again"
+            )
+
+
 def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseModel]:
     module, _, name = path.partition(":")
     _user_modules.add(module.partition(".")[0])
@@ -112,6 +122,20 @@ def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseMode
             "'{path}' lacks {missing}; docs/extending.md says what a class of your own needs",
             {"path": path, "missing": ", ".join(missing)},
         )
+    changed = changed_files(cls)
+    if changed:
+        raise PydanticCustomError(
+            "kind_changed",
+            "'{path}': {files} changed since this process imported {it}, and what was imported would run; start Python anew, or "
+            "importlib.reload what changed and '{module}' after it",
+            {
+                "path": path,
+                "files": ", ".join(map(str, changed)),
+                "it": "it" if len(changed) == 1 else "them",
+                "module": cls.__module__,
+            },
+        )
+    _user_classes.add(cls)
     return cls
 
 
@@ -189,73 +213,3 @@ def place_in_own_code(error: BaseException, modules: Collection[str] | None = No
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
             found = f"{frame.f_code.co_filename}:{line}"
     return found
-
-
-@cache
-def source_digest(cls: type[BaseModel]) -> str:
-    """Digest of the file that defines a class, and of the files that this one imports, at any depth.
-
-    Whole files, as a class calls what stands beside it. Installed packages are left out, but for the class's own: whoever
-    installs another version of one knows it; and so is distil, whose stages have versions. Raises UserError for a class that is in no
-    file, such as one of a notebook's.
-    """
-    roots = list(_roots(cls))
-    found: dict[Path, str] = {}
-    waiting = [cls.__module__]
-    while waiting:
-        module = waiting.pop()
-        for path in _files(module, roots):
-            if path not in found:
-                source = path.read_bytes()
-                found[path] = f"{module}\0{hashlib.sha256(source).hexdigest()}"
-                waiting.extend(_imports(source, module, path.name == "__init__.py"))
-    if not found:
-        raise UserError(
-            f"the source of {cls.__module__}:{cls.__qualname__} is in no file that can be imported, so that results could not be told apart "
-            f"by it: define the class in a module of its own, and name it my_module:{cls.__qualname__}"
-        )
-    return hashlib.blake2b("\n".join(sorted(found.values())).encode(), digest_size=8).hexdigest()
-
-
-def _roots(cls: type) -> Iterator[tuple[Path, str | None]]:
-    """Folders in which modules of the user's own lie and, of an installed package, the name to which that is limited."""
-    installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for entry in dict.fromkeys(Path(entry or ".").absolute() for entry in sys.path):
-        if entry not in installed:
-            yield entry, None
-    package = cls.__module__.partition(".")[0]
-    loaded = sys.modules.get(package)
-    places = list(getattr(loaded, "__path__", [])) or [getattr(loaded, "__file__", None) or "."]
-    yield from ((Path(place).absolute().parent, package) for place in places)
-
-
-def _files(module: str, roots: list[tuple[Path, str | None]]) -> Iterator[Path]:
-    """The files that are run when `module` is imported: its own, and those of the packages that it lies in."""
-    parts = module.split(".")
-    if parts[0] == "distil":  # whose stages have versions of their own
-        return
-    for root, only in roots:
-        places = [root.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
-        own = [place / "__init__.py" for place in places] + [places[-1].with_suffix(".py")]
-        found = [path for path in own if path.is_file()] if only in (None, parts[0]) else []
-        if found:
-            yield from found
-            return
-
-
-def _imports(source: bytes, module: str, is_package: bool) -> Iterator[str]:
-    """Names of the modules that a source imports; `from a import b` may mean a.b."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = module.split(".")
-            above = above[: len(above) - node.level + is_package] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            if base:
-                yield base
-                yield from (f"{base}.{name.name}" for name in node.names)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distil.framework.errors import DistilError, RecipeError, TrainingError, first_line
 from distil.framework.files import Json
-from distil.framework.plugins import user_modules
+from distil.framework.plugins import check_unchanged, user_modules
 from distil.framework.progress import Progress
 from distil.launch.interrupt import INTERRUPT
 from distil.launch.ray_private import private_ray
@@ -205,7 +205,8 @@ def gpu_count() -> int:
 
 
 def modules_to_ship() -> list[str]:
-    """Files and folders of these modules, for Ray's `py_modules`."""
+    """Files and folders of these modules, for Ray's `py_modules`. Raises UserError for code that changed since it was imported here."""
+    check_unchanged()
     return [str(_place(name)) for name in ("distil", *user_modules())]
 
 

@@ -55,6 +55,8 @@ def tokenizer_stage(context: Context, settings: TrainedTokenizer, data: Split) -
 
     inputs: dict[str, object] = {"tokenizer": settings.model_dump(mode="json"), "data": data.digest}
     inputs |= {"writes": True} if context.task.writes else {}
+    # Which texts an example has is said by its task, and that of the user's own may say it anew.
+    inputs |= {SOURCE: own} if (own := trained_settings(context.task).get(SOURCE)) is not None else {}
     key = key_of(context, "tokenizers", inputs, versions(1, ("tokenizers", "transformers")))
     return Stage(f"train a {settings.kind} tokenizer of {settings.vocab_size}", key, make)
 

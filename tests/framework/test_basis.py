@@ -10,7 +10,7 @@ import pytest
 from distil.framework import basis
 from distil.framework.basis import BASIS, basis_of, finished_run
 from distil.framework.errors import StoreError
-from distil.framework.plugins import source_digest
+from distil.framework.own_code import as_imported
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
 from distil.framework.run import run
@@ -89,7 +89,7 @@ def test_the_users_own_code_is_noticed(tmp_path: Path, monkeypatch: pytest.Monke
     before = basis_of(recipe)
     assert before is not None
     module.write_text(LOSS + "# changed\n")
-    source_digest.cache_clear()  # another process reads the file anew
+    as_imported.cache_clear()  # another process reads the file anew
     assert basis_of(recipe) != before
 
 

@@ -1,6 +1,7 @@
 """The order of stages, and what is asked of teachers over many runs."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -132,3 +133,19 @@ def test_what_actors_are_asked_for_is_known_by_their_devices(tmp_path: Path) -> 
     _, graph = prepare(recipe_from_values(several_values(tmp_path, **changes), "here"), stream=never)
     asked_on = {place: found.stage.key.versions["device"] for place, found in graph.collections.items()}
     assert (asked_on["a", "train"], asked_on["a", "dev"], asked_on["b", "train"]) == ("cuda", "cpu", "cpu")
+
+
+def test_nothing_that_a_task_of_ones_own_says_outlives_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for more in ("", "# texts are others now\n"):
+        source = (
+            "from distil.framework.tasks.span_qa.task import ExtractiveQA\n\nclass Own(ExtractiveQA):\n    kind: str\n"
+        )
+        (tmp_path / "own_graph_task.py").write_text(source + more)
+        sys.modules.pop("own_graph_task", None)
+        graph = laid_out(tmp_path, task={"kind": "own_graph_task:Own"})
+        found.append({stage.digest for stage in graph.stages()})
+    assert found[0].isdisjoint(found[1])

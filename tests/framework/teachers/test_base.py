@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from distil.framework.config import Section
-from distil.framework.plugins import source_digest
+from distil.framework.own_code import source_digest
 from distil.framework.teachers.base import TeacherTemperature, own_settings, without_model
 
 
