@@ -12,7 +12,7 @@ from distil.framework.models.section import FolderModel, HubModel
 from distil.framework.recipe.schema import Recipe
 from distil.framework.stages.completions import Completions, completions_of, sampling_of
 from distil.framework.stages.evaluation import check_labels, ensemble_stage, latency_stage
-from distil.framework.stages.initial import fetch
+from distil.framework.stages.initial import check_gives_back, fetch
 from distil.framework.stages.models import ModelStages, student_stages, teacher_stages
 from distil.framework.stages.planned import check_models
 from distil.framework.stages.shown import chosen_by_student
@@ -205,7 +205,10 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
     recipe = context.recipe
     for model in {model.initial.digest: model for model in models}.values():
         teacher = recipe.teachers[model.name] if model.role == "teacher" else None
-        _fetch(context, recipe.student if teacher is None else teacher, teacher, model.initial)
+        section: Any = recipe.student if teacher is None else teacher
+        _fetch(context, section, teacher, model.initial)
+        if not model.evaluation.is_done(context.store):
+            check_gives_back(context, section, context.data[recipe.evaluation.split])
 
 
 def _fetch(context: Context, section: Any, teacher: Teacher | None, initial: Stage) -> None:

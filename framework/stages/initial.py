@@ -40,6 +40,7 @@ from distil.framework.teachers.chat import Chat
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
+_SOME = 256  # texts, by which a tokenizer is tried
 _QUICK = 2e9  # bytes of weights that are loaded in seconds
 
 
@@ -198,6 +199,27 @@ def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
             task.check_model(loaded)
     elif kind is task and _is_taken_as_it_is(teacher):
         check_saved_head(task, source)
+
+
+def check_gives_back(context: Context, section: Any, split: Split) -> None:
+    """Refuse, before anything runs, a model that writes whose tokenizer is here and loses nearly all of a split's texts. Raises ModelError.
+
+    section: as for `initial_stage`.
+    """
+    settings = section.tokenizer
+    own = not isinstance(section.model, LayersModel | None)
+    if not context.task.writes or not isinstance(settings, PretrainedTokenizer) or not (own or settings.id):
+        return
+    tokenizer = load_tokenizer(tokenizer_folder(section.model, settings), settings)
+    if own:
+        config = planned_config(context.recipe, section)
+        tokenizer = within_rows(tokenizer, config)
+        fit_to_model(tokenizer, config)
+    windows = context.recipe.windows
+    try:
+        context.task.features(split.examples[:_SOME], tokenizer, windows)
+    except ModelError:  # all of the texts decide, as they do later
+        context.task.features(split.examples, tokenizer, windows)
 
 
 def _is_taken_as_it_is(teacher: Teacher | None) -> bool:

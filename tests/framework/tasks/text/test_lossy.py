@@ -17,7 +17,7 @@ from distil.framework.ensembles.source import EnsembleSource
 from distil.framework.errors import ModelError
 from distil.framework.progress import Silent
 from distil.framework.recipe.load import recipe_from_values
-from distil.framework.run import run
+from distil.framework.run import prepare, run
 from distil.framework.stages.completions import _bits
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows, text_features
@@ -145,6 +145,15 @@ def test_how_many_texts_are_read_in_part_is_said() -> None:
 def test_a_tokenizer_that_loses_nearly_everything_is_refused(kind: str, problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
         text_reader(BUILT[kind](), PLAIN, 64).read_split([Written("q1", "", "Ω" * 20), Written("q2", "", "ΩΩ")])
+
+
+def test_a_teacher_that_loses_nearly_everything_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    source = tmp_path / "lost.jsonl"
+    rows = [{"prompt": f"{number}?", "completion": "Ω" * 9} for number in range(40)]
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    changes = {"data__source__path": str(source), "teachers__b": {"kind": "generative", "model": _t5(tmp_path / "t5")}}
+    with pytest.raises(ModelError, match=r"t5 does not give back the texts that it has read: 100%"):
+        prepare(recipe_from_values(values(tmp_path, **changes), "here"))
 
 
 def _t5(folder: Path) -> dict[str, str]:
