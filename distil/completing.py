@@ -5,7 +5,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distil._given import folder_of, name_of, number_of
 from distil._process import alone, as_guest
+from distil.framework.errors import UserError
 from distil.framework.files import Json, read_json_lines
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
@@ -62,11 +64,18 @@ def complete(
     to: a folder, default: `completions` in the run's; count: completions of a prompt by each teacher, one of the likeliest tokens, or several
     drawn at `temperature`. In any thread. Raises as `run` does.
     """
-    shown = progress_of(progress)
+    shown, folder = progress_of(progress), folder_of(to, "to")
+    name_of(split, "a split's name as `split`")
+    number_of(count, "count", 1, 1000, whole=True)
+    number_of(temperature, "temperature", 0.01, 100)
+    if count == 1 and temperature != 1:
+        raise UserError(
+            f"temperature {temperature:g} is for completions that are drawn, and one is the likeliest: drop it, or raise `count`"
+        )
     with alone():
         checked = load_recipe(recipe)
         from distil.launch.complete import completed
 
         with as_guest():
-            found = completed(checked, split, None if to is None else Path(to), count, temperature, shown)
+            found = completed(checked, split, folder, count, temperature, shown)
     return Completions(found.folder, found.facts)

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
+from distil._given import path_of
 from distil.framework.data.local_files import Files
 from distil.framework.errors import DataError, first_line
 from distil.framework.files import write_atomic
@@ -39,7 +40,8 @@ def as_source(
             f"expected rows, or the rows of each split, found columns: {', '.join(map(str, splits))}; pandas.DataFrame(data) makes a table of "
             "columns"
         )
-    paths = {str(name): str(_written(Path(folder), str(name), rows)) for name, rows in splits.items()}
+    into = path_of(folder, "a path as `folder`")
+    paths = {str(name): str(_written(into, str(name), rows)) for name, rows in splits.items()}
     return Files(path=paths, fields=names)
 
 

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distil._given import folder_of, names_in, yes_or_no
 from distil._process import alone, as_guest
 from distil.framework.config import nearest_hint
 from distil.framework.errors import OutputError
@@ -66,11 +67,12 @@ def label(
     splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's;
     each_teacher: also what each of several teachers says. In any thread. Raises as `run` does.
     """
-    shown = progress_of(progress)
+    shown, folder, each = progress_of(progress), folder_of(to, "to"), yes_or_no(each_teacher, "each_teacher")
+    wanted = names_in(splits, "splits")
     with alone():
         checked = load_recipe(recipe)
         from distil.launch.label import labelled
 
         with as_guest():
-            found = labelled(checked, list(splits), None if to is None else Path(to), each_teacher, shown)
+            found = labelled(checked, wanted, folder, each, shown)
     return SoftLabels(found.folder, found.facts)

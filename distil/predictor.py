@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
+from distil._given import name_of, path_of
 from distil.data import is_frame
 from distil.framework.answer import Answerer, request_of
 from distil.framework.data.records import is_missing
 from distil.framework.errors import DataError, ModelError
 from distil.progress import Watch, progress_of
-from distil.results import Model, Run, path_of
+from distil.results import Model, Run
 from distil.searching import SearchRun
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ def load(source: Source, model: str | None = None, *, response: type[BaseModel] 
     Raises OutputError where there is none, ModelError for one that cannot be asked or that answers something else, StoreError for a
     damaged one.
     """
+    if model is not None:
+        name_of(model, "a model's name as `model`")
+    if not (isinstance(response, type) and issubclass(response, BaseModel)):
+        raise ModelError(f"`response` is {response!r:.80}: expected a class of distil.asking, such as SpanResponse")
     if isinstance(source, Model):
         if model not in (None, source.name):
             raise ModelError(f"`model` is '{model}', and the source the model '{source.name}' itself: drop `model`")

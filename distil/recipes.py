@@ -39,6 +39,16 @@ def _words(overrides: Overrides) -> list[str]:
     if isinstance(overrides, str):
         raise RecipeError(f"overrides: expected values by place or a list, found the text {shown(overrides)}")
     if not isinstance(overrides, Mapping):
+        wrong = (
+            [one for one in overrides if not isinstance(one, str)]
+            if isinstance(overrides, list | tuple)
+            else [overrides]
+        )
+        if wrong:
+            raise RecipeError(
+                "overrides: expected values by place, {'student.lr': 3e-5}, or a list, ['student.lr=3e-5'], "
+                f"found {wrong[0]!r:.80}"
+            )
         return list(overrides)
     try:
         return [f"{place}={json.dumps(plain(value), ensure_ascii=False)}" for place, value in overrides.items()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distil._given import name_of, path_of
 from distil.differences import Comparison, comparison_of, differences_frame
 from distil.framework.errors import OutputError
 from distil.framework.files import Json, read_json, read_json_lines
@@ -114,7 +115,7 @@ class Run:
 
     def __getitem__(self, name: str) -> Model:
         """A model by name. Raises OutputError if there is none."""
-        return self.models[model_of(self.folder, self.results, name)["name"]]
+        return self.models[model_of(self.folder, self.results, name_of(name, "a model's name"))["name"]]
 
     @cached_property
     def comparisons(self) -> Sequence[Comparison]:
@@ -149,7 +150,7 @@ class Run:
         from distil.framework.data.load import unchanged_split
 
         splits = self.results["data"]["splits"]
-        if split not in splits:
+        if name_of(split, "a split's name") not in splits:
             raise OutputError(f"{self.folder} has no split '{split}'; it has {', '.join(splits)}")
         return unchanged_split(self.recipe.data, self.task, split, splits[split]["digest"]).examples
 
@@ -161,7 +162,8 @@ class Run:
         from distil.framework.signals.shards import SignalReader
 
         asked = {(one["teacher"], one["split"]): one["digest"] for one in self.results["signals"]}
-        folder = self.folder.parent / "store" / "signals" / str(asked.get((teacher, split)))
+        wanted = (name_of(teacher, "a teacher's name"), name_of(split, "a split's name"))
+        folder = self.folder.parent / "store" / "signals" / str(asked.get(wanted))
         if not folder.is_dir():
             legal = ", ".join(f"{one} on '{part}'" for one, part in asked)
             raise OutputError(f"{self.folder} has no signals of {teacher} on '{split}'; it has {legal or 'none'}")
@@ -215,13 +217,6 @@ class Run:
             run=self.folder,
             record=record,
         )
-
-
-def path_of(value: object, expected: str) -> Path:
-    """A path that was given. expected: what it is of. Raises OutputError for what is none."""
-    if not isinstance(value, str | PathLike):
-        raise OutputError(f"expected {expected}, found {value!r:.80}")
-    return Path(value)
 
 
 def load_run(folder: "str | PathLike[str]") -> Run:

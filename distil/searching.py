@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distil._given import path_of
 from distil._process import alone, as_guest
 from distil.framework.errors import OutputError
 from distil.framework.outcome import SearchResults, TrialResults
@@ -14,7 +15,6 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.search.log import SEARCH, read_search, recipe_of_trial
 from distil.progress import Watch, progress_of
 from distil.recipes import RecipeLike, load_recipe
-from distil.results import path_of
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +309,30 @@ def test_recipes_come_from_files_values_and_sections(tmp_path: Path) -> None:
         distil.load_recipe(recipe, "seed=1")
     with pytest.raises(distil.RecipeError, match="none that a recipe can hold"):
         distil.load_recipe(recipe, {"seed": object()})
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda run: distil.load(run, response="text"), r"`response` is 'text': expected a class of distil\.asking"),
+        (lambda run: distil.load(run, ["student"]), r"expected a model's name as `model`, found \['student'\]"),
+        (lambda run: distil.load_recipe({}, 3), "overrides: expected values by place, .*found 3"),
+        (lambda run: distil.load_recipe({}, [None]), "overrides: .*found None"),
+        (lambda run: distil.label({}, splits="train"), "splits: expected a list of names, found 'train'"),
+        (lambda run: distil.label({}, to=3), "expected a path, or None, as `to`, found 3"),
+        (lambda run: distil.label({}, each_teacher="yes"), "each_teacher: expected True or False, found 'yes'"),
+        (lambda run: distil.complete({}, count="3"), "count: expected a whole number from 1 to 1000, found '3'"),
+        (lambda run: distil.complete({}, temperature=0.5), "temperature 0.5 is for completions that are drawn"),
+        (lambda run: distil.complete({}, split=None), "expected a split's name as `split`, found None"),
+        (lambda run: distil.as_source([{"a": 1}], folder=None), "expected a path as `folder`, found None"),
+        (lambda run: run[["student"]], "expected a model's name, found"),
+        (lambda run: run.examples(["dev"]), "expected a split's name, found"),
+        (lambda run: run.signals(["a"], "dev"), "expected a teacher's name, found"),
+    ],
+)
+def test_arguments_of_another_type_are_told(ask: Callable[[distil.Run], object], message: str, run: distil.Run) -> None:
+    with pytest.raises(distil.UserError, match=message):
+        ask(run)
 
 
 def test_sections_say_what_is_wrong_with_them() -> None:
