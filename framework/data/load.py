@@ -12,6 +12,7 @@ from distil.framework.data.local_files import Files
 from distil.framework.data.records import Fields, Source
 from distil.framework.data.section import Cut, Data, cut_groups, parse_slice
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
 
@@ -144,6 +145,12 @@ def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     others = {cut.split} if set(cut.shares) - reading.prompts else set()
     rows = _read(section.source, [cut.split], reading, others)[cut.split]
     side = cut_groups((row.group for row in rows), cut.shares, cut.seed)
+    empty = next((name for name in cut.shares if name not in side.values()), None)
+    if empty is not None:
+        raise DataError(
+            f"the split '{empty}' is empty: '{cut.split}' has {count_of(len({row.group for row in rows}), 'different text')}, of which a share of "
+            f"{cut.shares[empty]:g} is less than one: add others, raise the share, or give '{empty}' a file of its own"
+        )
     return {name: [row for row in rows if side.get(row.group) == name] for name in cut.shares}
 
 
@@ -196,8 +203,6 @@ def _to_split(rows: list[Row], task: "Task", column: Column | None, prompts: boo
 def _emptiness(section: Data, name: str) -> str:
     if name in section.extra:
         return f"no row is in {section.extra[name].split}"
-    if section.cut:
-        return f"its share of {section.cut.shares[name]:g} is less than one of the texts that differ in '{section.cut.split}'"
     return f"no row is in {section.splits[name]}"
 
 

@@ -12,6 +12,7 @@ from distil.framework.draft.columns import Meaning, meaning_of
 from distil.framework.draft.facts import Facts, facts_of
 from distil.framework.draft.table import measured_beside, read_table
 from distil.framework.draft.writers import parts_of_texts
+from distil.framework.errors import DataError
 from distil.framework.recipe.checks import recipe_of
 from distil.framework.recipe.yaml_loader import document, flow
 from distil.framework.tasks.registry import TASKS
@@ -71,7 +72,7 @@ def draft_recipe(path: Path, kind: str | None, given: Mapping[str, str]) -> Draf
     meaning = meaning_of(table, kind, given)
     dev = measured_beside(path)
     files = str(path) if dev is None else {"train": str(path), "dev": str(dev)}
-    meaning, splits = _read(files, meaning)
+    meaning, splits = _read(path, files, meaning)
     facts = facts_of([example for split in splits.values() for example in split.examples])
     counts = {name: len(split.examples) for name, split in splits.items()}
     seen = _seen(meaning, facts, counts)
@@ -82,7 +83,7 @@ def draft_recipe(path: Path, kind: str | None, given: Mapping[str, str]) -> Draf
     return Draft(text, str(meaning.task["kind"]), seen)
 
 
-def _read(files: str | dict[str, str], meaning: Meaning) -> tuple[Meaning, dict[str, Split]]:
+def _read(path: Path, files: str | dict[str, str], meaning: Meaning) -> tuple[Meaning, dict[str, Split]]:
     """The examples, with questions that have no answer if there are any. Raises DataError."""
     task = next(task for task in TASKS if task().kind == meaning.task["kind"])
     source = Files(path=files, fields=dict(meaning.fields))
@@ -93,9 +94,12 @@ def _read(files: str | dict[str, str], meaning: Meaning) -> tuple[Meaning, dict[
         if any(example.answers == () for split in open_ended.values() for example in split.examples):
             return Meaning({**meaning.task, "unanswerable": True}, meaning.fields, meaning.said), open_ended
     splits = load_data(data, task(**meaning.task))
-    task(**meaning.task).fitted(
-        {name: split.examples for name, split in splits.items()}
-    )  # which refuses a single label
+    try:
+        task(**meaning.task).fitted({name: split.examples for name, split in splits.items()})
+    except DataError as error:  # a single label, say
+        raise DataError(
+            f"{path}: {error}; another column is named by --field NAME=COLUMN, another task by --task"
+        ) from None
     return meaning, splits
 
 

@@ -34,6 +34,11 @@ class Words:
         return self("and").join([*([", ".join(parts[:-1])] if parts[:-1] else []), *parts[-1:]])
 
 
+def count_of(count: int, noun: str) -> str:
+    """So many of something, in English: `1 text`, `1,200 texts`. noun: one of them, in the singular."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _english_form(count: int) -> int:
     return int(count != 1)
 

@@ -205,9 +205,9 @@ def _fetch_models(context: Context, models: Sequence[ModelStages]) -> None:
     recipe = context.recipe
     for model in {model.initial.digest: model for model in models}.values():
         teacher = recipe.teachers[model.name] if model.role == "teacher" else None
-        section: Any = recipe.student if teacher is None else teacher
+        section = recipe.student if teacher is None else teacher
         _fetch(context, section, teacher, model.initial)
-        if not model.evaluation.is_done(context.store):
+        if section is not None and not model.evaluation.is_done(context.store):
             check_gives_back(context, section, context.data[recipe.evaluation.split])
 
 

@@ -29,7 +29,7 @@ from distil.framework.models.tokenizer_training import separate, train_tokenizer
 from distil.framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
 from distil.framework.models.trim import trim
 from distil.framework.plugins import SOURCE
-from distil.framework.recipe.sections import Trim
+from distil.framework.recipe.sections import Student, Trim
 from distil.framework.stages.planned import planned_config
 from distil.framework.stages.stage import Context, Stage, key_of
 from distil.framework.tasks.base import Task
@@ -201,7 +201,7 @@ def fetch(task: Task, section: Any, teacher: Teacher | None) -> None:
         check_saved_head(task, source)
 
 
-def check_gives_back(context: Context, section: Any, split: Split) -> None:
+def check_gives_back(context: Context, section: Student | Teacher, split: Split) -> None:
     """Refuse, before anything runs, a model that writes whose tokenizer is here and loses nearly all of a split's texts. Raises ModelError.
 
     section: as for `initial_stage`.

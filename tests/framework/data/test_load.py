@@ -213,7 +213,7 @@ def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'dev' is empty; no row is in train\[4:\]"):
         load(section(path, splits={"dev": "train[4:]"}))
     with pytest.raises(
-        DataError, match=r"'dev' is empty; its share of 0.1 is less than one of the texts that differ in 'train'"
+        DataError, match=r"'dev' is empty: 'train' has 4 different texts, of which a share of 0.1 is less than one"
     ):
         load(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
 

@@ -281,7 +281,11 @@ def test_a_task_and_columns_that_are_named_are_taken(tmp_path: Path) -> None:
             r"no column looks like labels.*\(found: text, n\).*--field label=",
         ),
         ([{"a": n, "b": n % 2} for n in range(20)], r"no column holds texts.*--field text=COLUMN"),
-        ([{"text": f"text {n}", "label": "same"} for n in range(20)], r"only the label 'same'"),
+        ([{"text": f"text {n}", "label": "same"} for n in range(20)], r"only the label 'same'.*--field NAME=COLUMN"),
+        (
+            [{"text": "one", "label": f"{n % 2}"} for n in range(20)],
+            r"'dev' is empty: 'train' has 1 different text, of",
+        ),
         ([{"question": f"who {n}", "answers": "he"} for n in range(20)], r"no column looks like `context`.*--task"),
     ],
 )
