@@ -77,15 +77,16 @@ def _read(
     task: "Task",
     shown: Progress,
 ) -> "Split":
-    from distil.launch.evaluate import fields_of_recipe, read_questions
+    from distil.launch.evaluate import fields_of_recipe, read_questions, renames
 
     given, legal = names_of(fields), [asked.name for asked in task.fields]
     wrong = next((name for name in given if name not in legal), None)
     if wrong is not None:
         raise DataError(f"fields: unknown name '{wrong}'; {nearest_hint(wrong, legal)}")
+    by_recipe = run is not None and renames(run)
     candidates = [given] if given else [*(() if run is None else fields_of_recipe(run)), {}]
     if isinstance(data, str | PathLike):
-        return read_questions(Path(data), candidates, task, shown.say)
+        return read_questions(Path(data), candidates, task, shown.say, by_recipe)
     if isinstance(data, Mapping):
         raise DataError(
             f"expected the rows of one split, found several, by name: {', '.join(map(str, data))}; give one of them"

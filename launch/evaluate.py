@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from distil.framework.config import nearest_hint
 from distil.framework.errors import DataError, OutputError, UserError
 from distil.framework.files import Json, write_json
+from distil.framework.language.words import ENGLISH
 from distil.framework.progress import SILENT
 from distil.framework.search.log import SEARCH, read_search
 from distil.launch.inspect import answerer_of, results_of
@@ -37,7 +38,7 @@ def evaluate_model(
     from distil.framework.data.example import counted, described
     from distil.launch.console import console_progress, note
 
-    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task, note)
+    split = read_questions(data, [given] if fields else [*fields_of_recipe(source), given], task, note, renames(source))
     labelled = any(example.labelled for example in split.examples)
     if predictions is None and not labelled:
         raise DataError(f"{data}: {no_labels(split, task)}; --predictions FILE keeps what the model answers")
@@ -62,7 +63,7 @@ def evaluate_model(
             )
         )
         return
-    counts = f"{scores.examples} labelled {task.items} ({split.repaired} repaired, {split.dropped} dropped)"
+    counts = f"{ENGLISH.counted(task.items, scores.examples)} with a label ({split.repaired} repaired, {split.dropped} dropped)"
     print(f"{data}: {counts}")
     for line in described(split.notes, task.items):
         print(f"  {line}")
@@ -91,10 +92,14 @@ def scored(task: "Task", split: "Split", predictions: "Plain") -> "Scores":
 
 
 def read_questions(
-    path: Path, candidates: list[dict[str, str]], task: "Task", say: Callable[[str], None] = SILENT.say
+    path: Path,
+    candidates: list[dict[str, str]],
+    task: "Task",
+    say: Callable[[str], None] = SILENT.say,
+    renames: bool = False,
 ) -> "Split":
-    """The questions of a file, by the first names of columns that fit. say: takes it where these are not the usual ones. Raises
-    DataError as the first of them does."""
+    """The questions of a file, by the first names of columns that fit. say: takes it where these are not the usual ones; renames: see
+    `renames`. Raises DataError as the first of them does."""
     from distil.framework.data.load import load_data
     from distil.framework.data.local_files import Files
     from distil.framework.data.section import Data
@@ -103,7 +108,7 @@ def read_questions(
     for fields in candidates:
         try:
             source = Files.model_validate({"path": {"file": str(path)}, "fields": fields})
-            split = load_data(Data(source=source, splits={"file": "file"}), task)["file"]
+            split = load_data(Data(source=source, splits={"file": "file"}), task, renames=renames)["file"]
         except DataError as error:
             refused.append(error)
             continue
@@ -129,13 +134,24 @@ def fields_given(fields: list[str], legal: list[str]) -> dict[str, str]:
     return names
 
 
+def renames(source: Path) -> bool:
+    """Whether the recipe of a run or a search names labels, by which it may rename those of its files, and so of others like them."""
+    return bool(_recipe_of(source).get("task", {}).get("labels"))
+
+
+def _recipe_of(source: Path) -> Json:
+    """The recipe of a run or a search; nothing of a saved model."""
+    if (source / "config.json").exists():
+        return {}
+    found: Json = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
+    return found
+
+
 def fields_of_recipe(source: Path) -> Iterator[dict[str, str]]:
     """The names of columns in the recipe of a run or a search, if it gives any."""
     from distil.framework.data.local_files import Files
 
-    if (source / "config.json").exists():
-        return
-    recipe: Json = (read_search(source) if (source / SEARCH).is_file() else results_of(source))["recipe"]
+    recipe = _recipe_of(source)
     try:
         fields = Files.model_validate({"path": "file", "fields": recipe["data"]["source"]["fields"]}).fields
     except (ValidationError, KeyError, TypeError):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.framework.errors import RecipeError
+from distil.framework.language.words import ENGLISH
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.launch.console import console_progress, note
@@ -29,7 +30,9 @@ def label_recipe(path: Path, overrides: list[str], splits: list[str], to: Path |
     for split in found.splits:
         facts = found.facts["splits"][split]
         place = shown_path(found.folder / split)
-        progress.say(f"{facts['examples']:,} {recipe.task.items} of '{split}': {place}.jsonl, {place}.parquet")
+        progress.say(
+            f"{ENGLISH.counted(recipe.task.items, facts['examples'])} of '{split}': {place}.jsonl, {place}.parquet"
+        )
         for name, teacher in facts["teachers"].items():
             if "usage" in teacher:
                 progress.say(f"    {usage_sentence(name, teacher['usage'])}")

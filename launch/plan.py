@@ -8,6 +8,7 @@ from distil.framework.data.batches import epoch_steps
 from distil.framework.data.example import Example
 from distil.framework.device import resolve_workers
 from distil.framework.errors import DistilError, MissingDataError, MissingModelError
+from distil.framework.language.words import ENGLISH
 from distil.framework.models.bounds import training_bytes
 from distil.framework.models.formats import FLOAT32, WeightFormat, format_of
 from distil.framework.recipe.schema import Recipe
@@ -68,7 +69,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         asked = found.teacher_pass.examples
         size = _signal_bytes(context, found, asked) / 1e6
         console.print(
-            f"signals of {found.teacher} on '{found.split}': {len(asked)} {context.task.items}, about {size:.1f} MB",
+            f"signals of {found.teacher} on '{found.split}': {ENGLISH.counted(context.task.items, len(asked))}, about {size:.1f} MB",
             markup=False,
             highlight=False,
         )
@@ -77,7 +78,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
         learnt = student_split(context).examples
         size = most * _signal_bytes(context, found, learnt) / max(len(learnt), 1) / 1e6
         console.print(
-            f"signals of {found.teacher} on '{found.split}': at most {most} {context.task.items}, which are written first; about {size:.1f} MB if "
+            f"signals of {found.teacher} on '{found.split}': at most {ENGLISH.counted(context.task.items, most)}, which are written first; about {size:.1f} MB if "
             "they are as long as those that the student learns from",
             markup=False,
             highlight=False,

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from distil.framework.errors import UserError
+from distil.framework.language.words import count_of
 from distil.launch.console import console_progress
 from distil.launch.quiet import be_quiet
 
@@ -38,7 +39,7 @@ def _push(folder: Path, id: str, public: bool, dry_run: bool) -> None:
     files = files_of(folder)
     for name, size in files:
         print(f"  {size / 1e6:8.2f} MB  {name}")
-    total = f"{len(files)} files, {sum(size for _, size in files) / 1e6:.1f} MB"
+    total = f"{count_of(len(files), 'file')}, {sum(size for _, size in files) / 1e6:.1f} MB"
     seen = "for everybody" if public else "private"
     if dry_run:
         print(f"{id}, {seen}, would have these {total}; nothing was sent")

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
@@ -111,7 +112,7 @@ def notes(
     without = f", without {', '.join(left)}, planned only" if left else ""
     said = [f"In all: {duration(total)} on this machine{without}; {gigabytes(store)} in the store."]
     said += [
-        f"Of these, {model.name} writes at most {model.writes:,} texts for students to learn."
+        f"Of these, {model.name} writes at most {count_of(model.writes, 'text')} for students to learn."
         for model in models
         if model.writes
     ]

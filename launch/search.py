@@ -13,6 +13,7 @@ from typing import Any
 
 from distil.framework.data.load import Split
 from distil.framework.errors import OutputError, RecipeError, TrainingError
+from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
@@ -109,9 +110,7 @@ def _goes_on(log: SearchLog) -> str:
     again = [(number, log.trials[number]["epochs"]) for number in log.unfinished]
     ended = len(log.trials) - len(again)
     left = [f"trial {number} ({_reached(epochs)})" for number, epochs in again]
-    return f"goes on: {ended} trial{'' if ended == 1 else 's'} ended before" + (
-        f"; again {', '.join(left)}" if left else ""
-    )
+    return f"goes on: {count_of(ended, 'trial')} ended before" + (f"; again {', '.join(left)}" if left else "")
 
 
 def _reached(epochs: Sequence[Mapping[str, float]]) -> str:
@@ -164,7 +163,7 @@ def _run_trials(
         finally:
             events.end()
     if log.out_of_time:
-        progress.say(f"the search's {log.search.minutes:g} minutes are over")
+        progress.say(f"the search's time of {log.search.minutes:g} min is over")
 
 
 def _tune(log: SearchLog, store: Store, data: Mapping[str, Split], trials: Any) -> None:
@@ -242,14 +241,16 @@ def _show(log: SearchLog, progress: Progress) -> None:
     table_console().print(trials_table(log, ranked))
     states = [trial["state"] for trial in log.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    progress.say(f"{len(states)} trials: {counts}")
+    progress.say(f"{count_of(len(states), 'trial')}: {counts}")
     if log.values["best"] is None:
         raise TrainingError(
             f"no trial of {log.folder} was finished; the table says why: give the search more time, or change its space"
         )
     if log.values["front"] is not None:
         numbers = ", ".join(map(str, log.values["front"]))
-        progress.say(f"front of {metric.name} and latency: trial(s) {numbers}")
+        progress.say(
+            f"front of {metric.name} and latency: {'trials' if len(log.values['front']) > 1 else 'trial'} {numbers}"
+        )
     best = log.trials[log.values["best"]]
     assert best["metrics"] is not None
     shown = f"{metric.name} {metric.text(best['metrics'][metric.name], 2)}, {shown_values(best['values'])}"

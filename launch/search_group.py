@@ -10,6 +10,7 @@ from typing import Any
 
 from distil.framework.device import cpu_threads
 from distil.framework.errors import TrainingError
+from distil.framework.language.words import count_of
 from distil.framework.search.log import SearchLog
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
@@ -155,7 +156,7 @@ def check_room(log: SearchLog) -> None:
         wanted = " and ".join(f"{amount * workers_of(log):g} {kind}" for kind, amount in each.items())
         found = " and ".join(f"{there.get(kind, 0):g} {kind}" for kind in each)
         raise TrainingError(
-            f"a trial takes {wanted} ({workers_of(log)} worker(s)), but the Ray cluster has {found}; lower search.resources "
+            f"a trial takes {wanted} ({count_of(workers_of(log), 'worker')}), but the Ray cluster has {found}; lower search.resources "
             "or engine.workers, or add nodes"
         )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from distil.framework.files import Json
+from distil.framework.language.words import count_of
 from distil.framework.paper import DATASET, PUBLISHED, QUESTIONS, SPLIT, TABLE, TEACHER, TRAINING_SPLIT, Row
 from distil.framework.tables import NOTHING, markdown_rows, short_count
 from distil.tracking.measured import Measured
@@ -221,9 +222,9 @@ def _runs(found: Found) -> str:
     parts = [str(found.models)]
     if found.exact_match.spread is not None and found.f1.spread is not None:
         spread = f"{found.exact_match.spread:.2f} / {found.f1.spread:.2f}"
-        parts.append(f"{len(found.seeds)} seeds, {spread}")
+        parts.append(f"{count_of(len(found.seeds), 'seed')}, {spread}")
     if found.questions != QUESTIONS:
-        parts.append(f"on {found.questions:,} questions")
+        parts.append(f"on {count_of(found.questions, 'question')}")
     return "; ".join(parts)
 
 

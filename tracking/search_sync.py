@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from distil.framework.files import write_atomic
+from distil.framework.language.words import count_of
 from distil.framework.outcome import DataResults, SearchResults, TrialResults, TrialState
 from distil.framework.recipe.sections import Tracking
 from distil.framework.search.log import SEARCH, read_search
@@ -100,7 +101,7 @@ def _description(values: SearchResults, best: Trial | None) -> dict[str, str]:
     if best is None or best["metrics"] is None:
         return {}
     metric = goal_in(values).metric
-    words = f"The best of {len(values['trials'])} trials is trial-{best['number']}: {metric.label} {metric.text(best['metrics'][metric.name])}."
+    words = f"The best of {count_of(len(values['trials']), 'trial')} is trial-{best['number']}: {metric.label} {metric.text(best['metrics'][metric.name])}."
     rows = [[place, value] for place, value in trial_params(best).items()]
     return content.described(words, markdown_rows(["place of the recipe", "value"], rows, left=1))
 

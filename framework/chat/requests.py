@@ -7,6 +7,7 @@ from distil.framework.chat.messages import Message, Request, defused, filled
 from distil.framework.chat.shots import Chosen
 from distil.framework.chat.task import ChatTask, Structured
 from distil.framework.errors import RecipeError
+from distil.framework.language.words import count_of
 from distil.framework.tasks.base import Own
 from distil.framework.tasks.sections import ChatSection
 
@@ -31,7 +32,7 @@ class Requests:
             longest = max(values, key=lambda name: len(values[name]))
             if len(values[longest]) <= _FEWEST:
                 raise RecipeError(
-                    f"a chat teacher's conversations are {over} tokens too long with {_FEWEST} letters of a text: raise its max_length, or "
+                    f"a chat teacher's conversations are {count_of(over, 'token')} too long with {_FEWEST} letters of a text: raise its max_length, or "
                     "shorten instructions, prompt or max_answer, or show fewer examples"
                 )
             values[longest] = values[longest][: max(_FEWEST, len(values[longest]) - over)]

@@ -15,6 +15,7 @@ from distil.framework.chat.answers import Token
 from distil.framework.chat.form import Counted, LogP
 from distil.framework.digest import digest_of
 from distil.framework.errors import ModelError
+from distil.framework.language.words import count_of
 
 NUMBERED = "token_id:"  # as vLLM calls tokens, if it is asked to
 UNKNOWN = "\ufffd"  # part of a character, as text
@@ -156,7 +157,9 @@ def _check_texts(told: Sequence[tuple[int, str | None]], asked: Scoring) -> None
 def _check_count(count: int, asked: Scoring, at_most: int | None = None) -> None:
     """count: of the tokens that were read, or up to `at_most`, where what was written may be among them."""
     if not count <= len(asked.ids) <= (count if at_most is None else at_most):
-        raise ModelError(f"it has read {count} tokens, and {len(asked.ids)} were sent: it reads prompts otherwise")
+        raise ModelError(
+            f"it has read {count_of(count, 'token')}, and {len(asked.ids)} were sent: it reads prompts otherwise"
+        )
 
 
 def _token(log_p: float, others: Mapping[str, float], text: str) -> Token:

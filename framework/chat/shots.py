@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from distil.framework.chat.section import Shots
 from distil.framework.data.example import Example
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 
 _TOKENS = 128  # of each text, of which the beginning tells enough of what it is about
 _TOGETHER = 32  # texts that go through the student at once
@@ -37,7 +38,7 @@ def pool_of(
     found = [one for one in examples if one.labelled and one.group not in kept_back]
     if not found:
         raise DataError(
-            f"none of {len(examples)} examples of split '{name}' can be shown to a chat teacher: each has no label, or is among those by which "
+            f"of {count_of(len(examples), 'example')} of split '{name}' none can be shown to a chat teacher: each has no label, or is among those by which "
             "models are measured; name another labelled split as examples.split"
         )
     return Pool(found, student, longest)

@@ -11,6 +11,7 @@ from distil.framework.chat.messages import Message
 from distil.framework.errors import ModelError, first_line
 from distil.framework.generative.prompts import begin_of_text
 from distil.framework.generative.writer import Ids
+from distil.framework.language.words import count_of
 from distil.framework.models.tokenizers import special_tokens
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def conversation_ids(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Me
     places = [Message(message.role, _PLACE.format(number)) for number, message in enumerate(messages)]
     framed, whole = _rendered(tokenizer, places), _rendered(tokenizer, messages)
     if missing := {str(number) for number in range(len(messages))} - set(_PLACES.findall(framed)):
-        raise ModelError(f"the model's chat template leaves out {len(missing)} messages: take another model")
+        raise ModelError(
+            f"the model's chat template leaves out {count_of(len(missing), 'message')}: take another model"
+        )
     if _named(framed, list(special)) == _named(whole, list(special)):
         return np.asarray(tokenizer(whole, add_special_tokens=False, verbose=False)["input_ids"], np.int32)
     ids: list[int] = []

@@ -13,6 +13,7 @@ from distil.framework.chat.task import ChatTask
 from distil.framework.chat.template import check_template, turn_ends
 from distil.framework.errors import DataError
 from distil.framework.generative.training import Generation
+from distil.framework.language.words import count_of
 from distil.framework.models.tokenizers import special_tokens
 from distil.framework.tasks.base import Own
 from distil.framework.tasks.sections import ChatSection
@@ -37,7 +38,9 @@ def chat_generation(
     answers = [(example, task.right(example)) for example in examples]
     known = [(example, answer) for example, answer in answers if answer is not None]
     if not known:
-        raise DataError(f"not one of {len(examples)} examples has a label; a teacher is fine-tuned on labelled ones")
+        raise DataError(
+            f"of {count_of(len(examples), 'example')} none has a label; a teacher is fine-tuned on labelled ones"
+        )
     asked = [requests.of(example) for example, _ in known]
     whole = [np.append(conversations.answer(answer), np.int32(special.end)) for _, answer in known]
     return Generation(

@@ -140,17 +140,23 @@ def _named(feature: object, place: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _plain(column: "pyarrow.Array") -> "pyarrow.Array":
-    """Of categories the values, of decimal numbers floating ones."""
+    """Of categories the values, of decimal numbers floating ones; whole ones, which may be long ids, stay as they are."""
     import pyarrow
 
     if isinstance(column, pyarrow.DictionaryArray):
         column = column.dictionary_decode()
-    return column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
+    fractions = pyarrow.types.is_decimal(column.type) and column.type.scale > 0
+    return column.cast(pyarrow.float64()) if fractions else column
 
 
 def _values(column: "pyarrow.Array", name: str, path: Path) -> list[Any]:
+    import pyarrow
+
     try:
-        return list(column.to_pylist())
+        values = list(column.to_pylist())
+        return (
+            [None if one is None else int(one) for one in values] if pyarrow.types.is_decimal(column.type) else values
+        )
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the column '{name}' holds text that is not UTF-8: {error.reason}") from None
     except (ValueError, OverflowError) as error:

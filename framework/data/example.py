@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 
 from distil.framework.data.records import OTHER_NAMES, shortened
 from distil.framework.digest import digest_of_strings
+from distil.framework.language.words import ENGLISH
 
 
 class Row(Protocol):
@@ -101,7 +102,10 @@ class Notebook:
 
 def described(notes: Notes, items: str) -> list[str]:
     """A line for each kind: how many `items`, what was done, and the first ten ids."""
-    return [f"{len(found.ids)} {items} {found.note.meaning}: {_listing(found.ids)}" for found in notes.values()]
+    return [
+        f"{ENGLISH.counted(items, len(found.ids))} {found.note.meaning}: {_listing(found.ids)}"
+        for found in notes.values()
+    ]
 
 
 def counted(notes: Notes) -> dict[str, Any]:

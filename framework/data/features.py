@@ -9,6 +9,7 @@ from pydantic import Field
 
 from distil.framework.config import Section
 from distil.framework.errors import RecipeError
+from distil.framework.language.words import count_of
 
 
 class Features(Protocol):
@@ -78,6 +79,6 @@ class WindowSettings(Section):
         """Refuse windows that show no more of a text than they share. room: tokens of the text in each. Raises RecipeError."""
         if room <= self.doc_stride:
             raise RecipeError(
-                f"windows.max_length {self.max_length} leaves {max(room, 0)} tokens of a text in each window, no more than "
+                f"windows.max_length {self.max_length} leaves {count_of(max(room, 0), 'token')} of a text in each window, no more than "
                 f"doc_stride {self.doc_stride}, by which they overlap; raise max_length, or lower doc_stride"
             )

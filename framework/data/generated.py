@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from distil.framework.config import Section, Seed
 from distil.framework.data.records import Fields, Formats, Readers, Record
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ def generated_splits(
             if text_of(made) not in written:
                 written.add(text_of(made))
                 return made
-        raise DataError(f"data.source: after {len(written)} texts hardly a new one can be made; {advice}")
+        raise DataError(f"data.source: after {count_of(len(written), 'text')} hardly a new one can be made; {advice}")
 
     def values(split: str) -> Iterator[Values]:
         random = cache(lambda purpose: Random(f"{settings.seed}/{split}/{purpose}"))

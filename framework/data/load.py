@@ -97,15 +97,16 @@ def load_data(
     progress: Progress = SILENT,
     column: str | None = None,
     prompts: Set[str] = frozenset(),
+    renames: bool = True,
 ) -> dict[str, Split]:
     """Read every split that the section names. column: one of the data's that is wanted beside what the task asks for; prompts: splits
-    of which nothing else is wanted, of a task whose models write.
+    of which nothing else is wanted, of a task whose models write; renames: see names_in_file.
 
     Raises:
         DataError: data that cannot be had or read, or that are not what the task asks for; the message names the place.
     """
     wanted = Column(column) if column is not None else None
-    reading = _Reading(task, progress, wanted, prompts)
+    reading = _Reading(task, progress, wanted, prompts, renames)
     rows = _cut(section, reading) if section.cut else _slices(section.source, section.splits, reading)
     for name, extra in section.extra.items():
         rows |= _slices(extra.source, {name: extra.split}, reading)
@@ -128,6 +129,7 @@ class _Reading:
     progress: Progress
     column: Column | None
     prompts: Set[str]
+    renames: bool
 
 
 def _slices(source: Source, splits: Mapping[str, str], reading: _Reading) -> dict[str, list[Row]]:
@@ -157,7 +159,9 @@ def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
 def _read(source: Source, wanted: Iterable[str], reading: _Reading, whole: Set[str]) -> dict[str, list[Row]]:
     """The rows of the wanted splits of the source, each read once. whole: those of which not only prompts are wanted."""
     task, column = reading.task, reading.column
-    fields = Fields((*task.fields, column.asked) if column is not None else task.fields, given_names(source))
+    fields = Fields(
+        (*task.fields, column.asked) if column is not None else task.fields, given_names(source), reading.renames
+    )
     readers = source.readers(reading.progress, fields, task.formats)
     names = list(dict.fromkeys(wanted))
     for name in names:

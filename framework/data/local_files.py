@@ -17,6 +17,7 @@ from distil.framework.data.arrow_tables import is_saved, read_arrow, read_parque
 from distil.framework.data.records import FieldNames, Fields, Formats, Readers, Record, listed
 from distil.framework.data.unpacking import check_is_file, read_text
 from distil.framework.errors import DataError, reason
+from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 
 
@@ -101,7 +102,7 @@ def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
                 continue
             if len(cells) != len(names):
                 raise DataError(
-                    f"{place}: {len(cells)} cells under {len(names)} columns; quote texts that hold '{delimiter}'"
+                    f"{place}: {count_of(len(cells), 'cell')} under {count_of(len(names), 'column')}; quote texts that hold '{delimiter}'"
                 )
             yield Record(
                 place,

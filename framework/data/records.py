@@ -93,11 +93,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fields:
-    """What a task asks for, and the names that a recipe gives. While a split is read, table: all columns of its table, if it is one;
+    """What a task asks for, and the names that a recipe gives. renames: whether its labels may rename those of a file. While a split is read, table: all columns of its table, if it is one;
     absent: of what need not be there, and was not, the first place without it, in words, by the task's name."""
 
     asked: tuple[Asked, ...]
     given: Mapping[str, str] = field(default_factory=dict)
+    renames: bool = True
     table: list[str] = field(default_factory=list, compare=False)
     absent: dict[str, str] = field(default_factory=dict, compare=False)
 

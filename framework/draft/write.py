@@ -13,6 +13,7 @@ from distil.framework.draft.facts import Facts, facts_of
 from distil.framework.draft.table import measured_beside, read_table
 from distil.framework.draft.writers import parts_of_texts
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.recipe.checks import recipe_of
 from distil.framework.recipe.yaml_loader import document, flow
 from distil.framework.tasks.registry import TASKS
@@ -108,15 +109,17 @@ def _seen(meaning: Meaning, facts: Facts, counts: Mapping[str, int]) -> list[str
     sizes = " and ".join(
         f"{count:,} to {'train on' if name == 'train' else 'measure on'}" for name, count in counts.items()
     )
-    told = [f"{facts.examples:,} examples" + (f": {sizes}" if len(counts) > 1 else "")]
+    told = [count_of(facts.examples, "example") + (f": {sizes}" if len(counts) > 1 else "")]
     told.append(f"language: {_LANGUAGES[facts.language]}")
-    told.append(f"length: {facts.characters[0]} characters (median), {facts.characters[1]} or fewer for 99 of 100")
+    told.append(
+        f"length: {count_of(facts.characters[0], 'character')} (median), {facts.characters[1]} or fewer for 99 of 100"
+    )
     told += list(meaning.said)
     if facts.labels:
         shown = [f"{_one_line(label)} {count:,}" for label, count in list(facts.labels.items())[:_SHOWN]]
         more = f" and {len(facts.labels) - _SHOWN} more" if len(facts.labels) > _SHOWN else ""
-        what = "types" if meaning.task["kind"] == "tagging" else "labels"
-        told.append(f"{len(facts.labels)} {what}, and how often each occurs: {', '.join(shown)}{more}")
+        what = "type" if meaning.task["kind"] == "tagging" else "label"
+        told.append(f"{count_of(len(facts.labels), what)}, and how often each occurs: {', '.join(shown)}{more}")
     if facts.unanswered:
         told.append(f"questions without an answer: {_share(facts.unanswered)}")
     if facts.unlabelled:

@@ -15,6 +15,7 @@ from distil.framework.export.gguf import FILE
 from distil.framework.export.table import form_columns, form_rows, in_threads
 from distil.framework.files import Json
 from distil.framework.language.texts import are_russian
+from distil.framework.language.words import ENGLISH
 from distil.framework.metrics import metrics_in_words
 from distil.framework.models.section import ConfigModel, FolderModel, HubModel, LayersModel, ModelSource
 from distil.framework.outcome import ModelResults, counts_of
@@ -164,7 +165,9 @@ def _training(model: ModelResults) -> Iterator[str]:
 
 def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[str]:
     found, settings = model["evaluation"] or {}, run.recipe.evaluation
-    examples = f" ({found['examples']:,} labelled {run.recipe.task.items})" if "examples" in found else ""
+    examples = (
+        f" ({ENGLISH.counted(run.recipe.task.items, found['examples'])} with a label)" if "examples" in found else ""
+    )
     threads = in_threads((model["latency"] or {}).get("threads", 1))
     computed = f" Models computed in {found['precision']}." if "precision" in found else ""
     yield "## Results"
@@ -185,7 +188,7 @@ def _forms(export: Json, writes: bool) -> Iterator[str]:
     examples = max(form["examples"] for form in export["forms"].values())
     numbers = "tokens' log-probabilities" if writes else "logits"
     yield (
-        f"All forms on `{export['split']}` ({examples:,} examples, intervals as above), with the same windows and decoding, on "
+        f"All forms on `{export['split']}` ({ENGLISH.counted('examples', examples)}, intervals as above), with the same windows and decoding, on "
         "the CPU in fp32, int8 with weights of that kind. “Other answers” are "
         f"those that are not the PyTorch form's; then the largest difference between two {numbers}. Milliseconds are median / 95th "
         "percentile for one example asked alone, all forms taking turns."

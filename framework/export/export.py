@@ -18,6 +18,7 @@ from distil.framework.export.forms import GGUF, Form, Forms, Opening, make_forms
 from distil.framework.export.gguf import converter_of
 from distil.framework.export.onnx_files import check_exporter
 from distil.framework.files import now, write_atomic, write_json
+from distil.framework.language.words import count_of
 from distil.framework.manifest import check_saved, write_manifest
 from distil.framework.outcome import ModelResults, Provenance
 from distil.framework.predictors.compared import Compared
@@ -129,7 +130,7 @@ def _measured(
             timed[teacher["name"], "torch"] = partial(_unthreaded, beside)
     asked = examples[: settings.latency_questions]
     if asked:
-        progress.say(f"time all forms on {len(asked)} examples")
+        progress.say(f"time all forms on {count_of(len(asked), 'example')}")
     return {
         "split": settings.split,
         "task": summary_of(run.recipe.task).as_data(),

@@ -47,7 +47,7 @@ TEXTS: dict[str, str | Sequence[str]] = {
     "paid ensemble": "The ensemble {said}.",
     "paid student": "The student {said}.",
     "paid teacher": "The teacher {name} {said}: it has little to teach.",
-    "paid too few": "What cannot be told by these {items} may be by more of them, or by several seeds.",
+    "paid too few": "What cannot be told by {items} may be told by more, or by several seeds.",
     "paid one seed": "One seed: this is said of these models; others of the same recipe may differ (`distil compare` takes runs of "
     "several seeds).",
     # How a run stands

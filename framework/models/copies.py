@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import ModelError, first_line
+from distil.framework.language.words import count_of
 from distil.framework.models.configuration import field_name
 from distil.framework.models.kind import ModelKind, from_config
 from distil.framework.models.weightless import weightless_model
@@ -55,7 +56,7 @@ def copy_layers_config(config: "PreTrainedConfig", layers: list[int]) -> "PreTra
         return config.__class__.from_dict(fields)
     except Exception as error:  # each architecture checks its configuration in its own way
         raise ModelError(
-            f"cannot give a {config.model_type} model {len(layers)} layers ({first_line(error)}); use another kind of student"
+            f"cannot give a {config.model_type} model {count_of(len(layers), 'layer')} ({first_line(error)}); use another kind of student"
         ) from None
 
 

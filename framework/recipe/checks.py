@@ -200,7 +200,9 @@ def split_problems(recipe: Recipe) -> list[str]:
     ]
     idle = [name for name in legal if name not in wanted.values()]
     if idle and (recipe.data.cut is not None or recipe.data.extra or recipe.data.splits != DEFAULT_SPLITS):
-        problems.append(f"data: the split(s) {', '.join(idle)} are used by nothing: drop them")
+        problems.append(
+            f"data: nothing uses the split{'s' if len(idle) > 1 else ''} {', '.join(map(repr, idle))}: drop what is idle"
+        )
     return problems
 
 

@@ -10,6 +10,7 @@ from distil.framework.chat.section import Prices, is_open
 from distil.framework.chat.shots import Pool, pool_of
 from distil.framework.data.example import Example, Notebook
 from distil.framework.data.load import Split
+from distil.framework.language.words import count_of
 from distil.framework.recipe.schema import Recipe
 from distil.framework.rehearsal.outline import texts_written
 from distil.framework.stages.completions import sampling_of
@@ -104,8 +105,10 @@ def _in_words(found: Estimate, prices: Prices | None) -> str:
     cost, highest = cost_of(wanted, prices), cost_of(most, prices)
     money = "" if cost is None else f", which cost about {cost:,.4g}, at most {highest:,.4g}, by its prices"
     by = (
-        f"by the {found.by:,} answers that are there"
+        f"by the {count_of(found.by, 'answer')} so far"
         if found.by
         else "a token taken for 4 letters of Latin script, 2 of others, 1 of Chinese"
     )
-    return f"{wanted.requests:,} requests, about {wanted.input_tokens:,} tokens read and {written}{money} ({by})"
+    return (
+        f"{count_of(wanted.requests, 'request')}, about {wanted.input_tokens:,} tokens read and {written}{money} ({by})"
+    )

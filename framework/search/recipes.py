@@ -6,6 +6,7 @@ from typing import Any
 
 from distil.framework.config import nearest_hint, shortened
 from distil.framework.errors import RecipeError, UserError
+from distil.framework.language.words import count_of
 from distil.framework.recipe.checks import recipe_of
 from distil.framework.recipe.paths import NoPlace, set_at
 from distil.framework.recipe.schema import Recipe
@@ -146,7 +147,7 @@ def _scheduler_problems(recipe: Recipe, search: Search) -> list[str]:
     epochs = most_epochs(recipe)
     if search.scheduler.grace >= epochs:
         return [
-            f"search.scheduler: no trial lasts longer than {epochs} epoch(s), so that with `grace` {search.scheduler.grace} "
+            f"search.scheduler: no trial lasts longer than {count_of(epochs, 'epoch')}, so that with `grace` {search.scheduler.grace} "
             "none could be stopped early; lower `grace`, or drop the scheduler"
         ]
     return []

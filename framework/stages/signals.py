@@ -12,6 +12,7 @@ from distil.framework.data.load import Dataset, Split
 from distil.framework.digest import MODELS, Key, versions
 from distil.framework.errors import DataError
 from distil.framework.files import Json
+from distil.framework.language.words import ENGLISH
 from distil.framework.manifest import MANIFEST, read_manifest
 from distil.framework.plugins import settings_of
 from distil.framework.signals.calibration import calibrate
@@ -162,7 +163,7 @@ def held_out_stage(context: Context, found: Collection) -> Stage:
         said = np.flatnonzero(~silent(signals))
         if not len(said):
             raise DataError(
-                f"signals.held_out: {found.teacher} says nothing of the {len(labelled)} {task.items} of '{found.split}', as all its answers "
+                f"signals.held_out: {found.teacher} says nothing of the {ENGLISH.counted(task.items, len(labelled))} of '{found.split}', as all its answers "
                 "are invalid: look at its prompt"
             )
         gold = task.gold_outcomes([labelled[number] for number in said.tolist()])

@@ -18,7 +18,7 @@ def main_metrics(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
     missing = [metric.name for metric in task.metrics if metric.name not in metrics and not metric.optional]
     if missing:
         raise DataError(
-            f"the task {task.kind} names the metric(s) {', '.join(missing)}, and its scores hold only {', '.join(metrics)}; "
+            f"the task {task.kind} names as metrics {', '.join(missing)}, and its scores hold only {', '.join(metrics)}; "
             "have its `score` give them, or drop them from its `metrics`"
         )
     return {metric.name: metrics[metric.name] for metric in task.metrics if metric.name in metrics}

@@ -6,15 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distil.framework.errors import ModelError
+from distil.framework.tasks.spelling import spelt_otherwise
 
 _IMPOSSIBLE = -1e4  # the logit of a label that a teacher does not have: finite, and nothing after any softmax
 _UNNAMED = "LABEL_"  # how transformers calls the classes of a model to which nobody has given names
 
 
-def names_in_file(labels: Sequence[str] | None, named: Sequence[str] | None) -> Sequence[str] | None:
+def names_in_file(
+    labels: Sequence[str] | None, named: Sequence[str] | None, renames: bool = True
+) -> Sequence[str] | None:
     """The names that a file gives to numbers in it (`named`), by which these are read whatever the order of a task's labels; None where
-    it gives none, or where the labels are as many and rename some or all, so that the others stand where they do in the file."""
-    if named is None or labels is None or len(labels) != len(named) or set(named) <= set(labels):
+    it gives none, or where the labels are as many and rename some or all, so that the others stand where they do in the file.
+
+    renames: whether the labels may rename those of a file, as a recipe's may. Those that data have decided rename none of other data."""
+    if not renames or named is None or labels is None or len(labels) != len(named) or set(named) <= set(labels):
         return named
     stay = all(label == name or label not in named for label, name in zip(labels, named, strict=True))
     return None if stay else named
@@ -51,12 +56,14 @@ def translation(
     unknown = [name for name in given if name not in classes]
     if unknown:
         raise ModelError(
-            f"label_map maps {listed_names(unknown)}, and the model's classes are {listed_names(classes)}: correct these names"
+            f"label_map maps {listed_names(unknown)}, and the model's classes are {listed_names(classes)}: "
+            + (spelt_otherwise(unknown[0], classes) or "correct these names")
         )
     wrong = [label for label in given.values() if label is not None and label not in labels]
     if wrong:
         raise ModelError(
-            f"label_map maps to {listed_names(wrong)}, and the task's labels are {listed_names(labels)}: correct these names"
+            f"label_map maps to {listed_names(wrong)}, and the task's labels are {listed_names(labels)}: "
+            + (spelt_otherwise(wrong[0], labels) or "correct these names")
         )
     unmapped = [name for name in classes if name not in given and name not in labels]
     if unmapped:

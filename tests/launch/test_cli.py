@@ -236,7 +236,7 @@ def test_evaluate_gives_the_figures_of_the_run(finished: Path, tmp_path: Path) -
     named = ("evaluate", str(finished), "--data", str(other), "--json", "--field", "context=passage")
     assert json.loads(distil(*named).splitlines()[-1])["exact_match"] == found["exact_match"]
     data.write_text(data.read_text() + json.dumps({**rows[0], "id": "empty", "context": " "}) + "\n")
-    assert "\n  1 questions left out, as context or question is blank: empty\n" in distil(
+    assert "\n  1 question left out, as context or question is blank: empty\n" in distil(
         "evaluate", str(finished), "--data", str(data)
     )
 

@@ -8,7 +8,7 @@ import pytest
 from distil.framework.errors import DataError, UserError
 from distil.framework.files import write_sealed
 from distil.framework.tasks.span_qa.task import ExtractiveQA
-from distil.launch.evaluate import fields_given, fields_of_recipe, read_questions
+from distil.launch.evaluate import fields_given, fields_of_recipe, read_questions, renames
 from tests.framework.test_outcome import RUN
 
 OWN = {"context": "passage", "question": "query"}
@@ -61,5 +61,8 @@ def test_the_names_of_a_runs_recipe(tmp_path: Path) -> None:
         ({**source, "fields": {"context": None}}, []),
         ({"kind": "synthetic"}, []),
     ):
-        write_sealed(tmp_path / "results.json", {**RUN, "recipe": {"data": {"source": given}}})
-        assert list(fields_of_recipe(tmp_path)) == expected
+        for labels in (None, ["no", "yes"]):
+            recipe = {"data": {"source": given}, "task": {"labels": labels}}
+            write_sealed(tmp_path / "results.json", {**RUN, "recipe": recipe})
+            assert list(fields_of_recipe(tmp_path)) == expected
+            assert renames(tmp_path) == bool(labels)

@@ -148,7 +148,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "infinity": (number(float("-inf"), "qa_outputs.weight"), "qa_outputs.weight holds NaN or infinity"),
     "head of one label": (head_of(1), "qa_outputs.bias is [1], expected [2]"),
     "head of three labels": (head_of(3), "qa_outputs.bias is [3], expected [2]"),
-    "configuration of one label": (config(id2label={"0": "a"}), "has 1 labels (num_labels, id2label)"),
+    "configuration of one label": (config(id2label={"0": "a"}), "has 1 label (num_labels, id2label)"),
     "configuration of three labels": (config(id2label={"0": "a", "1": "b", "2": "c"}), "has 3 labels (num_labels"),
     "half of the tensors": (
         lambda folder: change(folder, lambda weights: [weights.pop(name) for name in list(weights)[::2]]),

@@ -9,8 +9,10 @@ from distil.framework.config import nearest_hint
 from distil.framework.data.example import Note, Notebook, why_unlabelled
 from distil.framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.tasks.classification.settings import ClassificationSettings, asked_fields
 from distil.framework.tasks.label_names import by_names, names_in_file
+from distil.framework.tasks.spelling import spelt_otherwise, spelt_twice
 
 MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
@@ -154,7 +156,8 @@ def check_labels(task: ClassificationSettings, rows: Sequence[Text]) -> None:
         (label, _), *_ = unknown.most_common(1)
         found = ", ".join(f"'{shortened(name)}' ({count})" for name, count in unknown.most_common(5))
         raise DataError(
-            f"{first.place}: {unknown.total()} labels are none of task.labels: {found}; {nearest_hint(label, list(task.labels))}"
+            f"{first.place}: {count_of(unknown.total(), 'label')} not in task.labels: {found}; "
+            f"{spelt_otherwise(label, task.labels) or nearest_hint(label, list(task.labels))}"
         )
 
 
@@ -181,6 +184,8 @@ def decided_by(task: ClassificationSettings, texts: Sequence[Text]) -> dict[str,
         return {"range": [numbers[0], numbers[-1]]}
     found = {label for text in texts if isinstance(text.gold, tuple) for label in text.gold}
     labels = sorted(found, key=lambda label: (0, int(label), "") if label.isdecimal() else (1, 0, label))
+    if said := spelt_twice(labels):
+        raise DataError(f"the data's label {said}")
     if len(labels) < 2:
         only = f"only the label '{labels[0]}'" if labels else "no label"
         raise DataError(
@@ -205,7 +210,7 @@ def _gold(task: ClassificationSettings, record: Record, fields: Fields) -> Gold 
     if task.problem_type == "regression":
         return _number(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
-        names = names_in_file(task.labels, fields.named_numbers(record, "label"))
+        names = names_in_file(task.labels, fields.named_numbers(record, "label"), fields.renames)
         label = _name(by_names(fields.optional(values, "label", place), names), task.labels, place)
         return None if label is None else (label,)
     if task.label_columns:
@@ -214,7 +219,7 @@ def _gold(task: ClassificationSettings, record: Record, fields: Fields) -> Gold 
         if 0 < len(without) < len(columns):
             raise fields.missing(values, without[0], place)
         return _of_columns(columns, place)
-    names = names_in_file(task.labels, fields.named_numbers(record, "labels"))
+    names = names_in_file(task.labels, fields.named_numbers(record, "labels"), fields.renames)
     return _several(by_names(fields.optional(values, "labels", place), names), task, place)
 
 

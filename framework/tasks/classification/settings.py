@@ -10,6 +10,7 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.data.records import Asked
 from distil.framework.tasks.classification.synthetic import Messages
 from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.spelling import once_each, spelt_otherwise, spelt_twice
 
 if TYPE_CHECKING:
     from distil.framework.tasks.sections import Sections
@@ -122,6 +123,10 @@ def problem_of(task: ClassificationSettings) -> str | None:
         return "`label_columns` needs `labels`, which name the columns"
     if task.label_columns and task.separator is not None:
         return "labels stand in columns of their own or in one text: drop `label_columns` or `separator`"
+    words = [[one] if isinstance(one, str) else one for one in (task.verbaliser or {}).values()]
+    said = spelt_twice(task.verbaliser or ()) or spelt_twice(word for several in words for word in once_each(several))
+    if said:
+        return f"verbaliser: {said}"
     return None if task.labels is None else _problem_of_names(task, task.labels)
 
 
@@ -129,11 +134,14 @@ def _problem_of_names(task: ClassificationSettings, labels: list[str]) -> str | 
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         return f"labels: '{twice}' is named twice"
+    if said := spelt_twice(labels):
+        return f"labels: {said}"
     for field in ("class_weights", "verbaliser"):
         named = getattr(task, field)
         unknown = next((name for name in named if name not in labels), None) if isinstance(named, dict) else None
         if unknown is not None:
-            return f"{field}: '{unknown}' is none of the labels {', '.join(labels)}"
+            hint = spelt_otherwise(unknown, labels)
+            return f"{field}: '{unknown}' is none of the labels {', '.join(labels)}{f': {hint}' if hint else ''}"
     return None
 
 

@@ -19,6 +19,7 @@ from distil.framework.generative.asking import Asking, writer_for
 from distil.framework.generative.prompts import Piece, begin_of_text, encode, pieces_of
 from distil.framework.generative.training import Generation
 from distil.framework.generative.writer import Ids, Writer
+from distil.framework.language.words import count_of
 from distil.framework.models.bounds import count_parameters
 from distil.framework.models.build import pretrained_model
 from distil.framework.models.configuration import read_config
@@ -133,7 +134,9 @@ def label_generation(
     prompts = label_prompts(tokenizer, config, windows.max_length, teacher.prompt, words, forced)
     known = [text for text in examples if text.labelled]
     if not known:
-        raise DataError(f"not one of {len(examples)} texts has a label; a teacher is fine-tuned on labelled texts")
+        raise DataError(
+            f"of {count_of(len(examples), 'text')} none has a label; a teacher is fine-tuned on labelled texts"
+        )
     numbers = {label: number for number, label in enumerate(labels)}
     answers = [prompts.words[numbers[text.labels[0]]][0] for text in known]
     return Generation(prompts.generator, prompts.special, [prompts.of(text) for text in known], answers)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
+from distil.framework.language.words import count_of
 from distil.framework.models.build import planned_parameters
 from distil.framework.models.kind import ModelKind
 from distil.framework.tasks.span_qa.synthetic import Synthetic
@@ -86,6 +87,6 @@ def check_head(task: ModelKind, config: Any) -> None:
     # Some architectures always have two, whatever their configuration says.
     if planned_parameters(task, config) != planned_parameters(task, usual):
         raise ModelError(
-            f"this {config.model_type} configuration has {labels} labels (num_labels, id2label), and a head that says where "
+            f"this {config.model_type} configuration has {count_of(labels, 'label')} (num_labels, id2label), and a head that says where "
             "answers start and end has 2: set num_labels to 2"
         )

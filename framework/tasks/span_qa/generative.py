@@ -14,6 +14,7 @@ from distil.framework.errors import DataError
 from distil.framework.generative.asking import Asking, writer_for
 from distil.framework.generative.training import Generation
 from distil.framework.generative.writer import Beams, Ids, Writer
+from distil.framework.language.words import count_of
 from distil.framework.models.bounds import count_parameters
 from distil.framework.models.build import pretrained_model
 from distil.framework.models.configuration import read_config
@@ -82,7 +83,7 @@ def generation(
             bar.advance()
     if not items:
         raise DataError(
-            f"not one of {len(examples)} questions has an answer that a prompt shows whole; a teacher is fine-tuned on "
+            f"of {count_of(len(examples), 'question')} none has an answer that a prompt shows whole; a teacher is fine-tuned on "
             "labelled questions (and, where windows.doc_stride is shorter than the answers, on those in one window)"
         )
     return Generation(prompts.generator, prompts.special, [ids for ids, _ in items], [answer for _, answer in items])

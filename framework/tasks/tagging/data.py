@@ -18,7 +18,9 @@ from distil.framework.data.records import (
     text_of,
 )
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.tasks.label_names import names_in_file
+from distil.framework.tasks.spelling import spelt_otherwise, spelt_twice
 from distil.framework.tasks.tagging.example import Span, Tagged, joined, places_in, words_of
 from distil.framework.tasks.tagging.records import marked_in, tags_of
 from distil.framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
@@ -52,7 +54,7 @@ def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> I
             assert isinstance(data, dict)
             values = {"id": values.get("id"), **data, "spans": spans}
         id = fields.optional(values, "id", place)
-        names = names_in_file(task.labels, fields.named_numbers(record, "tags")) or task.labels
+        names = names_in_file(task.labels, fields.named_numbers(record, "tags"), fields.renames) or task.labels
         row = _row(names, values, fields, place)
         yield replace(row, id=str(number) if is_missing(id) else str(id))
 
@@ -87,6 +89,8 @@ def record_of(example: Tagged) -> dict[str, object]:
 def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
     """What all texts of a run decide: `labels`. Raises DataError if these are fewer than two."""
     found = sorted_tags({tag for example in examples for tag in example.tags or ()})
+    if said := spelt_twice(found):
+        raise DataError(f"the data's tag {said}")
     if len(found) < 2:
         asked = "are they in the field `tags`, or `spans`? `fields` of the data's source gives other names"
         asked = (not found and why_unlabelled(examples).removeprefix(": ")) or asked
@@ -111,7 +115,9 @@ def _row(names: Sequence[str] | None, values: dict[str, object], fields: Fields,
     tags = _tags(names, values, fields, place) if tokens is not None else None
     if tags is not None:
         if len(tags) != len(units):
-            raise DataError(f"{place}: {len(tags)} tags of {len(units)} tokens; each token has one")
+            raise DataError(
+                f"{place}: {count_of(len(tags), 'tag')} of {count_of(len(units), 'token')}; each token has one"
+            )
         return Tagged(place, "", written, units, tags)
     entities, spans = None, fields.optional(values, "spans", place)
     if isinstance(spans, list) and spans and isinstance(text, str) and text != written:
@@ -201,5 +207,6 @@ def _check_names(task: TagSettings, rows: Sequence[Tagged]) -> None:
         ((tag, _), *_) = unknown.most_common(1)
         found = ", ".join(f"'{shortened(name)}' ({count})" for name, count in unknown.most_common(5))
         raise DataError(
-            f"{first.place}: {unknown.total()} tags are none of task.labels: {found}; {nearest_hint(tag, list(known))}"
+            f"{first.place}: {count_of(unknown.total(), 'tag')} not in task.labels: {found}; "
+            f"{spelt_otherwise(tag, known) or nearest_hint(tag, list(known))}"
         )

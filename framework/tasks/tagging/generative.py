@@ -20,6 +20,7 @@ from distil.framework.errors import DataError
 from distil.framework.generative.asking import Asking, writer_for
 from distil.framework.generative.training import Generation
 from distil.framework.generative.writer import Beams, Ids, Writer
+from distil.framework.language.words import count_of
 from distil.framework.models.bounds import count_parameters
 from distil.framework.models.build import pretrained_model
 from distil.framework.models.configuration import read_config
@@ -54,7 +55,7 @@ def list_generation(
     lists = entity_lists(tokenizer, config, windows.max_length, teacher, tags, forced)
     known = [(example, example.tags) for example in examples if example.tags is not None]
     if not known:
-        raise DataError(f"not one of {len(examples)} texts has tags; a teacher is fine-tuned on tagged texts")
+        raise DataError(f"of {count_of(len(examples), 'text')} none has tags; a teacher is fine-tuned on tagged texts")
     parts = [(example, part, gold) for example, gold in known for part in lists.parts(example)]
     answers = [lists.answer(lists.written(example, part, gold)) for example, part, gold in parts]
     return Generation(lists.generator, lists.special, [part.prompt for _, part, _ in parts], answers)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from distil.framework.data.records import Record, is_missing, shown
 from distil.framework.errors import DataError
+from distil.framework.language.words import count_of
 from distil.framework.tasks.tagging.example import Span
 from distil.framework.tasks.tagging.tags import OUTSIDE, tag_of
 
@@ -83,7 +84,7 @@ def _sentences(text: str, columns: _Columns, place: str) -> Iterator[list[Line]]
             continue
         if len(cells) != columns.count:
             raise DataError(
-                f"{place}: line {number}: {len(cells)} columns, and other lines have {columns.count}; a sentence ends with a blank line"
+                f"{place}: line {number}: {count_of(len(cells), 'column')}, and other lines have {columns.count}; a sentence ends with a blank line"
             )
         sentence.append((number, cells))
     if sentence:
@@ -172,7 +173,9 @@ def _in_place(entity: Marked, text: str, place: str) -> Marked:
             f"{place}: the entity {shown(entity.text)} does not stand at {entity.start}:{entity.end} of the text"
         )
     if not 0 <= entity.start <= entity.end <= len(text):
-        raise DataError(f"{place}: a span {entity.start}:{entity.end} is outside of a text of {len(text)} characters")
+        raise DataError(
+            f"{place}: a span {entity.start}:{entity.end} is outside of a text of {count_of(len(text), 'character')}"
+        )
     return entity
 
 

@@ -12,6 +12,7 @@ from distil.framework.errors import ModelError
 from distil.framework.metrics import Metric
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.defaults import TaskSection
+from distil.framework.tasks.spelling import spelt_twice
 from distil.framework.tasks.tagging import data
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
@@ -70,6 +71,8 @@ class Tagging(TaskSection):
         twice = next((label for label in labels or () if (labels or []).count(label) > 1), None)
         if twice is not None:
             raise ValueError(f"'{twice}' is named twice")
+        if said := spelt_twice(labels or ()):
+            raise ValueError(said)
         return labels
 
     @property

@@ -62,7 +62,7 @@ def test_an_ensemble_and_its_student_in_words() -> None:
         "The student is 25.0 points of F1 above student_no_distillation [+23.5, +26.5], and cannot be told from student_from_t5 "
         "(+0.4 F1 [-1.1, +1.9]).",
         "The teacher bert is 3.0 points of F1 below student_no_distillation [-4.5, -1.5]: it has little to teach.",
-        "What cannot be told by these 1,200 questions may be by more of them, or by several seeds.",
+        "What cannot be told by 1,200 questions may be told by more, or by several seeds.",
         "One seed: this is said of these models; others of the same recipe may differ (`distil compare` takes runs of several "
         "seeds).",
     ]

@@ -64,6 +64,10 @@ def test_decimal_numbers_are_numbers(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", pa.table({"text": ["a"], "value": pa.array([Decimal("2.50")])}))
     (record,) = arrow_tables.read_parquet(path, Fields((Asked("text"), Asked("value"))))
     assert record.values == {"text": "a", "value": 2.5}
+    ids = [Decimal(2**60), Decimal(2**60 + 1), None]  # as databases export them, which no floating number tells apart
+    path = parquet(tmp_path / "ids.parquet", pa.table({"id": pa.array(ids, pa.decimal128(38, 0))}))
+    rows = arrow_tables.read_parquet(path, Fields((Asked("id"),)))
+    assert [row.values for row in rows] == [{"id": 2**60}, {"id": 2**60 + 1}, {"id": None}]
 
 
 def test_structs_of_lists_and_lists_of_structs(tmp_path: Path) -> None:

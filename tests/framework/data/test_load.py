@@ -188,10 +188,10 @@ def test_rows_of_one_question_are_joined(tmp_path: Path) -> None:
             [row(0), row(1, id="q0", question="Где?")],
             r"row\[1\]: the id 'q0' is taken already, at .*row\[0\]",
         ),
-        ([row(0, context=" \n")], "none of its questions can be used; 1 questions left out, as context.*: q0"),
+        ([row(0, context=" \n")], "none of its questions can be used; 1 question left out, as context.*: q0"),
         (
             [row(0, answers={"text": ["пёс"], "answer_start": [0]})],
-            "none of its questions can be used; 1 questions left out, as none of their answers occurs.*: q0",
+            "none of its questions can be used; 1 question left out, as none of their answers occurs.*: q0",
         ),
         ([], r"the data's split 'train' holds no questions"),
     ],
@@ -213,7 +213,7 @@ def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'dev' is empty; no row is in train\[4:\]"):
         load(section(path, splits={"dev": "train[4:]"}))
     with pytest.raises(
-        DataError, match=r"'dev' is empty: 'train' has 4 different texts, of which a share of 0.1 is less than one"
+        DataError, match=r"'dev' is empty: 'train' has 2 different texts, of which a share of 0.1 is less than one"
     ):
         load(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
 

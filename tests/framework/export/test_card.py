@@ -78,7 +78,7 @@ def test_it_names_teachers_how_they_were_combined_and_what_was_read(run: Finishe
         "Trained on `train`, and on `dev` without their answers; measured on `dev`.",
         "- files of the user's own: `questions.json`, `more.json`\n",
         "It began as [someone/small](https://huggingface.co/someone/small), revision `main`.",
-        "EM and F1 in percent, on `dev` (1,200 labelled questions), with 95 % intervals: percentile bootstrap, 100 resamples",
+        "EM and F1 in percent, on `dev` (1,200 questions with a label), with 95 % intervals: percentile bootstrap, 100 resamples",
         "Models computed in bf16.",
         "All forms on `dev` (16 examples, intervals as above)",
         "| train | 1,200 | 0 | 7 | 2 |",

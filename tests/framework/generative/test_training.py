@@ -96,7 +96,7 @@ def test_what_is_trained_on(teacher: Any, initial: Path) -> None:
     assert everything.lengths.tolist() == [
         len(prompt) + len(ids) for prompt, ids in zip(everything.prompts, everything.answers, strict=True)
     ]
-    with pytest.raises(DataError, match="not one of 1 questions has an answer"):
+    with pytest.raises(DataError, match="of 1 question none has an answer"):
         objective(teacher, initial, [unlabelled])
 
 

@@ -82,7 +82,7 @@ def recipe(**changes: Any) -> Recipe:
         ),
         ({"student": None}, "`losses` is for a student, and there is none"),
         ({"student": None, "losses": None, "baselines": ["a"]}, "`baselines` is for a student, and there is none"),
-        ({"data__extra": {"more": MORE}}, r"data: the split\(s\) more are used by nothing: drop them"),
+        ({"data__extra": {"more": MORE}}, r"data: nothing uses the split 'more': drop what is idle"),
         (
             {"signals__held_out": "deev", "teachers__a__temperature": "calibrated"},
             r"signals\.held_out: no split of `data` is called 'deev'; did you mean 'dev'",

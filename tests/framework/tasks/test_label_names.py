@@ -33,6 +33,7 @@ def test_masses_of_classes_that_mean_the_same_add_up() -> None:
         ({0: "bad", 1: "fine"}, None, "'fine' are none of the task's labels 'bad', 'good', 'so'"),
         ({0: "bad", 1: "fine"}, {"fine": "God"}, "label_map maps to 'God'"),
         ({0: "bad", 1: "fine"}, {"fin": "good"}, "label_map maps 'fin', and the model's classes are 'bad', 'fine'"),
+        ({0: "bad", 1: "и\u0306"}, {"й": "good"}, "which look alike: write one"),
     ],
 )
 def test_classes_without_a_meaning_are_refused(

@@ -10,7 +10,7 @@ from distil.framework.data.example import Notebook
 from distil.framework.data.load import load_data
 from distil.framework.data.records import Fields, Record
 from distil.framework.data.section import Data
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, RecipeError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import prepare
 from distil.framework.tasks.classification.data import Text
@@ -82,6 +82,9 @@ def test_numbers_are_read_by_the_names_that_their_file_gives(tmp_path: Path) -> 
     assert read(labels=["good", "so", "bad"]) == read(labels=["pos", "so", "neg"]) == [("so",), None]
     assert read(labels=["1", "so", "pos"]) == [("1",), None]  # what keeps its name keeps its meaning
     assert read(**several) == read(labels=["1", "neg", "pos"], **several) == [("neg", "pos"), ()]
+    assert read(labels=["good", "so", "bad"], **several) == [("bad", "good"), ()]
+    with pytest.raises(DataError, match=r"2 labels not in task\.labels: 'neg' \(1\), 'pos' \(1\).*good, so, bad"):
+        load_data(data, Classification(labels=["good", "so", "bad"], **several), renames=False)
 
 
 def test_pairs_have_two_texts_and_one_group() -> None:
@@ -129,10 +132,28 @@ def test_a_second_text_is_neither_missing_nor_unread_by_mistake() -> None:
 
 def test_unknown_labels_are_counted_and_refused() -> None:
     records = [{"text": "a", "label": "yes"}, {"text": "b", "label": "yess"}, {"text": "c", "label": "yess"}]
-    with pytest.raises(
-        DataError, match=r"row\[1\]: 2 labels are none of task.labels: 'yess' \(2\); did you mean 'yes'"
-    ):
+    with pytest.raises(DataError, match=r"row\[1\]: 2 labels not in task.labels: 'yess' \(2\); did you mean 'yes'"):
         _texts(records, labels=["no", "yes"])
+
+
+def test_labels_that_look_alike_are_one_or_none() -> None:
+    composed, decomposed = "й", "и\u0306"
+    records = [{"text": "a", "label": composed}, {"text": "b", "label": decomposed}]
+    alike = r".* is spelt .*\\u0439.*, which look alike"
+    with pytest.raises(DataError, match=f"the data's label {alike}"):
+        Classification().fitted({"train": _texts(records)})
+    with pytest.raises(DataError, match=rf"1 label not in task\.labels: .*{alike}"):
+        _texts(records, labels=["a", composed])
+    for settings in (
+        {"labels": [composed, decomposed]},
+        {"verbaliser": {composed: "a", decomposed: "b"}},
+        {"verbaliser": {"a": [composed, decomposed], "b": ["c", composed]}},
+        {"labels": ["a", composed], "class_weights": {decomposed: 2.0}},
+    ):
+        if settings.get("verbaliser", {}).get("a"):
+            Classification(verbaliser={"a": [composed, decomposed]})  # of one label
+        with pytest.raises(RecipeError, match="which look alike: write one"):
+            Classification(**settings)  # type: ignore[arg-type]
 
 
 def test_blank_texts_are_left_out_and_noted() -> None:

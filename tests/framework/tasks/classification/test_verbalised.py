@@ -95,7 +95,7 @@ def test_teachers_learn_to_write_the_first_word_of_the_label(predictor: LabelPre
     for text, answer in zip(known, items.answers, strict=True):
         word = firsts[_LABELS.index(text.gold[0])]  # type: ignore[index]
         assert tokenizer().decode(answer, skip_special_tokens=True).replace(" ", "") == word
-    with pytest.raises(DataError, match="not one of 1 texts has a label"):
+    with pytest.raises(DataError, match="of 1 text none has a label"):
         items_of([known[0].without_label()])
 
 

@@ -114,16 +114,18 @@ def test_numbers_are_names_of_the_recipe_or_of_the_data(tmp_path: Path) -> None:
         assert load_data(data, fitted)["train"].examples == split.examples
         renamed = load_data(data, Tagging(labels=["O", "I-Y", "B-Y"]))["train"]
         assert [one.tags for one in renamed.examples] == [("B-Y", "B-Y"), ("O",)]
+        with pytest.raises(DataError, match=r"2 tags not in task\.labels: 'B-X' \(2\).*B-Y"):
+            load_data(data, Tagging(labels=["O", "B-Y", "I-Y"]), renames=False)
 
 
 @pytest.mark.parametrize(
     ("record", "problem"),
     [
-        ({"tokens": ["a", "b"], "tags": ["O"]}, "here: 1 tags of 2 tokens"),
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "here: 1 tag of 2 tokens"),
         ({"tokens": "a b", "tags": ["O"]}, "tokens must be a list, found 'a b'"),
         ({"words": ["a"], "tags": [""]}, "a tag is blank; write O"),
         ({"texts": "a"}, r"no field 'tokens' \(found: texts\)"),
-        ({"text": "a", "spans": [[0, 5, "X"]]}, "a span 0:5 is outside of a text of 1 characters"),
+        ({"text": "a", "spans": [[0, 5, "X"]]}, "a span 0:5 is outside of a text of 1 character"),
         ({"text": "a", "spans": [[0, 1]]}, r"a span must be \[start, end, type\]"),
         ({"text": "a", "spans": [[0, 1, ["X", "Y"]]]}, "a span must have one type"),
         ({"text": "a", "tokens": [{"start": 0, "end": 3}]}, "a token must say its start and end"),
@@ -141,12 +143,18 @@ def test_what_cannot_be_read_is_refused(record: dict[str, Any], problem: str) ->
 def test_tags_that_the_recipe_does_not_name_are_refused() -> None:
     task = Tagging(labels=["O", "B-PER"])
     assert examples([{"tokens": ["a", "b"], "tags": ["B-PER", "I-PER"]}], task)[0].tags == ("B-PER", "I-PER")
-    with pytest.raises(DataError, match=r"row\[0\]: 2 tags are none of task.labels: 'B-LOC' \(2\)"):
+    with pytest.raises(DataError, match=r"row\[0\]: 2 tags not in task.labels: 'B-LOC' \(2\)"):
         examples([{"tokens": ["a", "b"], "tags": ["B-LOC", "B-LOC"]}], task)
     with pytest.raises(DataError, match=r"'E-X' is no tag of the scheme bio; correct it, or set task\.scheme"):
         examples([{"tokens": ["a"], "tags": ["E-X"]}], Tagging(scheme="bio"))
     with pytest.raises(RecipeError, match="'O' is named twice"):
         Tagging(labels=["O", "O"])
+    with pytest.raises(RecipeError, match="look alike"):
+        Tagging(labels=["O", "B-й", "B-и\u0306"])
+    with pytest.raises(DataError, match=r"1 tag not in task.labels: .*look alike"):
+        examples([{"tokens": ["a"], "tags": ["B-и\u0306"]}], Tagging(labels=["O", "B-й"]))
+    with pytest.raises(DataError, match=r"the data's tag .*look alike"):
+        Tagging().fitted({"a": examples([{"tokens": ["a", "b"], "tags": ["B-й", "B-и\u0306"]}])})
 
 
 def test_an_example_is_read_again_from_its_record() -> None:

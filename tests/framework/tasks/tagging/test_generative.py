@@ -117,5 +117,5 @@ def test_teachers_learn_to_write_the_entities_of_tagged_texts(predictor: EntityP
     types = {tag[2:] for tag in examples[0].tags or () if tag != "O"}
     assert types
     assert all(type in first for type in types)
-    with pytest.raises(DataError, match="not one of 1 texts has tags"):
+    with pytest.raises(DataError, match="of 1 text none has tags"):
         list_generation([examples[0].without_label()], _TAGS, teacher, windows, tokenizer("bpe"))

@@ -33,7 +33,7 @@ def test_columns_are_taken_by_number() -> None:
 
 def test_comments_are_told_from_words_that_look_like_them() -> None:
     with_tabs = "# text = a b\n#\tO\n#tag\tO\n# x\n\n# id 12\nb\tO\n"
-    with pytest.raises(DataError, match="f: line 4: 1 columns, and other lines have 2"):
+    with pytest.raises(DataError, match="f: line 4: 1 column, and other lines have 2"):
         list(read_conll(with_tabs, "f"))
     found = list(read_conll(with_tabs.replace("# x\n", ""), "f"))
     assert [record.values["tokens"] for record in found] == [["#", "#tag"], ["b"]]
