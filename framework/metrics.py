@@ -1,6 +1,7 @@
 """The figures by which models are measured, as data, and how far they could have come out otherwise: what a task names here is all that
 tables, searches and reports know."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from distil.framework.language.words import ENGLISH, Words
 
 _DRAWS_AT_ONCE = 1 << 21
 _NUMBERS_AT_ONCE = 1 << 22  # of resamples
+_LEAST, _MOST = 1e-4, 1e6  # what is written out, without powers of ten
 
 Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -39,6 +41,15 @@ class Metric:
     def change(self, value: float, digits: int = 2) -> str:
         """A difference of two values as people read it, in `text`'s digits."""
         return f"{value:+.{digits}f}" if self.percent else f"{value:+.4g}"
+
+    def beside(self, values: Sequence[float], digits: int = 1, signed: bool = False) -> list[str]:
+        """Values that stand beside each other, such as a figure and the bounds of its interval, with equally many decimals: of other
+        numbers than percent so many as give the largest four significant digits."""
+        largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+        if self.percent or not _LEAST <= largest < _MOST:
+            return [self.change(value, digits) if signed else self.text(value, digits) for value in values]
+        decimals = max(0, 3 - math.floor(math.log10(largest)))
+        return [f"{value:{'+' if signed else ''}.{decimals}f}" for value in values]
 
     def gain(self, value: float) -> float:
         """A number that is the larger, the better the value is."""

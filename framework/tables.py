@@ -76,7 +76,8 @@ def _difference(found: DifferenceResults | None, metric: Metric) -> str:
     if found is None:
         return NOTHING
     low, high = found["interval"]
-    return f"{metric.change(found['difference'], 1)} [{metric.change(low, 1)}, {metric.change(high, 1)}]"
+    value, *bounds = metric.beside([found["difference"], low, high], signed=True)
+    return f"{value} [{', '.join(bounds)}]"
 
 
 def markdown_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
@@ -134,7 +135,8 @@ def with_interval(evaluation: Mapping[str, Any], metric: Metric) -> str:
     value, interval = evaluation.get(metric.name), evaluation.get(f"{metric.name}_interval")
     if value is None:
         return NOTHING
-    return metric.text(value) + (f" [{metric.text(interval[0])}, {metric.text(interval[1])}]" if interval else "")
+    figure, *bounds = metric.beside([value, *(interval or ())])
+    return figure + (f" [{', '.join(bounds)}]" if bounds else "")
 
 
 def milliseconds_pair(first: float | None, second: float | None) -> str:

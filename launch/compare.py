@@ -92,7 +92,7 @@ def _figure(group: Group, name: str, metric: Metric) -> str:
     if not figures:
         return NOTHING
     mean, error = mean_and_error(figures)
-    return metric.text(mean) + ("" if error is None else f" ± {metric.text(error)}")
+    return " ± ".join(metric.beside([mean] if error is None else [mean, error]))
 
 
 def _differences(found: RunComparison) -> tuple[tuple[str, ...], Rows]:

@@ -73,8 +73,9 @@ def evaluate_model(
         return named[name].text(value, 2) if name in named else f"{value:.2f}"
 
     for name, value in scores.metrics.items():
-        bounds = [text(name, bound) for bound in scores.intervals.get(name, ())]
-        print(f"  {name}: {text(name, value)}" + (f" [{', '.join(bounds)}]" if bounds else ""))
+        figures = [value, *scores.intervals.get(name, ())]
+        shown, *bounds = named[name].beside(figures, 2) if name in named else [f"{one:.2f}" for one in figures]
+        print(f"  {name}: {shown}" + (f" [{', '.join(bounds)}]" if bounds else ""))
     for variant, metrics in scores.variants.items():
         print(f"  {variant}: " + ", ".join(f"{name} {text(name, value)}" for name, value in metrics.items()))
 

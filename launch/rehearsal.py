@@ -32,8 +32,8 @@ COLUMNS = (
 def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
     """Rehearse the models of a recipe that fit this machine, and print what all of it takes. Raises UserError."""
     from distil.framework.files import make_folder
-    from distil.framework.rehearsal.outline import known_data, outline
-    from distil.framework.rehearsal.rehearse import obstacle, rehearse, signal_size
+    from distil.framework.rehearsal.outline import known_data, outline, signal_sizes
+    from distil.framework.rehearsal.rehearse import obstacle, rehearse
     from distil.framework.store import store_of
     from distil.launch.quiet import quiet_transformers
 
@@ -53,7 +53,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
             continue
         with tempfile.TemporaryDirectory(dir=output, prefix="rehearsal-") as folder:
             found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
-    _show(recipe, models, found, signal_size(recipe, data), generated=data.splits is None)
+    _show(recipe, models, found, signal_sizes(recipe, data), generated=data.splits is None)
     if data.splits is not None:
         task = recipe.task.fitted({name: split.examples for name, split in data.splits.items()})
         for line in requests_in_words(recipe, task, data.splits, store_of(recipe)):
@@ -61,7 +61,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
 
 
 def _show(
-    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signal: float, generated: bool
+    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signals: dict[str, float], generated: bool
 ) -> None:
     from rich.table import Table
 
@@ -69,10 +69,10 @@ def _show(
     for index, column in enumerate(COLUMNS):
         table.add_column(column, justify="left" if index < 1 else "right", no_wrap=index < 1)
     for model in models:
-        table.add_row(*row_of(model, found.get(model.name), signal))
+        table.add_row(*row_of(model, found.get(model.name), signals.get(model.name, 0)))
     console = table_console()
     console.print(table)
-    for remark in notes(recipe, models, found, signal, generated):
+    for remark in notes(recipe, models, found, signals, generated):
         console.print(remark, markup=False, highlight=False)
 
 
@@ -100,13 +100,13 @@ def row_of(model: ModelOutline, seen: Rehearsed | None, signal: float) -> tuple[
 
 
 def notes(
-    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signal: float, generated: bool
+    recipe: Recipe, models: list[ModelOutline], found: dict[str, Rehearsed], signals: dict[str, float], generated: bool
 ) -> list[str]:
-    """What the table needs said, and the sums of the recipe. signal: bytes about an example; generated: whether the texts were."""
+    """What the table needs said, and the sums of the recipe. signals: bytes about an example, by teacher; generated: whether the texts were."""
     published = [model.name for model in models if model.published]
     # A model before training, and after each.
     weights = sum((1 + model.trainings) * model.weights for model in models)
-    store = weights + round(sum(model.asked for model in models) * signal)
+    store = weights + round(sum(model.asked * signals[model.name] for model in models if model.asked))
     left = [model.name for model in models if model.name not in found]
     total = sum(found[model.name].seconds(model) for model in models if model.name in found)
     without = f", without {', '.join(left)}, planned only" if left else ""

@@ -76,9 +76,9 @@ def in_words(one: ComparisonResults, metric: Metric, against: str | None = None,
     found = one["metrics"][metric.name]
     other, within = against or one["against"], bounds(found, metric, words)
     if found["verdict"] == "open":
-        change = words.figures(metric.change(found["difference"], 1))
+        change = words.figures(_beside(found, metric)[0])
         return words("paid open", other=other, difference=change, label=metric.label, bounds=within)
-    size = words.figures(metric.text(abs(found["difference"])))
+    size = words.figures(_beside(found, metric)[0].lstrip("+-"))
     amount = words("paid points" if metric.percent else "paid size", size=size, label=metric.label)
     above = {"better": "paid above", "worse": "paid below"}[found["verdict"]]
     name = above if metric.higher_is_better else f"paid {found['verdict']}"
@@ -87,8 +87,12 @@ def in_words(one: ComparisonResults, metric: Metric, against: str | None = None,
 
 def bounds(found: DifferenceResults, metric: Metric, words: Words = ENGLISH) -> str:
     """The interval of a difference."""
-    low, high = found["interval"]
-    return words.figures(f"[{metric.change(low, 1)}, {metric.change(high, 1)}]")
+    return words.figures(f"[{', '.join(_beside(found, metric)[1:])}]")
+
+
+def _beside(found: DifferenceResults, metric: Metric) -> list[str]:
+    """A difference and the bounds of its interval."""
+    return metric.beside([found["difference"], *found["interval"]], signed=True)
 
 
 def _sentence(name: str, found: Sequence[ComparisonResults], metric: Metric, words: Words) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 from distil.framework.data.batches import epoch_steps
 from distil.framework.data.load import Split, load_data
-from distil.framework.data.section import parse_slice
+from distil.framework.data.section import Data, parse_slice
 from distil.framework.device import resolve_precision, resolve_workers
 from distil.framework.errors import MissingDataError, ModelError
 from distil.framework.latency import questions_alone
+from distil.framework.losses.base import is_of_tokens
 from distil.framework.losses.live_checks import live_teachers
 from distil.framework.models.bounds import training_bytes
 from distil.framework.models.build import planned_parameters
@@ -19,8 +20,12 @@ from distil.framework.models.section import HubModel, LayersModel
 from distil.framework.paper import PUBLISHED, published_config, published_sizes
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.splits import prompts_alone
+from distil.framework.signals.section import signal_bytes
+from distil.framework.stages.live import may_read_alike
 from distil.framework.stages.planned import planned_config
 from distil.framework.training.section import Training
+
+_FEW = 200  # examples of a split, whose signals are as large as those of all
 
 
 @dataclass(frozen=True)
@@ -256,3 +261,18 @@ def _outline(
         memory=memory,
         live=live,
     )
+
+
+def signal_sizes(recipe: Recipe, data: KnownData) -> dict[str, float]:
+    """About how many bytes each teacher's signal about one example takes, by some here, or generated ones; with next tokens where a loss compares
+    them with the student's."""
+    splits = data.splits
+    if splits is None:
+        source = {**recipe.task.stand_in(), "examples": {"train": _FEW}}
+        splits = load_data(Data.model_validate({"source": source, "splits": {"train": "train"}}), recipe.task)
+    task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
+    some = [example for split in splits.values() for example in split.examples[:_FEW]]
+    text, sizes = task.head_bytes(some), task.head_sizes(some)
+    length = int(text.sum()) if text is not None and any(map(is_of_tokens, recipe.losses.values())) else 0
+    read = {name: length if length and may_read_alike(recipe, name) else 0 for name in recipe.teachers}
+    return {name: signal_bytes(recipe.signals, len(some), sizes, text) / len(some) for name, text in read.items()}

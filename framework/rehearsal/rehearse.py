@@ -16,7 +16,6 @@ from distil.framework.device import available_bytes
 from distil.framework.files import Json, read_json_lines, write_json
 from distil.framework.generative.sampling import GREEDY
 from distil.framework.latency import measure_side_by_side
-from distil.framework.losses.base import is_of_tokens
 from distil.framework.models.build import random_model, save_model
 from distil.framework.models.kind import ModelKind
 from distil.framework.models.section import LayersModel, TrainedTokenizer
@@ -27,7 +26,6 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
 from distil.framework.rehearsal.outline import KnownData, ModelOutline, config_of, published_id
 from distil.framework.run import prepare, produce
-from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.models import ModelStages
 from distil.framework.stages.stage import Context
 from distil.framework.stages.written import writer_of
@@ -36,7 +34,6 @@ from distil.framework.tasks.base import Predictor
 _EVERY = 0.05  # seconds
 STEPS = 3  # the first one, which warms up, does not count
 QUESTIONS = 8
-_FEW = 200  # examples of a split, whose signals are as large as those of all
 _SHARE = 0.9  # of the memory that is free
 # With activations, and copies while weights are saved: ruBERT-base took 2.3 times its weights, gradients and moments.
 _WHOLE = 2.3
@@ -200,19 +197,6 @@ def _small_recipe(recipe: Recipe, model: ModelOutline, data: KnownData, folder: 
         },
         "the rehearsal",
     )
-
-
-def signal_size(recipe: Recipe, data: KnownData) -> float:
-    """About how many bytes a teacher's signal about one example takes, by some here, or generated ones; with next tokens where a loss compares them."""
-    splits = data.splits
-    if splits is None:
-        source = {**recipe.task.stand_in(), "examples": {"train": _FEW}}
-        splits = load_data(Data.model_validate({"source": source, "splits": {"train": "train"}}), recipe.task)
-    task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
-    some = [example for split in splits.values() for example in split.examples[:_FEW]]
-    text = task.head_bytes(some) if any(map(is_of_tokens, recipe.losses.values())) else None
-    length = 0 if text is None else int(text.sum())
-    return signal_bytes(recipe.signals, len(some), task.head_sizes(some), length) / len(some)
 
 
 def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) -> Json:

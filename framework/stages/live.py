@@ -11,14 +11,15 @@ from distil.framework.losses.live import LiveLoss, Term, on_logits, on_states
 from distil.framework.losses.live_checks import live_teacher
 from distil.framework.models.locate import tokenizer_folder
 from distil.framework.models.probe import most_tokens
-from distil.framework.models.section import LayersModel
+from distil.framework.models.section import LayersModel, TrainedTokenizer
 from distil.framework.models.tokenizers import load_model_tokenizer, load_tokenizer
 from distil.framework.plugins import named_in_errors
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Student
 from distil.framework.stages.initial import trained_tokenizer
 from distil.framework.stages.planned import planned_config
 from distil.framework.stages.stage import Context, Stage
-from distil.framework.teachers.base import only_writes
+from distil.framework.teachers.base import Teacher, only_writes
 from distil.framework.training.distillation import Distillation
 from distil.framework.training.items import Items
 from distil.framework.training.live import LiveDistillation, check_states
@@ -101,6 +102,26 @@ def reads_alike(recipe: Recipe, called: str, own: Stage | None, trained: Mapping
     if own is not None or other is not None:
         return False
     return same_tokenizer(_load(reader), _load(teacher))
+
+
+def may_read_alike(recipe: Recipe, called: str) -> bool:
+    """`reads_alike`, as far as a recipe tells whose models may not be here."""
+    student = recipe.student
+    if student is None:
+        return False
+    reader: Student | Teacher = student
+    if isinstance(student.model, LayersModel):
+        reader = recipe.teachers[student.model.teacher]
+    teacher = recipe.teachers[called]
+    if teacher.model is None and not getattr(teacher.tokenizer, "id", None):  # behind a server, and none is here
+        return False
+    made = [(one.tokenizer, one.split) for one in (reader, teacher)]
+    if reader is teacher or any(isinstance(tokenizer, TrainedTokenizer) for tokenizer, _ in made):
+        return reader is teacher or made[0] == made[1]
+    try:
+        return same_tokenizer(_load(reader), _load(teacher))
+    except ModelError:
+        return reader.model == teacher.model and reader.tokenizer == teacher.tokenizer
 
 
 def token_teachers(context: Context, trained: Mapping[str, Stage | None]) -> frozenset[str]:

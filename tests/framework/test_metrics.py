@@ -23,6 +23,14 @@ def test_percent_has_decimals_and_other_numbers_significant_digits(metric: Metri
     assert metric.text(value) == text
 
 
+def test_what_stands_beside_each_other_has_equally_many_decimals() -> None:
+    assert MATTHEWS.beside([0.1, 0.25, -0.5]) == ["0.1000", "0.2500", "-0.5000"]
+    assert ERROR.beside([1234.5, 0.25], signed=True) == ["+1234", "+0"]
+    assert ERROR.beside([2.1, 0.98765, 0]) == ["2.100", "0.988", "0.000"]
+    assert ERROR.beside([1e-7, 0.0]) == ["1e-07", "0"]
+    assert ACCURACY.beside([61.25, 5], 2) == ["61.25", "5.00"]
+
+
 def test_the_better_value_is_the_larger_gain() -> None:
     assert ACCURACY.gain(90.0) > ACCURACY.gain(80.0)
     assert ERROR.gain(0.1) > ERROR.gain(0.2)

@@ -93,10 +93,10 @@ def test_the_same_in_russian() -> None:
 @pytest.mark.parametrize(
     ("metric", "value", "verdict", "said"),
     [
-        (PEARSON, 1.75, "better", "is 1.75 of Pearson above student_no_distillation [+0.25, +3.25]."),
-        (MSE, -2.0, "better", "is better by 2 MSE than student_no_distillation [-3.5, -0.5]."),
-        (MSE, 2.0, "worse", "is worse by 2 MSE than student_no_distillation [+0.5, +3.5]."),
-        (MSE, 1.0, "open", "cannot be told from student_no_distillation (+1 MSE [-0.5, +2.5])."),
+        (PEARSON, 1.75, "better", "is 1.750 of Pearson above student_no_distillation [+0.250, +3.250]."),
+        (MSE, -2.0, "better", "is better by 2.000 MSE than student_no_distillation [-3.500, -0.500]."),
+        (MSE, 2.0, "worse", "is worse by 2.000 MSE than student_no_distillation [+0.500, +3.500]."),
+        (MSE, 1.0, "open", "cannot be told from student_no_distillation (+1.000 MSE [-0.500, +2.500])."),
     ],
 )
 def test_metrics_of_other_kinds_in_words(metric: Metric, value: float, verdict: str, said: str) -> None:

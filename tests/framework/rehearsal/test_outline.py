@@ -8,8 +8,9 @@ from huggingface_hub import constants
 from distil.framework.errors import MissingDataError, MissingModelError
 from distil.framework.models.section import LayersModel
 from distil.framework.paper import PUBLISHED, TABLE
-from distil.framework.recipe.load import load_recipe
-from distil.framework.rehearsal.outline import ModelOutline, known_data, outline
+from distil.framework.recipe.load import load_recipe, recipe_from_values
+from distil.framework.rehearsal.outline import ModelOutline, known_data, outline, signal_sizes
+from tests.framework.tasks.text.runs import bpe, values
 from tests.standins import DEEP_STUDENT, RUSSIAN_STUDENT, TINY_STUDENT
 
 FOLDER = Path(__file__).parents[3] / "recipes" / "sberquad"
@@ -89,3 +90,18 @@ def test_what_is_neither_here_nor_published_is_missing() -> None:
         outlined("teacher.yaml", "data.source.id=someone/questions")
     with pytest.raises(MissingModelError, match="someone/unheard-of"):
         outlined("teacher.yaml", "teachers.rubert-base.model.id=someone/unheard-of")
+
+
+def test_next_tokens_are_reckoned_of_teachers_that_read_as_the_student_does(tmp_path: Path) -> None:
+    losses = {"losses": {"next_token": {}, "chunk": {}}}
+    shared = {"student__tokenizer": bpe(300)}  # that of the teacher a
+    copied = {"student__tokenizer": None, "student__model": {"kind": "layers", "teacher": "b", "layers": [0]}}
+    sizes = []
+    for changes in ({}, {**losses, **shared}, {**losses, **copied}):
+        recipe = recipe_from_values(values(tmp_path, **changes), "here")
+        sizes.append(signal_sizes(recipe, known_data(recipe)))
+    without, as_a, as_b = sizes
+    assert as_a["a"] > without["a"]
+    assert as_a["b"] == without["b"]
+    assert as_b["b"] > without["b"]
+    assert as_b["a"] == without["a"]
