@@ -82,6 +82,7 @@ def nearest_hint(word: str, legal: list[str]) -> str:
     """Words it nearest-first: ``did you mean 'x'? legal here: ...``."""
     listing = "legal here: " + ", ".join(legal)
     near = difflib.get_close_matches(shortened(word), legal, n=1, cutoff=0.5)
+    near = near or [one for one in legal if len(word) > 2 and one.startswith(word)][:1]
     return f"did you mean '{near[0]}'? ({listing})" if near else listing
 
 
@@ -131,6 +132,14 @@ def worded(error: ValidationError, values: Json, where: Where) -> str:
     return "\n".join(dict.fromkeys(_line(details, values, where) for details in told))
 
 
+_OWN = {  # what pydantic says by the names of Python's types
+    "dict_type": "expected `name: value` for each",
+    "model_type": "expected a section",
+    "too_short": "expected {min_length} or more",
+    "too_long": "expected {max_length} or fewer",
+}
+
+
 def _line(details: ErrorDetails, values: Json, where: Where) -> str:
     place = _place(details["loc"], values, details["type"] == "missing")
     if details["type"] == "unknown_key":
@@ -138,6 +147,8 @@ def _line(details: ErrorDetails, values: Json, where: Where) -> str:
     dotted = shortened(".".join(str(part) for part in place), 200)
     message = details["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if details["type"] in _OWN:
+        message = _OWN[details["type"]].format(**details.get("ctx", {}))
     if details["type"] == "missing":
         return f"{where(place[:-1])}: {dotted} is missing; add it"
     untold = isinstance(details["input"], dict) or (isinstance(details["input"], str | list) and is_secret(place))

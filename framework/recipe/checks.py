@@ -95,6 +95,8 @@ def student_problems(recipe: Recipe) -> list[str]:
     if recipe.compares and not recipe.teachers:
         names = [name for name, loss in recipe.losses.items() if loss.source != "labels"]
         problems.append(f"the losses {names} compare with teachers, and there are none: add `teachers`")
+    if recipe.losses and not any(loss.weight for loss in recipe.losses.values()):
+        problems.append("all losses weigh 0, by which nothing is learnt: give one a `weight` above 0")
     if recipe.teachers and not recipe.distils and copied is None and recipe.ensemble is None:
         problems.append(
             "no loss compares the student with the teachers: add one (kl, say) to `losses`, or drop `teachers`"

@@ -129,6 +129,13 @@ def recipe(**changes: Any) -> Recipe:
             {"losses": {"kl": {"weight": -1.0}}},
             r"^here: losses\.kl\.weight: .*greater than or equal to 0 \(found -1\.0\)$",
         ),
+        (
+            {"losses": {"kl": {"weight": 0}, "hard_label": {"weight": 0}}},
+            "all losses weigh 0, by which nothing is learnt",
+        ),
+        ({"losses": ["kl"]}, r"^here: losses: expected `name: value` for each \(found \[kl\]\)$"),
+        ({"losses": {"mse": {}}}, r"losses\.mse: unknown kind 'mse'; did you mean 'mse_logits'\?"),
+        ({"task": {"kind": "classification", "labels": ["a"]}}, r"task\.labels: expected 2 or more \(found \[a\]\)"),
         ({"losses": {"kl": {"weight": {"stat": 1.0}}}}, r"^here: losses\.kl\.weight\.stat: unknown key .* 'start'\?"),
         ({"losses": {"kl": {"weight": {"start": 1.0}}}}, r"^here: losses\.kl\.weight\.end is missing; add it$"),
         ({"signals__mode": "precomputed", "signals__ahead": 8}, r"signals: `ahead` is for teachers that stream"),

@@ -92,7 +92,7 @@ def test_a_search_has_a_folder_of_its_own_whatever_its_budget() -> None:
         ({"evaluation.split": choice("train", "dev")}, "evaluation.split cannot be varied"),
         ({"engine": choice({"workers": 1}, {"workers": 2})}, "engine cannot be varied"),
         ({"student": choice({}, {"lr": 1}), **LR}, "'student.lr' lies inside 'student'"),
-        ({"student.lr": choice(1e-3)}, "at least 2 items"),
+        ({"student.lr": choice(1e-3)}, "expected 2 or more"),
         ({"student.lr": choice(1e-3, 1e-3)}, "names 0.001 twice"),
         ({"student.lr": {"kind": "normal"}}, "unknown kind 'normal'"),
         ({"student.lr": {"kind": "uniform", "low": 2.0, "high": 1.0}}, "expected low < high"),

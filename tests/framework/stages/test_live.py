@@ -73,7 +73,7 @@ def two_teachers(output: Path, **changes: Any) -> Graph:
         ),
         ({"engine__compile": True}, "which compiled ones do not show: drop compile, or these losses"),
         ({"losses": {"hidden_mse": {"teacher": "teecher"}}}, "did you mean 'teacher'"),
-        ({"losses": {"hidden_mse": {"layers": {}}}}, "at least 1 item"),
+        ({"losses": {"hidden_mse": {"layers": {}}}}, "expected 1 or more"),
         ({"teachers": None, "teachers__teacher__tokenizer": None, "baselines": None}, "there are none: add `teachers`"),
     ],
     ids=str,
