@@ -34,6 +34,11 @@ def live_problems(recipe: Recipe) -> list[str]:
             f"engine.compile: the losses {list(live)} look at what layers compute inside, which compiled ones do not show: drop compile, or "
             "these losses"
         )
+    if recipe.engine.cuda_graphs:
+        problems.append(
+            f"engine.cuda_graphs: the losses {list(live)} look at what a model computes inside, of which a recording shows its outputs alone: drop "
+            "cuda_graphs, or these losses"
+        )
     if recipe.student.trim is not None:
         problems.append(
             f"student.trim renumbers the student's tokens, but the losses {list(live)} let student and teacher read the same "

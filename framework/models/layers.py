@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _DECAY = "layer_decay"
+_LEFT_OUT = ("layerdrop", "encoder_layerdrop", "decoder_layerdrop")
 
 Layers = list[list[str]]  # from the lowest to the uppermost: beginnings of the names of each one's parameters
 
@@ -50,6 +51,11 @@ def layers_of(model: "PreTrainedModel", wanted_for: str) -> "list[nn.Module]":
     where the layers cannot be told."""
     stacks = _stacks(model, wanted_for)
     return [model.get_submodule(name.removesuffix(".")) for stack in stacks for layer in stack for name in layer]
+
+
+def leaves_out_layers(config: "PreTrainedConfig") -> bool:
+    """Whether a model of this configuration leaves out layers at random while it is trained."""
+    return any(getattr(config, name, 0) for name in _LEFT_OUT)
 
 
 def model_within(module: "nn.Module", wanted_for: str) -> tuple[str, "PreTrainedModel"]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from distil.framework.device import device_kind
 from distil.framework.errors import ModelError, first_line
-from distil.framework.models.layers import layers_of, model_within
+from distil.framework.models.layers import layers_of, leaves_out_layers, model_within
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,7 +26,6 @@ PLACES: Final = "places"  # what a packed model is given beside its other inputs
 _ATTENTION = "packed"
 _STEP = 32  # on a GPU the tokens of a batch are a multiple of it, which suits matrix products
 _LENGTHS = (5, 9, 3)  # of the texts that a model is tried on
-_LEFT_OUT = ("layerdrop", "encoder_layerdrop", "decoder_layerdrop")
 
 
 def with_places(inputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
@@ -74,7 +73,7 @@ def packed_layers(model: "PreTrainedModel") -> "list[nn.Module]":
     config = model.config
     if config.is_encoder_decoder:
         raise _refusal(model, "it has an encoder and a decoder")
-    if any(getattr(config, name, 0) for name in _LEFT_OUT):
+    if leaves_out_layers(config):
         raise _refusal(model, "it leaves out layers at random")
     if config._attn_implementation not in ("sdpa", _ATTENTION):
         raise _refusal(model, "it does not attend by PyTorch's scaled_dot_product_attention")

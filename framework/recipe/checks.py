@@ -110,7 +110,7 @@ def student_problems(recipe: Recipe) -> list[str]:
 
 
 def format_problems(recipe: Recipe) -> list[str]:
-    """Adapters, packing, and weights in other numbers than fp32, with what trains them or is made of them."""
+    """Adapters, packing, recordings, and weights in other numbers than fp32, with what trains them or is made of them."""
     problems, engine = [], recipe.engine
     trainings = {f"teachers.{name}.fine_tune": teacher.fine_tune for name, teacher in recipe.teachers.items()}
     for place, training in {**trainings, "student": recipe.student}.items():
@@ -122,6 +122,14 @@ def format_problems(recipe: Recipe) -> list[str]:
         if training and training.packing and engine.compile:
             problems.append(
                 f"{place}.packing gathers tokens between layers in ways that cannot be compiled: drop it, or engine.compile"
+            )
+        if training and training.packing and engine.cuda_graphs:
+            problems.append(
+                f"{place}.packing has layers compute with another number of tokens in each batch, and engine.cuda_graphs holds one: drop either"
+            )
+        if training and training.gradient_checkpointing and engine.cuda_graphs:
+            problems.append(
+                f"{place}.gradient_checkpointing reads the state of random numbers, which engine.cuda_graphs cannot record: drop either"
             )
     for name, teacher in recipe.teachers.items():
         if teacher.fine_tune and format_of(teacher.model).dtype == "fp16" and engine.precision != "fp16":

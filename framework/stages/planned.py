@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.config import shortened
 from distil.framework.data.features import WindowSettings
-from distil.framework.errors import MissingModelError, ModelError
+from distil.framework.device import device_kind, resolve_workers
+from distil.framework.errors import MissingModelError, ModelError, RecipeError
 from distil.framework.generative.trial import TRIED, try_architecture
 from distil.framework.models.bounds import TooLarge, check_fits, count_parameters
 from distil.framework.models.build import planned_parameters, random_model
@@ -16,7 +17,7 @@ from distil.framework.models.copies import check_layers, copy_layers_config
 from distil.framework.models.formats import format_of
 from distil.framework.models.heads import check_published_head
 from distil.framework.models.kind import Generator, ModelKind
-from distil.framework.models.layers import distances_from_head, layers_of
+from distil.framework.models.layers import distances_from_head, layers_of, leaves_out_layers
 from distil.framework.models.locate import locate, tokenizer_folder
 from distil.framework.models.packing import pack, packed_layers
 from distil.framework.models.probe import check_reads_text, most_tokens
@@ -80,6 +81,8 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
     if training is not None:
         where = place if section is recipe.student else f"{place}.fine_tune"
         _check_training(where, kind, config, training, recipe.engine.compile)
+        if recipe.engine.cuda_graphs:
+            _check_recorded(recipe, place, kind, config, training)
     most = most_tokens(kind, config, windows.max_length)
     if windows.max_length > most:
         raise ModelError(
@@ -134,6 +137,27 @@ def _check_training(
             layers_of(model, OPTION)
     except ModelError as error:  # names an option that stands elsewhere
         raise ModelError(f"{place}: {error}") from None
+
+
+def _check_recorded(
+    recipe: Recipe, place: str, kind: ModelKind, config: "PreTrainedConfig", training: Training
+) -> None:
+    """Refuse trainings whose passes over batches of one length are not alike, or cannot be recorded here."""
+    if device_kind() != "cuda":
+        raise RecipeError("engine.cuda_graphs needs a GPU and there is none here; drop it")
+    if (workers := resolve_workers(recipe.engine.workers, training.batch_size)) > 1:
+        raise RecipeError(
+            f"engine.cuda_graphs is for trainings of one worker, and that of {place} has {workers}: set engine.workers: 1, or drop cuda_graphs"
+        )
+    if kind is not recipe.task or recipe.task.writes:
+        why = "batches of a model that writes have too many shapes"
+    elif leaves_out_layers(config):
+        why = f"a {config.model_type} model leaves out layers at random"
+    else:
+        return
+    raise ModelError(
+        f"{place}: engine.cuda_graphs records a model's passes once for each length, and {why}: drop cuda_graphs"
+    )
 
 
 def _check_reads_text(recipe: Recipe, place: str, section: Any, kind: ModelKind, config: "PreTrainedConfig") -> None:

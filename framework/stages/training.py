@@ -117,6 +117,7 @@ def training_stage(
             "workers": workers,
             # Left out where it is off, so that trainings of before are found.
             **({"compile": True} if engine.compile else {}),
+            **({"cuda_graphs": True} if engine.cuda_graphs else {}),
         },
         "seed": seed,
     }

@@ -63,7 +63,7 @@ def build_engine(
     if engine.backend_here == "torch":
         from distil.framework.training.torch_engine import TorchEngine
 
-        return TorchEngine(module, training, precision, accumulation, world_size, steps)
+        return TorchEngine(module, training, precision, accumulation, world_size, steps, engine.cuda_graphs)
     from distil.framework.training.deepspeed_engine import DeepSpeedEngine
 
     return DeepSpeedEngine(module, training, engine, precision, accumulation, world_size, steps)

@@ -153,6 +153,11 @@ class Engine(Section):
         default=False,
         description="Whether torch.compile makes the layers of what is trained into kernels of their own: with backend torch.",
     )
+    cuda_graphs: bool = Field(
+        default=False,
+        description="Whether a GPU is given a model's forward and backward passes as CUDA graphs, one for each length of a batch: with backend "
+        "torch and one worker.",
+    )
     worker_failures: int = Field(
         default=2,
         ge=0,
@@ -192,6 +197,8 @@ class Engine(Section):
             )
         if self.compile and self.backend_here == "deepspeed":
             raise ValueError("compile is for PyTorch by itself: drop it, or set zero_stage: 0 and backend: torch")
+        if self.cuda_graphs and self.backend_here == "deepspeed":
+            raise ValueError("cuda_graphs is for PyTorch by itself: drop it, or set zero_stage: 0 and backend: torch")
         if self.precision == "fp16" and self.backend == "deepspeed" and self.zero_stage == 0:
             raise ValueError(
                 "precision fp16 with backend deepspeed takes a zero_stage of 1, 2 or 3, where DeepSpeed scales the loss (at 0 small "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.framework.device import autocast, default_device, float32_products
 from distil.framework.models.attention import unread_masks
+from distil.framework.training.cuda_graphs import CudaRecorder, RecordedModel
 from distil.framework.training.engine import frozen_names, parameter_groups, rate_factor, weights_on_cpu
 from distil.framework.training.section import Training
 
@@ -30,6 +31,7 @@ class TorchEngine:
         accumulation: int,
         world_size: int,
         steps: int,
+        cuda_graphs: bool,
     ) -> None:
         """See build_engine."""
         import torch
@@ -47,6 +49,7 @@ class TorchEngine:
         self._optimizer = torch.optim.AdamW([group.settings for group in groups], lr=training.lr, fused=True)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "fp16")
         self._distributed = _distributed(module) if world_size > 1 else None
+        self._recorded = RecordedModel(self._run, self._parameters, CudaRecorder()) if cuda_graphs else None
 
     @property
     def lr(self) -> float:
@@ -55,7 +58,11 @@ class TorchEngine:
         return self._training.lr * rate_factor(self._step, self._steps, warmup)
 
     def __call__(self, **inputs: "Tensor | bool") -> Any:
-        """See TrainingEngine. Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
+        """See TrainingEngine."""
+        return self._run(**inputs) if self._recorded is None else self._recorded(**inputs)
+
+    def _run(self, **inputs: "Tensor | bool") -> Any:
+        """Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
         run = self._distributed
         with (
             unread_masks(),
@@ -73,6 +80,8 @@ class TorchEngine:
         scaled = self._scaler.scale(loss * self._world_size if self._world_size > 1 else loss)
         with float32_products(self._precision):
             torch.autograd.backward(scaled)
+            if self._recorded is not None:
+                self._recorded.backward()
 
     def step(self) -> None:
         """See TrainingEngine."""
@@ -88,7 +97,7 @@ class TorchEngine:
             clip_grad_norm_(self._parameters, self._training.clip, foreach=True)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        self._optimizer.zero_grad()
+        self._optimizer.zero_grad(set_to_none=self._recorded is None)
         self._step += 1
 
     def save(self, folder: Path) -> None:
@@ -127,7 +136,7 @@ class TorchEngine:
     def release(self) -> None:
         """See TrainingEngine."""
         self._optimizer.zero_grad()
-        del self._distributed, self._optimizer, self._parameters, self.module
+        del self._distributed, self._recorded, self._optimizer, self._parameters, self.module
 
 
 def _distributed(module: "nn.Module") -> "DistributedDataParallel":

@@ -5,7 +5,7 @@
 
 peak      matrix products, a DistilBERT's too, and a copy: what the card gives
 speed     a DistilBERT with stored signals, and on labels alone: windows a second, share of the peak, what a step launches and waits for
-variants  the same with DeepSpeed, with ZeRO, with packing and with compiled layers: what each costs
+variants  the same with DeepSpeed, with ZeRO, with packing, with compiled layers and with CUDA graphs: what each costs
 ideal     the same as a plain loop of PyTorch over batches that lie on the device
 teacher   a BERT-base that is asked about questions, and its forward passes alone
 

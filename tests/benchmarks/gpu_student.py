@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,13 +56,13 @@ def speed(card: Card) -> Iterator[dict[str, Any]]:
 
 
 def variants(card: Card) -> Iterator[dict[str, Any]]:
-    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself, and that with compiled layers, or with such as see
-    texts alone."""
+    """By DeepSpeed, with nothing shared out and with more and more, beside PyTorch by itself, and that with compiled layers, with CUDA graphs, with
+    both, or with layers that see texts alone."""
     job = _job(card)
-    for batch in (16, 64):
-        for compiled in (False, True):
-            row = _timed(card, job, batch, "bf16", 60, True, backend="torch", compile=compiled)
-            yield {"backend": "torch, compiled" if compiled else "torch", "zero": 0, **row}
+    for batch, graphs, compiled in product((16, 64), (False,) if card.dry else (False, True), (False, True)):
+        row = _timed(card, job, batch, "bf16", 120, True, backend="torch", compile=compiled, cuda_graphs=graphs)
+        name = ", ".join(["torch", *["CUDA graphs"] * graphs, *["compiled"] * compiled])
+        yield {"backend": name, "zero": 0, **row}
     for stage in range(4):
         row = _timed(card, job, 16, "bf16", 60, True, backend="deepspeed", zero_stage=stage)
         yield {"backend": "deepspeed", "zero": stage, **row}

@@ -6,12 +6,19 @@ import pytest
 import torch
 
 from tests.gpu.reference import Reference, reference
+from tests.tape import TapeRecorder
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _gpu() -> None:
     if not torch.cuda.is_available() and os.environ.get("GPU_TESTS") != "cpu":
         pytest.skip("there is no CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def _tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        monkeypatch.setattr("distil.framework.training.torch_engine.CudaRecorder", TapeRecorder)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,10 @@
 Nothing is dropped out, as a GPU draws other random numbers. `python -m tests.gpu.reference FOLDER` writes it to a file.
 """
 
+import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -179,6 +181,14 @@ def train(
     rows: list[Report] = []
     train_by(changed, rows.append)
     return rows, output
+
+
+def with_dropout(job: TrainingJob, initial: Path) -> TrainingJob:
+    """A DistilBERT's training in which the state of random numbers matters."""
+    shutil.copytree(job.initial, initial)
+    config = json.loads((initial / "config.json").read_text())
+    (initial / "config.json").write_text(json.dumps({**config, "dropout": 0.1, "attention_dropout": 0.1}))
+    return replace(job, initial=initial)
 
 
 def losses_of(rows: list[Report]) -> list[float]:

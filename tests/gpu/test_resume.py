@@ -1,8 +1,5 @@
 """A training that dies and goes on."""
 
-import json
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +9,28 @@ from safetensors.torch import load_file
 from distil.framework.training.history import Report
 from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.loop import train_in_process
-from tests.gpu.reference import Reference, train
+from tests.gpu.reference import Reference, train, with_dropout
 
 
 class Died(Exception):
     """Ends a training."""
 
 
-@pytest.mark.parametrize(("precision", "stage"), [("fp32", 0), ("bf16", 0), ("bf16", 1), ("bf16", 3)])
+@pytest.mark.parametrize(
+    ("precision", "engine"),
+    [
+        ("fp32", {}),
+        ("bf16", {}),
+        ("bf16", {"cuda_graphs": True}),
+        ("bf16", {"zero_stage": 1}),
+        ("bf16", {"zero_stage": 3}),
+    ],
+)
 def test_it_ends_where_one_that_was_left_alone_does(
-    known: Reference, tmp_path: Path, precision: str, stage: int
+    known: Reference, tmp_path: Path, precision: str, engine: dict[str, Any]
 ) -> None:
-    job = _with_dropout(known.trained["student"].job, tmp_path / "initial")
-    options: dict[str, Any] = {"zero_stage": stage, "training": {"checkpoint_every": job.steps // 3}}
+    job = with_dropout(known.trained["student"].job, tmp_path / "initial")
+    options: dict[str, Any] = {**engine, "training": {"checkpoint_every": job.steps // 3}}
 
     def until_half(one: TrainingJob, report: Any) -> TrainingSummary:
         def hear(row: Report) -> None:
@@ -43,14 +49,6 @@ def test_it_ends_where_one_that_was_left_alone_does(
     assert rows[0].step == job.steps // 3
     # Kernels that add up in any order let two equal trainings differ; stopping adds no more than that.
     assert _apart(whole, resumed) <= 4 * _apart(whole, again)
-
-
-def _with_dropout(job: TrainingJob, initial: Path) -> TrainingJob:
-    """So that the state of random numbers matters."""
-    shutil.copytree(job.initial, initial)
-    config = json.loads((initial / "config.json").read_text())
-    (initial / "config.json").write_text(json.dumps({**config, "dropout": 0.1, "attention_dropout": 0.1}))
-    return replace(job, initial=initial)
 
 
 def _apart(one: Path, other: Path) -> float:
