@@ -5,7 +5,7 @@ The host of a small model takes longer to launch its thousands of operations tha
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from distil.framework.errors import RecipeError, first_line
 
@@ -66,14 +66,14 @@ class RecordedModel:
     every call, once the loss has been gone back through.
     """
 
-    def __init__(self, run: Callable[..., Any], parameters: "Iterable[nn.Parameter]", recorder: Recorder) -> None:
+    def __init__(self, run: Callable[..., object], parameters: "Iterable[nn.Parameter]", recorder: Recorder) -> None:
         """run: the model, given inputs by name; parameters: those that are trained."""
         self._run, self._parameters, self._recorder = run, list(parameters), recorder
         self._met: set[_Shape] = set()
         self._recorded: dict[_Shape, _Recorded] = {}
         self._running: _Recorded | None = None
 
-    def __call__(self, **inputs: "Tensor | bool") -> Any:
+    def __call__(self, **inputs: "Tensor | bool") -> object:
         """What the model gives. Raises RecipeError if what it does cannot be recorded."""
         shape = _shape(inputs)
         self._running = None
@@ -102,14 +102,18 @@ class RecordedModel:
         own = {name: one.clone() if isinstance(one, torch.Tensor) else one for name, one in inputs.items()}
         output, replay = self._held(lambda: self._run(**own))
         parts, form = tree_flatten(output)
-        return _Recorded(own, parts, lambda new: tree_unflatten(new, form), replay)
+        outputs = {
+            number: one for number, one in enumerate(parts) if isinstance(one, torch.Tensor) and one.requires_grad
+        }
+        others = [None if number in outputs else one for number, one in enumerate(parts)]
+        return _Recorded(own, others, outputs, lambda new: tree_unflatten(new, form), replay)
 
     def _record_back(self, running: "_Recorded") -> None:
         import torch
 
         reached = [number for number, one in running.leaves.items() if one.grad is not None]
-        outputs = [running.parts[number] for number in reached]
-        gradients = {number: torch.empty_like(running.parts[number]) for number in reached}
+        outputs = [running.outputs[number] for number in reached]
+        gradients = {number: torch.empty_like(running.outputs[number]) for number in reached}
         before = [one.grad is None for one in self._parameters]
         _, running.replay_back = self._held(lambda: torch.autograd.backward(outputs, list(gradients.values())))
         if before != [one.grad is None for one in self._parameters]:
@@ -117,7 +121,8 @@ class RecordedModel:
                 f"{OPTION}: not every batch reaches the same weights, which a graph cannot hold; drop {OPTION}"
             )
         running.gradients = gradients
-        running.parts = [one.detach() if isinstance(one, torch.Tensor) else one for one in running.parts]
+        # So that what the pass needed is let go of.
+        running.outputs = {number: one.detach() for number, one in running.outputs.items()}
 
     def _held(self, work: Callable[[], _Value]) -> tuple[_Value, Callable[[], None]]:
         import torch
@@ -144,24 +149,19 @@ class RecordedModel:
 class _Recorded:
     """Passes for inputs of one shape.
 
-    inputs, gradients: what they read, the latter at the numbers of the outputs that a loss reaches; parts: what the model gives, as a list that
-    `form` makes an output of; replay, replay_back: see Recorder; leaves: of the outputs with gradients, those that the loss was computed from.
+    inputs: what the model reads; parts: what it gives, as a list that `form` makes an output of, without the outputs; outputs: those of the parts
+    that have gradients, by their numbers; replay, replay_back: see Recorder; leaves: what the loss was computed from instead of the outputs; gradients: of those that
+    it reaches, which the pass back reads.
     """
 
     inputs: "dict[str, Tensor | bool]"
-    parts: list[Any]
-    form: Callable[[list[Any]], Any]
+    parts: list[object]
+    outputs: "dict[int, Tensor]"
+    form: Callable[[list[object]], object]
     replay: Callable[[], None]
     replay_back: Callable[[], None] | None = None
     leaves: "dict[int, Tensor]" = field(default_factory=dict)
     gradients: "dict[int, Tensor]" = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        import torch
-
-        self._trained = [
-            number for number, one in enumerate(self.parts) if isinstance(one, torch.Tensor) and one.requires_grad
-        ]
 
     def read(self, inputs: "dict[str, Tensor | bool]") -> None:
         """Take inputs of this shape instead of those that are there."""
@@ -171,14 +171,11 @@ class _Recorded:
             if isinstance(own, torch.Tensor) and isinstance(given := inputs[name], torch.Tensor):
                 own.copy_(given)
 
-    def forward(self) -> Any:
+    def forward(self) -> object:
         """The output for the inputs that are there."""
-        import torch
-
         self.replay()
-        parts = [one.detach() if isinstance(one, torch.Tensor) else one for one in self.parts]
-        self.leaves = {number: parts[number].requires_grad_() for number in self._trained}
-        return self.form(parts)
+        self.leaves = {number: one.detach().requires_grad_() for number, one in self.outputs.items()}
+        return self.form([self.leaves.get(number, part) for number, part in enumerate(self.parts)])
 
     def backward(self) -> None:
         """Go back from the gradients that the loss has left at the outputs."""

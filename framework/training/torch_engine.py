@@ -61,7 +61,7 @@ class TorchEngine:
         """See TrainingEngine."""
         return self._run(**inputs) if self._recorded is None else self._recorded(**inputs)
 
-    def _run(self, **inputs: "Tensor | bool") -> Any:
+    def _run(self, **inputs: "Tensor | bool") -> object:
         """Workers tell each other gradients during the backward pass of a batch's last micro-batch."""
         run = self._distributed
         with (
