@@ -39,7 +39,7 @@ class Node:
         for process in (raylet, *raylet.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def _cluster(folder: Path, count: int, hidden: Path) -> Iterator[tuple[str, list
         for number in range(count):
             # One after the other: nodes of one machine that start together take each other's ports.
             nodes.append(_node(head.address, folder / f"node-{number}", hidden))
-            deadline = time.monotonic() + 100
+            deadline = time.monotonic() + 200
             while _alive(head.address) < len(nodes) + 1:
                 assert time.monotonic() < deadline, (folder / f"node-{number}.log").read_text()
                 time.sleep(0.2)

@@ -7,12 +7,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.databases import copy_from
 
-# No test asserts how long anything takes. Other examples are tried each time: a quarter of hypothesis's hundred do.
-settings.register_profile("distil", deadline=None, max_examples=25)
+# No test asserts how long anything takes, making examples included. They are the same each time, a quarter of hypothesis's hundred:
+# who looks for others asks for `--hypothesis-profile searching`.
+_SAME = settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("distil", _SAME)
+settings.register_profile("searching", _SAME, derandomize=False)
 settings.load_profile("distil")
 
 # Their files take minutes: three processes end at about the same time if these begin first.

@@ -40,7 +40,7 @@ SERVER.set_forkserver_preload(
         "sklearn",
         "torch",
         "transformers.models.bert.modeling_bert",
-        "transformers.models.distilbert.modeling_distilbert",
+        "transformers.models.distilbert.modelingrun_distilbert",
         "distil.launch.cli",
         "distil.launch.commands",
     ]
@@ -108,10 +108,11 @@ class Command:
 def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
     """Start a command of distil in this environment."""
     given = dict(os.environ if environment is None else environment)
-    return Command(_distil, ([str(one) for one in arguments],), given)
+    return Command(run_distil, ([str(one) for one in arguments],), given)
 
 
-def _distil(arguments: list[str]) -> None:
+def run_distil(arguments: list[str]) -> None:
+    """What a command's process does."""
     from distil.launch.cli import main
 
     sys.argv = ["distil", *arguments]

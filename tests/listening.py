@@ -1,17 +1,28 @@
-"""What the processes of a command listen at, and a stranger who wants to have a program run there."""
+"""What the processes of a command listen at, a stranger who wants to have a program run there, and ports for servers of tests."""
 
 import http.client
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 AGENT = 52365  # Ray's own choice
 RAYS = {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of the loopback address at which nobody listens, and that the system gives to nobody; a server that names it gets it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, too
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def assert_for_this_machine_alone(processes: Iterable[psutil.Process], folder: Path) -> None:

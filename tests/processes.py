@@ -1,14 +1,14 @@
 """The processes of distil's commands and of Ray: finding them, killing them, and what is left of them."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from subprocess import Popen
 
 import psutil
 
 from tests.forked_workers import forked_workers
+from tests.waiting import gone
 
 # What Ray itself keeps in a cluster that goes on: processes that wait for work, and servants of its own.
 _OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_AutoscalingCoordinatorActor")
@@ -76,7 +76,7 @@ def _named(address: str) -> Iterator[None]:
 
 def left_by(process: "Popen[str]") -> list[str]:
     """Processes that a command has left running: those of the session that it began, whoever is their parent."""
-    return _after_a_while(lambda: _session(process.pid))
+    return gone(lambda: _session(process.pid))
 
 
 def left_in_cluster() -> list[str]:
@@ -86,7 +86,7 @@ def left_in_cluster() -> list[str]:
 
 def workers_left() -> list[str]:
     """Workers at something in the cluster of this process."""
-    return _after_a_while(lambda: [f"process {worker.pid}: {title}" for worker, title in _titles().items()])
+    return gone(lambda: [f"process {worker.pid}: {title}" for worker, title in _titles().items()])
 
 
 def groups_left() -> list[str]:
@@ -97,7 +97,7 @@ def groups_left() -> list[str]:
         groups = placement_group_table()
         return [f"placement group {id}" for id, group in groups.items() if group["state"] != "REMOVED"]
 
-    return _after_a_while(found)
+    return gone(found)
 
 
 def processes_of(leader: int) -> list[psutil.Process]:
@@ -116,11 +116,3 @@ def _session(leader: int) -> list[str]:
         with suppress(psutil.Error):
             found.append(f"process {process.pid}: {' '.join(process.cmdline()).strip()}")
     return found
-
-
-def _after_a_while(found: Callable[[], list[str]], seconds: float = 30) -> list[str]:
-    """What is still found once Ray has had time to notice the end of a process."""
-    deadline = time.monotonic() + seconds
-    while (left := found()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left

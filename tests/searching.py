@@ -26,6 +26,11 @@ SEARCH = {
 }
 
 
+def first_epoch(trial: str) -> str:
+    """How the table's line begins that tells of a trial's first epoch."""
+    return rf" +{trial} +running +1/"
+
+
 def recipe_file(folder: Path, name: str = "found", **changes: Any) -> Path:
     """A small recipe with a search."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +54,7 @@ def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
     """Wait for its end, and for that of all its processes; returns the rest of what it prints."""
     assert process.stdout is not None
     output = process.stdout.read()
-    assert process.wait(timeout=60) == code, output
+    assert process.wait(timeout=120) == code, output
     assert left_by(process) == []
     return output
 

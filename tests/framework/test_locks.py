@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -23,6 +24,7 @@ from distil.framework import locks
 from distil.framework.locks import Owner, alone_in, deserted, locked, note_of, true_state
 from distil.framework.outcome import read_outcome
 from distil.framework.search.log import SEARCH
+from tests.waiting import until
 
 FORK = multiprocessing.get_context("fork")
 
@@ -52,14 +54,18 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "SETTLED", 0.5)
 
 
-def test_who_waits_is_told_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_waits_is_told_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "one.lock"
     with held_elsewhere(path) as (pid, connection):
         told = pytest.raises(TimeoutError, match=f"the run is in use by process {pid} on .*, at it since 20")
         with told, locked(path, "the run", seconds=0.1):
             pass
         assert not caplog.messages
-        FORK.Process(target=lambda: (time.sleep(0.7), connection.send("end")), daemon=True).start()
+        handler = logging.Handler()
+        monkeypatch.setattr(handler, "emit", lambda record: connection.send("end"))
+        monkeypatch.setattr(locks._LOG, "handlers", [handler])
         with locked(path, "the run"):
             assert json.loads(note_of(path).read_text())["pid"] == os.getpid()
     (message,) = caplog.messages
@@ -78,7 +84,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free_at_once_and_its_note_misl
         assert deserted(path)  # though nobody has asked how it ended
         os.waitpid(pid, 0)
         assert deserted(path)
-        with locked(path, "the run", seconds=5):
+        with locked(path, "the run", seconds=60):
             assert json.loads(note_of(path).read_text())["pid"] == os.getpid()
     assert not deserted(path)
     assert not caplog.messages
@@ -116,24 +122,42 @@ def test_locks_of_the_dead_are_taken_over(
         [someone(pid=ended.pid), someone(started=locks._started(os.getpid()) - 60), someone(machine="lost")]
     ):
         path = tmp_path / f"{number}.lock"
-        with never_let_go(path, owner), locked(path, "the run", seconds=20):
+        with never_let_go(path, owner), locked(path, "the run", seconds=60):
             pass
     assert sum("the run is taken over: process" in message for message in caplog.messages) == 3
     assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_locks_of_the_living_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "SETTLED", 0.0)
     path = tmp_path / "here.lock"
     told = pytest.raises(TimeoutError, match="in use by process")
-    with never_let_go(path, someone()), told, locked(path, "the run", seconds=1.2):
+    with never_let_go(path, someone()), told, locked(path, "the run", seconds=0.3):
         pass
-    monkeypatch.setattr(locks, "LOST_AFTER", 0.7)
-    monkeypatch.setattr(locks, "SIGN_EVERY", 0.1)
+
+    # One of another machine signs again and again.
+    monkeypatch.setattr(locks, "SIGN_EVERY", 0.01)
     path = tmp_path / "there.lock"
     with held_elsewhere(path):
-        monkeypatch.setattr(locks, "_machine", lambda: "another")
-        with told, locked(path, "the run", seconds=1.2):
-            pass
+        signed = note_of(path).stat().st_mtime_ns
+        until(lambda: note_of(path).stat().st_mtime_ns != signed)
+
+
+def test_who_has_signed_is_not_gone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note, owner, now = tmp_path / "note", someone(machine="another"), 0.0
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=lambda: now))
+    note.write_text(json.dumps(asdict(owner)))
+    watch = locks._Watch(note)
+    for hour in range(1, 4):
+        os.utime(note, (hour, hour))
+        now += locks.LOST_AFTER + 1
+        assert watch.look() == owner
+        assert not watch.is_gone(owner)
+    now += locks.LOST_AFTER - 1
+    assert watch.look() == owner
+    assert not watch.is_gone(owner)
+    now += 1
+    assert watch.is_gone(owner)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system notes the time of day")

@@ -9,6 +9,7 @@ import pytest
 
 from distil.framework.errors import StoreError, TrainingError
 from distil.framework.pipeline import ahead, behind
+from tests.waiting import until
 
 
 def test_values_come_in_order_from_another_thread() -> None:
@@ -43,9 +44,7 @@ def test_whoever_stops_has_no_more_made() -> None:
 
     with closing(ahead(made())) as coming:
         assert [next(coming) for _ in range(3)] == [0, 1, 2]
-    deadline = time.monotonic() + 5
-    while any(thread.name.startswith("ahead") for thread in threading.enumerate()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not any(thread.name.startswith("ahead") for thread in threading.enumerate()))
     assert 3 <= len(begun) <= 6
 
 
@@ -60,7 +59,7 @@ def test_what_is_made_is_seen_to_in_order_by_another_thread_while_the_next_is_ma
 
     def see_to(number: int) -> int:
         threads.add(threading.get_ident())
-        assert number == 7 or begun[number + 1].wait(5)
+        assert number == 7 or begun[number + 1].wait(60)
         return 10 * number
 
     assert list(behind(made(), see_to)) == [10 * number for number in range(8)]

@@ -60,7 +60,7 @@ def test_of_two_processes_one_makes_it_and_the_other_waits(tmp_path: Path) -> No
     for process in processes:
         process.start()
     for process in processes:
-        process.join(20)
+        process.join(60)
         assert process.exitcode == 0
     (calls,) = tmp_path.glob("models/*/calls")
     assert calls.read_text() == "x"

@@ -4,7 +4,6 @@ import errno
 import importlib
 import json
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from distil.launch.answer import request_from
 from distil.launch.commands import app
 from distil.launch.guard import guarded
 from tests.forked import start
+from tests.listening import reserved_port
 from tests.searching import finish
 from tests.tiny import several_values, tiny_values
 
@@ -348,18 +348,15 @@ def test_a_folder_without_rights(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_port_where_nobody_listens_does_not_stop_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     values = tiny_values(
         tmp_path / "runs", student=None, losses=None, baselines=None, teachers__teacher__fine_tune__epochs=1
     )
-    values["tracking"] = {"uri": f"http://127.0.0.1:{port}"}
-    arguments = _recipe(tmp_path, values)
-    assert "does not answer" in finish(start(*arguments))
-    (run,) = (tmp_path / "runs").glob("tiny-*")
-    assert json.loads((run / "results.json").read_text())["state"] == "finished"
-    assert guarded(lambda: app(["track", str(run)], prog_name="distil")) == 1
+    with reserved_port() as port:
+        values["tracking"] = {"uri": f"http://127.0.0.1:{port}"}
+        assert "does not answer" in finish(start(*_recipe(tmp_path, values)))
+        (run,) = (tmp_path / "runs").glob("tiny-*")
+        assert json.loads((run / "results.json").read_text())["state"] == "finished"
+        assert guarded(lambda: app(["track", str(run)], prog_name="distil")) == 1
     told = capsys.readouterr().err
     assert told.startswith("distil: ")
     assert "Traceback" not in told

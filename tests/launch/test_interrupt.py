@@ -152,8 +152,18 @@ def test_a_closed_terminal_ends_a_command_as_sighup_does() -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_that_has_hardly_begun_ends_without_a_traceback(number: signal.Signals) -> None:
-    begin = f"import signal, threading; threading.Timer(0.02, signal.raise_signal, [{number:d}]).start()"
-    code = f"from distil.launch.cli import main\n{begin}\nimport sys\nsys.argv = ['distil', 'schema']\nsys.setswitchinterval(1e-6)\nmain()"
+    code = f"""
+import signal, sys
+from distil.launch.cli import main
+
+def look(event, about):
+    if event == "import" and about[0] == "typer":
+        signal.raise_signal({number:d})
+
+sys.addaudithook(look)
+sys.argv = ["distil", "schema"]
+main()
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + number, "distil: stopped\n")
 

@@ -1,7 +1,6 @@
 """Two real Ray workers, in a run and in a trial of a search: the same training as one, and it survives lost workers."""
 
 import json
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import pytest
 from distil.framework.recipe.load import load_recipe
 from distil.framework.run import run
 from tests.forked import start
+from tests.halting import go_on, start_halting
 from tests.listening import assert_for_this_machine_alone
 from tests.processes import processes_of, ray_workers
-from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
+from tests.searching import SEARCH, finish, first_epoch, recipe_file, search_of, wait_for
 from tests.tiny import figures, model_of
+from tests.waiting import until
 
 SIZES = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
 WITHOUT_DROPOUT = {**SIZES, "dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}
@@ -49,11 +50,12 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     recipe = recipe_file(tmp_path, search=search, engine__workers=2, **WITHOUT_TEACHER)
 
     # A trial that loses its second worker.
-    process = start("search", recipe)
+    process = start_halting(first_epoch("0"), "search", recipe)
     wait_for(process, 0, "1/5")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
     (peer,) = ray_workers("_Peer")
     peer.kill()
+    go_on(process)
     assert "Traceback" not in finish(process)
     folder, found = search_of(recipe)
     (trial,) = found["trials"]
@@ -63,9 +65,15 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     # A run of its recipe that is stopped, goes on, and loses a worker.
     command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
     process = start(*command)
-    _wait_for_checkpoint(tmp_path / "two")
+    workers = until(lambda: ray_workers("RayTrainWorker"), seconds=200)
+    until(lambda: any(tmp_path.glob("two/store/models/*/checkpoints/latest.json")), seconds=200)
+    for worker in workers:
+        worker.suspend()  # till all has been looked at
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
-    for each in processes_of(process.pid):  # as systemd and Slurm do
+    session = processes_of(process.pid)
+    for worker in workers:
+        worker.resume()
+    for each in session:  # as systemd and Slurm do
         with suppress(psutil.NoSuchProcess):
             each.terminate()
     said = finish(process, 143)
@@ -74,7 +82,9 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     (path,) = (tmp_path / "two").glob("found-*/results.json")
     assert json.loads(path.read_text())["state"] == "failed"
     process = start(*command)
-    _kill_a_worker()
+    workers = until(lambda: ray_workers("RayTrainWorker"), seconds=200)  # the checkpoint is that of the attempt before
+    with suppress(psutil.NoSuchProcess):
+        workers[0].kill()
     finish(process)
     assert not (tmp_path / "owned").exists()
     two = json.loads(path.read_text())
@@ -87,19 +97,3 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     one = run(load_recipe(folder / "best.yaml", alone))
     assert losses(tmp_path / "two", two) == pytest.approx(losses(tmp_path / "one", one), abs=1e-4)
     assert figures(one)["models"][0]["parameters"] == figures(two)["models"][0]["parameters"]
-
-
-def _wait_for_checkpoint(output: Path) -> None:
-    deadline = time.monotonic() + 200
-    while not any(output.glob("store/models/*/checkpoints/latest.json")):
-        assert time.monotonic() < deadline, "no checkpoint"
-        time.sleep(0.05)
-
-
-def _kill_a_worker() -> None:
-    """Kill one of the training workers as soon as they are there; the checkpoint is that of the attempt before."""
-    deadline = time.monotonic() + 200
-    while not (workers := ray_workers("RayTrainWorker")):
-        assert time.monotonic() < deadline, "no worker"
-        time.sleep(0.1)  # looking takes a while itself
-    workers[0].kill()

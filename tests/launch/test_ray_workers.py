@@ -35,7 +35,7 @@ def test_a_worker_is_forked_as_ray_asks_for_it_or_set_up_by_ray(tmp_path: Path) 
         ]
         ours = {"RAY_WORKERS_ARE_FORKED_BY": address, "RAY_WORKERS_SETUP": str(tmp_path / "setup.py"), "BESIDE": "it"}
         environment = {**os.environ, **ours}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
 
     with ray_workers.listening() as listener:
         process = SERVER.Process(target=ray_workers.serve, args=(listener, False, True), daemon=True)

@@ -58,7 +58,7 @@ def test_a_worker_does_not_wait_for_the_result_that_its_driver_makes_though_anot
         pickled = pack([folder / "model", initial.folder], driver, [folder])
         worker = threading.Thread(target=lambda: found.extend(unpack(pickled, driver)), daemon=True)
         worker.start()
-        worker.join(20)
+        worker.join(60)
         return {"by": 1}
 
     initial = driver.produce(Key("initial", {}), lambda folder: {})

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ import pytest
 
 from distil.framework.store import Store
 from tests.forked import start
+from tests.halting import go_on, halted, start_halting
 from tests.tiny import figures, tiny_recipe
+from tests.waiting import until
 
 HELD = {"kind": "synthetic", "examples": {"train": 12}, "facts": 3, "fillers": 0, "seed": 5}
 WATCHED: dict[str, Any] = {  # what is decided on the way is decided again
@@ -24,25 +25,26 @@ WATCHED: dict[str, Any] = {  # what is decided on the way is decided again
 def finish(recipe: Path) -> tuple[dict[str, Any], str]:
     process = start("run", recipe)
     output = process.stdout.read()
-    assert process.wait(timeout=60) == 0, output
+    assert process.wait(timeout=120) == 0, output
     (results,) = recipe.parent.glob("runs/*/results.json")
     return json.loads(results.read_text()), output
 
 
 def kill_during(recipe: Path, stage: str, ready: Any, how: signal.Signals) -> int:
-    """Start the run and kill it once the stage has begun and `ready` says so."""
-    process = start("run", recipe)
+    """Start the run and kill it once the stage has begun and `ready` says so, before it begins the next one."""
+    process = start_halting(r"\[\d+/\d+\](?!.*done already)", "run", recipe)
     for line in process.stdout:
-        if stage in line and "done already" not in line:
-            break
+        if line.startswith("[") and "done already" not in line:
+            go_on(process)
+            if line.rstrip().endswith(stage):
+                break
     else:
         raise AssertionError(f"the run ended without beginning '{stage}'")
-    deadline = time.monotonic() + 60
-    while not ready() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)
+    until(lambda: ready() or halted(process))
     process.send_signal(how)
+    process.send_signal(signal.SIGCONT)
     process.stdout.read()
-    return process.wait(timeout=60)
+    return process.wait(timeout=120)
 
 
 def weights(recipe: Path) -> dict[str, str]:
@@ -92,7 +94,7 @@ def test_a_run_killed_in_every_stage_equals_one_left_alone(whole: tuple[Path, di
         ("tokenizer of 600", lambda: True, signal.SIGKILL),
         ("train teacher", checkpointed, signal.SIGKILL),
         ("evaluate teacher", lambda: True, signal.SIGKILL),
-        ("collect signals", any_shard, signal.SIGKILL),
+        ("collect signals of teacher on 'train'", any_shard, signal.SIGKILL),
         ("train student_no_distillation", checkpointed, signal.SIGINT),
         ("train student", checkpointed, signal.SIGKILL),
     ]

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from distil.launch.commands import app
 from distil.launch.guard import guarded
 from distil.launch.serve_models import models_in
 from tests.forked import start
+from tests.halting import go_on, start_halting
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
-from tests.searching import SEARCH, finish, recipe_file, search_of, wait_for
+from tests.searching import SEARCH, finish, first_epoch, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 
 ENDED = ("finished", "pruned", "failed")
@@ -126,22 +128,24 @@ def test_a_search_of_a_task_whose_metric_is_an_error_ends_with_the_least(tmp_pat
 @pytest.mark.timeout(900)
 def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path)
-    process = start("search", recipe)
+    process = start_halting(first_epoch("[01]"), "search", recipe)
     wait_for(process, 0, "1/5")
     (trial,) = ray_workers("ImplicitFunc")
     trial.kill()
+    go_on(process)
     wait_for(process, 1, "1/5")
     process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     assert left_by(process) == []
     assert left_in_cluster() == []
 
     folder, search = search_of(recipe)
     assert (search["state"], read_search(folder)["state"]) == ("running", "failed")
     done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
-    process = start("resume", folder)
+    process = start_halting(first_epoch("2"), "resume", folder)
     wait_for(process, 2, "1/5")
     process.send_signal(signal.SIGINT)
+    go_on(process)
     assert "run the same command again to go on" in finish(process, 130)
     assert left_in_cluster() == []
     assert search_of(recipe)[1]["state"] == "failed"
@@ -164,7 +168,14 @@ def test_a_search_whose_time_is_over_ends_and_takes_up_more_time(whole: tuple[Pa
     recipe, _ = whole
     settings = {**SEARCH, "scheduler": {"kind": "none"}, "searcher": {"kind": "random"}, "trials": None}
     timed = recipe_file(recipe.parent, search={**settings, "minutes": 0.02}, name="timed")
-    output = finish(start("search", timed), 1)
+    process, said = start_halting(first_epoch("0"), "search", timed), []
+    for line in process.stdout:
+        said.append(line)
+        if re.match(first_epoch("0"), line):
+            time.sleep(1.5)  # however quick the machine is, the time is over then
+            go_on(process)
+            break
+    output = "".join(said) + finish(process, 1)
     assert " min is over" in output
     assert "give the search more time" in output
     (path,) = recipe.parent.glob("runs/timed-*/search.json")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +217,17 @@ def test_a_saved_model_is_served_alone(finished: Path) -> None:
 
 
 def test_a_taken_port_is_named_with_a_free_one(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        assert guarded(lambda: serve(finished, None, "127.0.0.1", port)) == 2
-    error = capsys.readouterr().err
-    assert f"port {port} is taken" in error
-    free = int(error.split("--port ")[1])
-    with socket.create_server(("127.0.0.1", free)):
-        pass
+    def named() -> bool:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            assert guarded(lambda: serve(finished, None, "127.0.0.1", port)) == 2
+        error = capsys.readouterr().err
+        assert f"port {port} is taken" in error
+        with suppress(OSError), socket.create_server(("127.0.0.1", int(error.split("--port ")[1]))):
+            return True
+        return False
+
+    assert any(named() for _ in range(5))  # somebody else may be given that port first
 
 
 @pytest.mark.parametrize(
@@ -258,7 +262,7 @@ def test_interrupted_it_ends_though_an_answer_is_awaited(finished: Path) -> None
                 waiting.sendall(head.encode() + body)
                 time.sleep(0.3)
                 server.send_signal(signal.SIGINT)
-                _, errors = server.communicate(timeout=30)
+                _, errors = server.communicate(timeout=120)
         finally:
             server.kill()
     assert server.returncode == 0

@@ -25,6 +25,7 @@ from tests.hub_cache import use_cache
 from tests.questions import load
 from tests.standin_datasets import ROWS, SBERQUAD
 from tests.standins import BEYOND, TEACHER, TEACHER_LAYERS, fill_cache
+from tests.waiting import gone
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "recipes"
@@ -130,7 +131,7 @@ def ran(name: str, output: Path, overrides: list[str], variables: dict[str, str]
     recipe = load_recipe(FOLDER / name, changed)
     command = start("run", FOLDER / name, *changed, environment=_environment(recipe) | variables)
     printed = command.stdout.read()
-    return Run(recipe, command.wait(timeout=60), printed, "", _running(str(recipe.run_folder)))
+    return Run(recipe, command.wait(timeout=120), printed, "", gone(lambda: _running(str(recipe.run_folder))))
 
 
 def distil(name: str, output: Path, home: Path, **variables: str) -> Run:
@@ -141,7 +142,8 @@ def distil(name: str, output: Path, home: Path, **variables: str) -> Run:
     environment |= {"HF_HOME": str(home), **variables}
     command = [sys.executable, "-m", "distil.launch.cli", "run", str(FOLDER / name), *changed]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    return Run(recipe, ended.returncode, ended.stdout, ended.stderr, _running(str(recipe.run_folder)))
+    left = gone(lambda: _running(str(recipe.run_folder)))
+    return Run(recipe, ended.returncode, ended.stdout, ended.stderr, left)
 
 
 def _environment(recipe: Recipe) -> dict[str, str]:

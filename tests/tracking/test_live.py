@@ -3,7 +3,6 @@ import runpy
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,8 @@ from distil.tracking import client
 from distil.tracking.live import LiveSync
 from distil.tracking.mlflow_sync import sync
 from tests.forked import Command
+from tests.listening import reserved_port
+from tests.waiting import until
 
 
 class Said(Silent):
@@ -25,13 +26,6 @@ class Said(Silent):
 
     def say(self, message):
         self.lines.append(message)
-
-
-def _until(true, seconds=120):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def _serve(arguments):
@@ -51,12 +45,10 @@ def _serve(arguments):
 
 
 class Server:
-    """An MLflow server on a free port, over a database that outlives it."""
+    """An MLflow server at a port, over a database that outlives it."""
 
-    def __init__(self, folder, database):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, folder, database, port):
+        self.port = port
         self.uri = f"http://127.0.0.1:{self.port}"
         self._folder, self._database = folder, database
         self._process = None
@@ -66,18 +58,18 @@ class Server:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         self._process = Command(_serve, ([*where, *place],), environment)
-        _until(self._answers)
+        until(self._answers)
 
     def kill(self):
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=120)
             self._process = None
 
     def _answers(self):
         assert self._process.poll() is None, "the server has ended"
         try:
-            return urllib.request.urlopen(f"{self.uri}/health", timeout=1).status == 200
+            return urllib.request.urlopen(f"{self.uri}/health", timeout=10).status == 200
         except OSError:
             return False
 
@@ -85,16 +77,17 @@ class Server:
 @pytest.fixture
 def server(tmp_path, run):
     client.create_tables(run.output / "mlflow.db")
-    one = Server(tmp_path / "artifacts", run.output / "mlflow.db")
-    yield one
-    one.kill()
+    with reserved_port() as port:
+        one = Server(tmp_path / "artifacts", run.output / "mlflow.db", port)
+        yield one
+        one.kill()
 
 
 def test_a_run_is_tracked_while_it_goes_on(run, seen):
     said = Said()
     with LiveSync(run.folder, Tracking(log_models=False), said, every=0.05) as live:
         run.add_model("student", "student", steps=7)
-        _until(lambda: live.report is not None and live.report.run_id is not None)
+        until(lambda: live.report is not None and live.report.run_id is not None)
         (parent,) = seen().parents()
         assert parent.info.status == "RUNNING"
         run.write_history("student", 12)
@@ -123,10 +116,10 @@ def test_a_server_killed_on_the_way_gets_the_rest_later_once(run, seen, server):
     tracking, said = Tracking(uri=server.uri, log_models=False), Said()
     with LiveSync(run.folder, tracking, said, every=0.05) as live:
         run.add_model("student", "student", steps=300)
-        _until(lambda: _sent(run, 300))
+        until(lambda: _sent(run, 300))
         server.kill()
         run.write_history("student", 700)
-        _until(lambda: live.error is not None)
+        until(lambda: live.error is not None)
         run.evaluate("student")
         run.finish()
     assert isinstance(live.error, TrackingError)
@@ -186,7 +179,7 @@ def test_of_a_run_that_is_stopped_the_models_are_sent_when_it_goes_on(run, seen)
     with suppress(KeyboardInterrupt), LiveSync(run.folder, Tracking()) as live:
         run.finish("failed")
         raise KeyboardInterrupt
-    _until(lambda: live.report is not None)
+    until(lambda: live.report is not None)
     assert (live.error, live.report.models) == (None, 0)
     (parent,) = seen().parents()
     assert parent.info.status == "FAILED"
@@ -224,7 +217,7 @@ def test_a_server_that_never_answers_holds_neither_the_run_nor_the_process(run):
                 connection, _ = deaf.accept()
                 with connection:
                     assert connection.recv(3) == b"GET"
-                    output, errors = process.communicate("has done its work\n", timeout=60)
+                    output, errors = process.communicate("has done its work\n", timeout=120)
             finally:
                 process.kill()
     assert (process.returncode, errors) == (0, "")

@@ -1,8 +1,8 @@
 """Chat models that run here: they say what transformers says of them, whatever else they are asked, and are asked once."""
 
 import json
-import socket
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.teachers.chat import Chat
 from tests.chat_models import Answering, chat_folder, chat_tokenizer
 from tests.chat_server import chat_server
+from tests.listening import reserved_port
 
 LABELS = ["доставка", "Воткинске", "fox", "fo"]
 TEXTS = ["Где мой заказ?", "The quick brown fox", "a", "Пётр " * 12, "б</s>", "Где мой заказ?"]
@@ -281,13 +282,11 @@ def test_transformers_serve_votes_the_same(folder: Path) -> None:
     for package in ("fastapi", "uvicorn"):
         pytest.importorskip(package, reason="transformers serve needs it")
     serve = pytest.importorskip("transformers.cli.serve")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = serve.Serve(
-        force_model=str(folder), device="cpu", dtype="float32", host="127.0.0.1", port=port, non_blocking=True
-    )
-    try:
+    with reserved_port() as port, ExitStack() as leaving:
+        server = serve.Serve(
+            force_model=str(folder), device="cpu", dtype="float32", host="127.0.0.1", port=port, non_blocking=True
+        )
+        leaving.callback(server.kill_server)
         there = Chat.model_validate(
             {"endpoint": {"url": f"http://127.0.0.1:{port}/v1", "model": str(folder), "retries": 20}, "max_answer": 6}
         )
@@ -297,5 +296,3 @@ def test_transformers_serve_votes_the_same(folder: Path) -> None:
         with SILENT.task("", 0) as bar:
             mine, theirs = here.asker.ask(requests, bar), found.asker.ask(requests, bar)
         assert [one.text for one in mine] == [one.text.strip() for one in theirs]
-    finally:
-        server.kill_server()

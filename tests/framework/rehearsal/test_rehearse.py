@@ -1,7 +1,6 @@
 """Rehearsals of tiny models that stand for published ones."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.rehearsal.outline import KnownData, ModelOutline, known_data, outline
 from distil.framework.rehearsal.rehearse import STEPS, PeakMemory, Rehearsed, obstacle, rehearse
 from tests.tiny import tiny_values
+from tests.waiting import until
 
 SIZES = {"train": 45_328, "dev": 5_036}
 NOT_HERE = KnownData(SIZES, None)
@@ -139,8 +139,9 @@ def test_one_of_a_teacher_that_nobody_published_is_only_planned(tmp_path: Path) 
 
 def test_the_peak_of_memory_is_seen_though_it_is_gone() -> None:
     with PeakMemory() as memory:
+        before = psutil.Process().memory_info().rss
         ballast = bytearray(b"x") * 300_000_000
-        time.sleep(0.2)
+        until(lambda: memory.peak > before + 200_000_000)
         del ballast
         left = psutil.Process().memory_info().rss
     assert memory.peak > left + 200_000_000

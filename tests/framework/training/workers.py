@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import socket
 from typing import Any
 
 import torch
@@ -11,23 +10,22 @@ from distil.framework.training.history import Report
 from distil.framework.training.job import TrainingJob
 from distil.framework.training.loop import train
 from tests.forked import SERVER
+from tests.listening import reserved_port
 
 
 def by_two_workers(jobs: list[TrainingJob]) -> list[list[float]]:
     """The losses of trainings, one after the other, in two processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     pickled = pickle.dumps(jobs)
     assert len(pickled) < 200_000 * len(jobs), "no model travels with a job"
     reports = SERVER.Queue()
-    workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    found: list[list[float]] = reports.get(timeout=180)
-    for worker in workers:
-        worker.join(timeout=60)
-        assert worker.exitcode == 0
+    with reserved_port() as port:
+        workers = [SERVER.Process(target=_work, args=(pickled, rank, port, reports)) for rank in range(2)]
+        for worker in workers:
+            worker.start()
+        found: list[list[float]] = reports.get(timeout=300)
+        for worker in workers:
+            worker.join(timeout=120)
+            assert worker.exitcode == 0
     return found
 
 

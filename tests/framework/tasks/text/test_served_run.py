@@ -141,12 +141,12 @@ def test_a_run_that_is_killed_asks_nothing_again_but_what_was_under_way(tmp_path
         path.write_text(yaml.safe_dump(recipe_values(tmp_path, folder, server.url)))
         process = start("run", path)
         output = process.stdout.read()
-        assert process.wait(timeout=60) == -signal.SIGKILL, output
+        assert process.wait(timeout=120) == -signal.SIGKILL, output
         before = len(server.asked)
         assert before < 24
         process = start("run", path)
         output = process.stdout.read()
-        assert process.wait(timeout=60) == 0, output
+        assert process.wait(timeout=120) == 0, output
         asked = keys(server)
     assert len(asked) == 24
     assert sum(asked.values()) - 24 <= 3  # as many as may be under way
