@@ -1,6 +1,7 @@
 """Progress as lines and as bars."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ def test_lines_tell_how_far_how_well_and_how_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0.0, 4.0, 11.0, 12.0, 20.0])
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with LineProgress().task("train", 40, "steps") as task:
         task.advance(5, loss=2.0)
         task.advance(15, loss=1.23456)
@@ -24,7 +25,9 @@ def test_lines_tell_how_far_how_well_and_how_long(
     ]
 
 
-def test_quick_work_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quick_work_prints_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 0.5, 0.9])
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with LineProgress().task("tokenise", 1) as task:
         task.advance()
     assert capsys.readouterr().out == ""

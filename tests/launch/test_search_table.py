@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_live_table_does_not_end_up_in_tunes_files(log: SearchLog) -> None:
 
 def test_what_is_idle_of_the_places_for_trials_is_told(log: SearchLog, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("distil.framework.search.log.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("distil.framework.search.log.time", SimpleNamespace(monotonic=lambda: clock[0]))
     log.start_clock()
     trials = trials_of(log, LineTable(log), at_once=2)
     assert trials.next() is not None

@@ -75,7 +75,8 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path, run):
+def server(tmp_path, run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
     client.create_tables(run.output / "mlflow.db")
     with reserved_port() as port:
         one = Server(tmp_path / "artifacts", run.output / "mlflow.db", port)
@@ -160,14 +161,17 @@ def _sent(run, step):
 @pytest.mark.timeout(100)
 def test_a_run_that_is_stopped_waits_for_no_server(run, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "100000")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         tracking = Tracking(uri=f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        with suppress(KeyboardInterrupt), LiveSync(run.folder, tracking, every=0.05, patience=100000):
+        with suppress(KeyboardInterrupt), LiveSync(run.folder, tracking, every=0.05, patience=100000) as live:
             asked, _ = deaf.accept()
             raise KeyboardInterrupt
+        assert live._thread.is_alive()
         asked.close()
+    until(lambda: not live._thread.is_alive())  # what it complains of reaches no other test
 
 
 def test_of_a_run_that_is_stopped_the_models_are_sent_when_it_goes_on(run, seen):
