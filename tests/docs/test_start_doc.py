@@ -23,8 +23,9 @@ ELSEWHERE = (
     "distil push",
 )  # where these are tested
 MODEL = "model: {kind: hub, id: google-bert/bert-base-cased}"
-TINY = """model: {kind: config, architecture: bert, config: {hidden_size: 16, num_hidden_layers: 12, num_attention_heads: 2, intermediate_size: 32}}
+TINY = """model: {kind: config, architecture: bert, config: {hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32}}
     tokenizer: {kind: wordpiece, vocab_size: 200}"""
+LAYERS, FEWER = "layers: [0, 5, 11]", "layers: [1]"
 TOPICS = {"delivery": ("sofa", "parcel", "courier"), "payment": ("card", "invoice", "refund")}
 
 
@@ -65,7 +66,9 @@ def test_from_a_file_to_a_student_in_use(folder: Path, capsys: pytest.CaptureFix
             if line.startswith("distil init"):
                 recipe = Path("my.yaml").read_text(encoding="utf-8")
                 assert MODEL in recipe
-                Path("my.yaml").write_text(recipe.replace(MODEL, TINY), encoding="utf-8")
+                assert LAYERS in recipe
+                tiny = recipe.replace(MODEL, TINY).replace(LAYERS, FEWER)
+                Path("my.yaml").write_text(tiny, encoding="utf-8")
             elif line == "distil run my.yaml":
                 (run,) = Path("runs").glob("train-*")
     assert "delivery 24, payment 24" in printed["distil init my/train.csv --output my.yaml"]
