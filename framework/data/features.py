@@ -75,6 +75,16 @@ class WindowSettings(Section):
     )
     max_question: int = Field(default=64, ge=1, le=1_000_000, description="Question tokens kept.")
 
+    @property
+    def standstill(self) -> str | None:
+        """That windows cannot get on in a text, in words, as a recipe alone tells, which does not know special tokens; None where they can."""
+        if self.doc_stride < self.max_length:
+            return None
+        return (
+            f"max_length {self.max_length} is no more than doc_stride {self.doc_stride}, by which windows overlap: lower doc_stride (to "
+            f"{self.max_length // 4}, say), or raise max_length"
+        )
+
     def check_room(self, room: int) -> None:
         """Refuse windows that show no more of a text than they share. room: tokens of the text in each. Raises RecipeError."""
         if room <= self.doc_stride:

@@ -163,6 +163,8 @@ def window_problems(task: "ClassificationSettings", recipe: "Sections") -> list[
             continue
         if windows.max_question != usual.max_question:
             problems.append(f"{place}.max_question is for questions, and {task.kind} has none: drop it")
+        if task.long_texts == "pool" and (said := windows.standstill):
+            problems.append(f"{place}: {said}")
         if task.long_texts == "truncate" and windows.doc_stride != usual.doc_stride:
             problems.append(
                 f"{place}.doc_stride is for overlapping windows, and task.long_texts is truncate: drop it, or set "

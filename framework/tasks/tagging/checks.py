@@ -29,6 +29,13 @@ def problems_of(task: "Tagging", recipe: "Sections") -> list[str]:
         for place, windows in places.items()
         if windows.max_question != usual.max_question
     ]
+    overlapping = {"windows": recipe.windows} if recipe.student is not None else {}
+    overlapping |= {
+        f"teachers.{name}.windows": teacher.windows
+        for name, teacher in recipe.teachers.items()
+        if teacher.windows and teacher.kind == "encoder"
+    }
+    problems += [f"{place}: {said}" for place, windows in overlapping.items() if (said := windows.standstill)]
     for name, teacher in recipe.teachers.items():
         if isinstance(teacher, Generative):
             problems += [f"teachers.{name}{problem}" for problem in _generative_problems(task, teacher)]

@@ -172,6 +172,10 @@ def test_numbers_of_pairs_from_a_table(output: Path, tmp_path: Path) -> None:
     ("changes", "problem"),
     [
         ({"windows": {"max_length": 64, "doc_stride": 8}}, "windows.doc_stride is for overlapping windows"),
+        (
+            {"windows": {"max_length": 64}, "task": {"kind": "classification", "long_texts": "pool"}},
+            "windows: max_length 64 is no more than doc_stride 128",
+        ),
         ({"windows": {"max_length": 64, "max_question": 8}}, "windows.max_question is for questions"),
         ({"data__source": {**_MESSAGES, "requests": 2}}, "set task.problem_type: multi_label, or requests: 1"),
         (

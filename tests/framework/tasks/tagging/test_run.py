@@ -154,6 +154,14 @@ def test_parts_of_speech_of_a_file(output: Path, tmp_path: Path) -> None:
     ("changes", "problem"),
     [
         ({"windows": {"max_length": 64, "max_question": 8}}, "windows.max_question is for questions"),
+        (
+            {"windows": {"max_length": 64}},
+            "windows: max_length 64 is no more than doc_stride 128, by which windows overlap",
+        ),
+        (
+            {"teachers__a__windows": {"max_length": 64}},
+            "teachers.a.windows: max_length 64 is no more than doc_stride 128",
+        ),
         ({"data__source": {"kind": "messages"}}, "a messages source is for the task classification"),
         ({"data__source": {"kind": "files", "path": "x.conll", "fields": {"context": "x"}}}, "fields"),
         (
