@@ -149,9 +149,11 @@ def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     side = cut_groups((row.group for row in rows), cut.shares, cut.seed)
     empty = next((name for name in cut.shares if name not in side.values()), None)
     if empty is not None:
+        different = len({row.group for row in rows if row.group.strip()})
         raise DataError(
-            f"the split '{empty}' is empty: '{cut.split}' has {count_of(len({row.group for row in rows}), 'different text')}, of which a share of "
-            f"{cut.shares[empty]:g} is less than one: add others, raise the share, or give '{empty}' a file of its own"
+            f"the split '{empty}' is empty: '{cut.split}' has {count_of(different, 'different text')}, of which a share of "
+            f"{cut.shares[empty]:g} is less than one (examples of one text, or of one prompt, stay together): add others, raise "
+            f"the share, or give '{empty}' a file of its own"
         )
     return {name: [row for row in rows if side.get(row.group) == name] for name in cut.shares}
 

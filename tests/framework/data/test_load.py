@@ -216,6 +216,9 @@ def test_unknown_and_empty_splits_are_named(tmp_path: Path) -> None:
         DataError, match=r"'dev' is empty: 'train' has 2 different texts, of which a share of 0.1 is less than one"
     ):
         load(section(path, cut={"shares": {"train": 0.9, "dev": 0.1}}))
+    blank = written(tmp_path / "blank.json", [row(i, context=" ") for i in range(4)])
+    with pytest.raises(DataError, match=r"'train' has 0 different texts, .*stay together"):
+        load(section(blank, cut={"shares": {"train": 0.9, "dev": 0.1}}))
 
 
 def test_generated_data_loads(tmp_path: Path) -> None:
