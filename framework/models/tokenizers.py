@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.errors import ModelError, first_line
+from distil.framework.files import read_json
 from distil.framework.manifest import check_saved
 from distil.framework.models.configuration import read_config
 from distil.framework.models.kind import decodes_only
@@ -41,7 +42,25 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         _set_lower_case(tokenizer, lower_case, folder)
     _cut_alike(tokenizer)
     _check_reads_pairs(tokenizer, folder)
+    vars(tokenizer)["named_ends"] = _named_ends(folder)
     return tokenizer
+
+
+def _named_ends(folder: Path) -> tuple[int, ...]:
+    """The tokens that end what the model in `folder` writes, by its own settings, which may be several."""
+    path = folder / "generation_config.json"
+    try:
+        named = read_json(path).get("eos_token_id") if path.is_file() else None
+    except (ValueError, AttributeError):  # whoever loads the model says so
+        return ()
+    return tuple(one for one in (named if isinstance(named, list) else [named]) if isinstance(one, int))
+
+
+def named_ends(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+    """The special tokens that end what the model writes beside which the tokenizer was loaded, by that model's own settings."""
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    named: tuple[int, ...] = vars(tokenizer).get("named_ends", ())
+    return [one for one in named if one in special.union(tokenizer.all_special_ids)]
 
 
 def check_fast(tokenizer: "PreTrainedTokenizerFast", whose: str) -> None:

@@ -88,7 +88,9 @@ class Prompter:
 
 
 def text_ends(tokenizer: "PreTrainedTokenizerFast", end: int) -> list[int]:
-    """The tokens that end a completion: of a text, and last that of the chat template's turns, which may be the same."""
+    """The tokens that end a completion: of a text, those that the model's own settings name, and last that of the chat template's turns, which may
+    be the same."""
     from distil.framework.chat.template import turn_ends
+    from distil.framework.models.tokenizers import named_ends
 
-    return [end, min(turn_ends(tokenizer), default=end)]
+    return [end, *named_ends(tokenizer), min(turn_ends(tokenizer), default=end)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distil.framework.segments import Ints
 
-VERSION = 3  # of this file's units and of what token_bytes.py makes of vocabularies: raise it with either, as signals are stored by them
+VERSION = 4  # of this file's units, of what token_bytes.py makes of vocabularies, and of what ends a text: raise it with any, as signals are stored by them
 SPACE, LETTER, NUMBER, OTHER = range(4)  # classes of characters
 _APOSTROPHES = "'’"  # which words have within them
 

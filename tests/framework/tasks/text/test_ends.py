@@ -1,5 +1,7 @@
 """Models that end texts with unlike tokens, as an instruction-tuned one and its base do: to all of them a text ends all the same."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,18 @@ from distil.framework.losses.base import total_loss
 from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.logits import KL
 from distil.framework.losses.next_token import NextToken
+from distil.framework.models.tokenizers import load_model_tokenizer
 from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
 from distil.framework.tasks.text.probabilities import places_of
+from distil.framework.tasks.text.prompts import PLAIN
+from distil.framework.tasks.text.reading import text_reader
 from distil.framework.tasks.text.signal import signals_of_logits
 from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.taught import taught
 from distil.framework.tasks.text.token_bytes import END
-from tests.chat_models import chat_tokenizer
+from tests.chat_models import chat_folder, chat_tokenizer
 
 TASK = Text()
 EXAMPLES = [Written("0", "Who?", " a fox")]
@@ -67,6 +72,18 @@ def test_a_student_that_ends_where_its_teacher_does_has_learnt_all(mass: dict[in
     late = items.targets(np.asarray([0]), True, 0).rows(_sure(plain, {0: 0.01, 60: 0.99}))
     costs = total_loss(losses, late, 0.0)[1]
     assert min(float(costs["chunk"]), float(costs["next_token"])) > 0.5
+
+
+def test_all_tokens_count_by_which_a_models_settings_let_it_end(tmp_path: Path) -> None:
+    """As several do of Llama's and Qwen's instruction-tuned models."""
+    folder = chat_folder(tmp_path)
+    settings = folder / "generation_config.json"
+    letter = chat_tokenizer().convert_tokens_to_ids("a")
+    for named, ends in ((3, [3]), ([3, 0], [0, 3]), ([0, letter, 10**6], [0, 3])):
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), "eos_token_id": named}), encoding="utf-8")
+        reader = text_reader(load_model_tokenizer(folder), PLAIN, 64)
+        assert np.flatnonzero(reader.table.first == END).tolist() == ends
+        assert int(reader.read(EXAMPLES).input_ids[-1]) == 3
 
 
 def test_what_ends_a_text_to_the_student_alone_is_one_outcome_with_what_ends_it_to_the_teacher() -> None:
