@@ -58,10 +58,14 @@ class Model:
 
     @cached_property
     def predictions(self) -> Mapping[str, Json]:
-        """What it answered about each example of the evaluation split, by id. Raises OutputError before it is measured."""
+        """What it answered about each example of the evaluation split, by id. Raises OutputError before it is measured, and where the run's
+        folder is gone."""
         if self.record["predictions"] is None:
             raise OutputError(f"'{self.name}' of {self.run} is not measured yet; run its recipe again to finish it")
-        found: dict[str, Json] = read_json(self.run / self.record["predictions"])
+        path = self.run / self.record["predictions"]
+        if not path.exists():
+            raise OutputError(f"{path} is gone; run the recipe again, which writes it anew")
+        found: dict[str, Json] = read_json(path)
         return found
 
     @cached_property
@@ -157,14 +161,18 @@ class Run:
     def signals(self, teacher: str, split: str) -> SignalTable:
         """A teacher's signals on a split, in the order of its examples.
 
-        Raises OutputError where the teacher was not asked about that split, and as `examples` does.
+        Raises OutputError where the teacher was not asked about that split, or the signals are gone, and as `examples` does.
         """
         from distil.framework.signals.shards import SignalReader
 
         asked = {(one["teacher"], one["split"]): one["digest"] for one in self.results["signals"]}
         wanted = (name_of(teacher, "a teacher's name"), name_of(split, "a split's name"))
         folder = self.folder.parent / "store" / "signals" / str(asked.get(wanted))
-        if not folder.is_dir():
+        if wanted in asked and not folder.is_dir():
+            raise OutputError(
+                f"{folder}, the signals of {teacher} on '{split}', is gone; run the recipe again, which asks anew"
+            )
+        if wanted not in asked:
             legal = ", ".join(f"{one} on '{part}'" for one, part in asked)
             raise OutputError(f"{self.folder} has no signals of {teacher} on '{split}'; it has {legal or 'none'}")
         examples = self.examples(split)

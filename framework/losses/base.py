@@ -135,6 +135,10 @@ def check_losses(name: str, values: object, rows: int) -> None:
             f"losses.{name} returns {found[:200]}, expected one loss for each of {rows} rows, of shape [{rows}]: put its "
             "`__call__` right"
         )
+    if not values.is_floating_point():
+        raise UserError(
+            f"losses.{name} returns {values.dtype}, expected floating point numbers: put its `__call__` right"
+        )
 
 
 def total_loss(losses: Mapping[str, Loss], rows: Rows, progress: float) -> tuple["Tensor", dict[str, "Tensor"]]:

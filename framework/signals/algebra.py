@@ -89,14 +89,18 @@ def from_dense(
 
 
 def to_dense(signals: Signals, outcomes: int) -> NDArray[np.float32]:
-    """Probabilities of all outcomes of every head, [H, outcomes]; a tail is shared evenly by those that are not named."""
+    """Probabilities of all outcomes of every head, [H, outcomes]; a tail is shared evenly by those that are not named. Where none is left, as
+    in a mean of teachers each of which has left out others, the named ones share it as they stand: the rows sum to 1."""
     heads = len(signals.rows) - 1
     owner = owners(signals.rows)
     mass = np.zeros((heads, outcomes))
     np.add.at(mass, (owner, signals.keys), np.exp(signals.log_p.astype(np.float64)))
     named = np.zeros((heads, outcomes), bool)
     named[owner, signals.keys] = True
-    each = np.exp(signals.tail.astype(np.float64)) / np.maximum((~named).sum(1), 1)
+    unnamed, tail, total = (~named).sum(1), np.exp(signals.tail.astype(np.float64)), mass.sum(1)
+    homeless = (unnamed == 0) & (tail > 0) & (total > 0)
+    mass[homeless] *= (1 + tail[homeless] / total[homeless])[:, None]
+    each = tail / np.maximum(unnamed, 1)
     return (mass + np.where(named, 0.0, each[:, None])).astype(np.float32)
 
 

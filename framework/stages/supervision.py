@@ -75,12 +75,22 @@ class Supervision:
             ],
             "ensemble": settings_of(self.ensemble) if self.ensemble is not None else None,
             **({"gold": "units"} if self._weighs_texts(context) else {}),
+            **({"tails": "shared"} if self._may_name_all(context) else {}),
             **(
                 {"column": digest_of_strings(part for one in column.items() for part in map(str, one))}
                 if column
                 else {}
             ),
         }
+
+    def _may_name_all(self, context: Context) -> bool:
+        """Whether teachers, each of which leaves out some outcomes, may together name all, so that what is left out has no place of its own."""
+        top_k, parts = context.recipe.signals.top_k, [part for parts in self.collections.values() for part in parts]
+        splits = [part.data for part in parts if isinstance(part.data, Split)]
+        if self.ensemble is None or self.ensemble.mixing != "arithmetic" or context.task.writes or not splits:
+            return False
+        sizes = context.task.head_sizes(splits[0].examples[:1])
+        return len(sizes) > 0 and top_k < int(sizes.max()) <= top_k * len(self.collections)
 
     def _weighs_texts(self, context: Context) -> bool:
         """Whether teachers weigh by how likely they find texts."""

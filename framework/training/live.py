@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distil.framework.device import autocast, default_device
-from distil.framework.errors import ModelError
+from distil.framework.errors import ModelError, UserError
 from distil.framework.losses.base import check_losses, total_loss, weight_at
 from distil.framework.losses.live import LiveLoss, States, Wanted
 from distil.framework.losses.states import vector_modules
@@ -166,10 +166,21 @@ def live_student(
                 if folders[name] == folder:
                     with named_in_errors(f"losses.{name}", loss):
                         in_student, in_teacher = loss.wants(student.config, model.config)
-                        terms[name] = LiveTerm(loss, loss.new_projection(student.config, model.config))
+                        terms[name] = LiveTerm(loss, _projection(name, loss, student.config, model.config))
                     wanted, seen = wanted | in_student, seen | in_teacher
             teachers.append(LiveTeacher(model, seen, precision, terms))
     return LiveStudent(student, wanted, teachers)
+
+
+def _projection(
+    name: str, loss: LiveLoss, student: "PreTrainedConfig", teacher: "PreTrainedConfig"
+) -> nn.Module | None:
+    made: object = loss.new_projection(student, teacher)
+    if made is not None and not isinstance(made, nn.Module):
+        raise UserError(
+            f"losses.{name}: its `new_projection` gives {made!r:.80}, expected a torch.nn.Module, or None: put it right"
+        )
+    return made
 
 
 def run_with_states(model: "PreTrainedModel", inputs: dict[str, Tensor], wanted: Wanted) -> tuple[Any, States]:
@@ -185,6 +196,12 @@ def run_with_states(model: "PreTrainedModel", inputs: dict[str, Tensor], wanted:
 
 def check_states(kind: ModelKind, config: "PreTrainedConfig", wanted: Wanted) -> None:
     """Refuse a model in which what is wanted cannot be looked at, without building it. Raises ModelError."""
+    for layer in wanted.attention:
+        if not 0 <= layer < config.num_hidden_layers:
+            raise ModelError(
+                f"it wants attention vectors of layer {layer} of a {config.model_type} model, whose layers are 0 to "
+                f"{config.num_hidden_layers - 1}; put its `wants` right"
+            )
     if wanted.hidden:
         inputs = probe_inputs(kind, config, _PROBED)
         try:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from distil.framework.data.batches import accumulation_steps, epoch_batches, epoch_steps
 from distil.framework.device import cpu_threads, default_device, free_memory
-from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.errors import RecipeError, TrainingError, UserError
 from distil.framework.models.adapters import add_adapters
 from distil.framework.models.checkpointing import checkpoint_gradients
 from distil.framework.models.compiling import compile_layers
@@ -27,7 +27,8 @@ from distil.framework.training.watch import Watch
 def train(job: TrainingJob, rank: int, world_size: int, report: ReportTo) -> TrainingSummary:
     """Train as one of `world_size` workers that all run this function; the first reports and saves the result.
 
-    Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite.
+    Goes on from the latest checkpoint, if there is one. Raises TrainingError if the loss stops being finite, UserError for losses that do not
+    follow from what is trained.
     """
     join_process_group(rank, world_size, job.patience)
     seed_worker(job.seed, rank)
@@ -79,6 +80,11 @@ def _steps(
             lr = engine.lr
             for one in islice(coming, accumulation):
                 loss, terms = objective.loss(engine, one.values, step / total_steps)
+                if not loss.requires_grad:
+                    raise UserError(
+                        f"nothing of what losses.{', losses.'.join(terms)} return follows from the student, so that it cannot learn by it: leave "
+                        "out `detach` and `no_grad`, and where a loss has nothing to say, have it return 0 * logits.sum(-1)"
+                    )
                 engine.backward(loss / one.size)
                 engine.step()
                 meter.add(loss.detach(), terms, lengths[one.rows])

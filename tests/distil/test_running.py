@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -189,6 +190,16 @@ def test_signals_are_columns_and_a_frame(run: distil.Run) -> None:
         run.signals("a", "dew")
     with pytest.raises(distil.OutputError, match="no split 'dew'; it has train, dev"):
         run.examples("dew")
+
+
+def test_what_is_gone_from_the_disk_is_told(run: distil.Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / run.folder.name)
+    moved = distil.load_run(tmp_path / run.folder.name)
+    shutil.rmtree(moved.folder)
+    with pytest.raises(distil.OutputError, match=r"predictions.* is gone; run the recipe again"):
+        _ = moved["student"].predictions
+    with pytest.raises(distil.OutputError, match=r"the signals of a on 'train', is gone; run the recipe again"):
+        moved.signals("a", "train")
 
 
 @pytest.mark.parametrize("name", ["student", "a", "ensemble"])

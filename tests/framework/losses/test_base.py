@@ -50,6 +50,7 @@ ROWS = Rows(
             r"losses\.mine returns a tensor of shape \[3, 4\], expected .* shape \[3\]: put its `__call__` right",
         ),
         ("None", r"losses\.mine returns None, expected one loss"),
+        ("logits.sum(-1).long()", r"losses\.mine returns torch\.int64, expected floating point numbers"),
     ],
 )
 def test_a_faulty_loss_is_named(returned: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distil.framework.signals.algebra import NULL, Signals, concat, from_dense, keep_top
+from distil.framework.signals.algebra import NULL, Signals, concat, from_dense, keep_top, temper, to_dense
 from distil.framework.signals.mixing import divergence, divergence_from_others, mix
 from tests.framework.signals.made_up import Floats, assert_same, drawn, entries, masses, of_masses, signals_of
 
@@ -172,3 +172,22 @@ def test_what_comes_out_for_an_example_depends_on_nothing_else(
         apart.append(mix(alone, weights[[example]], mean))  # type: ignore[arg-type]
         assert far[:, 2 * example : 2 * example + 2].tolist() == divergence_from_others(alone).tolist()
     assert_same(together, concat(apart))
+
+
+@given(st.integers(2, 8), st.integers(1, 8), st.integers(2, 4), st.sampled_from([0.5, 1.0, 4.0]), st.integers(0, 99))
+@settings(max_examples=30)
+def test_no_mass_is_lost_where_teachers_together_name_all_outcomes(
+    outcomes: int, top_k: int, teachers: int, temperature: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    whole = [from_dense(random.normal(size=(3, outcomes)), np.arange(outcomes)) for _ in range(teachers)]
+    said = [temper(keep_top(one, top_k), temperature) for one in whole]
+    weights = random.dirichlet(np.ones(teachers), 3)
+    for mean in ("arithmetic", "geometric"):
+        mixed = to_dense(mix(said, weights, mean), outcomes)  # type: ignore[arg-type]
+        assert mixed.sum(1) == pytest.approx(1, abs=1e-5)
+    # What is left out has its place again where all is named: in proportion to what stands there.
+    first = from_dense(np.log([[0.6, 0.3, 0.1]]), np.arange(3))
+    other = from_dense(np.log([[0.1, 0.3, 0.6]]), np.arange(3))
+    mixed = to_dense(mix([keep_top(first, 2), keep_top(other, 2)], np.asarray([[0.5, 0.5]]), "arithmetic"), 3)
+    assert mixed == pytest.approx(np.asarray([[0.3, 0.3, 0.3]]) / 0.9, abs=1e-6)

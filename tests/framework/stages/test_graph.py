@@ -149,3 +149,22 @@ def test_nothing_that_a_task_of_ones_own_says_outlives_its_source(
         graph = laid_out(tmp_path, task={"kind": "own_graph_task:Own"})
         found.append({stage.digest for stage in graph.stages()})
     assert found[0].isdisjoint(found[1])
+
+
+@pytest.mark.parametrize(("changes", "known"), [({}, False), ({"top_k": 4}, True), ({"top_k": 1}, False)])
+def test_where_what_is_left_out_has_no_place_of_its_own_is_digested(
+    changes: dict[str, int], known: bool, tmp_path: Path
+) -> None:
+    """The generated messages have ten labels, and there are three teachers."""
+    graph = laid_out(
+        tmp_path,
+        data__source={"kind": "messages", "examples": {"train": 48, "validation": 16}},
+        task={"kind": "classification"},
+        windows={"max_length": 48},
+        signals=changes,
+    )
+    (student,) = (model for model in graph.models if model.role == "student")
+    assert student.trained is not None
+    assert ("tails" in student.trained.inputs["teaching"]) is known
+    assert graph.ensemble is not None
+    assert ("tails" in graph.ensemble.inputs["teaching"]) is known

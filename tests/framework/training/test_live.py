@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForQuestionAnswering
 
 from distil.framework.config import Section
-from distil.framework.errors import ModelError
+from distil.framework.errors import ModelError, UserError
 from distil.framework.losses.base import Weight
 from distil.framework.losses.live import States, Wanted
 from distil.framework.losses.states import split_heads
@@ -281,6 +281,30 @@ def test_a_loss_of_the_users_own_looks_into_the_teacher(tmp_path: Path, monkeypa
     courses, _ = trained(live_job(tmp_path, **CONFIG, losses=losses), tmp_path / "trained")
     assert courses["loss"] == pytest.approx([2 * value for value in courses["loss/cosine"]])
     assert courses["loss"][-1] < courses["loss"][0]
+
+
+class Projected(LastCosine):
+    """A loss whose projection is no module."""
+
+    def new_projection(self, student: Any, teacher: Any) -> Any:
+        return "W"
+
+
+class Deep(LastCosine):
+    """A loss that wants a layer which there is not."""
+
+    def wants(self, student: Any, teacher: Any) -> tuple[Wanted, Wanted]:
+        return Wanted(attention=frozenset({7})), Wanted(hidden=True)
+
+
+def test_what_a_loss_of_the_users_own_asks_for_in_vain_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("of_the_user")
+    vars(module).update(Projected=Projected, Deep=Deep)
+    monkeypatch.setitem(sys.modules, "of_the_user", module)
+    with pytest.raises(UserError, match=r"losses\.mine: its `new_projection` gives 'W', expected a torch\.nn\.Module"):
+        trained(live_job(tmp_path, **CONFIG, losses={"mine": {"kind": "of_the_user:Projected"}}), tmp_path / "trained")
+    with pytest.raises(ModelError, match=r"losses\.mine: it wants attention vectors of layer 7"):
+        live_job(tmp_path, **CONFIG, losses={"mine": {"kind": "of_the_user:Deep"}})
 
 
 @pytest.mark.parametrize("student", [COPY, CONFIG], ids=["layers", "config"])

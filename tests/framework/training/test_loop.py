@@ -3,6 +3,7 @@
 import gc
 import json
 import sys
+import types
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,10 @@ from torch.nn import functional
 from torch.nn.modules.module import register_module_forward_hook
 
 from distil.framework.device import resolve_precision
-from distil.framework.errors import RecipeError, TrainingError
+from distil.framework.errors import RecipeError, TrainingError, UserError
 from distil.framework.extras import MissingPackageError
+from distil.framework.losses.base import Target
+from distil.framework.losses.logits import HardLabel
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.training.deepspeed_engine import import_deepspeed
 from distil.framework.training.history import Report
@@ -292,4 +295,22 @@ def test_a_read_that_waits_is_seen() -> None:
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     context, stage = student(tmp_path, student__lr=100.0, student__weight_decay=100.0, student__clip=0.0)
     with pytest.raises(TrainingError, match="lower the learning rate"):
+        context.store.produce(stage.key, stage.make)
+
+
+class Detached(HardLabel):
+    """A loss from which no gradient comes."""
+
+    kind: str  # type: ignore[assignment]
+
+    def __call__(self, logits: torch.Tensor, target: Target) -> torch.Tensor:
+        return super().__call__(logits, target).detach()
+
+
+def test_losses_from_which_nothing_can_be_learnt_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("of_the_user")
+    vars(module).update(Detached=Detached)
+    monkeypatch.setitem(sys.modules, "of_the_user", module)
+    context, stage = student(tmp_path, losses__hard_label={"kind": "of_the_user:Detached"})
+    with pytest.raises(UserError, match=r"losses\.hard_label return follows from the student"):
         context.store.produce(stage.key, stage.make)
