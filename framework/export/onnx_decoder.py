@@ -53,7 +53,11 @@ def write_decoder(model: "PreTrainedModel", path: Path) -> None:
             stages = decompose_for_generation(
                 model.cpu().eval(), inputs, generation_config=GenerationConfig(pad_token_id=0), multi_token_decode=True
             )
-            exported = OnnxExporter().export(*stages["decode"], config=OnnxConfig(dynamic=True))
+            decoder, given = stages["decode"]
+            _check_memory(kind, given.get("past_key_values"))
+            exported = OnnxExporter().export(decoder, given, config=OnnxConfig(dynamic=True))
+    except ModelError:
+        raise
     except Exception as error:  # tracing raises whatever the model's code makes it raise
         raise ModelError(f"cannot export a {kind} model to ONNX ({first_line(error)}); use --no-onnx") from None
     for side, prefix in (
@@ -64,14 +68,27 @@ def write_decoder(model: "PreTrainedModel", path: Path) -> None:
             found = _REMEMBERED.search(value.name)
             name = value.name if found is None else prefix
             if name not in _AXES:
-                raise ModelError(
-                    f"cannot export a {kind} model to ONNX: it remembers more than keys and values ({name}); use --no-onnx"
-                )
+                raise _remembers_more(kind, name)
             sizes = zip(value.shape, _AXES[name], strict=True)
             value.shape = onnx_ir.Shape([int(str(size)) if axis is None else axis for size, axis in sizes])
             value.name = value.name if found is None else f"{prefix}.{found[1]}.{found[2]}"
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx_ir.save(exported.program, path)
+
+
+def _check_memory(kind: str, cache: "Cache | None") -> None:
+    """Raise ModelError for what `write_decoder` would find only after it has exported a model, which takes long."""
+    from transformers.cache_utils import DynamicLayer
+
+    for layer in [] if cache is None else cache.layers:
+        if type(layer) is not DynamicLayer:
+            raise _remembers_more(kind, type(layer).__name__)
+
+
+def _remembers_more(kind: str, what: str) -> ModelError:
+    return ModelError(
+        f"cannot export a {kind} model to ONNX: it remembers more than keys and values ({what}); use --no-onnx"
+    )
 
 
 @dataclass(frozen=True)
