@@ -64,10 +64,12 @@ def float32_products(precision: str) -> Iterator[None]:
     """In the context a GPU rounds the factors of float32 matrix products to TF32, where `precision` is that."""
     import torch
 
+    if precision != "tf32":
+        yield
+        return
     settings = torch.backends.cuda.matmul
     before = settings.fp32_precision
-    if precision == "tf32":
-        settings.fp32_precision = "tf32"
+    settings.fp32_precision = "tf32"
     try:
         yield
     finally:

@@ -57,7 +57,7 @@ def minima(values: NDArray[_Scalar], rows: Ints, empty: float = np.inf) -> NDArr
 
 def taken(rows: Ints, segments: NDArray[np.integer]) -> tuple[Ints, Ints]:
     """The elements of some segments, in their order, and the `rows` of what is taken."""
-    sizes = np.diff(rows)[segments]
+    sizes = rows[segments + 1] - rows[segments]
     result = bounds(sizes)
     return np.arange(result[-1]) + np.repeat(rows[:-1][segments] - result[:-1], sizes), result
 

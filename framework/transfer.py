@@ -15,7 +15,10 @@ _Value = TypeVar("_Value")
 
 
 def on_device(value: _Value, device: "torch.device") -> _Value:
-    """A value with every tensor in it (in fields of dataclasses, in mappings) on `device`; a GPU fetches them while it computes."""
+    """A value whose tensors (in fields of dataclasses, in mappings) are on the CPU, with every one on `device`; a GPU fetches them while it
+    computes."""
+    if device.type == "cpu":
+        return value
     moved: _Value = _moved(value, device)  # type: ignore[assignment]
     return moved
 

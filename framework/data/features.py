@@ -1,6 +1,7 @@
 """What a model reads: rows of tokens as columns, and how long texts are cut for it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -50,7 +51,7 @@ class TokenRows:
     def __len__(self) -> int:
         return len(self.example)
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of every row. [N]"""
         return np.diff(self.rows)

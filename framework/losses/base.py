@@ -72,7 +72,7 @@ class Rows:
 
     def of(self, loss: "Loss") -> "Rows":
         """Those that a loss is a loss of."""
-        part = self.parts.get(loss.rows if isinstance(loss, OnItsOwnRows) else loss.source)
+        part = self.parts.get(getattr(loss, "rows", loss.source))  # asking for the protocol takes 15 times as long
         return self if part is None else part()
 
     def of_items(self, values: "Tensor") -> "Tensor":

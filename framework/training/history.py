@@ -96,7 +96,7 @@ class Meter:
         """Note a micro-batch: its summed loss, its terms' sums, and the lengths of the items that count in it."""
         import torch
 
-        values = torch.stack([loss.double(), *(term.double() for term in terms.values())])
+        values = torch.stack([loss, *terms.values()]).double()
         self._sums = values if self._sums is None else self._sums + values
         self._count += len(lengths)
         self._tokens += int(lengths.sum())

@@ -150,11 +150,11 @@ _STEP, _SHORT_STEP = 32, 8
 
 def batch_length(features: Features, rows: NDArray[np.int64]) -> int:
     """Tokens to which the `rows` of a training batch are padded: the longest's, on a GPU rounded up, so that shapes are few."""
-    longest, most = int(features.lengths[rows].max()), int(features.lengths.max())
+    longest = int(features.lengths[rows].max())
     if device_kind() == "cpu":
         return longest
     step = _STEP if longest > _SHORT else _SHORT_STEP
-    return min(-(-longest // step) * step, most)
+    return min(-(-longest // step) * step, int(features.lengths.max()))
 
 
 def model_inputs(

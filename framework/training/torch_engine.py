@@ -90,8 +90,9 @@ class TorchEngine:
         self._micro = (self._micro + 1) % self._accumulation
         if self._micro:
             return
+        lr = self.lr
         for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
-            group["lr"] = self.lr * share
+            group["lr"] = lr * share
         if self._training.clip:
             self._scaler.unscale_(self._optimizer)
             clip_grad_norm_(self._parameters, self._training.clip, foreach=True)
