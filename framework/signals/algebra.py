@@ -69,39 +69,49 @@ def concat(parts: Sequence[Signals]) -> Signals:
 
 
 def from_dense(
-    log_p: NDArray[np.floating], keys: NDArray[np.integer], heads: NDArray[np.integer] | None = None
+    log_p: NDArray[np.floating],
+    keys: NDArray[np.integer],
+    heads: NDArray[np.integer] | None = None,
+    there: NDArray[np.bool_] | None = None,
 ) -> Signals:
     """Signals without a tail, from log-probabilities or logits [H, L], which are scaled.
 
-    keys: [L], or [H, L] where heads differ; heads: as in Signals, by default one head an example.
+    keys: [L], or [H, L] where heads differ; heads: as in Signals, by default one head an example; there: bool [H, L], which outcomes there
+    are, where heads have more and fewer; what is impossible, at -inf, is an outcome all the same.
     """
     count, width = log_p.shape
     rows = np.arange(count + 1, dtype=np.int64) * width
     flat = np.ascontiguousarray(log_p, np.float64).reshape(-1)
+    outcomes = np.broadcast_to(keys, log_p.shape).reshape(-1).astype(np.int64)
+    if there is not None:
+        kept = there.reshape(-1)
+        rows, flat, outcomes = bounds(there.sum(1)), flat[kept], outcomes[kept]
     return normalised(
         np.arange(count + 1, dtype=np.int64) if heads is None else heads.astype(np.int64),
         rows,
-        np.broadcast_to(keys, log_p.shape).reshape(-1).astype(np.int64),
+        outcomes,
         flat,
         np.full(count, -np.inf),
         np.zeros(count, np.int32),
     )
 
 
-def to_dense(signals: Signals, outcomes: int) -> NDArray[np.float32]:
+def to_dense(signals: Signals, outcomes: int, there: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
     """Probabilities of all outcomes of every head, [H, outcomes]; a tail is shared evenly by those that are not named. Where none is left, as
-    in a mean of teachers each of which has left out others, the named ones share it as they stand: the rows sum to 1."""
+    in a mean of teachers each of which has left out others, the named ones share it as they stand: the rows sum to 1. there: bool
+    [H, outcomes], which of them there are, by default all."""
     heads = len(signals.rows) - 1
     owner = owners(signals.rows)
     mass = np.zeros((heads, outcomes))
     np.add.at(mass, (owner, signals.keys), np.exp(signals.log_p.astype(np.float64)))
     named = np.zeros((heads, outcomes), bool)
     named[owner, signals.keys] = True
-    unnamed, tail, total = (~named).sum(1), np.exp(signals.tail.astype(np.float64)), mass.sum(1)
+    shares = ~named if there is None else there & ~named
+    unnamed, tail, total = shares.sum(1), np.exp(signals.tail.astype(np.float64)), mass.sum(1)
     homeless = (unnamed == 0) & (tail > 0) & (total > 0)
     mass[homeless] *= (1 + tail[homeless] / total[homeless])[:, None]
     each = tail / np.maximum(unnamed, 1)
-    return (mass + np.where(named, 0.0, each[:, None])).astype(np.float32)
+    return (mass + np.where(shares, each[:, None], 0.0)).astype(np.float32)
 
 
 def normalised(

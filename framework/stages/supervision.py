@@ -17,7 +17,7 @@ from distil.framework.ensembles.base import Ensemble
 from distil.framework.ensembles.route import Route
 from distil.framework.ensembles.source import EnsembleSource, weight_figures
 from distil.framework.metrics import points_of
-from distil.framework.plugins import settings_of
+from distil.framework.plugins import SOURCE, settings_of
 from distil.framework.signals.algebra import Signals
 from distil.framework.signals.concatenated import ConcatSignals
 from distil.framework.signals.shards import Key as RowKey
@@ -75,7 +75,7 @@ class Supervision:
             ],
             "ensemble": settings_of(self.ensemble) if self.ensemble is not None else None,
             **({"gold": "units"} if self._weighs_texts(context) else {}),
-            **({"tails": "shared"} if self._may_name_all(context) else {}),
+            **({"tails": "shared"} if self._shares_tails(context) else {}),
             **(
                 {"column": digest_of_strings(part for one in column.items() for part in map(str, one))}
                 if column
@@ -83,8 +83,11 @@ class Supervision:
             ),
         }
 
-    def _may_name_all(self, context: Context) -> bool:
-        """Whether teachers, each of which leaves out some outcomes, may together name all, so that what is left out has no place of its own."""
+    def _shares_tails(self, context: Context) -> bool:
+        """Whether what teachers leave out may have no place of its own: several may together name all outcomes, and of a task of the user's
+        own heads may have more and fewer."""
+        if SOURCE in trained_settings(context.task):
+            return True
         top_k, parts = context.recipe.signals.top_k, [part for parts in self.collections.values() for part in parts]
         splits = [part.data for part in parts if isinstance(part.data, Split)]
         if self.ensemble is None or self.ensemble.mixing != "arithmetic" or context.task.writes or not splits:

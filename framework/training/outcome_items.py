@@ -46,10 +46,10 @@ class OutcomeItems:
 
         numbers = self.features.example[rows]
         read = self.signals.read(numbers, choice) if self.signals is not None else {}
-        gold, signals = self.gold[numbers], {t: _dense(found, self.outcomes) for t, found in read.items()}
-        places = None if self.places is None else self.places[rows]
-        if places is not None:
-            shown = places >= 0
+        gold, places = self.gold[numbers], None if self.places is None else self.places[rows]
+        shown = None if places is None else places >= 0
+        signals = {t: _dense(found, self.outcomes, shown) for t, found in read.items()}
+        if shown is not None:
             gold = np.where((gold >= 0) & np.take_along_axis(shown, np.maximum(gold, 0), axis=1), gold, -1)
             signals = {t: _within(signal, shown[:, None]) for t, signal in signals.items()}
         return OutcomeTargets(
@@ -120,9 +120,10 @@ def outcome_items(
     return OutcomeItems(features, pad_id, gold, weight, outcomes, signals, places)
 
 
-def _dense(signals: Signals, outcomes: int) -> _Probabilities:
-    """Of examples that have as many heads each."""
-    return to_dense(signals, outcomes).reshape(len(signals), -1, outcomes)
+def _dense(signals: Signals, outcomes: int, shown: NDArray[np.bool_] | None) -> _Probabilities:
+    """Of examples that have as many heads each. shown: bool [E, L], the outcomes that a row shows, among which a tail is shared out."""
+    there = None if shown is None else np.repeat(shown, np.diff(signals.heads), axis=0)
+    return to_dense(signals, outcomes, there).reshape(len(signals), -1, outcomes)
 
 
 def _within(signal: _Probabilities, shown: NDArray[np.bool_]) -> _Probabilities:

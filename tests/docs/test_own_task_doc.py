@@ -50,6 +50,7 @@ def values(folder: Path) -> dict[str, Any]:
         **RECIPE,
         "output": str(folder / "runs"),
         "windows": {"max_length": 64},
+        "signals": {"top_k": 2},  # fewer than candidates
         "evaluation": {"latency_questions": 2},
     }
     found["data"]["source"]["path"] = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev")}

@@ -16,6 +16,7 @@ from distil.framework.signals.algebra import (
     keep_top,
     log_likelihood,
     temper,
+    to_dense,
 )
 from tests.framework.signals.made_up import TEMPERATURES, assert_same, drawn, entries, masses, of_masses, signals_of
 
@@ -121,3 +122,20 @@ def test_nothing_and_rows_without_entries_are_signals_too() -> None:
     assert masses(temper(whole, 3.0)).sum(-1) == pytest.approx([1, 1, 1])
     assert entropy(whole)[[0, 2]] == pytest.approx([np.log(5), 0])
     assert [len(whole.take(np.asarray(chosen, np.int64))) for chosen in ([], [2, 0])] == [0, 2]
+
+
+@given(st.integers(1, 4), st.sampled_from([0.5, 1.0, 3.0]), st.integers(0, 99))
+@settings(max_examples=20)
+def test_heads_may_have_fewer_outcomes_than_others(top_k: int, temperature: float, seed: int) -> None:
+    """What is said of one depends on nothing else, and no mass goes to outcomes that there are not."""
+    random = np.random.default_rng(seed)
+    logits, there = random.normal(size=(4, 6)), np.arange(6) < np.asarray([[2], [6], [3], [1]])
+    together = temper(keep_top(from_dense(logits, np.arange(6), there=there), top_k), temperature)
+    dense = to_dense(together, 6, there)
+    assert dense.sum(1) == pytest.approx(1, abs=1e-6)
+    assert not dense[~there].any()
+    for number, row in enumerate(there):
+        alone = from_dense(logits[[number]][:, row], np.flatnonzero(row))
+        alone = temper(keep_top(alone, top_k), temperature)
+        assert_same(together.take(np.asarray([number])), alone)
+        np.testing.assert_array_equal(to_dense(alone, int(row.sum()))[0], dense[number, row])
