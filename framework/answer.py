@@ -1,7 +1,7 @@
 """A saved model that is asked one thing at a time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -95,14 +95,24 @@ def save_settings(folder: Path, inference: InferenceConfig, teacher: Teacher | N
     write_json(folder / _SETTINGS, settings)
 
 
-def load_answerer(folder: Path, many: bool = False) -> Answerer:
+def note_measuring(folder: Path, given: Mapping[str, object]) -> None:
+    """Note beside a copy of a model how the run measured it whose task's settings are `given`. Raises ModelError."""
+    path = folder / _SETTINGS
+    if path.exists():
+        task = _measuring(_noted(path)[0].task, given)
+        write_json(path, {**read_json(path), "task": task.model_dump(mode="json")})
+
+
+def load_answerer(folder: Path, many: bool = False, given: Mapping[str, object] | None = None) -> Answerer:
     """The model in `folder`; one that distil did not train reads with the default settings, or as long windows as it can.
 
-    many: whether its predictor will be asked many questions at a time, and not one after the other. Raises ModelError, StoreError for files that are not as they were written.
+    many: whether its predictor will be asked many questions at a time, and not one after the other; given: a task's settings, of which those
+    of measuring count, as a run may have found the model of another one that measured it otherwise. Raises ModelError, StoreError for files that are not as they were written.
     """
     check_saved(folder)
     noted = folder / _SETTINGS
     inference, teacher = _noted(noted) if noted.exists() else (_inference({}, _windows(folder)), None)
+    inference = replace(inference, task=_measuring(inference.task, given or {}))
     locate(FolderModel(path=str(folder)), weights=True)
     inference = inference if many else alone(inference)
     if teacher is not None:
@@ -144,6 +154,12 @@ def _task(settings: Json) -> Task:
     assert isinstance(values, dict)
     task: Task = TypeAdapter[Task](AnyTask).validate_python(values["task"])
     return task
+
+
+def _measuring(task: Task, given: Mapping[str, object]) -> Task:
+    """A task with those of the settings `given` that concern predictions and scores alone."""
+    values = {name: given[name] for name in task.measured_with if name in given}
+    return TypeAdapter[Task](AnyTask).validate_python({**task.model_dump(mode="json"), **values}) if values else task
 
 
 def _windows(folder: Path) -> WindowSettings:

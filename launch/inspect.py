@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 def show_best(run: Path, to: Path | None, number: int | None) -> None:
     """Print the recipe of a trial, by default of the best, and copy its student. Raises OutputError or RecipeError."""
     be_quiet()
+    from distil.framework.answer import note_measuring
     from distil.framework.export.export import copy_model, new_folder  # which takes PyTorch, as a report does not
     from distil.framework.recipe.load import as_yaml, recipe_from_values
 
@@ -41,6 +42,7 @@ def show_best(run: Path, to: Path | None, number: int | None) -> None:
     if to is not None:
         with new_folder(to) as folder:
             copy_model(run.absolute().parent / trial["seeds"][0]["folder"], folder)
+            note_measuring(folder, recipe_of_trial(recipe, trial).task.model_dump(mode="json"))
         print(f"the student of trial {trial['number']} is in {to}", file=sys.stderr)
     print(as_yaml(recipe_of_trial(recipe, trial)), end="")
 
@@ -108,22 +110,19 @@ def answerer_of(source: Path, model: str | None, many: bool = False) -> "Answere
     many: whether it will be asked many questions at a time. Raises DistilError.
     """
     be_quiet()
-    folder = _model_folder(source, model)
-    from distil.framework.answer import load_answerer
+    if only_model(source, model) is None:
+        folder_of(source, model_of(source, results_of(source), model))  # an ensemble has none
     from distil.launch.quiet import quiet_transformers
+    from distil.launch.serve_models import models_in
 
     quiet_transformers()
-    return load_answerer(folder, many)
-
-
-def _model_folder(source: Path, name: str | None) -> Path:
-    only = only_model(source, name)
-    return only.folder if only is not None else folder_of(source, model_of(source, results_of(source), name))
+    models = models_in(source, model, many)
+    return models.by_name[models.default].load()
 
 
 @dataclass(frozen=True)
 class OnlyModel:
-    """The one model that a folder stands for; metrics: what is known of it, by the task's names; recipe: of a search."""
+    """The one model that a folder stands for; metrics: what is known of it, by the task's names; recipe: of a search's trial."""
 
     folder: Path
     role: str
@@ -151,7 +150,8 @@ def only_model(source: Path, name: str | None) -> OnlyModel | None:
     student, values = best_student(source), read_search(source)
     recipe = recipe_from_values(values["recipe"], str(source / SEARCH))
     folder = source.absolute().parent / student["folder"]
-    return OnlyModel(folder, "student", student["metrics"], summary_in(values), recipe)
+    trial = recipe_of_trial(recipe, _trial(source, values, None))
+    return OnlyModel(folder, "student", student["metrics"], summary_in(values), trial)
 
 
 def folder_of(run: Path, model: ModelResults) -> Path:

@@ -101,7 +101,7 @@ def models_in(source: Path, name: str | None, many: bool = False) -> Models:
         parameters=only.metrics.get("parameters"),
         metrics=_known(only.task, only.metrics),
         problem=None,
-        load=cache(lambda: load_answerer(only.folder, many)),
+        load=cache(lambda: _load(only.folder, only.recipe, many)),
     )
     recipe = only.recipe
     examples = list if recipe is None else cache(partial(examples_of, recipe, recipe.task))
@@ -119,7 +119,7 @@ def _of_run(run: Path, name: str | None, many: bool) -> Models:
         elif record["role"] == "teacher":
             problem, load = _teacher(run, recipe, results, record, many)
         else:
-            problem, load = _problem(run, record), _student(run, record, many)
+            problem, load = _problem(run, record), _student(run, recipe, record, many)
         measured = record["evaluation"] or {}
         models[record["name"]] = ServedModel(
             name=record["name"],
@@ -147,8 +147,12 @@ def _problem(run: Path, record: ModelResults) -> str | None:
     return None
 
 
-def _student(run: Path, record: ModelResults, many: bool) -> Callable[[], Answerer]:
-    return lambda: load_answerer(folder_of(run, record), many)
+def _student(run: Path, recipe: Recipe, record: ModelResults, many: bool) -> Callable[[], Answerer]:
+    return lambda: _load(folder_of(run, record), recipe, many)
+
+
+def _load(folder: Path, recipe: Recipe | None, many: bool) -> Answerer:
+    return load_answerer(folder, many, None if recipe is None else recipe.task.model_dump(mode="json"))
 
 
 def _teacher(

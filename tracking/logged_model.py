@@ -65,19 +65,24 @@ def begin_model(
     return cursor.model_id
 
 
-def send_model(sender: Sender, cursor: RunCursor, name: str, folder: Path, words: Mapping[str, str]) -> None:
+def send_model(
+    sender: Sender, cursor: RunCursor, name: str, folder: Path, words: Mapping[str, str], task: Mapping[str, object]
+) -> None:
     """Log the model in `folder`, which is entered unless there is no such folder, with its files, once. words: the tag of its
-    description."""
+    description; task: the settings of its run's task."""
     if cursor.model_ready:
         return
     if cursor.model_id is None or not folder.is_dir():
         sender.report.notes.append(f"{name} is not logged as a model: there is no folder {folder}")
         return
+    from distil.framework.answer import note_measuring
+
     check_saved(folder)
     logged = sender.client.get_logged_model(cursor.model_id)
     with tempfile.TemporaryDirectory(prefix="distil-model-") as scratch:
         packed = Path(scratch) / "model"
         pack(folder, packed, run_id=cursor.run_id, logged=logged)
+        note_measuring(packed / "artifacts" / folder.name, task)
         for file in sorted(path for path in packed.rglob("*") if path.is_file()):
             _upload(sender, logged.model_id, packed, file)
     for run in (cursor, sender.ledger.cursor.parent):  # each page lists its run's

@@ -107,7 +107,8 @@ def _send_results(
         if final and tracking.log_models and is_logged(model):
             name = f"{results['name']}-{model['name']}"
             words = content.model_description(results, model)
-            send_model(sender, cursor, name, folder.absolute().parent / str(model["folder"]), words)
+            task = results["recipe"].get("task") or {}
+            send_model(sender, cursor, name, folder.absolute().parent / str(model["folder"]), words, task)
             if model["role"] == "student":
                 register(sender, cursor, tracking, words[content.DESCRIPTION])
     status = content.MLFLOW_STATUS[results["state"]]

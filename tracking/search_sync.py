@@ -1,6 +1,7 @@
 """A search in MLflow: a run for the search, with pictures of how trials' values go with their metric and which places matter, and a
 run below it for every trial."""
 
+import copy
 import io
 import math
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from distil.framework.files import write_atomic
 from distil.framework.language.words import count_of
 from distil.framework.outcome import DataResults, SearchResults, TrialResults, TrialState
+from distil.framework.recipe.paths import set_at
 from distil.framework.recipe.sections import Tracking
 from distil.framework.search.log import SEARCH, read_search
 from distil.framework.search.section import Search
@@ -64,6 +66,15 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, trackin
     sender.status(cursor, content.MLFLOW_STATUS[values["state"]], content.milliseconds(values["finished"]))
 
 
+def _task_of(values: SearchResults, trial: Trial) -> dict[str, Any]:
+    """The settings of a trial's task."""
+    plain = copy.deepcopy({"task": values["recipe"].get("task") or {}})
+    for place, value in trial["values"].items():
+        if place.startswith("task."):
+            set_at(plain, place, value)
+    return plain["task"]
+
+
 def _send_best(
     sender: Sender,
     values: SearchResults,
@@ -76,7 +87,7 @@ def _send_best(
     name, model = f"{values['name']}-trial-{best['number']}", folder.absolute().parent / best["seeds"][0]["folder"]
     entered = begin_model(sender, cursor, name, model, trial_params(best), _trial_tags(best))
     words = _description(values, best)
-    send_model(sender, cursor, name, model, words)
+    send_model(sender, cursor, name, model, words, _task_of(values, best))
     if entered is not None:
         metrics = numbers(best["metrics"] or {})
         sender.metrics(cursor, metrics, written, Link(entered, metrics, _evaluated_on(values, best)))

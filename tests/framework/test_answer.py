@@ -7,8 +7,11 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
-from distil.framework.answer import load_answerer, request_of
+from distil.framework.answer import Answerer, load_answerer, note_measuring, request_of, save_settings
+from distil.framework.data.features import WindowSettings
 from distil.framework.errors import DataError, ModelError
+from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.tokenizing import tokenizer
 
 CONTEXT = "Анна родилась в Туле. " * 20
@@ -38,6 +41,24 @@ def test_windows_are_no_longer_than_the_model_has_positions(saved: Path) -> None
         request_of(answerer.inference.task, {"question": "Где родилась Анна?", "context": CONTEXT})
     ).model_dump()
     assert answer["answer"] == CONTEXT[answer["start"] : answer["end"]]
+
+
+@pytest.mark.parametrize(("threshold", "answered"), [(-100.0, False), (100.0, True)])
+def test_a_run_asks_a_model_as_it_measured_it(threshold: float, answered: bool, saved: Path) -> None:
+    task = ExtractiveQA(unanswerable=True)
+    windows = WindowSettings(max_length=64, doc_stride=16, max_question=16)
+    save_settings(saved, InferenceConfig(task, windows, 1, "fp32"), None)
+    given = ExtractiveQA(null_threshold=threshold, unanswerable=True).model_dump(mode="json") | {"unanswerable": False}
+    question = request_of(task, {"question": "Где родилась Анна?", "context": CONTEXT})
+
+    def answers(answerer: Answerer) -> bool:
+        return bool(answerer.answer(question).model_dump()["answer"])
+
+    asked = load_answerer(saved, given=given)
+    assert asked.inference.task == ExtractiveQA(null_threshold=threshold, unanswerable=True)
+    assert answers(asked) is answered
+    note_measuring(saved, given)
+    assert answers(load_answerer(saved)) is answered
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`distil serve` and `distil answer` of a classifier: labels, with bars on the page."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from distil.framework.errors import DataError
 from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import load_recipe, recipe_from_values
-from distil.framework.results import read_results
+from distil.framework.results import model_of, read_results
 from distil.framework.run import run
 from distil.launch.answer import answer
 from distil.launch.evaluate import evaluate_model
@@ -78,6 +79,22 @@ def test_it_is_asked_by_options_of_its_own(served: Served, capsys: pytest.Captur
     answer([str(served.run), "--text", TEXT])
     printed = json.loads(capsys.readouterr().out)
     assert printed["labels"] == served.ask({"text": TEXT})[1]["labels"]
+
+
+def test_a_teacher_that_is_taken_as_it_is_is_asked_as_the_recipe_says(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = load_recipe(served.run / "recipe.yaml").resolved()
+    trained = served.run.parent / str(model_of("it", read_results(served.run), "a")["folder"])
+    shutil.copytree(trained, tmp_path / "a")
+    (tmp_path / "a" / "distil.json").unlink()
+    teacher = {"kind": "encoder", "model": {"kind": "folder", "path": str(tmp_path / "a")}}
+    changed = {"teachers": {"a": teacher}, "ensemble": None}
+    recipe = recipe_from_values(plain | changed, "here")
+    run(recipe)
+    answer([str(recipe.run_folder), "--text", TEXT, "--model", "a"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["labels"] == served.ask({"text": TEXT, "model": "a"})[1]["labels"]
 
 
 def test_the_export_says_what_it_gives(served: Served, tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ def test_it_is_asked_by_the_command(
     assert json.loads(found.err.splitlines()[-1]) == told
 
 
+def test_a_run_that_finds_models_of_another_asks_them_as_it_measured_them(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shorter = load_recipe(served.run / "recipe.yaml", ["task.generation.max_new_tokens=1"])
+    run(shorter)
+    for name in ("a", "student"):
+        answer([str(shorter.run_folder), "--prompt", PROMPT, "--model", name])
+        assert json.loads(capsys.readouterr().out)["tokens"] == 1
+
+
 def test_a_terminal_is_commanded_by_no_text() -> None:
     assert harmless("a\x1b[2J\tб\n\x9b31m\u200d🙂") == "a\ufffd[2J\tб\n\ufffd31m\u200d🙂"
 
