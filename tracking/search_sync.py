@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from distil.framework.files import write_atomic
+from distil.framework.files import Json, write_atomic
 from distil.framework.language.words import count_of
 from distil.framework.outcome import DataResults, SearchResults, TrialResults, TrialState
 from distil.framework.recipe.paths import set_at
@@ -66,9 +66,9 @@ def send_search(sender: Sender, folder: Path, written: int, final: bool, trackin
     sender.status(cursor, content.MLFLOW_STATUS[values["state"]], content.milliseconds(values["finished"]))
 
 
-def _task_of(values: SearchResults, trial: Trial) -> dict[str, Any]:
+def _task_of(values: SearchResults, trial: Trial) -> Json:
     """The settings of a trial's task."""
-    plain = copy.deepcopy({"task": values["recipe"].get("task") or {}})
+    plain: dict[str, Json] = copy.deepcopy({"task": values["recipe"].get("task") or {}})
     for place, value in trial["values"].items():
         if place.startswith("task."):
             set_at(plain, place, value)

@@ -1,6 +1,7 @@
 """How models do on each label, what they take for what, how far their probabilities can be trusted, where they differ; and what each
 model made of the texts on which it was measured."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,12 @@ def read_texts(folder: Path, results: RunResults, task: Classification) -> Label
         return [label in names for label in labels], [float(said["probabilities"][label]) for label in labels]
 
     found = answers_in(folder, results, texts, read)
-    shape = (len(texts), len(labels))
+    shape, gold = (len(texts), len(labels)), [text.labels for text in texts]
     return LabelAnswers(
         labels=labels,
         exclusive=task.problem_type == "single_label",
         texts=texts,
-        gold=np.asarray([[label in text.labels for label in labels] for text in texts], np.bool_).reshape(shape),
+        gold=np.asarray([[one in there for one in labels] for there in gold], np.bool_).reshape(shape),
         given={name: np.asarray([one for one, _ in said], np.bool_).reshape(shape) for name, said in found.items()},
         probabilities={name: np.asarray([one for _, one in said]).reshape(shape) for name, said in found.items()},
     )
@@ -140,15 +141,15 @@ def confusions(answers: LabelAnswers, roles: Mapping[str, str], words: Words) ->
         return Confusions(None, None)
     if not answers.exclusive:
         return Confusions(None, _missed(answers, words))
-    counts = {name: answers.gold.astype(np.int64).T @ given for name, given in answers.given.items()}
+    # Pairs that occur, and not all that there may be: of thousands of labels these are millions.
+    gold = answers.gold.argmax(1).tolist()
+    counts = {name: Counter(zip(gold, given.argmax(1).tolist(), strict=True)) for name, given in answers.given.items()}
     matrix = _matrix(shown, answers.labels, counts[shown]) if len(answers.labels) <= _MATRIX else None
-    wrong = {name: np.where(np.eye(len(found), dtype=bool), 0, found) for name, found in counts.items()}
-    order = np.argsort(-(wrong[shown] + sum(wrong.values()) / (1 + answers.gold.sum() * len(wrong))), axis=None)
-    pairs = [divmod(int(number), len(answers.labels)) for number in order[:_PAIRS]]
+    together = sum(counts.values(), Counter[tuple[int, int]]())
+    pairs = sorted(together, key=lambda pair: (-counts[shown][pair], -together[pair], pair))
     rows = [
-        [answers.labels[gold], answers.labels[said], *(str(found[gold, said]) for found in wrong.values())]
-        for gold, said in pairs
-        if any(found[gold, said] for found in wrong.values())
+        [answers.labels[right], answers.labels[said], *(str(found[right, said]) for found in counts.values())]
+        for right, said in [pair for pair in pairs if pair[0] != pair[1]][:_PAIRS]
     ]
     columns = [words("gold label"), words("label given"), *answers.given]
     caption = words("confused texts", model=shown)
@@ -223,7 +224,10 @@ def _f1(gold: Flags, given: Flags) -> Floats:
     return result
 
 
-def _matrix(model: str, labels: Sequence[str], counts: NDArray[np.int64]) -> Matrix:
+def _matrix(model: str, labels: Sequence[str], pairs: Mapping[tuple[int, int], int]) -> Matrix:
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    for pair, count in pairs.items():
+        counts[pair] = count
     shades = np.ceil(_SHADES * counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(int)
     rows = [
         (label, [(int(count), int(shade)) for count, shade in zip(row, shaded, strict=True)])
