@@ -78,7 +78,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return recipe, finish(recipe)[0]
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 def test_a_run_killed_in_every_stage_equals_one_left_alone(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     undisturbed, expected = whole
     broken = often_kept(tmp_path / "broken")

@@ -158,7 +158,7 @@ def _sent(run, step):
     return cursor.exists() and f'"step": {step}' in cursor.read_text()
 
 
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(300)
 def test_a_run_that_is_stopped_waits_for_no_server(run, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "100000")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -228,14 +228,14 @@ def test_a_training_stopped_at_any_step_goes_on_exactly(job: TrainingJob, tmp_pa
     assert all(torch.equal(weights[name], tensor) for name, tensor in expected.items())
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("micro_batch", [None, 3])
 def test_two_workers_train_as_one(job: TrainingJob, plain: Any, tmp_path: Path, micro_batch: int | None) -> None:
     (found,) = by_two_workers([_of_two(job, tmp_path, 0, micro_batch)])
     assert found == pytest.approx(plain[0]["loss"], abs=1e-4)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_two_workers_that_share_out_gradients_train_every_task_as_one(
     job: TrainingJob, plain: Any, tmp_path: Path
 ) -> None:
