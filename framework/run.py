@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from distil.framework.basis import basis_of, note_finished
-from distil.framework.data.load import Split, load_data
+from distil.framework.data.example import described
+from distil.framework.data.load import Split, load_data, noting_what_is_learnt
 from distil.framework.device import device_kind, resolve_precision
 from distil.framework.digest import differences, in_words
 from distil.framework.ensembles.route import column_of
@@ -22,7 +23,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import prompts_alone
+from distil.framework.recipe.splits import prompts_alone, trainings
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -67,6 +68,7 @@ def context_of(
     if data is None:
         alone = prompts_alone(recipe, prompts)
         data = load_data(recipe.data, recipe.task, progress, column_of(recipe.ensemble), alone)
+        data = {**data, recipe.evaluation.split: _measured(recipe, data, progress)}
     return Context(
         recipe=recipe,
         task=recipe.task.fitted({name: split.examples for name, split in data.items()}),
@@ -78,6 +80,17 @@ def context_of(
         stream=None if recipe.signals.mode == "precomputed" else stream,
         progress=progress,
     )
+
+
+def _measured(recipe: Recipe, data: Mapping[str, Split], progress: Progress) -> Split:
+    """The split that all is measured on; what is learnt of it is said, and noted."""
+    split = data[recipe.evaluation.split]
+    found = noting_what_is_learnt(split, {name: data[name] for _, name in trainings(recipe).values()})
+    for line in described(
+        {kind: one for kind, one in found.notes.items() if kind not in split.notes}, recipe.task.items
+    ):
+        progress.say(f"{recipe.evaluation.split}: {line}")
+    return found
 
 
 def run(

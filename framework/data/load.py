@@ -1,12 +1,12 @@
 """From the recipe's data section to examples."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from distil.framework.data.column import Column
-from distil.framework.data.example import Notebook, Notes, Row, described, fingerprint
+from distil.framework.data.example import Note, Notebook, Noted, Notes, Row, described, fingerprint
 from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
 from distil.framework.data.records import Fields, Source
@@ -121,6 +121,21 @@ def load_data(
         for line in lines:
             progress.say(f"{name}: {line}")
     return splits
+
+
+def noting_what_is_learnt(split: Split, learnt: Mapping[str, Split]) -> Split:
+    """A split that models are measured on, with a note on its examples of which the texts stand in splits that they are trained on, by name."""
+    known = {name: {example.texts for example in one.examples} for name, one in learnt.items()}
+    ids, holding = [], dict.fromkeys(learnt, False)
+    for example in split.examples:
+        found = [name for name, texts in known.items() if example.labelled and example.texts in texts]
+        holding |= dict.fromkeys(found, True)
+        ids += [example.id] if found else []
+    if not ids:
+        return split
+    names = " and ".join(f"'{name}'" for name, holds in holding.items() if holds)
+    note = Note(f"stand in {names}, too, on which models are trained: figures on them count what is remembered")
+    return replace(split, notes={**split.notes, "learnt": Noted(note, tuple(ids))})
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,39 @@ def test_results_of_other_versions_are_made_anew_or_accepted_as_the_recipe_says(
     assert not graph.models[-1].weights.is_done(context.store)
 
 
+def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
+    texts = {
+        "train": [("а б", "x"), ("в", "y"), ("г", "x")],
+        "more": [("д", "x"), ("в", "y")],
+        "dev": [("в", "x"), ("е", "y"), ("д", "y"), ("г", None)],
+    }
+    for name, rows in texts.items():
+        written = [
+            {"id": f"{name}-{number}", "text": text, "label": label} for number, (text, label) in enumerate(rows)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    files = {name: str(tmp_path / f"{name}.jsonl") for name in texts}
+    values = tiny_values(
+        tmp_path / "runs",
+        data={"source": {"kind": "files", "path": files}, "splits": {name: name for name in texts}},
+        task={"kind": "classification"},
+        windows=None,
+        teachers__teacher__split="more",
+    )
+    said: list[str] = []
+
+    class Heard(Silent):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    context, _ = prepare(recipe_from_values(values, "here"), progress=Heard())
+    (note,) = context.data["dev"].notes.values()
+    assert note.ids == ("dev-0", "dev-2")
+    assert not context.data["train"].notes
+    assert said == [f"dev: 2 texts {note.note.meaning}: dev-0, dev-2"]
+    assert note.note.meaning.startswith("stand in 'more' and 'train', too")
+
+
 def test_streaming_takes_ray(tmp_path: Path) -> None:
     recipe = recipe_from_values(several_values(tmp_path, signals__mode="streamed"), "here")
     with pytest.raises(RecipeError, match=r"signals\.mode is 'streamed', which takes Ray; use `distil run`, or set it"):
