@@ -18,6 +18,7 @@ MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
 _FEW = 20  # so few labels may each occur once in a sample
+_DIGITS = 100
 _TRUTH = {"true": "1", "false": "0"}
 
 Gold = tuple[str, ...] | float
@@ -183,7 +184,7 @@ def decided_by(task: ClassificationSettings, texts: Sequence[Text]) -> dict[str,
             raise DataError(f"the data have {f'only the number {numbers[0]:g}' if numbers else 'no number'}; {other}")
         return {"range": [numbers[0], numbers[-1]]}
     found = {label for text in texts if isinstance(text.gold, tuple) for label in text.gold}
-    labels = sorted(found, key=lambda label: (0, int(label), "") if label.isdecimal() else (1, 0, label))
+    labels = sorted(found, key=lambda label: (0, int(label), label) if _is_number(label) else (1, 0, label))
     if said := spelt_twice(labels):
         raise DataError(f"the data's label {said}")
     if len(labels) < 2:
@@ -246,7 +247,12 @@ def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None
 def _whole(text: str) -> int | None:
     """The number of a label in a table's cell, which pandas also writes as 1.0 or True."""
     text = _TRUTH.get(text.lower(), text).removesuffix(".0")
-    return int(text) if text.isdecimal() else None
+    return int(text) if _is_number(text) else None
+
+
+def _is_number(text: str) -> bool:
+    """Whether digits count as a whole number; Python reads none of thousands of them."""
+    return text.isdecimal() and len(text) <= _DIGITS
 
 
 def _several(value: object, task: ClassificationSettings, place: str) -> tuple[str, ...] | None:

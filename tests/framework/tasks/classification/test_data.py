@@ -191,6 +191,16 @@ def test_labels_of_the_data_are_sorted_numbers_as_numbers() -> None:
     assert task.head_fields()["id2label"] == {0: "9", 1: "10", 2: "a", 3: "b"}
 
 
+def test_labels_of_one_number_have_an_order_and_thousands_of_digits_are_no_number() -> None:
+    many = "9" * 5000  # which int() refuses
+    texts = _texts([{"text": label, "label": label} for label in ("1", "01", "001", "10", "2", "a")])
+    assert Classification().fitted({"train": texts}).labels == ["001", "01", "1", "2", "10", "a"]
+    with pytest.raises(DataError, match=r"1 label not in task\.labels"):
+        _texts([{"text": "a", "label": many}], labels=["x", "y"])
+    with pytest.raises(DataError, match="at most 1000 characters, by the data"):
+        Classification().fitted({"train": _texts([{"text": "a", "label": many}, {"text": "b", "label": "x"}])})
+
+
 def test_numbers_have_the_range_of_the_data_or_of_the_recipe() -> None:
     regression = {"problem_type": "regression"}
     records = [{"text": "a", "value": "1.5"}, {"text": "b", "value": -2}, {"text": "c", "value": ""}]
