@@ -18,11 +18,8 @@ MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
 _FEW = 20  # so few labels may each occur once in a sample
-_DIGITS = 100
 _TRUTH = {"true": "1", "false": "0"}
-
-Gold = tuple[str, ...] | float
-"""Names of labels (of a text with a single label, one), or a number."""
+Gold = tuple[str, ...] | float  # names of labels (of a text with a single label, one), or a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +249,7 @@ def _whole(text: str) -> int | None:
 
 def _is_number(text: str) -> bool:
     """Whether digits count as a whole number; Python reads none of thousands of them."""
-    return text.isdecimal() and len(text) <= _DIGITS
+    return text.isdecimal() and len(text) <= 100
 
 
 def _several(value: object, task: ClassificationSettings, place: str) -> tuple[str, ...] | None:
