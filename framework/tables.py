@@ -135,8 +135,10 @@ def with_interval(evaluation: Mapping[str, Any], metric: Metric) -> str:
     value, interval = evaluation.get(metric.name), evaluation.get(f"{metric.name}_interval")
     if value is None:
         return NOTHING
-    figure, *bounds = metric.beside([value, *(interval or ())])
-    return figure + (f" [{', '.join(bounds)}]" if bounds else "")
+    if not interval:
+        return metric.text(value)
+    figure, *bounds = metric.beside([value, *interval])
+    return f"{figure} [{', '.join(bounds)}]"
 
 
 def milliseconds_pair(first: float | None, second: float | None) -> str:

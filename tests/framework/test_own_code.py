@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def test_other_files_do_not(digest: Digest, tmp_path: Path) -> None:
     before = digest()
     (tmp_path / "of_mine" / "unused.py").write_text("more = 1\n")
     (tmp_path / "another.py").write_text("more = 1\n")
+    assert digest() == before
+
+
+def test_packages_do_not_that_installed_ones_bring(
+    digest: Digest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "of_mine" / "helpers.py"
+    path.write_text(path.read_text() + "\nimport psutil\n")
+    before = digest()
+    brought = Path(sysconfig.get_path("purelib")) / "ray" / "thirdparty_files"  # which Ray puts on the path
+    assert (brought / "psutil").is_dir()
+    monkeypatch.syspath_prepend(brought)
     assert digest() == before
 
 

@@ -149,7 +149,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "split that the source lacks": (changed(data__splits={"train": "train", "dev": "test"}), "validation"),
     "idle split": (
         changed(data__splits={"train": "train", "dev": "validation", "spare": "train[:5]"}),
-        "used by nothing",
+        "nothing uses the split 'spare'",
     ),
     "both cut and splits": (changed(data__cut={"shares": {"train": 0.5, "dev": 0.5}}), "both cut and splits"),
     "unknown architecture": (changed(student__model__architecture="berd"), "no architecture 'berd'"),

@@ -32,7 +32,11 @@ def test_examples_come_from_all_over_the_evaluation_split(
     tmp_path: Path, kind: str, task: str, fields: list[str]
 ) -> None:
     source = {"kind": kind, "examples": {"train": 16, "validation": 20}}
-    windows = {} if task == "extractive_qa" else {"windows": {"max_length": 64}}
+    windows = (
+        {}
+        if task == "extractive_qa"
+        else {"windows": {"max_length": 64, **({"doc_stride": 16} if task == "tagging" else {})}}
+    )
     values = tiny_values(tmp_path, data__source=source, task={"kind": task}, **windows)
     recipe = recipe_from_values(values, "here")
     found = examples(recipe)

@@ -69,7 +69,7 @@ def test_tables_have_their_columns_and_formats(measured: Any) -> None:
         "teacher",
         "412K",
         "80.0 [75.0, 85.0]",
-        "0.125 [0.0625, 0.1875]",
+        "0.1250 [0.0625, 0.1875]",
         "4.2 [3.9, 4.6]",
     )
     text = markdown_table(measured.results)
@@ -116,7 +116,7 @@ def test_the_card_names_and_shows_them(measured: Any, recipe: Recipe, tmp_path: 
     model = measured.results["models"][-1]
     card = card_of(FinishedRun(measured.results, recipe, tmp_path), model, "ru", export)
     assert "metrics:\n- hits\n- error\n" in card
-    assert "| student | student | 412K | 80.0 [75.0, 85.0] | -12.5 [-12.56, -12.44] |" in card
+    assert "| student | student | 412K | 80.0 [75.0, 85.0] | -12.50 [-12.56, -12.44] |" in card
     assert "| student | int8 | 0.5 | 80.0 | 0.75 | 0 | 0 |" in card
     assert "hits by +0.00 and error by +0.25" in card
     assert "EM [" not in card

@@ -269,7 +269,7 @@ def test_a_student_of_a_teachers_layers_is_trimmed_after_they_are_copied(output:
             "has learnt nothing: drop",
         ),
         ({"trim": {"splits": ["trian"]}}, {}, r"student\.trim\.splits\[0\]: no split .*'trian'; did you mean 'train'"),
-        ({"trim": {"splits": []}}, {}, r"student\.trim\.splits: .*at least 1"),
+        ({"trim": {"splits": []}}, {}, r"student\.trim\.splits: expected 1 or more"),
         ({}, {"hidden_mse": {}}, r"student\.trim renumbers the student's tokens, but the losses \['hidden_mse'\]"),
     ],
     ids=["trained tokenizer", "config", "unknown split", "no split", "live loss"],

@@ -253,7 +253,7 @@ def _classifiers(folder: Path) -> Iterator[dict[str, Any]]:
     files = {"kind": "files", "path": {"train": str(numbers), "validation": str(numbers)}}
     as_it_is = {f"teachers__b__{field}": None for field in ("fine_tune", "tokenizer")}
     common = {
-        "windows": {"max_length": 64},
+        "windows": {"max_length": 256},
         "teachers__b__model": {"kind": "folder", "path": str(folder / "me")},
         "teachers__c__kind": "generative",
         "teachers__c__model": {"kind": "config", "architecture": "t5", "config": {"d_model": 16, "num_layers": 1}},

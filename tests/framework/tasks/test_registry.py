@@ -32,5 +32,5 @@ def test_a_damaged_task_is_refused(task: object) -> None:
 def test_a_task_has_to_give_what_it_names() -> None:
     task = ExtractiveQA()
     assert main_metrics(task, {"total": 3, "f1": 50.0, "exact_match": 25.0}) == {"exact_match": 25.0, "f1": 50.0}
-    with pytest.raises(DataError, match=r"names the metric\(s\) f1, and its scores hold only exact_match"):
+    with pytest.raises(DataError, match=r"names as metrics f1, and its scores hold only exact_match"):
         main_metrics(task, {"exact_match": 25.0})
