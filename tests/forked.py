@@ -40,7 +40,7 @@ SERVER.set_forkserver_preload(
         "sklearn",
         "torch",
         "transformers.models.bert.modeling_bert",
-        "transformers.models.distilbert.modelingrun_distilbert",
+        "transformers.models.distilbert.modeling_distilbert",
         "distil.launch.cli",
         "distil.launch.commands",
     ]
