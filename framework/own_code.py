@@ -49,7 +49,10 @@ def changed_files(cls: type[BaseModel]) -> list[Path]:
     """Files of a class's source that hold something else than when this process imported them, as far as it looked: `source_digest` goes by
     what was there when the class was first asked about."""
     then, now = as_imported(cls), _read(cls)
-    changed = {path for path in then.keys() | now.keys() if _content(then, path) != _content(now, path)}
+    changed = {path for path, file in then.items() if _content(path) != file.source}
+    # Modules that lie elsewhere by now, as of another working directory, are not what was imported.
+    known = {file.own for file in then.values()}
+    changed |= {path for path, file in now.items() if file.own not in known}
     for path, file in now.items():
         loaded = getattr(sys.modules.get(file.own), "__spec__", None)
         if loaded is not None:
@@ -61,8 +64,8 @@ def changed_files(cls: type[BaseModel]) -> list[Path]:
     return sorted(changed)
 
 
-def _content(files: dict[Path, _File], path: Path) -> str | None:
-    return files[path].source if path in files else None
+def _content(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 @cache

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from distil.framework.ensembles import AnyEnsemble
 from distil.framework.errors import UserError
 from distil.framework.losses.logits import KL
-from distil.framework.own_code import as_imported, source_digest
+from distil.framework.own_code import as_imported, changed_files, source_digest
 from distil.framework.plugins import SOURCE, check_unchanged, settings_of
 
 MAIN = """
@@ -135,6 +135,27 @@ def test_code_that_changed_since_it_was_imported_is_refused_until_it_is_imported
         check_unchanged()
         assert after != before
         before = after
+
+
+def test_another_working_directory_changes_no_code(
+    digest: Digest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From which modules beside the class's own were imported, of which another one lies there."""
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "beside_mine.py").write_text("another = 1\n")
+    digest()
+    cls = sys.modules["of_mine.rules"].Mine
+    as_imported.cache_clear()
+    monkeypatch.setattr(sys, "path", ["", *(path for path in sys.path if path != str(tmp_path))])
+    monkeypatch.chdir(tmp_path)
+    assert tmp_path / "beside_mine.py" in as_imported(cls)
+    for folder in (there, tmp_path):
+        monkeypatch.chdir(folder)
+        assert not changed_files(cls)
+    (tmp_path / "beside_mine.py").write_text("number = 8\n")
+    monkeypatch.chdir(there)
+    assert changed_files(cls) == [tmp_path / "beside_mine.py"]
 
 
 def test_a_class_is_known_by_where_it_came_from_wherever_one_is_by_now(
