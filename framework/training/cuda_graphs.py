@@ -88,7 +88,8 @@ class RecordedModel:
         return self._running.forward()
 
     def backward(self) -> None:
-        """Add the gradients of the last call's loss to the parameters', where that has left them at the model's outputs."""
+        """Add the gradients of the last call's loss to the parameters', where that has left them at the model's outputs. Raises RecipeError
+        where it reaches other outputs or weights than when it was recorded."""
         if self._running is None:
             return
         if self._running.replay_back is None:
@@ -178,8 +179,12 @@ class _Recorded:
         return self.form([self.leaves.get(number, part) for number, part in enumerate(self.parts)])
 
     def backward(self) -> None:
-        """Go back from the gradients that the loss has left at the outputs."""
+        """Go back from the gradients that the loss has left at the outputs. Raises RecipeError for one that the recording did not have."""
         assert self.replay_back is not None
+        if any(one.grad is not None for number, one in self.leaves.items() if number not in self.gradients):
+            raise RecipeError(
+                f"{OPTION}: not every batch's loss reads the same outputs, which a graph cannot hold; drop {OPTION}"
+            )
         for number, gradient in self.gradients.items():
             if (given := self.leaves[number].grad) is None:
                 gradient.zero_()

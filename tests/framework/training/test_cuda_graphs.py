@@ -103,6 +103,16 @@ def test_batches_that_reach_other_weights_are_refused() -> None:
         run.backward()
 
 
+def test_losses_that_read_other_outputs_than_when_they_were_recorded_are_refused() -> None:
+    run = recorded(Counting())
+    for _ in range(2):
+        run(values=torch.ones(2))["product"].sum().backward()
+        run.backward()
+    run(values=torch.ones(2))["unread"].sum().backward()
+    with pytest.raises(RecipeError, match=r"not every batch's loss reads the same outputs.*drop engine\.cuda_graphs"):
+        run.backward()
+
+
 def test_what_cannot_be_recorded_is_told_with_its_reason() -> None:
     class Reading(nn.Module):
         fails = False
