@@ -23,7 +23,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import prompts_alone, trainings
+from distil.framework.recipe.splits import learnt_splits, prompts_alone
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -85,7 +85,7 @@ def context_of(
 def _measured(recipe: Recipe, data: Mapping[str, Split], progress: Progress) -> Split:
     """The split that all is measured on; what is learnt of it is said, and noted."""
     split = data[recipe.evaluation.split]
-    found = noting_what_is_learnt(split, {name: data[name] for _, name in trainings(recipe).values()})
+    found = noting_what_is_learnt(split, {name: data[name] for name in learnt_splits(recipe)})
     for line in described(
         {kind: one for kind, one in found.notes.items() if kind not in split.notes}, recipe.task.items
     ):

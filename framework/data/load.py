@@ -12,7 +12,7 @@ from distil.framework.data.local_files import Files
 from distil.framework.data.records import Fields, Source
 from distil.framework.data.section import Cut, Data, cut_groups, parse_slice
 from distil.framework.errors import DataError
-from distil.framework.language.words import count_of
+from distil.framework.language.words import ENGLISH, count_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
 
@@ -133,7 +133,7 @@ def noting_what_is_learnt(split: Split, learnt: Mapping[str, Split]) -> Split:
         ids += [example.id] if found else []
     if not ids:
         return split
-    names = " and ".join(f"'{name}'" for name, holds in holding.items() if holds)
+    names = ENGLISH.listed([f"'{name}'" for name, holds in holding.items() if holds])
     note = Note(f"stand in {names}, too, on which models are trained: figures on them count what is remembered")
     return replace(split, notes={**split.notes, "learnt": Noted(note, tuple(ids))})
 

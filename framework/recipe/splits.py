@@ -57,3 +57,9 @@ def trainings(recipe: Recipe) -> dict[str, tuple[Training, str]]:
         if teacher.fine_tune is not None
     }
     return found | ({"student": (recipe.student, recipe.student.split)} if recipe.student is not None else {})
+
+
+def learnt_splits(recipe: Recipe) -> list[str]:
+    """The splits whose texts a teacher or the student is trained on, with or without labels."""
+    unlabelled = recipe.student.unlabelled if recipe.student is not None else []
+    return list(dict.fromkeys([*(split for _, split in trainings(recipe).values()), *unlabelled]))

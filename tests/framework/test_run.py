@@ -184,7 +184,8 @@ def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
     texts = {
         "train": [("а б", "x"), ("в", "y"), ("г", "x")],
         "more": [("д", "x"), ("в", "y")],
-        "dev": [("в", "x"), ("е", "y"), ("д", "y"), ("г", None)],
+        "rest": [("ж", None)],
+        "dev": [("в", "x"), ("е", "y"), ("д", "y"), ("г", None), ("ж", "x")],
     }
     for name, rows in texts.items():
         written = [
@@ -198,6 +199,7 @@ def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
         task={"kind": "classification"},
         windows=None,
         teachers__teacher__split="more",
+        student__unlabelled=["rest"],
     )
     said: list[str] = []
 
@@ -207,10 +209,10 @@ def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
 
     context, _ = prepare(recipe_from_values(values, "here"), progress=Heard())
     (note,) = context.data["dev"].notes.values()
-    assert note.ids == ("dev-0", "dev-2")
+    assert note.ids == ("dev-0", "dev-2", "dev-4")
     assert not context.data["train"].notes
-    assert said == [f"dev: 2 texts {note.note.meaning}: dev-0, dev-2"]
-    assert note.note.meaning.startswith("stand in 'more' and 'train', too")
+    assert said == [f"dev: 3 texts {note.note.meaning}: dev-0, dev-2, dev-4"]
+    assert note.note.meaning.startswith("stand in 'more', 'train' and 'rest', too")
 
 
 def test_streaming_takes_ray(tmp_path: Path) -> None:
