@@ -7,13 +7,19 @@ import numpy as np
 
 from distil.framework.data.example import Example
 from distil.framework.errors import UserError
+from distil.framework.language.words import count_of
 from distil.framework.segments import Ints, owners, spread, totals
 from distil.framework.signals.algebra import NULL, Signals
+from distil.framework.tasks.defaults import TaskSection
 
 _OFF = 0.01  # by how much masses may miss 1: those that are kept in half precision do
 
 
 class _Sized(Protocol):
+    @property
+    def writes(self) -> bool:
+        """See Task."""
+
     def head_sizes(self, examples: Sequence[Example]) -> Ints:
         """See Task."""
 
@@ -31,9 +37,18 @@ def check_said(said: object, examples: Sequence[Example], task: _Sized) -> Signa
         raise _refused(
             said, examples, int(wrong.argmax()), f"the sum {mass[wrong.argmax()]:.4g}, expected 1: normalise it"
         )
-    sizes = task.head_sizes(examples)
-    if len(sizes) != len(said.tail):  # a task of the user's own may not know them
+    if (
+        getattr(type(task), "head_sizes", None) is TaskSection.head_sizes
+    ):  # a task of the user's own, which has not said them
         return said
+    sizes = task.head_sizes(examples)
+    if len(sizes) != len(said.tail):
+        if task.writes:  # which may have heads of next tokens besides
+            return said
+        raise UserError(
+            f"a teacher of your own says {count_of(len(said.tail), 'head')} about {count_of(len(examples), 'example')}, expected "
+            f"{len(sizes)}: docs/signals.md says which an example has"
+        )
     strange = (said.keys < NULL) | (said.keys >= spread(sizes, said.rows))
     if strange.any():
         entry = int(strange.argmax())

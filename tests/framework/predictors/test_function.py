@@ -9,8 +9,10 @@ from distil.framework.data.features import WindowSettings
 from distil.framework.errors import UserError
 from distil.framework.predictors.function import FunctionPredictor
 from distil.framework.signals.algebra import NULL, Signals, from_dense
+from distil.framework.signals.checks import check_said
 from distil.framework.signals.silence import silenced
 from distil.framework.tasks.base import InferenceConfig
+from distil.framework.tasks.defaults import TaskSection
 from distil.framework.tasks.span_qa.data import QAExample
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.span_qa.write import from_spans
@@ -49,6 +51,7 @@ LOGITS = np.zeros((3, 2))
     [
         (None, "says None, expected Signals about the 3 examples"),
         (from_dense(LOGITS[:2], np.arange(2)), "says signals about 2, expected Signals about the 3"),
+        (from_dense(LOGITS, np.arange(2)), "says 3 heads about 3 examples, expected 6: docs/signals.md says which"),
         (
             from_dense(LOGITS + np.nan, np.arange(2), np.asarray([0, 1, 2, 3])),
             r"'Anna', in head 0, the sum nan, expected 1",
@@ -65,6 +68,14 @@ def test_what_are_no_signals_about_the_examples_is_refused(said: Any, message: s
         predictor.signals(EXAMPLES)
     with pytest.raises(UserError, match=message):
         predictor.predict(EXAMPLES)
+
+
+def test_a_task_that_has_not_said_how_many_outcomes_there_are_may_have_any() -> None:
+    class Own(TaskSection):
+        kind: str
+
+    said = from_dense(np.zeros((6, 2)), np.asarray([0, 2**17]), np.asarray([0, 2, 4, 6]))
+    assert check_said(said, EXAMPLES, Own(kind="own")) is said
 
 
 def test_masses_that_do_not_sum_to_1_are_refused_and_silence_is_not() -> None:
