@@ -70,7 +70,7 @@ def _task_of(values: SearchResults, trial: Trial) -> Json:
     """The settings of a trial's task."""
     plain: dict[str, Json] = copy.deepcopy({"task": values["recipe"].get("task") or {}})
     for place, value in trial["values"].items():
-        if place.startswith("task."):
+        if place.partition(".")[0] == "task":
             set_at(plain, place, value)
     return plain["task"]
 

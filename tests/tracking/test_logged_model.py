@@ -9,8 +9,12 @@ from typing import Union
 import pytest
 from pydantic import create_model
 
+from distil.framework.answer import noted_task, save_settings
+from distil.framework.data.features import WindowSettings
 from distil.framework.recipe.sections import Tracking
+from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.classification.usage import LabelsResponse
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.span_qa.usage import QuestionRequest
 from distil.framework.tasks.text.requests import PromptRequest, TextResponse
 from distil.tracking.logged_model import _schema, pack, requirements
@@ -111,6 +115,9 @@ def test_a_logged_student_answers_in_a_fresh_process_like_the_student_itself(run
 def test_a_logged_student_is_described_and_hangs_on_its_run(run, seen, student):
     from mlflow.models import Model
 
+    run.results["recipe"]["task"] = {"max_answer_length": 3}  # and another run has trained the student
+    run.save()
+    save_settings(student, InferenceConfig(ExtractiveQA(), WindowSettings(), 1, "fp32"), None)
     sync(run.folder, Tracking(), final=True)
     (logged,) = _logged(seen())
     (parent,) = seen().parents()
@@ -124,7 +131,10 @@ def test_a_logged_student_is_described_and_hangs_on_its_run(run, seen, student):
     for one in (child, parent):
         assert [output.model_id for output in one.outputs.model_outputs] == [logged.model_id]
     assert logged.tags["mlflow.note.content"] == child.data.tags["mlflow.note.content"]
-    info = Model.load(str(run.output / "mlartifacts" / "models" / logged.model_id / "artifacts"))
+    files = run.output / "mlartifacts" / "models" / logged.model_id / "artifacts"
+    noted = [noted_task(folder) for folder in (student, files / "artifacts" / student.name)]
+    assert noted == [ExtractiveQA(), ExtractiveQA(max_answer_length=3)]
+    info = Model.load(str(files))
     assert (info.model_id, info.run_id) == (logged.model_id, child.info.run_id)
     assert info.signature.inputs.input_names() == ["question", "context"]
     types = dict(zip(info.signature.outputs.input_names(), info.signature.outputs.input_types(), strict=True))
