@@ -110,9 +110,18 @@ def answerer_of(source: Path, model: str | None, many: bool = False) -> "Answere
     many: whether it will be asked many questions at a time. Raises DistilError.
     """
     be_quiet()
-    if only_model(source, model) is None:
-        folder_of(source, model_of(source, results_of(source), model))  # an ensemble has none
     from distil.launch.quiet import quiet_transformers
+
+    if only_model(source, model) is None:
+        results = results_of(source)
+        record = model_of(source, results, model)
+        folder = folder_of(source, record)  # an ensemble has none
+        # A student is asked by its task alone, and by no other class that the recipe names, as a loss of the user's own.
+        if record["role"] != "teacher":
+            from distil.framework.answer import load_answerer
+
+            quiet_transformers()
+            return load_answerer(folder, many, results["recipe"].get("task"))
     from distil.launch.serve_models import models_in
 
     quiet_transformers()

@@ -10,6 +10,7 @@ import pytest
 from distil.framework.errors import DataError
 from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
+from distil.framework.files import write_sealed
 from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.results import model_of, read_results
 from distil.framework.run import run
@@ -95,6 +96,19 @@ def test_a_teacher_that_is_taken_as_it_is_is_asked_as_the_recipe_says(
     answer([str(recipe.run_folder), "--text", TEXT, "--model", "a"])
     found = json.loads(capsys.readouterr().out)
     assert found["labels"] == served.ask({"text": TEXT, "model": "a"})[1]["labels"]
+
+
+def test_a_student_is_asked_without_the_code_of_the_losses_that_it_learnt_by(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = json.loads((served.run / "results.json").read_text(encoding="utf-8"))
+    results["recipe"] |= {"losses": {"mine": {"kind": "of_another_machine:Mine"}}}
+    own = served.run.with_name("own-loss")
+    own.mkdir()
+    write_sealed(own / "results.json", {name: value for name, value in results.items() if name != "crc32"})
+    answer([str(own), "--text", TEXT])
+    found = json.loads(capsys.readouterr().out)
+    assert found["labels"] == served.ask({"text": TEXT})[1]["labels"]
 
 
 def test_the_export_says_what_it_gives(served: Served, tmp_path: Path) -> None:
