@@ -10,6 +10,7 @@ from unicodedata import category
 
 from distil.framework.errors import DataError, reason
 from distil.framework.files import Json
+from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,7 +24,9 @@ def answer(arguments: list[str]) -> None:
     given = vars(parser(arguments).parse_args(arguments))
     source, model = given.pop("source"), given.pop("model")
     texts = {name: value for name, value in given.items() if value is not None}
-    from distil.launch.inspect import answerer_of, shown
+    be_quiet()
+    from distil.launch.inspect import shown
+    from distil.launch.serve_models import answerer_of
 
     answerer = answerer_of(source, model)
     watched, came = sys.stdout.isatty(), False

@@ -13,7 +13,8 @@ from distil.framework.files import Json, write_json
 from distil.framework.language.words import ENGLISH
 from distil.framework.progress import SILENT
 from distil.framework.search.log import SEARCH, read_search
-from distil.launch.inspect import answerer_of, results_of
+from distil.launch.inspect import results_of
+from distil.launch.quiet import be_quiet
 
 if TYPE_CHECKING:
     from distil.framework.data.load import Split
@@ -32,6 +33,9 @@ def evaluate_model(
         raise OutputError(f"--predictions {predictions}: there is no folder {predictions.parent}; make it first")
     if predictions is not None and predictions.exists() and data.exists() and predictions.samefile(data):
         raise OutputError(f"--predictions would write over the data in {data}; name another file")
+    be_quiet()
+    from distil.launch.serve_models import answerer_of
+
     answerer = answerer_of(source, model, many=True)
     task = answerer.inference.task
     given = fields_given(fields, [asked.name for asked in task.fields])

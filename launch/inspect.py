@@ -15,7 +15,7 @@ from distil.framework.files import Json, write_atomic
 from distil.framework.outcome import ModelResults, RunResults, SearchResults, TrialResults
 from distil.framework.paper import DATASET, QUESTIONS, SPLIT
 from distil.framework.recipe.sections import Tracking
-from distil.framework.results import model_of, read_results
+from distil.framework.results import read_results
 from distil.framework.search.log import SEARCH, read_search, recipe_of_trial
 from distil.framework.tasks.registry import TaskSummary, summary_in
 from distil.launch.quiet import be_quiet
@@ -23,7 +23,6 @@ from distil.launch.quiet import be_quiet
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from distil.framework.answer import Answerer
     from distil.framework.recipe.schema import Recipe
 
 
@@ -102,31 +101,6 @@ def results_of(run: Path) -> RunResults:
         near = sorted(str(path.parent) for path in Path("runs").glob("*/results.json"))
         hint = f"; here are {', '.join(near[:8])}" if near else "; `distil run RECIPE` makes one"
         raise OutputError(f"no run at {run}: expected a folder with results.json{hint}") from None
-
-
-def answerer_of(source: Path, model: str | None, many: bool = False) -> "Answerer":
-    """The model of a saved folder, one of a run, or the student of a search's best trial.
-
-    many: whether it will be asked many questions at a time. Raises DistilError.
-    """
-    be_quiet()
-    from distil.launch.quiet import quiet_transformers
-
-    if only_model(source, model) is None:
-        results = results_of(source)
-        record = model_of(source, results, model)
-        folder = folder_of(source, record)  # an ensemble has none
-        # A student is asked by its task alone, and by no other class that the recipe names, as a loss of the user's own.
-        if record["role"] != "teacher":
-            from distil.framework.answer import load_answerer
-
-            quiet_transformers()
-            return load_answerer(folder, many, results["recipe"].get("task"))
-    from distil.launch.serve_models import models_in
-
-    quiet_transformers()
-    models = models_in(source, model, many)
-    return models.by_name[models.default].load()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The models that `distil serve` asks, each loaded when it is first needed."""
+"""The models that `distil serve` asks, each loaded when it is first needed, and the one that a command asks."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
 from distil.framework.tasks.registry import TaskSummary, summary_in, task_of
 from distil.launch.inspect import folder_of, only_model, results_of, shown
+from distil.launch.quiet import quiet_transformers
 from distil.launch.serve_examples import examples_of
 
 _BATCH = 32  # windows, prompts or answers in a forward pass
@@ -106,6 +107,23 @@ def models_in(source: Path, name: str | None, many: bool = False) -> Models:
     recipe = only.recipe
     examples = list if recipe is None else cache(partial(examples_of, recipe, recipe.task))
     return Models(source.absolute().name, only.role, {only.role: model}, examples)
+
+
+def answerer_of(source: Path, model: str | None, many: bool = False) -> Answerer:
+    """The model of a saved folder, one of a run, or the student of a search's best trial.
+
+    many: whether it will be asked many questions at a time. Raises DistilError.
+    """
+    quiet_transformers()
+    if only_model(source, model) is None:
+        results = results_of(source)
+        record = model_of(source, results, model)
+        folder = folder_of(source, record)  # an ensemble has none
+        # A student is asked by its task alone, and by no other class that the recipe names, as a loss of the user's own.
+        if record["role"] != "teacher":
+            return load_answerer(folder, many, results["recipe"].get("task"))
+    models = models_in(source, model, many)
+    return models.by_name[models.default].load()
 
 
 def _of_run(run: Path, name: str | None, many: bool) -> Models:
