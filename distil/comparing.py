@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """A model of all runs of one recipe. recipe: by which it is told from other recipes; metrics: means over runs, by name; errors: their
-    standard errors, None of one run."""
+    """A model of all runs of one recipe. recipe: by which it is told from other recipes; metrics: means over runs, by name, of those that
+    it has; errors: their standard errors, None of one run."""
 
     recipe: str
     name: str
@@ -75,7 +75,8 @@ def compare(*runs: "Run | str | PathLike[str]") -> ComparedRuns:
 def _model(compared: "RunComparison", group: "Group", name: str) -> ComparedModel:
     from distil.framework.comparison.runs import mean_and_error
 
-    found = {metric.name: mean_and_error(group.figures(name, metric)) for metric in compared.task.metrics}
+    known = {metric.name: group.figures(name, metric) for metric in compared.task.metrics}
+    found = {metric: mean_and_error(figures) for metric, figures in known.items() if figures}
     return ComparedModel(
         recipe=group.label,
         name=name,

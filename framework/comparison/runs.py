@@ -175,8 +175,8 @@ def compare_runs(runs: Sequence[ComparedRun]) -> RunComparison:
 def _within(group: Group, metrics: Sequence[Metric]) -> list[ComparisonResults]:
     """Models of one recipe, of each seed those of one run."""
     metric = primary_of(metrics)
-    roles = {name: group.runs[0].models[name]["role"] for name in group.names}
-    wanted = pairs(roles, {name: fmean(group.figures(name, metric)) for name in group.names}, metric)
+    means = {name: fmean(figures) for name in group.names if (figures := group.figures(name, metric))}
+    wanted = pairs({name: group.runs[0].models[name]["role"] for name in means}, means, metric)
 
     def answers(name: str) -> list[Answered]:
         return [run.answered(name, run.contents) for run in group.runs]

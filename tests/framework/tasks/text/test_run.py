@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import distil
 from distil.framework.answer import load_answerer
 from distil.framework.errors import RecipeError, UserError
 from distil.framework.recipe.load import recipe_from_values
@@ -73,6 +74,9 @@ def test_what_writes_nothing_has_a_dash_where_texts_are_measured(
     compared = {one["model"]: one["metrics"] for one in json.loads(capsys.readouterr().out)["models"]}
     assert compared["ensemble"].keys() == {"bits_per_byte"}
     assert compared["student"].keys() == {"bits_per_byte", "exact_match"}
+    assert {one.name: one.metrics.keys() for one in distil.compare(folder).models} == {
+        name: one.keys() for name, one in compared.items()
+    }
     compare_runs_at([folder], as_json=False, markdown=True)
     assert "| – |" in capsys.readouterr().out
     page = page_of(folder)

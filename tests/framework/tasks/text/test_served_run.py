@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import distil
 from distil.framework.errors import UserError
 from distil.framework.label import label
 from distil.framework.recipe.load import recipe_from_values
@@ -109,6 +110,8 @@ def test_what_one_writes_that_writes_alone_is_learnt_and_judged_by_others(tmp_pa
         results: Any = run(recipe)
         assert sum(asked["model"] == "w" for asked in server.asked) == 20
         assert {one["teacher"] for one in results["signals"]} == {"llm"}
+        with pytest.raises(UserError, match="there is nothing to compare"):  # by bits, which the writer has none of
+            distil.compare(recipe.run_folder)
         alone = {**given, "teachers": {"writer": writer}, "ensemble": None, "losses": {"hard_label": {}}}
         run(recipe_from_values({name: one for name, one in alone.items() if one is not None}, "here"))
         assert sum(asked["model"] == "w" for asked in server.asked) == 20
