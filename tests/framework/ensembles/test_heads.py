@@ -72,7 +72,7 @@ def source(rule: Any, said: Sequence[Signals], **more: Any) -> EnsembleSource:
 
 
 @every_rule
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(said, lacking)
 @settings(max_examples=8, deadline=None)
 def test_head_by_head_those_are_mixed_that_say_something(rule: Any, said: Sequence[Signals], lacks: Any) -> None:

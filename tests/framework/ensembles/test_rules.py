@@ -36,7 +36,7 @@ own = st.tuples(TEMPERATURES, TEMPERATURES, TEMPERATURES).map(lambda own: dict(z
 
 
 @every_rule
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(three, own, TEMPERATURES, st.booleans())
 @settings(max_examples=10, deadline=None)
 def test_mass_is_conserved_and_weights_sum_to_1(

@@ -29,7 +29,7 @@ def spelled_out(signals: Signals, head: int) -> tuple[list[tuple[int, float]], l
     return entries(signals, head), [float(np.exp(signals.tail[head])) / size] * size if size else []
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(several, TEMPERATURES)
 def test_a_temperature_is_a_power_of_every_part(signals: Signals, temperature: float) -> None:
     tempered = temper(signals, temperature)

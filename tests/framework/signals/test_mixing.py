@@ -15,7 +15,7 @@ three = st.tuples(drawn(2), drawn(2), drawn(2))
 both_weights = st.tuples(weights, weights).map(np.asarray)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(three, both_weights)
 @settings(max_examples=25)
 def test_the_arithmetic_mean_is_the_weighted_sum_of_masses(said: tuple[Signals, ...], weights: Floats) -> None:
@@ -48,7 +48,7 @@ def geometric_of_a_row(said: list[tuple[list[tuple[int, float]], float, int]], w
     return {key: mass / total for key, mass in result.items()} if total else {}
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(three, both_weights)
 @settings(max_examples=25)
 def test_the_geometric_mean_is_the_product_of_powers(said: tuple[Signals, ...], weights: Floats) -> None:

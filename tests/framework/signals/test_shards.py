@@ -127,7 +127,7 @@ def test_a_tail_of_more_tokens_than_characters_is_counted(tmp_path: Path) -> Non
     assert SignalReader(tmp_path).signals([example(0)]).tail_size.tolist() == [tokens - 4] * 2
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("low", [-1e3, -1e5, -1e9, -np.inf])
 def test_the_impossible_stays_impossible_at_every_temperature(tmp_path: Path, low: float) -> None:
     row = list(zip([0, 1, 2, 3, NULL], [3.0, low, 2.0, low, low], strict=True))
