@@ -86,9 +86,8 @@ def _measured(recipe: Recipe, data: Mapping[str, Split], progress: Progress) -> 
     """The split that all is measured on; what is learnt of it is said, and noted."""
     split = data[recipe.evaluation.split]
     found = noting_what_is_learnt(split, {name: data[name] for name in learnt_splits(recipe)})
-    for line in described(
-        {kind: one for kind, one in found.notes.items() if kind not in split.notes}, recipe.task.items
-    ):
+    new = {kind: found.notes[kind] for kind in found.notes.keys() - split.notes.keys()}
+    for line in described(new, recipe.task.items):
         progress.say(f"{recipe.evaluation.split}: {line}")
     return found
 

@@ -126,16 +126,17 @@ def load_data(
 def noting_what_is_learnt(split: Split, learnt: Mapping[str, Split]) -> Split:
     """A split that models are measured on, with a note on its examples of which the texts stand in splits that they are trained on, by name."""
     known = {name: {example.texts for example in one.examples} for name, one in learnt.items()}
-    ids, holding = [], dict.fromkeys(learnt, False)
-    for example in split.examples:
-        found = [name for name, texts in known.items() if example.labelled and example.texts in texts]
-        holding |= dict.fromkeys(found, True)
-        ids += [example.id] if found else []
+    standing = {
+        example.id: [name for name, texts in known.items() if example.texts in texts]
+        for example in split.examples
+        if example.labelled
+    }
+    ids = tuple(id for id, found in standing.items() if found)
     if not ids:
         return split
-    names = ENGLISH.listed([f"'{name}'" for name, holds in holding.items() if holds])
+    names = ENGLISH.listed([f"'{name}'" for name in learnt if any(name in found for found in standing.values())])
     note = Note(f"stand in {names}, too, on which models are trained: figures on them count what is remembered")
-    return replace(split, notes={**split.notes, "learnt": Noted(note, tuple(ids))})
+    return replace(split, notes={**split.notes, "learnt": Noted(note, ids)})
 
 
 @dataclass(frozen=True)
