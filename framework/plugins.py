@@ -2,7 +2,6 @@
 known by their source, so that results can be told apart by it."""
 
 import importlib
-import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from distil.framework.errors import DistilError, UserError, first_line
 from distil.framework.files import Json
 from distil.framework.own_code import changed_files, source_digest
 
-_user_modules: set[str] = set()
-_user_classes: set[type[BaseModel]] = set()
+_user_modules: dict[type[BaseModel], set[str]] = {}  # by class: top-level modules and packages by which recipes name it
 
 
 @dataclass(frozen=True)
@@ -78,17 +76,27 @@ def by_kind(*classes: type[BaseModel], field: str = "kind", protocols: tuple[typ
     return ByKind(choose, field)
 
 
-def user_modules() -> list[str]:
-    """Top-level modules and packages from which recipes have taken classes of the user's own."""
-    return sorted(_user_modules)
+def own_classes(value: object) -> set[type[BaseModel]]:
+    """Classes of the user's own in a recipe, or in a part of one, at any depth."""
+    if isinstance(value, BaseModel):
+        inner = own_classes([inside for _, inside in value])
+        return inner | {type(value)} if _is_own(value) else inner
+    if isinstance(value, Mapping):
+        return own_classes(list(value.values()))
+    return set().union(*map(own_classes, value)) if isinstance(value, list | tuple) else set()
 
 
-def check_unchanged() -> None:
-    """Raise UserError if code of the user's own, from which recipes have taken classes, is no longer what this process has imported: other
-    processes would import it as it is now."""
-    for cls in _user_classes:
-        current = getattr(sys.modules.get(cls.__module__), cls.__name__, None)
-        changed = changed_files(cls) if current is cls else []
+def user_modules(classes: Collection[type[BaseModel]]) -> list[str]:
+    """Top-level modules and packages of classes of the user's own: those that define them, and those by which recipes name them."""
+    defining = {cls.__module__.partition(".")[0] for cls in classes}
+    return sorted(defining.union(*(_user_modules.get(cls, ()) for cls in classes)))
+
+
+def check_unchanged(classes: Collection[type[BaseModel]]) -> None:
+    """Raise UserError if code of these classes of the user's own is no longer what this process has imported: other processes would import
+    it as it is now."""
+    for cls in classes:
+        changed = changed_files(cls)
         if changed:
             raise UserError(
                 f"{', '.join(map(str, changed))} changed since this process imported it, and other processes would run it as it is now: run "
@@ -98,7 +106,6 @@ def check_unchanged() -> None:
 
 def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseModel]:
     module, _, name = path.partition(":")
-    _user_modules.add(module.partition(".")[0])
     try:
         cls = getattr(importlib.import_module(module), name)
     except KeyboardInterrupt:
@@ -135,7 +142,7 @@ def _import(path: str, field: str, protocols: tuple[type, ...]) -> type[BaseMode
                 "module": cls.__module__,
             },
         )
-    _user_classes.add(cls)
+    _user_modules.setdefault(cls, set()).add(module.partition(".")[0])
     return cls
 
 
@@ -208,7 +215,7 @@ def named_in_errors(place: str, section: object) -> Iterator[None]:
 
 def place_in_own_code(error: BaseException, modules: Collection[str] | None = None) -> str | None:
     """The file and line in one of these modules or packages, by default those of recipes, that an error comes from, if it does."""
-    found, modules = None, _user_modules if modules is None else modules
+    found, modules = None, set().union(*_user_modules.values()) if modules is None else modules
     for frame, line in traceback.walk_tb(error.__traceback__):
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
             found = f"{frame.f_code.co_filename}:{line}"

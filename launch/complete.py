@@ -46,4 +46,4 @@ def completed(
     from distil.framework.complete import complete
     from distil.launch.run import trainer_for
 
-    return complete(recipe, split, to, count, temperature, trainer_for(progress), progress)
+    return complete(recipe, split, to, count, temperature, trainer_for(recipe, progress), progress)

@@ -47,7 +47,9 @@ def labelled(recipe: Recipe, splits: list[str], to: Path | None, each_teacher: b
     from distil.launch.run import trainer_for
     from distil.launch.streaming import streamer_for
 
-    return label(recipe, splits, to, each_teacher, trainer_for(progress), streamer_for(recipe, progress), progress)
+    return label(
+        recipe, splits, to, each_teacher, trainer_for(recipe, progress), streamer_for(recipe, progress), progress
+    )
 
 
 def check_asks_teachers(recipe: Recipe, what: str) -> None:

@@ -5,9 +5,11 @@ import importlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from distil.framework.errors import DistilError, RecipeError, TrainingError, first_line
 from distil.framework.files import Json
@@ -20,11 +22,11 @@ from distil.launch.remote import StoreLocation
 
 
 @contextmanager
-def ray_cluster(progress: Progress, dashboard: bool = False) -> Iterator[None]:
+def ray_cluster(progress: Progress, dashboard: bool = False, own: Collection[type[BaseModel]] = ()) -> Iterator[None]:
     """A Ray cluster: the one there is, one named by RAY_ADDRESS, or one of our own that ends with the context.
 
-    dashboard: whether one of our own has Ray's dashboard. Raises TrainingError if it cannot be reached, RecipeError for the dashboard of
-    another one.
+    dashboard: whether one of our own has Ray's dashboard; own: classes of the user's own that workers need. Raises TrainingError if it
+    cannot be reached, RecipeError for the dashboard of another one, UserError for code of `own` that changed since it was imported here.
     """
     import ray
 
@@ -38,7 +40,7 @@ def ray_cluster(progress: Progress, dashboard: bool = False) -> Iterator[None]:
             "it, or unset RAY_ADDRESS"
         )
     with _begins_here() if begins_here() else nullcontext():
-        shown = _begin(address, dashboard)
+        shown = _begin(address, dashboard, own)
         try:
             _announce(address, progress)
             if dashboard:
@@ -73,8 +75,8 @@ def _begins_here() -> Iterator[None]:
         yield
 
 
-def _begin(address: str | None, dashboard: bool) -> str | None:
-    """Join the cluster there, or start one; returns where its dashboard is, host and port. Raises TrainingError."""
+def _begin(address: str | None, dashboard: bool, own: Collection[type[BaseModel]]) -> str | None:
+    """Join the cluster there, or start one; returns where its dashboard is, host and port. Raises TrainingError, UserError."""
     import ray
 
     check_address()
@@ -86,7 +88,7 @@ def _begin(address: str | None, dashboard: bool) -> str | None:
                 dashboard_host="127.0.0.1",
                 logging_level="WARNING",
                 log_to_driver=False,
-                runtime_env=_runtime_env(joins=address is not None),
+                runtime_env=None if address is None else _runtime_env(own),
             )
     except SystemExit:  # by which Ray answers SIGTERM meanwhile
         INTERRUPT.stop(signal.SIGTERM, None)
@@ -117,12 +119,10 @@ def _announce(address: str | None, progress: Progress) -> None:
         )
 
 
-def _runtime_env(joins: bool) -> Json | None:
-    """What Ray sets up for workers. Those of a cluster that was there before get this code, whatever theirs is; those of one that
-    is begun here have this process's environment, and nothing to wait for."""
-    if not joins:
-        return None
-    return {"env_vars": {"PYTHONWARNINGS": "ignore"}, "py_modules": modules_to_ship(), "excludes": ["__pycache__"]}
+def _runtime_env(own: Collection[type[BaseModel]]) -> Json:
+    """What Ray sets up for workers of a cluster that was there before: they get this code, whatever theirs is. Those of one that is begun
+    here have this process's environment, and nothing to wait for."""
+    return {"env_vars": {"PYTHONWARNINGS": "ignore"}, "py_modules": modules_to_ship(own), "excludes": ["__pycache__"]}
 
 
 def check_address() -> None:
@@ -204,10 +204,11 @@ def gpu_count() -> int:
     return torch.cuda.device_count()
 
 
-def modules_to_ship() -> list[str]:
-    """Files and folders of these modules, for Ray's `py_modules`. Raises UserError for code that changed since it was imported here."""
-    check_unchanged()
-    return [str(_place(name)) for name in ("distil", *user_modules())]
+def modules_to_ship(own: Collection[type[BaseModel]]) -> list[str]:
+    """Files and folders of distil and of these classes' modules, for Ray's `py_modules`. Raises UserError for code that changed since it
+    was imported here."""
+    check_unchanged(own)
+    return [str(_place(name)) for name in ("distil", *user_modules(own))]
 
 
 def _place(name: str) -> Path:

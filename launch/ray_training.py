@@ -4,12 +4,13 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ray.train
+from pydantic import BaseModel
 from ray.train.torch import TorchConfig
 from ray.train.torch.config import _TorchBackend
 
@@ -25,10 +26,12 @@ from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from distil.launch.remote import location_of, pack
 
 
-def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> TrainingSummary:
+def train_on_ray(
+    job: TrainingJob, report: ReportTo, progress: Progress, own: Collection[type[BaseModel]] = ()
+) -> TrainingSummary:
     """Run the training in `job.workers` Ray workers; lost ones are replaced, and all resume from the checkpoint.
 
-    Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
+    own: classes of the user's own that the job needs. Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
     """
     import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -40,7 +43,7 @@ def train_on_ray(job: TrainingJob, report: ReportTo, progress: Progress) -> Trai
     # Streaming teachers have lowered this process's threads to what they leave of the cores.
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
     free_memory()  # of GPUs that the workers will use
-    with ray_cluster(progress, job.engine.dashboard):
+    with ray_cluster(progress, job.engine.dashboard, own):
         _check_resources(job.workers, gpu)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave

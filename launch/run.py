@@ -8,6 +8,7 @@ from shlex import quote
 
 from distil.framework.errors import RecipeError, StoreError, first_line
 from distil.framework.outcome import RunResults
+from distil.framework.plugins import own_classes
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.tasks.base import Task
@@ -94,7 +95,7 @@ def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
         )
     return run(
         recipe,
-        train=trainer_for(progress),
+        train=trainer_for(recipe, progress),
         stream=stream,
         progress=progress,
         provenance=provenance(),
@@ -151,7 +152,7 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
-def trainer_for(progress: Progress) -> Trainer:
+def trainer_for(recipe: Recipe, progress: Progress) -> Trainer:
     """A trainer that looks at each job's number of workers."""
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
@@ -161,7 +162,7 @@ def trainer_for(progress: Progress) -> Trainer:
             return train_in_process(job, report)
         from distil.launch.ray_training import train_on_ray
 
-        return train_on_ray(job, report, progress)
+        return train_on_ray(job, report, progress, own_classes(recipe))
 
     return train
 

@@ -14,10 +14,12 @@ from typing import Any
 from distil.framework.data.load import Split
 from distil.framework.errors import OutputError, RecipeError, TrainingError
 from distil.framework.language.words import count_of
+from distil.framework.plugins import own_classes
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
 from distil.framework.search.log import SearchLog
+from distil.framework.search.recipes import variants
 from distil.framework.store import Store, store_of
 from distil.launch.console import console_progress, note, table_console
 from distil.launch.interrupt import INTERRUPT, Interrupt
@@ -98,7 +100,7 @@ def search_trials(
         if log.trials:
             progress.say(_goes_on(log))
         with _logged(log, recipe, progress):
-            data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(progress), progress)
+            data = run_shared(trial_recipe(recipe, {}, 0), trainer_for(recipe, progress), progress)
             log.note_data(data)
             free_memory()
             _run_trials(log, data, progress, table, interrupt)
@@ -148,7 +150,7 @@ def _run_trials(
     os.environ.update({name: os.environ.get(name, value) for name, value in _TUNE.items()})
     from distil.launch.search_tune import OutOfTime, Trials
 
-    with ray_cluster(progress, log.recipe.engine.dashboard):
+    with ray_cluster(progress, log.recipe.engine.dashboard, own_classes(list(variants(log.recipe)))):
         check_room(log)
         store = store_of(log.recipe)
         check_machines(location_of(store))

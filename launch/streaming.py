@@ -11,6 +11,7 @@ from distil.framework.data.example import Example
 from distil.framework.errors import TrainingError
 from distil.framework.extras import is_there
 from distil.framework.files import make_folder
+from distil.framework.plugins import own_classes
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.signals.collect import longest_first
@@ -18,7 +19,6 @@ from distil.framework.signals.shards import SignalReader
 from distil.framework.signals.source import TeacherSignals
 from distil.framework.signals.teacher_pass import Streamer, TeacherPass
 from distil.framework.store import Store, store_of
-from distil.framework.training.section import Engine
 from distil.launch.ray_cluster import gpu_count, ray_cluster
 from distil.launch.remote import StoreLocation, location_of, pack
 from distil.launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched
@@ -50,14 +50,14 @@ def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
 
     def stream(passes: Sequence[TeacherPass]) -> AbstractContextManager[Mapping[str, TeacherSignals]]:
         once = {str(teacher_pass.folder): teacher_pass for teacher_pass in passes}
-        return _stream(list(once.values()), store, workers, recipe.engine, progress)
+        return _stream(list(once.values()), store, workers, recipe, progress)
 
     return stream
 
 
 @contextmanager
 def _stream(
-    passes: Sequence[TeacherPass], store: Store, workers: int, engine: Engine, progress: Progress
+    passes: Sequence[TeacherPass], store: Store, workers: int, recipe: Recipe, progress: Progress
 ) -> Iterator[Mapping[str, TeacherSignals]]:
     """See Streamer. Raises TrainingError for what the cluster can never give."""
     import ray
@@ -69,7 +69,7 @@ def _stream(
         for teacher_pass in sorted(passes, key=lambda one: one.folder):
             make_folder(teacher_pass.folder)
             stack.enter_context(store.alone_in(teacher_pass.folder))
-        stack.enter_context(ray_cluster(progress, engine.dashboard))
+        stack.enter_context(ray_cluster(progress, recipe.engine.dashboard, own_classes(recipe)))
         _check_room(passes, workers)
         stack.enter_context(cpu_threads(_threads_left(passes)))
         progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
@@ -79,7 +79,9 @@ def _stream(
             store.push(one.folder)
         location = location_of(store)
         making = [one.folder for one in passes]
-        actors = {str(one.folder): _start(one, store, location, engine.worker_failures, making) for one in passes}
+        actors = {
+            str(one.folder): _start(one, store, location, recipe.engine.worker_failures, making) for one in passes
+        }
         try:
             yield {str(one.folder): _handle(one, actors) for one in passes}
             _complete(passes, store, actors, progress)

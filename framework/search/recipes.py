@@ -62,9 +62,15 @@ def edges(recipe: Recipe) -> Iterator[tuple[str, Any]]:
         yield from ((place, value) for value in drawn.edges())
 
 
+def variants(recipe: Recipe) -> Iterator[Recipe]:
+    """The recipe itself, and with each value of its `edges` alone."""
+    yield recipe
+    yield from (varied(recipe, {place: value}) for place, value in edges(recipe))
+
+
 def most_epochs(recipe: Recipe) -> int:
     """Epochs of the longest trial, rounds on a student's own texts included."""
-    students = [recipe.student, *(varied(recipe, {place: value}).student for place, value in edges(recipe))]
+    students = [variant.student for variant in variants(recipe)]
     return max(student.all_epochs for student in students if student is not None)
 
 

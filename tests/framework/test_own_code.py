@@ -116,23 +116,25 @@ def test_code_that_changed_since_it_was_imported_is_refused_until_it_is_imported
 ) -> None:
     digest()
     rule, adapter = {"rule": "of_mine.rules:Mine"}, TypeAdapter(AnyEnsemble)
-    before = source_digest(type(adapter.validate_python(rule)))
-    check_unchanged()
+    cls = type(adapter.validate_python(rule))
+    before = source_digest(cls)
+    check_unchanged([cls])
     for name in ("rules", "helpers"):  # the class's own file, and one that it imports
         path = tmp_path / "of_mine" / f"{name}.py"
         path.write_text(path.read_text() + "\nmore = 1\n")
         with pytest.raises(ValidationError, match=rf"{name}\.py changed since this process imported it"):
             adapter.validate_python(rule)
         with pytest.raises(UserError, match=rf"{name}\.py changed since"):
-            check_unchanged()
+            check_unchanged([cls])
         importlib.reload(sys.modules["of_mine.rules"])
         if name == "helpers":  # which the module's own reload leaves as it was
             with pytest.raises(ValidationError, match=r"helpers\.py changed since"):
                 adapter.validate_python(rule)
             importlib.reload(sys.modules["of_mine.helpers"])
             importlib.reload(sys.modules["of_mine.rules"])
-        after = source_digest(type(adapter.validate_python(rule)))
-        check_unchanged()
+        cls = type(adapter.validate_python(rule))
+        after = source_digest(cls)
+        check_unchanged([cls])
         assert after != before
         before = after
 

@@ -17,13 +17,16 @@ from distil.framework.ensembles.base import Mixing, TeacherOutputs
 from distil.framework.errors import RecipeError
 from distil.framework.losses.base import Target, Weight
 from distil.framework.models.section import ModelSource, TokenizerSource
+from distil.framework.plugins import own_classes, user_modules
 from distil.framework.recipe.load import recipe_from_values, recipe_schema
 from distil.framework.recipe.schema import Recipe
+from distil.framework.search.recipes import variants
 from distil.framework.segments import Floats
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.teachers.base import Actor
 from distil.framework.teachers.encoder import Encoder
 from distil.framework.training.section import Training
+from tests.searching import SEARCH
 from tests.tiny import tiny_values
 
 
@@ -226,6 +229,21 @@ def test_a_field_of_another_name_may_tell_the_classes_apart(
     own = adapter.validate_python({"rule": "of_the_user:First", "trusted": 1})
     assert isinstance(own, First)
     assert adapter.dump_python(own) == {"rule": "of_the_user:First", "trusted": 1}
+
+
+def test_a_recipes_own_classes_are_those_that_it_names_and_those_that_its_trials_may(
+    values: Callable[..., dict[str, Any]],
+) -> None:
+    recipe = recipe_from_values(values(), "here")
+    assert own_classes(recipe) == {Gentle, Patient, Strict}
+    assert user_modules([Gentle]) == sorted({"of_the_user", __name__.partition(".")[0]})
+    assert own_classes(recipe_from_values(tiny_values(Path("runs")), "here")) == set()
+
+    choices = [{"kl": {}}, {"gentle": {"kind": "of_the_user:Gentle"}}]
+    search = {**SEARCH, "space": {"losses": {"kind": "choice", "values": choices}}}
+    searched = recipe_from_values(tiny_values(Path("runs"), search=search), "here")
+    assert own_classes(searched) == set()
+    assert own_classes(list(variants(searched))) == {Gentle}
 
 
 def test_the_schema_lists_the_built_in_kinds() -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from distil.framework import plugins
 from distil.framework.errors import DataError
+from distil.framework.losses.logits import KL
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.launch.answer import request_from
 from distil.launch.commands import app
@@ -317,7 +318,7 @@ def test_what_fails_in_code_of_ones_own_is_found_there(
 ) -> None:
     (tmp_path / "my_broken_code.py").write_text("def fail():\n    return [][0]\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(plugins, "_user_modules", {"my_broken_code"})
+    monkeypatch.setattr(plugins, "_user_modules", {KL: {"my_broken_code"}})
     importlib.invalidate_caches()
     assert guarded(importlib.import_module("my_broken_code").fail) == 2
     assert f"{tmp_path}/my_broken_code.py:2 fails, which is no code of distil's: IndexError" in capsys.readouterr().err

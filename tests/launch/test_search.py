@@ -17,10 +17,11 @@ from distil.launch.commands import app
 from distil.launch.guard import guarded
 from distil.launch.serve_models import models_in
 from tests.forked import start
-from tests.halting import go_on, start_halting
+from tests.halting import go_on, halted, start_halting
 from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
 from tests.searching import SEARCH, finish, first_epoch, recipe_file, search_of, wait_for
 from tests.tiny import model_of
+from tests.waiting import until
 
 ENDED = ("finished", "pruned", "failed")
 
@@ -144,6 +145,7 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
     process = start_halting(first_epoch("2"), "resume", folder)
     wait_for(process, 2, "1/5")
+    until(lambda: halted(process))  # it might be stopped before
     process.send_signal(signal.SIGINT)
     go_on(process)
     assert "run the same command again to go on" in finish(process, 130)

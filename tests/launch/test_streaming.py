@@ -113,14 +113,14 @@ def streamed(
 
     def train(job: TrainingJob, report: ReportTo) -> TrainingSummary:
         if "kl" not in job.objective.terms:
-            return trainer_for(SILENT)(job, report)
+            return trainer_for(settings, SILENT)(job, report)
 
         def told(row: Report) -> None:
             report(row)
             if row.kind == "step":
                 at_step(row.step)
 
-        return trainer_for(SILENT)(replace(job, workers=workers), told)
+        return trainer_for(settings, SILENT)(replace(job, workers=workers), told)
 
     return run(settings, train=train, stream=streamer_for(settings, SILENT))
 
