@@ -83,7 +83,7 @@ def note_of(path: Path) -> Path:
 
 def _acquire(lock: FileLock, path: Path, what: str, seconds: float | None) -> None:
     watch, began = _Watch(note_of(path)), time.monotonic()
-    told: Owner | str | None = "nobody yet"
+    spoken, told = False, None
     while True:
         waited = time.monotonic() - began
         left = PATIENCE - waited if waited < PATIENCE else 1.0
@@ -96,9 +96,9 @@ def _acquire(lock: FileLock, path: Path, what: str, seconds: float | None) -> No
             raise TimeoutError(f"{what} is in use by {owner or 'another process'}")
         if owner is not None and watch.is_gone(owner):
             _take_over(lock, path, owner, what)
-        elif owner != told and time.monotonic() - began >= PATIENCE:
+        elif time.monotonic() - began >= PATIENCE and (not spoken or owner not in (None, told)):
             _LOG.warning("    waiting for %s: in use by %s", what, owner or "another process")
-            told = owner
+            spoken, told = True, owner
 
 
 class _Watch:

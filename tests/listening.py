@@ -29,8 +29,8 @@ def assert_for_this_machine_alone(processes: Iterable[psutil.Process], folder: P
     """Every socket of these processes, with Ray's among them, listens at the loopback address, and a job that is POSTed to them
     is not taken. folder: where the job would leave a file `owned`.
 
-    Ray's agent is given a minute to answer. It takes jobs at one port, and nowhere if another Ray had that when it began."""
-    processes, until = list(processes), time.monotonic() + 60
+    Ray's agent is given two minutes to answer. It takes jobs at one port, and nowhere if another Ray had that when it began."""
+    processes, until = list(processes), time.monotonic() + 120
     while True:
         found = [one for process in processes for one in _listening(process)]
         assert not [one for one in found if one[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")]

@@ -19,10 +19,10 @@ def _waits_for_lost_workers() -> None:
                 return os.getpid()
 
             def work(self) -> None:
-                time.sleep(60)
+                time.sleep(600)
 
         ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
-        for notice, busy in ((60, 1.5), (0.1, 30)):
+        for notice, busy in ((600, 1.5), (0.1, 600)):
             peer = ray.remote(num_cpus=0)(Peer).remote()
             pid = ray.get(peer.pid.remote())
             with watched([peer.work.remote()], notice):
