@@ -82,7 +82,7 @@ def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
         if details["type"] == "extra_forbidden":
             legal = ", ".join(task.request.model_fields)
             raise DataError(f"{place}: there is no such field; expected {legal}") from None
-        raise DataError(f"{place}: {details['msg']}") from None
+        raise DataError(f"{place}: {details['msg'].removeprefix('Value error, ')}") from None
 
 
 def save_settings(folder: Path, inference: InferenceConfig, teacher: Teacher | None) -> None:

@@ -136,6 +136,7 @@ def test_what_goes_wrong_on_the_way_is_said(served: Served) -> None:
         ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, "what the user says"),
         ({"messages": [{"role": "robot", "content": "a"}]}, "messages.0.role: Input should be 'system', 'user' or"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content has to be text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "has a part of type 'image_url'"),
         ({"messages": [{"role": "user"}]}, "messages.0.content is missing"),
         ({"messages": "hello"}, "messages: expected a list of turns, or JSON with one"),
         ({"prompt": "a" * 200_001}, "200,000 characters"),

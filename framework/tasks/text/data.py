@@ -8,6 +8,7 @@ from distil.framework.data.example import Note, Notebook
 from distil.framework.data.records import OTHER_NAMES, Asked, Fields, Record, is_missing, listed, shown, text_of
 from distil.framework.errors import DataError
 from distil.framework.tasks.text.example import Written, in_lines
+from distil.framework.tasks.text.turns import is_blank, turns_of
 
 FIELDS = (
     Asked("prompt", required=False),
@@ -15,6 +16,7 @@ FIELDS = (
     Asked("completion", required=False),
     Asked("text", required=False),
     Asked("messages", ("messages", "conversations"), required=False, structured=True),
+    Asked("system", required=False),
     Asked("id", required=False),
 )
 NOTES: Mapping[str, Note] = {
@@ -23,9 +25,7 @@ NOTES: Mapping[str, Note] = {
 }
 
 _FORMS = ("messages", "completion", "text")  # by the field that each has to have
-_ROLES = {name: name for name in ("system", "user", "assistant")} | {"human": "user", "gpt": "assistant"}
-_NAMES = (("role", "content"), ("from", "value"))  # of what a turn has: as most call it, and as ShareGPT does
-_CALLS = ("tool_calls", "function_call")  # what a turn has that calls a tool
+_BESIDE = ("prompt_input", "system")  # what single records may lack though a recipe names it
 
 
 def read_rows(records: Iterable[Record], fields: Fields) -> Iterator[Written]:
@@ -39,36 +39,34 @@ def read_prompts(records: Iterable[Record], fields: Fields) -> Iterator[Written]
     """What stands before completions, which need not be there and are not read. Raises DataError, which names the place."""
     for values, id, place in _known(records, fields):
         found, prompt = fields.find(values, "messages")
-        turns = _turns(prompt, "messages", "", place) if found else []
+        turns = turns_of(prompt, "messages", "", place) if found else []
         if not turns:
             prompt = fields.optional(values, "prompt", place)
-            turns = _turns(prompt, "prompt", "user", place) if isinstance(prompt, list) else []
-        said = (
-            conversation(id, turns, place)
-            if turns
-            else Written(id, _prompt(prompt, values, fields, place), "", place=place)
-        )
+            turns = turns_of(prompt, "prompt", "user", place) if isinstance(prompt, list) else []
+        if turns:
+            said = _spoken(id, turns, values, fields, place)
+        else:
+            said = _asked(Written(id, _prompt(prompt, values, fields, place), "", place=place), values, fields)
         yield replace(said, completion="", labelled=False)
 
 
 def _known(records: Iterable[Record], fields: Fields) -> Iterator[tuple[dict[str, object], str, str]]:
-    """Values, id and place of each record. Raises DataError for one that has no fields, and where a recipe names an input of prompts and
-    none has any: a single record may do without."""
-    first = None
+    """Values, id and place of each record. Raises DataError for one that has no fields, and where none has what a recipe names beside a
+    prompt: a single record may do without."""
+    lacking: dict[str, Record] = {}
     for number, record in enumerate(records):
         values, place = record.values, record.place
         if not isinstance(values, dict):
             raise DataError(
                 f"{place}: expected an object with prompt and completion, text, or messages, found {shown(values)}"
             )
-        if number == 0 and "prompt_input" in fields.given:
-            first = record
-        if first is not None and fields.find(values, "prompt_input")[0]:
-            first = None
+        if number == 0:
+            lacking = {name: record for name in _BESIDE if name in fields.given}
+        lacking = {name: first for name, first in lacking.items() if not fields.find(values, name)[0]}
         id = fields.optional(values, "id", place)
         yield values, str(number) if is_missing(id) else str(id), place
-    if first is not None:
-        raise fields.missing(first.values, "prompt_input", first.place)
+    for name, first in lacking.items():
+        raise fields.missing(first.values, name, first.place)
 
 
 def usable(row: Written, notebook: Notebook) -> Written | None:
@@ -109,17 +107,51 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
     form = _form(values, fields, place)
     found = fields.required(values, form, place)
     if form == "messages":
-        return conversation(id, _turns(found, "messages", "", place), place)
-    prompt = fields.optional(values, "prompt", place) if form == "completion" else None
-    if isinstance(prompt, list) or isinstance(found, list):
-        if not _is_blank(fields.find(values, "prompt_input")[1]):
+        return _spoken(id, turns_of(found, "messages", "", place), values, fields, place)
+    if form == "text":
+        return Written(id, "", _text(found, form, place), place=place)
+    prompt = fields.optional(values, "prompt", place)
+    if not (isinstance(prompt, list) or isinstance(found, list)):
+        given = _prompt(prompt, values, fields, place)
+        return _asked(Written(id, given, _text(found, form, place), place=place), values, fields)
+    if not is_blank(fields.find(values, "prompt_input")[1]):
+        raise DataError(
+            f"{place}: prompt_input stands below a prompt that is text, and here are turns: put it into one of these"
+        )
+    before, answer = turns_of(prompt, "prompt", "user", place), turns_of(found, "completion", "assistant", place)
+    if before and answer and answer[0].role != "assistant":
+        name = fields.given.get("completion", "completion")
+        raise DataError(
+            f"{place}: {name}[0] is not the assistant's, and a prompt stands before it: where {name} is the whole conversation, name it so, as "
+            f"{{messages: {name}}}, in `fields` of the data's source"
+        )
+    return _spoken(id, [*before, *answer], values, fields, place)
+
+
+def _spoken(id: str, turns: list[Message], values: dict[str, object], fields: Fields, place: str) -> Written:
+    """A conversation, before which the record may say what the system says."""
+    system = _system(values, fields, place) if turns else []
+    if system and turns[0].role == "system":
+        if turns[0] != system[0]:
             raise DataError(
-                f"{place}: prompt_input stands below a prompt that is text, and here are turns: put it into one of these"
+                f"{place}: the first turn is the system's, and the field {fields.names_of('system')[0]} says something else: leave out one"
             )
-        turns = [*_turns(prompt, "prompt", "user", place), *_turns(found, "completion", "assistant", place)]
-        return conversation(id, turns, place)
-    given = "" if form == "text" else _prompt(prompt, values, fields, place)
-    return Written(id, given, _text(found, form, place), place=place)
+        system = []
+    return conversation(id, [*system, *turns], place)
+
+
+def _asked(plain: Written, values: dict[str, object], fields: Fields) -> Written:
+    """A prompt with its completion; as what a user says, where a recipe names a field with what the system says before it."""
+    system = _system(values, fields, plain.place) if "system" in fields.given else []
+    if not system:
+        return plain
+    user = [Message("user", plain.prompt)] if plain.prompt.strip() else []
+    return conversation(plain.id, [*system, *user, Message("assistant", plain.completion)], plain.place)
+
+
+def _system(values: dict[str, object], fields: Fields, place: str) -> list[Message]:
+    said = _text(fields.find(values, "system")[1], "system", place)
+    return [Message("system", said)] if said.strip() else []
 
 
 def _prompt(prompt: object, values: dict[str, object], fields: Fields, place: str) -> str:
@@ -134,7 +166,11 @@ def _prompt(prompt: object, values: dict[str, object], fields: Fields, place: st
 def _form(values: dict[str, object], fields: Fields, place: str) -> str:
     """In which of the forms a record is: what a recipe names, or else what is there; beside a conversation other fields repeat parts of
     it. Raises DataError where there is none, or more than one."""
-    named = {"completion" if name in ("prompt", "prompt_input") else name for name in fields.given if name != "id"}
+    named = {
+        "completion" if name in ("prompt", "prompt_input") else name
+        for name in fields.given
+        if name not in ("id", "system")
+    }
     if len(named) > 1:
         raise DataError(
             f"{place}: `fields` names {listed(sorted(fields.given))}; a record has a prompt and a completion, or a text, or messages: name the "
@@ -143,7 +179,7 @@ def _form(values: dict[str, object], fields: Fields, place: str) -> str:
     if named:
         return named.pop()
     found = [form for form in _FORMS if fields.find(values, form)[0]]
-    filled = [form for form in found if not _is_blank(fields.find(values, form)[1])] or found
+    filled = [form for form in found if not is_blank(fields.find(values, form)[1])] or found
     has_prompt = fields.find(values, "prompt")[0]
     if filled[:1] == ["messages"] or (len(filled) == 1 and not (filled == ["text"] and has_prompt)):
         return filled[0]
@@ -163,42 +199,6 @@ def _form(values: dict[str, object], fields: Fields, place: str) -> str:
     )
 
 
-def _turns(value: object, name: str, usual: str, place: str) -> list[Message]:
-    """Turns of a conversation. usual: the role of a plain text in the place of a list of them, if one may stand there."""
-    if _is_blank(value):
-        return []
-    if usual and isinstance(value, str):
-        return [Message(usual, text_of(value, name, place))]
-    if not isinstance(value, list):
-        raise DataError(f"{place}: {name} must be a list of objects with role and content, found {shown(value)}")
-    turns = [_turn(one, f"{name}[{number}]", place) for number, one in enumerate(value)]
-    late = next((number for number, turn in enumerate(turns) if turn.role == "system" and number), None)
-    if late is not None:
-        raise DataError(f"{place}: {name}[{late}] is the system's; only the first turn may be")
-    return turns
-
-
-def _turn(value: object, name: str, place: str) -> Message:
-    role, content = next((names for names in _NAMES if isinstance(value, dict) and names[0] in value), _NAMES[0])
-    if not isinstance(value, dict) or role not in value or content not in value:
-        raise DataError(f"{place}: {name} must be an object with role and content, found {shown(value)}")
-    said = value[role]
-    if not isinstance(said, str) or said not in _ROLES:
-        raise DataError(
-            f"{place}: the {role} of {name} is {shown(said)}; expected one of {', '.join(_ROLES)}: leave out conversations with other turns"
-        )
-    calls = next((call for call in _CALLS if value.get(call)), None)
-    if calls is not None:
-        raise DataError(
-            f"{place}: {name} calls a tool ({calls}), which models here do not learn: leave out conversations with such turns"
-        )
-    return Message(_ROLES[said], text_of(value[content], f"the {content} of {name}", place))
-
-
 def _text(value: object, name: str, place: str) -> str:
     """Text, of which a missing value has none."""
     return "" if is_missing(value) else text_of(value, name, place)
-
-
-def _is_blank(value: object) -> bool:
-    return is_missing(value) or value in ("", [])

@@ -9,19 +9,31 @@ from distil.framework.chat.messages import Message
 from distil.framework.errors import DataError, ModelError
 from distil.framework.tasks.text.data import conversation
 from distil.framework.tasks.text.example import Written
+from distil.framework.tasks.text.turns import ROLES, text_of_parts
 
 if TYPE_CHECKING:
     from distil.framework.tasks.base import Plain
     from distil.framework.tasks.text.writing import Completion
 
 
+class TextPart(BaseModel):
+    """A part of what somebody says, as OpenAI's interface has it."""
+
+    type: Literal["text"]
+    text: str
+
+
+def _role(said: object) -> object:
+    return ROLES.get(said, said) if isinstance(said, str) else said
+
+
 class Turn(BaseModel):
-    """What somebody says in a conversation."""
+    """What somebody says in a conversation. content: text, or a list of parts that are text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    role: Annotated[Literal["system", "user", "assistant"], BeforeValidator(_role)]
+    content: Annotated[str, BeforeValidator(text_of_parts, json_schema_input_type=str | list[TextPart])]
 
 
 def _read(value: object) -> object:

@@ -31,6 +31,14 @@ def _rows(*values: Any, **fields: str) -> list[Written]:
     return list(data.read_rows(records, Fields(data.FIELDS, fields)))
 
 
+def _part(text: str | None, kind: str = "text", **more: object) -> dict[str, object]:
+    return {"type": kind, "text": text, **more}
+
+
+def _turn(role: str, content: object) -> dict[str, object]:
+    return {"role": role, "content": content}
+
+
 def test_columns_of_prompts_and_completions() -> None:
     assert _rows({"prompt": "Да?", "completion": " Нет."}) == [Written("0", "Да?", " Нет.", place="row 0")]
     (row,) = _rows({"id": 7, "question": "1+1", "answer": "2"}, prompt="question", completion="answer")
@@ -76,11 +84,35 @@ def test_the_last_turn_of_the_assistant_is_the_completion() -> None:
         {"conversations": [{"from": "human", "value": "A?"}, {"from": "gpt", "value": "B."}]},
         {"prompt": [{"role": "user", "content": "A?"}], "completion": [{"role": "assistant", "content": "B."}]},
         {"prompt": [{"role": "user", "content": "A?"}], "completion": "B."},
+        {"messages": json.dumps([{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}])},
+        {"messages": [{"role": "User", "content": [_part("A"), _part("?")]}, {"role": "model", "content": "B."}]},
+        {"prompt": [{"role": "user", "content": [_part("A?")]}], "completion": [_turn("assistant", [_part("B.")])]},
+        {"messages": [{"role": "user", "content": [{"type": "input_text", "text": "A?"}]}, _turn("gpt", "B.")]},
     ],
 )
 def test_other_ways_to_write_a_conversation(values: dict[str, Any]) -> None:
     (row,) = _rows(values)
     assert (row.messages, row.completion) == ((Message("user", "A?"),), "B.")
+
+
+def test_what_the_system_says_may_stand_beside_a_conversation_or_a_prompt() -> None:
+    said, (_, user, answer) = "Отвечай кратко.", _TURNS
+    for values in ({"system": said, "messages": [user, answer]}, {"system": said, "messages": _TURNS}):
+        (row,) = _rows(values)
+        assert row.messages == (Message("system", said), Message("user", user["content"]))
+    with pytest.raises(DataError, match="row 0: the first turn is the system's, and the field system says something"):
+        _rows({"system": "Sing.", "messages": _TURNS})
+    named = {"system": "rules", "prompt_input": "input"}
+    plain = {"prompt": "Add.", "input": "1+1", "completion": "2"}
+    first, second = _rows({**plain, "rules": said}, plain, **named)
+    assert (first.messages, first.completion) == ((Message("system", said), Message("user", "Add.\n\n1+1")), "2")
+    assert (second.messages, second.prompt) == ((), "Add.\n\n1+1")
+    with pytest.raises(DataError, match="row 0: no field 'rules'"):
+        _rows(plain, **named)
+    assert _rows({**plain, "system": "a planet's"})[0].messages == ()  # nobody has said that this is what it is
+    records = [Record("row", {"rules": said, "prompt": "A?"})]
+    (asked,) = data.read_prompts(records, Fields(data.FIELDS, {"system": "rules"}))
+    assert (asked.messages, asked.completion) == ((Message("system", said), Message("user", "A?")), "")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +139,23 @@ def test_other_ways_to_write_a_conversation(values: dict[str, Any]) -> None:
             {"messages": [{"role": "user", "content": None}]},
             {},
             r"the content of messages\[0\] must be text, found None",
+        ),
+        (
+            {"messages": [_turn("user", [_part("A"), _part(None, "image_url", image_url={"url": "a.png"})])]},
+            {},
+            r"the content of messages\[0\] has a part of type 'image_url' \(number 1\), and models here read and write text alone",
+        ),
+        (
+            {"messages": [_turn("user", ["A"])]},
+            {},
+            r"the content of messages\[0\] has the part 'A'; expected \{\"type\": ",
+        ),
+        ({"messages": [_turn("user", [_part(None)])]}, {}, r"has the part \{'type': 'text', 'text': None\}; expected"),
+        ({"messages": "[A]"}, {}, r"messages must be a list of objects with role and content, found '\[A\]'"),
+        (
+            {"prompt": "A", "chosen": [_turn("user", "A"), _turn("assistant", "B")]},
+            {"completion": "chosen"},
+            r"chosen\[0\] is not the assistant's, and a prompt stands before it: .* as \{messages: chosen\}, in `fields`",
         ),
     ],
 )

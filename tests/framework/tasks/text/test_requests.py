@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from distil.framework.answer import request_of
 from distil.framework.chat.messages import Message
 from distil.framework.errors import DataError, ModelError
 from distil.framework.tasks.text.example import Written
@@ -20,7 +21,13 @@ def test_a_prompt_is_gone_on_with_as_it_stands() -> None:
     assert (example.prompt, example.completion, example.messages, example.labelled) == (" Why?\n", "", (), False)
 
 
-@pytest.mark.parametrize("turns", [TURNS, json.dumps(TURNS)])
+IN_PARTS = [
+    {"role": "developer", "content": "Be short."},
+    {"role": "user", "content": [{"type": "text", "text": "W"}, {"type": "text", "text": "hy?"}]},
+]
+
+
+@pytest.mark.parametrize("turns", [TURNS, json.dumps(TURNS), IN_PARTS, json.dumps(IN_PARTS)])
 def test_turns_are_a_conversation_that_goes_on(turns: object) -> None:
     example = asked(PromptRequest.model_validate({"messages": turns}))
     assert example.messages == (Message("system", "Be short."), Message("user", "Why?"))
@@ -31,6 +38,11 @@ def test_what_is_no_conversation_is_refused() -> None:
     for turns in ("Why?", "[", [{"role": "user"}], [{"role": "user", "content": 3}]):
         with pytest.raises(ValidationError):
             PromptRequest.model_validate({"messages": turns})
+    spoken = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": ""}}]}]
+    with pytest.raises(
+        DataError, match=r"^messages\.0\.content: has a part of type 'input_audio' \(number 0\), and models"
+    ):
+        request_of(Text(), {"messages": spoken})
     with pytest.raises(DataError, match="what the user says"):
         asked(PromptRequest.model_validate({"messages": []}))
 
