@@ -55,7 +55,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_from_a_file_to_a_student_in_use(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_a_file_to_a_student_in_use(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     printed: dict[str, str] = {}
     run = Path("runs")
     with cpu_threads(1):
@@ -87,7 +89,9 @@ def test_from_a_file_to_a_student_in_use(folder: Path, capsys: pytest.CaptureFix
     assert said["label"] == answer["labels"][0]
     assert said["score"] == pytest.approx(max(answer["probabilities"].values()), abs=1e-4)
     assert _by_onnxruntime(Path("my-student"), text) == pytest.approx(answer["probabilities"], abs=1e-3)
-    assert _from_mlflow(folder, text) == answer["labels"]
+    uri = f"sqlite:///{folder / 'runs' / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert _from_mlflow(uri, text) == answer["labels"]
     assert read_results(run)["state"] == "finished"
 
 
@@ -107,19 +111,13 @@ def _by_onnxruntime(exported: Path, text: str) -> dict[str, float]:
     return dict(zip(labels, (masses / masses.sum()).tolist(), strict=True))
 
 
-def _from_mlflow(folder: Path, text: str) -> list[str]:
-    """The labels that the student has for a text, as MLflow loads it."""
+def _from_mlflow(uri: str, text: str) -> list[str]:
+    """The labels that the student has for a text, as MLflow loads it from its store at `uri`."""
     import mlflow.pyfunc
     import pandas as pd
 
-    uri = f"sqlite:///{folder / 'runs' / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'distil'")
     (logged,) = (one for one in client.search_logged_models([experiment.experiment_id]) if one.name.endswith("student"))
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
-        found = mlflow.pyfunc.load_model(f"models:/{logged.model_id}").predict(pd.DataFrame([{"text": text}]))
-    finally:
-        mlflow.set_tracking_uri(before)
+    found = mlflow.pyfunc.load_model(f"models:/{logged.model_id}").predict(pd.DataFrame([{"text": text}]))
     return list(json.loads(found["labels"][0]))

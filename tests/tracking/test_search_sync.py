@@ -64,7 +64,9 @@ def folder(searched: Recipe) -> Iterator[Path]:
     (searched.run_folder / "tracked.json").unlink(missing_ok=True)
 
 
-def test_a_search_is_a_run_with_a_run_a_trial(searched: Recipe, folder: Path, tmp_path: Path) -> None:
+def test_a_search_is_a_run_with_a_run_a_trial(
+    searched: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracking = Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     report = sync(folder, tracking, final=True)
     assert report.run_id is not None
@@ -110,7 +112,7 @@ def test_a_search_is_a_run_with_a_run_a_trial(searched: Recipe, folder: Path, tm
 
     import mlflow
 
-    mlflow.set_tracking_uri(tracking.uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
     student = mlflow.pyfunc.load_model(tags["distil.best_model"])
     answer = student.predict([{"question": "Где родилась Анна?", "context": "Анна родилась в Туле."}])
     assert list(answer.columns) == ["answer", "score", "start", "end"]
