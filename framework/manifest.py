@@ -1,6 +1,7 @@
 """Manifests: what says that a folder is whole, and what its files were when they were written."""
 
 import json
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ _COPY_ANEW = f"export it anew, or delete {MANIFEST} in that folder if the change
 
 _State = tuple[bytes, tuple[tuple[str, int, int], ...]]  # the manifest, and name, size and time of every file
 _found_whole: dict[Path, _State] = {}  # in this process
+_TICK = 20_000_000  # nanoseconds: of two changes within a tick of the system's clock, the second may leave a file's time as it was
 
 
 def write_manifest(folder: Path, values: Json, but_for: tuple[str, ...] = ()) -> None:
@@ -26,7 +28,7 @@ def write_manifest(folder: Path, values: Json, but_for: tuple[str, ...] = ()) ->
     ]
     files = described(folder, written)
     write_sealed(folder / MANIFEST, {**values, "files": files})
-    _found_whole[folder] = (folder / MANIFEST).read_bytes(), _state(folder, files)
+    _remember(folder, ((folder / MANIFEST).read_bytes(), _state(folder, files)))
 
 
 def read_manifest(content: bytes, path: Path) -> Json:
@@ -62,7 +64,7 @@ def check_files(folder: Path) -> None:
         raise StoreError(
             f"{folder} is damaged: {', '.join(wrong[:5])}{more}; {_MAKE_ANEW if 'digest' in values else _COPY_ANEW}"
         )
-    _found_whole[folder] = state
+    _remember(folder, state)
 
 
 def check_saved(folder: Path) -> None:
@@ -101,6 +103,12 @@ def checksum(path: Path) -> int:
         while chunk := file.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc
+
+
+def _remember(folder: Path, state: _State) -> None:
+    """Note what was found whole, unless it has only just been written: another change of it might not be seen."""
+    if max((changed for _, _, changed in state[1]), default=0) < time.time_ns() - _TICK:
+        _found_whole[folder] = state
 
 
 def _state(folder: Path, files: Json) -> tuple[tuple[str, int, int], ...]:

@@ -103,7 +103,7 @@ def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
             self.wfile.write(reply.body[: reply.cut if reply.stall is None else reply.stall])
             if reply.stall is not None:
                 self.wfile.flush()
-                server.silence.wait(30)
+                server.silence.wait(300)
             elif reply.cut is not None:
                 self.wfile.flush()
                 self.connection.close()

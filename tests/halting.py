@@ -31,6 +31,12 @@ def go_on(process: Command) -> None:
     process.send_signal(signal.SIGCONT)
 
 
+def end(process: Command, number: int) -> None:
+    """End it by a signal, whether it has halted, is about to, or goes on."""
+    process.send_signal(number)
+    until(lambda: process.poll() is not None or process.send_signal(signal.SIGCONT))
+
+
 def _halting(pattern: str, arguments: list[str]) -> None:
     print_as_usual, seen = builtins.print, set()
 

@@ -1,6 +1,8 @@
 """What a manifest notices of the files beside it."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,8 @@ def test_what_was_whole_is_read_once_as_long_as_nothing_is_written(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []
+    for name in (WEIGHTS, CONFIG, "model/empty.txt"):
+        os.utime(result / name, (1e9, 1e9))  # not only just written
     monkeypatch.setattr(manifest, "checksum", lambda path: read.append(path) or checksum(path))
     monkeypatch.setattr(manifest, "_found_whole", {})
     check_files(result)
@@ -70,6 +74,16 @@ def test_what_was_whole_is_read_once_as_long_as_nothing_is_written(
     (result / CONFIG).touch()
     check_files(result)
     assert len(read) == 6
+
+
+def test_what_changes_within_a_tick_of_the_clock_is_noticed(result: Path) -> None:
+    tick = (time.time() + 600,) * 2  # one that is not over when it is looked at
+    os.utime(result / WEIGHTS, tick)
+    check_files(result)
+    flip(result / WEIGHTS)
+    os.utime(result / WEIGHTS, tick)
+    with pytest.raises(StoreError, match="has other bytes"):
+        check_files(result)
 
 
 def test_a_copy_says_how_a_change_that_is_meant_is_accepted(tmp_path: Path) -> None:

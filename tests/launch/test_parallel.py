@@ -16,7 +16,9 @@ from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
 from distil.launch.parallel import helpers
 from tests.forked import Command, start
+from tests.halting import go_on, halted, start_halting
 from tests.tiny import ends_early, figures, tiny_recipe, tiny_values
+from tests.waiting import until
 
 
 def ended(process: Command, code: int) -> str:
@@ -39,11 +41,10 @@ def weights(output: Path) -> dict[str, str]:
 def test_a_run_in_two_processes_that_was_stopped_is_one_in_one(tmp_path: Path) -> None:
     changes = ends_early(every=2)
     recipe = tiny_recipe(tmp_path, tmp_path / "two", engine__parallel=2, **changes)
-    process = start("run", recipe)
-    for line in process.stdout:
-        if line.startswith("["):
-            break
+    process = start_halting(r"\[", "run", recipe)
+    until(lambda: halted(process))
     process.send_signal(signal.SIGTERM)
+    go_on(process)
     assert "what is done is kept" in ended(process, 143)
     (path,) = (tmp_path / "two").glob("tiny-*/results.json")
     student = json.loads(path.read_text())["models"][-1]["digest"]

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from distil.launch.ray_private import _end, without_servants
+from tests.waiting import until
 
 DEAF = "trap '' TERM HUP; sleep 1000 & echo begun; wait"
 
@@ -19,9 +20,15 @@ def test_a_process_that_does_not_hear_sigterm_ends_with_those_below_it() -> None
         (below,) = psutil.Process(process.pid).children()
         _end(process)
         assert process.wait(60) == -signal.SIGKILL
-        psutil.wait_procs([below], timeout=60)
-        assert not below.is_running() or below.status() == psutil.STATUS_ZOMBIE
+        until(lambda: _ended(below))
         _end(process)  # of which nothing is left
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_of_rays_servants_the_dashboard_is_begun_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from distil.framework.store import Store
 from tests.forked import start
-from tests.halting import go_on, halted, start_halting
+from tests.halting import end, go_on, halted, start_halting
 from tests.tiny import figures, tiny_recipe
 from tests.waiting import until
 
@@ -41,9 +41,7 @@ def kill_during(recipe: Path, stage: str, ready: Any, how: signal.Signals) -> in
     else:
         raise AssertionError(f"the run ended without beginning '{stage}'")
     until(lambda: ready() or halted(process))
-    process.send_signal(how)
-    process.send_signal(signal.SIGCONT)
-    process.stdout.read()
+    end(process, how)
     return process.wait(timeout=120)
 
 

@@ -256,6 +256,7 @@ def test_interrupted_it_ends_though_an_answer_is_awaited(finished: Path) -> None
             assert server.stdout is not None
             assert select.select([server.stdout], [], [], 120)[0]
             port = int(server.stdout.readline().split("127.0.0.1:")[1].split(",")[0])
+            assert Served(finished, port).request("GET", "/api/models")[0] == 200  # by now it takes signals
             with socket.create_connection(("127.0.0.1", port)) as waiting:
                 body = json.dumps({**ASKED, "context": "слово " * 30_000}).encode()
                 head = f"POST /api/answer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -130,11 +130,12 @@ def test_what_one_writes_that_writes_alone_is_learnt_and_judged_by_others(tmp_pa
 
 
 def test_a_run_that_is_killed_asks_nothing_again_but_what_was_under_way(tmp_path: Path, folder: Path) -> None:
-    answer, killed, lock = Prompted(folder), threading.Event(), threading.Lock()
+    answer, killed, lock, begun = Prompted(folder), threading.Event(), threading.Lock(), threading.Event()
 
     def deadly(asked: Asked) -> Reply:
         with lock:
             if len(server.asked) >= 14 and not killed.is_set():
+                begun.wait(300)
                 os.kill(process.pid, signal.SIGKILL)
                 killed.set()
         return answer(asked)
@@ -143,6 +144,7 @@ def test_a_run_that_is_killed_asks_nothing_again_but_what_was_under_way(tmp_path
     with chat_server(deadly) as server:
         path.write_text(yaml.safe_dump(recipe_values(tmp_path, folder, server.url)))
         process = start("run", path)
+        begun.set()
         output = process.stdout.read()
         assert process.wait(timeout=120) == -signal.SIGKILL, output
         before = len(server.asked)
