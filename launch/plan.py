@@ -14,7 +14,7 @@ from distil.framework.models.formats import FLOAT32, WeightFormat, format_of
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.sections import Student
 from distil.framework.rehearsal.answers import requests_in_words
-from distil.framework.rehearsal.outline import KnownData, check_heads, known_data, outline
+from distil.framework.rehearsal.outline import KnownData, check_known, known_data, outline
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.graph import Graph
 from distil.framework.stages.models import ModelStages, student_split
@@ -166,7 +166,7 @@ def show_outline(recipe: Recipe, missing: DistilError, console: "Console") -> No
     """Print models, steps and memory. missing: what is not here, raised again if nothing is published in its place."""
     from rich.table import Table
 
-    check_heads(recipe)
+    check_known(recipe)
     try:
         data = known_data(recipe)
         models = outline(recipe, data.sizes)

@@ -8,7 +8,7 @@ from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
 from distil.framework.rehearsal.answers import requests_in_words
-from distil.framework.rehearsal.outline import ModelOutline, check_heads
+from distil.framework.rehearsal.outline import ModelOutline, check_known
 from distil.framework.rehearsal.rehearse import Rehearsed
 from distil.framework.tables import NOTHING, gigabytes, short_count, training_memory
 from distil.launch.console import table_console
@@ -39,7 +39,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
 
     quiet_transformers()
     check_packages(recipe)
-    check_heads(recipe)
+    check_known(recipe)
     data = known_data(recipe)
     models = outline(recipe, data.sizes)
     progress.say(f"{recipe.name}: {sizes_in_words(data, recipe.task.items)}")

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel
 
-_SHORT = 32  # tokens that every model reads
+_SHORT = 16  # tokens of the shortest windows
 _WHERE_IT_IS_FROM = ("_name_or_path", "architectures")  # tells nothing of the model, and differs between its copies
-_LENGTHS = (30, 31)  # of texts that a model is tried on: batches are as long as their longest text
+_LENGTHS = (_SHORT - 1, _SHORT)  # of texts that a model is tried on: batches are as long as their longest text
 _TOKENS = 16
 
 
@@ -25,6 +25,11 @@ def most_tokens(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int
     no further ones than their configuration names.
     """
     return _most_tokens(Asked(kind, config), wanted)
+
+
+def most_written(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int:
+    """The largest number of tokens, up to `wanted`, that the decoder of an encoder-decoder that writes can read at once."""
+    return _most_tokens(Asked(kind, config), wanted, written=True)
 
 
 def check_reads_text(kind: ModelKind, config: "PreTrainedConfig") -> None:
@@ -91,34 +96,38 @@ def _check_reads_text(asked: Asked) -> None:
 
 
 @lru_cache(maxsize=64)
-def _most_tokens(asked: Asked, wanted: int) -> int:
+def _most_tokens(asked: Asked, wanted: int, written: bool = False) -> int:
+    """written: by the decoder alone."""
     text = asked.config.get_text_config()
     learnt = getattr(text, "max_position_embeddings", None)
     learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
     model = _model(asked).eval()
-    if wanted <= _SHORT:
-        return wanted
     if getattr(text, "rope_parameters", None):
         wanted = min(wanted, learnt)
-    if _reads(model, asked, wanted):
+    if _reads(model, asked, wanted, written):
         return wanted
-    if not _reads(model, asked, _SHORT):  # its length is not what it minds
-        return min(wanted, learnt)
     least, most = _SHORT, wanted
+    if most <= least or not _reads(model, asked, least, written):  # its length may not be what it minds
+        return min(wanted, learnt)
     while most - least > 1:
         middle = (least + most) // 2
-        if _reads(model, asked, middle):
+        if _reads(model, asked, middle, written):
             least = middle
         else:
             most = middle
     return least
 
 
-def _reads(model: "PreTrainedModel", asked: Asked, length: int) -> bool:
+def _reads(model: "PreTrainedModel", asked: Asked, length: int, written: bool) -> bool:
+    import torch
+
     from distil.framework.models.weightless import run_weightless
 
+    inputs = probe_inputs(asked.kind, asked.config, min(length, _SHORT) if written else length)
+    if written:
+        inputs["decoder_input_ids"] = torch.full((1, length), int(inputs["input_ids"][0, 0]))
     try:
-        run_weightless(model, probe_inputs(asked.kind, asked.config, length))
+        run_weightless(model, inputs)
     except Exception:  # whatever a table of positions raises that is too short
         return False
     return True

@@ -1,6 +1,7 @@
 """What a recipe takes, by configurations alone: the hub's files are not needed where a configuration is published."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from distil.framework.data.batches import epoch_steps
 from distil.framework.data.load import Split, load_data
 from distil.framework.data.section import Data, parse_slice
 from distil.framework.device import resolve_precision, resolve_workers
-from distil.framework.errors import MissingDataError, ModelError
+from distil.framework.errors import MissingDataError, MissingModelError, ModelError
 from distil.framework.latency import questions_alone
 from distil.framework.losses.base import is_of_tokens
 from distil.framework.losses.live_checks import live_teachers
@@ -22,7 +23,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.splits import prompts_alone
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.live import may_read_alike
-from distil.framework.stages.planned import planned_config
+from distil.framework.stages.planned import check_positions, planned_config
 from distil.framework.training.section import Training
 
 _FEW = 200  # examples of a split, whose signals are as large as those of all
@@ -188,15 +189,20 @@ def texts_written(recipe: Recipe, name: str | None, sizes: Mapping[str, int]) ->
     return TextsWritten(by_teacher, chosen, a_student * (1 + len(alone)), asked)
 
 
-def check_heads(recipe: Recipe) -> None:
-    """Refuse teachers that are taken as they are and are published without the head of the task. Raises ModelError."""
-    for name, teacher in recipe.teachers.items():
-        id = published_id(recipe, teacher) if teacher.model is not None and teacher.fine_tune is None else None
+def check_known(recipe: Recipe) -> None:
+    """Refuse what configurations tell of models, published ones too: teachers that are taken as they are without the head of the task, and
+    models that have positions for fewer tokens than they are to read or write. Raises ModelError."""
+    places = {f"teachers.{name}": teacher for name, teacher in recipe.teachers.items() if teacher.model is not None}
+    for place, teacher in places.items():
+        id = published_id(recipe, teacher) if teacher.fine_tune is None else None
         if id is not None and teacher.model_kind(recipe.task, published_config(id)) is recipe.task:
             raise ModelError(
-                f"teachers.{name}: {id} is published without a head for task {recipe.task.kind}, and one with random weights knows "
+                f"{place}: {id} is published without a head for task {recipe.task.kind}, and one with random weights knows "
                 "nothing; add `fine_tune`, or take another model"
             )
+    for place, section in {**places, **({"student": recipe.student} if recipe.student is not None else {})}.items():
+        with suppress(MissingModelError):
+            check_positions(recipe, place, section, config_of(recipe, section))
 
 
 def config_of(recipe: Recipe, section: Any) -> Any:

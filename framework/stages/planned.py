@@ -4,7 +4,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.config import shortened
-from distil.framework.data.features import WindowSettings
 from distil.framework.device import device_kind, resolve_workers
 from distil.framework.errors import MissingModelError, ModelError, RecipeError
 from distil.framework.generative.trial import TRIED, try_architecture
@@ -20,11 +19,15 @@ from distil.framework.models.kind import Generator, ModelKind
 from distil.framework.models.layers import distances_from_head, layers_of, leaves_out_layers
 from distil.framework.models.locate import locate, tokenizer_folder
 from distil.framework.models.packing import pack, packed_layers
-from distil.framework.models.probe import check_reads_text, most_tokens
+from distil.framework.models.probe import check_reads_text, most_tokens, most_written
 from distil.framework.models.section import ConfigModel, LayersModel, TrainedTokenizer
 from distil.framework.models.tokenizer_training import TRAINED
 from distil.framework.models.tokenizers import load_tokenizer, named_tokens
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.sections import Student
+from distil.framework.teachers.base import Teacher
+from distil.framework.teachers.chat import Chat
+from distil.framework.teachers.generative import Generative
 from distil.framework.training.section import Training
 
 if TYPE_CHECKING:
@@ -64,12 +67,12 @@ def check_models(recipe: Recipe) -> None:
     """Refuse, before anything runs, models that cannot be built or cannot read the recipe's windows. Raises ModelError."""
     for name, teacher in recipe.teachers.items():
         if teacher.model is not None:
-            _check(recipe, f"teachers.{name}", teacher, teacher.windows or recipe.windows)
+            _check(recipe, f"teachers.{name}", teacher)
     if recipe.student is not None:
-        _check(recipe, "student", recipe.student, recipe.windows)
+        _check(recipe, "student", recipe.student)
 
 
-def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) -> None:
+def _check(recipe: Recipe, place: str, section: Any) -> None:
     try:
         config = _tried(recipe, place, section)
     except (TooLarge, MissingModelError):  # of the latter `distil plan` shows what is published
@@ -83,12 +86,45 @@ def _check(recipe: Recipe, place: str, section: Any, windows: WindowSettings) ->
         _check_training(where, kind, config, training, recipe.engine.compile)
         if recipe.engine.cuda_graphs:
             _check_recorded(recipe, place, kind, config, training)
-    most = most_tokens(kind, config, windows.max_length)
-    if windows.max_length > most:
+    check_positions(recipe, place, section, config)
+
+
+def check_positions(recipe: Recipe, place: str, section: Teacher | Student, config: "PreTrainedConfig") -> None:
+    """Refuse a model that has positions for fewer tokens than it is to read or to write at once. place: of its section. Raises ModelError."""
+    kind = _kind(recipe, section, config)
+    option, wanted, other = _to_read(recipe, place, section)
+    if wanted is not None and (most := most_tokens(kind, config, wanted)) < wanted:
         raise ModelError(
-            f"windows.max_length is {windows.max_length}, but the {config.model_type} model of {place} has positions for "
-            f"{most} tokens; lower max_length"
+            f"{option} is {wanted}, but the {config.model_type} model of {place} has positions for {most} tokens; lower it, {other}or "
+            "take another model"
         )
+    if not config.is_encoder_decoder:
+        return
+    end = ""
+    if isinstance(section, Generative) and kind is not recipe.task and "max_answer" in section.model_fields_set:
+        # Left out it may be of no use: tasks whose answers are labels refuse it.
+        option, wanted, end = f"{place}.max_answer", section.max_answer, ", of which an answer's end takes one"
+    elif kind is not recipe.task or not recipe.task.writes or wanted is None:
+        return
+    needed = wanted + bool(end)
+    if (most := most_written(kind, config, needed)) < needed:
+        raise ModelError(
+            f"{option} is {wanted}, but the decoder of the {config.model_type} model of {place} has positions for {most} tokens{end}; "
+            "lower it, or take another model"
+        )
+
+
+def _to_read(recipe: Recipe, place: str, section: Teacher | Student) -> tuple[str, int | None, str]:
+    """The option that says how many tokens a model reads at once, the number, None: as many as it has positions for, and what else to do
+    than to lower it."""
+    if isinstance(section, Student):
+        return "windows.max_length", recipe.windows.max_length, ""
+    if isinstance(section, Chat) and (section.max_length is not None or not recipe.task.writes):
+        return f"{place}.max_length", section.max_length, ""
+    if section.windows is not None:
+        return f"{place}.windows.max_length", section.windows.max_length, ""
+    own = "max_length" if isinstance(section, Chat) else "windows"
+    return "windows.max_length", recipe.windows.max_length, f"give {place} a `{own}` of its own, "
 
 
 def _tried(recipe: Recipe, place: str, section: Any) -> "PreTrainedConfig":

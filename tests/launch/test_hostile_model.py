@@ -197,7 +197,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a configuration of 3 heads": (config(num_attention_heads=3), "cannot build a bert model"),
     "a vocabulary without end": (config(vocab_size=10**12), "vocab_size is 1,000,000,000,000"),
     "a smaller vocabulary than the tokenizer's": (config(vocab_size=10), "tokens and the bert model only 10"),
-    "a configuration of no tables": (config(return_dict=False), "cannot be trained on 30 tokens of text alone"),
+    "a configuration of no tables": (config(return_dict=False), "cannot be trained on 15 tokens of text alone"),
     "a configuration of no kinds of token": (config(type_vocab_size=0), "[0, 32]: a size is 0"),
     "a configuration that computes NaN": (config(layer_norm_eps=-5.0), "computes NaN before it is trained"),
     "code of its own": (config(auto_map={"AutoConfig": "x.X"}, model_type="x"), "no usable config.json"),

@@ -9,7 +9,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, 
 from distil.framework.errors import ModelError
 from distil.framework.models.heads import check_published_head, check_saved_head
 from distil.framework.recipe.load import recipe_from_values
-from distil.framework.rehearsal.outline import check_heads
+from distil.framework.rehearsal.outline import check_known
 from distil.framework.tasks.classification.task import Classification
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.text.task import Text
@@ -59,6 +59,6 @@ def test_a_published_model_has_none_before_anything_is_fetched(tmp_path: Path) -
     model = {"kind": "hub", "id": "ai-forever/ruBert-base"}
     values = tiny_values(tmp_path, teachers__teacher={"kind": "encoder", "model": model})
     with pytest.raises(ModelError, match=r"teachers\.teacher: ai-forever/ruBert-base is published without a head"):
-        check_heads(recipe_from_values(values, "here"))
+        check_known(recipe_from_values(values, "here"))
     values["teachers"]["teacher"]["fine_tune"] = {}
-    check_heads(recipe_from_values(values, "here"))
+    check_known(recipe_from_values(values, "here"))

@@ -105,7 +105,7 @@ REFORMER = {"hidden_size": 16, "num_attention_heads": 2, "attention_head_size": 
 def test_a_model_that_does_not_read_any_text_is_refused(architecture: str, fields: Any, reason: str) -> None:
     config = new_config(ConfigModel(architecture=architecture, config=fields), 50, 0)
     with pytest.raises(
-        ModelError, match=f"a {architecture} model cannot be trained on 30 tokens of text alone.*{reason}"
+        ModelError, match=f"a {architecture} model cannot be trained on 15 tokens of text alone.*{reason}"
     ):
         check_reads_text(TASK, config)
 
