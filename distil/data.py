@@ -4,11 +4,13 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from distil._given import path_of
+from distil.framework.data.arrow_tables import plain_numbers
 from distil.framework.data.local_files import Files
 from distil.framework.errors import DataError, first_line
 from distil.framework.files import write_atomic
@@ -139,7 +141,9 @@ def _line(number: int, row: Mapping[str, object]) -> str:
 
 
 def _plain(value: object) -> object:
-    """What NumPy holds, as Python does."""
+    """What NumPy and decimal numbers hold, as JSON does."""
+    if isinstance(value, Decimal):
+        return plain_numbers(value)
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"a {type(value).__name__} is nothing that JSON holds")

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.framework.data.records import Fields, Record
-from distil.framework.data.unpacking import Allowance, check_is_file, read_bytes
+from distil.framework.data.unpacking import Allowance, check_is_file, is_packed, read_bytes
 from distil.framework.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def read_parquet(path: Path, fields: Fields) -> Iterator[Record]:
     """The rows of a parquet file; of its columns only those that are needed are read. Raises DataError and OSError."""
     import pyarrow.parquet
 
-    packed = path.suffix.lower() == ".gz"
+    packed = is_packed(path)
     allowance = Allowance(path)
     with (
         _problems_of(path, "parquet"),
@@ -140,23 +141,35 @@ def _named(feature: object, place: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _plain(column: "pyarrow.Array") -> "pyarrow.Array":
-    """Of categories the values, of decimal numbers floating ones; whole ones, which may be long ids, stay as they are."""
+    """Of categories the values."""
     import pyarrow
 
-    if isinstance(column, pyarrow.DictionaryArray):
-        column = column.dictionary_decode()
-    fractions = pyarrow.types.is_decimal(column.type) and column.type.scale > 0
-    return column.cast(pyarrow.float64()) if fractions else column
+    return column.dictionary_decode() if isinstance(column, pyarrow.DictionaryArray) else column
+
+
+def plain_numbers(value: object) -> object:
+    """Decimal numbers, also those in lists and objects, as other formats have them: floating ones, or whole ones, which may be long ids."""
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return int(value) if isinstance(exponent, int) and exponent >= 0 else float(value)
+    if isinstance(value, dict):
+        return {name: plain_numbers(one) for name, one in value.items()}
+    return [plain_numbers(one) for one in value] if isinstance(value, list) else value
+
+
+def _has_decimals(kind: "pyarrow.DataType") -> bool:
+    """Whether values of a type are decimal numbers, or hold such."""
+    import pyarrow
+
+    if isinstance(kind, pyarrow.DictionaryType):
+        return _has_decimals(kind.value_type)
+    return pyarrow.types.is_decimal(kind) or any(_has_decimals(kind.field(at).type) for at in range(kind.num_fields))
 
 
 def _values(column: "pyarrow.Array", name: str, path: Path) -> list[Any]:
-    import pyarrow
-
     try:
         values = list(column.to_pylist())
-        return (
-            [None if one is None else int(one) for one in values] if pyarrow.types.is_decimal(column.type) else values
-        )
+        return [plain_numbers(one) for one in values] if _has_decimals(column.type) else values
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the column '{name}' holds text that is not UTF-8: {error.reason}") from None
     except (ValueError, OverflowError) as error:
@@ -173,7 +186,7 @@ def _unpacked_bytes(metadata: "pyarrow.parquet.FileMetaData", columns: list[str]
 def _buffer(path: Path) -> Iterator["pyarrow.NativeFile"]:
     import pyarrow
 
-    packed = path.suffix.lower() == ".gz"
+    packed = is_packed(path)
     with pyarrow.BufferReader(read_bytes(path)) if packed else pyarrow.memory_map(str(path)) as source:
         yield source
 

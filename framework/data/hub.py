@@ -12,6 +12,7 @@ from distil.framework.config import Section
 from distil.framework.data.example import Row
 from distil.framework.data.local_files import EXTENSIONS, read_files
 from distil.framework.data.records import FieldNames, Fields, Formats, Readers
+from distil.framework.data.unpacking import PACKED
 from distil.framework.errors import DataError
 from distil.framework.hub import how_to_bring, snapshot
 from distil.framework.progress import Progress
@@ -98,7 +99,7 @@ def hub_languages(id: str, revision: str = "main") -> list[str]:
 def readable(others: tuple[str, ...]) -> list[str]:
     """Patterns of the files that can be read; others: extensions of text formats beside EXTENSIONS."""
     extensions = (*EXTENSIONS, *others)
-    return [*(f"*{extension}{packed}" for extension in extensions for packed in ("", ".gz")), "README.md"]
+    return [*(f"*{extension}{packed}" for extension in extensions for packed in ("", *PACKED)), "README.md"]
 
 
 def wanted_files(folder: Path, config: str, every: list[str]) -> list[str]:

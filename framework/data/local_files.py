@@ -5,35 +5,58 @@ import csv
 import io
 import json
 import sys
+import tokenize
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
 from distil.framework.config import PathTexts, Section
 from distil.framework.data.arrow_tables import is_saved, read_arrow, read_parquet, read_saved, saved_splits
 from distil.framework.data.records import FieldNames, Fields, Formats, Readers, Record, listed
-from distil.framework.data.unpacking import check_is_file, read_text
+from distil.framework.data.unpacking import PACKED, check_is_file, is_packed, read_text
 from distil.framework.errors import DataError, reason
 from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
 
 def read_json(path: Path, fields: Fields) -> Iterator[Record]:
-    """The items of a JSON document. Raises DataError and OSError."""
-    return records_of(parse_json(read_text(path), str(path)), str(path))
+    """The items of a JSON document, or the objects on the lines of a file, whether that is called .json or .jsonl. Raises DataError and OSError."""
+    text = read_text(path)
+    if not _has_lines(text, ".jsonl" in path.name.lower() or ".ndjson" in path.name.lower()):
+        yield from records_of(parse_json(text, str(path)), str(path))
+        return
+    # Only \n ends a line: str.splitlines would also break at U+2028 and others inside a text.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            place = f"{path}: line {number}"
+            yield Record(place, parse_json(line, place))
+
+
+def _has_lines(text: str, called_lines: bool) -> bool:
+    """Whether each line is a value of its own, and not the text as a whole."""
+    if called_lines:
+        return not text.lstrip().startswith("[")
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def records_of(document: Any, file: str) -> Iterator[Record]:
     """The items of a whole document in their order: of a list, perhaps as the `data` of an object, or else the document."""
+    if problem := _no_record(document):
+        raise DataError(f"{file} {problem}")
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         yield from (Record(f"{file}: data[{number}]", item) for number, item in enumerate(document["data"]))
     elif isinstance(document, list):
         yield from (Record(f"{file}: row[{number}]", item) for number, item in enumerate(document))
-    elif problem := _no_record(document):
-        raise DataError(f"{file} {problem}")
     else:
         yield Record(file, document)
 
@@ -43,20 +66,13 @@ def _no_record(document: Any) -> str:
     if not isinstance(document, dict) or len(document) < 2:
         return ""
     values = list(document.values())
-    if all(isinstance(value, dict) and value and value.keys() == values[0].keys() for value in values):
+    if isinstance(document.get("columns"), list) or all(
+        isinstance(value, dict) and value and value.keys() == values[0].keys() for value in values
+    ):
         return "holds columns instead of rows: write a list of objects, with pandas df.to_json(path, orient='records')"
     if all(isinstance(value, list) and value and all(isinstance(one, dict) for one in value) for value in values):
         return f"holds several lists of records ({listed(document)}): write each into a file of its own, and name the files as splits"
     return ""
-
-
-def read_json_lines(path: Path, fields: Fields) -> Iterator[Record]:
-    """The items of a file with a JSON object on each line. Raises DataError and OSError."""
-    # Only \n ends a line: str.splitlines would also break at U+2028 and others inside a text.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            place = f"{path}: line {number}"
-            yield Record(place, parse_json(line, place))
 
 
 def parse_json(text: str, place: str) -> Any:
@@ -65,7 +81,7 @@ def parse_json(text: str, place: str) -> Any:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            hint = "; if each line is an object of its own, call the file .jsonl"
+            hint = "; write each object on a line of its own, or all of them as one list"
         elif not text[error.pos :].strip():
             hint = "; the text ends too early: is it the whole file?"
         else:
@@ -92,7 +108,7 @@ def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
     """
     text, delimiter = _delimited(read_text(path), "\t" if ".tsv" in path.name.lower() else ",;\t|")
     csv.field_size_limit(sys.maxsize)  # 131,072 by default, which a text may exceed
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = _cells(text, delimiter, _quoting(text, delimiter))
     try:
         names = next((cells for cells in lines if cells), [])
         needed, structured = set(fields.columns(names, str(path))), fields.structured()
@@ -117,6 +133,27 @@ def read_csv(path: Path, fields: Fields) -> Iterator[Record]:
         raise DataError(f"{path}: line {lines.line_num}: not legal CSV: {error}{hint}") from None
 
 
+def _quoting(text: str, delimiter: str) -> int:
+    """How a table is quoted: where cells are cut by tabs, its quotation marks are often text, and quote nothing."""
+    if delimiter != "\t" or '"' not in text or _is_even(text, csv.QUOTE_MINIMAL):
+        return csv.QUOTE_MINIMAL
+    return csv.QUOTE_NONE if _is_even(text, csv.QUOTE_NONE) else csv.QUOTE_MINIMAL
+
+
+def _is_even(text: str, quoting: int) -> bool:
+    """Whether all lines of a table cut by tabs have as many cells, and no quotation marks hold together what are several lines."""
+    lines = filter(None, _cells(text, "\t", quoting))
+    try:
+        width = len(next(lines, []))
+        return all(len(cells) == width and not any({"\t", "\n"} <= {*cell} for cell in cells) for cells in lines)
+    except csv.Error:
+        return False
+
+
+def _cells(text: str, delimiter: str, quoting: int) -> "Reader":
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting)  # type: ignore[arg-type]
+
+
 def _delimited(text: str, delimiters: str) -> tuple[str, str]:
     """A table's text, and what cuts its lines: what a first line for Excel says, sep=; and the like, which is made blank, or else that of
     the delimiters of which the column names have most."""
@@ -136,9 +173,22 @@ def _written(cell: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(_Lists().visit(ast.parse(cell, mode="eval")))
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return ast.literal_eval(_Lists().visit(ast.parse(_with_commas(cell), mode="eval")))
+    except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
         return cell
+
+
+def _with_commas(cell: str) -> str:
+    """A list as Python shows it, with commas where NumPy, which pandas writes into cells, has blanks alone: ['a' 'b'] is no 'ab'."""
+    words: list[str] = []
+    after_item = False
+    for token in tokenize.generate_tokens(io.StringIO(cell).readline):
+        item = token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+        if after_item and (item or token.string in ("[", "{")):
+            words.append(",")
+        words.append(token.string.strip())
+        after_item = item or token.string in ("]", "}", ")") or (after_item and token.type == tokenize.NL)
+    return " ".join(words)
 
 
 class _Lists(ast.NodeTransformer):
@@ -152,8 +202,8 @@ class _Lists(ast.NodeTransformer):
 _READERS: dict[str, Callable[[Path, Fields], Iterator[Record]]] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
     ".json": read_json,
     ".csv": read_csv,
     ".tsv": read_csv,
@@ -215,7 +265,9 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
         extension = _extension(path)
         if extension not in _READERS and extension not in formats:
             legal = ", ".join([*EXTENSIONS, *formats])
-            raise DataError(f"{path}: unknown kind of file; expected one of {legal}, each perhaps with .gz after it")
+            raise DataError(
+                f"{path}: unknown kind of file; expected one of {legal}, each perhaps with {', '.join(PACKED)} after it"
+            )
         if extension in formats:
             yield from formats[extension](read_text(path), str(path))
         else:
@@ -228,4 +280,4 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
 
 def _extension(path: Path) -> str:
     name = Path(path.name.lower())
-    return Path(name.stem).suffix if name.suffix == ".gz" else name.suffix
+    return Path(name.stem).suffix if is_packed(name) else name.suffix

@@ -1,12 +1,16 @@
 """Bytes of files, packed or not, up to what the machine has room for."""
 
+import bz2
 import codecs
 import gzip
+import lzma
 import stat
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, first_line
 
 _SHARE = 4  # what is read takes several times its bytes once it is made of Python's objects
 _MOST = 2 << 30
@@ -47,20 +51,42 @@ def check_is_file(path: Path) -> None:
         raise DataError(f"{path} is a pipe or a device; name a file")
 
 
+def _open_zstd(path: Path) -> IO[bytes]:
+    import pyarrow
+
+    stream: IO[bytes] = pyarrow.input_stream(str(path), compression="zstd")  # which reads as one does
+    return stream
+
+
+_OPEN: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".gz": gzip.open,  # type: ignore[dict-item]  # reads bytes by default
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zst": _open_zstd,
+}
+PACKED = tuple(_OPEN)
+"""How names of packed files end, behind what they have for their format."""
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed, by its name."""
+    return path.suffix.lower() in _OPEN
+
+
 def read_bytes(path: Path) -> bytes:
-    """The contents of a file, unpacked if it is called .gz. Raises DataError and OSError."""
+    """The contents of a file, unpacked if its name says that it is packed. Raises DataError and OSError."""
     allowance = Allowance(path)
     allowance.check(path.stat().st_size)
-    if path.suffix.lower() != ".gz":
+    if not is_packed(path):
         return path.read_bytes()
-    chunks = []
-    try:
-        with gzip.open(path) as file:
+    chunks, ending = [], path.suffix.lower()
+    with _OPEN[ending](path) as file:
+        try:
             while chunk := file.read(_CHUNK):
                 allowance.take(len(chunk))
                 chunks.append(chunk)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file: {error}") from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(f"{path}: not a whole {ending} file: {first_line(error)}") from None
     return b"".join(chunks)
 
 

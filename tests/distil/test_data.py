@@ -1,5 +1,6 @@
 """Rows at hand in Python become sources that are read like files."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_content_decides_about_the_file(tmp_path: Path) -> None:
 
 
 def test_what_numpy_holds_is_plain(tmp_path: Path) -> None:
-    rows = [{"text": "a b", "label": np.int64(0)}, {"text": np.str_("c d"), "label": np.int32(1)}]
+    rows = [{"text": "a b", "label": np.int64(0)}, {"text": np.str_("c d"), "label": Decimal("1.0")}]
     assert [one.labels for one in examples(distil.as_source(rows, folder=tmp_path), Classification())] == [
         ("0",),
         ("1",),

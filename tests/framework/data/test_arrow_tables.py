@@ -70,6 +70,21 @@ def test_decimal_numbers_are_numbers(tmp_path: Path) -> None:
     assert [row.values for row in rows] == [{"id": 2**60}, {"id": 2**60 + 1}, {"id": None}]
 
 
+def test_decimal_numbers_in_lists_and_objects_are_those_that_single_ones_are(tmp_path: Path) -> None:
+    values: list[Any] = [Decimal("0.30"), Decimal("1.00"), None]
+    columns = {
+        "one": pa.array(values, pa.decimal128(10, 2)),
+        "listed": pa.array([values, None, []], pa.list_(pa.decimal128(10, 2))),
+        "whole": pa.array([[Decimal(2**60 + 1)]] * 3, pa.large_list(pa.decimal128(38, 0))),
+        "inside": pa.array([{"a": [{"b": one}]} for one in values]),
+    }
+    path = parquet(tmp_path / "a.parquet", pa.table(columns))
+    rows = list(arrow_tables.read_parquet(path, Fields(tuple(map(Asked, columns)))))
+    assert [row.values["one"] for row in rows] == rows[0].values["listed"] == [0.3, 1.0, None]  # as in CSV and JSON
+    assert [row.values["inside"] for row in rows] == [{"a": [{"b": one}]} for one in (0.3, 1.0, None)]
+    assert [row.values["whole"] for row in rows] == [[2**60 + 1]] * 3
+
+
 def test_structs_of_lists_and_lists_of_structs(tmp_path: Path) -> None:
     rows = [{**row, "gold": {"spans": [{"text": "Кот", "answer_start": 0}]}} for row in ROWS[:1]]
     path = parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows))

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
 
+from distil.framework.data import local_files
 from distil.framework.data.local_files import Files
-from distil.framework.data.records import Fields
+from distil.framework.data.records import Asked, Fields
 from distil.framework.errors import DataError
 from tests.questions import STANDARD, fields, read_csv, read_file, readers
 
@@ -202,18 +203,19 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*.gz after it"),
+        ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*with .gz, .*.zst after it"),
         ("a.gz", b"", "unknown kind of file"),
         ("a.csv", b"", r"no column 'context' \(found: none\)"),
         ("a.json", b'{"data": [{"id": 1, "id": 2}]}', "an object has the key 'id' twice"),
         ("a.jsonl", b'{"id": 1, "id": 2}', "line 1: not usable JSON: an object has the key 'id' twice"),
-        ("a.json.gz", b"[]", "not a whole gzip file: Not a gzipped file"),
-        ("a.json.gz", gzip.compress(b"[" * 1000, mtime=0)[:-9], "not a whole gzip file: .*ended before"),
+        ("a.json.gz", b"[]", "not a whole .gz file: Not a gzipped file"),
+        ("a.json.gz", gzip.compress(b"[" * 1000, mtime=0)[:-9], "not a whole .gz file: .*ended before"),
         ("a.arrow", b"ARROW1 and nothing more", "not a readable Arrow file"),
         ("a.arrow", b"", "not a readable Arrow file"),
         ("a.json", b'{"data": [', "ends too early"),
         ("a.json", b"", "ends too early"),
-        ("a.json", b'{"id": 1}\n{"id": 2}\n', "call the file .jsonl"),
+        ("a.json", b'{\n"id": 1}\n{\n"id": 2}\n', "write each object on a line of its own, or all of them as one list"),
+        ("a.json", b'{"columns": ["id"], "index": [0], "data": [[1]]}', "holds columns instead of rows"),
         ("a.json", b'{"articles": []}', r"no field 'context' \(found: articles\)"),
         ("a.json", b'{"a": {"0": 1}, "b": {"0": 2}}', r"holds columns instead of rows: .*orient='records'"),
         ("a.json", b'{"train": [{"id": 1}], "test": [{"id": 2}]}', r"several lists of records \(train, test\)"),
@@ -223,7 +225,7 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
         ("a.json", b"[" * 100_000, "not usable JSON"),
         ("a.json", '[\n\n"Кот"]'.encode("cp1251"), "line 3 is not UTF-8"),
         ("a.jsonl", b'{"id": 1\n', "line 1: not JSON"),
-        ("a.jsonl", b"\n[]\n", "line 2: expected an object"),
+        ("a.jsonl", b"\n3\n", "line 2: expected an object"),
         ("a.parquet", b"PAR1 and nothing more", "not a readable parquet file"),
         ("a.parquet", b"", "not a readable parquet file"),
     ],
@@ -234,6 +236,51 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, message:
     with pytest.raises(DataError, match=message) as caught:
         read_file(path)
     assert str(path) in str(caught.value)
+
+
+def test_json_is_one_list_or_has_lines_whatever_it_is_called(tmp_path: Path) -> None:
+    lines, whole = written("a.jsonl"), written("rows.json")
+    for name, content in (("a.json", lines), ("a.jsonl", whole), ("b.jsonl", json.dumps(ROWS, indent=1).encode())):
+        (tmp_path / name).write_bytes(content)
+        assert [row.id for row in read_file(tmp_path / name)] == ["0", "1", "2"]
+
+
+def _cells(path: Path, *names: str) -> list[list[object]]:
+    asked = Fields(tuple(Asked(name, structured=True) for name in names))
+    return [list(record.values.values()) for record in local_files.read_csv(path, asked)]
+
+
+def test_quotation_marks_that_quote_nothing_stand_in_a_tsv(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    for rows in (['"Great" film', '5" disk'], ['"never closed', "b"], ['"two\trows', 'in one"']):
+        width = max(row.count("\t") for row in rows) + 1
+        names = ["text", "label", "more"][: width + 1]
+        cells = [[*row.split("\t"), *["x"] * (width - row.count("\t") - 1), "0"] for row in rows]
+        path.write_text("\n".join(map("\t".join, [names, *cells])))
+        assert _cells(path, *names) == cells
+    path.write_text('text\tlabel\n"Great ""film"""\t0\n"two\nlines"\t1\n"a\ttab"\t0\n')
+    assert _cells(path, "text", "label") == [['Great "film"', "0"], ["two\nlines", "1"], ["a\ttab", "0"]]
+    path.write_text('text\tlabel\n"Great" film\t0\nb\n')
+    with pytest.raises(DataError, match="line 2: not legal CSV"):
+        _cells(path, "text", "label")
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("['x' 'y']", ["x", "y"]),
+        ("['it\\'s'\n \"a, b\"]", ["it's", "a, b"]),
+        ("[1 2 3]", [1, 2, 3]),
+        ("[{'a': 1} {'a': array(['b' 'c'], dtype=object)}]", [{"a": 1}, {"a": ["b", "c"]}]),
+        ("['x', 'y']", ["x", "y"]),
+        ("[laughs] it's [sighs]", "[laughs] it's [sighs]"),
+        ("['x' y]", "['x' y]"),
+    ],
+)
+def test_lists_as_numpy_shows_them(tmp_path: Path, cell: str, value: object) -> None:
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["labels"], [cell]])
+    assert _cells(tmp_path / "a.csv", "labels") == [[value]]
 
 
 def test_a_truncated_parquet_file(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
+import bz2
 import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import pyarrow
 import pytest
 
 from distil.framework.data.unpacking import read_bytes, read_text
@@ -34,6 +38,20 @@ def test_a_plain_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         read_text(tmp_path / "a.json")
 
 
-def test_several_members_and_a_byte_order_mark(tmp_path: Path) -> None:
-    (tmp_path / "a.json.gz").write_bytes(gzip.compress("\ufeffКот".encode()) + gzip.compress(b" 1"))
-    assert read_text(tmp_path / "a.json.gz") == "Кот 1"
+@pytest.mark.parametrize(
+    ("ending", "packed"),
+    [
+        ("gz", gzip.compress),
+        ("bz2", bz2.compress),
+        ("xz", lzma.compress),
+        ("zst", lambda content: pyarrow.compress(content, codec="zstd", asbytes=True)),
+    ],
+)
+def test_several_members_and_a_byte_order_mark(tmp_path: Path, ending: str, packed: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / f"a.json.{ending}"
+    path.write_bytes(packed("\ufeffКот".encode()) + packed(b" 1"))
+    assert read_text(path) == "Кот 1"
+    for content in (packed(b"Cat" * 100)[:-5], b"no such file"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"a.json.{ending}: not a whole .{ending} file: "):
+            read_text(path)
