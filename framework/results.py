@@ -157,7 +157,7 @@ class Results:
         record["evaluation"] = {
             "split": self._split,
             "examples": measured["examples"],
-            **({"precision": measured["precision"]} if "precision" in measured else {}),
+            **({"computed_in": measured["precision"]} if "precision" in measured else {}),
             **{name: measured[name] for name in ("unlocated", "unread") if name in measured},
             **one_name(measured["metrics"]),
             **{f"{name}_interval": list(bounds) for name, bounds in one_name(measured["intervals"]).items()},

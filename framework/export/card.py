@@ -169,7 +169,7 @@ def _results(run: FinishedRun, model: ModelResults, own: CardParts) -> Iterator[
         f" ({ENGLISH.counted(run.recipe.task.items, found['examples'])} with a label)" if "examples" in found else ""
     )
     threads = in_threads((model["latency"] or {}).get("threads", 1))
-    computed = f" Models computed in {found['precision']}." if "precision" in found else ""
+    computed = f" Models computed in {found['computed_in']}." if "computed_in" in found else ""
     yield "## Results"
     yield (
         f"{metrics_in_words(run.recipe.task.metrics)}, on `{settings.split}`{examples}, with 95 % intervals: percentile bootstrap, "

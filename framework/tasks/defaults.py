@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 # What `distil answer` and servers ask besides, and what servers answer besides.
 _TAKEN = {"request": {"model", "source", "help"}, "response": {"model", "milliseconds"}}
+# What stands beside a model's metrics in results.json and in MLflow.
+_BESIDE_METRICS = {
+    *("split", "examples", "computed_in", "unlocated", "unread"),
+    *("parameters", "training", "weights", "usage", "round"),
+}
 
 
 class TaskSection(Section):
@@ -58,13 +63,17 @@ class TaskSection(Section):
         return {}
 
     def check(self, recipe: Sections) -> list[str]:
-        """See Task: teachers that write are refused, and names in requests and responses that commands and servers use themselves."""
+        """See Task: teachers that write are refused, and names in requests, responses and metrics that distil uses itself."""
         return [*refused(["generative", "chat"], self.kind, recipe), *self._taken_names()]
 
     def _taken_names(self) -> Iterator[str]:
         for called, names in _TAKEN.items():
             for name in sorted(names & getattr(self, called).model_fields.keys()):
                 yield f"task: the {called} of {self.kind} has a field `{name}`, which distil adds itself: give it another name"
+        metrics: Sequence[Metric] = self.metrics  # type: ignore[attr-defined]
+        for name in [*(metric.name for metric in metrics), *self.variants]:
+            if name in _BESIDE_METRICS or name.startswith("latency_") or name.endswith("_interval"):
+                yield f"task: {self.kind} has a metric or variant `{name}`, as something else is called beside it: give it another name"
 
     def settle(self, rows: list[Own]) -> list[Own]:
         """See Task."""

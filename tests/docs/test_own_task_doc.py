@@ -146,6 +146,13 @@ def test_what_the_task_cannot_do_is_refused_before_anything_runs(folder: Path) -
         RecipeError, match=r"the request of my_wrong:Choice has a field `model`(.|\n)*response .* `milliseconds`"
     ):
         recipe_from_values(asked, "docs/own_task.md")
+    named = CODE.replace(
+        'Metric("accuracy", "accuracy")', 'Metric("accuracy", "accuracy"), Metric("examples", "texts")'
+    )
+    (folder / "my_named.py").write_text(named, encoding="utf-8")
+    asked["task"] = {**asked["task"], "kind": "my_named:Choice"}
+    with pytest.raises(RecipeError, match="my_named:Choice has a metric or variant `examples`"):
+        recipe_from_values(asked, "docs/own_task.md")
     asked = values(folder)
     asked["task"] = {**asked["task"], "separators": ";"}
     with pytest.raises(RecipeError, match="separator"):

@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> FinishedRun:
             "teacher_temperature": {"a": 1.5, "b": 1.0, "c": 1.0},
             "weights": {name: {"mean": 0.25, "std": 0.125} for name in "abc"},
         },
-        "evaluation": {"examples": 1200, "precision": "bf16", "exact_match": 50.0, "f1": 62.5},
+        "evaluation": {"examples": 1200, "computed_in": "bf16", "exact_match": 50.0, "f1": 62.5},
         "latency": None,
     }
     counts = {"examples": 1200, "questions_unlabelled": 0, "repaired": 7, "dropped": 2}

@@ -78,6 +78,8 @@ def test_all_models_are_measured_by_entities(results: dict[str, Any], output: Pa
     for model in results["models"]:
         found = model["evaluation"]
         assert found["examples"] == 24
+        assert found["computed_in"] == "fp32"  # beside the share of entities that are right
+        assert isinstance(found["precision"], float)
         assert 0 <= found["f1_interval"][0] <= found["f1"] <= found["f1_interval"][1] <= 100
         assert {"type DATE", "type LOC", "type ORG", "type PER"} <= found.keys()
         predicted = json.loads((folder / model["predictions"]).read_text(encoding="utf-8"))
