@@ -20,7 +20,7 @@ from distil.framework.plugins import settings_of
 from distil.framework.predictors.logits import alone
 from distil.framework.signals.source import in_chunks
 from distil.framework.stages.shown import Shown
-from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.stages.stage import Context, Stage, answers_version, key_of
 from distil.framework.stages.supervision import Supervision
 from distil.framework.tasks.base import InferenceConfig, Plain, Predictor
 
@@ -76,7 +76,11 @@ def evaluation_stage(context: Context, measured: Measured) -> Stage:
 
     inputs = {"model": measured.model.key, "windows": measured.windows.model_dump(), "own": measured.own}
     inputs |= {"shown": measured.shown.inputs} if measured.shown is not None else {}
-    key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, versions(4, MODELS, context.device))
+    made_by = {
+        **versions(4, MODELS, context.device),
+        **answers_version(context.task, measured.own.get("kind")),
+    }
+    key = key_of(context, "evaluations", {**inputs, **_inputs(context)}, made_by)
     return Stage(f"evaluate {measured.name}", key, make)
 
 

@@ -22,7 +22,7 @@ from distil.framework.signals.shards import FORMAT, SignalReader
 from distil.framework.signals.silence import evened, silent
 from distil.framework.signals.teacher_pass import TeacherPass
 from distil.framework.stages.shown import Shown
-from distil.framework.stages.stage import Context, Stage, key_of
+from distil.framework.stages.stage import Context, Stage, answers_version, key_of
 from distil.framework.tasks.facts import main_metrics, trained_settings
 from distil.framework.teachers.base import is_elsewhere, own_settings
 
@@ -80,7 +80,7 @@ def collection(
     inputs |= {"shown": shown.inputs} if shown is not None else {}
     inputs |= {"next_tokens": True} if next_tokens else {}
     device = ("cuda" if teacher.actor.gpus else "cpu") if streamed else context.device
-    made_by = versions(_CODE[device], MODELS, device)
+    made_by = {**versions(_CODE[device], MODELS, device), **answers_version(context.task, teacher.kind)}
     if context.task.signals_version != 1:
         made_by["task"] = context.task.signals_version
     key = key_of(context, "signals", inputs, made_by)

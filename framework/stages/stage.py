@@ -1,9 +1,11 @@
 """A stage: one result, what it depends on, and how it is made."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.data.load import Split
@@ -13,6 +15,7 @@ from distil.framework.recipe.schema import Recipe
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.store import Store
 from distil.framework.tasks.base import InferenceConfig, Task
+from distil.framework.tasks.facts import trained_settings
 from distil.framework.training.job import Trainer
 
 
@@ -97,6 +100,14 @@ class Stage:
         found = store.find(self.key)
         assert found is not None, self.title
         return found.facts
+
+
+def answers_version(task: Task, kind: object) -> dict[str, int]:
+    """What stands among the versions of what a teacher of this kind says: since answers name labels however Unicode spells these, where a
+    task's have two spellings."""
+    named = json.dumps(trained_settings(task), ensure_ascii=False)
+    told = kind == "chat" and not task.writes and normalize("NFC", named) != normalize("NFD", named)
+    return {"answers": 2} if told else {}
 
 
 def key_of(context: Context, kind: str, inputs: Mapping[str, Any], versions: Mapping[str, Any]) -> Key:

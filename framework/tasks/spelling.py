@@ -19,6 +19,11 @@ def spelt_otherwise(name: str, names: Iterable[str]) -> str | None:
     return spelt_twice([*(one for one in names if normalize("NFC", one) == normalize("NFC", name)), name])
 
 
+def plain(text: str) -> str:
+    """A text without case, as names are compared: composed (NFC)."""
+    return normalize("NFC", text.casefold())
+
+
 def once_each(names: Iterable[str]) -> list[str]:
     """One of all that look alike, the last."""
     return list({normalize("NFC", name): name for name in names}.values())

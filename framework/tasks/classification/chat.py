@@ -15,6 +15,7 @@ from distil.framework.signals.algebra import Signals, from_dense
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.label_likelihood import label_masses, scored_masses
 from distil.framework.tasks.classification.signal import NO, YES
+from distil.framework.tasks.spelling import plain
 
 TEMPLATE = "Text: {text}"
 PAIR_TEMPLATE = "First text: {text}\n\nSecond text: {text_pair}"
@@ -179,17 +180,15 @@ class NumberChat:
 def named(text: str, words: Sequence[Sequence[str]], *, whole: bool = False) -> int | None:
     """The number of the label that a text names: all of it, or else, unless it has to be the `whole` text, the only one whose words
     stand in it, of words within others the longer ones."""
-    said = text.strip(_AROUND).casefold()
+    said = plain(text.strip(_AROUND))
     same = [
-        number for number, of_label in enumerate(words) if said in {word.strip(_AROUND).casefold() for word in of_label}
+        number for number, of_label in enumerate(words) if said in {plain(word.strip(_AROUND)) for word in of_label}
     ]
     if len(same) == 1 or whole:
         return same[0] if len(same) == 1 else None
-    every = sorted(
-        {(word.casefold(), number) for number, of_label in enumerate(words) for word in of_label}, key=_longest
-    )
+    every = sorted({(plain(word), number) for number, of_label in enumerate(words) for word in of_label}, key=_longest)
     found = set()
-    left = text.casefold()
+    left = plain(text)
     for word, number in every:
         rest = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "\n", left)
         if rest != left:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from unicodedata import combining, normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +82,9 @@ def _meant(text: str, forms: Iterable[Sequence[str]], ended: bool) -> list[int]:
 
 
 def _goes_on(said: str, form: str) -> bool:
-    return said.startswith(form) and not said[len(form)].isalnum()
+    return said.startswith(form) and not (said[len(form)].isalnum() or combining(said[len(form)]))
 
 
 def _plain(text: str) -> str:
-    return text.lstrip(_BEFORE).rstrip(_AFTER).casefold()
+    """Decomposed (NFD): a token may end between a letter and its sign."""
+    return normalize("NFD", text.lstrip(_BEFORE).rstrip(_AFTER).casefold())

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
+from unicodedata import normalize
 
 import numpy as np
 
@@ -129,27 +130,32 @@ class EntityChat:
 
     def _located(self, text: str, items: Sequence[_Item]) -> list[Marked]:
         """The entities of known types that the text has, each place for one of them."""
-        known = {plain_type(type or NAMELESS): type for type in self.tags.types}
+        known = {_plain(type or NAMELESS): type for type in self.tags.types}
         found: dict[tuple[int, int], Marked] = {}
         at = 0
         for type, words in items:
-            if plain_type(type) not in known:
+            if _plain(type) not in known:
                 continue
             free = [place for place in locate(text, words) if place not in found]
             place = next((one for one in free if one[0] >= at), free[0] if free else None)
             if place is not None:
-                found[place] = Marked(*place, known[plain_type(type)])
+                found[place] = Marked(*place, known[_plain(type)])
                 at = place[1]
         return list(found.values())
 
 
 def entity_chat(tags: TagSet) -> EntityChat:
     """What is said to language models of these tags. Raises RecipeError for two types that are written alike."""
-    if len({plain_type(type or NAMELESS) for type in tags.types}) < len(tags.types):
+    if len({_plain(type or NAMELESS) for type in tags.types}) < len(tags.types):
         raise RecipeError(
             "a chat teacher writes types in words, and two of them differ in case or spaces alone: rename one"
         )
     return EntityChat(tags)
+
+
+def _plain(type: str) -> str:
+    """As `plain_type`, composed: models do not always spell as they are told."""
+    return normalize("NFC", plain_type(type))
 
 
 def items_of(text: str) -> list[_Item] | str:

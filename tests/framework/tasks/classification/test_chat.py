@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from distil.framework.tasks.classification.chat import LabelChat, LabelsChat, Nu
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.classification.label_likelihood import label_masses
 
+Form = Literal["NFC", "NFD"]
 SOME = Text("here", "1", "Текст", None, None)
 LABELS = ["arrival", "linking", "top-up", "yes"]
 WORDS = [["card arrival"], ["card linking"], ["top-up"], ["да", "yes"]]
@@ -41,6 +44,23 @@ def test_a_label_is_what_an_answer_names(text: str, label: int | None) -> None:
 def test_of_labels_within_each_other_the_longer_one_is_meant() -> None:
     assert named("it is not happy", [["happy"], ["not happy"]]) == 1
     assert named("happy", [["happy"], ["not happy"]]) == 0
+
+
+@pytest.mark.parametrize("of_labels", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_answers", ["NFC", "NFD"])
+def test_labels_are_the_same_however_unicode_spells_them(of_labels: Form, of_answers: Form) -> None:
+    words = [[normalize(of_labels, word)] for word in ("Ёлка", "злой", "зло")]
+    for text, label in (("ёлка.", 0), ("это злой текст", 1), ("Зло", 2)):
+        assert named(normalize(of_answers, text), words) == label
+    several = LabelsChat(["0", "1", "2"], words).read(SOME, [Answer(text=normalize(of_answers, "злой, ёлка"))], "votes")
+    assert several is not None
+    assert several.tolist() == [1, 1, 0]
+    letter, sign = normalize("NFD", "й")
+    said = [
+        tokens(("злой", {"злой": 0.8, "зло": 0.2})),
+        tokens(("зло" + letter, {"зло" + letter: 1.0}), (sign, {sign: 1.0})),
+    ]
+    assert [masses(one, words) for one in said] == [[0.0, 0.9, 0.1], [0.0, 1.0, 0.0]]
 
 
 def test_labels_are_listed_to_the_model() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -125,6 +126,14 @@ def masses(*texts: str) -> dict[str, dict[str, float]]:
         word: {tag: round(float(mass), 2) for tag, mass in zip(TAGS.names, row, strict=True) if mass > 0.01}
         for word, row in zip(words, dense, strict=True)
     }
+
+
+def test_types_are_the_same_however_unicode_spells_them() -> None:
+    for of_tags, of_answer in (("район", normalize("NFD", "Район")), (normalize("NFD", "район"), "район")):
+        chat = EntityChat(tag_set(("O", f"B-{of_tags}", f"I-{of_tags}"), "bio"))
+        list_of = chat.read(EXAMPLE, [Answer(text=listed((of_answer, "Омска")))], "votes")
+        assert list_of is not None
+        assert [one.type for one in entities_of(list_of.tags)] == [of_tags]
 
 
 def test_each_list_is_a_vote_for_the_tags_of_all_words() -> None:
