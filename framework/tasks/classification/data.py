@@ -1,24 +1,30 @@
 """Texts, or pairs of texts, with a label, several labels or a number."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from distil.framework.config import nearest_hint
 from distil.framework.data.example import Note, Notebook, why_unlabelled
-from distil.framework.data.records import Fields, Record, is_missing, shortened, shown, text_of
+from distil.framework.data.records import Fields, Record, is_label_studio, is_missing, shortened, shown, text_of
 from distil.framework.errors import DataError
 from distil.framework.language.words import count_of
+from distil.framework.tasks.classification.labels import (
+    MINUS_ONE,
+    is_number,
+    label_of,
+    labels_of,
+    labels_of_columns,
+    number_of,
+    written_twice,
+)
 from distil.framework.tasks.classification.settings import ClassificationSettings, asked_fields
 from distil.framework.tasks.label_names import by_names, names_in_file
 from distil.framework.tasks.spelling import spelt_otherwise, spelt_twice
 
-MINUS_ONE = ("-1",)  # by which published test splits say that a text's label is kept back
 NOTES: Mapping[str, Note] = {"blank": Note("left out, as they have no text", dropped=True)}
 
 _FEW = 20  # so few labels may each occur once in a sample
-_TRUTH = {"true": "1", "false": "0"}
 Gold = tuple[str, ...] | float  # names of labels (of a text with a single label, one), or a number
 
 
@@ -77,6 +83,11 @@ def read_rows(task: ClassificationSettings, records: Iterable[Record], fields: F
         values, place = record.values, record.place
         if not isinstance(values, dict):
             raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
+        if is_label_studio(values):
+            raise DataError(
+                f"{place}: a task of Label Studio, whose labels are within its annotations: export it as JSON-MIN or CSV, and name the column "
+                "of the choice in `fields` of the data's source, as {label: sentiment}"
+            )
         id = fields.optional(values, "id", place)
         pair = None if task.pairs is False else _pair(task, values, fields, place)
         gold = _gold(task, record, fields)
@@ -181,8 +192,8 @@ def decided_by(task: ClassificationSettings, texts: Sequence[Text]) -> dict[str,
             raise DataError(f"the data have {f'only the number {numbers[0]:g}' if numbers else 'no number'}; {other}")
         return {"range": [numbers[0], numbers[-1]]}
     found = {label for text in texts if isinstance(text.gold, tuple) for label in text.gold}
-    labels = sorted(found, key=lambda label: (0, int(label), label) if _is_number(label) else (1, 0, label))
-    if said := spelt_twice(labels):
+    labels = sorted(found, key=lambda label: (0, int(label), label) if is_number(label) else (1, 0, label))
+    if said := spelt_twice(labels) or written_twice(labels):
         raise DataError(f"the data's label {said}")
     if len(labels) < 2:
         only = f"only the label '{labels[0]}'" if labels else "no label"
@@ -206,94 +217,16 @@ def _text(value: object, name: str, place: str) -> str:
 def _gold(task: ClassificationSettings, record: Record, fields: Fields) -> Gold | None:
     values, place = record.values, record.place
     if task.problem_type == "regression":
-        return _number(fields.optional(values, "value", place), place)
+        return number_of(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
         names = names_in_file(task.labels, fields.named_numbers(record, "label"), fields.renames)
-        label = _name(by_names(fields.optional(values, "label", place), names), task.labels, place)
+        label = label_of(by_names(fields.optional(values, "label", place), names), task.labels, place)
         return None if label is None else (label,)
     if task.label_columns:
         columns = {label: fields.optional(values, label, place) for label in task.labels or ()}
         without = [label for label in columns if not fields.find(values, label)[0]]
         if 0 < len(without) < len(columns):
             raise fields.missing(values, without[0], place)
-        return _of_columns(columns, place)
+        return labels_of_columns(columns, place)
     names = names_in_file(task.labels, fields.named_numbers(record, "labels"), fields.renames)
-    return _several(by_names(fields.optional(values, "labels", place), names), task, place)
-
-
-def _name(value: object, labels: Sequence[str] | None, place: str) -> str | None:
-    """A label's name: the value itself or, where the recipe names labels, the one of that number, and none of -1."""
-    if is_missing(value):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, str | int):
-        hint = {list: "multi_label", float: "regression"}.get(type(value))
-        other = f"; that is for task.problem_type: {hint}" if hint else ""
-        raise DataError(f"{place}: a label must be a name or a whole number, found {shown(value)}{other}")
-    name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
-    if name == "" or (labels is not None and name in MINUS_ONE and name not in labels):
-        return None
-    if labels is not None and name not in labels:
-        number = _whole(name)
-        if number is not None and number < len(labels):
-            return labels[number]
-    return name
-
-
-def _whole(text: str) -> int | None:
-    """The number of a label in a table's cell, which pandas also writes as 1.0 or True."""
-    text = _TRUTH.get(text.lower(), text).removesuffix(".0")
-    return int(text) if _is_number(text) else None
-
-
-def _is_number(text: str) -> bool:
-    """Whether digits count as a whole number; Python reads none of thousands of them."""
-    return text.isdecimal() and len(text) <= 100
-
-
-def _several(value: object, task: ClassificationSettings, place: str) -> tuple[str, ...] | None:
-    if is_missing(value):
-        return None
-    if isinstance(value, str):
-        if task.separator is None:
-            raise DataError(
-                f"{place}: labels must be a list, found the text {shown(value)}; if one text names several, set task.separator"
-            )
-        value = [part for part in value.split(task.separator) if part.strip()]
-    if not isinstance(value, list):
-        raise DataError(f"{place}: labels must be a list, found {shown(value)}")
-    twice = next((one for one in value if not isinstance(one, str) and value.count(one) > 1), None)
-    if twice is not None and len(value) == len(task.labels or value):
-        raise DataError(
-            f"{place}: labels names {shown(twice)} more than once; a list names the labels that a text has, and does not say 0 or 1 "
-            "of each: write their names or numbers, or columns with task.label_columns"
-        )
-    names = [_name(one, task.labels, place) for one in value]
-    none = set(MINUS_ONE).difference(task.labels or ())
-    return tuple(dict.fromkeys(name for name in names if name is not None and name not in none))
-
-
-def _of_columns(values: Mapping[str, object], place: str) -> tuple[str, ...] | None:
-    if all(is_missing(value) or value == "" for value in values.values()):
-        return None
-    names = []
-    for label, value in values.items():
-        number = _number(_TRUTH.get(value.lower(), value) if isinstance(value, str) else value, place)
-        if number not in (0.0, 1.0):
-            raise DataError(f"{place}: the column of the label '{label}' must hold 0 or 1, found {shown(value)}")
-        if number:
-            names.append(label)
-    return tuple(names)
-
-
-def _number(value: object, place: str) -> float | None:
-    if is_missing(value) or value == "":
-        return None
-    try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{place}: expected a finite number, found {shown(value)}")
-    return number
+    return labels_of(by_names(fields.optional(values, "labels", place), names), task, place)

@@ -53,6 +53,28 @@ def test_numbers_are_read_by_the_recipes_labels(number: Any) -> None:
     assert text.gold == ("yes",)
 
 
+@pytest.mark.parametrize("number", [2, "2", 2.0, "2.0"])
+def test_a_number_that_is_the_name_of_a_label_is_that_label_and_not_its_place(number: Any) -> None:
+    (text,) = _texts([{"text": "да", "label": number}], labels=["1", "2", "3"])
+    assert text.gold == ("2",)
+
+
+@pytest.mark.parametrize("pair", [("1", "1.0"), ("True", "true"), ("FALSE", 0), (True, "true")])
+def test_labels_that_data_write_in_two_ways_are_refused(pair: tuple[Any, Any]) -> None:
+    labels = [*pair, "2.5", "2"]
+    with pytest.raises(
+        DataError, match=r"^the data's label '.+' is also written '.+': write it in one way, or name all"
+    ):
+        Classification().fitted({"train": _texts([{"text": str(label), "label": label} for label in labels])})
+    others = [{"text": label, "label": label} for label in ("v1.0", "v1", "01", "1", "2.5")]
+    assert len(Classification().fitted({"train": _texts(others)}).labels or ()) == 5
+
+
+def test_choices_of_label_studio_are_asked_for_in_a_table() -> None:
+    with pytest.raises(DataError, match=r"a task of Label Studio, .*: export it as JSON-MIN or CSV"):
+        _texts([{"id": 1, "data": {"text": "a"}, "annotations": []}])
+
+
 @pytest.mark.parametrize(("label", "kind"), [(0.5, "regression"), (["x"], "multi_label")])
 def test_what_another_kind_of_problem_is_meant_for_is_told(label: Any, kind: str) -> None:
     with pytest.raises(DataError, match=rf"a name or a whole number, found .*; that is for task\.problem_type: {kind}"):
@@ -177,6 +199,8 @@ def test_several_labels_are_a_list_a_text_or_columns() -> None:
         _texts([{"text": "a", "x": "2", "y": "0"}], labels=["x", "y"], label_columns=True, **several)
     truths = [{"text": "a", "x": "True", "y": False}]
     assert _texts(truths, labels=["x", "y"], label_columns=True, **several)[0].gold == ("x",)
+    with pytest.raises(DataError, match=r"labels holds true or false, found \[True, False\]; .* task\.label_columns"):
+        _texts([{"text": "a", "labels": [True, False]}], labels=["x", "y"], **several)
     with pytest.raises(DataError, match=r"labels names 0 more than once; .* task\.label_columns"):
         _texts([{"text": "a", "labels": [0, 1, 0]}], labels=["x", "y", "z"], **several)
     with pytest.raises(DataError, match=r"set task\.separator"):
