@@ -156,7 +156,7 @@ class Run:
         splits = self.results["data"]["splits"]
         if name_of(split, "a split's name") not in splits:
             raise OutputError(f"{self.folder} has no split '{split}'; it has {', '.join(splits)}")
-        return unchanged_split(self.recipe.data, self.task, split, splits[split]["digest"]).examples
+        return unchanged_split(self.recipe.data, self.recipe.task, split, splits[split]["digest"]).examples
 
     def signals(self, teacher: str, split: str) -> SignalTable:
         """A teacher's signals on a split, in the order of its examples.

@@ -23,7 +23,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import learnt_splits, prompts_alone
+from distil.framework.recipe.splits import fitted_task, learnt_splits, prompts_alone
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -71,7 +71,7 @@ def context_of(
         data = {**data, recipe.evaluation.split: _measured(recipe, data, progress)}
     return Context(
         recipe=recipe,
-        task=recipe.task.fitted({name: split.examples for name, split in data.items()}),
+        task=fitted_task(recipe, data),
         data=data,
         store=store_of(recipe),
         precision=resolve_precision(recipe.engine.precision),

@@ -7,6 +7,7 @@ from distil.framework.language.words import count_of
 from distil.framework.progress import Progress
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
+from distil.framework.recipe.splits import fitted_task
 from distil.framework.rehearsal.answers import requests_in_words
 from distil.framework.rehearsal.outline import ModelOutline, check_known
 from distil.framework.rehearsal.rehearse import Rehearsed
@@ -55,7 +56,7 @@ def show_rehearsal(recipe: Recipe, progress: Progress) -> None:
             found[model.name] = rehearse(recipe, model, data, Path(folder), progress)
     _show(recipe, models, found, signal_sizes(recipe, data), generated=data.splits is None)
     if data.splits is not None:
-        task = recipe.task.fitted({name: split.examples for name, split in data.splits.items()})
+        task = fitted_task(recipe, data.splits)
         for line in requests_in_words(recipe, task, data.splits, store_of(recipe)):
             progress.say(line)
 

@@ -16,7 +16,7 @@ def examples_of(recipe: Recipe, task: Task) -> list[Json]:
     """Requests of the task, from all over the recipe's evaluation split; none where its data cannot be had any more, or hold
     nothing that the task could be asked."""
     try:
-        examples = load_split(recipe.data, task, recipe.evaluation.split).examples
+        examples = load_split(recipe.data, recipe.task, recipe.evaluation.split).examples
     except UserError:
         return []
     found = [request for example in examples if (request := _request(task, example)) is not None]

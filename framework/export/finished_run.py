@@ -83,7 +83,7 @@ class FinishedRun:
         """The questions on which the run was measured. Raises DataError if they are not the same any more."""
         name = self.recipe.evaluation.split
         digest = self.results["data"]["splits"][name]["digest"]
-        return unchanged_split(self.recipe.data, self.task, name, digest, progress).examples
+        return unchanged_split(self.recipe.data, self.recipe.task, name, digest, progress).examples
 
     def _encodes(self, model: ModelResults) -> bool:
         if model["role"] == "teacher":

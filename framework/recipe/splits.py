@@ -1,11 +1,18 @@
 """What a recipe's splits are for."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from distil.framework.chat.section import Shots
 from distil.framework.recipe.schema import Recipe
 from distil.framework.teachers.chat import Chat
 from distil.framework.training.section import Training
+
+if TYPE_CHECKING:
+    from distil.framework.data.load import Split
+    from distil.framework.tasks.base import Task
+
+_READ_ALONE = ("student.unlabelled[", "student.trim.splits[")  # where labels play no part
 
 
 def examples_wanted(recipe: Recipe) -> dict[str, str]:
@@ -63,3 +70,17 @@ def learnt_splits(recipe: Recipe) -> list[str]:
     """The splits whose texts a teacher or the student is trained on, with or without labels."""
     unlabelled = recipe.student.unlabelled if recipe.student is not None else []
     return list(dict.fromkeys([*(split for _, split in trainings(recipe).values()), *unlabelled]))
+
+
+def fitted_task(recipe: Recipe, data: Mapping[str, "Split"]) -> "Task":
+    """The recipe's task with what its splits decide. Labels of those that the student learns without them alone decide nothing. Raises
+    DataError."""
+    wanted = examples_wanted(recipe).items()
+    counted = {split for place, split in wanted if not place.startswith(_READ_ALONE)}
+    read_alone = {split for place, split in wanted if place.startswith(_READ_ALONE)} - counted
+    return recipe.task.fitted(
+        {
+            name: [one.without_label() for one in split.examples] if name in read_alone else split.examples
+            for name, split in data.items()
+        }
+    )

@@ -20,7 +20,7 @@ from distil.framework.models.formats import format_of
 from distil.framework.models.section import HubModel, LayersModel
 from distil.framework.paper import PUBLISHED, published_config, published_sizes
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import prompts_alone
+from distil.framework.recipe.splits import fitted_task, prompts_alone
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.live import may_read_alike
 from distil.framework.stages.planned import check_positions, planned_config
@@ -276,7 +276,7 @@ def signal_sizes(recipe: Recipe, data: KnownData) -> dict[str, float]:
     if splits is None:
         source = {**recipe.task.stand_in(), "examples": {"train": _FEW}}
         splits = load_data(Data.model_validate({"source": source, "splits": {"train": "train"}}), recipe.task)
-    task = recipe.task.fitted({name: split.examples for name, split in splits.items()})
+    task = fitted_task(recipe, splits)
     some = [example for split in splits.values() for example in split.examples[:_FEW]]
     text, sizes = task.head_bytes(some), task.head_sizes(some)
     length = int(text.sum()) if text is not None and any(map(is_of_tokens, recipe.losses.values())) else 0

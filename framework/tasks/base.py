@@ -212,7 +212,8 @@ class Task(Prompting, TaskHeads[Own], Protocol):
         """A source of generated examples about as long as real ones, as a recipe has it, without `examples`."""
 
     def fitted(self, data: Mapping[str, Examples]) -> Self:
-        """The task with what the examples of the recipe's splits decide, such as label names that it leaves out."""
+        """The task with what the examples of the recipe's splits decide, such as label names that it leaves out. Those that are learnt
+        without their labels alone come without them."""
 
     def model_class(self) -> Own:
         """The transformers Auto class of its models."""
