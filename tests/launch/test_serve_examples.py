@@ -76,4 +76,4 @@ def test_what_has_nothing_to_ask_is_no_example(tmp_path: Path) -> None:
     data = {"kind": "files", "path": {"train": str(path), "validation": str(path)}}
     recipe = recipe_from_values(tiny_values(tmp_path, data__source=data), "here")
     task = TypeAdapter(AnyTask).validate_python({"kind": "text"})
-    assert examples_of(recipe, task) == [{"prompt": "Why?"}]
+    assert examples(recipe.model_copy(update={"task": task})) == [{"prompt": "Why?"}]
