@@ -200,17 +200,18 @@ def track_run(run: Path) -> None:
     from distil.tracking.tracker import Sending
 
     results = read_search(run) if (run / SEARCH).is_file() else results_of(run)
-    tracking = Tracking.model_validate(results["recipe"]["tracking"])
+    tracking = Tracking(**results["recipe"]["tracking"])
     if not (tracking.mlflow or tracking.also):
         raise UserError(
             f"{results['run']} is not to be tracked, as tracking.mlflow is false in its recipe; `distil run` on it with "
             "tracking.mlflow=true sends what is there"
         )
     failures: list[DistilError] = []
-    for name in tracking.also:
+    for one in tracking.also:
         try:
-            need(f"tracking.also: {name}", name)
-            with closing(Sending(name, run, tracking)) as sending:
+            if isinstance(one, str):
+                need(f"tracking.also: {one}", one)
+            with closing(Sending(one, run, tracking)) as sending:
                 print(f"{results['run']} is at {sending.send(final=True)}")
         except DistilError as error:
             failures.append(error)  # the others get it all the same

@@ -9,13 +9,20 @@ from pydantic import BaseModel, Field, ValidationError
 
 from distil.framework.errors import StoreError
 from distil.framework.files import write_atomic
+from distil.framework.recipe.sections import AnyTracker, tracker_name
 
 CURSOR = "tracked.json"
 
 
-def ledger_of(tracker: str) -> str:
-    """The file in a run's folder that notes what a tracker beside MLflow has got, among what that keeps there itself."""
-    return f"{tracker}/{CURSOR}"
+def folder_of(tracker: AnyTracker) -> str:
+    """What the folder is called, in a run's, of what a tracker beside MLflow keeps there itself."""
+    return tracker_name(tracker).replace(":", ".")
+
+
+def ledger_of(run_folder: Path, tracker: AnyTracker) -> "Ledger":
+    """What a tracker beside MLflow has got of a run; with other options one of the user's own is another destination. Raises StoreError."""
+    options = tracker if isinstance(tracker, str) else json.dumps(tracker.model_dump(mode="json"), sort_keys=True)
+    return Ledger(run_folder / folder_of(tracker) / CURSOR, options)
 
 
 class RunCursor(BaseModel):

@@ -7,19 +7,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from distil.framework.errors import DistilError
 from distil.framework.extras import command
 from distil.framework.progress import SILENT, Progress
-from distil.framework.recipe.sections import Tracking
+from distil.framework.recipe.sections import AnyTracker, Tracking
 from distil.tracking.client import destination_of, is_tracked
 from distil.tracking.ledger import CURSOR
 from distil.tracking.mlflow_sync import results_file, sync
 from distil.tracking.sender import SyncReport
 from distil.tracking.tracker import Sending
 
-MLFLOW = "mlflow"
+MLFLOW: Literal["mlflow"] = "mlflow"
 _STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
 
 
@@ -29,7 +29,7 @@ def following(run_folder: Path, tracking: Tracking, progress: Progress = SILENT)
 
     Raises UserError where it cannot be tracked as the recipe or the environment says.
     """
-    trackers: list[str] = list(tracking.also)
+    trackers: list[AnyTracker | Literal["mlflow"]] = list(tracking.also)
     if is_tracked(tracking):
         destination_of(tracking, run_folder.parent)  # a URI that cannot be right is refused before anything runs
         trackers.insert(0, MLFLOW)
@@ -62,7 +62,7 @@ class LiveSync:
         progress: Progress = SILENT,
         every: float = 5.0,
         patience: float = 20.0,
-        to: str = MLFLOW,
+        to: AnyTracker | Literal["mlflow"] = MLFLOW,
     ) -> None:
         """Track the run in `run_folder`, `every` so many seconds. to: the tracker."""
         self.report: SyncReport | None = None

@@ -21,7 +21,7 @@ def is_sent(run_folder: Path, tracking: Tracking) -> bool:
     """
     whole = whole_of(run_folder, tracking)
     try:
-        others = [Ledger(run_folder / ledger_of(name), name).cursor for name in tracking.also]
+        others = [ledger_of(run_folder, one).cursor for one in tracking.also]
         if any(one.whole != whole for one in others) or not is_tracked(tracking):
             return all(one.whole == whole for one in others)
         destination = destination_of(tracking, run_folder.absolute().parent)

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from distil.framework.errors import DistilError, TrackingError, first_line
 from distil.framework.locks import locked
-from distil.framework.recipe.sections import Tracking
+from distil.framework.plugins import place_in_own_code
+from distil.framework.recipe.sections import AnyTracker, Tracking, tracker_name
 from distil.tracking.content import Line
-from distil.tracking.ledger import Ledger, RunCursor, ledger_of
+from distil.tracking.ledger import CURSOR, Ledger, RunCursor, folder_of, ledger_of
 from distil.tracking.sent import whole_of
 from distil.tracking.shown import Part, Shown, shown_in
 
@@ -18,7 +20,8 @@ _LINES = 500  # of a history, between two notes of what has been sent
 
 
 class Tracker(Protocol):
-    """One place where a run is shown, open from its first piece to `close`. Any method may raise what the tracker's library raises."""
+    """One place where a run is shown, open from its first piece to `close`. Any method may raise what the tracker's library raises. A class
+    that is derived from it does nothing with what it does not take."""
 
     place: str
     """Where people look at it."""
@@ -66,10 +69,11 @@ TRACKERS: Mapping[str, Open] = {"wandb": wandb, "tensorboard": tensorboard}
 class Sending:
     """Sends a run to one of the further trackers, whenever it is asked to, until it is closed."""
 
-    def __init__(self, name: str, folder: Path, tracking: Tracking) -> None:
-        """name: that of the tracker; folder: of the run. Nothing is opened yet."""
-        self.name = name
-        self.ledger_path = folder / ledger_of(name)
+    def __init__(self, to: AnyTracker, folder: Path, tracking: Tracking) -> None:
+        """to: the tracker; folder: of the run. Nothing is opened yet."""
+        self.name = tracker_name(to)
+        self.ledger_path = folder / folder_of(to) / CURSOR
+        self._to = to
         self._folder = folder
         self._tracking = tracking
         self._tracker: Tracker | None = None
@@ -82,31 +86,48 @@ class Sending:
             StoreError: the run's files are damaged.
             TrackingError: the tracker did not take it; what has been sent is noted.
         """
+        lock = self._folder / f".{folder_of(self._to)}.lock"
         try:
-            with locked(self._folder / f".{self.name}.lock", f"tracking of {self._folder} by {self.name}", 10):
+            with locked(lock, f"tracking of {self._folder} by {self.name}", 10), self._told():
                 return self._send(final)
         except TimeoutError as error:
             raise TrackingError(f"{error}; wait until it has ended") from None
-        except DistilError:
-            raise
-        except Exception as error:  # of which a tracker's library has many
+        except OSError as error:  # of the lock
             raise TrackingError(f"tracking by {self.name} failed ({first_line(error)})") from error
 
     def close(self) -> None:
-        """End what was opened."""
+        """End what was opened. Raises TrackingError."""
         if self._tracker is not None:
-            self._tracker.close(self._state)
-            self._tracker = None
+            tracker, self._tracker = self._tracker, None
+            with self._told():
+                tracker.close(self._state)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """In the context, what a tracker fails with becomes a TrackingError; of one of the user's own it names the line."""
+        try:
+            yield
+        except DistilError:
+            raise
+        except (Exception, SystemExit) as error:  # of which a tracker's library has many
+            if isinstance(self._to, str):
+                raise TrackingError(f"tracking by {self.name} failed ({first_line(error)})") from error
+            line = place_in_own_code(error, (type(self._to).__module__.partition(".")[0],))
+            where = f" in {line}" if line else ""
+            raise TrackingError(
+                f"tracking by {self.name} failed{where} ({type(error).__name__}: {first_line(error)})"
+            ) from error
 
     def _send(self, final: bool) -> str:
         whole = whole_of(self._folder, self._tracking) if final else None
         shown = shown_in(self._folder)
         self._state = shown.state
-        ledger = Ledger(self.ledger_path, self.name)
+        ledger = ledger_of(self._folder, self._to)
         parent = ledger.cursor.parent
         ledger.save()  # the key, before anything is known by it
         if self._tracker is None:
-            self._tracker = TRACKERS[self.name](self._folder, self._tracking, parent.key)
+            open_it: Open = TRACKERS[self._to] if isinstance(self._to, str) else self._to.open  # type: ignore[assignment]
+            self._tracker = open_it(self._folder, self._tracking, parent.key)
         tracker = self._tracker
         _once(ledger, parent, "recipe", shown.recipe, lambda: tracker.begin(shown))
         for part in shown.parts:

@@ -40,8 +40,9 @@ def _asked(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "student.lora", ("peft",)
     if recipe.tracking.by_mlflow:
         yield "the section `tracking`", ("mlflow",)
-    for name in recipe.tracking.also:
-        yield f"tracking.also: {name}", (name,)
+    for one in recipe.tracking.also:
+        if isinstance(one, str):
+            yield f"tracking.also: {one}", (one,)
 
 
 def most_workers(recipe: Recipe) -> int:

@@ -2,13 +2,16 @@
 
 import re
 import warnings
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from distil.framework.config import MOST_EPOCHS, Section
+from distil.framework.files import Json
 from distil.framework.models.formats import FLOAT32, format_of
 from distil.framework.models.section import (
     ConfigModel,
@@ -18,6 +21,7 @@ from distil.framework.models.section import (
     TrainedTokenizer,
     check_tokenizer_fits,
 )
+from distil.framework.plugins import by_kind
 from distil.framework.training.section import RANDOM_ADAPTED, Training
 
 
@@ -126,6 +130,50 @@ class Student(Training):
 warnings.filterwarnings("ignore", 'Field name "register" in "Tracking" shadows', UserWarning)
 
 
+class OwnTracker(Protocol):
+    """A section of the user's own in `tracking.also`. kind: its import path."""
+
+    kind: str
+
+    def open(self, folder: Path, tracking: "Tracking", key: str) -> object:
+        """A Tracker (tracking/tracker.py) for the run in `folder`. key: the same whenever the same run is sent."""
+
+    def model_dump(self, *, mode: str = "python") -> Json:
+        """Its options as plain data (pydantic gives it)."""
+
+
+if TYPE_CHECKING:
+    _Own = OwnTracker
+else:  # which pydantic knows nothing of, as `by_kind` has made it
+    _Own = object
+
+
+def _by_kind_or_name(value: object) -> object:
+    """A name, or a section with an import path as its `kind`, of which the path alone may stand."""
+    if isinstance(value, str):
+        return {"kind": value} if ":" in value else value
+    kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
+    if ":" not in str(kind):
+        raise ValueError(
+            "expected wandb, tensorboard, or a section of a tracker of your own with its import path, {kind: package.module:Class}"
+        )
+    return value
+
+
+_OWN_SCHEMA = {"anyOf": [{"type": "string", "pattern": ":"}, {"type": "object", "required": ["kind"]}]}
+AnyTracker = Annotated[
+    Annotated[Literal["wandb", "tensorboard"], Tag("name")]
+    | Annotated[_Own, by_kind(protocols=(OwnTracker,)), WithJsonSchema(_OWN_SCHEMA), Tag("own")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "own"),
+    BeforeValidator(_by_kind_or_name),
+]
+
+
+def tracker_name(tracker: AnyTracker) -> str:
+    """How a tracker is called: by its name, or by the import path of one of the user's own."""
+    return tracker if isinstance(tracker, str) else tracker.kind
+
+
 class Tracking(Section):
     """Where runs are copied to: MLflow, and further trackers. The run folder stays the truth."""
 
@@ -146,7 +194,9 @@ class Tracking(Section):
         max_length=255,
         description="Alias that the registered version gets, such as champion.",
     )
-    also: list[Literal["wandb", "tensorboard"]] = Field(default_factory=list, description="Further trackers.")
+    also: list[AnyTracker] = Field(
+        default_factory=list, description="Further trackers: wandb, tensorboard, or one of your own by its import path."
+    )
     report: bool = Field(default=True, description="Write report.html once a run has ended, and send it.")
 
     @field_validator("register")
@@ -167,8 +217,8 @@ class Tracking(Section):
 
     @field_validator("also")
     @classmethod
-    def _check_also(cls, also: list[str]) -> list[str]:
-        if len(set(also)) < len(also):
+    def _check_also(cls, also: list[AnyTracker]) -> list[AnyTracker]:
+        if len(set(map(tracker_name, also))) < len(also):
             raise ValueError("names a tracker more than once")
         return also
 
@@ -182,8 +232,9 @@ class Tracking(Section):
 
     @model_validator(mode="after")
     def _check_without_mlflow(self) -> "Tracking":
-        # W&B takes the experiment for its project's name, and students' files.
-        mlflows = ("uri", "register", "alias", *(() if "wandb" in self.also else ("experiment", "log_models")))
+        # W&B takes the experiment for its project's name, and students' files; one of the user's own may, too.
+        others = any(one != "tensorboard" for one in self.also)
+        mlflows = ("uri", "register", "alias", *(() if others else ("experiment", "log_models")))
         idle = [name for name in mlflows if getattr(self, name) != Tracking.model_fields[name].default]
         if idle and not self.mlflow:
             raise ValueError(f"`{idle[0]}` is for MLflow, and `mlflow` is false: drop one of them")

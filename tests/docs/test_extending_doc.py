@@ -1,6 +1,7 @@
 """The examples of docs/extending.md, run as they stand there."""
 
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from distil.framework.tasks.span_qa.task import ExtractiveQA
 from distil.framework.tasks.tagging.example import Tagged, words_of
 from distil.framework.tasks.text.measures import measured
 from distil.framework.tasks.text.task import Text
+from distil.tracking.tracker import Sending
 from tests.framework.signals.made_up import entries, of_masses
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -134,6 +136,16 @@ def test_the_examples_make_an_ensemble_that_trains_a_student(recipe: Recipe) -> 
     history = (Path(recipe.output) / student["history"]).read_text(encoding="utf-8")
     assert "loss/confident_kl" in history
     assert "loss/last_cosine" in history
+    (own,) = recipe.tracking.also
+    sending = Sending(own, recipe.run_folder, recipe.tracking)
+    told = [sending.send(final=True) for _ in range(2)]
+    sending.close()
+    assert told == [str(recipe.run_folder / "curves.jsonl")] * 2
+    lines = [json.loads(line) for line in Path(told[0]).read_text(encoding="utf-8").splitlines()]
+    assert [one["figures"]["f1"] for one in lines if one["model"] == "student" and "figures" in one] == [
+        pytest.approx(student["evaluation"]["f1"])
+    ]
+    assert sum(any("loss/last_cosine" in name for name in one) for one in lines) == history.count("loss/last_cosine")
 
 
 def test_the_measure_of_texts_compares_last_numbers(recipe: Recipe) -> None:

@@ -1,18 +1,21 @@
 """Trackers beside MLflow, and what each of them has got afterwards."""
 
 import json
+import sys
 import time
 from importlib.util import find_spec
 
 import pytest
 
 from distil.framework.errors import TrackingError, UserError
+from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.sections import Tracking
 from distil.launch.inspect import track_run
 from distil.tracking import client, tracker
 from distil.tracking.live import following
 from distil.tracking.sent import is_sent
 from distil.tracking.tracker import Sending
+from tests.tiny import tiny_values
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")
@@ -162,6 +165,87 @@ def test_mlflow_is_left_out_where_the_recipe_says_so(run, counted, capsys, monke
         UserError, match=r"not to be tracked, as tracking\.mlflow is false .* tracking\.mlflow=true sends"
     ):
         track_run(run.folder)
+
+
+OWN = """
+from distil.framework.config import Section
+from distil.tracking.tracker import Tracker
+
+class Told(Tracker):
+    def __init__(self, path):
+        self.place, self.path = str(path), path
+
+    def lines(self, part, lines):
+        with self.path.open("a") as file:
+            file.writelines(f"{part.name} {line.kind} {line.step}\\n" for line in lines)
+
+    def table(self, shown):
+        if not self.path.with_suffix(".mended").exists():
+            raise RuntimeError("no such table")
+
+    def close(self, state):
+        if not self.path.with_suffix(".mended").exists():
+            raise SystemExit("closed")
+
+class Own(Section):
+    kind: str
+    name: str = "told"
+
+    def open(self, folder, tracking, key):
+        return Told(folder / self.name)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_tracker.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_tracker", raising=False)
+    return "own_tracker:Own"
+
+
+def test_what_a_tracker_of_ones_own_raises_is_named_and_loses_nothing(run, own, tmp_path, capsys):
+    run.results["recipe"]["tracking"] = {"mlflow": False, "also": [own]}
+    _whole(run)
+    tracking = Tracking(**run.results["recipe"]["tracking"])
+    said = []
+
+    class Said:
+        def say(self, message):
+            said.append(message)
+
+    with following(run.folder, tracking, Said()):
+        pass
+    at = OWN.splitlines().index('            raise RuntimeError("no such table")') + 1
+    failed = f"tracking by own_tracker:Own failed in {tmp_path / 'own_tracker.py'}:{at} (RuntimeError: no such table); the run goes on"
+    assert said[0].startswith(failed)
+    assert not is_sent(run.folder, tracking)
+    with pytest.raises(TrackingError, match=r"failed in .*own_tracker\.py:\d+ \(SystemExit: closed\)"):
+        track_run(run.folder)  # where it fails in the end, too
+    (run.folder / "told.mended").touch()
+    track_run(run.folder)
+    assert is_sent(run.folder, tracking)
+    assert capsys.readouterr().out.splitlines()[-1] == f"{run.results['run']} is at {run.folder / 'told'}"
+    lines = (run.folder / "told").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 10 + 2 + 5 + 1
+    elsewhere = Tracking(mlflow=False, also=[{"kind": own, "name": "elsewhere"}])
+    assert not is_sent(run.folder, elsewhere)
+    (run.folder / "elsewhere.mended").touch()
+    _send(run, elsewhere, elsewhere.also[0])
+    assert (run.folder / "elsewhere").read_text().splitlines() == lines
+
+
+def test_a_tracker_of_ones_own_that_is_not_there_is_named(run, own, tmp_path):
+    run.results["recipe"]["tracking"] = {"mlflow": False, "also": [own]}
+    _whole(run)
+    (tmp_path / "own_tracker.py").unlink()
+    with pytest.raises(UserError, match=r"also\.0: cannot import 'own_tracker:Own'"):
+        track_run(run.folder)
+
+
+def test_trackers_decide_about_no_digest(own, tmp_path):
+    plain, tracked = tiny_values(tmp_path), tiny_values(tmp_path, tracking={"also": [own]})
+    assert recipe_from_values(tracked, "a").digest == recipe_from_values(plain, "a").digest
 
 
 @needs_tensorboard
