@@ -111,6 +111,11 @@ class Fields:
         """All names that the records may have for what a task calls `name`."""
         return (self.given[name],) if name in self.given else self._asked(name).names or (name,)
 
+    def called(self, record: Mapping[str, object], name: str) -> str:
+        """What a record calls it, if it is there."""
+        names = self.names_of(name)
+        return next((there for there in names if lookup(record, there)[0]), names[0])
+
     def named_numbers(self, record: Record, name: str) -> Sequence[str] | None:
         """The names that a record's source gives to the numbers in what a task calls `name`; None if it gives none."""
         if not record.classes or not isinstance(record.values, dict):
@@ -191,7 +196,7 @@ class Fields:
         return next((one for one in names if one in there), None)
 
 
-def lookup(record: dict[str, Any], name: str) -> tuple[bool, Any]:
+def lookup(record: Mapping[str, Any], name: str) -> tuple[bool, Any]:
     """Whether a record has the field, and its value: of that very name, or else by a path such as a.b."""
     if name in record:
         return True, record[name]

@@ -25,6 +25,8 @@ def label_of(value: object, labels: Sequence[str] | None, place: str) -> str | N
     if not isinstance(value, str | int):
         hint = {list: "multi_label", float: "regression"}.get(type(value))
         other = f"; that is for task.problem_type: {hint}" if hint else ""
+        if isinstance(value, list) and value and all(isinstance(one, list | dict) for one in value):
+            other = "; entities that are marked in a text are learnt by task kind tagging"
         raise DataError(f"{place}: a label must be a name or a whole number, found {shown(value)}{other}")
     name = text_of(str(int(value)) if isinstance(value, bool) else str(value).strip(), "label", place)
     if name == "" or (labels is not None and name in MINUS_ONE and name not in labels):

@@ -7,12 +7,14 @@ from dataclasses import replace
 from distil.framework.config import nearest_hint
 from distil.framework.data.example import Note, Notebook, why_unlabelled
 from distil.framework.data.records import (
+    OTHER_NAMES,
     Asked,
     Fields,
     Record,
     finished_annotations,
     is_label_studio,
     is_missing,
+    listed,
     shortened,
     shown,
     text_of,
@@ -119,18 +121,51 @@ def _row(names: Sequence[str] | None, values: dict[str, object], fields: Fields,
                 f"{place}: {count_of(len(tags), 'tag')} of {count_of(len(units), 'token')}; each token has one"
             )
         return Tagged(place, "", written, units, tags)
-    entities, spans = None, fields.optional(values, "spans", place)
-    if isinstance(spans, list) and spans and isinstance(text, str) and text != written:
+    entities, spans = None, _spans(values, fields, place)
+    if spans and isinstance(text, str) and text != written:
         raise DataError(
             f"{place}: the text, in which the spans count characters, is not its tokens with white space between; give the tokens' start "
             "and end, too, or leave them out"
         )
-    if values.get("answer", "accept") == "accept":  # Prodigy's; who rejects an example says nothing of the right one
+    accepted = values.get("answer", "accept") == "accept"  # Prodigy's; who rejects one says nothing of the right one
+    if spans is not None and accepted:
         entities = marked_in(spans, written, place)
     if entities is None:
+        if spans is None and is_missing(tokens):
+            _check_no_tags(values, fields, place)
         lacks = fields.absent.get("spans" if tokens is None else "tags", "")
         return Tagged(place, "", written, units, None, lacks=lacks)
     return Tagged(place, "", written, units, *tags_of(units, entities))
+
+
+def _spans(values: dict[str, object], fields: Fields, place: str) -> list[object] | None:
+    """Entities as they are marked; None where there are none. Raises DataError for what is no list of such, as what other tasks call so."""
+    spans = fields.optional(values, "spans", place)
+    if is_missing(spans):
+        return None
+    if isinstance(spans, list) and all(isinstance(one, list | dict) for one in spans):
+        return spans
+    called, hint = fields.called(values, "spans"), ""
+    if isinstance(spans, str | int | float):
+        hint = "; one label for a whole text is learnt by task kind classification"
+    elif isinstance(spans, list) and fields.find(values, "tokens")[0]:
+        hint = f"; if each token has its tag there, say so by `fields` of the data's source (tags: {called})"
+    elif isinstance(spans, list):
+        hint = "; tags of words need these words, too"
+    raise DataError(
+        f"{place}: '{called}' is {shown(spans)}; for tagging, expected a list of the text's entities there, [start, end, type] each, or "
+        f"else words in `tokens` with a tag for each in `tags`{hint}"
+    )
+
+
+def _check_no_tags(values: dict[str, object], fields: Fields, place: str) -> None:
+    """Refuse tags of a text that is not cut into words, of which nobody knows what they stand for."""
+    found, tags = fields.find(values, "tags")
+    if found and tags and not is_missing(tags):
+        raise DataError(
+            f"{place}: '{fields.called(values, 'tags')}' is {shown(tags)}, and there are no words whose tags these are; for tagging, "
+            f"expected a list of words in `tokens`, with a tag for each, or entities in `spans` (found: {listed(values)}); {OTHER_NAMES}"
+        )
 
 
 def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, ...]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from distil.framework.data.records import Record, is_missing, shown
+from distil.framework.data.records import Record, shown
 from distil.framework.errors import DataError
 from distil.framework.language.words import count_of
 from distil.framework.tasks.tagging.example import Span
@@ -115,17 +115,13 @@ class Marked:
     text: str | None = None
 
 
-def marked_in(value: object, text: str, place: str) -> list[Marked] | None:
-    """The entities of a record: a list of [start, end, type] or of objects; None where there is no value.
+def marked_in(spans: list[object], text: str, place: str) -> list[Marked]:
+    """The entities of a record, each [start, end, type] or an object.
 
     Offsets count characters (code points), or UTF-16 units where that is what puts an entity's text in its place. Raises
     DataError.
     """
-    if is_missing(value):
-        return None
-    if not isinstance(value, list):
-        raise DataError(f"{place}: spans must be a list, found {shown(value)}")
-    return [_in_place(_marked(one, place), text, place) for one in value]
+    return [_in_place(_marked(one, place), text, place) for one in spans]
 
 
 def tags_of(units: tuple[Span, ...], entities: list[Marked]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -75,9 +75,19 @@ def test_choices_of_label_studio_are_asked_for_in_a_table() -> None:
         _texts([{"id": 1, "data": {"text": "a"}, "annotations": []}])
 
 
-@pytest.mark.parametrize(("label", "kind"), [(0.5, "regression"), (["x"], "multi_label")])
-def test_what_another_kind_of_problem_is_meant_for_is_told(label: Any, kind: str) -> None:
-    with pytest.raises(DataError, match=rf"a name or a whole number, found .*; that is for task\.problem_type: {kind}"):
+_OF_PROBLEM = r"that is for task\.problem_type: "
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        (0.5, f"{_OF_PROBLEM}regression"),
+        (["x"], f"{_OF_PROBLEM}multi_label"),
+        ([[0, 1, "x"]], "entities that are marked in a text are learnt by task kind tagging"),
+    ],
+)
+def test_what_another_kind_of_problem_is_meant_for_is_told(label: Any, meant: str) -> None:
+    with pytest.raises(DataError, match=f"a name or a whole number, found .*; {meant}"):
         _texts([{"text": "a", "label": label}])
 
 

@@ -140,6 +140,44 @@ def test_what_cannot_be_read_is_refused(record: dict[str, Any], problem: str) ->
         examples([Record("here", record)])
 
 
+_EXPECTED = r"; for tagging, expected a list of the text's entities there, .* or else words in `tokens` with a tag for each in `tags`"
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        (
+            {"text": "a b", "label": "PER"},
+            f"'label' is 'PER'{_EXPECTED}; one label for a whole text is learnt by task kind cl",
+        ),
+        ({"text": "a b", "labels": 1}, f"'labels' is 1{_EXPECTED}; one label"),
+        (
+            {"text": "a b", "label": ["PER", "O"]},
+            rf"'label' is \['PER', 'O'\]{_EXPECTED}; tags of words need these words",
+        ),
+        ({"tokens": ["a", "b"], "label": ["PER", "O"]}, rf"{_EXPECTED}; .* say so by `fields` .* \(tags: label\)"),
+        ({"text": "a b", "entities": {"PER": "a"}}, rf"'entities' is {{'PER': 'a'}}{_EXPECTED}$"),
+        (
+            {"text": "a b", "ner_tags": ["PER", "O"]},
+            r"'ner_tags' is .* no words whose tags these are; .* \(found: text, ner_tags\)",
+        ),
+    ],
+)
+def test_what_other_tasks_learn_is_told_as_such(record: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DataError, match=rf"row\[0\]: .*{problem}"):
+        examples([record])
+
+
+def test_tags_beside_entities_are_somebody_elses() -> None:
+    rejected = {"text": "a b", "spans": [[0, 1, "X"]], "tags": ["news"], "answer": "reject"}
+    blank = {"text": "a b", "tags": [], "labels": None}
+    assert [one.tags for one in examples([rejected, {**rejected, "answer": "accept"}, blank])] == [
+        None,
+        ("B-X", "O"),
+        None,
+    ]
+
+
 def test_tags_that_the_recipe_does_not_name_are_refused() -> None:
     task = Tagging(labels=["O", "B-PER"])
     assert examples([{"tokens": ["a", "b"], "tags": ["B-PER", "I-PER"]}], task)[0].tags == ("B-PER", "I-PER")
