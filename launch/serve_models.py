@@ -110,7 +110,7 @@ def models_in(source: Path, name: str | None, many: bool = False) -> Models:
 
 
 def answerer_of(source: Path, model: str | None, many: bool = False) -> Answerer:
-    """The model of a saved folder, one of a run, or the student of a search's best trial.
+    """The model of a saved folder, one of a run or its ensemble, or the student of a search's best trial.
 
     many: whether it will be asked many questions at a time. Raises DistilError.
     """
@@ -118,10 +118,11 @@ def answerer_of(source: Path, model: str | None, many: bool = False) -> Answerer
     if only_model(source, model) is None:
         results = results_of(source)
         record = model_of(source, results, model)
-        folder = folder_of(source, record)  # an ensemble has none
         # A student is asked by its task alone, and by no other class that the recipe names, as a loss of the user's own.
-        if record["role"] != "teacher":
-            return load_answerer(folder, many, results["recipe"].get("task"))
+        if record["role"] not in ("teacher", "ensemble"):
+            return load_answerer(folder_of(source, record), many, results["recipe"].get("task"))
+        if record["role"] == "teacher":
+            folder_of(source, record)  # one behind a server has none
     models = models_in(source, model, many)
     return models.by_name[models.default].load()
 

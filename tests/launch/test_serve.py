@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from distil.framework.errors import ModelError
+from distil.framework.errors import ModelError, OutputError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.results import read_results
 from distil.framework.run import run
@@ -24,7 +24,7 @@ from distil.framework.tasks.span_qa.usage import QuestionRequest
 from distil.launch.commands import app
 from distil.launch.guard import guarded
 from distil.launch.serve import serve
-from distil.launch.serve_models import Models, models_in
+from distil.launch.serve_models import Models, answerer_of, models_in
 from tests.questions import load
 from tests.serving import QUESTION, TEXT, Served, serving
 from tests.tiny import several_values
@@ -46,7 +46,7 @@ def served(finished: Path) -> Iterator[Served]:
 
 
 def test_the_answer_is_that_of_the_command(served: Served) -> None:
-    for model in ("student", "a"):
+    for model in ("student", "a", "ensemble"):
         status, found = served.ask({**ASKED, "model": model})
         assert status == 200
         assert found.pop("model") == model
@@ -70,7 +70,10 @@ def test_an_ensemble_weighs_and_tempers_teachers_as_the_run_does(finished: Path)
 
 
 def test_an_ensemble_that_needs_labels_says_why_it_cannot_answer(finished: Path) -> None:
-    models = models_in(teachers_alone(finished, {"rule": "label_aware"}, 1.0), None)
+    run = teachers_alone(finished, {"rule": "label_aware"}, 1.0)
+    with pytest.raises(OutputError, match="'label_aware' weighs teachers by the right answer"):
+        answerer_of(run, "ensemble")
+    models = models_in(run, None)
     with pytest.raises(ModelError, match="'label_aware' weighs teachers by the right answer"):
         models.answer("ensemble", QuestionRequest(question=QUESTION, context=TEXT))
 
