@@ -53,6 +53,13 @@ _DATABASES = tempfile.TemporaryDirectory(prefix="mlflow-")
 copy_from(Path(_DATABASES.name))
 
 
+# What distil gives up after so many seconds, it does not for the tests' sake: no machine is too busy for them.
+_GIVEN_UP_AFTER = {
+    "distil.framework.stages.planned": "_SECONDS",
+    "distil.launch.streaming": "_FLUSH_SECONDS",
+    "distil.tracking.live": "_PATIENCE",
+}
+
 gc.disable()  # until all tests are imported, of which nothing is garbage
 
 
@@ -82,5 +89,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtestloop() -> None:
     """Commands are forked from a process that has imported what the tests have."""
     gc.enable()
+    for name, seconds in _GIVEN_UP_AFTER.items():
+        if module := sys.modules.get(name):
+            assert getattr(module, seconds) < 300
+            setattr(module, seconds, 300.0)
     if forked := sys.modules.get("tests.forked"):
         forked.begin_server()

@@ -8,7 +8,7 @@ from subprocess import Popen
 import psutil
 
 from tests.forked_workers import forked_workers
-from tests.waiting import gone
+from tests.waiting import gone, until
 
 # What Ray itself keeps in a cluster that goes on: processes that wait for work, and servants of its own.
 _OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_AutoscalingCoordinatorActor")
@@ -17,6 +17,12 @@ _OF_RAY = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_Au
 def ray_workers(name: str = "") -> list[psutil.Process]:
     """Ray's workers below this process that are at something of this name."""
     return [worker for worker, title in _titles().items() if title.startswith(f"ray::{name}")]
+
+
+def only_worker(name: str) -> psutil.Process:
+    """Ray's one worker of this name, once others have ended whose work is over."""
+    until(lambda: len(ray_workers(name)) == 1)
+    return ray_workers(name)[0]
 
 
 def _titles() -> dict[psutil.Process, str]:

@@ -21,6 +21,7 @@ from distil.launch.serve_worker import Worker
 
 TEXT = "Евгения Ильина родилась в Братске. Она работает бухгалтером."
 QUESTION = "Где родилась Евгения?"
+_MOST = 120_000  # milliseconds that a browser may take for anything
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,26 @@ class Served:
 def chromium() -> Iterator[Any]:
     """A real browser. Where there is none, the test is skipped."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
-    sync_api.expect.set_options(timeout=60_000)  # milliseconds
+    sync_api.expect.set_options(timeout=_MOST)
     with sync_api.sync_playwright() as playwright:
         try:
             # The system's own, where there is one: playwright's has to be downloaded.
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"], timeout=_MOST
+            )
         except sync_api.Error as error:
             pytest.skip(
                 f"no Chromium ({error.message.splitlines()[0]}); install one: playwright install chromium, or apt-get install chromium"
             )
         yield browser
         browser.close()
+
+
+def context_of(browser: Any, **options: Any) -> Any:
+    """A context of its own, with these options of playwright's."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(_MOST)
+    return context
 
 
 def open_page(page: Any, served: Served) -> None:
@@ -87,7 +97,7 @@ def wait_for_answers(page: Any, models: int) -> None:
 def asked_page(served: Served, texts: Mapping[str, str]) -> Iterator[Any]:
     """The English page, in a real browser, with the answers about the texts in its fields. What it complains about fails the test."""
     with chromium() as browser:
-        page = browser.new_context(locale="en-GB").new_page()
+        page = context_of(browser, locale="en-GB").new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         open_page(page, served)

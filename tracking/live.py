@@ -20,6 +20,7 @@ from distil.tracking.sender import SyncReport
 from distil.tracking.tracker import Sending
 
 MLFLOW: Literal["mlflow"] = "mlflow"
+_PATIENCE = 20.0  # seconds for the next piece to get through
 _STOPPED_SECONDS = 2.0  # for what is left to send when someone has asked to stop
 
 
@@ -51,7 +52,7 @@ class LiveSync:
 
     Nothing that happens in MLflow, or another tracker, reaches the run. The first failure is said in one line; afterwards `error`
     holds what the last synchronisation failed with, or None, and `report` what it sent. Leaving the context
-    waits as long as pieces are getting through, and at most `patience` seconds for the next one; where it is left because
+    waits as long as pieces are getting through, and at most `patience` seconds, by default 20, for the next one; where it is left because
     someone has asked to stop, at most two seconds, without models: the rest is sent when the run goes on.
     """
 
@@ -61,7 +62,7 @@ class LiveSync:
         tracking: Tracking,
         progress: Progress = SILENT,
         every: float = 5.0,
-        patience: float = 20.0,
+        patience: float | None = None,
         to: AnyTracker | Literal["mlflow"] = MLFLOW,
     ) -> None:
         """Track the run in `run_folder`, `every` so many seconds. to: the tracker."""
@@ -71,7 +72,7 @@ class LiveSync:
         self._tracking = tracking
         self._progress = progress
         self._every = every
-        self._patience = patience
+        self._patience = _PATIENCE if patience is None else patience
         self._sending = None if to == MLFLOW else Sending(to, run_folder, tracking)
         self._said = False
         self._stopped = False

@@ -13,6 +13,7 @@ from distil.framework.run import run
 from tests.forked import start
 from tests.halting import go_on, start_halting
 from tests.listening import assert_for_this_machine_alone
+from tests.pausing import paused
 from tests.processes import processes_of, ray_workers
 from tests.searching import SEARCH, finish, first_epoch, recipe_file, search_of, wait_for
 from tests.tiny import figures, model_of
@@ -47,7 +48,14 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tmp_path: Path) -> None:
     space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
     search = {**SEARCH, "space": space, "searcher": {"kind": "random"}, "trials": 1}
-    recipe = recipe_file(tmp_path, search=search, engine__workers=2, **WITHOUT_TEACHER)
+    pause = tmp_path / "pause"
+    pausing = {
+        "kind": "tests.pausing:Pausing",
+        "pause": str(pause),
+        "checkpoint": "*/store/models/*/checkpoints/latest.json",
+    }
+    values = {**WITHOUT_TEACHER, "losses": {"hard_label": {}, "pausing": pausing}}
+    recipe = recipe_file(tmp_path, search=search, engine__workers=2, **values)
 
     # A trial that loses its second worker.
     process = start_halting(first_epoch("0"), "search", recipe)
@@ -64,27 +72,25 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
 
     # A run of its recipe that is stopped, goes on, and loses a worker.
     command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
-    process = start(*command)
-    workers = until(lambda: ray_workers("RayTrainWorker"), seconds=200)
-    until(lambda: any(tmp_path.glob("two/store/models/*/checkpoints/latest.json")), seconds=200)
-    for worker in workers:
-        worker.suspend()  # till all has been looked at
-    assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
-    session = processes_of(process.pid)
-    for worker in workers:
-        worker.resume()
-    for each in session:  # as systemd and Slurm do
-        with suppress(psutil.NoSuchProcess):
-            each.terminate()
-    said = finish(process, 143)
+    with paused(pause):
+        process = start(*command)
+        until(lambda: any(tmp_path.glob("two/store/models/*/checkpoints/latest.json")), seconds=200)
+        assert len(ray_workers("RayTrainWorker")) == 2
+        assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
+        for each in processes_of(process.pid):  # as systemd and Slurm do
+            with suppress(psutil.NoSuchProcess):
+                each.terminate()
+        said = finish(process, 143)
     assert said.splitlines()[-1] == "distil: stopped; what is done is kept: run the same command again to go on"
     assert "SIGTERM received" not in said
     (path,) = (tmp_path / "two").glob("found-*/results.json")
     assert json.loads(path.read_text())["state"] == "failed"
-    process = start(*command)
-    workers = until(lambda: ray_workers("RayTrainWorker"), seconds=200)  # the checkpoint is that of the attempt before
-    with suppress(psutil.NoSuchProcess):
-        workers[0].kill()
+    with paused(pause):
+        process = start(*command)
+        until(
+            lambda: len(ray_workers("RayTrainWorker")) == 2, seconds=200
+        )  # the checkpoint is that of the attempt before
+        ray_workers("RayTrainWorker")[0].kill()
     finish(process)
     assert not (tmp_path / "owned").exists()
     two = json.loads(path.read_text())

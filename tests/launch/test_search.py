@@ -18,7 +18,7 @@ from distil.launch.guard import guarded
 from distil.launch.serve_models import models_in
 from tests.forked import start
 from tests.halting import go_on, halted, start_halting
-from tests.processes import lasting_cluster, left_by, left_in_cluster, ray_workers
+from tests.processes import lasting_cluster, left_by, left_in_cluster, only_worker
 from tests.searching import SEARCH, finish, first_epoch, recipe_file, search_of, wait_for
 from tests.tiny import model_of
 from tests.waiting import until
@@ -131,8 +131,7 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     recipe = recipe_file(tmp_path)
     process = start_halting(first_epoch("[01]"), "search", recipe)
     wait_for(process, 0, "1/5")
-    (trial,) = ray_workers("ImplicitFunc")
-    trial.kill()
+    only_worker("ImplicitFunc").kill()
     go_on(process)
     wait_for(process, 1, "1/5")
     process.kill()

@@ -9,7 +9,7 @@ import pytest
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from distil.framework.tasks.span_qa.usage import QuestionRequest
-from tests.serving import QUESTION, TEXT, Served, chromium, open_page, serving, wait_for_answers
+from tests.serving import QUESTION, TEXT, Served, chromium, context_of, open_page, serving, wait_for_answers
 from tests.tiny import several_values
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; install it: pip install -e '.[dev]'")
@@ -36,7 +36,7 @@ def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 def page(browser: Any, served: Served) -> Iterator[Any]:
     """A fresh English page. What it complains about, and requests to elsewhere, fail the test."""
-    with browser.new_context(locale="en-GB") as context:
+    with context_of(browser, locale="en-GB") as context:
         opened = context.new_page()
         problems: list[str] = []
         opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -122,7 +122,7 @@ def test_empty_and_huge_texts_are_complained_about_and_not_sent(page: Any) -> No
 
 
 def test_the_language_is_the_browsers_until_another_is_chosen(browser: Any, served: Served) -> None:
-    with browser.new_context(locale="ru-RU") as context:
+    with context_of(browser, locale="ru-RU") as context:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{served.port}/")
         page.get_by_role("button", name="Спросить").wait_for()
@@ -160,7 +160,7 @@ def test_a_number_is_shown_as_one(page: Any) -> None:
 
 
 def test_a_server_that_is_gone_is_said_to_be(browser: Any, served: Served) -> None:
-    with browser.new_context(locale="en-GB") as context:
+    with context_of(browser, locale="en-GB") as context:
         page = context.new_page()
         open_page(page, served)
         assert page.locator("#run").inner_text() == served.run.name
@@ -172,7 +172,7 @@ def test_a_server_that_is_gone_is_said_to_be(browser: Any, served: Served) -> No
 def test_the_page_is_dark_where_the_browser_is(browser: Any, served: Served) -> None:
     grounds = set()
     for scheme in ("light", "dark"):
-        with browser.new_context(color_scheme=scheme) as context:
+        with context_of(browser, color_scheme=scheme) as context:
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{served.port}/")
             grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))

@@ -183,7 +183,7 @@ def test_of_a_run_that_is_stopped_the_models_are_sent_when_it_goes_on(run, seen)
     with suppress(KeyboardInterrupt), LiveSync(run.folder, Tracking()) as live:
         run.finish("failed")
         raise KeyboardInterrupt
-    until(lambda: live.report is not None)
+    until(lambda: not live._thread.is_alive())  # it may have looked before the run had ended
     assert (live.error, live.report.models) == (None, 0)
     (parent,) = seen().parents()
     assert parent.info.status == "FAILED"

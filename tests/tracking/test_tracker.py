@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from importlib.util import find_spec
 
 import pytest
@@ -16,6 +15,7 @@ from distil.tracking.live import following
 from distil.tracking.sent import is_sent
 from distil.tracking.tracker import Sending
 from tests.tiny import tiny_values
+from tests.waiting import until
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")
@@ -310,15 +310,10 @@ def test_wandb_gets_curves_figures_the_table_and_files_and_no_file_holds_the_key
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
-def _ended(folder, seconds=60):
+def _ended(folder):
     """The messages of a run that has ended: W&B's own process writes on for a moment."""
-    end = time.monotonic() + seconds
-    while True:
-        found = _records(folder)
-        if any(one.HasField("exit") for one in found):
-            return found
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
+    until(lambda: any(one.HasField("exit") for one in _records(folder)))
+    return _records(folder)
 
 
 def _records(folder):
