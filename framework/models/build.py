@@ -1,7 +1,7 @@
 """Initial models, with pretrained or with random weights, and saving models."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,10 +151,13 @@ def _check_finite(model: "PreTrainedModel", problem: str) -> None:
                 raise ModelError(f"{problem}: {name} holds NaN or infinity")
 
 
-def save_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", folder: Path) -> None:
-    """Save model (safetensors) and tokenizer together in Hugging Face form; a generator is told its special tokens."""
+def save_model(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", folder: Path, ends: Sequence[int] = ()
+) -> None:
+    """Save model (safetensors) and tokenizer together in Hugging Face form; a generator is told its special tokens, and others, `ends`, that
+    end what it writes, too."""
     if getattr(model, "generation_config", None) is not None:
-        tell_special_tokens(model, tokenizer)
+        tell_special_tokens(model, tokenizer, ends)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
 

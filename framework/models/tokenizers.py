@@ -1,7 +1,7 @@
 """Tokenizers: loaded from files, fitted to their models, and the special tokens of generators."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +42,11 @@ def load_tokenizer(folder: Path, settings: PretrainedTokenizer | None = None) ->
         _set_lower_case(tokenizer, lower_case, folder)
     _cut_alike(tokenizer)
     _check_reads_pairs(tokenizer, folder)
-    vars(tokenizer)["named_ends"] = _named_ends(folder)
+    vars(tokenizer)["named_ends"] = ends_in(folder)
     return tokenizer
 
 
-def _named_ends(folder: Path) -> tuple[int, ...]:
+def ends_in(folder: Path) -> tuple[int, ...]:
     """The tokens that end what the model in `folder` writes, by its own settings, which may be several."""
     path = folder / "generation_config.json"
     try:
@@ -56,11 +56,28 @@ def _named_ends(folder: Path) -> tuple[int, ...]:
     return tuple(one for one in (named if isinstance(named, list) else [named]) if isinstance(one, int))
 
 
+def further_ends(folder: Path, tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+    """The special tokens that end what the model in `folder` writes, by its own settings, where a tokenizer from elsewhere ends texts by none of
+    them: those that it has by the same names as the model's own tokenizer, if that is there. Raises ModelError without an end."""
+    named = ends_in(folder)
+    if not named or end_of_text(tokenizer) in named:
+        return []
+    try:
+        own = load_tokenizer(folder)
+    except ModelError:
+        own = tokenizer
+    known = _special_of(tokenizer, named)
+    return [one for one in known if own.convert_ids_to_tokens(one) == tokenizer.convert_ids_to_tokens(one)]
+
+
 def named_ends(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
     """The special tokens that end what the model writes beside which the tokenizer was loaded, by that model's own settings."""
+    return _special_of(tokenizer, vars(tokenizer).get("named_ends", ()))
+
+
+def _special_of(tokenizer: "PreTrainedTokenizerFast", numbers: Sequence[int]) -> list[int]:
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    named: tuple[int, ...] = vars(tokenizer).get("named_ends", ())
-    return [one for one in named if one in special.union(tokenizer.all_special_ids)]
+    return [one for one in numbers if one in special.union(tokenizer.all_special_ids)]
 
 
 def check_fast(tokenizer: "PreTrainedTokenizerFast", whose: str) -> None:
@@ -241,8 +258,11 @@ def named_tokens(tokenizer: "PreTrainedTokenizerFast") -> dict[str, int]:
     return {name: number for name in names if (number := getattr(tokenizer, name)) is not None}
 
 
-def tell_special_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:
-    """Note the tokenizer's special tokens in a generator's configurations, so that others generate alike with it."""
+def tell_special_tokens(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", ends: Sequence[int] = ()
+) -> None:
+    """Note the tokenizer's special tokens in a generator's configurations, so that others generate alike with it. ends: tokens that end what it
+    writes, as well as the tokenizer's."""
     from huggingface_hub.errors import StrictDataclassError
 
     found = special_tokens(tokenizer, model.config)
@@ -250,11 +270,13 @@ def tell_special_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenize
     for settings in (model.config, model.generation_config):
         with suppress(StrictDataclassError):  # some architectures have to name one
             settings.bos_token_id = tokenizer.bos_token_id
-        ends = getattr(settings, "eos_token_id", None)
-        if not (isinstance(ends, list) and found.end in ends):
+        named = getattr(settings, "eos_token_id", None)
+        if not (isinstance(named, list) and found.end in named):
             settings.eos_token_id = found.end
         if model.config.is_encoder_decoder:
             settings.decoder_start_token_id = found.start[0]
+    if further := [one for one in ends if one != found.end]:
+        model.generation_config.eos_token_id = [found.end, *further]
 
 
 @contextmanager

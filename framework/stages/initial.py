@@ -20,13 +20,23 @@ from distil.framework.models.kind import Generator, ModelKind
 from distil.framework.models.locate import identity, locate, locate_tokenizer, tokenizer_folder, weight_files
 from distil.framework.models.section import (
     ConfigModel,
+    FolderModel,
+    HubModel,
     LayersModel,
     PretrainedTokenizer,
     TokenizerSource,
     TrainedTokenizer,
 )
 from distil.framework.models.tokenizer_training import separate, train_tokenizer, train_writing_tokenizer
-from distil.framework.models.tokenizers import fit_to_model, load_tokenizer, named_tokens, within_rows
+from distil.framework.models.tokenizers import (
+    ends_in,
+    fit_to_model,
+    further_ends,
+    load_tokenizer,
+    named_ends,
+    named_tokens,
+    within_rows,
+)
 from distil.framework.models.trim import trim
 from distil.framework.plugins import SOURCE
 from distil.framework.recipe.sections import Student, Trim
@@ -80,6 +90,7 @@ def initial_stage(
     config = planned_config(context.recipe, section)
     windows = (teacher.windows if teacher is not None else None) or context.recipe.windows
     attention = other_attention(_kind(task, teacher, config), config, windows.max_length)
+    ends = _further_ends(section, config)
 
     def make(folder: Path) -> dict[str, Any]:
         if tokenizer is not None:
@@ -107,7 +118,7 @@ def initial_stage(
             task.check_model(built)
         if isinstance(kind, Generator) and count_parameters(built) > TRIED:
             try_model(kind, built)
-        save_model(built, loaded, folder / "model")
+        save_model(built, loaded, folder / "model", ends)
         return {"parameters": count_parameters(built)}
 
     inputs: dict[str, Any] = {
@@ -118,6 +129,7 @@ def initial_stage(
         "seed": None if _is_taken_as_it_is(teacher) else seed,
     }
     inputs |= {"attention": attention} if attention is not None else {}
+    inputs |= {"ends": ends} if ends else {}
     inputs |= {"weights": weights.as_input} if weights.as_input else {}
     libraries: tuple[Library, ...] = MODELS if weights.quantization is None else (*MODELS, "bitsandbytes")
     return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, libraries)), make)
@@ -131,10 +143,14 @@ def layers_stage(context: Context, name: str, model: LayersModel, teacher: Stage
         source = teacher.result(context.store) / "model"
         # A teacher that was taken as it is may have a head for other classes.
         student = copy_layers(task, pretrained_model(task, source, 0, task.head_fields(), FLOAT32), model.layers)
-        save_model(student, load_tokenizer(source), folder / "model")
+        tokenizer = load_tokenizer(source)
+        save_model(student, tokenizer, folder / "model", named_ends(tokenizer))
         return {"parameters": count_parameters(student)}
 
     inputs = {"copied": teacher.key, "layers": model.layers}
+    copied = context.recipe.teachers[model.teacher].model
+    ends = ends_in(locate(copied)) if isinstance(copied, HubModel | FolderModel) else ()
+    inputs |= {"ends": sorted(ends)} if len({*ends}) > 1 else {}
     return Stage(f"prepare {name}", key_of(context, "initial", inputs, versions(1, MODELS)), make)
 
 
@@ -220,6 +236,17 @@ def check_gives_back(context: Context, section: Student | Teacher, split: Split)
         context.task.features(split.examples[:_SOME], tokenizer, windows)
     except ModelError:  # all of the texts decide, as they do later
         context.task.features(split.examples, tokenizer, windows)
+
+
+def _further_ends(section: Student | Teacher, config: "PreTrainedConfig") -> list[int]:
+    """What ends texts of a model by its own settings, of which its tokenizer, from elsewhere, knows nothing."""
+    model, settings = section.model, section.tokenizer
+    if not isinstance(model, HubModel | FolderModel) or not isinstance(settings, PretrainedTokenizer):
+        return []
+    folder = locate(model)
+    if settings.id is None or not ends_in(folder):
+        return []
+    return further_ends(folder, within_rows(load_tokenizer(tokenizer_folder(model, settings), settings), config))
 
 
 def _is_taken_as_it_is(teacher: Teacher | None) -> bool:

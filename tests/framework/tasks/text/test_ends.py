@@ -13,7 +13,9 @@ from distil.framework.losses.base import total_loss
 from distil.framework.losses.chunks import Chunk
 from distil.framework.losses.logits import KL
 from distil.framework.losses.next_token import NextToken
-from distil.framework.models.tokenizers import load_model_tokenizer
+from distil.framework.models.tokenizers import further_ends, load_model_tokenizer
+from distil.framework.recipe.load import recipe_from_values
+from distil.framework.run import prepare
 from distil.framework.signals.source import OneTeacher
 from distil.framework.tasks.text.example import Written
 from distil.framework.tasks.text.features import TextRows
@@ -25,6 +27,7 @@ from distil.framework.tasks.text.task import Text
 from distil.framework.tasks.text.taught import taught
 from distil.framework.tasks.text.token_bytes import END
 from tests.chat_models import chat_folder, chat_tokenizer
+from tests.framework.tasks.text.runs import values
 
 TASK = Text()
 EXAMPLES = [Written("0", "Who?", " a fox")]
@@ -84,6 +87,59 @@ def test_all_tokens_count_by_which_a_models_settings_let_it_end(tmp_path: Path) 
         reader = text_reader(load_model_tokenizer(folder), PLAIN, 64)
         assert np.flatnonzero(reader.table.first == END).tolist() == ends
         assert int(reader.read(EXAMPLES).input_ids[-1]) == 3
+
+
+@pytest.mark.parametrize(
+    ("named", "elsewhere", "told"),
+    [
+        (3, True, [3]),
+        ([3, 2], True, [3, 2]),
+        ([3, 0], True, []),  # what its tokenizer knows, and is kept beside it
+        (3, False, []),
+    ],
+)
+def test_a_model_with_a_tokenizer_from_elsewhere_ends_texts_as_its_own_settings_say(
+    tmp_path: Path, named: object, elsewhere: bool, told: list[int]
+) -> None:
+    folder, other = chat_folder(tmp_path / "model"), chat_tokenizer()
+    settings = folder / "generation_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "eos_token_id": named}), encoding="utf-8")
+    other.eos_token = _OTHER
+    other.save_pretrained(tmp_path / "tokenizer")
+    teacher: dict[str, object] = {"kind": "generative", "model": {"kind": "folder", "path": str(folder)}}
+    teacher |= {"tokenizer": {"kind": "pretrained", "id": str(tmp_path / "tokenizer")}} if elsewhere else {}
+    layers = {"kind": "layers", "teacher": "a", "layers": [0]}
+    changed = values(tmp_path, teachers={"a": teacher}, ensemble=None, baselines=["no_distillation"])
+    changed["student"] = {**changed["student"], "model": layers}
+    del changed["student"]["tokenizer"]
+    context, graph = prepare(recipe_from_values(changed, "here"))
+    of_teacher, of_student = (
+        next(stage for stage in graph.stages() if stage.title == f"prepare {one}") for one in ("a", "the student")
+    )
+    assert of_teacher.inputs.get("ends", []) == told
+    assert ("ends" in of_student.inputs) == isinstance(named, list)
+    of_teacher.make(of_teacher.folder(context.store))
+    of_student.make(tmp_path / "made")
+    for folder in (of_teacher.folder(context.store), tmp_path / "made"):
+        tokenizer = load_model_tokenizer(folder / "model")
+        assert tokenizer.eos_token_id == (0 if elsewhere else 3)
+        reader = text_reader(tokenizer, PLAIN, 64)
+        assert np.flatnonzero(reader.table.first == END).tolist() == sorted({tokenizer.eos_token_id, 3, *told})
+
+
+def test_a_token_of_another_name_is_no_end(tmp_path: Path) -> None:
+    folder = chat_folder(tmp_path / "model")
+    own, other = json.loads((folder / "tokenizer.json").read_text()), chat_tokenizer()
+    other.eos_token = _OTHER
+    assert further_ends(folder, other) == [3]
+    next(token for token in own["added_tokens"] if token["id"] == 3)["content"] = "<end>"
+    own["model"]["vocab"] = {("<end>" if token == "</s>" else token): at for token, at in own["model"]["vocab"].items()}
+    (folder / "tokenizer.json").write_text(json.dumps(own), encoding="utf-8")
+    path = folder / "tokenizer_config.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("</s>", "<end>"), encoding="utf-8")
+    assert further_ends(folder, other) == []
+    (folder / "tokenizer.json").unlink()  # so that nothing else is known
+    assert further_ends(folder, other) == [3]
 
 
 def test_what_ends_a_text_to_the_student_alone_is_one_outcome_with_what_ends_it_to_the_teacher() -> None:
