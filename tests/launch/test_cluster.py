@@ -13,13 +13,17 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from tests.clusters import Node, cluster
 from tests.forked import Command, start
+from tests.pausing import paused
 from tests.searching import SEARCH, finish, recipe_file
 from tests.tiny import model_of, tiny_values
 
 pytestmark = pytest.mark.timeout(900)
 LOSS = '''
-"""A loss that only the driver's folder has."""
+"""A loss that only the driver's folder has. Trainings wait for it on a machine that has a checkpoint, as long as there is the file `pause`."""
 
+import os
+import time
+from pathlib import Path
 from typing import ClassVar
 
 from distil.framework.config import Section
@@ -29,20 +33,22 @@ from distil.framework.losses.base import Weight
 class Steady(Section):
     kind: str
     weight: Weight = 1.0
+    pause: str
     temperature: ClassVar[float] = 1.0
     source: ClassVar[str] = "labels"
 
     def __call__(self, logits, target):
-        return 0.001 * logits.clamp(-10, 10).pow(2).mean(-1)
+        cache = Path(os.environ.get("DISTIL_CACHE", os.devnull))
+        while Path(self.pause).exists() and any(cache.glob("*/store/models/*/checkpoints/latest.json")):
+            time.sleep(0.02)
+        return 0.001 * logits.amax(-1).pow(2)
 '''
-LOSSES = {"kl": {}, "hard_label": {}, "steady": {"kind": "steady_loss:Steady"}}
 MODEL: dict[str, Any] = {
     "kind": "config",
     "architecture": "distilbert",
     "config": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64},
 }
 MODEL["config"] |= {"dropout": 0.0, "attention_dropout": 0.0, "qa_dropout": 0.0}  # else two workers drop other units
-LABELS_ALONE = {"teachers": None, "baselines": None, "losses": {"hard_label": {}}}
 
 
 def student(run: Path) -> dict[str, Any]:
@@ -74,7 +80,8 @@ def lost(nodes: list[Node], pattern: str, process: Command) -> Node:
 def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage, driver = f"file://{tmp_path}/shared", tmp_path / "driver"
+    storage, driver, pause = f"file://{tmp_path}/shared", tmp_path / "driver", tmp_path / "pause"
+    labels = {"hard_label": {}, "steady": {"kind": "steady_loss:Steady", "pause": str(pause)}}
     with cluster(tmp_path, 3) as (address, nodes):
         (driver / "steady_loss.py").write_text(LOSS)
         monkeypatch.syspath_prepend(driver)
@@ -89,20 +96,24 @@ def test_runs_and_searches_on_machines_that_share_no_disk_outlive_two_of_them(
             student__model=MODEL,
             engine__workers=2,
             engine__zero_stage=1,
-            **LABELS_ALONE,
+            teachers=None,
+            baselines=None,
+            losses=labels,
         )
         (driver / "two.yaml").write_text(yaml.safe_dump({**two, "storage": storage}))
-        process = start("run", "two.yaml")
-        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
+        with paused(pause):
+            process = start("run", "two.yaml")
+            nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
         assert "this cluster asks for no token" in finish(process)
         assert not any(node.has("models/*/checkpoints/*") for node in nodes)
 
         # Trials, one after the other, the first of which loses its machine; the last one is left.
         space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
         search = {**SEARCH, "space": space, "searcher": {"kind": "grid"}, "scheduler": {"kind": "none"}, "trials": None}
-        recipe = recipe_file(driver, search=search, losses=LOSSES, storage=storage)
-        process = start("search", recipe.name)
-        nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
+        recipe = recipe_file(driver, search=search, losses={"kl": {}, **labels}, storage=storage)
+        with paused(pause):
+            process = start("search", recipe.name)
+            nodes.remove(lost(nodes, "models/*/checkpoints/latest.json", process))
         finish(process)
         (path,) = driver.glob("runs/found-*/search.json")
         found = json.loads(path.read_text())
