@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from distil.framework.config import worded
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import DataError, ModelError, first_line
 from distil.framework.files import Json, read_json, write_json
@@ -77,12 +78,8 @@ def request_of(task: Task, values: Mapping[str, object]) -> BaseModel:
     try:
         return task.request.model_validate(values)
     except ValidationError as error:
-        details = error.errors()[0]
-        place = ".".join(map(str, details["loc"]))
-        if details["type"] == "extra_forbidden":
-            legal = ", ".join(task.request.model_fields)
-            raise DataError(f"{place}: there is no such field; expected {legal}") from None
-        raise DataError(f"{place}: {details['msg'].removeprefix('Value error, ')}") from None
+        legal = list(task.request.model_fields)
+        raise DataError(worded(error, dict(values), lambda place: "the request", legal)) from None
 
 
 def save_settings(folder: Path, inference: InferenceConfig, teacher: Teacher | None) -> None:

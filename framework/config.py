@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from distil.framework.errors import RecipeError
+from distil.framework.errors import DataError, RecipeError, UserError
 from distil.framework.files import Json
 
 # NumPy takes 32 bits; workers, and trials of several seeds, count on from the recipe's.
@@ -41,22 +41,29 @@ BatchTokens = Annotated[
 ]
 
 
-class Section(BaseModel):
-    """A recipe section. Unknown keys are errors that name the nearest legal key; values are not coerced."""
+class Worded(BaseModel):
+    """Values of named fields, whose constructor says in words what is wrong with them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    _raises: ClassVar[type[UserError]] = DataError
 
     if not TYPE_CHECKING:  # who checks types, and editors, go by the fields
 
         def __init__(self, /, **values: object) -> None:
-            """A section made in code. Raises RecipeError, which names it, the field and what was expected there."""
+            """What is made in code. Raises `_raises`, which names it, the field and what was expected there."""
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                name = type(self).__name__
-                raise RecipeError(worded(error, values, lambda place: name)) from None
+                name, legal = type(self).__name__, list(type(self).model_fields)
+                raise self._raises(worded(error, values, lambda place: name, legal)) from None
 
-        __init__.__pydantic_base_init__ = True  # within a section, and by model_validate, pydantic makes it as ever
+        __init__.__pydantic_base_init__ = True  # within another one, and by model_validate, pydantic makes it as ever
+
+
+class Section(Worded):
+    """A recipe section. Unknown keys are errors that name the nearest legal key; values are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    _raises: ClassVar[type[UserError]] = RecipeError
 
     @model_validator(mode="before")
     @classmethod
@@ -125,11 +132,11 @@ Where = Callable[[list[str | int]], str]
 """Where a place of the recipe stands, as messages say it."""
 
 
-def worded(error: ValidationError, values: Json, where: Where) -> str:
-    """What pydantic has found in the values, a line each."""
+def worded(error: ValidationError, values: Json, where: Where, legal: Sequence[str] = ()) -> str:
+    """What pydantic has found in the values, a line each. legal: the fields that there are, where it does not say so itself."""
     # A default that follows from another field says nothing where that one is wrong.
     told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
-    return "\n".join(dict.fromkeys(_line(details, values, where) for details in told))
+    return "\n".join(dict.fromkeys(_line(details, values, where, legal) for details in told))
 
 
 _OWN = {  # what pydantic says by the names of Python's types
@@ -140,7 +147,7 @@ _OWN = {  # what pydantic says by the names of Python's types
 }
 
 
-def _line(details: ErrorDetails, values: Json, where: Where) -> str:
+def _line(details: ErrorDetails, values: Json, where: Where, legal: Sequence[str]) -> str:
     place = _place(details["loc"], values, details["type"] == "missing")
     if details["type"] == "unknown_key":
         place = [*place, details["ctx"]["key"]]
@@ -149,6 +156,8 @@ def _line(details: ErrorDetails, values: Json, where: Where) -> str:
     message = message[:1].lower() + message[1:]
     if details["type"] in _OWN:
         message = _OWN[details["type"]].format(**details.get("ctx", {}))
+    if details["type"] == "extra_forbidden":
+        message = "there is no such field" + (f"; expected {', '.join(legal)}" if len(place) == 1 and legal else "")
     if details["type"] == "missing":
         return f"{where(place[:-1])}: {dotted} is missing; add it"
     untold = isinstance(details["input"], dict) or (isinstance(details["input"], str | list) and is_secret(place))

@@ -239,7 +239,7 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
 @pytest.mark.parametrize(
     ("requests", "message"),
     [
-        ([{"question": "a"}], r"request\[0\]: context: Field required"),
+        ([{"question": "a"}], r"request\[0\]: the request: context is missing; add it"),
         (
             [{"question": "a", "context": "b"}, {"question": " ", "context": "b"}],
             r"request\[1\]: the question has no text",
@@ -249,7 +249,7 @@ def test_models_are_found_by_path_too(run: distil.Run) -> None:
         (None, "expected a list of requests, found None"),
         (
             [{"question": "a", "context": "b", "id": "c"}],
-            r"request\[0\]: id: there is no such field; expected question, context",
+            r"request\[0\]: the request: id: there is no such field; expected question, context",
         ),
     ],
 )

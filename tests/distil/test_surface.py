@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import distil
 from distil import asking, losses, rules, sections, training
 from distil.framework.config import Section
+from distil.framework.errors import DataError
 from distil.framework.tasks.registry import TASKS
 from distil.sections import Classification, Tagging
 
@@ -51,6 +53,23 @@ def test_every_request_and_response_of_a_task_is_there() -> None:
     for task in TASKS:
         assert {task().request, task().response} <= offered
     assert {Classification(problem_type="regression").response, Tagging(scheme="none").response} <= offered
+
+
+@pytest.mark.parametrize("name", asking.__all__)
+def test_requests_and_responses_made_of_wrong_values_say_what_is_wrong(name: str) -> None:
+    made = getattr(asking, name)
+    first = next(iter(made.model_fields))
+    with pytest.raises(DataError, match=f"^{name}: {first}: (input should be|expected) .*found"):
+        made(**{first: object()})
+    with pytest.raises(ValidationError):  # for whoever speaks pydantic, as servers do
+        made.model_validate({first: object()})
+
+
+def test_fields_that_a_request_has_not_are_told() -> None:
+    with pytest.raises(
+        DataError, match=r"(?s)context is missing; add it.*contxt: there is no such field; expected question, context"
+    ):
+        asking.QuestionRequest(**{"question": "a", "contxt": "b"})
 
 
 def test_every_section_of_a_recipe_is_there() -> None:

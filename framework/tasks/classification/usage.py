@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from distil.framework.config import Worded
 from distil.framework.errors import DataError
 from distil.framework.tasks.classification.data import Text
 from distil.framework.tasks.reports import CardParts
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from distil.framework.tasks.base import Plain
 
 
-class TextRequest(BaseModel):
+class TextRequest(Worded):
     """A text, or a pair of texts."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -23,14 +24,14 @@ class TextRequest(BaseModel):
     text_pair: str | None = Field(default=None, description="The second text of a pair.")
 
 
-class LabelsResponse(BaseModel):
+class LabelsResponse(Worded):
     """The labels of a text, one or several, and how probable all of them are, the likeliest first."""
 
     labels: list[str]
     probabilities: dict[str, float]
 
 
-class NumberResponse(BaseModel):
+class NumberResponse(Worded):
     """The number of a text."""
 
     value: float

@@ -2,8 +2,9 @@
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from distil.framework.config import Worded
 from distil.framework.errors import DataError
 from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.span_qa.data import QAExample
@@ -51,7 +52,7 @@ distil evaluate . --data questions.json
 ```"""
 
 
-class QuestionRequest(BaseModel):
+class QuestionRequest(Worded):
     """A question about a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -63,7 +64,7 @@ class QuestionRequest(BaseModel):
     )
 
 
-class SpanResponse(BaseModel):
+class SpanResponse(Worded):
     """An answer: `context[start:end]`, in code points."""
 
     answer: str = Field(description="Empty for 'no answer here'.")

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from distil.framework.config import Worded
 from distil.framework.errors import DataError
 from distil.framework.tasks.reports import CardParts
 from distil.framework.tasks.tagging.example import Tagged, words_of
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from distil.framework.tasks.base import Plain
 
 
-class TaggedRequest(BaseModel):
+class TaggedRequest(Worded):
     """A text; its units are words by Unicode's rules."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -22,7 +23,7 @@ class TaggedRequest(BaseModel):
     text: str = Field(description="The text to be tagged.", examples=["Анна Петрова переехала из Омска в Тулу."])
 
 
-class FoundEntity(BaseModel):
+class FoundEntity(Worded):
     """An entity: characters [start, end) of the text; score: mean probability of its tags."""
 
     type: str
@@ -32,13 +33,13 @@ class FoundEntity(BaseModel):
     score: float
 
 
-class EntitiesResponse(BaseModel):
+class EntitiesResponse(Worded):
     """The entities of a text, in its order."""
 
     entities: list[FoundEntity]
 
 
-class TaggedUnit(BaseModel):
+class TaggedUnit(Worded):
     """A word and its tag: characters [start, end) of the text; score: the tag's probability."""
 
     tag: str
@@ -48,7 +49,7 @@ class TaggedUnit(BaseModel):
     score: float
 
 
-class TagsResponse(BaseModel):
+class TagsResponse(Worded):
     """The words of a text, each with its tag."""
 
     units: list[TaggedUnit]

@@ -3,9 +3,10 @@
 import json
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from distil.framework.chat.messages import Message
+from distil.framework.config import Worded
 from distil.framework.errors import DataError, ModelError
 from distil.framework.tasks.text.data import conversation
 from distil.framework.tasks.text.example import Written
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from distil.framework.tasks.text.writing import Completion
 
 
-class TextPart(BaseModel):
+class TextPart(Worded):
     """A part of what somebody says, as OpenAI's interface has it."""
 
     type: Literal["text"]
@@ -27,7 +28,7 @@ def _role(said: object) -> object:
     return ROLES.get(said, said) if isinstance(said, str) else said
 
 
-class Turn(BaseModel):
+class Turn(Worded):
     """What somebody says in a conversation. content: text, or a list of parts that are text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -46,7 +47,7 @@ def _read(value: object) -> object:
         raise ValueError(f"expected a list of turns, or JSON with one ({error})") from None
 
 
-class PromptRequest(BaseModel):
+class PromptRequest(Worded):
     """A text that is to go on, or a conversation."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -62,7 +63,7 @@ class PromptRequest(BaseModel):
     )
 
 
-class TextResponse(BaseModel):
+class TextResponse(Worded):
     """What a model has written."""
 
     text: str

@@ -40,7 +40,8 @@ def test_what_is_no_conversation_is_refused() -> None:
             PromptRequest.model_validate({"messages": turns})
     spoken = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": ""}}]}]
     with pytest.raises(
-        DataError, match=r"^messages\.0\.content: has a part of type 'input_audio' \(number 0\), and models"
+        DataError,
+        match=r"^the request: messages\.0\.content: has a part of type 'input_audio' \(number 0\), and models",
     ):
         request_of(Text(), {"messages": spoken})
     with pytest.raises(DataError, match="what the user says"):
