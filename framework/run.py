@@ -9,7 +9,8 @@ from pathlib import Path
 
 from distil.framework.basis import basis_of, note_finished
 from distil.framework.data.example import described
-from distil.framework.data.load import Split, load_data, noting_what_is_learnt
+from distil.framework.data.load import Split, load_data
+from distil.framework.data.measured import noting_what_is_learnt, noting_what_is_not_taught
 from distil.framework.device import device_kind, resolve_precision
 from distil.framework.digest import differences, in_words
 from distil.framework.ensembles.route import column_of
@@ -23,7 +24,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import fitted_task, learnt_splits, prompts_alone
+from distil.framework.recipe.splits import fitted_task, learnt_splits, prompts_alone, trainings
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -83,10 +84,12 @@ def context_of(
 
 
 def _measured(recipe: Recipe, data: Mapping[str, Split], progress: Progress) -> Split:
-    """The split that all is measured on; what is learnt of it is said, and noted."""
+    """The split that all is measured on; what is learnt of it is said, and noted, and which of its labels nobody is taught."""
     split = data[recipe.evaluation.split]
     found = noting_what_is_learnt(split, {name: data[name] for name in learnt_splits(recipe)})
-    new = {kind: found.notes[kind] for kind in found.notes.keys() - split.notes.keys()}
+    trained = {name: data[name] for _, name in trainings(recipe).values()}
+    found = noting_what_is_not_taught(found, trained, recipe.task)
+    new = {kind: note for kind, note in found.notes.items() if kind not in split.notes}
     for line in described(new, recipe.task.items):
         progress.say(f"{recipe.evaluation.split}: {line}")
     return found

@@ -1,18 +1,18 @@
 """From the recipe's data section to examples."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from distil.framework.data.column import Column
-from distil.framework.data.example import Note, Notebook, Noted, Notes, Row, described, fingerprint
+from distil.framework.data.example import Notebook, Notes, Row, described, fingerprint
 from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
 from distil.framework.data.records import Fields, Source
 from distil.framework.data.section import Cut, Data, cut_groups, parse_slice
 from distil.framework.errors import DataError
-from distil.framework.language.words import ENGLISH, count_of
+from distil.framework.language.words import count_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
 
@@ -121,22 +121,6 @@ def load_data(
         for line in lines:
             progress.say(f"{name}: {line}")
     return splits
-
-
-def noting_what_is_learnt(split: Split, learnt: Mapping[str, Split]) -> Split:
-    """A split that models are measured on, with a note on its examples of which the texts stand in splits that they are trained on, by name."""
-    known = {name: {example.texts for example in one.examples} for name, one in learnt.items()}
-    standing = {
-        example.id: [name for name, texts in known.items() if example.texts in texts]
-        for example in split.examples
-        if example.labelled
-    }
-    ids = tuple(id for id, found in standing.items() if found)
-    if not ids:
-        return split
-    names = ENGLISH.listed([f"'{name}'" for name in learnt if any(name in found for found in standing.values())])
-    note = Note(f"stand in {names}, too, on which models are trained: figures on them count what is remembered")
-    return replace(split, notes={**split.notes, "learnt": Noted(note, ids)})
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
         "train": [("а б", "x"), ("в", "y"), ("г", "x")],
         "more": [("д", "x"), ("в", "y")],
         "rest": [("ж", None)],
-        "dev": [("в", "x"), ("е", "y"), ("д", "y"), ("г", None), ("ж", "x")],
+        "dev": [("в", "x"), ("е", "y"), ("д", "y"), ("г", None), ("ж", "x"), ("и", "z")],
     }
     for name, rows in texts.items():
         written = [
@@ -208,10 +208,14 @@ def test_what_is_measured_and_learnt_is_counted(tmp_path: Path) -> None:
             said.append(message)
 
     context, _ = prepare(recipe_from_values(values, "here"), progress=Heard())
-    (note,) = context.data["dev"].notes.values()
+    note, untaught = (context.data["dev"].notes[kind] for kind in ("learnt", "untaught"))
     assert note.ids == ("dev-0", "dev-2", "dev-4")
+    assert untaught.ids == ("dev-5",)
     assert not context.data["train"].notes
-    assert said == [f"dev: 3 texts {note.note.meaning}: dev-0, dev-2, dev-4"]
+    assert said == [
+        f"dev: 3 texts {note.note.meaning}: dev-0, dev-2, dev-4",
+        f"dev: 1 text {untaught.note.meaning}: dev-5",
+    ]
     assert note.note.meaning.startswith("stand in 'more', 'train' and 'rest', too")
 
 

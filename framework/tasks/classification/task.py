@@ -99,6 +99,10 @@ class Classification(ClassificationSettings):
         """See Task."""
         return data.record_of(self, example)
 
+    def label_names(self, example: Text) -> Sequence[str]:
+        """See NamesLabels: its names of labels."""
+        return example.labels
+
     def stand_in(self) -> "Plain":
         """See Task: messages of a few sentences."""
         return {"kind": "messages", "requests": 3 if self.problem_type == "multi_label" else 1}

@@ -17,7 +17,7 @@ from distil.framework.tasks.tagging import data
 from distil.framework.tasks.tagging.example import Tagged
 from distil.framework.tasks.tagging.metrics import ENTITY_METRICS, TAG_METRICS
 from distil.framework.tasks.tagging.records import read_conll, read_conllu
-from distil.framework.tasks.tagging.tags import Scheme, TagSet, tag_set
+from distil.framework.tasks.tagging.tags import OUTSIDE, Scheme, TagSet, tag_set
 from distil.framework.tasks.tagging.usage import EntitiesResponse, TaggedRequest, TagsResponse, asked, respond
 
 if TYPE_CHECKING:
@@ -118,6 +118,10 @@ class Tagging(TaskSection):
     def record(self, example: Tagged) -> "Plain":
         """See Task."""
         return data.record_of(example)
+
+    def label_names(self, example: Tagged) -> Sequence[str]:
+        """See NamesLabels: its tags but O."""
+        return sorted({*(example.tags or ())} - {OUTSIDE})
 
     def stand_in(self) -> "Plain":
         """See Task."""
