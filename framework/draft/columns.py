@@ -26,10 +26,10 @@ NAMES: Mapping[str, Sequence[str]] = {
     "tags": ("tags", "ner_tags", "labels", "pos_tags"),
     "spans": ("spans", "entities", "label", "labels"),
     "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"), "prompt_input": ("prompt_input", "input"),
-    "completion": ("completion", "response", "output", "answer", "reply", "ответ"),
-    "messages": ("messages", "conversations", "conversation"),
+    "completion": ("completion", "response", "output", "answer", "reply", "chosen", "ответ"),
+    "messages": ("messages", "conversations", "conversation"), "system": ("system_prompt", "system"),
 }  # fmt: skip
-_WRITTEN = ("prompt", "prompt_input", "completion", "messages")  # fields that the task of texts alone has
+_WRITTEN = ("prompt", "prompt_input", "completion", "messages", "system")  # fields that the task of texts alone has
 _MANY = 30  # so many different whole numbers are no labels any more
 _SEPARATORS = (";", "|", ",")
 
@@ -140,22 +140,22 @@ def _classification(table: Table, given: Mapping[str, str]) -> Meaning:
 
 def _texts(table: Table, given: Mapping[str, str]) -> Meaning:
     """Conversations, completions with their prompts, or texts as a whole."""
-    asked = next((name for name in ("messages", "completion", "text", "prompt", "prompt_input") if name in given), None)
-    asked = "completion" if asked in ("prompt", "prompt_input") else asked
+    asked = next((name for name in ("messages", "completion", "text") if name in given), None)
+    asked = asked or ("completion" if {"prompt", "prompt_input"} & {*given} else None)
     form = asked or next((name for name in ("messages", "completion") if _named(table, name)), "text")
-    fields = _by_name(table, given, (form,), ("prompt", "prompt_input", "id") if form == "completion" else ("id",))
+    beside = {"completion": ("prompt", "prompt_input", "system", "id"), "messages": ("system", "id"), "text": ("id",)}
+    fields = _by_name(table, given, (form,), beside[form])
     more = fields.get("prompt_input")
     if more is not None and "prompt_input" not in given and (more == fields.get("prompt") or not table.columns[more]):
         del fields["prompt_input"]
     told = _unusual(fields, "messages", ("conversations",))
-    if form == "completion" and "text" in table.columns:
-        told = {**fields, **told}  # or else the text may be meant
+    if form == "completion" and ("text" in table.columns or "system" in fields):
+        told = {**fields, **told}  # or else the text may be meant, and nobody be heard before the prompt
     what = {"messages": "conversations", "completion": "completions", "text": "texts to be written as a whole"}[form]
     # Where some records have no conversation, they are read in their own form.
     others = () if told or len(table.columns[fields[form]]) == len(table.rows) else (*_WRITTEN, "text")
     unread = _filled(table, [name for name in table.columns if name not in (*fields.values(), *others)])
-    not_read = [f"not read: {listed(unread)}"] if unread else []
-    return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *not_read])
+    return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *([f"not read: {listed(unread)}"] if unread else [])])  # fmt: skip
 
 
 def _unread(table: Table, names: Sequence[str]) -> list[str]:

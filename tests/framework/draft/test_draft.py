@@ -356,6 +356,12 @@ def turns(number: int) -> list[dict[str, str]]:
             {"prompt": "prompt", "completion": "completion"},
             "completions",
         ),
+        (
+            lambda n: {"prompt": f"what is {n}", "chosen": f"it is {n}", "rejected": "nothing"},
+            {"completion": "chosen"},
+            "completions",
+        ),
+        (lambda n: {"system": "Be kind.", "messages": turns(n)}, {}, "conversations"),
         (lambda n: {"messages": turns(n), "source": "web"}, {}, "conversations"),
         (lambda n: {"conversation": turns(n)}, {"messages": "conversation"}, "conversations"),
         (lambda n: {"id": n, "text": f"the text of {n} and that"}, {}, "texts to be written as a whole"),
@@ -370,6 +376,18 @@ def test_texts_to_be_written(row: Any, fields: dict[str, str], said: str, tmp_pa
     assert values["student"]["model"]["id"] == f"HuggingFaceTB/SmolLM2-135M{suffix}"
     assert ("prompt" in values["task"]) == (said == "completions")
     assert values["task"].get("measures") == ([] if said.startswith("texts") else None)
+
+
+def test_what_the_system_says_is_read_beside_prompts(tmp_path: Path) -> None:
+    rows = [{"system_prompt": "Be kind.", "question": f"what is {n}", "response": f"it is {n}"} for n in range(40)]
+    values, text, _ = drafted(as_lines(tmp_path / "mine.jsonl", rows))
+    assert values["data"]["source"]["fields"] == {
+        "prompt": "question",
+        "completion": "response",
+        "system": "system_prompt",
+    }
+    assert "not read" not in text
+    assert "prompt" not in values["task"]  # which is for prompts without roles
 
 
 def test_rows_and_completions_have_the_room_that_texts_take(tmp_path: Path) -> None:
