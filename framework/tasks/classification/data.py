@@ -90,7 +90,7 @@ def read_rows(task: ClassificationSettings, records: Iterable[Record], fields: F
             )
         id = fields.optional(values, "id", place)
         pair = None if task.pairs is False else _pair(task, values, fields, place)
-        gold = _gold(task, record, fields)
+        gold = None if _is_rejected(values) else _gold(task, record, fields)
         yield Text(
             place=place,
             id=str(number) if is_missing(id) else str(id),
@@ -214,13 +214,21 @@ def _text(value: object, name: str, place: str) -> str:
     return "" if is_missing(value) else text_of(value, name, place)
 
 
+def _is_rejected(values: Mapping[str, object]) -> bool:
+    """Whether this was annotated by Prodigy, and not accepted: who rejects a label says nothing of the right one."""
+    return "_task_hash" in values and values.get("answer", "accept") != "accept"
+
+
 def _gold(task: ClassificationSettings, record: Record, fields: Fields) -> Gold | None:
     values, place = record.values, record.place
     if task.problem_type == "regression":
         return number_of(fields.optional(values, "value", place), place)
     if task.problem_type == "single_label":
         names = names_in_file(task.labels, fields.named_numbers(record, "label"), fields.renames)
-        label = label_of(by_names(fields.optional(values, "label", place), names), task.labels, place)
+        found = by_names(fields.optional(values, "label", place), names)
+        if isinstance(found, list) and len(found) <= 1 and not any(isinstance(one, list | dict) for one in found):
+            found = found[0] if found else None  # as tools for several labels write one
+        label = label_of(found, task.labels, place)
         return None if label is None else (label,)
     if task.label_columns:
         columns = {label: fields.optional(values, label, place) for label in task.labels or ()}

@@ -43,7 +43,7 @@ ClassWeights = Annotated[
 ]
 
 TEXT, PAIR, ID = Asked("text"), Asked("text_pair", required=False), Asked("id", required=False)
-LABEL = Asked("label", required=False)
+LABEL = Asked("label", required=False, structured=True)
 LABELS = Asked("labels", required=False, structured=True)
 VALUE = Asked("value", required=False)
 _OF_SEVERAL = ("separator", "label_columns", "threshold")

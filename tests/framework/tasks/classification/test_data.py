@@ -8,6 +8,7 @@ import pytest
 
 from distil.framework.data.example import Notebook
 from distil.framework.data.load import load_data
+from distil.framework.data.local_files import read_csv
 from distil.framework.data.records import Fields, Record
 from distil.framework.data.section import Data
 from distil.framework.errors import DataError, RecipeError
@@ -70,6 +71,26 @@ def test_labels_that_data_write_in_two_ways_are_refused(pair: tuple[Any, Any]) -
     assert len(Classification().fitted({"train": _texts(others)}).labels or ()) == 5
 
 
+def test_a_list_of_one_label_is_that_label(tmp_path: Path) -> None:
+    rows = _texts([{"text": "a", "label": label} for label in (["x"], [], [1])], labels=["x", "y"])
+    assert [text.gold for text in rows] == [("x",), None, ("y",)]
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,['x']\nb,[URGENT]\n")
+    task = Classification()
+    fields = Fields(task.fields)
+    assert [text.gold for text in task.rows(read_csv(path, fields), fields)] == [("x",), ("[URGENT]",)]
+
+
+def test_what_was_not_accepted_in_prodigy_is_unlabelled() -> None:
+    rows = [{"text": "a", "label": "x", "answer": answer, "_task_hash": 1} for answer in ("accept", "reject", "ignore")]
+    assert [text.gold for text in _texts([*rows, {"text": "b", "label": "y", "answer": "no"}])] == [
+        ("x",),
+        None,
+        None,
+        ("y",),
+    ]
+
+
 def test_choices_of_label_studio_are_asked_for_in_a_table() -> None:
     with pytest.raises(DataError, match=r"a task of Label Studio, .*: export it as JSON-MIN or CSV"):
         _texts([{"id": 1, "data": {"text": "a"}, "annotations": []}])
@@ -82,7 +103,7 @@ _OF_PROBLEM = r"that is for task\.problem_type: "
     ("label", "meant"),
     [
         (0.5, f"{_OF_PROBLEM}regression"),
-        (["x"], f"{_OF_PROBLEM}multi_label"),
+        (["x", "y"], f"{_OF_PROBLEM}multi_label"),
         ([[0, 1, "x"]], "entities that are marked in a text are learnt by task kind tagging"),
     ],
 )
