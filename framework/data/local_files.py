@@ -209,6 +209,7 @@ _READERS: dict[str, Callable[[Path, Fields], Iterator[Record]]] = {
     ".tsv": read_csv,
 }
 EXTENSIONS = tuple(_READERS)
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
 class Files(Section):
@@ -264,6 +265,8 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
         check_is_file(path)
         extension = _extension(path)
         if extension not in _READERS and extension not in formats:
+            if extension in _SPREADSHEETS:
+                raise DataError(f"{path} is a spreadsheet; save its sheet as a .csv, which Excel calls “CSV UTF-8”")
             legal = ", ".join([*EXTENSIONS, *formats])
             raise DataError(
                 f"{path}: unknown kind of file; expected one of {legal}, each perhaps with {', '.join(PACKED)} after it"

@@ -203,7 +203,8 @@ def test_a_saved_dataset_names_files_of_its_own(tmp_path: Path, names: Any) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xlsx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*with .gz, .*.zst after it"),
+        ("a.xlsx", b"", "a.xlsx is a spreadsheet; save its sheet as a .csv"),
+        ("a.docx", b"", "unknown kind of file; expected one of .parquet, .arrow, .jsonl, .*with .gz, .*.zst after it"),
         ("a.gz", b"", "unknown kind of file"),
         ("a.csv", b"", r"no column 'context' \(found: none\)"),
         ("a.json", b'{"data": [{"id": 1, "id": 2}]}', "an object has the key 'id' twice"),
