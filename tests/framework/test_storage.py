@@ -1,5 +1,6 @@
 """A place that several machines reach."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_what_came_from_a_storage_is_not_sent_back(tmp_path: Path) -> None:
     files = {name: (shared / name).stat().st_ino for name in names}
     (there / "longer").write_text("12")
     (there / "later").write_text("2")
+    os.utime(there / "later", (1e9, 1e9))  # another time than before, whatever a tick of the clock is
     (there / "new").write_text("3")
     storage.put(there, "place", last="last")
     assert {name: (shared / name).read_text() for name in (*names, "new")} == {
