@@ -75,6 +75,11 @@ def busy(status: int = 429) -> Reply:
     return Reply(status, b'{"error": {"message": "busy"}}', {"retry-after-ms": "1"})
 
 
+class _Threads(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # else connections wait for a second where more than a few come at once
+
+
 @contextmanager
 def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
     """A server at 127.0.0.1; `answer` is called in several threads."""
@@ -112,8 +117,7 @@ def chat_server(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
             pass
 
     noting = threading.Lock()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    http = _Threads(("127.0.0.1", 0), Handler)
     server = Server(f"http://127.0.0.1:{http.server_port}/v1")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
