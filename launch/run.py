@@ -12,6 +12,7 @@ from distil.framework.plugins import own_classes
 from distil.framework.progress import Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.tasks.base import Task
+from distil.framework.tasks.registry import task_of
 from distil.framework.training.history import ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 from distil.launch.console import console_progress, note, table_console
@@ -44,15 +45,16 @@ def run_recipe(path: Path, overrides: list[str]) -> None:
 
     print_report(results, table_console())
     progress.say(f"results: {shown_path(recipe.run_folder)}/results.json, results.md, predictions/")
+    task = task_of(results, recipe.task)
     asked = "student" if recipe.student is not None else "teacher"
-    progress.say(f"ask the {asked}: distil answer {quote(shown_path(recipe.run_folder))} {options_asking(recipe.task)}")
+    progress.say(f"ask the {asked}: distil answer {quote(shown_path(recipe.run_folder))} {options_asking(task)}")
 
 
 def options_asking(task: Task) -> str:
-    """The options of `distil answer` that a question takes: those that have to be there, or else the first."""
-    fields = task.request.model_fields
-    names = [name for name, field in fields.items() if field.is_required()] or list(fields)[:1]
-    return " ".join(f"--{name} '...'" for name in names)
+    """The options of `distil answer` that a question takes: those that have to be there, by the data too, or else the first."""
+    fields, demanded = task.request.model_fields, {asked.name for asked in task.fields if asked.required}
+    names = [name for name, field in fields.items() if field.is_required() or name in demanded] or list(fields)[:1]
+    return " ".join(f"--{name.replace('_', '-')} '...'" for name in names)
 
 
 def finished(recipe: Recipe, progress: Progress) -> RunResults | None:

@@ -14,6 +14,7 @@ from distil.framework.export.export import export_model
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.recipe.load import load_recipe, recipe_from_values
 from distil.framework.run import run
+from distil.framework.tasks.classification.task import Classification
 from distil.framework.tasks.text.task import Text
 from distil.launch.answer import answer, harmless
 from distil.launch.export import export_measured
@@ -81,6 +82,8 @@ def test_it_is_asked_by_the_command(
     found = capsys.readouterr()
     assert found.out == harmless(expected["text"]) + "\n"
     assert options_asking(Text()) == "--prompt '...'"
+    assert options_asking(Classification()) == "--text '...'"
+    assert options_asking(Classification(labels=["a", "b"], pairs=True)) == "--text '...' --text-pair '...'"
     assert json.loads(found.err.splitlines()[-1]) == told
 
 
