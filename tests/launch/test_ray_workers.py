@@ -69,7 +69,7 @@ def test_each_cluster_of_a_command_has_workers_of_its_own() -> None:
     found: multiprocessing.Queue[tuple[int, int]] = SERVER.Queue()
     process = SERVER.Process(target=_ask_two_clusters, args=(found,))
     process.start()
-    (first, one), (second, other) = [found.get(timeout=120) for _ in range(2)]
+    (first, one), (second, other) = [found.get(timeout=300) for _ in range(2)]
     process.join()
     assert process.exitcode == 0
     assert [first, second] == [0, 1]
