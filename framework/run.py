@@ -102,17 +102,20 @@ def run(
     progress: Progress = SILENT,
     provenance: Provenance | None = None,
     watch: Watch = lambda folder: nullcontext(),
+    check: Callable[[Context, Graph], None] = lambda context, graph: None,
 ) -> RunResults:
     """Run all stages of a recipe that are not done yet, and return its results.
 
     train: how trainings run (here, or in Ray workers); stream: how teachers are asked while the student is trained, None:
     they are asked before; provenance: noted in the results as it is; watch: a context
-    around the run that may follow its folder, as tracking does.
+    around the run that may follow its folder, as tracking does; check: looks at the stages before any is made, and raises for those that
+    cannot be.
     Raises UserError for what the user can put right and DistilError for other failures; what is done stays done.
     """
     began = time.time()
     basis = basis_of(recipe)  # before anything is read that may change meanwhile
     context, graph = prepare(recipe, train, stream, progress)
+    check(context, graph)
     with alone_in(recipe.run_folder):
         results = _run(context, graph, provenance or {}, watch, began)
         stages = list(graph.stages())

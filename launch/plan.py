@@ -39,6 +39,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
 
     from distil.framework.run import prepare
     from distil.launch.quiet import quiet_transformers
+    from distil.launch.room import check_room
     from distil.launch.streaming import streamer_for
 
     quiet_transformers()
@@ -46,6 +47,7 @@ def show_plan(path: Path, overrides: list[str]) -> None:
     console = table_console()
     try:
         context, graph = prepare(recipe, stream=streamer_for(recipe, progress), progress=progress)
+        check_room(context, graph)
     except (MissingDataError, MissingModelError) as missing:
         show_outline(recipe, missing, console)
         return

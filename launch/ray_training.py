@@ -24,6 +24,7 @@ from distil.framework.training.job import TrainingJob, TrainingSummary
 from distil.framework.training.process_group import free_port
 from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from distil.launch.remote import location_of, pack
+from distil.launch.room import no_workers, nodes_here
 
 
 def train_on_ray(
@@ -44,7 +45,8 @@ def train_on_ray(
     threads = job.engine.threads or max(1, torch.get_num_threads() // job.workers)
     free_memory()  # of GPUs that the workers will use
     with ray_cluster(progress, job.engine.dashboard, own):
-        _check_resources(job.workers, gpu)
+        if problem := no_workers(job.workers, nodes_here(), here=False):
+            raise TrainingError(problem)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave
         trainer = TorchTrainer(
@@ -108,17 +110,6 @@ def _work(config: Json) -> TrainingSummary:
 def ray_storage(store: Store, folder: Path) -> str:
     """Where Ray keeps files of its own for work whose result goes to `folder`."""
     return str(folder / "ray") if store.storage is None else store.storage.uri_of(f"ray/{folder.name}")
-
-
-def _check_resources(workers: int, gpu: bool) -> None:
-    """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
-    kind = "GPU" if gpu else "CPU"
-    there = int(ray.cluster_resources().get(kind, 0))
-    if there < workers:
-        raise TrainingError(
-            f"engine.workers is {workers}, but the Ray cluster has {there} {kind}s, one of which each worker needs; lower "
-            "engine.workers, or add nodes"
-        )
 
 
 @contextmanager

@@ -87,6 +87,7 @@ def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
     """Run a recipe, with Ray workers where it wants several, follow it with tracking, and write its table. Raises DistilError."""
     from distil.framework.recipe.packages import most_workers
     from distil.framework.run import run
+    from distil.launch.room import check_room
     from distil.launch.streaming import streamer_for
     from distil.tracking.provenance import provenance
 
@@ -102,6 +103,7 @@ def tracked_run(recipe: Recipe, progress: Progress) -> RunResults:
         progress=progress,
         provenance=provenance(),
         watch=lambda folder: _tracked(folder, recipe, progress),
+        check=check_room,
     )
 
 

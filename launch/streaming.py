@@ -21,6 +21,7 @@ from distil.framework.signals.teacher_pass import Streamer, TeacherPass
 from distil.framework.store import Store, store_of
 from distil.launch.ray_cluster import gpu_count, ray_cluster
 from distil.launch.remote import StoreLocation, location_of, pack
+from distil.launch.room import amounts, no_room, nodes_here
 from distil.launch.streaming_actor import StreamedSignals, StreamingTeacher, fetched
 
 # What a run that failed or was stopped waits at most for teachers to write what they know: Slurm kills after 30 seconds.
@@ -70,7 +71,8 @@ def _stream(
             make_folder(teacher_pass.folder)
             stack.enter_context(store.alone_in(teacher_pass.folder))
         stack.enter_context(ray_cluster(progress, recipe.engine.dashboard, own_classes(recipe)))
-        _check_room(passes, workers)
+        if problem := no_room(passes, workers, nodes_here(), here=False):
+            raise TrainingError(problem)
         stack.enter_context(cpu_threads(_threads_left(passes)))
         progress.say(f"    streamed by Ray actors: {', '.join(_described(one) for one in passes)}")
         for one in passes:
@@ -155,35 +157,6 @@ def _threads_left(passes: Sequence[TeacherPass]) -> int:
     return max(1, min(torch.get_num_threads(), int((os.cpu_count() or 1) - taken)))
 
 
-def _check_room(passes: Sequence[TeacherPass], workers: int) -> None:
-    """Refuse what the cluster can never give, instead of waiting for ever. Raises TrainingError."""
-    import ray
-
-    gpu = gpu_count() > 0
-    on_ray = workers if workers > 1 or gpu else 0  # one worker without a GPU trains in this process
-    wanted = {"CPU": float(on_ray), "GPU": float(on_ray if gpu else 0)}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for teacher_pass in passes:
-        takes = {"CPU": teacher_pass.teacher.actor.cpus, "GPU": teacher_pass.teacher.actor.gpus}
-        if not any(all(node.get(kind, 0) >= count for kind, count in takes.items()) for node in nodes):
-            raise TrainingError(
-                f"the actor of teacher '{teacher_pass.name}' takes {_amounts(takes)}, but no node of the Ray cluster has "
-                "that; lower `cpus` or `gpus` of the teacher's `actor`, or add nodes"
-            )
-        wanted = {kind: wanted[kind] + takes[kind] for kind in wanted}
-    there = {kind: sum(node.get(kind, 0) for node in nodes) for kind in wanted}
-    if any(wanted[kind] > there[kind] for kind in wanted):
-        raise TrainingError(
-            f"streaming takes {_amounts(wanted)} for teachers and workers together, but the Ray cluster has "
-            f"{_amounts(there)}; lower engine.workers or `cpus` and `gpus` of the teachers' `actor`, add nodes, or set "
-            "signals.mode to 'precomputed'"
-        )
-
-
 def _described(teacher_pass: TeacherPass) -> str:
     takes = teacher_pass.teacher.actor
-    return f"{teacher_pass.name} ({_amounts({'CPU': takes.cpus, 'GPU': takes.gpus})}) into {teacher_pass.folder.name}"
-
-
-def _amounts(amounts: Mapping[str, float]) -> str:
-    return " and ".join(f"{count:g} {kind}" for kind, count in amounts.items() if count) or "nothing"
+    return f"{teacher_pass.name} ({amounts({'CPU': takes.cpus, 'GPU': takes.gpus})}) into {teacher_pass.folder.name}"
