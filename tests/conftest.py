@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from tests.databases import copy_from
@@ -64,8 +65,10 @@ gc.disable()  # until all tests are imported, of which nothing is garbage
 
 
 @pytest.fixture(autouse=True)
-def _environment_is_kept() -> Iterator[None]:
-    """What a test, or a library that it calls, writes into the environment is gone when it ends: MLflow and Ray leave word there."""
+def _begins_as_any_other() -> Iterator[None]:
+    """Random numbers are the same whatever ran before. What a test, or a library that it calls, writes into the environment is gone when it
+    ends: MLflow and Ray leave word there."""
+    torch.manual_seed(0)
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():
@@ -74,10 +77,12 @@ def _environment_is_kept() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _imports_are_kept() -> None:
-    """What is imported by now stays: the garbage collector, which every training calls, does not look at it any more."""
+def _file_begins() -> None:
+    """What is imported by now stays: the garbage collector, which every training calls, does not look at it any more. Random numbers are the
+    same in every file's fixtures."""
     gc.collect()
     gc.freeze()
+    torch.manual_seed(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
