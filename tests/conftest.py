@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,10 @@ _GIVEN_UP_AFTER = {
 gc.disable()  # until all tests are imported, of which nothing is garbage
 
 
-@pytest.fixture(autouse=True)
-def _begins_as_any_other() -> Iterator[None]:
-    """Random numbers are the same whatever ran before. What a test, or a library that it calls, writes into the environment is gone when it
-    ends: MLflow and Ray leave word there."""
+@contextmanager
+def _as_any_other() -> Iterator[None]:
+    """Random numbers are the same whatever ran before; and what is written into the environment in the context is gone afterwards, as MLflow,
+    Ray and trainings leave word there."""
     torch.manual_seed(0)
     before = dict(os.environ)
     yield
@@ -76,13 +77,24 @@ def _begins_as_any_other() -> Iterator[None]:
     os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
 
 
+@pytest.fixture(autouse=True)
+def _test_as_any_other() -> Iterator[None]:
+    with _as_any_other():
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _file_begins() -> None:
-    """What is imported by now stays: the garbage collector, which every training calls, does not look at it any more. Random numbers are the
-    same in every file's fixtures."""
+def _file_as_any_other() -> Iterator[None]:
+    """With the file's fixtures."""
+    with _as_any_other():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imports_are_kept() -> None:
+    """What is imported by now stays: the garbage collector, which every training calls, does not look at it any more."""
     gc.collect()
     gc.freeze()
-    torch.manual_seed(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
