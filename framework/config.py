@@ -157,7 +157,9 @@ def _line(details: ErrorDetails, values: Json, where: Where, legal: Sequence[str
     if details["type"] in _OWN:
         message = _OWN[details["type"]].format(**details.get("ctx", {}))
     if details["type"] == "extra_forbidden":
-        message = "there is no such field" + (f"; expected {', '.join(legal)}" if len(place) == 1 and legal else "")
+        message = "there is no such field" + (
+            f"; expected {', '.join(legal)}" if len(details["loc"]) == 1 and legal else ""
+        )
     if details["type"] == "missing":
         return f"{where(place[:-1])}: {dotted} is missing; add it"
     untold = isinstance(details["input"], dict) or (isinstance(details["input"], str | list) and is_secret(place))
@@ -177,6 +179,8 @@ def _place(loc: tuple[Any, ...], values: Any, missing: bool) -> list[str | int]:
     names of union members."""
     place: list[str | int] = []
     for number, part in enumerate(loc):
+        if isinstance(values, str) and isinstance(part, int):  # JSON with a list
+            return [*place, *loc[number:]]
         if (isinstance(values, dict) and part in values) or (
             isinstance(values, list) and isinstance(part, int) and part < len(values)
         ):
@@ -192,5 +196,13 @@ _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")  # of a URI
 
 def shown(value: object) -> str:
     """A value of a recipe as messages show it, without passwords in URIs."""
-    text = repr(value) if not isinstance(value, dict | list) else yaml.safe_dump(value, default_flow_style=True).strip()
-    return shortened(_PASSWORD.sub(r"\1…", text))
+    try:
+        text = yaml.safe_dump(value, default_flow_style=True).strip() if isinstance(value, dict | list) else repr(value)
+    except (yaml.YAMLError, RecursionError):  # of what code has made, and no YAML says
+        text = repr(value)
+    return shortened(without_passwords(text))
+
+
+def without_passwords(text: str) -> str:
+    """The text with the passwords of its URIs left out."""
+    return _PASSWORD.sub(r"\1…", text)

@@ -96,7 +96,11 @@ class Ledger:
 
     def forget(self) -> None:
         """Take it that the destination has nothing of this run."""
-        self.cursor = self._file.destinations[self._destination] = DestinationCursor()
+        self.put_back(DestinationCursor())
+
+    def put_back(self, cursor: DestinationCursor) -> None:
+        """Take it that the destination has no more of this run than that."""
+        self.cursor = self._file.destinations[self._destination] = cursor
         self.save()
 
 

@@ -12,7 +12,7 @@ from distil.framework.locks import locked
 from distil.framework.plugins import place_in_own_code
 from distil.framework.recipe.sections import AnyTracker, Tracking, tracker_name
 from distil.tracking.content import Line
-from distil.tracking.ledger import CURSOR, Ledger, RunCursor, folder_of, ledger_of
+from distil.tracking.ledger import CURSOR, DestinationCursor, Ledger, RunCursor, folder_of, ledger_of
 from distil.tracking.sent import whole_of
 from distil.tracking.shown import Part, Shown, shown_in
 
@@ -77,6 +77,7 @@ class Sending:
         self._folder = folder
         self._tracking = tracking
         self._tracker: Tracker | None = None
+        self._had = DestinationCursor()  # when it was opened
         self._state = "running"
 
     def send(self, final: bool) -> str:
@@ -86,21 +87,33 @@ class Sending:
             StoreError: the run's files are damaged.
             TrackingError: the tracker did not take it; what has been sent is noted.
         """
+        with self._alone(), self._told():
+            return self._send(final)
+
+    def close(self) -> None:
+        """End what was opened. Raises TrackingError; what was sent since then is to be sent again, as some of it may have waited for the end."""
+        if self._tracker is None:
+            return
+        tracker, self._tracker = self._tracker, None
+        with self._alone():
+            try:
+                with self._told():
+                    tracker.close(self._state)
+            except DistilError:
+                ledger_of(self._folder, self._to).put_back(self._had)
+                raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """In the context, no other process sends this run there. Raises TrackingError."""
         lock = self._folder / f".{folder_of(self._to)}.lock"
         try:
-            with locked(lock, f"tracking of {self._folder} by {self.name}", 10), self._told():
-                return self._send(final)
+            with locked(lock, f"tracking of {self._folder} by {self.name}", 10):
+                yield
         except TimeoutError as error:
             raise TrackingError(f"{error}; wait until it has ended") from None
         except OSError as error:  # of the lock
             raise TrackingError(f"tracking by {self.name} failed ({first_line(error)})") from error
-
-    def close(self) -> None:
-        """End what was opened. Raises TrackingError."""
-        if self._tracker is not None:
-            tracker, self._tracker = self._tracker, None
-            with self._told():
-                tracker.close(self._state)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -127,6 +140,7 @@ class Sending:
         ledger.save()  # the key, before anything is known by it
         if self._tracker is None:
             open_it: Open = TRACKERS[self._to] if isinstance(self._to, str) else self._to.open  # type: ignore[assignment]
+            self._had = ledger.cursor.model_copy(deep=True)
             self._tracker = open_it(self._folder, self._tracking, parent.key)
         tracker = self._tracker
         _once(ledger, parent, "recipe", shown.recipe, lambda: tracker.begin(shown))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from distil.framework.config import Where, is_secret, shortened, shown
+from distil.framework.config import Where, is_secret, shortened, shown, without_passwords
 from distil.framework.errors import RecipeError, reason
 from distil.framework.files import Json
 from distil.framework.recipe.checks import recipe_of, refuse
@@ -128,7 +128,7 @@ def _named(override: str, secret: bool = False) -> str:
     place = override.partition("=")[0]
     if secret or is_secret(place.split(".")):
         return f"override of {shortened(place, 200)}"
-    return f"override '{shortened(override, 200)}'"
+    return f"override '{shortened(without_passwords(override), 200)}'"
 
 
 def _where(path: Path, node: yaml.Node | None, place: list[str | int]) -> str:

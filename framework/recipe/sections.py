@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from distil.framework.config import MOST_EPOCHS, Section
+from distil.framework.config import MOST_EPOCHS, Section, without_passwords
 from distil.framework.files import Json
 from distil.framework.models.formats import FLOAT32, format_of
 from distil.framework.models.section import (
@@ -220,6 +220,10 @@ class Tracking(Section):
     def _check_also(cls, also: list[AnyTracker]) -> list[AnyTracker]:
         if len(set(map(tracker_name, also))) < len(also):
             raise ValueError("names a tracker more than once")
+        if any(without_passwords(said := str(one)) != said for one in also):
+            raise ValueError(
+                "options of a tracker hold a password, and the recipe is kept with the results; have the tracker read it from the environment"
+            )
         return also
 
     @model_validator(mode="after")

@@ -183,16 +183,31 @@ class Told(Tracker):
         if not self.path.with_suffix(".mended").exists():
             raise RuntimeError("no such table")
 
-    def close(self, state):
-        if not self.path.with_suffix(".mended").exists():
-            raise SystemExit("closed")
-
 class Own(Section):
     kind: str
     name: str = "told"
 
     def open(self, folder, tracking, key):
         return Told(folder / self.name)
+
+class Late(Told):
+    waiting = ()
+
+    def lines(self, part, lines):
+        self.waiting = [*self.waiting, (part, lines)]
+
+    def table(self, shown):
+        pass
+
+    def close(self, state):
+        if not self.path.with_suffix(".mended").exists():
+            raise SystemExit("closed")
+        for part, lines in self.waiting:
+            super().lines(part, lines)
+
+class OwnLate(Own):
+    def open(self, folder, tracking, key):
+        return Late(folder / self.name)
 """
 
 
@@ -220,8 +235,8 @@ def test_what_a_tracker_of_ones_own_raises_is_named_and_loses_nothing(run, own, 
     failed = f"tracking by own_tracker:Own failed in {tmp_path / 'own_tracker.py'}:{at} (RuntimeError: no such table); the run goes on"
     assert said[0].startswith(failed)
     assert not is_sent(run.folder, tracking)
-    with pytest.raises(TrackingError, match=r"failed in .*own_tracker\.py:\d+ \(SystemExit: closed\)"):
-        track_run(run.folder)  # where it fails in the end, too
+    with pytest.raises(TrackingError, match="no such table"):
+        track_run(run.folder)
     (run.folder / "told.mended").touch()
     track_run(run.folder)
     assert is_sent(run.folder, tracking)
@@ -233,6 +248,20 @@ def test_what_a_tracker_of_ones_own_raises_is_named_and_loses_nothing(run, own, 
     (run.folder / "elsewhere.mended").touch()
     _send(run, elsewhere, elsewhere.also[0])
     assert (run.folder / "elsewhere").read_text().splitlines() == lines
+
+
+def test_what_waited_for_a_close_that_failed_is_sent_again(run, own):
+    run.results["recipe"]["tracking"] = {"mlflow": False, "also": [f"{own}Late"]}
+    _whole(run)
+    tracking = Tracking(**run.results["recipe"]["tracking"])
+    with pytest.raises(TrackingError, match=r"failed in .*own_tracker\.py:\d+ \(SystemExit: closed\)"):
+        track_run(run.folder)
+    assert not is_sent(run.folder, tracking)
+    (run.folder / "told.mended").touch()
+    for _ in range(2):  # the second time there is nothing left
+        track_run(run.folder)
+        assert len((run.folder / "told").read_text().splitlines()) == 10 + 2 + 5 + 1
+        assert is_sent(run.folder, tracking)
 
 
 def test_a_tracker_of_ones_own_that_is_not_there_is_named(run, own, tmp_path):

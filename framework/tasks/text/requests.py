@@ -43,7 +43,7 @@ def _read(value: object) -> object:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"expected a list of turns, or JSON with one ({error})") from None
 
 

@@ -131,6 +131,12 @@ def test_an_override_that_cannot_be_is_explained(tmp_path: Path, override: str, 
     assert message in problem(tiny_recipe(tmp_path, tmp_path), override)
 
 
+def test_a_password_in_an_override_is_not_repeated(tmp_path: Path) -> None:
+    said = problem(tiny_recipe(tmp_path, tmp_path), "tracking.uri=http://me:pw99@host")
+    assert "override 'tracking.uri=http://me:…@host': tracking.uri: holds a password" in said
+    assert "pw99" not in said
+
+
 def test_a_wrong_override_is_blamed_and_not_the_line_that_it_replaces(tmp_path: Path) -> None:
     path = tiny_recipe(tmp_path, tmp_path)
     message = problem(path, "student.lr=1", "student.lr=fast", "windows={max_length: 64, max_question: many}")

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from distil.framework.config import Section
 from distil.framework.errors import RecipeError
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.sections import Tracking
@@ -34,6 +35,28 @@ def test_a_password_in_an_address_is_not_repeated():
         Tracking(uri="https://me:pw99@host/base")
     assert "https://me:…@host/base" in str(told.value)
     assert "pw99" not in str(told.value)
+
+
+class Elsewhere(Section):
+    kind: str = "tests.framework.recipe.test_sections:Elsewhere"
+    url: str = "http://host"
+
+    def open(self, folder, tracking, key):
+        raise NotImplementedError
+
+
+def test_a_tracker_of_ones_own_with_a_password_is_refused():
+    kind, url = Elsewhere().kind, "postgres://me:pw99@host/base"
+    for also in ({"kind": kind, "url": url}, Elsewhere(url=url)):
+        with pytest.raises(RecipeError, match="hold a password") as told:
+            Tracking(also=[also])
+        assert "pw99" not in str(told.value)
+    assert Tracking(also=[Elsewhere()]).also == [Elsewhere()]
+
+
+def test_sections_made_in_code_are_shown_in_errors():
+    with pytest.raises(RecipeError, match=r"names a tracker more than once \(found \[Elsewhere"):
+        Tracking(also=[Elsewhere(), Elsewhere()])
 
 
 @pytest.mark.parametrize(

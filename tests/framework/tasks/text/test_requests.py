@@ -1,6 +1,7 @@
 """What a model of texts is asked, as text, as turns, and as JSON with turns."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from pydantic import ValidationError
@@ -32,6 +33,18 @@ def test_turns_are_a_conversation_that_goes_on(turns: object) -> None:
     example = asked(PromptRequest.model_validate({"messages": turns}))
     assert example.messages == (Message("system", "Be short."), Message("user", "Why?"))
     assert (example.completion, example.labelled) == ("", False)
+
+
+@pytest.mark.parametrize("as_asked", [list, json.dumps])
+def test_what_is_wrong_with_a_turn_is_told_of_that_turn(as_asked: Callable[[object], object]) -> None:
+    turns = [*TURNS, {"role": "user", "content": "Why?", "name": "Ann"}]
+    with pytest.raises(DataError, match=r"^the request: messages\.2\.name: there is no such field \(found 'Ann'\)$"):
+        request_of(Text(), {"messages": as_asked(turns)})
+
+
+def test_json_without_end_is_refused() -> None:
+    with pytest.raises(DataError, match=r"expected a list of turns, or JSON with one \(.*recursion"):
+        request_of(Text(), {"messages": "[" * 100_000})
 
 
 def test_what_is_no_conversation_is_refused() -> None:
