@@ -51,10 +51,13 @@ def _has_lines(text: str, called_lines: bool) -> bool:
 
 def records_of(document: Any, file: str) -> Iterator[Record]:
     """The items of a whole document in their order: of a list, perhaps as the `data` of an object, or else the document."""
-    if problem := _no_record(document):
+    rows = document.get("data") if isinstance(document, dict) else None
+    # Of columns, as pandas also writes them (orient='split'), `data` holds lists.
+    has_items = isinstance(rows, list) and any(isinstance(row, dict) for row in rows)
+    if not has_items and (problem := _no_record(document)):
         raise DataError(f"{file} {problem}")
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
-        yield from (Record(f"{file}: data[{number}]", item) for number, item in enumerate(document["data"]))
+    if isinstance(rows, list):
+        yield from (Record(f"{file}: data[{number}]", item) for number, item in enumerate(rows))
     elif isinstance(document, list):
         yield from (Record(f"{file}: row[{number}]", item) for number, item in enumerate(document))
     else:

@@ -83,7 +83,7 @@ def read_rows(task: ClassificationSettings, records: Iterable[Record], fields: F
         values, place = record.values, record.place
         if not isinstance(values, dict):
             raise DataError(f"{place}: expected an object with text and label, found {shown(values)}")
-        if is_label_studio(values):
+        if is_label_studio(values) and "text" not in fields.given:
             raise DataError(
                 f"{place}: a task of Label Studio, whose labels are within its annotations: export it as JSON-MIN or CSV, and name the column "
                 "of the choice in `fields` of the data's source, as {label: sentiment}"

@@ -159,13 +159,20 @@ def _spans(values: dict[str, object], fields: Fields, place: str) -> list[object
 
 
 def _check_no_tags(values: dict[str, object], fields: Fields, place: str) -> None:
-    """Refuse tags of a text that is not cut into words, of which nobody knows what they stand for."""
-    found, tags = fields.find(values, "tags")
-    if found and tags and not is_missing(tags):
+    """Refuse tags of words where a text is not cut into words. What else is called so, such as what a text is about, is not read."""
+    tags = fields.find(values, "tags")[1]
+    said = tags.split() if isinstance(tags, str) else tags
+    if not isinstance(said, list):
+        return
+    if len(said) == len(str(fields.find(values, "text")[1]).split()) > 1 or any(map(_is_of_a_word, said)):
         raise DataError(
             f"{place}: '{fields.called(values, 'tags')}' is {shown(tags)}, and there are no words whose tags these are; for tagging, "
             f"expected a list of words in `tokens`, with a tag for each, or entities in `spans` (found: {listed(values)}); {OTHER_NAMES}"
         )
+
+
+def _is_of_a_word(tag: object) -> bool:
+    return isinstance(tag, int) or tag == OUTSIDE or (isinstance(tag, str) and tag[1:2] == "-" and tag[0] in "BIESLU")
 
 
 def _words(tokens: object, text: object, place: str) -> tuple[str, tuple[Span, ...]]:

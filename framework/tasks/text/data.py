@@ -109,6 +109,11 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
     if form == "messages":
         return _spoken(id, turns_of(found, "messages", "", place), values, fields, place)
     if form == "text":
+        if "system" in fields.given and _system(values, fields, place):
+            raise DataError(
+                f"{place}: `fields` names what the system says ({fields.given['system']}), which stands before a prompt or a conversation, and "
+                "here is a text as a whole: leave it out there, or name the prompt and its completion"
+            )
         return Written(id, "", _text(found, form, place), place=place)
     prompt = fields.optional(values, "prompt", place)
     if not (isinstance(prompt, list) or isinstance(found, list)):
@@ -119,7 +124,8 @@ def _row(values: dict[str, object], fields: Fields, id: str, place: str) -> Writ
             f"{place}: prompt_input stands below a prompt that is text, and here are turns: put it into one of these"
         )
     before, answer = turns_of(prompt, "prompt", "user", place), turns_of(found, "completion", "assistant", place)
-    if before and answer and answer[0].role != "assistant":
+    # What goes on after a prompt does not begin with the system, or with another turn of its user.
+    if before and answer and answer[0].role in {"system", before[-1].role} - {"assistant"}:
         name = fields.given.get("completion", "completion")
         raise DataError(
             f"{place}: {name}[0] is not the assistant's, and a prompt stands before it: where {name} is the whole conversation, name it so, as "
@@ -132,7 +138,7 @@ def _spoken(id: str, turns: list[Message], values: dict[str, object], fields: Fi
     """A conversation, before which the record may say what the system says."""
     system = _system(values, fields, place) if turns else []
     if system and turns[0].role == "system":
-        if turns[0] != system[0]:
+        if turns[0].content.strip() != system[0].content.strip():
             raise DataError(
                 f"{place}: the first turn is the system's, and the field {fields.names_of('system')[0]} says something else: leave out one"
             )

@@ -246,6 +246,13 @@ def test_json_is_one_list_or_has_lines_whatever_it_is_called(tmp_path: Path) -> 
         assert [row.id for row in read_file(tmp_path / name)] == ["0", "1", "2"]
 
 
+def test_beside_the_items_in_data_other_lists_may_stand(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for more in ({"columns": ["id"]}, {"templates": [{"name": "a"}]}):
+        path.write_text(json.dumps({"data": ROWS, **more}))
+        assert [row.id for row in read_file(path)] == ["0", "1", "2"]
+
+
 def _cells(path: Path, *names: str) -> list[list[object]]:
     asked = Fields(tuple(Asked(name, structured=True) for name in names))
     return [list(record.values.values()) for record in local_files.read_csv(path, asked)]

@@ -94,6 +94,9 @@ def test_what_was_not_accepted_in_prodigy_is_unlabelled() -> None:
 def test_choices_of_label_studio_are_asked_for_in_a_table() -> None:
     with pytest.raises(DataError, match=r"a task of Label Studio, .*: export it as JSON-MIN or CSV"):
         _texts([{"id": 1, "data": {"text": "a"}, "annotations": []}])
+    known = {"id": 1, "data": {"text": "a", "label": "x"}, "annotations": []}
+    (text,) = _texts([known], {"text": "data.text", "label": "data.label"})
+    assert (text.text, text.gold) == ("a", ("x",))
 
 
 _OF_PROBLEM = r"that is for task\.problem_type: "

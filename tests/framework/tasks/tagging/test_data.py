@@ -161,6 +161,8 @@ _EXPECTED = r"; for tagging, expected a list of the text's entities there, .* or
             {"text": "a b", "ner_tags": ["PER", "O"]},
             r"'ner_tags' is .* no words whose tags these are; .* \(found: text, ner_tags\)",
         ),
+        ({"text": "a b", "tags": "NOUN VERB"}, "'tags' is 'NOUN VERB', .* no words"),
+        ({"text": "a b, c", "tags": ["B-X", "I-X", "X", "Y"]}, "no words whose tags these are"),
     ],
 )
 def test_what_other_tasks_learn_is_told_as_such(record: dict[str, Any], problem: str) -> None:
@@ -171,9 +173,11 @@ def test_what_other_tasks_learn_is_told_as_such(record: dict[str, Any], problem:
 def test_tags_beside_entities_are_somebody_elses() -> None:
     rejected = {"text": "a b", "spans": [[0, 1, "X"]], "tags": ["news"], "answer": "reject"}
     blank = {"text": "a b", "tags": [], "labels": None}
-    assert [one.tags for one in examples([rejected, {**rejected, "answer": "accept"}, blank])] == [
+    about = {"text": "a b c", "tags": ["news", "city"]}
+    assert [one.tags for one in examples([rejected, {**rejected, "answer": "accept"}, blank, about])] == [
         None,
         ("B-X", "O"),
+        None,
         None,
     ]
 

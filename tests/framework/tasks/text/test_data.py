@@ -95,11 +95,22 @@ def test_other_ways_to_write_a_conversation(values: dict[str, Any]) -> None:
     assert (row.messages, row.completion) == ((Message("user", "A?"),), "B.")
 
 
+def test_a_completion_may_go_on_where_its_prompt_ends_with_the_system_or_an_answer() -> None:
+    for cut in (1, 3):
+        (row,) = _rows({"prompt": [*_TURNS, *_TURNS[1:]][:cut], "completion": [*_TURNS, *_TURNS[1:]][cut:]})
+        assert [turn.role for turn in row.messages] == ["system", "user", "assistant", "user"]
+
+
 def test_what_the_system_says_may_stand_beside_a_conversation_or_a_prompt() -> None:
     said, (_, user, answer) = "Отвечай кратко.", _TURNS
     for values in ({"system": said, "messages": [user, answer]}, {"system": said, "messages": _TURNS}):
         (row,) = _rows(values)
         assert row.messages == (Message("system", said), Message("user", user["content"]))
+    assert _rows({"system": f"{said}\n", "messages": _TURNS})[0].messages[0] == Message("system", said)
+    with pytest.raises(
+        DataError, match=r"row 0: .* which stands before a prompt or a conversation, and here is a text as a whole"
+    ):
+        _rows({"text": "A.", "rules": said}, system="rules")
     with pytest.raises(DataError, match="row 0: the first turn is the system's, and the field system says something"):
         _rows({"system": "Sing.", "messages": _TURNS})
     named = {"system": "rules", "prompt_input": "input"}
