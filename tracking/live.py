@@ -104,7 +104,8 @@ class LiveSync:
             if (now := self._cursor_time()) != seen:
                 moved, seen = time.monotonic(), now
         if self._thread.is_alive():
-            self._fail(TimeoutError(f"tracking got nothing through for {self._patience:.0f} seconds"))
+            by = "" if self._sending is None else f" by {self._sending.name}"
+            self._fail(TimeoutError(f"tracking{by} got nothing through for {self._patience:.0f} seconds"))
 
     def _work(self) -> None:
         while not self._leaving.wait(self._every):

@@ -120,9 +120,9 @@ class Sending:
         """In the context, what a tracker fails with becomes a TrackingError; of one of the user's own it names the line."""
         try:
             yield
-        except DistilError:
+        except (DistilError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:  # of which a tracker's library has many
+        except BaseException as error:  # of which a tracker's library has many, asyncio's CancelledError among them
             if isinstance(self._to, str):
                 raise TrackingError(f"tracking by {self.name} failed ({first_line(error)})") from error
             line = place_in_own_code(error, (type(self._to).__module__.partition(".")[0],))

@@ -168,6 +168,8 @@ def test_mlflow_is_left_out_where_the_recipe_says_so(run, counted, capsys, monke
 
 
 OWN = """
+from asyncio import CancelledError
+
 from distil.framework.config import Section
 from distil.tracking.tracker import Tracker
 
@@ -181,7 +183,7 @@ class Told(Tracker):
 
     def table(self, shown):
         if not self.path.with_suffix(".mended").exists():
-            raise RuntimeError("no such table")
+            raise CancelledError("no such table")
 
 class Own(Section):
     kind: str
@@ -231,8 +233,8 @@ def test_what_a_tracker_of_ones_own_raises_is_named_and_loses_nothing(run, own, 
 
     with following(run.folder, tracking, Said()):
         pass
-    at = OWN.splitlines().index('            raise RuntimeError("no such table")') + 1
-    failed = f"tracking by own_tracker:Own failed in {tmp_path / 'own_tracker.py'}:{at} (RuntimeError: no such table); the run goes on"
+    at = OWN.splitlines().index('            raise CancelledError("no such table")') + 1
+    failed = f"tracking by own_tracker:Own failed in {tmp_path / 'own_tracker.py'}:{at} (CancelledError: no such table); the run goes on"
     assert said[0].startswith(failed)
     assert not is_sent(run.folder, tracking)
     with pytest.raises(TrackingError, match="no such table"):
