@@ -187,7 +187,7 @@ def _with_commas(cell: str) -> str:
     after_item = False
     for token in tokenize.generate_tokens(io.StringIO(cell).readline):
         item = token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
-        if after_item and (item or token.string in ("[", "{")):
+        if after_item and (item or token.string in ("[", "{", "-")):
             words.append(",")
         words.append(token.string.strip())
         after_item = item or token.string in ("]", "}", ")") or (after_item and token.type == tokenize.NL)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from distil.framework.errors import ModelError, first_line
+from distil.framework.files import Json
 from distil.framework.models.kind import ModelKind
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ _SHORT = 16  # tokens of the shortest windows
 _WHERE_IT_IS_FROM = ("_name_or_path", "architectures")  # tells nothing of the model, and differs between its copies
 _LENGTHS = (_SHORT - 1, _SHORT)  # of texts that a model is tried on: batches are as long as their longest text
 _TOKENS = 16
+_BY_FACTOR = ("linear", "dynamic", "yarn")  # ways in which rotary positions are scaled
 
 
 def most_tokens(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int:
@@ -22,7 +24,7 @@ def most_tokens(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int
 
     A model without weights is run; configurations do not tell, as some models number their positions from the padding
     token on, and others have no table of them. Models that turn their vectors by position compute any, but have learnt
-    no further ones than their configuration names.
+    no further ones than their configuration names, times the factor by which it scales them.
     """
     return _most_tokens(Asked(kind, config), wanted)
 
@@ -102,7 +104,8 @@ def _most_tokens(asked: Asked, wanted: int, written: bool = False) -> int:
     learnt = getattr(text, "max_position_embeddings", None)
     learnt = learnt if isinstance(learnt, int) and learnt > 0 else wanted
     model = _model(asked).eval()
-    if getattr(text, "rope_parameters", None):
+    if rope := getattr(text, "rope_parameters", None):
+        learnt = _stretched(rope, learnt)
         wanted = min(wanted, learnt)
     if _reads(model, asked, wanted, written):
         return wanted
@@ -116,6 +119,14 @@ def _most_tokens(asked: Asked, wanted: int, written: bool = False) -> int:
         else:
             most = middle
     return least
+
+
+def _stretched(rope: Json, learnt: int) -> int:
+    """Positions of a model that scales those that it has learnt: where it does so by a factor, configurations may name the learnt ones alone."""
+    factor, before = rope.get("factor"), rope.get("original_max_position_embeddings", learnt)
+    if rope.get("rope_type") not in _BY_FACTOR or not isinstance(factor, int | float) or not isinstance(before, int):
+        return learnt
+    return max(learnt, int(before * factor))
 
 
 def _reads(model: "PreTrainedModel", asked: Asked, length: int, written: bool) -> bool:

@@ -279,6 +279,7 @@ def test_quotation_marks_that_quote_nothing_stand_in_a_tsv(tmp_path: Path) -> No
         ("['x' 'y']", ["x", "y"]),
         ("['it\\'s'\n \"a, b\"]", ["it's", "a, b"]),
         ("[1 2 3]", [1, 2, 3]),
+        ("[-1 -100. 2]", [-1, -100.0, 2]),
         ("[{'a': 1} {'a': array(['b' 'c'], dtype=object)}]", [{"a": 1}, {"a": ["b", "c"]}]),
         ("['x', 'y']", ["x", "y"]),
         ("[laughs] it's [sighs]", "[laughs] it's [sighs]"),

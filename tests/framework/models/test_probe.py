@@ -77,6 +77,31 @@ def test_positions_that_were_not_learnt_are_not_read() -> None:
     assert most_tokens(TASK, new_config(ConfigModel(architecture="llama", config=fields), 50, 0), WANTED) == 40
 
 
+@pytest.mark.parametrize(
+    ("scaling", "most"),
+    [
+        ({"rope_type": "linear", "factor": 1.5}, 60),
+        ({"rope_type": "dynamic", "factor": 2.0}, 80),
+        ({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 40}, 80),
+        ({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 20}, 40),  # said already
+        (
+            {
+                "rope_type": "llama3",
+                "factor": 4.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 10,
+            },
+            40,
+        ),
+    ],
+)
+def test_positions_that_a_model_scales_by_a_factor_are_read(scaling: dict[str, Any], most: int) -> None:
+    rope = {**scaling, "rope_theta": 10_000.0}
+    fields = {**BERT, "num_key_value_heads": 2, "max_position_embeddings": 40, "rope_parameters": rope}
+    assert most_tokens(TASK, new_config(ConfigModel(architecture="llama", config=fields), 50, 0), 100) == most
+
+
 def test_a_model_of_any_size_is_asked_without_weights() -> None:
     large = {"hidden_size": 8192, "num_hidden_layers": 3, "num_attention_heads": 64, "intermediate_size": 65536}
     assert most_tokens(TASK, new_config(ConfigModel(architecture="bert", config=large), 200_000, 0), 600) == 512
