@@ -25,7 +25,7 @@ class TextPart(Worded):
 
 
 def _role(said: object) -> object:
-    return ROLES.get(said, said) if isinstance(said, str) else said
+    return ROLES.get(said.lower(), said) if isinstance(said, str) else said
 
 
 class Turn(Worded):

@@ -23,7 +23,7 @@ def test_a_prompt_is_gone_on_with_as_it_stands() -> None:
 
 
 IN_PARTS = [
-    {"role": "developer", "content": "Be short."},
+    {"role": "Developer", "content": "Be short."},
     {"role": "user", "content": [{"type": "text", "text": "W"}, {"type": "text", "text": "hy?"}]},
 ]
 
