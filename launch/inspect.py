@@ -128,10 +128,10 @@ def only_model(source: Path, name: str | None) -> OnlyModel | None:
         return OnlyModel(source, "model", {}, summary_in({}))
     if not search:
         return None
-    from distil.framework.recipe.load import recipe_from_values
+    from distil.framework.recipe.load import untracked_recipe
 
     student, values = best_student(source), read_search(source)
-    recipe = recipe_from_values(values["recipe"], str(source / SEARCH))
+    recipe = untracked_recipe(values["recipe"], str(source / SEARCH))
     folder = source.absolute().parent / student["folder"]
     trial = recipe_of_trial(recipe, _trial(source, values, None))
     return OnlyModel(folder, "student", student["metrics"], summary_in(values), trial)

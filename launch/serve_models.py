@@ -16,7 +16,7 @@ from distil.framework.metrics import Metric, points_of
 from distil.framework.outcome import ModelResults, RunResults
 from distil.framework.predictors.ensemble import EnsemblePredictor
 from distil.framework.predictors.logits import alone
-from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.load import untracked_recipe
 from distil.framework.recipe.schema import Recipe
 from distil.framework.results import model_of
 from distil.framework.store import Store
@@ -130,7 +130,7 @@ def answerer_of(source: Path, model: str | None, many: bool = False) -> Answerer
 def _of_run(run: Path, name: str | None, many: bool) -> Models:
     results = results_of(run)
     default = str(model_of(run, results, name)["name"])
-    recipe = recipe_from_values(results["recipe"], str(run / "results.json"))
+    recipe = untracked_recipe(results["recipe"], str(run / "results.json"))
     models: dict[str, ServedModel] = {}
     for record in results["models"]:
         if record["role"] == "ensemble":

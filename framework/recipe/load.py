@@ -49,6 +49,12 @@ def recipe_from_values(values: Json, origin: str, overrides: list[str] | tuple[s
     return _checked(values, lambda place: _override_at(overrides, place) or origin)
 
 
+def untracked_recipe(values: Json, origin: str) -> Recipe:
+    """The recipe of results that are read, or whose models are asked: without `tracking`, which decides about none of them and names trackers
+    that need not be here. Raises RecipeError."""
+    return recipe_from_values({**values, "tracking": {}}, origin)
+
+
 def as_yaml(recipe: Recipe) -> str:
     """The recipe with all defaults filled in, as a file holds it."""
     return to_yaml(recipe.resolved())

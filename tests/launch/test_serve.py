@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from distil.framework.errors import ModelError, OutputError
+from distil.framework.files import write_sealed
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.results import read_results
 from distil.framework.run import run
@@ -76,6 +77,18 @@ def test_an_ensemble_that_needs_labels_says_why_it_cannot_answer(finished: Path)
     models = models_in(run, None)
     with pytest.raises(ModelError, match="'label_aware' weighs teachers by the right answer"):
         models.answer("ensemble", QuestionRequest(question=QUESTION, context=TEXT))
+
+
+def test_trackers_of_ones_own_need_not_be_here_to_ask(finished: Path) -> None:
+    path = finished / "results.json"
+    kept = path.read_text(encoding="utf-8")
+    results: dict[str, Any] = dict(read_results(finished))
+    results["recipe"]["tracking"]["also"] = [{"kind": "of_another_machine:Tracker"}]
+    write_sealed(path, results)
+    try:
+        assert models_in(finished, None).answer("a", QuestionRequest(question=QUESTION, context=TEXT))["model"] == "a"
+    finally:
+        path.write_text(kept, encoding="utf-8")
 
 
 def teachers_alone(finished: Path, ensemble: dict[str, Any], temperature: Any) -> Path:

@@ -8,7 +8,7 @@ from distil.framework.data.load import unchanged_split
 from distil.framework.errors import DataError, first_line
 from distil.framework.files import read_json
 from distil.framework.outcome import RunResults
-from distil.framework.recipe.load import recipe_from_values
+from distil.framework.recipe.load import untracked_recipe
 from distil.framework.tasks.base import Examples, Own, Task
 from distil.framework.tasks.registry import task_of
 
@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 def task_in(results: RunResults) -> Task:
     """The run's task, fitted to its data. Raises UserError for a recipe that is legal no more."""
-    return task_of(results, recipe_from_values(results["recipe"], "recipe.yaml").task)
+    return task_of(results, untracked_recipe(results["recipe"], "recipe.yaml").task)
 
 
 def labelled_examples(results: RunResults) -> Examples:
@@ -25,7 +25,7 @@ def labelled_examples(results: RunResults) -> Examples:
 
     Raises UserError where data or recipe cannot be had any more as the run had them.
     """
-    recipe = recipe_from_values(results["recipe"], "recipe.yaml")
+    recipe = untracked_recipe(results["recipe"], "recipe.yaml")
     split = recipe.evaluation.split
     found = unchanged_split(recipe.data, recipe.task, split, results["data"]["splits"][split]["digest"])
     return [example for example in found.examples if example.labelled]
