@@ -97,9 +97,8 @@ def _roots(cls: type) -> Iterator[tuple[Path, str | None]]:
     yield from ((Path(place).absolute().parent, package) for place in places)
     installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     for entry in dict.fromkeys(Path(entry or ".").absolute() for entry in sys.path):
-        if installed.isdisjoint(
-            (entry, *entry.parents)
-        ):  # packages bring folders of their own within them, as Ray does
+        # Packages bring folders of their own within them, as Ray does.
+        if installed.isdisjoint((entry, *entry.parents)):
             yield entry, None
 
 

@@ -32,7 +32,8 @@ def train_on_ray(
 ) -> TrainingSummary:
     """Run the training in `job.workers` Ray workers; lost ones are replaced, and all resume from the checkpoint.
 
-    own: classes of the user's own that the job needs. Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. Raises TrainingError if it cannot be done.
+    Joins the cluster that RAY_ADDRESS names, or starts Ray on this machine. own: classes of the user's own that the job needs. Raises
+    TrainingError if it cannot be done.
     """
     import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig

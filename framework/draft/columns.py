@@ -25,9 +25,11 @@ NAMES: Mapping[str, Sequence[str]] = {
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "labels", "pos_tags"),
     "spans": ("spans", "entities", "label", "labels"),
-    "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"), "prompt_input": ("prompt_input", "input"),
+    "prompt": ("prompt", "instruction", "question", "query", "input", "инструкция", "вопрос"),
+    "prompt_input": ("prompt_input", "input"),
     "completion": ("completion", "response", "output", "answer", "reply", "chosen", "ответ"),
-    "messages": ("messages", "conversations", "conversation"), "system": ("system_prompt", "system"),
+    "messages": ("messages", "conversations", "conversation"),
+    "system": ("system_prompt", "system"),
 }  # fmt: skip
 _WRITTEN = ("prompt", "prompt_input", "completion", "messages", "system")  # fields that the task of texts alone has
 _MANY = 30  # so many different whole numbers are no labels any more
@@ -154,23 +156,21 @@ def _texts(table: Table, given: Mapping[str, str]) -> Meaning:
     what = {"messages": "conversations", "completion": "completions", "text": "texts to be written as a whole"}[form]
     # Where some records have no conversation, they are read in their own form.
     others = () if told or len(table.columns[fields[form]]) == len(table.rows) else (*_WRITTEN, "text")
-    unread = _filled(table, [name for name in table.columns if name not in (*fields.values(), *others)])
-    return Meaning({"kind": "text"}, told, [f"{what} in the column {fields[form]}", *([f"not read: {listed(unread)}"] if unread else [])])  # fmt: skip
+    left = [name for name in table.columns if name not in (*fields.values(), *others)]
+    return Meaning(
+        {"kind": "text"}, told, [f"{what} in the column {fields[form]}", *_unread(table, left, may_pair=False)]
+    )
 
 
-def _unread(table: Table, names: Sequence[str]) -> list[str]:
-    """What is said of columns that are left unread."""
-    names = _filled(table, names)
+def _unread(table: Table, names: Sequence[str], may_pair: bool = True) -> list[str]:
+    """What is said of columns that are left unread. may_pair: whether one of them may be the second text of a pair."""
+    names = [name for name in names if name.strip() and table.columns[name]]
     if not names:
         return []
-    texts = [name for name in names if any(len(text.split()) > 3 for text in table.texts(name)[:100])]
+    texts = [name for name in names if may_pair and any(len(text.split()) > 3 for text in table.texts(name)[:100])]
     said = f"not read: {listed(names)}"
     pair = quote(f"text_pair={texts[0]}") if texts else ""
     return [f"{said}; were {texts[0]} the second text of a pair: --field {pair}" if texts else said]
-
-
-def _filled(table: Table, names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.strip() and table.columns[name]]
 
 
 def _problem(table: Table, label: str) -> tuple[str, dict[str, object], str]:

@@ -37,9 +37,8 @@ def check_said(said: object, examples: Sequence[Example], task: _Sized) -> Signa
         raise _refused(
             said, examples, int(wrong.argmax()), f"the sum {mass[wrong.argmax()]:.4g}, expected 1: normalise it"
         )
-    if (
-        getattr(type(task), "head_sizes", None) is TaskSection.head_sizes
-    ):  # a task of the user's own, which has not said them
+    # A task of the user's own need not say them.
+    if getattr(type(task), "head_sizes", None) is TaskSection.head_sizes:
         return said
     sizes = task.head_sizes(examples)
     if len(sizes) != len(said.tail):
