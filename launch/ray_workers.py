@@ -157,8 +157,9 @@ def serve(listener: socket.socket, as_here: bool, one_job: bool, until: socket.s
             asked = json.load(file)
         if waiting:
             _set_environment(asked)
-            while waiting:
-                import_module(waiting.pop())
+            with _no_numbers_drawn():
+                while waiting:
+                    import_module(waiting.pop())
             gc.collect()
             gc.freeze()
         if os.fork() == 0:
@@ -172,6 +173,28 @@ def serve(listener: socket.socket, as_here: bool, one_job: bool, until: socket.s
         for each in outputs:
             os.close(each)
         asking.close()  # a worker holds it until it ends
+
+
+@contextmanager
+def _no_numbers_drawn() -> Iterator[None]:
+    """Have Ray draw no random numbers as it is imported, where it draws one for each class of actors.
+
+    It seeds its generator when it first draws. All that are forked from a process that has drawn would go on with the same numbers, by
+    which threads name their objects: a worker would be given what another has put.
+    """
+    import ray.actor
+
+    class Drawn:
+        @staticmethod
+        def from_random() -> object:
+            return ray.ActorClassID(os.urandom(ray.ActorClassID.size()))
+
+    before = ray.actor.ActorClassID
+    ray.actor.ActorClassID = Drawn
+    try:
+        yield
+    finally:
+        ray.actor.ActorClassID = before
 
 
 def _stand_by() -> None:

@@ -2,6 +2,7 @@
 the cluster, and how many trials run at once."""
 
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from distil.framework.device import cpu_threads
-from distil.framework.errors import TrainingError
+from distil.framework.errors import TrainingError, first_line
 from distil.framework.language.words import count_of
 from distil.framework.search.log import SearchLog
 from distil.framework.training.history import Report, ReportTo
@@ -99,8 +100,9 @@ def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
             for answer in ended:
                 try:
                     ray.get(answer)
-                except Exception:  # whatever became of it
+                except Exception as error:  # whatever became of it
                     if not over.wait(notice):
+                        print(f"another worker of this training is lost: {first_line(error)}", file=sys.stderr, flush=True)
                         os._exit(1)
                     return
 

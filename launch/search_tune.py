@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ray import cloudpickle
 from ray.tune import Callback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
@@ -149,11 +150,18 @@ class Listener(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
         """See Callback."""
-        self._trials.lose(trial.config["number"], _cause(trial.get_error()))
+        self._trials.lose(trial.config["number"], _cause(trial))
 
 
-def _cause(error: BaseException | None) -> BaseException | None:
-    """What a trial raised, without what Ray has put around it."""
+def _cause(trial: Any) -> BaseException | None:
+    """What a trial of Tune's raised, without what Ray has put around it; None if that cannot be known."""
+    try:
+        with open(
+            trial.pickled_error_file, "rb"
+        ) as file:  # which Tune has just written; what it offers is brought elsewhere later
+            error: BaseException | None = cloudpickle.load(file)
+    except Exception:  # of a class that is not here, or that cannot be built from what is kept of it
+        return None
     while error is not None and isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
         error = inner
     return error

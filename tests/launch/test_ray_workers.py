@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_no_workers_are_prepared_for_a_cluster_of_others(monkeypatch: pytest.Mon
         assert not ray_workers._ahead
 
 
-def _ask_two_clusters(found: "multiprocessing.Queue[tuple[int, int]]") -> None:
+def _ask_two_clusters(found: "multiprocessing.Queue[tuple[Any, Any]]") -> None:
     with ray_workers.workers_ahead():
         from distil.launch.ray_cluster import ray_cluster
 
@@ -63,14 +64,25 @@ def _ask_two_clusters(found: "multiprocessing.Queue[tuple[int, int]]") -> None:
                 import ray
 
                 found.put(ray.get(ray.remote(lambda seen=number: (seen, os.getppid())).remote()))
+                actors = [ray.remote(num_cpus=0)(_Draws).remote() for _ in range(2)]
+                found.put(tuple(ray.get([actor.number.remote() for actor in actors])))
 
 
-def test_each_cluster_of_a_command_has_workers_of_its_own() -> None:
-    found: multiprocessing.Queue[tuple[int, int]] = SERVER.Queue()
+class _Draws:
+    def number(self) -> str:
+        """What Ray draws in this worker, as for the names of objects that a thread puts."""
+        import ray
+
+        return str(ray.ActorClassID.from_random().hex())
+
+
+def test_each_cluster_of_a_command_has_workers_of_its_own_that_draw_numbers_of_their_own() -> None:
+    found: multiprocessing.Queue[tuple[Any, Any]] = SERVER.Queue()
     process = SERVER.Process(target=_ask_two_clusters, args=(found,))
     process.start()
-    (first, one), (second, other) = [found.get(timeout=300) for _ in range(2)]
+    (first, one), drawn, (second, other), more = [found.get(timeout=300) for _ in range(4)]
     process.join()
     assert process.exitcode == 0
     assert [first, second] == [0, 1]
     assert one != other
+    assert len({*drawn, *more}) == 4

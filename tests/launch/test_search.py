@@ -128,11 +128,13 @@ def test_a_search_of_a_task_whose_metric_is_an_error_ends_with_the_least(tmp_pat
 
 @pytest.mark.timeout(900)
 def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, str], tmp_path: Path) -> None:
-    recipe = recipe_file(tmp_path)
-    process = start_halting(first_epoch("[01]"), "search", recipe)
-    wait_for(process, 0, "1/5")
-    only_worker("ImplicitFunc").kill()
-    go_on(process)
+    recipe = recipe_file(tmp_path, engine__worker_failures=1)
+    again = r" +trial 0 goes on "
+    process = start_halting(f"{first_epoch('[01]')}|{again}", "search", recipe)
+    for _ in range(2):  # once it is tried again at once, twice the search goes on without it
+        until(lambda: halted(process))
+        only_worker("ImplicitFunc").kill()
+        go_on(process)
     wait_for(process, 1, "1/5")
     process.kill()
     process.wait(timeout=120)
@@ -141,7 +143,9 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
 
     folder, search = search_of(recipe)
     assert (search["state"], read_search(folder)["state"]) == ("running", "failed")
-    done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
+    lost = search["trials"][0]
+    assert lost["state"] == "lost"
+    assert lost["reason"].startswith("its process was lost or failed (ActorDiedError: ")
     process = start_halting(first_epoch("2"), "resume", folder)
     wait_for(process, 2, "1/5")
     until(lambda: halted(process))  # it might be stopped before
@@ -149,7 +153,9 @@ def test_a_search_that_is_killed_in_every_way_ends_the_same(whole: tuple[Path, s
     go_on(process)
     assert "run the same command again to go on" in finish(process, 130)
     assert left_in_cluster() == []
-    assert search_of(recipe)[1]["state"] == "failed"
+    search = search_of(recipe)[1]
+    assert search["state"] == "failed"
+    done = {trial["number"]: trial for trial in search["trials"] if trial["state"] in ENDED}
 
     output = finish(start("search", recipe))
     assert re.search(r"goes on: \d trials? ended before; again trial 2 \(after epoch \d\)", output)

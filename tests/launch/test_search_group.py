@@ -35,3 +35,4 @@ def test_who_waits_for_a_worker_that_is_lost_gives_up_after_a_while() -> None:
     process = Command(_waits_for_lost_workers, (), {**os.environ, "RAY_AUTH_MODE": "disabled"})
     said = process.stdout.read()
     assert (process.wait(timeout=120), said.count("noticed")) == (1, 1), said
+    assert "another worker of this training is lost: The actor died" in said
