@@ -102,7 +102,9 @@ def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
                     ray.get(answer)
                 except Exception as error:  # whatever became of it
                     if not over.wait(notice):
-                        print(f"another worker of this training is lost: {first_line(error)}", file=sys.stderr, flush=True)
+                        print(
+                            f"another worker of this training is lost: {first_line(error)}", file=sys.stderr, flush=True
+                        )
                         os._exit(1)
                     return
 
