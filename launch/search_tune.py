@@ -150,15 +150,13 @@ class Listener(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
         """See Callback."""
-        self._trials.lose(trial.config["number"], _cause(trial))
+        self._trials.lose(trial.config["number"], _cause(trial.pickled_error_file))
 
 
-def _cause(trial: Any) -> BaseException | None:
-    """What a trial of Tune's raised, without what Ray has put around it; None if that cannot be known."""
+def _cause(path: str) -> BaseException | None:
+    """What a trial raised that Tune has just written to this file, without what Ray has put around it; None if that cannot be known."""
     try:
-        with open(
-            trial.pickled_error_file, "rb"
-        ) as file:  # which Tune has just written; what it offers is brought elsewhere later
+        with open(path, "rb") as file:
             error: BaseException | None = cloudpickle.load(file)
     except Exception:  # of a class that is not here, or that cannot be built from what is kept of it
         return None
