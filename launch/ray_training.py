@@ -11,7 +11,7 @@ from typing import Any
 
 import ray.train
 from pydantic import BaseModel
-from ray.train.torch import TorchConfig
+from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.torch.config import _TorchBackend
 
 from distil.framework.device import free_memory
@@ -26,6 +26,8 @@ from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from distil.launch.remote import location_of, pack
 from distil.launch.room import no_workers, nodes_here
 
+_SERVANTS = ("DatasetsCallback", "PlacementGroupCleanerCallback")
+
 
 def train_on_ray(
     job: TrainingJob, report: ReportTo, progress: Progress, own: Collection[type[BaseModel]] = ()
@@ -37,7 +39,6 @@ def train_on_ray(
     """
     import torch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -50,7 +51,7 @@ def train_on_ray(
             raise TrainingError(problem)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         reports = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})  # other machines may leave
-        trainer = TorchTrainer(
+        trainer = _Trainer(
             _work,
             torch_config=Meeting(),
             train_loop_config={
@@ -85,6 +86,15 @@ def train_on_ray(
                 f"the Ray workers ended without a result ({summary!r}); run the same command again to go on"
             )
         return summary
+
+
+class _Trainer(TorchTrainer):  # type: ignore[misc]
+    """See TorchTrainer. Without two servants, a process each: one for Ray's data sets, which are not ours, and one that frees the workers' places
+    if their controller dies, as Ray does itself when this process ends. The latter asks a dashboard, which clusters of ours do not have, and the
+    training would wait 12 seconds for its end."""
+
+    def _create_default_callbacks(self) -> list[object]:
+        return [one for one in super()._create_default_callbacks() if type(one).__name__ not in _SERVANTS]
 
 
 def _work(config: Json) -> TrainingSummary:
