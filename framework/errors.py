@@ -96,3 +96,8 @@ def disk_is_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return any(words in str(error) for words in _FULL)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the GPU has too little memory for what was tried."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()

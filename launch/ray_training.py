@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.torch.config import _TorchBackend
 
 from distil.framework.device import free_memory
-from distil.framework.errors import DistilError, TrainingError, disk_is_full, first_line
+from distil.framework.errors import DistilError, TrainingError, disk_is_full, first_line, is_out_of_memory
 from distil.framework.files import Json
 from distil.framework.progress import Progress
 from distil.framework.store import Store
@@ -78,7 +79,7 @@ def train_on_ray(
             except SystemExit:  # so Ray Train answers ^C, as if all were well
                 raise KeyboardInterrupt from None
             except Exception as error:
-                raise _worded(error, job) from None
+                raise _worded(error, job.workers, job.output / "ray") from None
         job.store.pull_folder(job.output / "model")
         summary = result.return_value
         if not isinstance(summary, TrainingSummary):
@@ -159,23 +160,39 @@ def _own_interrupt() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _worded(error: Exception, job: TrainingJob) -> DistilError:
-    """The error of a worker if distil raised it there, else one that says what Ray said."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        cause: BaseException | None = failure
-        while cause is not None:
-            if isinstance(cause, DistilError):
-                return cause
-            if disk_is_full(cause):
-                return TrainingError(
-                    f"a disk of a Ray worker is full ({first_line(cause)}); what is done is kept: free some space and run the "
-                    "same command again"
-                )
-            cause = getattr(cause, "cause", None) or cause.__cause__
+def _worded(error: Exception, workers: int, logs: Path) -> DistilError:
+    """The error of a worker if distil raised it there, else one that says what is to blame."""
+    failures = [_causes(failure) for failure in getattr(error, "worker_failures", {}).values()]
+    for cause in chain(*failures):
+        if isinstance(cause, DistilError):
+            return cause
+        if disk_is_full(cause):
+            return TrainingError(
+                f"a disk of a Ray worker is full ({first_line(cause)}); what is done is kept: free some space and run the "
+                "same command again"
+            )
+        if is_out_of_memory(cause):
+            return TrainingError(
+                f"a Ray worker is out of memory ({first_line(cause)}); what is done is kept: lower student.batch_size or micro_batch, or "
+                "windows.max_length"
+            )
+    # Where one worker is lost, others see their connections to it broken.
+    told = sorted((first for first, *_ in failures), key=lambda cause: "Connection closed by peer" in str(cause))
+    said = f"{type(told[0]).__name__}: {first_line(told[0])}" if told else first_line(error)
     return TrainingError(
-        f"training in {job.workers} Ray workers failed ({first_line(error)}); what is done is kept: run the same command "
-        f"again to go on. Ray's logs are in {job.output / 'ray'} and /tmp/ray"
+        f"training in {workers} Ray workers failed ({said}); what is done is kept: run the same command again to go on. Ray's logs are in "
+        f"{logs} and /tmp/ray"
     )
+
+
+def _causes(failure: BaseException) -> list[BaseException]:
+    """What made a worker fail first, and then what that was made into, by Ray last."""
+    cause: BaseException | None = failure
+    around: list[BaseException] = []
+    while cause is not None:
+        around.append(cause)
+        cause = getattr(cause, "cause", None) or getattr(cause, "_base_exc", None) or cause.__cause__
+    return around[::-1]
 
 
 class _Backend(_TorchBackend):  # type: ignore[misc]  # which leaves the group when the workers end

@@ -164,12 +164,13 @@ def serve(listener: socket.socket, as_here: bool, one_job: bool, until: socket.s
             gc.freeze()
         if os.fork() == 0:
             listener.close()
+            code = 1
             try:
-                _work(asked, outputs, as_here)
+                code = _work(asked, outputs, as_here)
             except BaseException:
                 traceback.print_exc()
             finally:
-                os._exit(1)
+                os._exit(code)
         for each in outputs:
             os.close(each)
         asking.close()  # a worker holds it until it ends
@@ -206,8 +207,8 @@ def _stand_by() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is forgotten
 
 
-def _work(asked: dict[str, Any], outputs: list[int], as_here: bool) -> None:
-    """What Ray's `setup_worker.py` does, and then the worker."""
+def _work(asked: dict[str, Any], outputs: list[int], as_here: bool) -> int:
+    """What Ray's `setup_worker.py` does, and then the worker; returns with what exit code it ends."""
     for number, output in zip((1, 2), outputs, strict=True):
         os.dup2(output, number)
         os.close(output)
@@ -223,9 +224,13 @@ def _work(asked: dict[str, Any], outputs: list[int], as_here: bool) -> None:
             del sys.modules[name]
     sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.argv = arguments
-    runpy.run_path(arguments[0], run_name="__main__")
+    code: object = None
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as ended:  # as all workers end that are asked to
+        code = ended.code
     atexit._run_exitfuncs()
-    os._exit(0)
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def _set_environment(asked: dict[str, Any]) -> list[str]:

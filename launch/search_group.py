@@ -4,8 +4,8 @@ the cluster, and how many trials run at once."""
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,12 @@ from distil.framework.device import cpu_threads
 from distil.framework.errors import TrainingError, first_line
 from distil.framework.language.words import count_of
 from distil.framework.search.log import SearchLog
+from distil.framework.training.checkpoint import forget_checkpoints
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 from distil.framework.training.loop import train
 from distil.framework.training.process_group import free_port
-from distil.launch.remote import StoreLocation, pack, train_pickled
+from distil.launch.remote import StoreLocation, pack, unpack
 
 
 @contextmanager
@@ -36,22 +37,26 @@ class _Group:
         self._started: list[Any] = []
 
     def train(self, job: TrainingJob, report: ReportTo) -> TrainingSummary:
-        """See Trainer. Raises what a worker raised that was lost."""
+        """See Trainer. Raises what a worker raised, and RayActorError for one that was lost."""
         import ray
+        from ray.exceptions import GetTimeoutError
 
         threads = job.engine.threads or self._threads
-        answers = []
+        answers: dict[object, object] = {}
         if self._workers > 1:
             kept = ray.put(pack(job, job.store, [job.output]))
-            answers = [peer.train.remote([kept], threads) for peer in self._peers]
+            # Whoever cannot take the job does not join either, for which this process would wait.
+            _heard([peer.take.remote([kept]) for peer in self._peers])
+            answers = {peer.train.remote(threads): peer for peer in self._peers}
         with cpu_threads(threads), watched(answers):
             try:
                 summary = train(job, 0, self._workers, report)
             except RuntimeError:
-                # A lost peer shows itself as a broken connection; what became of it says more.
-                ray.get(answers, timeout=10)
+                # A peer that failed or was lost shows itself as a broken connection; what became of it says more.
+                with suppress(GetTimeoutError):
+                    _heard(answers, timeout=10)
                 raise
-        ray.get(answers)
+        _heard(answers)
         return summary
 
     def end(self) -> None:
@@ -82,12 +87,24 @@ class _Group:
         return self._started
 
 
-@contextmanager
-def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
-    """End this process if a worker of which an answer is awaited is lost, and what is done here goes on all the same.
+def _heard(answers: Collection[object], timeout: float | None = None) -> None:
+    """Wait for answers. Raises what was raised there as it was, RayError for a worker that was lost, GetTimeoutError after `timeout` seconds."""
+    import ray
+    from ray.exceptions import RayTaskError
 
-    A process that dies breaks its connections; a machine that is switched off says nothing, and gloo and NCCL would wait for
-    half an hour. notice: seconds left to notice it otherwise.
+    try:
+        ray.get(list(answers), timeout=timeout)
+    except RayTaskError as error:
+        raise error.cause if isinstance(error.cause, Exception) else error from None
+
+
+@contextmanager
+def watched(answers: Mapping[object, object], notice: float = 60.0) -> Iterator[None]:
+    """End this process if a worker of which an answer is awaited fails or is lost, and what is done here goes on all the same.
+
+    A process that dies breaks its connections, for which a worker that has failed is ended: who waits for it hears of it at once. A machine
+    that is switched off says nothing, and gloo and NCCL would wait for half an hour. answers: the worker that gives each; notice: seconds left
+    to notice it otherwise.
     """
     import ray
 
@@ -101,6 +118,7 @@ def watched(answers: Sequence[Any], notice: float = 60.0) -> Iterator[None]:
                 try:
                     ray.get(answer)
                 except Exception as error:  # whatever became of it
+                    ray.kill(answers[answer])
                     if not over.wait(notice):
                         print(
                             f"another worker of this training is lost: {first_line(error)}", file=sys.stderr, flush=True
@@ -126,10 +144,17 @@ class _Peer:
         quiet_transformers()
         self._rank, self._workers, self._location = rank, workers, location
 
-    def train(self, given: list[object], threads: int) -> None:
+    def take(self, given: list[object]) -> None:
         """given: one reference to the packed TrainingJob."""
+        import ray
+
+        self._job: TrainingJob = unpack(ray.get(given[0]), self._location.here())
+
+    def train(self, threads: int) -> None:
+        """Take part in the training that was taken."""
         with cpu_threads(threads):
-            train_pickled(given[0], self._location, self._rank, self._workers, _nobody)
+            train(self._job, self._rank, self._workers, _nobody)
+        forget_checkpoints(self._job)
 
 
 def _nobody(row: Report) -> None:

@@ -43,7 +43,7 @@ def search_trial(
     quiet_transformers()
     from ray import tune
 
-    from distil.framework.errors import DistilError
+    from distil.framework.errors import DistilError, is_out_of_memory
     from distil.framework.recipe.load import recipe_from_values
     from distil.framework.search.recipes import varied
     from distil.framework.search.trial import run_trial
@@ -82,8 +82,3 @@ def search_trial(
     student = varied(recipe, values).student
     assert student is not None
     tune.report({EPOCH: student.all_epochs, SCORE: outcome["metrics"][metric], OUTCOME: outcome})
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU has too little memory for what was tried."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()

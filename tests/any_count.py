@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-MOST = 339  # lower it whenever there are fewer
+MOST = 338  # lower it whenever there are fewer
 PACKAGES = ("distil", "framework", "launch", "tracking")
 
 

@@ -1,6 +1,8 @@
 """Two real Ray workers, in a run and in a trial of a search: the same training as one, and it survives lost workers."""
 
+import errno
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from distil.framework.errors import TrainingError
 from distil.framework.recipe.load import load_recipe
 from distil.framework.run import run
 from tests.forked import start
@@ -46,8 +49,6 @@ def losses(output: Path, results: dict[str, Any]) -> list[float]:
 
 @pytest.mark.timeout(900)
 def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tmp_path: Path) -> None:
-    space = {"student.lr": {"kind": "choice", "values": [1e-3, 2e-3]}}
-    search = {**SEARCH, "space": space, "searcher": {"kind": "random"}, "trials": 1}
     pause = tmp_path / "pause"
     pausing = {
         "kind": "tests.pausing:Pausing",
@@ -55,9 +56,12 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
         "checkpoint": "*/store/models/*/checkpoints/latest.json",
     }
     values = {**WITHOUT_TEACHER, "losses": {"hard_label": {}, "pausing": pausing}}
+    fails = {"hard_label": {}, "failing": {"kind": "tests.pausing:Failing"}}
+    space = {"losses": {"kind": "choice", "values": [values["losses"], fails]}}
+    search = {**SEARCH, "space": space, "searcher": {"kind": "grid"}, "trials": None}
     recipe = recipe_file(tmp_path, search=search, engine__workers=2, **values)
 
-    # A trial that loses its second worker.
+    # A trial that loses its second worker, and one in whose second worker something fails.
     process = start_halting(first_epoch("0"), "search", recipe)
     wait_for(process, 0, "1/5")
     assert_for_this_machine_alone(processes_of(process.pid), tmp_path)
@@ -66,9 +70,10 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     go_on(process)
     assert "Traceback" not in finish(process)
     folder, found = search_of(recipe)
-    (trial,) = found["trials"]
+    trial, failed = found["trials"]
     assert trial["state"] == "finished"
     assert [row["epoch"] for row in trial["epochs"]] == [1, 2, 3, 4, 5]
+    assert (failed["state"], failed["reason"], failed["epochs"]) == ("failed", "the second worker fails", [])
 
     # A run of its recipe that is stopped, goes on, and loses a worker.
     command = ("run", folder / "best.yaml", f"output={tmp_path / 'two'}")
@@ -103,3 +108,32 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
     one = run(load_recipe(folder / "best.yaml", alone))
     assert losses(tmp_path / "two", two) == pytest.approx(losses(tmp_path / "one", one), abs=1e-4)
     assert figures(one)["models"][0]["parameters"] == figures(two)["models"][0]["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        (
+            [RuntimeError("Connection closed by peer"), TrainingError("the loss is not finite")],
+            "^the loss is not finite$",
+        ),
+        (
+            [OSError(errno.ENOSPC, "No space left on device", "/there")],
+            "a disk of a Ray worker is full .*free some space",
+        ),
+        ([MemoryError()], r"a Ray worker is out of memory \(MemoryError\).*lower student\.batch_size"),
+        (
+            [RuntimeError("Connection closed by peer"), EOFError("it is lost")],
+            r"failed \(EOFError: it is lost\).*again to go on",
+        ),
+    ],
+)
+def test_why_workers_failed_is_told_as_what_it_is(tmp_path: Path, failures: list[Exception], said: str) -> None:
+    from ray.train import WorkerGroupError
+    from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+
+    from distil.launch.ray_training import _worded
+
+    raised = {rank: UserExceptionWithTraceback(failure, "Traceback") for rank, failure in enumerate(failures)}
+    error = _worded(WorkerGroupError("[Rank 0 Error Snippet]:\n...", raised), 2, tmp_path)
+    assert re.search(said, str(error))
