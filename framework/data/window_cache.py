@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from distil.framework.data.features import Features, WindowSettings
 from distil.framework.data.load import Split
 from distil.framework.digest import digest_of_strings
+from distil.framework.models.probe import most_completed
 from distil.framework.models.tokenizers import decoder_start, named_ends
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
@@ -34,7 +35,10 @@ def split_features(
         return task.features(split.examples, tokenizer, settings, progress)  # which says what is wrong
     settings_of_task = json.dumps(trained_settings(task), sort_keys=True)
     # Texts are put into its chat template, and end with its end-of-text token.
-    about = (decoder_start(tokenizer), tokenizer.chat_template, tokenizer.special_tokens_map, named_ends(tokenizer))
+    about = (
+        (decoder_start(tokenizer), most_completed(tokenizer, settings.max_length) if task.writes else None),
+        (tokenizer.chat_template, tokenizer.special_tokens_map, named_ends(tokenizer)),
+    )
     cut = f"{tokenizer_digest(tokenizer)} {about}"
     key = digest_of_strings([settings_of_task, split.digest, cut, settings.model_dump_json()])
     if key not in _cached:

@@ -1,16 +1,18 @@
 """What a model reads, and whether it answers, found by trying it."""
 
 import json
+from copy import deepcopy
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from distil.framework.errors import ModelError, first_line
 from distil.framework.files import Json
-from distil.framework.models.kind import ModelKind
+from distil.framework.models.kind import Generator, ModelKind
+from distil.framework.models.tokenizers import decoder_start
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _SHORT = 16  # tokens of the shortest windows
 _WHERE_IT_IS_FROM = ("_name_or_path", "architectures")  # tells nothing of the model, and differs between its copies
@@ -32,6 +34,16 @@ def most_tokens(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int
 def most_written(kind: ModelKind, config: "PreTrainedConfig", wanted: int) -> int:
     """The largest number of tokens, up to `wanted`, that the decoder of an encoder-decoder that writes can read at once."""
     return _most_tokens(Asked(kind, config), wanted, written=True)
+
+
+def most_completed(tokenizer: "PreTrainedTokenizerFast", wanted: int) -> int:
+    """Tokens of a completion, its end included, that the model to which a tokenizer was fitted can be asked about, up to `wanted`: the decoder
+    of an encoder-decoder reads what it begins with and all but the last of them, and may have fewer positions than the encoder."""
+    config: PreTrainedConfig | None = vars(tokenizer).get("decoder_config")
+    if config is None:
+        return wanted
+    further = len(decoder_start(tokenizer)) - 1
+    return most_written(Generator(encoder_decoder=True), config, wanted + further) - further
 
 
 def check_reads_text(kind: ModelKind, config: "PreTrainedConfig") -> None:
@@ -76,7 +88,7 @@ class Asked:
 def _model(asked: Asked) -> "PreTrainedModel":
     from distil.framework.models.weightless import weightless_model
 
-    return weightless_model(asked.kind, asked.config)
+    return weightless_model(asked.kind, deepcopy(asked.config))  # LED's writes into it
 
 
 @lru_cache(maxsize=64)

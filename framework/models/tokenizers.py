@@ -183,6 +183,7 @@ def fit_to_model(tokenizer: "PreTrainedTokenizerFast", config: "PreTrainedConfig
     if config.is_encoder_decoder:
         start = getattr(config, "decoder_start_token_id", None)
         vars(tokenizer)["decoder_start"] = (int(tokenizer.pad_token_id if start is None else start),)
+        vars(tokenizer)["decoder_config"] = config  # for `most_completed`
 
 
 def decoder_start(tokenizer: "PreTrainedTokenizerFast") -> tuple[int, ...]:

@@ -90,7 +90,8 @@ def _check(recipe: Recipe, place: str, section: Any) -> None:
 
 
 def check_positions(recipe: Recipe, place: str, section: Teacher | Student, config: "PreTrainedConfig") -> None:
-    """Refuse a model that has positions for fewer tokens than it is to read or to write at once. place: of its section. Raises ModelError."""
+    """Refuse a model that has positions for fewer tokens than it is to read, or to write as an answer, at once; completions are cut there. place:
+    of its section. Raises ModelError."""
     kind = _kind(recipe, section, config)
     option, wanted, other = _to_read(recipe, place, section)
     if wanted is not None and (most := most_tokens(kind, config, wanted)) < wanted:
@@ -98,19 +99,15 @@ def check_positions(recipe: Recipe, place: str, section: Teacher | Student, conf
             f"{option} is {wanted}, but the {config.model_type} model of {place} has positions for {most} tokens; lower it, {other}or "
             "take another model"
         )
-    if not config.is_encoder_decoder:
+    if not config.is_encoder_decoder or not isinstance(section, Generative) or kind is recipe.task:
         return
-    end = ""
-    if isinstance(section, Generative) and kind is not recipe.task and "max_answer" in section.model_fields_set:
-        # Left out it may be of no use: tasks whose answers are labels refuse it.
-        option, wanted, end = f"{place}.max_answer", section.max_answer, ", of which an answer's end takes one"
-    elif kind is not recipe.task or not recipe.task.writes or wanted is None:
+    if "max_answer" not in section.model_fields_set:  # it may be of no use: tasks whose answers are labels refuse it
         return
-    needed = wanted + bool(end)
+    needed = section.max_answer + 1
     if (most := most_written(kind, config, needed)) < needed:
         raise ModelError(
-            f"{option} is {wanted}, but the decoder of the {config.model_type} model of {place} has positions for {most} tokens{end}; "
-            "lower it, or take another model"
+            f"{place}.max_answer is {section.max_answer}, but the decoder of the {config.model_type} model of {place} has positions for {most} "
+            "tokens, of which an answer's end takes one; lower it, or take another model"
         )
 
 

@@ -29,7 +29,7 @@ class TextRows(TokenRows):
     """A row for each of E examples: its prompt, its completion and the end-of-text token; see TokenRows.
 
     Of an encoder-decoder the prompt is read apart from its completion; decoder_start: the tokens before a completion then, else none; longest:
-    tokens to which either is padded then at most.
+    tokens to which either is padded then at most; most_completed: tokens of a completion, its end included.
 
     A boundary is where a unit of the completion begins, or where the text ends: U units have U + 1. One that is no beginning of a
     token has no place. led: whether a completion's first token begins with a space that is no part of it, as SentencePiece's does;
@@ -49,6 +49,7 @@ class TextRows(TokenRows):
     table: TokenBytes  # of the tokenizer
     longest: int
     decoder_start: tuple[int, ...]
+    most_completed: int
 
     @property
     def apart(self) -> bool:
@@ -80,9 +81,10 @@ def text_features(
     progress: Progress = SILENT,
     wording: Wording = PLAIN,
     decoder_start: tuple[int, ...] = (),
+    most_completed: int | None = None,
 ) -> TextRows:
     """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
-    longer completion the beginning. One that its tokens do not give back, as where a tokenizer makes one space of two, is read as far as they
+    longer completion, or one of more than `most_completed` tokens, the beginning. One that its tokens do not give back, as where a tokenizer makes one space of two, is read as far as they
     do, and without its end, unless nothing but white space is left.
 
     table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
@@ -90,6 +92,7 @@ def text_features(
     """
     parts = []
     prompter = Prompter(tokenizer, wording, start, end, bool(decoder_start))
+    most = max_length if most_completed is None else most_completed
     with progress.task("tokenise", len(examples)) as bar, told_of_panics(tokenizer):
         for first in range(0, len(examples), _CHUNK):
             chunk = examples[first : first + _CHUNK]
@@ -98,11 +101,11 @@ def text_features(
             for example, (given, last), ids, read in zip(
                 chunk, prompts, completions, _read(chunk, completions, table), strict=True
             ):
-                written = [*ids[: len(read.starts) - 1], *([last] if read.ended else [])]
+                written = [*ids[: len(read.starts) - 1], *([last] if read.ended else [])][:most]
                 room = max(max_length - len(written), max_length // 2, 1)
                 parts.append(_row(example, prompter.cut(given, room), written, read, last, max_length))
             bar.advance(len(chunk))
-    return _together(parts, table, max_length, decoder_start)
+    return _together(parts, table, max_length, decoder_start, most)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,9 @@ def _row(example: Written, given: list[int], written: list[int], read: _Read, en
     )
 
 
-def _together(parts: Sequence[_Row], table: TokenBytes, longest: int, decoder_start: tuple[int, ...]) -> TextRows:
+def _together(
+    parts: Sequence[_Row], table: TokenBytes, longest: int, decoder_start: tuple[int, ...], most_completed: int
+) -> TextRows:
     lengths = np.asarray([len(one.ids) for one in parts], np.int64)
     return TextRows(
         rows=bounds(lengths),
@@ -167,6 +172,7 @@ def _together(parts: Sequence[_Row], table: TokenBytes, longest: int, decoder_st
         table=table,
         longest=longest,
         decoder_start=decoder_start,
+        most_completed=most_completed,
     )
 
 

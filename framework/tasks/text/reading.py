@@ -11,6 +11,7 @@ from distil.framework.data.records import shortened
 from distil.framework.data.window_cache import tokenizer_digest
 from distil.framework.errors import ModelError
 from distil.framework.generative.prompts import begin_of_text
+from distil.framework.models.probe import most_completed
 from distil.framework.models.tokenizers import decoder_start, end_of_text
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.text.example import Written
@@ -61,6 +62,7 @@ class TextReader:
             progress,
             given.wording,
             begun,
+            most_completed(given.tokenizer, self.max_length),
         )
 
 

@@ -24,7 +24,8 @@ class TextGeneration(Section):
         default=64,
         ge=1,
         le=32_768,
-        description="Tokens of a completion at most, its end included; half of `windows.max_length` where that is less.",
+        description="Tokens of a completion at most, its end included; half of `windows.max_length`, or what a decoder has positions for, where "
+        "that is less.",
     )
 
 

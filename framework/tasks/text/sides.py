@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def side_lengths(features: "TextRows") -> NDArray[np.int64]:
     """To how many tokens the prompt and the completion of every row are padded, which depends on the row alone. [E, 2]"""
-    sides = (features.begin.astype(np.int64), features.decoded)
-    return np.stack([padded_lengths(lengths, features.longest) for lengths in sides], 1)
+    most_decoded = features.most_completed - 1 + len(features.decoder_start)
+    sides = ((features.begin.astype(np.int64), features.longest), (features.decoded, most_decoded))
+    return np.stack([padded_lengths(lengths, most) for lengths, most in sides], 1)
 
 
 def decoder_length(features: "TextRows", rows: Rows) -> int:

@@ -20,6 +20,7 @@ from distil.framework.generative.sampling import GREEDY, Drawing, Likely, Sampli
 from distil.framework.generative.seq2seq import Seq2SeqWriter
 from distil.framework.generative.seq2seq import remembers as remembers_crossing
 from distil.framework.generative.writer import Ids
+from distil.framework.models.probe import most_completed
 from distil.framework.models.tokenizers import special_tokens
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import InferenceConfig
@@ -115,7 +116,7 @@ class TextWriter:
     def _asking(self, examples: Sequence[Written]) -> Asking:
         from torch import nn
 
-        longest = longest_prompt(self.inference.windows, self.generation)
+        longest = longest_prompt(self.inference.windows, self._most)
         given = [self.prompter.cut(ids, longest) for ids, _ in self.prompter.given(examples)]
         ids = [np.asarray(one, np.int32) for one in given]
         limit, filled = self.inference.limit(default_device()), not self.inference.one_by_one
@@ -130,11 +131,14 @@ class TextWriter:
         with torch.inference_mode(), autocast(default_device(), self.inference.precision):
             yield
 
-    @property
+    @cached_property
     def _most(self) -> int:
         """Tokens of a completion."""
         windows = self.inference.windows
-        return min(self.generation.max_new_tokens, windows.max_length - longest_prompt(windows, self.generation))
+        most = min(
+            self.generation.max_new_tokens, windows.max_length - longest_prompt(windows, self.generation.max_new_tokens)
+        )
+        return most_completed(self.prompter.tokenizer, most)
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -179,6 +183,6 @@ class _Growing:
         self.completion = Completion(text, before.log_p + place.log_p, before.tokens + 1, ended)
 
 
-def longest_prompt(windows: WindowSettings, generation: TextGeneration) -> int:
-    """Tokens of the longest prompt that is read whole: all but a completion's, or half of them."""
-    return max(windows.max_length - generation.max_new_tokens, windows.max_length // 2, 1)
+def longest_prompt(windows: WindowSettings, most_new: int) -> int:
+    """Tokens of the longest prompt that is read whole: all but a completion's `most_new`, or half of them."""
+    return max(windows.max_length - most_new, windows.max_length // 2, 1)

@@ -83,9 +83,9 @@ REFUSED: dict[str, tuple[Recipe, str]] = {
         of_texts(128, None, model("gpt2", **GPT2)),
         r"windows\.max_length is 128, .* of student .* for 64 tokens",
     ),
-    "a text's decoder": (
-        of_texts(64, None, model("led", **LED)),
-        r"windows\.max_length is 64, but the decoder of the led model of student has positions for 40 tokens; lower it",
+    "a text's encoder": (
+        of_texts(160, None, model("led", **LED)),
+        r"windows\.max_length is 160, but the led model of student has positions for 128 tokens; lower it",
     ),
     "a text's chat teacher": (
         of_texts(
@@ -125,7 +125,7 @@ def test_a_model_with_too_few_positions_is_refused(recipe: Recipe, message: str)
     "recipe",
     [
         of_questions(windows=SPAN, teachers={"t": {**GENERATOR, "max_answer": 63}}),
-        of_texts(40, None, model("led", **LED)),
+        of_texts(128, None, model("led", **LED)),
         of_texts(128, None, model("t5", d_model=16, d_kv=8, num_layers=1, num_heads=2, d_ff=16)),
         of_texts(
             128,
@@ -134,7 +134,13 @@ def test_a_model_with_too_few_positions_is_refused(recipe: Recipe, message: str)
         ),
         of_labels({"kind": "chat", "model": model("gpt2", **GPT2)}, windows=100),
     ],
-    ids=["answers", "decoder", "no bound", "a chat teacher's own length", "conversations are no windows"],
+    ids=[
+        "answers",
+        "a decoder that reads less",
+        "no bound",
+        "a chat teacher's own length",
+        "conversations are no windows",
+    ],
 )
 def test_one_with_enough_of_them_is_taken(recipe: Recipe) -> None:
     check_models(recipe)

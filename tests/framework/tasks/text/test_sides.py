@@ -1,5 +1,6 @@
 """Encoder-decoders of texts: the prompt is read by the encoder, the completion written by the decoder."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    LEDConfig,
+    LEDForConditionalGeneration,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from distil.framework.data.features import WindowSettings
 from distil.framework.errors import ModelError
@@ -18,7 +26,7 @@ from distil.framework.recipe.load import recipe_from_values
 from distil.framework.run import run
 from distil.framework.tasks.base import InferenceConfig
 from distil.framework.tasks.text.example import Written
-from distil.framework.tasks.text.predictor import TextPredictor
+from distil.framework.tasks.text.predictor import TextPredictor, shown_bytes
 from distil.framework.tasks.text.prompts import PLAIN
 from distil.framework.tasks.text.reading import text_reader
 from distil.framework.tasks.text.task import Text
@@ -47,16 +55,19 @@ def predictor(kind: str) -> TextPredictor:
         model = T5ForConditionalGeneration(T5Config(**sizes, **named, decoder_start_token_id=3, initializer_factor=3.0))
     else:
         sides = {f"{side}_{what}": size for side in ("encoder", "decoder") for what, size in _BART.items()}
-        config = BartConfig(
-            d_model=16, **sides, **named, decoder_start_token_id=5, max_position_embeddings=96, init_std=0.5
+        shared = {"d_model": 16, **sides, **named, "decoder_start_token_id": 5, "init_std": 0.5}
+        model = (
+            BartForConditionalGeneration(BartConfig(**shared, max_position_embeddings=96))
+            if kind == "bart"
+            else LEDForConditionalGeneration(LEDConfig(**shared, **_LED))
         )
-        model = BartForConditionalGeneration(config)
     fit_to_model(tokenizer, model.config)
     inference = InferenceConfig(TASK, WindowSettings(max_length=64), None, "fp32")
     return TextPredictor(model.eval(), text_reader(tokenizer, PLAIN, 64), inference, TASK)
 
 
 _BART = {"layers": 1, "ffn_dim": 32, "attention_heads": 2}
+_LED = {"max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 20, "attention_window": 16}
 
 
 def _logits(asked: TextPredictor, example: Written, ids: list[int]) -> torch.Tensor:
@@ -101,6 +112,24 @@ def test_the_likeliest_tokens_are_written(kind: str) -> None:
         assert last["tokens"] == len(ids)
         text = asked.reader.table.text_of(np.asarray([one for one in ids if one != 0], np.int64))
         assert last["text"] in text.decode("utf-8", "replace")
+
+
+def test_completions_are_cut_where_the_decoder_has_no_more_positions() -> None:
+    asked = predictor("led")
+    examples = [Written("long", "a" * 30, "b" * 20), Written("fits", "a" * 30, "b" * 19), Written("x", "", "b" * 18)]
+    features = asked.reader.read(examples)
+    assert (features.lengths - features.begin).tolist() == [20, 20, 19]  # the two that fit have their end
+    assert features.begin.tolist() == [31, 31, 1]
+    assert shown_bytes(examples, features).tolist() == [20, 19, 18]
+    found = asked.predict(examples)
+    assert [found[one.id]["bytes"] for one in examples] == [20, 19, 18]
+    for example, end in ((examples[0], []), (examples[1], [0])):
+        ids = [*asked.tokenizer(example.completion, add_special_tokens=False)["input_ids"], *end]
+        log_p = _logits(asked, example, ids[:-1]).log_softmax(-1)
+        bits = -sum(float(log_p[place, token]) for place, token in enumerate(ids)) / np.log(2)
+        assert found[example.id]["bits"] == pytest.approx(bits, rel=1e-4)
+    longer = replace(asked, settings=Text.model_validate({"kind": "text", "generation": {"max_new_tokens": 32}}))
+    assert max(one["tokens"] for one in longer.predict(examples).values()) <= 20
 
 
 def test_the_loss_is_that_of_the_completions_tokens() -> None:
