@@ -2,6 +2,7 @@
 together find likeliest (sequence-level distillation: Kim & Rush, arXiv 1606.07947)."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.schema import Recipe
 from distil.framework.run import context_of, make
 from distil.framework.stages.completions import sampling_of
-from distil.framework.stages.graph import build_completing
+from distil.framework.stages.graph import Completing, build_completing
+from distil.framework.stages.stage import Context
 from distil.framework.training.job import Trainer
 from distil.framework.training.loop import train_in_process
 
@@ -35,17 +37,19 @@ def complete(
     temperature: float = 1.0,
     train: Trainer = train_in_process,
     progress: Progress = SILENT,
+    check: Callable[[Context, Completing], None] = lambda context, completing: None,
 ) -> Completed:
     """Have the teachers of a recipe of texts complete every prompt of a split, and write the best completion of each as JSON lines.
 
     count: completions by each teacher; of one alone the likeliest tokens are taken, several are drawn at `temperature`. Completions that
-    do not end in the room that `task.generation` gives are none. to: a folder, default: `completions` in the run's. What was written and
+    do not end in the room that `task.generation` gives are none. to: a folder, default: `completions` in the run's; check: looks at the stages before any is made. What was written and
     scored is kept in the store. Raises as `run` does, and UserError for other tasks and splits that there are not.
     """
     _check(recipe, split)
     context = context_of(recipe, train, None, progress, prompts=frozenset([split]))
     sampling = sampling_of(count, temperature, recipe.seed)
     completing = build_completing(context, split, sampling)
+    check(context, completing)
     context.store.check()
     folder = to if to is not None else recipe.run_folder / "completions"
     make_folder(folder)

@@ -1,7 +1,7 @@
 """Labelling: what a recipe's teachers think, together, of every example of a split, written for use elsewhere."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,13 +57,14 @@ def label(
     train: Trainer = train_in_process,
     stream: Streamer | None = None,
     progress: Progress = SILENT,
+    check: Callable[[Context, Labelling], None] = lambda context, labelling: None,
 ) -> Labels:
     """Ask the teachers of a recipe as `run` would, and write what its rule makes of their signals, at temperature 1: of each split a
     file of JSON lines and one of parquet.
 
     splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's, in
-    which labels of other splits stay; each_teacher: whether what each of several teachers says is written beside it. Raises as `run`
-    does, and OutputError for a folder with labels of another recipe; what was answered is kept, and a run of the recipe asks nothing of
+    which labels of other splits stay; each_teacher: whether what each of several teachers says is written beside it; check: looks at the
+    stages before any is made. Raises as `run` does, and OutputError for a folder with labels of another recipe; what was answered is kept, and a run of the recipe asks nothing of
     it again.
     """
     wanted = _splits(recipe, splits)
@@ -76,6 +77,7 @@ def label(
     }
     others = _others(folder, facts, wanted)
     labelling = build_labelling(context, wanted)
+    check(context, labelling)
     context.store.check()
     check_keys(context, labelling.collections, [])
     make_folder(folder, *([] if to is None else ["name another folder as `to` (--to)"]))

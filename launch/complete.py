@@ -44,6 +44,8 @@ def completed(
     """Have the teachers of a recipe complete a split's prompts, trained with Ray where it wants that. Raises DistilError."""
     check_asks_teachers(recipe, "write")
     from distil.framework.complete import complete
+    from distil.launch.room import check_room_to_complete
     from distil.launch.run import trainer_for
 
-    return complete(recipe, split, to, count, temperature, trainer_for(recipe, progress), progress)
+    train = trainer_for(recipe, progress)
+    return complete(recipe, split, to, count, temperature, train, progress, check_room_to_complete)

@@ -44,12 +44,12 @@ def labelled(recipe: Recipe, splits: list[str], to: Path | None, each_teacher: b
     """Label splits by the teachers of a recipe, with Ray where it wants that. Raises DistilError."""
     check_asks_teachers(recipe, "label")
     from distil.framework.label import label
+    from distil.launch.room import check_room_to_label
     from distil.launch.run import trainer_for
     from distil.launch.streaming import streamer_for
 
-    return label(
-        recipe, splits, to, each_teacher, trainer_for(recipe, progress), streamer_for(recipe, progress), progress
-    )
+    stream = streamer_for(recipe, progress, trains=False)
+    return label(recipe, splits, to, each_teacher, trainer_for(recipe, progress), stream, progress, check_room_to_label)
 
 
 def check_asks_teachers(recipe: Recipe, what: str) -> None:

@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from distil.framework.device import resolve_workers
 from distil.framework.errors import RecipeError
 from distil.framework.signals.teacher_pass import TeacherPass
-from distil.framework.stages.graph import Graph
+from distil.framework.stages.graph import Completing, Graph, Labelling
 from distil.framework.stages.models import ModelStages
 from distil.framework.stages.stage import Context, Stage
 from distil.framework.stages.supervision import Supervision
@@ -22,23 +22,48 @@ _PRECOMPUTED = "or set signals.mode to 'precomputed'"
 def check_room(context: Context, graph: Graph) -> None:
     """Refuse trainings, and streams of signals, that are to do and that this machine has too few CPUs or GPUs for. What a cluster that
     RAY_ADDRESS names has is known once it is joined. Raises RecipeError."""
+    _check(_to_train(context, graph.models, graph.first))
+
+
+def check_room_to_label(context: Context, labelling: Labelling) -> None:
+    """The same of what it takes to label splits, of one of which at a time teachers' actors are asked. Raises RecipeError."""
+    asked = (labelling.by_split[split].to_stream(context) for split in labelling.streamed)
+    streams = [(0, [found.teacher_pass for found in left]) for left in asked]
+    _check([*_to_train(context, labelling.teachers), *streams])
+
+
+def check_room_to_complete(context: Context, completing: Completing) -> None:
+    """The same of what it takes to complete prompts. Raises RecipeError."""
+    _check(_to_train(context, completing.teachers))
+
+
+def _check(work: Iterable[tuple[int, Sequence[TeacherPass]]]) -> None:
+    """work: how many workers train, and what teachers' actors are asked meanwhile, for each thing that is to do."""
     if not begins_here():
         return
     nodes: list[Node] = []
-    for model in graph.models:
+    for workers, passes in work:
+        if workers <= 1 and not passes:
+            continue
+        nodes = nodes or nodes_here()
+        problem = no_workers(workers, nodes, here=True) or (
+            no_room(passes, workers, nodes, here=True) if passes else None
+        )
+        if problem is not None:
+            raise RecipeError(problem)
+
+
+def _to_train(
+    context: Context, models: Iterable[ModelStages], first: frozenset[str] = frozenset()
+) -> Iterator[tuple[int, list[TeacherPass]]]:
+    """Of each training that is to do its workers, and what is streamed to it. first: splits that are read before any student is trained."""
+    for model in models:
         if model.training is None:
             continue
         workers = resolve_workers(context.recipe.engine.workers, model.training.batch_size)
         for trained, supervision in _trainings(model):
-            passes = _streamed(context, graph, supervision)
-            if trained.is_done(context.store) or (workers == 1 and not passes):
-                continue
-            nodes = nodes or nodes_here()
-            problem = no_workers(workers, nodes, here=True) or (
-                no_room(passes, workers, nodes, here=True) if passes else None
-            )
-            if problem is not None:
-                raise RecipeError(problem)
+            if not trained.is_done(context.store):
+                yield workers, _streamed(context, first, supervision)
 
 
 def _trainings(model: ModelStages) -> Iterator[tuple[Stage, Supervision | None]]:
@@ -49,11 +74,11 @@ def _trainings(model: ModelStages) -> Iterator[tuple[Stage, Supervision | None]]
     yield from ((one.trained, one.supervision if one.streamed else None) for one in model.rounds)
 
 
-def _streamed(context: Context, graph: Graph, supervision: Supervision | None) -> list[TeacherPass]:
+def _streamed(context: Context, first: frozenset[str], supervision: Supervision | None) -> list[TeacherPass]:
     """What is asked while a student is trained: what others read first is there by then."""
     if supervision is None:
         return []
-    return [found.teacher_pass for found in supervision.to_stream(context) if found.split not in graph.first]
+    return [found.teacher_pass for found in supervision.to_stream(context) if found.split not in first]
 
 
 def nodes_here() -> list[Node]:

@@ -28,21 +28,23 @@ from distil.launch.streaming_actor import StreamedSignals, StreamingTeacher, fet
 _FLUSH_SECONDS = 20
 
 
-def streamer_for(recipe: Recipe, progress: Progress) -> Streamer | None:
+def streamer_for(recipe: Recipe, progress: Progress, trains: bool = True) -> Streamer | None:
     """What streams the recipe's signals, or None where they are collected before the student is trained.
 
     `auto` streams where every teacher's actor asks for a share of a GPU and the student's workers leave that many. There is
-    an actor for each teacher and split.
+    an actor for each teacher and split. trains: whether a student is trained meanwhile, on all of its splits; else they are asked of one at a time.
     """
     from distil.framework.device import resolve_workers
 
     student = recipe.student
     workers = 1 if student is None else resolve_workers(recipe.engine.workers, student.batch_size)
+    splits = 1 + len(student.unlabelled if student is not None else [])
+    if not trains:
+        workers, splits = 0, 1
     mode = recipe.signals.mode
     if mode == "auto" and not is_there("ray"):
         return None
     wanted = [teacher.actor.gpus for teacher in recipe.teachers.values()]
-    splits = 1 + len(student.unlabelled if student is not None else [])
     fits = bool(wanted) and min(wanted) > 0 and sum(wanted) * splits <= gpu_count() - workers
     if mode == "precomputed" or (mode == "auto" and not fits):
         return None

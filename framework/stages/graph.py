@@ -129,10 +129,11 @@ def build_graph(context: Context) -> Graph:
 
 @dataclass(frozen=True)
 class Labelling:
-    """What it takes to have a recipe's teachers label splits. making: stages of the teachers, and those by which something is known of
+    """What it takes to have a recipe's teachers label splits. making: the teachers' stages, and those by which something is known of
     them first; by_split: by whom each split is labelled; streamed: the splits of which a run that streams would have actors ask;
     collections: of all teachers."""
 
+    teachers: list[ModelStages]
     making: list[Stage]
     by_split: dict[str, Supervision]
     streamed: frozenset[str]
@@ -164,7 +165,8 @@ def _labelling(context: Context, splits: Sequence[str]) -> tuple[Labelling, dict
     first = [found.stage for found in teaching.of_splits.values()]
     by_split = {split: teaching.by([split], None) for split in splits}
     making = [*(stage for model in teachers.values() for stage in model.making), *first, *teaching.held_out.values()]
-    labelling = Labelling(making, by_split, frozenset(splits) - before_students, list(teaching.of_splits.values()))
+    models, streamed = list(teachers.values()), frozenset(splits) - before_students
+    labelling = Labelling(models, making, by_split, streamed, list(teaching.of_splits.values()))
     return labelling, teachers, teaching
 
 
@@ -172,6 +174,7 @@ def _labelling(context: Context, splits: Sequence[str]) -> tuple[Labelling, dict
 class Completing:
     """What it takes to have a recipe's teachers complete prompts. stages: all of them, in order; the last chooses."""
 
+    teachers: list[ModelStages]
     prompts: Prompts
     completions: Completions
     stages: list[Stage]
@@ -183,7 +186,7 @@ def build_completing(context: Context, split: str, sampling: Sampling) -> Comple
     labelling, teachers, teaching = _labelling(context, [])
     prompts = prompts_of(context, [split])
     completions = completions_of(context, teachers, teaching, prompts, sampling, None)
-    return Completing(prompts, completions, list(_once([*labelling.making, *completions.stages])))
+    return Completing(labelling.teachers, prompts, completions, list(_once([*labelling.making, *completions.stages])))
 
 
 def _teachers(context: Context) -> dict[str, ModelStages]:

@@ -11,10 +11,15 @@ from distil.framework.errors import RecipeError
 from distil.framework.progress import SILENT
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
-from distil.framework.run import prepare, run
-from distil.launch.room import check_room
+from distil.framework.run import context_of, prepare, run
+from distil.framework.stages.graph import build_labelling
+from distil.framework.training.loop import train_in_process
+from distil.launch.complete import completed
+from distil.launch.label import labelled
+from distil.launch.room import check_room, check_room_to_label
 from distil.launch.run import tracked_run
 from distil.launch.streaming import streamer_for
+from tests.framework.tasks.text.runs import values as text_values
 from tests.tiny import tiny_values
 
 STREAMED = {"signals__mode": "streamed", "baselines": None}
@@ -79,6 +84,29 @@ def test_a_run_is_refused_before_its_first_stage(tmp_path: Path) -> None:
         tracked_run(recipe(tmp_path, **STREAMED, teachers__teacher__actor={"cpus": 9.0}), SILENT)
     assert not list(tmp_path.rglob("manifest.json"))
     assert not any(tmp_path.rglob("results.json"))
+
+
+def test_labels_are_refused_before_any_is_asked_for(tmp_path: Path) -> None:
+    actor = {"cpus": 5.0}
+    needs = {**STREAMED, "student__unlabelled": ["more"], "teachers__teacher__actor": actor}
+    with pytest.raises(RecipeError, match="the actor of teacher 'teacher' takes 9 CPU, but this machine has 8 CPU"):
+        labelled(recipe(tmp_path, **{**needs, "teachers__teacher__actor": {"cpus": 9.0}}), [], None, False, SILENT)
+    with pytest.raises(RecipeError, match=r"engine\.workers is 9, but this machine has 8 CPUs"):
+        labelled(recipe(tmp_path, **needs, engine__workers=9), [], None, False, SILENT)
+    assert not list(tmp_path.rglob("*"))
+    # One split is asked about at a time, and no student is trained beside it.
+    made = recipe(tmp_path, **needs, engine__workers=8)
+    context = context_of(made, train_in_process, streamer_for(made, SILENT, trains=False), SILENT)
+    labelling = build_labelling(context, ["train", "more"])
+    assert all(found.to_stream(context) for found in labelling.by_split.values())
+    check_room_to_label(context, labelling)
+
+
+def test_completions_are_refused_before_any_is_written(tmp_path: Path) -> None:
+    made = recipe_from_values(text_values(tmp_path, engine__workers=9), "here")
+    with pytest.raises(RecipeError, match=r"engine\.workers is 9, but this machine has 8 CPUs"):
+        completed(made, "dev", None, 1, 1.0, SILENT)
+    assert not list(tmp_path.rglob("manifest.json"))
 
 
 def test_of_a_cluster_nothing_is_known_before_it_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
