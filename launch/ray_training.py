@@ -22,7 +22,7 @@ from distil.framework.progress import Progress
 from distil.framework.store import Store
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import TrainingJob, TrainingSummary
-from distil.framework.training.process_group import free_port
+from distil.framework.training.process_group import meeting_address
 from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from distil.launch.remote import location_of, pack
 from distil.launch.room import no_workers, nodes_here
@@ -212,8 +212,7 @@ class Meeting(TorchConfig):  # type: ignore[misc]
 
 
 def _address() -> dict[str, str]:
-    host = ray.util.get_node_ip_address()
-    return {"MASTER_ADDR": host, "MASTER_PORT": str(free_port(host))}
+    return meeting_address(ray.util.get_node_ip_address())
 
 
 def _tell(address: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from distil.framework.training.checkpoint import forget_checkpoints
 from distil.framework.training.history import Report, ReportTo
 from distil.framework.training.job import Trainer, TrainingJob, TrainingSummary
 from distil.framework.training.loop import train
-from distil.framework.training.process_group import free_port
+from distil.framework.training.process_group import meeting_address
 from distil.launch.remote import StoreLocation, pack, unpack
 
 
@@ -73,8 +73,7 @@ class _Group:
         from ray.util import get_current_placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        host = ray.util.get_node_ip_address()
-        address = {"MASTER_ADDR": host, "MASTER_PORT": str(free_port(host))}
+        address = meeting_address(ray.util.get_node_ip_address())
         os.environ.update(address)
         group = get_current_placement_group()
         for rank in range(1, self._workers):

@@ -6,6 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_listening: dict[int, socket.socket] = {}  # by port: where this process is to meet others, as worker 0
+
+
+def meeting_address(host: str) -> dict[str, str]:
+    """Listen at a free port of this address of the machine, for the workers of the group that this process is to join as worker 0;
+    returns what all of them need in their environment. The port is held until then, so that nobody else can get it."""
+    listening = socket.create_server((host, 0), family=_family(host))
+    port = int(listening.getsockname()[1])
+    _listening[port] = listening
+    return {"MASTER_ADDR": host, "MASTER_PORT": str(port)}
 
 
 def join_process_group(rank: int, world_size: int, patience: timedelta = timedelta(hours=1)) -> None:
@@ -31,8 +41,9 @@ def join_process_group(rank: int, world_size: int, patience: timedelta = timedel
 def _meeting_place(rank: int, world_size: int, patience: timedelta) -> Any:
     """The store by which a process group comes about, at MASTER_ADDR and MASTER_PORT where there are several workers.
 
-    Workers of one machine are told its loopback address, and then listen at that alone; PyTorch's own store listens at all
-    addresses, and Gloo at that of the machine's name. patience: how long they wait for each other at most.
+    Worker 0 listens there already if it has said where (`meeting_address`). Workers of one machine are told its loopback address, and
+    then listen at that alone; PyTorch's own store listens at all addresses, and Gloo at that of the machine's name. patience: how long
+    they wait for each other at most.
     """
     from torch._C._distributed_c10d import HashStore, TCPStore
 
@@ -40,19 +51,13 @@ def _meeting_place(rank: int, world_size: int, patience: timedelta) -> Any:
         _listen_at_loopback()
         return HashStore()
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    listening = None
+    listening = _listening.pop(port, None) if rank == 0 else None
     if host in _LOOPBACK:
         _listen_at_loopback()
-        if rank == 0:
-            listening = socket.create_server((host, port), family=_family(host)).detach()
-    return TCPStore(host, port, world_size, rank == 0, patience, master_listen_fd=listening)
-
-
-def free_port(host: str) -> int:
-    """A port at this address of the machine that nobody listens at."""
-    with socket.socket(_family(host)) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+        if rank == 0 and listening is None:
+            listening = socket.create_server((host, port), family=_family(host))
+    descriptor = None if listening is None else listening.detach()
+    return TCPStore(host, port, world_size, rank == 0, patience, master_listen_fd=descriptor)
 
 
 def _family(host: str) -> socket.AddressFamily:
