@@ -278,8 +278,8 @@ def read_file(path: Path, fields: Fields, formats: Formats) -> Iterator[Record]:
             yield from formats[extension](read_text(path), str(path))
         else:
             yield from _READERS[extension](path, fields)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file (looked for it from {Path.cwd()})") from None
+    except FileNotFoundError as error:  # of a saved dataset, that may be a file in its folder
+        raise DataError(f"{error.filename or path}: no such file (looked for it from {Path.cwd()})") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None
 

@@ -188,6 +188,16 @@ def test_a_saved_dataset_and_a_dict_of_them(tmp_path: Path) -> None:
     assert {name: len(reader()) for name, reader in named.items()} == {"a": 3, "b": 1}
     with pytest.raises(DataError, match="holds several splits: train, dev; name the folder of one of them"):
         readers(Files(path={"a": str(tmp_path / "several")}))["a"]()
+    next((tmp_path / "one").glob("*-00001-*.arrow")).unlink()
+    with pytest.raises(DataError, match=r"one.data-00001-of-00002.arrow: no such file"):
+        read_file(tmp_path / "one")
+
+
+@pytest.mark.parametrize("content", ['{"splits": 5}', '{"splits": ["../secret"]}'])
+def test_a_dict_of_saved_datasets_names_folders_of_its_own(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dataset_dict.json").write_text(content)
+    with pytest.raises(DataError, match="dataset_dict.json: expected the names of splits"):
+        readers(Files(path=str(tmp_path)))
 
 
 @pytest.mark.parametrize("names", [["../secret.arrow"], [".."], [""], [], None])
