@@ -281,7 +281,7 @@ def _is_flag(value: object) -> bool:
 def _number(value: object) -> float | None:
     try:
         return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a whole number of hundreds of digits
         return None
 
 

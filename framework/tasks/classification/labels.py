@@ -106,7 +106,7 @@ def number_of(value: object, place: str) -> float | None:
         return None
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):  # a whole number may be of any size
         number = math.nan
     if not math.isfinite(number):
         raise DataError(f"{place}: expected a finite number, found {shown(value)}")

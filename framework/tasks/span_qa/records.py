@@ -179,7 +179,8 @@ def task_row(task: _Object, place: str, fields: Fields) -> QARow:
 
 def _answer(value: _Object, context: Any, place: str) -> _Object:
     # The start of a region in HTML is a path.
-    offsets = value.get("globalOffsets", {} if "startOffset" in value else value)
+    given = value.get("globalOffsets")
+    offsets = given if isinstance(given, dict) else {} if "startOffset" in value else value
     start, end = (whole(offsets.get(name), f"a region's {name}", place) for name in ("start", "end"))
     text = value.get("text")
     if text is None and isinstance(context, str) and start is not None and end is not None:

@@ -196,7 +196,7 @@ def test_a_saved_dataset_and_a_dict_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ['{"splits": 5}', '{"splits": ["../secret"]}'])
 def test_a_dict_of_saved_datasets_names_folders_of_its_own(tmp_path: Path, content: str) -> None:
     (tmp_path / "dataset_dict.json").write_text(content)
-    with pytest.raises(DataError, match="dataset_dict.json: expected the names of splits"):
+    with pytest.raises(DataError, match=r"dataset_dict.json: expected the names of splits"):
         readers(Files(path=str(tmp_path)))
 
 

@@ -123,6 +123,7 @@ def test_pairs_of_texts(tmp_path: Path) -> None:
         ),
         (lambda number: {"score": number / 7}, {"problem_type": "regression"}),
         (lambda number: {"stars": 1 + number % 5}, {}),
+        (lambda number: {"code": 10**400 + number % 5}, {}),  # more than a floating-point number holds
     ],
 )
 def test_what_the_labels_are_is_seen(row: Any, task: dict[str, Any], tmp_path: Path) -> None:

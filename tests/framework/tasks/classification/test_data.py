@@ -269,6 +269,8 @@ def test_numbers_have_the_range_of_the_data_or_of_the_recipe() -> None:
         _texts(records, range=[0.0, 5.0], **regression)
     with pytest.raises(DataError, match="expected a finite number, found 'much'"):
         _texts([{"text": "a", "value": "much"}], **regression)
+    with pytest.raises(DataError, match="expected a finite number, found 1000"):
+        _texts([{"text": "a", "value": 10**400}], **regression)
     with pytest.raises(DataError, match="only the number 2"):
         Classification(**regression).fitted({"train": _texts([{"text": "a", "value": 2}], **regression)})
 

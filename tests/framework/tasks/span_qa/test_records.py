@@ -216,7 +216,8 @@ def test_regions_of_other_kinds_of_texts_and_marks() -> None:
         endOffset=8,
         globalOffsets={"start": 13, "end": 18},
     )
-    path = region(start="/p[1]/text()[1]", startOffset=3, end="/p[1]/text()[1]", endOffset=8, text="Омске")
+    paths = {"start": "/p[1]/text()[1]", "startOffset": 3, "end": "/p[1]/text()[1]", "endOffset": 8}
+    path = region(**paths, globalOffsets=None, text="Омске")
     old = {**task(4, [OMSK]), "completions": task(4, [OMSK])["annotations"]}
     del old["annotations"]
     rows = list(document_rows([task(1, [choice, OMSK]), task(2, [html]), task(3, [path]), old], "f.json"))
