@@ -5,6 +5,8 @@ import importlib
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -48,7 +50,8 @@ def ray_cluster(progress: Progress, dashboard: bool = False, own: Collection[typ
                     f"    Ray's dashboard: http://{shown}, while Ray runs; it asks for the token that is in "
                     f"{os.environ['RAY_AUTH_TOKEN_PATH']}"
                 )
-            yield
+            with _watched() if address is None else nullcontext():
+                yield
         finally:
             _leave()
 
@@ -73,6 +76,32 @@ def _leave() -> None:
 def _begins_here() -> Iterator[None]:
     with private_ray(), forked_where_prepared():
         yield
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """End this process, and say why, when one of those that make up Ray has ended. Ray would do so itself after up to a minute, with
+    pages of its log and no word of what to do."""
+    from ray._private.worker import _global_node as node
+
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1):
+            if lost := [name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")]:
+                print(
+                    f"distil: Ray was lost: its process {lost[0]} has been killed or has failed; what is done is kept: run the same command "
+                    "again to go on. Ray's logs are in /tmp/ray/session_latest",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                os._exit(1)
+
+    threading.Thread(target=watch, name="ray", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _begin(address: str | None, dashboard: bool, own: Collection[type[BaseModel]]) -> str | None:

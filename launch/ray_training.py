@@ -127,6 +127,7 @@ def ray_storage(store: Store, folder: Path) -> str:
 @contextmanager
 def _drained(reports: Any, report: ReportTo) -> Iterator[None]:
     """Hand on, in this process, what the workers report."""
+    from ray.exceptions import RayError
     from ray.util.queue import Empty
 
     leaving = threading.Event()
@@ -138,6 +139,8 @@ def _drained(reports: Any, report: ReportTo) -> Iterator[None]:
             except (Empty, queue.Empty):
                 if leaving.is_set():
                     return
+            except RayError:  # the queue is lost with its cluster, of which others tell
+                return
 
     thread = threading.Thread(target=drain, name="reports", daemon=True)
     thread.start()

@@ -223,6 +223,8 @@ def _work(asked: dict[str, Any], outputs: list[int], as_here: bool) -> int:
         for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
             del sys.modules[name]
     sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if numbers := sys.modules.get("numpy.random"):
+        numbers.seed()  # else all that are forked draw the same; Python's own are new in each process
     sys.argv = arguments
     code: object = None
     try:

@@ -4,14 +4,16 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from distil.framework.progress import SILENT
 from distil.launch import ray_workers
-from tests.forked import SERVER
+from tests.forked import SERVER, Command
 
 WORKER = """
 import os, sys
@@ -66,23 +68,30 @@ def _ask_two_clusters(found: "multiprocessing.Queue[tuple[Any, Any]]") -> None:
                 found.put(ray.get(ray.remote(lambda seen=number: (seen, os.getppid())).remote()))
                 actors = [ray.remote(num_cpus=0)(_Draws).remote() for _ in range(2)]
                 found.put(tuple(ray.get([actor.number.remote() for actor in actors])))
+                if number == 1:
+                    next(child for child in psutil.Process().children() if child.name() == "raylet").kill()
+                    time.sleep(600)
 
 
 class _Draws:
-    def number(self) -> str:
-        """What Ray draws in this worker, as for the names of objects that a thread puts."""
+    def number(self) -> tuple[str, float]:
+        """What Ray draws in this worker, as for the names of objects that a thread puts, and NumPy."""
+        import numpy as np
         import ray
 
-        return str(ray.ActorClassID.from_random().hex())
+        return ray.ActorClassID.from_random().hex(), np.random.random()
 
 
-def test_each_cluster_of_a_command_has_workers_of_its_own_that_draw_numbers_of_their_own() -> None:
+def test_each_cluster_of_a_command_has_workers_of_its_own_that_draw_numbers_of_their_own_and_may_be_lost() -> None:
     found: multiprocessing.Queue[tuple[Any, Any]] = SERVER.Queue()
-    process = SERVER.Process(target=_ask_two_clusters, args=(found,))
-    process.start()
+    process = Command(_ask_two_clusters, (found,), dict(os.environ))
     (first, one), drawn, (second, other), more = [found.get(timeout=300) for _ in range(4)]
-    process.join()
-    assert process.exitcode == 0
+    said = process.stdout.read()
+    assert process.wait(timeout=120) == 1
+    assert "distil: Ray was lost: its process raylet has been killed" in said
+    assert "run the same command again" in said
+    assert "Traceback" not in said
     assert [first, second] == [0, 1]
     assert one != other
-    assert len({*drawn, *more}) == 4
+    for numbers in zip(*drawn, *more, strict=True):
+        assert len(set(numbers)) == 4
