@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from distil.framework.data.example import Example
-from distil.framework.data.load import load_data
+from distil.framework.data.load import Split, load_data
 from distil.framework.data.section import Data
 from distil.framework.device import available_bytes
 from distil.framework.files import Json, read_json_lines, write_json
@@ -206,11 +206,16 @@ def _source(recipe: Recipe, model: ModelOutline, data: KnownData, folder: Path) 
         return {**recipe.task.stand_in(), "examples": wanted}
     names = {"train": model.section.split, "validation": recipe.evaluation.split}
     for split, count in wanted.items():
-        labelled = [example for example in data.splits[names[split]].examples if example.labelled]
+        # Where a split has no labels, as teachers alone teach there, others with labels stand for its examples.
+        labelled = _labelled(data.splits[names[split]]) or _labelled(data.splits[recipe.evaluation.split])
         # From all over the split, as those of one group stand together.
         chosen = labelled[:: max(1, len(labelled) // count)][:count]
         write_json(folder / f"{split}.json", [recipe.task.record(example) for example in chosen])
     return {"kind": "files", "path": {split: str(folder / f"{split}.json") for split in wanted}}
+
+
+def _labelled(split: Split) -> list[Example]:
+    return [example for example in split.examples if example.labelled]
 
 
 def _short(model: ModelOutline) -> Json:
@@ -260,7 +265,8 @@ def _speed(context: Context, stages: ModelStages) -> tuple[float, float, float]:
     if stages.trained is None or stages.training is None:
         return 0.0, 1.0, 0.0
     history = read_json_lines(stages.trained.folder(context.store) / "history.jsonl")
-    rows = [line["metrics"] for line in history if line["kind"] == "step"][1:]
+    steps = [line["metrics"] for line in history if line["kind"] == "step"]
+    rows = steps[1:] or steps  # the first takes longer, and data of less than two batches have no other
     speed = statistics.median(row["windows_per_second"] for row in rows)
     tokens = statistics.fmean(row["tokens_per_second"] / row["windows_per_second"] for row in rows)
     seen = stages.trained.facts(context.store)["windows"]

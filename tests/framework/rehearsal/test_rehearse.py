@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
+from distil.framework.data.load import Split
 from distil.framework.device import available_bytes
 from distil.framework.models.tokenizers import load_model_tokenizer
 from distil.framework.paper import PUBLISHED, Published, published_config
@@ -77,6 +78,18 @@ def test_the_student_is_trained_and_measured(tmp_path: Path) -> None:
     assert history.read_text().count('"kind": "step"') == STEPS
     (whole,) = (tmp_path / "rehearsal" / "store").glob("initial/*/model/config.json")  # not trimmed to a few questions
     assert json.loads(whole.read_text())["vocab_size"] == 1500
+
+
+def test_a_split_without_labels_and_fewer_examples_than_two_batches(tmp_path: Path) -> None:
+    made = recipe(tmp_path / "runs", "bert")
+    whole = known_data(made).splits
+    assert whole is not None
+    unlabelled = Split([example.without_label() for example in whole["train"].examples])
+    data = KnownData(SIZES, {"train": unlabelled, "dev": Split(whole["dev"].examples[:3])})
+    seen = rehearse(made, outline(made, SIZES)[-1], data, tmp_path / "rehearsal")
+    assert min(seen.step, seen.evaluate) > 0
+    (history,) = (tmp_path / "rehearsal" / "store").glob("models/*/history.jsonl")
+    assert history.read_text().count('"kind": "step"') == 1
 
 
 def test_the_whole_recipe_is_reckoned_from_what_was_seen(tmp_path: Path) -> None:
