@@ -24,7 +24,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.recipe.load import as_yaml
 from distil.framework.recipe.packages import check_packages
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import fitted_task, learnt_splits, prompts_alone, trainings
+from distil.framework.recipe.splits import fitted_task, labels_unread, learnt_splits, prompts_alone, trainings
 from distil.framework.results import Results
 from distil.framework.signals.teacher_pass import Streamer
 from distil.framework.stages.graph import Graph, build_graph
@@ -68,7 +68,9 @@ def context_of(
         raise RecipeError("signals.mode is 'streamed', which takes Ray; use `distil run`, or set it to 'precomputed'")
     if data is None:
         alone = prompts_alone(recipe, prompts)
-        data = load_data(recipe.data, recipe.task, progress, column_of(recipe.ensemble), alone)
+        data = load_data(
+            recipe.data, recipe.task, progress, column_of(recipe.ensemble), alone, unread=labels_unread(recipe)
+        )
         data = {**data, recipe.evaluation.split: _measured(recipe, data, progress)}
     return Context(
         recipe=recipe,

@@ -1,8 +1,8 @@
 """From the recipe's data section to examples."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from distil.framework.data.column import Column
@@ -17,7 +17,7 @@ from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
 
 if TYPE_CHECKING:
-    from distil.framework.tasks.base import Task
+    from distil.framework.tasks.base import Own, Task
 
 
 class Dataset(Protocol):
@@ -98,15 +98,17 @@ def load_data(
     column: str | None = None,
     prompts: Set[str] = frozenset(),
     renames: bool = True,
+    unread: Set[str] = frozenset(),
 ) -> dict[str, Split]:
     """Read every split that the section names. column: one of the data's that is wanted beside what the task asks for; prompts: splits
-    of which nothing else is wanted, of a task whose models write; renames: see names_in_file.
+    of which nothing else is wanted, of a task whose models write; renames: see names_in_file; unread: splits of which labels play no part: where they
+    are none of the task's, these are left out, which the progress is told.
 
     Raises:
         DataError: data that cannot be had or read, or that are not what the task asks for; the message names the place.
     """
     wanted = Column(column) if column is not None else None
-    reading = _Reading(task, progress, wanted, prompts, renames)
+    reading = _Reading(task, progress, wanted, prompts, renames, unread)
     rows = _cut(section, reading) if section.cut else _slices(section.source, section.splits, reading)
     for name, extra in section.extra.items():
         rows |= _slices(extra.source, {name: extra.split}, reading)
@@ -130,12 +132,33 @@ class _Reading:
     column: Column | None
     prompts: Set[str]
     renames: bool
+    unread: Set[str]
+
+    def settled(self, split: str, rows: "list[Own]", unread: Callable[[Sequence[Row]], Set[int]]) -> list[Row]:
+        """See Task.settle. unread: the rows whose labels play no part, by their numbers."""
+        try:
+            return self.task.settle(rows)
+        except DataError as error:
+            without = unread(rows)
+            rows = [row.without_label() if number in without else row for number, row in enumerate(rows)]
+            settled = self.task.settle(rows)  # which says what else there is
+            self.progress.say(
+                f"{split}: {error}; nothing is learnt from labels there or measured by them, and they are left out"
+            )
+            return settled
 
 
 def _slices(source: Source, splits: Mapping[str, str], reading: _Reading) -> dict[str, list[Row]]:
     wanted = {name: parse_slice(text) for name, text in splits.items()}
     others = {part.split for name, part in wanted.items() if name not in reading.prompts}
-    rows = _read(source, [part.split for part in wanted.values()], reading, others)
+
+    def unread(split: str, rows: Sequence[Row]) -> Set[int]:
+        read = (
+            part.rows(len(rows)) for name, part in wanted.items() if part.split == split and name not in reading.unread
+        )
+        return {*range(len(rows))}.difference(*read)
+
+    rows = _read(source, [part.split for part in wanted.values()], reading, others, unread)
     return {
         name: [rows[part.split][index] for index in part.rows(len(rows[part.split]))] for name, part in wanted.items()
     }
@@ -145,8 +168,16 @@ def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     cut = section.cut
     assert isinstance(cut, Cut)
     others = {cut.split} if set(cut.shares) - reading.prompts else set()
-    rows = _read(section.source, [cut.split], reading, others)[cut.split]
-    side = cut_groups((row.group for row in rows), cut.shares, cut.seed)
+
+    def sides(rows: Sequence[Row]) -> Mapping[str, str]:
+        return cut_groups((row.group for row in rows), cut.shares, cut.seed)
+
+    def unread(_: str, rows: Sequence[Row]) -> Set[int]:
+        side = sides(rows)
+        return {number for number, row in enumerate(rows) if side.get(row.group) in (None, *reading.unread)}
+
+    rows = _read(section.source, [cut.split], reading, others, unread)[cut.split]
+    side = sides(rows)
     empty = next((name for name in cut.shares if name not in side.values()), None)
     if empty is not None:
         different = len({row.group for row in rows if row.group.strip()})
@@ -158,8 +189,15 @@ def _cut(section: Data, reading: _Reading) -> dict[str, list[Row]]:
     return {name: [row for row in rows if side.get(row.group) == name] for name in cut.shares}
 
 
-def _read(source: Source, wanted: Iterable[str], reading: _Reading, whole: Set[str]) -> dict[str, list[Row]]:
-    """The rows of the wanted splits of the source, each read once. whole: those of which not only prompts are wanted."""
+def _read(
+    source: Source,
+    wanted: Iterable[str],
+    reading: _Reading,
+    whole: Set[str],
+    unread: Callable[[str, Sequence[Row]], Set[int]],
+) -> dict[str, list[Row]]:
+    """The rows of the wanted splits of the source, each read once. whole: those of which not only prompts are wanted; unread: see
+    _Reading.settled."""
     task, column = reading.task, reading.column
     fields = Fields(
         (*task.fields, column.asked) if column is not None else task.fields, given_names(source), reading.renames
@@ -179,7 +217,8 @@ def _read(source: Source, wanted: Iterable[str], reading: _Reading, whole: Set[s
             records = readers[name]()
             read = task.rows if name in whole else task.prompt_rows
             rows = list(read(column.noted(records) if column is not None else records, fields))
-            found[name] = task.settle(source.chosen(rows) if isinstance(source, Hub) else rows)
+            chosen = source.chosen(rows) if isinstance(source, Hub) else rows
+            found[name] = reading.settled(name, chosen, partial(unread, name))
             if not found[name]:
                 raise DataError(f"the data's split '{name}' holds no {task.items}; expected at least one")
             bar.advance()
@@ -214,7 +253,11 @@ def _emptiness(section: Data, name: str) -> str:
 
 def load_split(data: Data, task: "Task", name: str, progress: Progress = SILENT) -> Split:
     """The split of this name, alone of all that the section names. Raises DataError as `load_data` does."""
-    return load_data(_only(data, name), task, progress)[name]
+    only, others = _only(data, name), frozenset(data.names) - {name}
+    try:
+        return load_data(only, task, progress, unread=others)[name]
+    except DataError:  # its labels may be among those that were left out
+        return load_data(only, task, progress, unread=others | {name})[name]
 
 
 def unchanged_split(data: Data, task: Task, name: str, digest: str, progress: Progress = SILENT) -> Split:

@@ -72,15 +72,20 @@ def learnt_splits(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys([*(split for _, split in trainings(recipe).values()), *unlabelled]))
 
 
+def labels_unread(recipe: Recipe) -> frozenset[str]:
+    """The splits of which labels teach nothing and measure nothing."""
+    wanted = examples_wanted(recipe).items()
+    counted = {split for place, split in wanted if not place.startswith(_READ_ALONE)}
+    return frozenset({split for place, split in wanted if place.startswith(_READ_ALONE)} - counted)
+
+
 def fitted_task(recipe: Recipe, data: Mapping[str, "Split"]) -> "Task":
     """The recipe's task with what its splits decide. Labels of those that the student learns without them alone decide nothing. Raises
     DataError."""
-    wanted = examples_wanted(recipe).items()
-    counted = {split for place, split in wanted if not place.startswith(_READ_ALONE)}
-    read_alone = {split for place, split in wanted if place.startswith(_READ_ALONE)} - counted
+    unread = labels_unread(recipe)
     return recipe.task.fitted(
         {
-            name: [one.without_label() for one in split.examples] if name in read_alone else split.examples
+            name: [one.without_label() for one in split.examples] if name in unread else split.examples
             for name, split in data.items()
         }
     )

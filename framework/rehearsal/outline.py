@@ -20,7 +20,7 @@ from distil.framework.models.formats import format_of
 from distil.framework.models.section import HubModel, LayersModel
 from distil.framework.paper import PUBLISHED, published_config, published_sizes
 from distil.framework.recipe.schema import Recipe
-from distil.framework.recipe.splits import fitted_task, prompts_alone
+from distil.framework.recipe.splits import fitted_task, labels_unread, prompts_alone
 from distil.framework.signals.section import signal_bytes
 from distil.framework.stages.live import may_read_alike
 from distil.framework.stages.planned import check_positions, planned_config
@@ -96,7 +96,7 @@ def known_data(recipe: Recipe) -> KnownData:
     """
     data = recipe.data
     try:
-        splits = load_data(data, recipe.task, prompts=prompts_alone(recipe))
+        splits = load_data(data, recipe.task, prompts=prompts_alone(recipe), unread=labels_unread(recipe))
     except MissingDataError:
         slices = {name: (data.source, text) for name, text in data.splits.items()}
         slices |= {name: (extra.source, extra.split) for name, extra in data.extra.items()}

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from distil.framework.data.load import load_data
+from distil.framework.data.load import load_data, load_split
+from distil.framework.errors import DataError
 from distil.framework.export.finished_run import FinishedRun
 from distil.framework.outcome import RunResults
-from distil.framework.progress import SILENT
+from distil.framework.progress import SILENT, Silent
 from distil.framework.recipe.load import recipe_from_values
 from distil.framework.recipe.schema import Recipe
 from distil.framework.recipe.splits import fitted_task
@@ -57,6 +58,37 @@ def test_labels_that_only_unlabelled_splits_have_are_no_classes(kind: str, tmp_p
         recipe_of(kind, tmp_path, 2, evaluation__split="pool", data__splits={"train": "all[:20]", "pool": "all[30:]"})
     )
     assert counted != known
+
+
+class Noting(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+NAMED: dict[str, dict[str, Any]] = {
+    "labels": {"labels": ["0", "1"]},
+    "numbers": {"range": [0.0, 1.0]},
+    "tags": {"labels": ["O", "B-0", "B-1"]},
+}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_nor_are_they_refused_where_the_recipe_names_others(kind: str, tmp_path: Path) -> None:
+    progress = Noting()
+    named = TASKS[kind] | NAMED[kind]
+    recipe = recipe_of(kind, tmp_path, 2)
+    recipe = recipe.model_copy(update={"task": type(recipe.task).model_validate(named)})
+    context, _ = prepare(recipe, progress=progress)
+    assert [one.labelled for one in context.data["pool"].examples] == [False] * 10
+    assert all(one.labelled for name in ("train", "dev") for one in context.data[name].examples)
+    assert "left out" in next(line for line in progress.said if line.startswith("all: "))
+    for name in ("dev", "pool"):
+        assert load_split(recipe.data, recipe.task, name).digest == context.data[name].digest
+    with pytest.raises(DataError, match=r"task\.(labels|range)"):
+        prepare(recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"split": "pool"})}))
 
 
 def test_whoever_reads_the_data_of_a_run_again_finds_them(tmp_path: Path) -> None:
