@@ -84,6 +84,7 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
     @app.get("/api/models", responses={403: {"model": Problem}})
     async def list_models() -> Listing:
         """The models, in the order of the run's table."""
+        taken = task.request_fields()
         listed = [
             Listed(
                 name=model.name,
@@ -102,10 +103,12 @@ def create_app(models: Models, worker: Worker, host: str) -> FastAPI:
             default=models.default,
             task=task.kind,
             fields=[
-                RequestField(name=name, description=field.description or "", required=field.is_required())
-                for name, field in task.request.model_fields.items()
+                RequestField(
+                    name=name, description=task.request.model_fields[name].description or "", required=required
+                )
+                for name, required in taken.items()
             ],
-            most=most,
+            most={name: count for name, count in most.items() if name in taken},
             models=listed,
         )
 

@@ -88,26 +88,21 @@ class Predictor(Protocol):
 
 
 class Task(Prompting, TaskHeads[Own], Protocol):
-    """A task. Its model gives logits for H heads over the tokens of a window.
-
-    fields: what it asks a record for; formats: its own text formats; notes: what it may do to rows, by kind; loss_rows: names of the rows
-    that it has for losses of their own, see OnItsOwnRows; writes: whether its models write texts, so that a tokenizer must lose nothing;
-    signals_version: a number that it raises when the heads or outcomes of its signals come to mean something else.
-    """
+    """A task. Its model gives logits for H heads over the tokens of a window."""
 
     kind: Own
 
     @property
     def loss_rows(self) -> Sequence[str]:
-        """See above."""
+        """Names of the rows that it has for losses of their own, see OnItsOwnRows."""
 
     @property
     def writes(self) -> bool:
-        """See above."""
+        """Whether its models write texts, so that a tokenizer must lose nothing."""
 
     @property
     def signals_version(self) -> int:
-        """See above."""
+        """A number that it raises when the heads or outcomes of its signals come to mean something else."""
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -145,6 +140,9 @@ class Task(Prompting, TaskHeads[Own], Protocol):
     def request(self) -> type[BaseModel]:
         """What a model is asked one at a time: flat, each field with a description and an example; `most`: characters of a
         text, by field, that a server takes."""
+
+    def request_fields(self) -> Mapping[str, bool]:
+        """The fields of a request that its models take, and whether each has to be there."""
 
     @property
     def response(self) -> type[BaseModel]:

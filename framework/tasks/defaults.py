@@ -75,6 +75,11 @@ class TaskSection(Section):
             if name in _BESIDE_METRICS or name.startswith("latency_") or name.endswith("_interval"):
                 yield f"task: {self.kind} has a metric or variant `{name}`, as something else is called beside it: give it another name"
 
+    def request_fields(self) -> Mapping[str, bool]:
+        """See Task: all."""
+        asked = self.request.model_fields  # type: ignore[attr-defined]
+        return {name: field.is_required() for name, field in asked.items()}
+
     def settle(self, rows: list[Own]) -> list[Own]:
         """See Task."""
         return rows

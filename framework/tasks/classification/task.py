@@ -65,6 +65,10 @@ class Classification(ClassificationSettings):
         """See Task."""
         return NumberResponse if self.problem_type == "regression" else LabelsResponse
 
+    def request_fields(self) -> Mapping[str, bool]:
+        """See Task: a second text where models have learnt pairs, or may have."""
+        return {"text": True} if self.pairs is False else {"text": True, "text_pair": self.pairs is True}
+
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """See Task."""
