@@ -3,7 +3,6 @@
 import http.client
 import json
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
-AGENT = 52365  # Ray's own choice
-RAYS = {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+from tests.waiting import until
+
+RAYS = {"gcs_server", "raylet", "ray::RuntimeEnvAgent"}
 
 
 @contextmanager
@@ -26,22 +26,18 @@ def reserved_port() -> Iterator[int]:
 
 
 def assert_for_this_machine_alone(processes: Iterable[psutil.Process], folder: Path) -> None:
-    """Every socket of these processes, with Ray's among them, listens at the loopback address, and a job that is POSTed to them
-    is not taken. folder: where the job would leave a file `owned`.
+    """Every socket of these processes, with Ray's among them, listens at the loopback address, and a job that is POSTed to any of them
+    is not taken. folder: where the job would leave a file `owned`."""
+    processes = list(processes)
 
-    Ray's agent is given two minutes to answer. It takes jobs at one port, and nowhere if another Ray had that when it began."""
-    processes, until = list(processes), time.monotonic() + 120
-    while True:
+    def all_there() -> list[tuple[str, str, int]]:
         found = [one for process in processes for one in _listening(process)]
-        assert not [one for one in found if one[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")]
-        answers = {
-            port: _submit(port, f"touch {folder}/owned") for name, _, port in found if name == "ray::DashboardAgent"
-        }
-        assert 200 not in answers.values()
-        if {name for name, _, _ in found} >= RAYS and answers.get(AGENT, 401) == 401:
-            return
-        assert time.monotonic() < until, (found, answers)
-        time.sleep(0.5)
+        return found if {name for name, _, _ in found} >= RAYS else []
+
+    found = until(all_there)
+    assert not [one for one in found if one[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")]
+    answers = {port: _submit(port, f"touch {folder}/owned") for _, _, port in found}
+    assert 200 not in answers.values()
 
 
 def _listening(process: psutil.Process) -> list[tuple[str, str, int]]:
