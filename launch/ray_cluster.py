@@ -91,7 +91,7 @@ def _watched() -> Iterator[None]:
             if lost := [name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")]:
                 print(
                     f"distil: Ray was lost: its process {lost[0]} has been killed or has failed; what is done is kept: run the same command "
-                    "again to go on. Ray's logs are in /tmp/ray/session_latest",
+                    f"again to go on. Ray's logs are in {node.get_logs_dir_path()}",
                     file=sys.stderr,
                     flush=True,
                 )
