@@ -27,6 +27,10 @@ from distil.launch.ray_cluster import begins_here, gpu_count, ray_cluster
 from distil.launch.remote import location_of, pack
 from distil.launch.room import no_workers, nodes_here
 
+_BROKEN = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+)  # what those see of a worker that is lost who wait for it
 _SERVANTS = ("DatasetsCallback", "PlacementGroupCleanerCallback")
 
 
@@ -179,9 +183,11 @@ def _worded(error: Exception, workers: int, logs: Path) -> DistilError:
                 f"a Ray worker is out of memory ({first_line(cause)}); what is done is kept: lower student.batch_size or micro_batch, or "
                 "windows.max_length"
             )
-    # Where one worker is lost, others see their connections to it broken.
-    told = sorted((first for first, *_ in failures), key=lambda cause: "Connection closed by peer" in str(cause))
-    said = f"{type(told[0]).__name__}: {first_line(told[0])}" if told else first_line(error)
+    told = [first for first, *_ in failures if not any(words in str(first) for words in _BROKEN)]
+    if told:
+        said = f"{type(told[0]).__name__}: {first_line(told[0])}"
+    else:
+        said = "a worker is lost: connections to it are broken" if failures else first_line(error)
     return TrainingError(
         f"training in {workers} Ray workers failed ({said}); what is done is kept: run the same command again to go on. Ray's logs are in "
         f"{logs} and /tmp/ray"
