@@ -14,6 +14,8 @@ _FULL = (
     "database or disk is full",
     "enforce fail at inline_container",
 )
+# CUDA's and other devices' words, then PyTorch's of the machine's own memory.
+_NO_MEMORY = ("out of memory", "can't allocate memory")
 
 
 class DistilError(Exception):
@@ -99,5 +101,5 @@ def disk_is_full(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU has too little memory for what was tried."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+    """Whether the machine or the GPU has too little memory for what was tried: PyTorch says so in words alone."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)

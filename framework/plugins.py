@@ -12,7 +12,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Vali
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from distil.framework.config import nearest_hint, shortened
-from distil.framework.errors import DistilError, UserError, first_line
+from distil.framework.errors import DistilError, UserError, first_line, is_out_of_memory
 from distil.framework.files import Json
 from distil.framework.own_code import changed_files, source_digest
 
@@ -203,7 +203,7 @@ def named_in_errors(place: str, section: object) -> Iterator[None]:
     except DistilError:
         raise
     except Exception as error:
-        if not _is_own(section) or isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        if not _is_own(section) or is_out_of_memory(error):
             raise
         cls = type(section)
         line = place_in_own_code(error, (cls.__module__.partition(".")[0],))

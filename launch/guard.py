@@ -21,7 +21,7 @@ def guarded(action: Callable[[], object]) -> int:
 
     With DISTIL_DEBUG set, an error that distil did not foresee is raised as it is.
     """
-    from distil.framework.errors import DistilError, disk_is_full, first_line
+    from distil.framework.errors import DistilError, disk_is_full, first_line, is_out_of_memory
     from distil.framework.extras import missing
 
     try:
@@ -41,15 +41,15 @@ def guarded(action: Callable[[], object]) -> int:
     except OSError as error:
         _say(_os_error(error))
         return USER if _not_allowed(error) or error.errno in _NO_PATH + _OTHER_KIND else FAILURE
-    except MemoryError:
-        _say("out of memory; lower student.batch_size or micro_batch, or windows.max_length; what is done is kept")
-        return FAILURE
     except Exception as error:
         if isinstance(error, ImportError) and (wanted := missing(error)):
             _say(str(wanted))
             return USER
         if disk_is_full(error):
             _say(_full_disk())
+            return FAILURE
+        if is_out_of_memory(error):
+            _say(_no_memory(error))
             return FAILURE
         if isinstance(error, ValueError) and str(error) == _NUL:
             _say("the name of a file or folder holds NUL, which none can; take it out")
@@ -58,9 +58,6 @@ def guarded(action: Callable[[], object]) -> int:
             raise
         from distil.framework.plugins import place_in_own_code
 
-        if "out of memory" in str(error).lower():
-            _say("the GPU is out of memory; set student.micro_batch (or teachers.NAME.fine_tune.micro_batch) lower")
-            return FAILURE
         if place := place_in_own_code(error):
             _say(
                 f"{place} fails, which is no code of distil's: {type(error).__name__}: {first_line(error)}; mend it, and run "
@@ -105,6 +102,14 @@ def _full_disk(place: str = "") -> str:
     return (
         f"the disk is full{place}; what is done is kept: free some space, or set `output` to another disk, and run "
         "the same command again"
+    )
+
+
+def _no_memory(error: Exception) -> str:
+    whose = "the GPU is " if "cuda" in str(error).lower() else ""
+    return (
+        f"{whose}out of memory; set student.micro_batch (or teachers.NAME.fine_tune.micro_batch) lower, or windows.max_length; what is "
+        "done is kept"
     )
 
 

@@ -130,30 +130,44 @@ def ray_storage(store: Store, folder: Path) -> str:
 
 @contextmanager
 def _drained(reports: Any, report: ReportTo) -> Iterator[None]:
-    """Hand on, in this process, what the workers report."""
+    """Hand on, in this process, what the workers report. Raises what `report` does: the workers can report no more, and end."""
     from ray.exceptions import RayError
     from ray.util.queue import Empty
 
     leaving = threading.Event()
+    failures: list[Exception] = []
 
     def drain() -> None:
         while True:
             try:
-                report(reports.get(timeout=0.5))
+                row = reports.get(timeout=0.5)
             except (Empty, queue.Empty):
                 if leaving.is_set():
                     return
+                continue
             except RayError:  # the queue is lost with its cluster, of which others tell
+                return
+            try:
+                report(row)
+            except Exception as error:  # a disk that is full, say
+                failures.append(error)
+                reports.shutdown(force=True)
                 return
 
     thread = threading.Thread(target=drain, name="reports", daemon=True)
     thread.start()
     try:
         yield
+    except Exception:
+        if failures:
+            raise failures[0] from None
+        raise
     finally:
         leaving.set()
         thread.join(timeout=30)
         reports.shutdown()
+    if failures:
+        raise failures[0]
 
 
 @contextmanager

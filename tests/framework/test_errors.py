@@ -4,12 +4,13 @@ import errno
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer, models
 
-from distil.framework.errors import disk_is_full, first_line, is_of_this_machine
+from distil.framework.errors import disk_is_full, first_line, is_of_this_machine, is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,14 @@ def test_what_libraries_raise_on_a_full_disk(save: Callable[[Path], None], tmp_p
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), RuntimeError("shapes do not match")])
 def test_other_errors_are_not_the_disks(error: Exception) -> None:
     assert not disk_is_full(error)
+
+
+def test_too_little_memory_is_known_by_kind_or_words() -> None:
+    with pytest.raises(RuntimeError) as of_the_machine:
+        torch.empty(10**15)
+    with pytest.raises(MemoryError) as of_numpy:
+        np.empty(10**15)
+    assert all(
+        map(is_out_of_memory, (of_the_machine.value, of_numpy.value, torch.OutOfMemoryError("CUDA out of memory")))
+    )
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))

@@ -5,10 +5,12 @@ import importlib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from safetensors import SafetensorError
 from typer.testing import CliRunner
@@ -311,6 +313,15 @@ def test_a_full_disk_is_a_failure_and_not_a_mistake(capsys: pytest.CaptureFixtur
     for action in (fill, fill_with_weights):
         assert guarded(action) == 1
         assert "the disk is full" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_told_with_what_takes_less(capsys: pytest.CaptureFixture[str]) -> None:
+    def on_a_gpu() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    for fail, whose in ((partial(torch.empty, 10**15), ""), (on_a_gpu, "the GPU is ")):
+        assert guarded(fail) == 1
+        assert capsys.readouterr().err.startswith(f"distil: {whose}out of memory; set student.micro_batch")
 
 
 def test_what_fails_in_code_of_ones_own_is_found_there(

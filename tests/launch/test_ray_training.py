@@ -2,6 +2,7 @@
 
 import errno
 import json
+import queue
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -137,3 +138,40 @@ def test_why_workers_failed_is_told_as_what_it_is(tmp_path: Path, failures: list
     raised = {rank: UserExceptionWithTraceback(failure, "Traceback") for rank, failure in enumerate(failures)}
     error = _worded(WorkerGroupError("[Rank 0 Error Snippet]:\n...", raised), 2, tmp_path)
     assert re.search(said, str(error))
+
+
+class Reports(queue.Queue[int]):
+    """As Ray's, within this process."""
+
+    forced = False
+
+    def shutdown(self, force: bool = False) -> None:
+        self.forced = self.forced or force
+
+
+def test_what_is_reported_last_is_noted_too() -> None:
+    from distil.launch.ray_training import _drained
+
+    reports, noted = Reports(), list[int]()
+    with _drained(reports, noted.append):
+        reports.put(1)
+        reports.put(2)
+    assert (noted, reports.forced) == ([1, 2], False)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_training_of_which_nothing_can_be_noted_ends(fails: bool) -> None:
+    from distil.launch.ray_training import _drained
+
+    def note(row: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def train(reports: Reports) -> None:
+        with _drained(reports, note):
+            reports.put(1)
+            until(lambda: reports.forced)
+            if fails:
+                raise RuntimeError("the workers could not report")
+
+    with pytest.raises(OSError, match="No space left"):
+        train(Reports())
