@@ -236,6 +236,17 @@ def is_label_studio(item: object) -> TypeGuard[_Object]:
     return isinstance(item, dict) and isinstance(item.get("data"), dict) and any(name in item for name in _ANNOTATIONS)
 
 
+def annotated_by(task: Mapping[str, object]) -> Iterator[tuple[str, _Object]]:
+    """What was said in a task of Label Studio that has been annotated, as far as it is in form: the control by which, and the value."""
+    for name in _ANNOTATIONS:
+        annotations = task.get(name)
+        for one in annotations if isinstance(annotations, list) else []:
+            regions = one.get("result") if isinstance(one, dict) else None
+            for region in regions if isinstance(regions, list) else []:
+                if isinstance(region, dict) and isinstance(region.get("value"), dict):
+                    yield str(region.get("from_name", "")), region["value"]
+
+
 def finished_annotations(task: _Object, place: str) -> Iterator[list[_Object]]:
     """The values of the regions that each finished annotation marks in the text. Raises DataError."""
     annotations = next(task[name] for name in _ANNOTATIONS if name in task)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distil.framework.data.arrow_tables import saved_splits
 from distil.framework.data.local_files import read_file
-from distil.framework.data.records import Fields, is_label_studio, is_missing
+from distil.framework.data.records import Fields, annotated_by, is_label_studio, is_missing, listed
 from distil.framework.errors import DataError
 from distil.framework.tasks.registry import TASKS
 
@@ -88,6 +88,26 @@ class _Every(Fields):
     def structured(self) -> set[str]:
         """See Fields."""
         return set(self.table)
+
+
+def choices_of_texts(table: Table, kind: str | None) -> list[str]:
+    """What is to be said of choices in an export of Label Studio beside what is marked in its texts, a line. Raises DataError where there is
+    nothing else, or where a classifier (`kind`) would learn them: that export does not hold them as a column."""
+    if table.form != "annotated":
+        return []
+    regions = [one for row in table.rows for one in annotated_by(row)]
+    chosen = sorted({name for name, value in regions if "choices" in value})
+    marked = any({"start", "startOffset"} & value.keys() for _, value in regions)
+    if not chosen:
+        return []
+    how = f"export them as JSON-MIN or CSV, where they are a column, {chosen[0]} say, that --field label={chosen[0]} names"
+    if not marked or kind == "classification":
+        raise DataError(
+            f"{table.path} is a JSON export of Label Studio with choices ({listed(chosen)}), which label whole texts: {how}"
+        )
+    return [
+        f"regions that are marked in the texts, which are learnt, and choices ({listed(chosen)}), which are not: {how}"
+    ]
 
 
 def measured_beside(path: Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distil.framework.data.load import Split, load_data
@@ -10,7 +10,7 @@ from distil.framework.data.local_files import Files
 from distil.framework.data.section import Data
 from distil.framework.draft.columns import Meaning, meaning_of
 from distil.framework.draft.facts import Facts, facts_of
-from distil.framework.draft.table import measured_beside, read_table
+from distil.framework.draft.table import choices_of_texts, measured_beside, read_table
 from distil.framework.draft.writers import parts_of_texts
 from distil.framework.errors import DataError
 from distil.framework.language.words import count_of
@@ -70,7 +70,9 @@ def draft_recipe(path: Path, kind: str | None, given: Mapping[str, str]) -> Draf
     known. Raises DataError where the file does not fit, RecipeError where what was made of it is not legal.
     """
     table = read_table(path)
+    choices = choices_of_texts(table, kind)
     meaning = meaning_of(table, kind, given)
+    meaning = replace(meaning, said=[*meaning.said, *choices])
     dev = measured_beside(path)
     files = str(path) if dev is None else {"train": str(path), "dev": str(dev)}
     meaning, splits = _read(path, files, meaning)

@@ -425,3 +425,25 @@ def test_records_without_a_conversation_are_read_in_their_own_form_and_not_calle
     told = [{"messages": turns(n), "text": "", "source": "web"} for n in range(20)]
     _, text, _ = drafted(as_lines(tmp_path / "mine.jsonl", [*asked, *told]))
     assert "#   not read: source\n" in text
+
+
+def test_choices_of_label_studio_are_told_from_marked_regions(tmp_path: Path) -> None:
+    """The export that has all of both is of no use to a classifier."""
+    marked = {"from_name": "label", "value": {"start": 0, "end": 4, "text": "Anna", "labels": ["PER"]}}
+    chosen = {"from_name": "sentiment", "value": {"choices": ["good"]}}
+
+    def export(name: str, *results: dict[str, Any]) -> Path:
+        tasks = [
+            {"id": n, "data": {"text": f"Anna lives in house {n}"}, "annotations": [{"result": list(results)}]}
+            for n in range(40)
+        ]
+        (tmp_path / name).write_text(json.dumps(tasks))
+        return tmp_path / name
+
+    for path, kind in ((export("choices.json", chosen), None), (export("both.json", marked, chosen), "classification")):
+        with pytest.raises(DataError, match=r"choices \(sentiment\), .* JSON-MIN or CSV, .* --field label=sentiment"):
+            draft_recipe(path, kind, {})
+    draft = draft_recipe(export("both.json", marked, chosen), None, {})
+    assert draft.kind == "tagging"
+    assert any("choices (sentiment), which are not" in line for line in draft.seen)
+    assert not any("choices" in line for line in draft_recipe(export("regions.json", marked), None, {}).seen)
