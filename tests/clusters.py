@@ -97,7 +97,7 @@ def _begin(address: str, log: Path, hidden: Path | None) -> None:
         ctypes.CDLL(None).unshare(_NEW_MOUNTS)
         for mount in (["--make-rprivate", "/"], ["-t", "tmpfs", "none", str(hidden)]):
             subprocess.run(["mount", *mount], check=True)
-    with workers_forked_here(one_job=False):
+    with workers_forked_here(one_job=False), without_servants():
         from ray.scripts.scripts import main
 
         options = ["--num-cpus=1", "--object-store-memory=100000000", "--include-log-monitor=false", "--block"]
