@@ -88,9 +88,9 @@ def record_of(example: Tagged) -> dict[str, object]:
     return {"id": example.id, "text": example.text, "tokens": tokens, "tags": tags}
 
 
-def decided_by(examples: Sequence[Tagged]) -> dict[str, object]:
+def decided_by(task: TagSettings, examples: Sequence[Tagged]) -> dict[str, object]:
     """What all texts of a run decide: `labels`. Raises DataError if these are fewer than two."""
-    found = sorted_tags({tag for example in examples for tag in example.tags or ()})
+    found = sorted_tags({tag for example in examples for tag in example.tags or ()}, task.scheme)
     if said := spelt_twice(found):
         raise DataError(f"the data's tag {said}")
     if len(found) < 2:

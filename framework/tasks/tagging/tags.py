@@ -153,10 +153,10 @@ def tag_set(labels: tuple[str, ...], scheme: Scheme) -> TagSet:
     return TagSet(tuple(dict.fromkeys([*([] if OUTSIDE in names else [OUTSIDE]), *names, *pairs])), True)
 
 
-def sorted_tags(tags: Iterable[str]) -> list[str]:
-    """Tags in an order that depends on nothing else: O first, then by type; others by name."""
+def sorted_tags(tags: Iterable[str], scheme: Scheme = "auto") -> list[str]:
+    """Tags in an order that depends on nothing else: O first, then by type; others, of the scheme `none` all, by name."""
     names = set(tags)
-    if not all(name == OUTSIDE or parts_of(name) for name in names):
+    if scheme == "none" or not all(name == OUTSIDE or parts_of(name) for name in names):
         return sorted(names)
     types = sorted({name[1:] for name in names if name != OUTSIDE})
     return [*([OUTSIDE] if names else []), *(f"{letter}{rest}" for rest in types for letter in "BI")]

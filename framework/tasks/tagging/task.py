@@ -131,7 +131,7 @@ class Tagging(TaskSection):
         """See Task: with the tags that occur. Raises DataError for fewer than two."""
         if self.labels is not None:
             return self
-        return self.decided(data.decided_by([example for split in splits.values() for example in split]))
+        return self.decided(data.decided_by(self, [example for split in splits.values() for example in split]))
 
     def model_class(self) -> "Own":
         """See Task."""

@@ -210,6 +210,12 @@ def test_an_example_is_read_again_from_its_record() -> None:
         Tagging().fitted({"train": found[1:]})
 
 
+def test_tags_that_are_no_entities_stay_as_they_are_whatever_they_look_like() -> None:
+    task = Tagging(scheme="none")
+    found = examples([{"tokens": ["a", "b", "c"], "tags": ["S-P", "B-x", "E-y"]}], task)
+    assert task.fitted({"train": found}).tag_set.numbers == {"B-x": 0, "E-y": 1, "S-P": 2}
+
+
 @pytest.mark.parametrize(
     ("record", "field"), [({"tokens": ["a"], "ner": ["O"]}, "tags"), ({"text": "a", "marked": []}, "spans")]
 )
