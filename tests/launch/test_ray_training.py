@@ -122,6 +122,10 @@ def test_a_trial_and_a_run_of_two_workers_train_as_one_worker_whoever_is_lost(tm
             [OSError(errno.ENOSPC, "No space left on device", "/there")],
             "a disk of a Ray worker is full .*free some space",
         ),
+        (
+            [RuntimeError("[pair.cc:537] Read error: Connection reset by peer")],
+            r"failed \(a worker is lost: .*again to go on",
+        ),
         ([MemoryError()], r"a Ray worker is out of memory \(MemoryError\).*lower student\.batch_size"),
         (
             [RuntimeError("Connection closed by peer"), EOFError("it is lost")],
