@@ -62,16 +62,15 @@ def best_student(run: Path) -> Json:
 
 
 def _trial(run: Path, values: SearchResults, number: int | None) -> TrialResults:
+    finished = {trial["number"]: trial for trial in values["trials"] if trial["state"] == "finished"}
     chosen = values["best"] if number is None else number
-    if chosen is None:
+    if chosen is None or not finished:
         raise OutputError(
-            f"no trial of {run} is finished yet; `distil resume {quote(str(run))}` goes on with the search"
+            f"no trial of {run} is finished; `distil resume {quote(str(run))}` goes on with the search, or shows why there is none"
         )
-    trials = {trial["number"]: trial for trial in values["trials"]}
-    if chosen not in trials or trials[chosen]["state"] != "finished":
-        finished = [str(found["number"]) for found in trials.values() if found["state"] == "finished"]
-        raise OutputError(f"{run} has no finished trial {chosen}; finished are {', '.join(finished)}")
-    return trials[chosen]
+    if chosen not in finished:
+        raise OutputError(f"{run} has no finished trial {chosen}; finished are {', '.join(map(str, finished))}")
+    return finished[chosen]
 
 
 def shown(response: "BaseModel") -> Json:

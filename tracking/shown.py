@@ -9,7 +9,7 @@ from distil.framework.files import Json
 from distil.framework.outcome import ModelResults, RunResults, SearchResults, State, TrialResults
 from distil.framework.results import read_results
 from distil.framework.search.log import SEARCH, read_search
-from distil.framework.tables import table_columns, table_rows
+from distil.framework.tables import NOTHING, table_columns, table_rows
 from distil.tracking import content
 from distil.tracking.content import Line, milliseconds, new_lines, numbers
 from distil.tracking.trials import trial_epochs, trial_params
@@ -98,7 +98,7 @@ def _search(values: SearchResults, files: Sequence[Path]) -> Shown:
         (
             str(trial["number"]),
             trial["state"],
-            *(f"{(trial['metrics'] or {}).get(name, float('nan')):.4g}" for name in names),
+            *(f"{trial['metrics'][name]:.4g}" if trial["metrics"] else NOTHING for name in names),
         )
         for trial in values["trials"]
     ]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from distil.framework.search.log import read_search
+from distil.framework.recipe.load import load_recipe
+from distil.framework.search.log import SearchLog, read_search
 from distil.framework.tasks.span_qa.usage import QuestionRequest
 from distil.launch.commands import app
 from distil.launch.guard import guarded
@@ -211,3 +212,16 @@ def test_a_run_is_no_search_and_a_search_no_run(
     given = {"RECIPE": str(recipe_file(tmp_path)), "FOLDER": str(tmp_path)}
     assert guarded(lambda: app([given.get(word, word) for word in arguments], prog_name="distil")) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--trial", "0"]])
+def test_a_search_in_which_no_trial_is_finished_has_no_best_one(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = load_recipe(recipe_file(tmp_path))
+    log = SearchLog(recipe, {})
+    log.add({}, {"student.lr": 1e-3, "losses": {"kl": {}}})
+    log.fail(0, "it cannot be built")
+    log.finish("finished")
+    assert guarded(lambda: app(["best", str(recipe.run_folder), *more], prog_name="distil")) == 2
+    assert "is finished; `distil resume" in capsys.readouterr().err

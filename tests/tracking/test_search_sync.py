@@ -19,6 +19,7 @@ from distil.framework.search.trial import run_trial
 from distil.framework.training.loop import train_in_process
 from distil.tracking.client import destination_of, open_client
 from distil.tracking.mlflow_sync import sync
+from distil.tracking.shown import shown_in
 from tests.tiny import tiny_values
 
 SPACE = {
@@ -62,6 +63,19 @@ def children(client: Any, experiment: str, parent: str) -> dict[str, Any]:
 def folder(searched: Recipe) -> Iterator[Path]:
     yield searched.run_folder
     (searched.run_folder / "tracked.json").unlink(missing_ok=True)
+
+
+def test_other_trackers_are_shown_trials_and_their_curves(folder: Path) -> None:
+    shown = shown_in(folder)
+    assert shown.columns[:2] == ("trial", "state")
+    found = {row[0]: dict(zip(shown.columns, row, strict=True)) for row in shown.rows}
+    assert [row["state"] for row in found.values()] == ["finished", "finished", "pruned", "stopped"]
+    assert [row["f1"] for row in found.values()][1:] == ["-1", "–", "–"]
+    pruned = shown.parts[2]
+    assert [(line.step, line.metrics) for line in pruned.curve({})] == [
+        (1, {"epoch/exact_match": 1.0, "epoch/f1": 2.0})
+    ]
+    assert (list(pruned.curve({"epoch": 1})), pruned.figures) == ([], {})
 
 
 def test_a_search_is_a_run_with_a_run_a_trial(
