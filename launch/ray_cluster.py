@@ -3,6 +3,7 @@
 import gc
 import importlib
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -81,8 +82,9 @@ def _begins_here() -> Iterator[None]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """End this process, and say why, when one of those that make up Ray has ended. Ray would do so itself after up to a minute, with
-    pages of its log and no word of what to do."""
+    pages of its log and no word of what to do. Put away is what this process would not leave behind: the token, and a hidden cursor."""
     from ray._private.worker import _global_node as node
+    from rich.console import Console
 
     over = threading.Event()
 
@@ -95,13 +97,17 @@ def _watched() -> Iterator[None]:
                     file=sys.stderr,
                     flush=True,
                 )
+                Console().show_cursor()
+                shutil.rmtree(Path(os.environ["RAY_AUTH_TOKEN_PATH"]).parent, ignore_errors=True)
                 os._exit(1)
 
-    threading.Thread(target=watch, name="ray", daemon=True).start()
+    watching = threading.Thread(target=watch, name="ray", daemon=True)
+    watching.start()
     try:
         yield
     finally:
         over.set()
+        watching.join()  # else it may take the end of Ray that comes next for a loss
 
 
 def _begin(address: str | None, dashboard: bool, own: Collection[type[BaseModel]]) -> str | None:

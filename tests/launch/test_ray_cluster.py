@@ -1,6 +1,8 @@
 """Addresses of clusters that cannot be used, and leaving one."""
 
 import gc
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +56,22 @@ def test_nothing_is_collected_while_ray_goes(monkeypatch: pytest.MonkeyPatch, co
         assert gc.isenabled() == collects
     finally:
         gc.enable()
+
+
+def test_the_end_of_a_cluster_is_not_taken_for_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private import worker
+
+    looks = threading.Event()
+
+    def dead_processes() -> list[tuple[str, object]]:
+        looks.set()
+        time.sleep(0.3)  # and the cluster is left meanwhile
+        return []
+
+    monkeypatch.setattr(worker, "_global_node", SimpleNamespace(dead_processes=dead_processes))
+    with ray_cluster._watched():
+        assert looks.wait(120)
+    assert "ray" not in [thread.name for thread in threading.enumerate()]  # nobody looks any more
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -57,7 +57,7 @@ def test_no_workers_are_prepared_for_a_cluster_of_others(monkeypatch: pytest.Mon
         assert not ray_workers._ahead
 
 
-def _ask_two_clusters(found: "multiprocessing.Queue[tuple[Any, Any]]") -> None:
+def _ask_two_clusters(found: "multiprocessing.Queue[Any]") -> None:
     with ray_workers.workers_ahead():
         from distil.launch.ray_cluster import ray_cluster
 
@@ -68,8 +68,8 @@ def _ask_two_clusters(found: "multiprocessing.Queue[tuple[Any, Any]]") -> None:
                 found.put(ray.get(ray.remote(lambda seen=number: (seen, os.getppid())).remote()))
                 actors = [ray.remote(num_cpus=0)(_Draws).remote() for _ in range(2)]
                 found.put(tuple(ray.get([actor.number.remote() for actor in actors])))
+                found.put(os.environ["RAY_AUTH_TOKEN_PATH"])
                 if number == 1:
-                    next(child for child in psutil.Process().children() if child.name() == "raylet").kill()
                     time.sleep(600)
 
 
@@ -83,14 +83,18 @@ class _Draws:
 
 
 def test_each_cluster_of_a_command_has_workers_of_its_own_that_draw_numbers_of_their_own_and_may_be_lost() -> None:
-    found: multiprocessing.Queue[tuple[Any, Any]] = SERVER.Queue()
+    found: multiprocessing.Queue[Any] = SERVER.Queue()
     process = Command(_ask_two_clusters, (found,), dict(os.environ))
-    (first, one), drawn, (second, other), more = [found.get(timeout=300) for _ in range(4)]
+    (first, one), drawn, ended, (second, other), more, token = [found.get(timeout=300) for _ in range(6)]
+    assert Path(token).exists()
+    next(child for child in psutil.Process(process.pid).children() if child.name() == "raylet").kill()
     said = process.stdout.read()
     assert process.wait(timeout=120) == 1
     assert "distil: Ray was lost: its process raylet has been killed" in said
     assert "run the same command again" in said
     assert "Traceback" not in said
+    assert not Path(ended).parent.exists()
+    assert not Path(token).parent.exists()
     assert [first, second] == [0, 1]
     assert one != other
     for numbers in zip(*drawn, *more, strict=True):
