@@ -140,6 +140,8 @@ class _Reading:
             return self.task.settle(rows)
         except DataError as error:
             without = unread(rows)
+            if not without or not all(hasattr(row, "without_label") for row in rows):  # rows may be no examples yet
+                raise
             rows = [row.without_label() if number in without else row for number, row in enumerate(rows)]
             settled = self.task.settle(rows)  # which says what else there is
             self.progress.say(

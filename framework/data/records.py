@@ -247,13 +247,18 @@ def annotated_by(task: Mapping[str, object]) -> Iterator[tuple[str, _Object]]:
                     yield str(region.get("from_name", "")), region["value"]
 
 
+def is_region(value: Mapping[str, object]) -> bool:
+    """Whether what was said in Label Studio is about a part of the text, not all of it."""
+    return bool({"start", "startOffset"} & value.keys())
+
+
 def finished_annotations(task: _Object, place: str) -> Iterator[list[_Object]]:
     """The values of the regions that each finished annotation marks in the text. Raises DataError."""
     annotations = next(task[name] for name in _ANNOTATIONS if name in task)
     for one in _objects(annotations, place):
         if not one.get("was_cancelled"):
             values = [region.get("value") for region in _objects(one.get("result"), place)]
-            yield [value for value in values if isinstance(value, dict) and {"start", "startOffset"} & value.keys()]
+            yield [value for value in values if isinstance(value, dict) and is_region(value)]
 
 
 def _objects(value: object, place: str) -> list[_Object]:

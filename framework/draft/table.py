@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distil.framework.data.arrow_tables import saved_splits
 from distil.framework.data.local_files import read_file
-from distil.framework.data.records import Fields, annotated_by, is_label_studio, is_missing, listed
+from distil.framework.data.records import Fields, annotated_by, is_label_studio, is_missing, is_region, listed
 from distil.framework.errors import DataError
 from distil.framework.tasks.registry import TASKS
 
@@ -96,8 +96,8 @@ def choices_of_texts(table: Table, kind: str | None) -> list[str]:
     if table.form != "annotated":
         return []
     regions = [one for row in table.rows for one in annotated_by(row)]
-    chosen = sorted({name for name, value in regions if "choices" in value})
-    marked = any({"start", "startOffset"} & value.keys() for _, value in regions)
+    marked = any(is_region(value) for _, value in regions)
+    chosen = sorted({name for name, value in regions if "choices" in value and not is_region(value)})
     if not chosen:
         return []
     how = f"export them as JSON-MIN or CSV, where they are a column, {chosen[0]} say, that --field label={chosen[0]} names"

@@ -24,7 +24,7 @@ from distil.framework.language.words import count_of
 from distil.framework.tasks.label_names import names_in_file
 from distil.framework.tasks.spelling import spelt_otherwise, spelt_twice
 from distil.framework.tasks.tagging.example import Span, Tagged, joined, places_in, words_of
-from distil.framework.tasks.tagging.records import marked_in, tags_of
+from distil.framework.tasks.tagging.records import marked_in, says_of_region, tags_of
 from distil.framework.tasks.tagging.tags import OUTSIDE, TagSettings, parts_of, recognised, sorted_tags, to_bio
 
 FIELDS = (
@@ -52,7 +52,8 @@ def read_rows(task: TagSettings, records: Iterable[Record], fields: Fields) -> I
                 f"{place}: expected an object with tokens and tags, or text and spans, found {shown(values)}"
             )
         if is_label_studio(values):
-            spans, data = next(finished_annotations(values, place), None), values["data"]
+            regions, data = next(finished_annotations(values, place), None), values["data"]
+            spans = None if regions is None else [one for one in regions if not says_of_region(one)]
             assert isinstance(data, dict)
             values = {"id": values.get("id"), **data, "spans": spans}
         id = fields.optional(values, "id", place)

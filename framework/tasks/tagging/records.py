@@ -103,6 +103,7 @@ def _is_comment(line: str, cells: list[str], count: int) -> bool:
 _STARTS = ("start", "start_offset", "begin", "startOffset")
 _ENDS = ("end", "end_offset", "endOffset")
 _TYPES = ("label", "labels", "type", "tag", "entity_type", "entity")
+_OF_REGIONS = {"choices", "taxonomy", "rating", "number", "datetime"}
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ class Marked:
     end: int
     type: str
     text: str | None = None
+
+
+def says_of_region(value: Mapping[str, object]) -> bool:
+    """Whether a region of Label Studio has no type, and only says something of one that is marked beside: a choice, a rating, a note."""
+    return not value.keys() & {*_TYPES} and bool(_OF_REGIONS & value.keys() or isinstance(value.get("text"), list))
 
 
 def marked_in(spans: list[object], text: str, place: str) -> list[Marked]:

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from distil.framework.data.example import Notebook, Notes, fingerprint
+from distil.framework.data.load import load_data
 from distil.framework.data.section import Data
 from distil.framework.errors import DataError
 from distil.framework.tasks.span_qa.data import NOTES, Answer, QAExample, QARow, to_example
+from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
 
 CONTEXTS = [f"Кот номер {i} спит." for i in range(10)]
@@ -226,3 +228,15 @@ def test_generated_data_loads(tmp_path: Path) -> None:
     data = load(Data.model_validate({"source": source}))
     assert [len(split.examples) for split in data.values()] == [30, 10]
     assert all(split.repaired == split.dropped == split.unlabelled == 0 for split in data.values())
+
+
+def test_what_a_task_refuses_of_rows_that_are_no_examples_is_told_as_it_is(tmp_path: Path) -> None:
+    """Labels of rows that play no part are left out only where rows have them."""
+
+    class Refusing(ExtractiveQA):
+        def settle(self, rows: list[QARow]) -> list[QARow]:
+            raise DataError(f"{rows[0].place}: refused")
+
+    path = written(tmp_path / "rows.json", [row(number) for number in range(4)])
+    with pytest.raises(DataError, match=r"row\[0\]: refused"):
+        load_data(section(path, splits={"train": "train[:2]"}), Refusing())

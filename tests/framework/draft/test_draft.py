@@ -446,4 +446,5 @@ def test_choices_of_label_studio_are_told_from_marked_regions(tmp_path: Path) ->
     draft = draft_recipe(export("both.json", marked, chosen), None, {})
     assert draft.kind == "tagging"
     assert any("choices (sentiment), which are not" in line for line in draft.seen)
-    assert not any("choices" in line for line in draft_recipe(export("regions.json", marked), None, {}).seen)
+    of_it = {"from_name": "sure", "value": {"start": 0, "end": 4, "choices": ["yes"]}}
+    assert not any("choices" in line for line in draft_recipe(export("regions.json", marked, of_it), None, {}).seen)

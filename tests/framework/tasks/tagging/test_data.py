@@ -22,7 +22,9 @@ def _label_studio(end: int = 25, text: str | None = "Омск", **annotation: An
     """Its offsets count UTF-16 units, of which 😀 is two."""
     region = {"start": 21, "end": end, "text": text, "labels": ["LOC"]}
     person = {"start": 0, "end": 10, "labels": ["PER"]}
-    result = [{"type": "labels", "value": value} for value in (person, region)] + [{"type": "choices", "value": {}}]
+    of_a_region = [{"start": 0, "end": 10, "choices": ["sure"]}, {"start": 0, "end": 10, "text": ["a note"]}]
+    result = [{"type": "labels", "value": value} for value in (person, region)]
+    result += [{"type": "choices", "value": value} for value in ({}, *of_a_region)]
     return {"id": 7, "data": {"text": _TEXT}, "annotations": [{"result": result, **annotation}]}
 
 
