@@ -14,8 +14,8 @@ _FULL = (
     "database or disk is full",
     "enforce fail at inline_container",
 )
-# CUDA's and other devices' words, then PyTorch's of the machine's own memory.
-_NO_MEMORY = ("out of memory", "can't allocate memory")
+# CUDA's and other devices' words, then PyTorch's of the machine's own memory, and the system's.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 class DistilError(Exception):

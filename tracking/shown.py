@@ -98,9 +98,10 @@ def _search(values: SearchResults, files: Sequence[Path]) -> Shown:
         (
             str(trial["number"]),
             trial["state"],
-            *(f"{trial['metrics'][name]:.4g}" if trial["metrics"] else NOTHING for name in names),
+            *(f"{figures[name]:.4g}" if name in figures else NOTHING for name in names),
         )
         for trial in values["trials"]
+        for figures in [trial["metrics"] or {}]
     ]
     parts = [_trial(values, trial) for trial in values["trials"]]
     return Shown(

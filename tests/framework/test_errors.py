@@ -1,6 +1,7 @@
 """What of an error is said."""
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,14 @@ def test_too_little_memory_is_known_by_kind_or_words() -> None:
     with pytest.raises(MemoryError) as of_numpy:
         np.empty(10**15)
     assert all(
-        map(is_out_of_memory, (of_the_machine.value, of_numpy.value, torch.OutOfMemoryError("CUDA out of memory")))
+        map(
+            is_out_of_memory,
+            (
+                of_the_machine.value,
+                of_numpy.value,
+                torch.OutOfMemoryError("CUDA out of memory"),
+                OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),  # of a fork, or a file that is mapped
+            ),
+        )
     )
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
