@@ -12,8 +12,12 @@ from typing import Any
 
 import ray.train
 from pydantic import BaseModel
+from ray.exceptions import RayActorError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.torch.config import _TorchBackend
+from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
+from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
 
 from distil.framework.device import free_memory
 from distil.framework.errors import DistilError, TrainingError, disk_is_full, first_line, is_out_of_memory
@@ -99,7 +103,28 @@ class _Trainer(TorchTrainer):  # type: ignore[misc]
     training would wait 12 seconds for its end."""
 
     def _create_default_callbacks(self) -> list[object]:
-        return [one for one in super()._create_default_callbacks() if type(one).__name__ not in _SERVANTS]
+        return [
+            *(one for one in super()._create_default_callbacks() if type(one).__name__ not in _SERVANTS),
+            _LostAtStart(),
+        ]
+
+
+class _LostAtStart(ControllerCallback):  # type: ignore[misc]
+    """Have a group of workers begun anew of which one is lost in the moment in which they are given their work. Ray Train does so if one is
+    lost before, and after; in between it gives the training up, and keeps the places of the others."""
+
+    def after_controller_start(self, train_run_context: object) -> None:
+        """See ControllerCallback."""
+        start = WorkerGroup._start
+
+        def whole(group: WorkerGroup) -> None:
+            try:
+                start(group)
+            except RayActorError as error:
+                group.shutdown()
+                raise WorkerGroupStartupFailedError("a worker is lost that was to begin") from error
+
+        WorkerGroup._start = whole
 
 
 def _work(config: Json) -> TrainingSummary:

@@ -144,6 +144,31 @@ def test_why_workers_failed_is_told_as_what_it_is(tmp_path: Path, failures: list
     assert re.search(said, str(error))
 
 
+def test_workers_are_begun_anew_where_one_is_lost_as_they_are_given_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.exceptions import ActorDiedError
+    from ray.train import ControllerError, FailureConfig, ScalingConfig
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
+    from ray.train.v2._internal.execution.failure_handling.default import DefaultFailurePolicy
+    from ray.train.v2._internal.execution.worker_group import WorkerGroup
+
+    from distil.launch.ray_training import Meeting, _LostAtStart, _Trainer
+
+    def start(group: WorkerGroup) -> None:
+        raise ActorDiedError
+
+    ended: list[WorkerGroup] = []
+    monkeypatch.setattr(WorkerGroup, "_start", start)
+    monkeypatch.setattr(WorkerGroup, "shutdown", lambda group: ended.append(group))
+    trainer = _Trainer(print, torch_config=Meeting(), scaling_config=ScalingConfig(num_workers=2))
+    (ours,) = [one for one in trainer._create_default_callbacks() if isinstance(one, _LostAtStart)]
+    ours.after_controller_start(None)
+    group = object.__new__(WorkerGroup)
+    with pytest.raises(WorkerGroupStartupFailedError) as failed:
+        group._start()
+    assert ended == [group]
+    assert DefaultFailurePolicy(FailureConfig()).make_decision(ControllerError(failed.value)).name == "RETRY"
+
+
 class Reports(queue.Queue[int]):
     """As Ray's, within this process."""
 
