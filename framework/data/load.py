@@ -11,7 +11,7 @@ from distil.framework.data.hub import Hub
 from distil.framework.data.local_files import Files
 from distil.framework.data.records import Fields, Source
 from distil.framework.data.section import Cut, Data, cut_groups, parse_slice
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, MissingDataError
 from distil.framework.language.words import count_of
 from distil.framework.progress import SILENT, Progress
 from distil.framework.tasks.base import Task
@@ -258,6 +258,8 @@ def load_split(data: Data, task: "Task", name: str, progress: Progress = SILENT)
     only, others = _only(data, name), frozenset(data.names) - {name}
     try:
         return load_data(only, task, progress, unread=others)[name]
+    except MissingDataError:  # which nobody has to wait for twice
+        raise
     except DataError:  # its labels may be among those that were left out
         return load_data(only, task, progress, unread=others | {name})[name]
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from distil.framework.data.example import Notebook, Notes, fingerprint
-from distil.framework.data.load import load_data
+from distil.framework.data.load import load_data, load_split
+from distil.framework.data.local_files import Files
 from distil.framework.data.section import Data
-from distil.framework.errors import DataError
+from distil.framework.errors import DataError, MissingDataError
 from distil.framework.tasks.span_qa.data import NOTES, Answer, QAExample, QARow, to_example
 from distil.framework.tasks.span_qa.task import ExtractiveQA
 from tests.questions import load
@@ -240,3 +241,17 @@ def test_what_a_task_refuses_of_rows_that_are_no_examples_is_told_as_it_is(tmp_p
     path = written(tmp_path / "rows.json", [row(number) for number in range(4)])
     with pytest.raises(DataError, match=r"row\[0\]: refused"):
         load_data(section(path, splits={"train": "train[:2]"}), Refusing())
+
+
+def test_a_dataset_that_is_out_of_reach_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def out_of_reach(*_: Any, **__: Any) -> None:
+        asked.append(1)
+        raise MissingDataError("the hub is out of reach")
+
+    monkeypatch.setattr(Files, "readers", out_of_reach)
+    data = section(written(tmp_path / "rows.json", [row(0)]), splits={"train": "train"})
+    with pytest.raises(MissingDataError):
+        load_split(data, ExtractiveQA(), "train")
+    assert len(asked) == 1
