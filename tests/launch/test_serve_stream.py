@@ -23,7 +23,13 @@ from tests.serving import Served, asked_page, serving_models
 from tests.waiting import until
 
 TASK: Any = SimpleNamespace(
-    kind="text", request=PromptRequest, response=TextResponse, asked=asked, respond=respond, metrics=()
+    kind="text",
+    request=PromptRequest,
+    request_fields=lambda: {"prompt": True},
+    response=TextResponse,
+    asked=asked,
+    respond=respond,
+    metrics=(),
 )
 
 

@@ -87,7 +87,7 @@ def test_a_prompt_that_is_too_long_keeps_its_end_and_leaves_room() -> None:
         inference=InferenceConfig(DEFAULT_TASK, windows, None, "fp32"),
         generation=TextGeneration(max_new_tokens=200),
     )
-    assert longest_prompt(windows, asked.generation) == 20
+    assert longest_prompt(windows, asked.generation.max_new_tokens) == 20
     ending = "The quick brown fox, isn't it? (998)"
     found, alone = asked.write([Written(text, text, "") for text in ("x" * 100 + ending, ending)])
     assert found == alone
