@@ -105,13 +105,16 @@ class _Trainer(TorchTrainer):  # type: ignore[misc]
     def _create_default_callbacks(self) -> list[object]:
         return [
             *(one for one in super()._create_default_callbacks() if type(one).__name__ not in _SERVANTS),
-            _LostAtStart(),
+            _LostAtStart(self.run_config.failure_config.max_failures),
         ]
 
 
 class _LostAtStart(ControllerCallback):  # type: ignore[misc]
-    """Have a group of workers begun anew of which one is lost in the moment in which they are given their work. Ray Train does so if one is
-    lost before, and after; in between it gives the training up, and keeps the places of the others."""
+    """Have a group of workers begun anew of which one is lost in the moment in which they are given their work, up to `failures` times. Ray
+    Train does so if one is lost before, and after; in between it gives the training up, and keeps the places of the others."""
+
+    def __init__(self, failures: int) -> None:
+        self._left = failures
 
     def after_controller_start(self, train_run_context: object) -> None:
         """See ControllerCallback."""
@@ -122,6 +125,9 @@ class _LostAtStart(ControllerCallback):  # type: ignore[misc]
                 start(group)
             except RayActorError as error:
                 group.shutdown()
+                self._left -= 1
+                if self._left < 0:
+                    raise
                 raise WorkerGroupStartupFailedError("a worker is lost that was to begin") from error
 
         WorkerGroup._start = whole

@@ -146,7 +146,7 @@ def test_why_workers_failed_is_told_as_what_it_is(tmp_path: Path, failures: list
 
 def test_workers_are_begun_anew_where_one_is_lost_as_they_are_given_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.exceptions import ActorDiedError
-    from ray.train import ControllerError, FailureConfig, ScalingConfig
+    from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
     from ray.train.v2._internal.execution.failure_handling.default import DefaultFailurePolicy
     from ray.train.v2._internal.execution.worker_group import WorkerGroup
@@ -159,14 +159,17 @@ def test_workers_are_begun_anew_where_one_is_lost_as_they_are_given_their_work(m
     ended: list[WorkerGroup] = []
     monkeypatch.setattr(WorkerGroup, "_start", start)
     monkeypatch.setattr(WorkerGroup, "shutdown", lambda group: ended.append(group))
-    trainer = _Trainer(print, torch_config=Meeting(), scaling_config=ScalingConfig(num_workers=2))
+    once = RunConfig(failure_config=FailureConfig(max_failures=1))
+    trainer = _Trainer(print, torch_config=Meeting(), scaling_config=ScalingConfig(num_workers=2), run_config=once)
     (ours,) = [one for one in trainer._create_default_callbacks() if isinstance(one, _LostAtStart)]
     ours.after_controller_start(None)
     group = object.__new__(WorkerGroup)
     with pytest.raises(WorkerGroupStartupFailedError) as failed:
         group._start()
-    assert ended == [group]
     assert DefaultFailurePolicy(FailureConfig()).make_decision(ControllerError(failed.value)).name == "RETRY"
+    with pytest.raises(ActorDiedError):  # who is always lost there, as for want of memory, is not begun for ever
+        group._start()
+    assert ended == [group, group]
 
 
 class Reports(queue.Queue[int]):
