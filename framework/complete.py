@@ -42,8 +42,9 @@ def complete(
     """Have the teachers of a recipe of texts complete every prompt of a split, and write the best completion of each as JSON lines.
 
     count: completions by each teacher; of one alone the likeliest tokens are taken, several are drawn at `temperature`. Completions that
-    do not end in the room that `task.generation` gives are none. to: a folder, default: `completions` in the run's; check: looks at the stages before any is made. What was written and
-    scored is kept in the store. Raises as `run` does, and UserError for other tasks and splits that there are not.
+    do not end in the room that `task.generation` gives are none. to: a folder, default: `completions` in the run's; check: looks at the
+    stages before any is made. What was written and scored is kept in the store. Raises as `run` does, and UserError for other tasks and
+    splits that there are not.
     """
     _check(recipe, split)
     context = context_of(recipe, train, None, progress, prompts=frozenset([split]))

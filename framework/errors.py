@@ -100,6 +100,16 @@ def disk_is_full(error: BaseException) -> bool:
     return any(words in str(error) for words in _FULL)
 
 
+def causes(error: BaseException) -> list[BaseException]:
+    """What an error came of first, and then what was made of that, by Ray too; the error itself last."""
+    cause: object = error
+    around: list[BaseException] = []
+    while isinstance(cause, BaseException):
+        around.append(cause)
+        cause = getattr(cause, "cause", None) or getattr(cause, "_base_exc", None) or cause.__cause__
+    return around[::-1]
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the machine or the GPU has too little memory for what was tried: PyTorch says so in words alone."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)

@@ -64,8 +64,8 @@ def label(
 
     splits: default: those that the student learns from, or, without a student, all; to: a folder, default: `labels` in the run's, in
     which labels of other splits stay; each_teacher: whether what each of several teachers says is written beside it; check: looks at the
-    stages before any is made. Raises as `run` does, and OutputError for a folder with labels of another recipe; what was answered is kept, and a run of the recipe asks nothing of
-    it again.
+    stages before any is made. Raises as `run` does, and OutputError for a folder with labels of another recipe; what was answered is kept,
+    and a run of the recipe asks nothing of it again.
     """
     wanted = _splits(recipe, splits)
     context = context_of(recipe, train, stream, progress)

@@ -20,7 +20,7 @@ from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 
 from distil.framework.device import free_memory
-from distil.framework.errors import DistilError, TrainingError, disk_is_full, first_line, is_out_of_memory
+from distil.framework.errors import DistilError, TrainingError, causes, disk_is_full, first_line, is_out_of_memory
 from distil.framework.files import Json
 from distil.framework.progress import Progress
 from distil.framework.store import Store
@@ -214,7 +214,7 @@ def _own_interrupt() -> Iterator[None]:
 
 def _worded(error: Exception, workers: int, logs: Path) -> DistilError:
     """The error of a worker if distil raised it there, else one that says what is to blame."""
-    failures = [_causes(failure) for failure in getattr(error, "worker_failures", {}).values()]
+    failures = [causes(failure) for failure in getattr(error, "worker_failures", {}).values()]
     for cause in chain(*failures):
         if isinstance(cause, DistilError):
             return cause
@@ -237,16 +237,6 @@ def _worded(error: Exception, workers: int, logs: Path) -> DistilError:
         f"training in {workers} Ray workers failed ({said}); what is done is kept: run the same command again to go on. Ray's logs are in "
         f"{logs} and /tmp/ray"
     )
-
-
-def _causes(failure: BaseException) -> list[BaseException]:
-    """What made a worker fail first, and then what that was made into, by Ray last."""
-    cause: BaseException | None = failure
-    around: list[BaseException] = []
-    while cause is not None:
-        around.append(cause)
-        cause = getattr(cause, "cause", None) or getattr(cause, "_base_exc", None) or cause.__cause__
-    return around[::-1]
 
 
 class _Backend(_TorchBackend):  # type: ignore[misc]  # which leaves the group when the workers end

@@ -9,7 +9,7 @@ from ray.tune import Callback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
-from distil.framework.errors import first_line
+from distil.framework.errors import causes, first_line
 from distil.framework.files import Json
 from distil.framework.search.log import SearchLog
 from distil.framework.search.recipes import most_epochs
@@ -157,12 +157,9 @@ def _cause(path: str) -> BaseException | None:
     """What a trial raised that Tune has just written to this file, without what Ray has put around it; None if that cannot be known."""
     try:
         with open(path, "rb") as file:
-            error: BaseException | None = cloudpickle.load(file)
+            return causes(cloudpickle.load(file))[0]
     except Exception:  # of a class that is not here, or that cannot be built from what is kept of it
         return None
-    while error is not None and isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
-        error = inner
-    return error
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ def text_features(
     most_completed: int | None = None,
 ) -> TextRows:
     """The tokens of every example, at most `max_length`: of a prompt that leaves no half of them for the completion the end, of a
-    longer completion, or one of more than `most_completed` tokens, the beginning. One that its tokens do not give back, as where a tokenizer makes one space of two, is read as far as they
-    do, and without its end, unless nothing but white space is left.
+    longer completion, or one of more than `most_completed` tokens, the beginning. One that its tokens do not give back, as where a tokenizer
+    makes one space of two, is read as far as they do, and without its end, unless nothing but white space is left.
 
     table: see TokenBytes, with all `text_ends`; end: the token that ends a text; start: those that stand before a prompt; without any,
     `end` stands before a completion without a prompt; wording: of prompts; decoder_start: see TextRows.
